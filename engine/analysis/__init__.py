@@ -1,0 +1,1 @@
+"""What it means: statistics, results (throughput, speedup, efficiency) and reports."""

@@ -1,0 +1,1 @@
+"""The session process: takes a plan, launches its runs one by one and writes the journal."""

@@ -1,0 +1,113 @@
+"""The facts of a machine and its samples, as plain data. `None` means "not available", never zero."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class Gpu(Struct, frozen=True):
+    """One GPU that this process may use, in PCI bus order."""
+
+    index: int
+    """Position among all GPUs of the machine in PCI bus order (what `nvidia-smi` prints)."""
+    uuid: str
+    name: str
+    memory_bytes: int | None = None
+    compute_capability: tuple[int, int] | None = None
+    pci_bus_id: str | None = None
+    power_limit_watts: float | None = None
+    mig: bool | None = None
+    memory_used_bytes: int | None = None
+    """Memory in use when the machine was inspected, by whomever."""
+    processes: tuple[GpuProcess, ...] | None = None
+    """Compute processes found on the GPU when the machine was inspected."""
+
+
+class GpuProcess(Struct, frozen=True):
+    """A process that holds memory on a GPU."""
+
+    pid: int
+    name: str | None = None
+    memory_bytes: int | None = None
+
+
+class Link(Struct, frozen=True):
+    """How two GPUs are connected: `kind` is NVML's topology level or NVLink count, as in `NV4`, `PIX`, `SYS`."""
+
+    a: int
+    b: int
+    kind: str
+
+
+class Cpu(Struct, frozen=True):
+    """The processor and the share of it this process may use."""
+
+    model: str
+    cores: tuple[int, ...]
+    """Logical CPUs in this process's affinity mask, one per physical core first, then their siblings."""
+    physical: int
+    """How many of `cores` are distinct physical cores."""
+    memory_bytes: int
+    load_average: float | None = None
+    """Over the last minute, when the machine was inspected."""
+
+
+class Software(Struct, frozen=True):
+    """Versions, read without importing torch."""
+
+    python: str
+    platform: str
+    torch: str | None = None
+    torch_cuda: str | None = None
+    """The CUDA version torch was built for; None for a CPU build."""
+    torchvision: str | None = None
+    driver: str | None = None
+    driver_cuda: str | None = None
+    """The newest CUDA version the driver supports."""
+
+
+class Host(Struct, frozen=True):
+    """One machine, inspected once before a session."""
+
+    name: str
+    cpu: Cpu
+    software: Software
+    gpus: tuple[Gpu, ...] = ()
+    """Visible GPUs only: `CUDA_VISIBLE_DEVICES` has been honoured."""
+    links: tuple[Link, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What could not be found out and why, one sentence each (no driver, NVML missing, ...)."""
+
+
+class GpuSample(Struct, frozen=True):
+    """What NVML said of one GPU at one moment."""
+
+    index: int
+    utilization: float | None = None
+    """Share of the last sampling period in which a kernel ran, percent."""
+    memory_used_bytes: int | None = None
+    memory_total_bytes: int | None = None
+    temperature: float | None = None
+    """Degrees Celsius."""
+    power_watts: float | None = None
+    power_limit_watts: float | None = None
+    sm_clock_mhz: float | None = None
+    sm_clock_max_mhz: float | None = None
+    throttle: tuple[str, ...] | None = None
+    """Reasons the clock is held below its maximum, in words; empty when there is none."""
+    processes: tuple[GpuProcess, ...] | None = None
+    lost: bool = False
+    """The GPU no longer answers."""
+
+
+class CpuSample(Struct, frozen=True):
+    """What psutil said of the machine and of the session's own processes at one moment."""
+
+    per_core: tuple[float, ...]
+    """Percent busy, for every logical CPU of the machine."""
+    memory_used_bytes: int
+    memory_total_bytes: int
+    session_percent: float
+    """CPU time of the session's processes; 100 is one core."""
+    session_memory_bytes: int
+    """Resident memory of the session's processes; shared pages count in each."""

@@ -1,0 +1,93 @@
+"""A plan: the ordered runs of a session on one machine, with what must be skipped and why."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from .preset import Measure, Mode, Workload
+
+
+class Device(Struct, frozen=True):
+    """One unit that a rank trains on: a GPU, or on a machine without GPUs an equal share of the cores."""
+
+    kind: Literal["cuda", "cpu"]
+    index: int
+    """The GPU's index in PCI bus order, or the number of the share."""
+    name: str
+    uuid: str | None = None
+    cores: tuple[int, ...] = ()
+    """Logical CPUs to pin to; empty leaves the affinity alone."""
+
+
+class RunSpec(Struct, frozen=True, kw_only=True):
+    """One configuration, measured from process start to exit."""
+
+    id: str
+    """Unique in the plan, fit for a file name, e.g. `03-ddp-2x128-cnn`."""
+    label: str
+    """For people, e.g. `ddp x2, batch 128, cnn`."""
+    mode: Mode
+    devices: tuple[Device, ...]
+    """The devices used; empty when skipped for want of them."""
+    device_count: int
+    workloads: tuple[Workload, ...]
+    """One, or for `concurrent` one for each rank."""
+    measure: Measure
+    baseline: str | None = None
+    """Id of the run it is compared with; None where there is none. The baseline names itself."""
+    skip: str | None = None
+    """Why this machine cannot run it, one sentence; None when it can."""
+
+    @property
+    def workload(self) -> Workload:
+        """The workload, or rank 0's where every rank has its own."""
+        return self.workloads[0]
+
+    @property
+    def world_size(self) -> int:
+        """Number of ranks (processes)."""
+        return self.device_count if self.mode in ("ddp", "concurrent") else 1
+
+    def workload_of(self, rank: int) -> Workload:
+        """The workload that a rank trains."""
+        return self.workloads[rank % len(self.workloads)]
+
+    def batch_per_device(self, rank: int = 0) -> int:
+        """Samples a device consumes each step."""
+        workload = self.workload_of(rank)
+        if workload.batch_scope == "device" or self.mode == "concurrent":
+            return workload.batch
+        return workload.batch // self.device_count
+
+    @property
+    def global_batch(self) -> int:
+        """Samples all devices together consume each step."""
+        if self.mode == "concurrent":
+            return sum(self.batch_per_device(rank) for rank in range(self.device_count))
+        return self.batch_per_device() * self.device_count
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """All runs of one session, in order."""
+
+    preset: str
+    """The preset's name."""
+    title: str
+    question: str
+    devices: tuple[Device, ...]
+    """The devices of this machine that the plan draws from."""
+    runs: tuple[RunSpec, ...]
+
+    def run(self, run_id: str) -> RunSpec:
+        """The run of that id; KeyError when there is none."""
+        for spec in self.runs:
+            if spec.id == run_id:
+                return spec
+        raise KeyError(run_id)
+
+    @property
+    def to_run(self) -> tuple[RunSpec, ...]:
+        """The runs that this machine can do."""
+        return tuple(spec for spec in self.runs if spec.skip is None)

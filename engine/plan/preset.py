@@ -1,0 +1,118 @@
+"""What a preset file may say: the declaration that validates it is the one the program uses."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+Mode = Literal["single", "dp", "ddp", "concurrent"]
+"""How a run uses its devices: one device, DataParallel, DistributedDataParallel, or one independent training a device."""
+
+Data = Literal["synthetic", "cifar10", "folder"]
+Placement = Literal["device", "loader"]
+Precision = Literal["fp32", "tf32", "fp16", "bf16"]
+Optimizer = Literal["sgd", "adamw"]
+Augmentation = Literal["flip", "crop", "rotate", "jitter"]
+
+Count = Annotated[int, Meta(ge=1)]
+CountOrNone = Annotated[int, Meta(ge=0)]
+Positive = Annotated[float, Meta(gt=0)]
+NotNegative = Annotated[float, Meta(ge=0)]
+Fraction = Annotated[float, Meta(ge=0, lt=1)]
+
+
+class Workload(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is trained: model, data, precision, optimizer and batch. The table `[workload]` of a preset."""
+
+    name: str = ""
+    """Shown in tables; the model's name unless given."""
+
+    model: str = "cifar-resnet18"
+    """A built-in model, `torchvision:NAME`, or `path/to/file.py:function` for one's own."""
+    classes: Annotated[int, Meta(ge=2)] = 10
+    image_size: Annotated[int, Meta(ge=8)] = 32
+
+    data: Data = "synthetic"
+    data_dir: str | None = None
+    """Where the images are: required for `folder`; for `cifar10` the default is the user's cache folder."""
+    images: Count = 10_000
+    """Training images of the synthetic data set; a fifth as many are made for testing."""
+    placement: Placement = "device"
+    loader_workers: CountOrNone = 2
+    """Data-loader processes of the whole run, shared equally by its ranks. Only for `placement = "loader"`."""
+    augment: tuple[Augmentation, ...] = ()
+
+    precision: Precision = "fp32"
+    channels_last: bool = False
+    compile: bool = False
+    cudnn_benchmark: bool = True
+
+    batch: Count = 128
+    batch_scope: Literal["device", "global"] = "device"
+    """Whether `batch` counts per device or for all devices of a run together."""
+
+    optimizer: Optimizer = "sgd"
+    learning_rate: Positive = 0.1
+    momentum: Fraction = 0.9
+    """For SGD only."""
+    weight_decay: NotNegative = 0.0
+    milestones: tuple[Count, ...] = ()
+    """Epochs after which the learning rate is multiplied by `gamma`."""
+    gamma: Positive = 0.1
+    warmup_epochs: NotNegative = 0.0
+    """The learning rate rises linearly from zero over so many epochs."""
+    seed: int = 0
+
+
+class Measure(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How long a run is measured. The table `[measure]` of a preset."""
+
+    epochs: CountOrNone = 0
+    """0: measure throughput in windows until `target` or `seconds`; otherwise train so many epochs and evaluate each."""
+    warmup_steps: CountOrNone = 10
+    """Steps excluded at least; warm-up goes on until the step time has settled."""
+    window_seconds: Positive = 0.5
+    """How long a window lasts, about; it always holds whole steps, the same number on each rank."""
+    windows: Annotated[int, Meta(ge=2)] = 5
+    """Windows at least."""
+    target: Fraction = 0.01
+    """Stop once half the 95% interval of throughput is within this share of it; 0 measures until `seconds`."""
+    seconds: Positive = 30.0
+    """Measured time at most, once there are `windows` windows. Does not limit epochs."""
+    hang_seconds: Positive = 120.0
+    """A rank that reports no progress for so long is taken for hung, and its run fails."""
+
+
+class Baseline(Struct, frozen=True, forbid_unknown_fields=True):
+    """The run of each workload and batch that the others are compared with."""
+
+    mode: Mode = "single"
+    devices: Count = 1
+
+
+class Matrix(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which runs: modes x device counts x batches x workloads. The table `[matrix]` of a preset."""
+
+    modes: Annotated[tuple[Mode, ...], Meta(min_length=1)]
+    devices: Annotated[tuple[Count | Literal["all"], ...], Meta(min_length=1)] = (1,)
+    batches: tuple[Count, ...] = ()
+    """Replaces `workload.batch`."""
+    workloads: tuple[str, ...] = ()
+    """Names of `[workloads.NAME]` tables; all of them unless given."""
+    baseline: Baseline = Baseline()
+
+
+class Preset(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One experiment, as its file declares it."""
+
+    title: str
+    question: str
+    """What a person wants to know who runs this."""
+    description: str = ""
+    workload: Workload = Workload()
+    """Defaults of every workload."""
+    workloads: dict[str, Workload] = {}
+    """Named workloads; each was merged over `workload` when the file was read."""
+    measure: Measure = Measure()
+    matrix: Matrix

@@ -1,0 +1,219 @@
+"""The vocabulary of a session: everything that is recorded of it is one of these events.
+
+Every event carries `at`, seconds since the session started, on the machine's monotonic clock, which all its
+processes share. Ranks send events over their queue; the session process adds its own and writes the journal.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from ..host.facts import CpuSample, GpuSample, Host
+from ..plan.plan import Plan
+
+Phase = Literal[
+    "starting", "loading data", "building model", "warming up", "measuring", "evaluating", "finishing"
+]
+Outcome = Literal["measured", "failed", "skipped", "stopped"]
+FailureKind = Literal["raised", "out of memory", "killed", "hung", "no data", "launch"]
+
+
+class Base(Struct, frozen=True, kw_only=True, tag_field="event"):
+    """What all events have."""
+
+    at: float
+
+
+class SessionStarted(Base, frozen=True, kw_only=True, tag="session started"):
+    """First line of a journal."""
+
+    format: int = 1
+    """Version of the journal's vocabulary."""
+    session: str
+    """The session's name, its folder's name too."""
+    program: str
+    """Version of gpubench-tui."""
+    unix_time: float
+    pid: int
+    host: Host
+    plan: Plan
+
+
+class RunStarted(Base, frozen=True, kw_only=True, tag="run started"):
+    """A run's processes are being launched."""
+
+    run: str
+
+
+class RankStarted(Base, frozen=True, kw_only=True, tag="rank started"):
+    """A rank is up: where it runs and with which settings."""
+
+    run: str
+    rank: int
+    pid: int
+    device: str
+    """What torch calls it, e.g. `NVIDIA H200` or `cpu (1 thread)`."""
+    settings: dict[str, str | int | float | bool]
+    """Everything that must be equal for two runs to be comparable: versions, threads, precision switches, ..."""
+
+
+class ModelBuilt(Base, frozen=True, kw_only=True, tag="model built"):
+    """The model and data are ready."""
+
+    run: str
+    rank: int
+    parameters: int
+    train_images: int
+    test_images: int
+    steps_per_epoch: int
+    """Steps of one epoch on this rank."""
+
+
+class PhaseChanged(Base, frozen=True, kw_only=True, tag="phase"):
+    """A rank entered a phase. Ranks also send it anew with a different `note` as a sign of progress."""
+
+    run: str
+    rank: int
+    phase: Phase
+    note: str = ""
+    """For people: `downloading CIFAR-10, 40%`."""
+    epoch: int | None = None
+
+
+class Steps(Base, frozen=True, kw_only=True, tag="steps"):
+    """Consecutive optimizer steps of one rank. `at` is when the last of them ended; the lists have one entry a step."""
+
+    run: str
+    rank: int
+    first: int
+    """Index of the first of these steps, counted from 0 with warm-up included."""
+    seconds: list[float]
+    loss: list[float | None]
+    """None where the loss was not a finite number."""
+    samples: list[int]
+    """Samples this rank consumed."""
+    learning_rate: list[float]
+
+
+class MetricsLost(Base, frozen=True, kw_only=True, tag="metrics lost"):
+    """Steps whose metrics were dropped because the queue was full; the training did not wait."""
+
+    run: str
+    rank: int
+    steps: int
+
+
+class Window(Base, frozen=True, kw_only=True, tag="window"):
+    """One measured window of one rank: its own samples over its own seconds, so `samples / seconds` is its rate."""
+
+    run: str
+    rank: int
+    index: int
+    """The same window has the same index on every rank."""
+    steps: int
+    samples: int
+    seconds: float
+    epoch: int | None = None
+
+
+class Evaluation(Base, frozen=True, kw_only=True, tag="evaluation"):
+    """Accuracy and loss after an epoch, over the whole test set (all ranks' parts summed)."""
+
+    run: str
+    rank: int
+    epoch: int
+    """Counted from 1."""
+    train_loss: float | None
+    """Mean over the epoch's steps, while they were trained."""
+    train_accuracy: float
+    test_loss: float | None
+    test_accuracy: float
+    seconds: float
+    """Time the epoch's training took on this rank, evaluation excluded."""
+
+
+class RankFinished(Base, frozen=True, kw_only=True, tag="rank finished"):
+    """A rank did all it was asked to do."""
+
+    run: str
+    rank: int
+    steps: int
+    samples: int
+    stop_reason: str
+    """Why measuring ended: `interval ±0.8% within 1%`, `time limit of 30 s`, `5 epochs`."""
+    peak_memory_bytes: list[int | None]
+    """Largest memory allocated while measuring, for each device of the rank; on a CPU the process's peak resident memory."""
+    peak_reserved_bytes: list[int | None]
+
+
+class RankFailed(Base, frozen=True, kw_only=True, tag="rank failed"):
+    """A rank met its own end and could still say why."""
+
+    run: str
+    rank: int
+    kind: FailureKind
+    message: str
+    """One sentence; the traceback is in the rank's log."""
+
+
+class Failure(Struct, frozen=True):
+    """Why a run failed: the rank that went first, not those it took along."""
+
+    kind: FailureKind
+    rank: int | None
+    message: str
+    log: str | None
+    """Path of the rank's log, relative to the session's folder."""
+
+
+class RunFinished(Base, frozen=True, kw_only=True, tag="run finished"):
+    """All processes of a run are gone."""
+
+    run: str
+    outcome: Outcome
+    reason: str = ""
+    """Why it was skipped or stopped."""
+    failure: Failure | None = None
+
+
+class Sampled(Base, frozen=True, kw_only=True, tag="sampled"):
+    """The devices at one moment."""
+
+    gpus: list[GpuSample]
+    cpu: CpuSample
+
+
+class Said(Base, frozen=True, kw_only=True, tag="said"):
+    """A line for people from the session process."""
+
+    level: Literal["info", "warning", "error"]
+    text: str
+    run: str | None = None
+
+
+class SessionFinished(Base, frozen=True, kw_only=True, tag="session finished"):
+    """Last line of a journal whose session ended by itself or was stopped in order."""
+
+    outcome: Literal["finished", "stopped"]
+
+
+RankEvent = (
+    RankStarted
+    | ModelBuilt
+    | PhaseChanged
+    | Steps
+    | MetricsLost
+    | Window
+    | Evaluation
+    | RankFinished
+    | RankFailed
+)
+"""What a rank sends over its queue, as lists of events about ten times a second."""
+
+Event = RankEvent | SessionStarted | RunStarted | RunFinished | Sampled | Said | SessionFinished
+
+encode = msgspec.json.Encoder().encode
+decode = msgspec.json.Decoder(Event).decode

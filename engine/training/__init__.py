@@ -1,0 +1,1 @@
+"""One rank: the only room that imports torch."""

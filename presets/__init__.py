@@ -1,0 +1,1 @@
+"""The presets that come with the program, one TOML file each."""

@@ -1,0 +1,1 @@
+"""The terminal program: the command line and the Textual app. It shows; it measures nothing."""
