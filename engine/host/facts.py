@@ -32,7 +32,7 @@ class GpuProcess(Struct, frozen=True):
 
 
 class Link(Struct, frozen=True):
-    """How two GPUs are connected: `kind` is NVML's topology level or NVLink count, as in `NV4`, `PIX`, `SYS`."""
+    """How two GPUs are connected; `kind` as `nvidia-smi topo` writes it: `NV4`, `PIX`, `SYS`."""
 
     a: int
     b: int

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 Mode = Literal["single", "dp", "ddp", "concurrent"]
-"""How a run uses its devices: one device, DataParallel, DistributedDataParallel, or one independent training a device."""
+"""One device, DataParallel, DistributedDataParallel, or one independent training on each device."""
 
 Data = Literal["synthetic", "cifar10", "folder"]
 Placement = Literal["device", "loader"]
@@ -40,7 +40,7 @@ class Workload(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Training images of the synthetic data set; a fifth as many are made for testing."""
     placement: Placement = "device"
     loader_workers: CountOrNone = 2
-    """Data-loader processes of the whole run, shared equally by its ranks. Only for `placement = "loader"`."""
+    """Data-loader processes of the whole run, shared equally by its ranks. Only for the placement `loader`."""
     augment: tuple[Augmentation, ...] = ()
 
     precision: Precision = "fp32"
@@ -69,7 +69,7 @@ class Measure(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How long a run is measured. The table `[measure]` of a preset."""
 
     epochs: CountOrNone = 0
-    """0: measure throughput in windows until `target` or `seconds`; otherwise train so many epochs and evaluate each."""
+    """0: measure throughput in windows until `target` or `seconds`; else train so many epochs, evaluating each."""
     warmup_steps: CountOrNone = 10
     """Steps excluded at least; warm-up goes on until the step time has settled."""
     window_seconds: Positive = 0.5
@@ -77,7 +77,7 @@ class Measure(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     windows: Annotated[int, Meta(ge=2)] = 5
     """Windows at least."""
     target: Fraction = 0.01
-    """Stop once half the 95% interval of throughput is within this share of it; 0 measures until `seconds`."""
+    """Stop once half the 95% interval of throughput is within this share of it; 0: only after `seconds`."""
     seconds: Positive = 30.0
     """Measured time at most, once there are `windows` windows. Does not limit epochs."""
     hang_seconds: Positive = 120.0

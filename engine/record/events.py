@@ -57,7 +57,7 @@ class RankStarted(Base, frozen=True, kw_only=True, tag="rank started"):
     device: str
     """What torch calls it, e.g. `NVIDIA H200` or `cpu (1 thread)`."""
     settings: dict[str, str | int | float | bool]
-    """Everything that must be equal for two runs to be comparable: versions, threads, precision switches, ..."""
+    """What must be equal for two runs to be comparable: versions, threads, precision switches, ..."""
 
 
 class ModelBuilt(Base, frozen=True, kw_only=True, tag="model built"):
@@ -84,7 +84,7 @@ class PhaseChanged(Base, frozen=True, kw_only=True, tag="phase"):
 
 
 class Steps(Base, frozen=True, kw_only=True, tag="steps"):
-    """Consecutive optimizer steps of one rank. `at` is when the last of them ended; the lists have one entry a step."""
+    """Consecutive optimizer steps of one rank, one list entry a step; `at` is when the last of them ended."""
 
     run: str
     rank: int
@@ -107,7 +107,7 @@ class MetricsLost(Base, frozen=True, kw_only=True, tag="metrics lost"):
 
 
 class Window(Base, frozen=True, kw_only=True, tag="window"):
-    """One measured window of one rank: its own samples over its own seconds, so `samples / seconds` is its rate."""
+    """One measured window of one rank: its own samples over its own seconds."""
 
     run: str
     rank: int
@@ -145,7 +145,7 @@ class RankFinished(Base, frozen=True, kw_only=True, tag="rank finished"):
     stop_reason: str
     """Why measuring ended: `interval ±0.8% within 1%`, `time limit of 30 s`, `5 epochs`."""
     peak_memory_bytes: list[int | None]
-    """Largest memory allocated while measuring, for each device of the rank; on a CPU the process's peak resident memory."""
+    """Most memory allocated while measuring, for each device of the rank; on a CPU peak resident memory."""
     peak_reserved_bytes: list[int | None]
 
 
