@@ -40,7 +40,7 @@ class Workload(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Training images of the synthetic data set; a fifth as many are made for testing."""
     placement: Placement = "device"
     loader_workers: CountOrNone = 2
-    """Data-loader processes of the whole run, shared equally by its ranks. Only for the placement `loader`."""
+    """Data-loader processes of the whole run, shared equally by its ranks; for `placement = "loader"`."""
     augment: tuple[Augmentation, ...] = ()
 
     precision: Precision = "fp32"
@@ -69,7 +69,7 @@ class Measure(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How long a run is measured. The table `[measure]` of a preset."""
 
     epochs: CountOrNone = 0
-    """0: measure throughput in windows until `target` or `seconds`; else train so many epochs, evaluating each."""
+    """0: measure throughput in windows until `target` or `seconds`; else train and test so many epochs."""
     warmup_steps: CountOrNone = 10
     """Steps excluded at least; warm-up goes on until the step time has settled."""
     window_seconds: Positive = 0.5
@@ -85,10 +85,11 @@ class Measure(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Baseline(Struct, frozen=True, forbid_unknown_fields=True):
-    """The run of each workload and batch that the others are compared with."""
+    """The run that others are compared with: of the same workload, and the same batch unless it is named."""
 
-    mode: Mode = "single"
+    mode: Mode
     devices: Count = 1
+    batch: Count | None = None
 
 
 class Matrix(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -100,7 +101,8 @@ class Matrix(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Replaces `workload.batch`."""
     workloads: tuple[str, ...] = ()
     """Names of `[workloads.NAME]` tables; all of them unless given."""
-    baseline: Baseline = Baseline()
+    baseline: Baseline | None = None
+    """Unless given: `single`, or else the first mode on the fewest devices."""
 
 
 class Preset(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -1,0 +1,59 @@
+"""How long a plan will take: an estimate, made before anything was measured, and shown as one."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from .plan import Plan, RunSpec
+
+FIRST_START_SECONDS = 5.0
+"""Importing torch once, in the fork server."""
+START_SECONDS = {"cpu": 1.0, "cuda": 6.0}
+"""From launch to the first step, later runs; CUDA contexts and cuDNN's tuning take most of it."""
+WARMUP_SECONDS = 1.5
+
+
+class Estimate(Struct, frozen=True):
+    """Seconds a plan takes at least and at most; None where it trains by epochs, of unknown speed."""
+
+    low: float | None
+    high: float | None
+
+    def __str__(self) -> str:
+        if self.low is None or self.high is None:
+            return "known after the first epoch"
+        low, high = _words(self.low), _words(self.high)
+        return f"about {high}" if low == high else f"{low} to {high}"
+
+
+def estimate(plan: Plan) -> Estimate:
+    """The estimate for the runs that are not skipped."""
+    runs = plan.to_run
+    if not runs:
+        return Estimate(0.0, 0.0)
+    if any(spec.measure.epochs for spec in runs):
+        return Estimate(None, None)
+    low = FIRST_START_SECONDS + sum(_overhead(spec) + _least(spec) for spec in runs)
+    high = FIRST_START_SECONDS + sum(_overhead(spec) + _most(spec) for spec in runs)
+    return Estimate(low, high)
+
+
+def _overhead(spec: RunSpec) -> float:
+    return START_SECONDS[spec.devices[0].kind] + WARMUP_SECONDS
+
+
+def _least(spec: RunSpec) -> float:
+    """With a target the run may stop at its fewest windows; without one it takes its time limit."""
+    measure = spec.measure
+    least = measure.windows * measure.window_seconds
+    return least if measure.target else max(least, measure.seconds)
+
+
+def _most(spec: RunSpec) -> float:
+    return max(spec.measure.windows * spec.measure.window_seconds, spec.measure.seconds)
+
+
+def _words(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(5, 5 * round(seconds / 5))} s"
+    return f"{round(seconds / 60)} min"

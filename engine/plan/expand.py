@@ -1,0 +1,165 @@
+"""From a preset to the plan of one host: every run of the matrix, and why some cannot run there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ..host.facts import Gpu, Host
+from .limits import reason_to_skip
+from .plan import Device, Plan, RunSpec
+from .preset import Baseline, Matrix, Mode, Preset, Workload
+from .read import PresetError, workloads
+
+CPU_SHARES = 2
+"""Devices that `all` means on a machine without GPUs."""
+
+
+class _Cell(Struct, frozen=True):
+    """One cell of the matrix."""
+
+    mode: Mode
+    count: int
+    workloads: tuple[Workload, ...]
+
+
+def make_plan(name: str, preset: Preset, host: Host) -> Plan:
+    """Expand the preset for this host. Raises `PresetError` where its data cannot be found."""
+    _check_data(name, preset)
+    cells = list(_cells(preset, host))
+    devices = _devices(host, [cell.count for cell in cells])
+    runs = [_run(number, cell, preset, devices, host) for number, cell in enumerate(cells, start=1)]
+    return Plan(
+        preset=name,
+        title=preset.title,
+        question=preset.question,
+        devices=devices,
+        runs=tuple(_with_baselines(runs, preset.matrix)),
+    )
+
+
+def _check_data(name: str, preset: Preset) -> None:
+    for key, workload in workloads(preset).items():
+        if workload.data != "folder" or workload.data_dir is None:
+            continue
+        for part in ("train", "test"):
+            if not (Path(workload.data_dir) / part).is_dir():
+                raise PresetError(
+                    f"{name}: {key}.data_dir: no folder {Path(workload.data_dir) / part}; "
+                    "expected train/CLASS/ and test/CLASS/ with the images"
+                )
+
+
+def uses_gpus(host: Host) -> bool:
+    """Whether runs on this host train on GPUs: there are some and torch was built for them."""
+    return bool(host.gpus) and host.software.torch_cuda is not None
+
+
+def _cells(preset: Preset, host: Host) -> Iterator[_Cell]:
+    matrix = preset.matrix
+    counts = _counts(matrix, host)
+    batches = matrix.batches or (None,)
+    chosen = [_at_batch(workload, None) for workload in workloads(preset).values()]
+    for workload in chosen:
+        for batch in batches:
+            for mode in matrix.modes:
+                if mode != "concurrent":
+                    for count in _counts_of(mode, counts):
+                        yield _Cell(mode, count, (_at_batch(workload, batch),))
+    if "concurrent" in matrix.modes:
+        for batch in batches:
+            for count in _counts_of("concurrent", counts):
+                side_by_side = (_at_batch(chosen[rank % len(chosen)], batch) for rank in range(count))
+                yield _Cell("concurrent", count, tuple(side_by_side))
+
+
+def _counts(matrix: Matrix, host: Host) -> list[int]:
+    everything = len(host.gpus) if uses_gpus(host) else min(CPU_SHARES, len(host.cpu.cores))
+    counts = [everything if count == "all" else count for count in matrix.devices]
+    return sorted(set(counts))
+
+
+def _counts_of(mode: Mode, counts: list[int]) -> list[int]:
+    """`single` has one device by definition; `dp` and `concurrent` need at least two to mean anything."""
+    if mode == "single":
+        return [1]
+    if mode in ("dp", "concurrent"):
+        return [count for count in counts if count > 1]
+    return counts
+
+
+def _at_batch(workload: Workload, batch: int | None) -> Workload:
+    return replace(workload, name=workload.name or workload.model, batch=batch or workload.batch)
+
+
+def _devices(host: Host, counts: list[int]) -> tuple[Device, ...]:
+    """The host's GPUs, or equal shares of its cores: as many as the plan's largest run that fits."""
+    if uses_gpus(host):
+        return tuple(_gpu_device(gpu) for gpu in host.gpus)
+    cores = host.cpu.cores
+    shares = max((count for count in counts if count <= len(cores)), default=1)
+    # Whole physical cores where there are enough: two siblings of one core are not two devices.
+    usable = cores[: host.cpu.physical] if host.cpu.physical >= shares else cores
+    size = len(usable) // shares
+    return tuple(_cpu_device(share, usable[share * size : (share + 1) * size]) for share in range(shares))
+
+
+def _gpu_device(gpu: Gpu) -> Device:
+    return Device(kind="cuda", index=gpu.index, name=gpu.name, uuid=gpu.uuid)
+
+
+def _cpu_device(share: int, cores: tuple[int, ...]) -> Device:
+    plural = "core" if len(cores) == 1 else "cores"
+    return Device(kind="cpu", index=share, name=f"{plural} {', '.join(map(str, cores))}", cores=tuple(cores))
+
+
+def _run(number: int, cell: _Cell, preset: Preset, devices: tuple[Device, ...], host: Host) -> RunSpec:
+    names = list(dict.fromkeys(workload.name for workload in cell.workloads))
+    batch = cell.workloads[0].batch
+    slug = "-".join(name.replace("/", "-").replace(":", "-") for name in names)[-40:]
+    label = f"{cell.mode} x{cell.count}"
+    if len(preset.matrix.batches) > 1:
+        label += f", batch {batch}"
+    if len(workloads(preset)) > 1:
+        label += f", {' + '.join(names)}"
+    spec = RunSpec(
+        id=f"{number:02d}-{cell.mode}-{cell.count}x{batch}-{slug}",
+        label=label,
+        mode=cell.mode,
+        devices=devices[: cell.count] if cell.count <= len(devices) else (),
+        device_count=cell.count,
+        workloads=cell.workloads,
+        measure=preset.measure,
+    )
+    return replace(spec, skip=reason_to_skip(spec, devices, host))
+
+
+def _with_baselines(runs: list[RunSpec], matrix: Matrix) -> Iterator[RunSpec]:
+    """Each run with the id of the run that it is compared with, its baseline first in its group."""
+    baseline = matrix.baseline or _default_baseline(runs)
+    for spec in runs:
+        found = None
+        if spec.mode != "concurrent" and baseline is not None:
+            batch = baseline.batch or spec.workload.batch
+            found = next(
+                (
+                    other.id
+                    for other in runs
+                    if (other.mode, other.device_count) == (baseline.mode, baseline.devices)
+                    and (other.workload.name, other.workload.batch) == (spec.workload.name, batch)
+                ),
+                None,
+            )
+        yield replace(spec, baseline=found)
+
+
+def _default_baseline(runs: list[RunSpec]) -> Baseline | None:
+    comparable = [spec for spec in runs if spec.mode != "concurrent"]
+    singles = [spec for spec in comparable if spec.mode == "single"]
+    if not comparable:
+        return None
+    first = min(singles or comparable, key=lambda spec: spec.device_count)
+    return Baseline(first.mode, first.device_count)

@@ -1,0 +1,65 @@
+"""The preset files there are: those that come with the program, then the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+
+import platformdirs
+from msgspec import Struct
+
+from .preset import Preset
+from .read import PresetError, read_preset
+
+
+class PresetFile(Struct, frozen=True):
+    """A preset file that can be read."""
+
+    name: str
+    path: Path
+    own: bool
+    """The user's, not the program's."""
+
+    def read(self, overrides: Sequence[str] = ()) -> Preset:
+        """Read and validate it. Raises `PresetError`."""
+        try:
+            text = self.path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise PresetError(f"{self.path}: cannot be read: {error}") from None
+        return read_preset(text, self.path.name, overrides, self.path.parent)
+
+
+def user_folder() -> Path:
+    """Where a user's own presets live."""
+    return platformdirs.user_config_path("gpubench-tui") / "presets"
+
+
+def all_presets() -> list[PresetFile]:
+    """Every preset by name; a user's own hides one of the program's of the same name."""
+    builtin = Path(str(files("gpubench_tui.presets")))
+    found = {path.stem: PresetFile(path.stem, path, own=False) for path in sorted(builtin.glob("*.toml"))}
+    found |= {
+        path.stem: PresetFile(path.stem, path, own=True) for path in sorted(user_folder().glob("*.toml"))
+    }
+    first = [found.pop("quickstart")] if "quickstart" in found else []
+    return first + sorted(found.values(), key=lambda preset: (preset.own, preset.name))
+
+
+def find_preset(text: str) -> PresetFile:
+    """The preset of that name, unique prefix of a name, or path. Raises `PresetError`."""
+    presets = all_presets()
+    for preset in presets:
+        if preset.name == text:
+            return preset
+    path = Path(text).expanduser()
+    if path.suffix == ".toml" or "/" in text:
+        if not path.is_file():
+            raise PresetError(f"{text}: no such file")
+        return PresetFile(path.stem, path.resolve(), own=True)
+    matches = [preset for preset in presets if text and preset.name.startswith(text)]
+    if len(matches) == 1:
+        return matches[0]
+    names = ", ".join(preset.name for preset in matches or presets)
+    problem = "fits several presets" if matches else "no such preset"
+    raise PresetError(f"{text}: {problem}; {'they are' if matches else 'there are'}: {names}")

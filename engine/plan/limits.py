@@ -1,0 +1,75 @@
+"""What a host cannot run, and why: asked before anything starts."""
+
+from __future__ import annotations
+
+from ..host.facts import Gpu, Host
+from .plan import Device, RunSpec
+
+
+def reason_to_skip(spec: RunSpec, devices: tuple[Device, ...], host: Host) -> str | None:
+    """The first reason why the run cannot be done with these devices, as a sentence; None when it can."""
+    on_gpus = devices[0].kind == "cuda"
+    gpus = [gpu for gpu in host.gpus if gpu.index in {device.index for device in spec.devices}]
+    return (
+        _too_few_devices(spec, devices, host)
+        or _mode_unsupported(spec, on_gpus)
+        or _precision_unsupported(spec, on_gpus, gpus)
+        or _batch_indivisible(spec)
+        or _workers_indivisible(spec)
+    )
+
+
+def _too_few_devices(spec: RunSpec, devices: tuple[Device, ...], host: Host) -> str | None:
+    asked = spec.device_count
+    if asked <= len(devices):
+        return None
+    if devices[0].kind == "cuda":
+        return f"{asked} GPUs asked, {len(devices)} here"
+    cores = len(host.cpu.cores)
+    return f"{asked} devices asked; without GPUs a device is a share of the cores, and {_cores(cores)} here"
+
+
+def _cores(count: int) -> str:
+    return "only 1 is" if count == 1 else f"only {count} are"
+
+
+def _mode_unsupported(spec: RunSpec, on_gpus: bool) -> str | None:
+    if spec.mode == "dp" and not on_gpus:
+        return "DataParallel needs CUDA GPUs; on CPUs torch's DataParallel does nothing"
+    return None
+
+
+def _precision_unsupported(spec: RunSpec, on_gpus: bool, gpus: list[Gpu]) -> str | None:
+    precisions = {workload.precision for workload in spec.workloads}
+    if not on_gpus:
+        return "tf32 needs an NVIDIA GPU of compute capability 8.0 or newer" if "tf32" in precisions else None
+    for precision in sorted(precisions & {"bf16", "tf32"}):
+        for gpu in gpus:
+            if gpu.compute_capability is not None and gpu.compute_capability < (8, 0):
+                have = ".".join(map(str, gpu.compute_capability))
+                return (
+                    f"{precision} needs compute capability 8.0; GPU {gpu.index} ({gpu.name}) has {have}: "
+                    'try precision = "fp16"'
+                )
+    return None
+
+
+def _batch_indivisible(spec: RunSpec) -> str | None:
+    workload = spec.workload
+    if (
+        spec.mode == "concurrent"
+        or workload.batch_scope == "device"
+        or workload.batch % spec.device_count == 0
+    ):
+        return None
+    return f"a global batch of {workload.batch} cannot be divided equally among {spec.device_count} devices"
+
+
+def _workers_indivisible(spec: RunSpec) -> str | None:
+    for workload in spec.workloads:
+        if workload.placement == "loader" and workload.loader_workers % spec.world_size:
+            return (
+                f"{workload.loader_workers} loader workers cannot be shared equally by {spec.world_size} "
+                f"ranks: set workload.loader_workers to a multiple of {spec.world_size}"
+            )
+    return None
