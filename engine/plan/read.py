@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import tomli_w
+from msgspec.inspect import DictType, IntType, LiteralType, NoneType, StructType, UnionType, VarTupleType
 
 from .preset import Matrix, Preset, Workload
 
@@ -180,20 +181,17 @@ def _explain(message: str, file: str, root: str = "") -> str:
 
 def _fields(path: str) -> list[str]:
     node = _type_at(path)
-    return (
-        [field.encode_name for field in node.fields] if isinstance(node, msgspec.inspect.StructType) else []
-    )
+    return [field.encode_name for field in node.fields] if isinstance(node, StructType) else []
 
 
 def _literals(path: str) -> list[str]:
+    """The words allowed at a path, if any are."""
     node = _type_at(path)
-    options = node.types if isinstance(node, msgspec.inspect.UnionType) else (node,)
-    return [
-        str(value)
-        for option in options
-        if isinstance(option, msgspec.inspect.LiteralType)
-        for value in option.values
-    ]
+    options = node.types if isinstance(node, UnionType) else (node,)
+    allowed = [str(value) for option in options if isinstance(option, LiteralType) for value in option.values]
+    if allowed and any(isinstance(option, IntType) for option in options):
+        allowed.append("or a whole number")
+    return allowed
 
 
 def _type_at(path: str) -> msgspec.inspect.Type:
@@ -201,19 +199,19 @@ def _type_at(path: str) -> msgspec.inspect.Type:
     node: msgspec.inspect.Type = msgspec.inspect.type_info(Preset)
     for part in re.findall(r"[\w-]+|\[[^]]*\]", path):
         node = _optional(node)
-        if isinstance(node, msgspec.inspect.StructType):
+        if isinstance(node, StructType):
             node = next((field.type for field in node.fields if field.encode_name == part), node)
-        elif isinstance(node, msgspec.inspect.DictType):
+        elif isinstance(node, DictType):
             node = node.value_type
-        elif isinstance(node, msgspec.inspect.VarTupleType):
+        elif isinstance(node, VarTupleType):
             node = node.item_type
     return _optional(node)
 
 
 def _optional(node: msgspec.inspect.Type) -> msgspec.inspect.Type:
     """The type itself where None is allowed beside it."""
-    if isinstance(node, msgspec.inspect.UnionType):
-        rest = [option for option in node.types if not isinstance(option, msgspec.inspect.NoneType)]
+    if isinstance(node, UnionType):
+        rest = [option for option in node.types if not isinstance(option, NoneType)]
         return rest[0] if len(rest) == 1 else node
     return node
 

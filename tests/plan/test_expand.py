@@ -1,0 +1,153 @@
+from pathlib import Path
+
+import pytest
+from gpubench_tui.engine.host.facts import Cpu, Gpu, Host, Software
+from gpubench_tui.engine.plan.estimate import estimate
+from gpubench_tui.engine.plan.expand import make_plan
+from gpubench_tui.engine.plan.plan import Plan
+from gpubench_tui.engine.plan.read import PresetError, read_preset
+
+
+def host(
+    gpus: int = 0, cores: int = 2, physical: int | None = None, capability: tuple[int, int] = (9, 0)
+) -> Host:
+    return Host(
+        name="server",
+        cpu=Cpu("cpu", tuple(range(cores)), physical or cores, 1 << 34),
+        software=Software("3.11", "linux", torch="2.13.0", torch_cuda="13.0" if gpus else None),
+        gpus=tuple(
+            Gpu(index, f"GPU-{index}", "H200", compute_capability=capability) for index in range(gpus)
+        ),
+    )
+
+
+def plan(matrix: str, on: Host, workload: str = "", measure: str = "") -> Plan:
+    text = f'title = "t"\nquestion = "q"\n{workload}\n[measure]\n{measure}\n[matrix]\n{matrix}\n'
+    return make_plan("test", read_preset(text, "test.toml"), on)
+
+
+def shape(made: Plan) -> list[tuple[str, int, int]]:
+    return [(spec.mode, spec.device_count, spec.workload.batch) for spec in made.runs]
+
+
+def skips(made: Plan) -> dict[str, str]:
+    return {spec.label: spec.skip for spec in made.runs if spec.skip is not None}
+
+
+def test_a_matrix_becomes_its_runs_in_order() -> None:
+    made = plan('modes = ["single", "dp", "ddp"]\ndevices = [1, 2]\nbatches = [32, 64]', host(gpus=2))
+    expected = [("single", 1), ("dp", 2), ("ddp", 1), ("ddp", 2)]
+    assert shape(made) == [(mode, count, batch) for batch in (32, 64) for mode, count in expected]
+    assert len({spec.id for spec in made.runs}) == len(made.runs)
+    assert skips(made) == {}
+
+
+def test_all_devices_means_every_gpu() -> None:
+    assert shape(plan('modes = ["ddp"]\ndevices = [1, "all"]', host(gpus=4))) == [
+        ("ddp", 1, 128),
+        ("ddp", 4, 128),
+    ]
+
+
+def test_without_gpus_a_device_is_the_same_share_of_the_cores_in_every_run() -> None:
+    made = plan('modes = ["single", "ddp"]\ndevices = [2]', host(cores=4))
+    single, ddp = made.runs
+    assert [device.cores for device in ddp.devices] == [(0, 1), (2, 3)]
+    assert [device.cores for device in single.devices] == [(0, 1)]
+
+
+def test_shares_hold_whole_physical_cores() -> None:
+    # Four physical cores with two siblings each: cores 4 to 7 are the siblings of 0 to 3.
+    made = plan('modes = ["ddp"]\ndevices = [3]', host(cores=8, physical=4))
+    assert [device.cores for device in made.devices] == [(0,), (1,), (2,)]
+
+
+def test_too_many_devices_are_skipped_and_do_not_shrink_the_shares() -> None:
+    made = plan('modes = ["ddp"]\ndevices = [2, 3]', host(cores=2))
+    assert [device.cores for device in made.devices] == [(0,), (1,)]
+    assert list(skips(made)) == ["ddp x3"]
+    assert "3 devices asked" in skips(made)["ddp x3"]
+    assert skips(plan('modes = ["ddp"]\ndevices = [3]', host(gpus=2))) == {"ddp x3": "3 GPUs asked, 2 here"}
+
+
+def test_dp_is_skipped_without_gpus() -> None:
+    made = plan('modes = ["single", "dp"]\ndevices = [2]', host())
+    assert "DataParallel needs CUDA GPUs" in skips(made)["dp x2"]
+
+
+@pytest.mark.parametrize(
+    ("precision", "on", "skipped"),
+    [
+        ("bf16", host(gpus=1, capability=(7, 5)), True),
+        ("bf16", host(gpus=1, capability=(8, 0)), False),
+        ("bf16", host(), False),
+        ("tf32", host(), True),
+        ("tf32", host(gpus=1), False),
+        ("fp16", host(gpus=1, capability=(7, 5)), False),
+    ],
+)
+def test_precisions_that_the_device_lacks_are_skipped(precision: str, on: Host, skipped: bool) -> None:
+    made = plan('modes = ["single"]', on, f'[workload]\nprecision = "{precision}"')
+    assert bool(skips(made)) is skipped
+
+
+def test_what_cannot_be_shared_equally_is_skipped() -> None:
+    matrix = 'modes = ["single", "ddp"]\ndevices = [2]'
+    made = plan(matrix, host(), '[workload]\nbatch = 33\nbatch_scope = "global"')
+    assert list(skips(made)) == ["ddp x2"]
+    made = plan(matrix, host(), '[workload]\nplacement = "loader"\nloader_workers = 1')
+    assert "set workload.loader_workers to a multiple of 2" in skips(made)["ddp x2"]
+
+
+def test_batches_count_per_device_or_globally() -> None:
+    matrix = 'modes = ["ddp"]\ndevices = [2]'
+    weak = plan(matrix, host(), "[workload]\nbatch = 64").runs[0]
+    assert (weak.batch_per_device(), weak.global_batch) == (64, 128)
+    strong = plan(matrix, host(), '[workload]\nbatch = 64\nbatch_scope = "global"').runs[0]
+    assert (strong.batch_per_device(), strong.global_batch) == (32, 64)
+
+
+def test_every_run_names_its_baseline() -> None:
+    workloads = '[workloads.a]\nmodel = "cnn"\n[workloads.b]\nmodel = "lenet"'
+    made = plan('modes = ["single", "ddp", "concurrent"]\ndevices = [2]', host(), workloads)
+    baselines = [(spec.label, spec.baseline and made.run(spec.baseline).label) for spec in made.runs]
+    assert baselines == [
+        ("single x1, a", "single x1, a"),
+        ("ddp x2, a", "single x1, a"),
+        ("single x1, b", "single x1, b"),
+        ("ddp x2, b", "single x1, b"),
+        ("concurrent x2, a + b", None),
+    ]
+
+
+def test_a_baseline_may_be_a_batch_or_the_fewest_devices() -> None:
+    made = plan('modes = ["single"]\nbatches = [8, 16]\nbaseline = {mode = "single", batch = 8}', host())
+    assert [spec.baseline for spec in made.runs] == [made.runs[0].id] * 2
+    made = plan('modes = ["ddp"]\ndevices = [2, 1]', host())
+    assert {spec.baseline for spec in made.runs} == {"01-ddp-1x128-cifar-resnet18"}
+
+
+def test_concurrent_gives_each_rank_its_workload() -> None:
+    workloads = '[workloads.a]\nmodel = "cnn"\nbatch = 8\n[workloads.b]\nmodel = "lenet"\nbatch = 16'
+    run = plan('modes = ["concurrent"]\ndevices = [2]', host(), workloads).runs[0]
+    assert [run.workload_of(rank).name for rank in (0, 1)] == ["a", "b"]
+    assert [run.batch_per_device(rank) for rank in (0, 1)] == [8, 16]
+    assert run.global_batch == 24
+
+
+def test_a_missing_image_folder_is_an_error_before_the_start(tmp_path: Path) -> None:
+    workload = f'[workload]\ndata = "folder"\ndata_dir = "{tmp_path}"'
+    with pytest.raises(PresetError, match="expected train/CLASS/ and test/CLASS/"):
+        plan('modes = ["single"]', host(), workload)
+    for part in ("train", "test"):
+        (tmp_path / part).mkdir()
+    assert len(plan('modes = ["single"]', host(), workload).to_run) == 1
+
+
+def test_the_estimate_grows_with_what_is_run() -> None:
+    one = estimate(plan('modes = ["single"]', host(), measure="seconds = 10"))
+    two = estimate(plan('modes = ["single", "ddp"]', host(), measure="seconds = 10"))
+    assert one.low is not None and one.high is not None and two.low is not None and two.high is not None
+    assert one.low < one.high < two.high
+    assert one.low < two.low
+    assert estimate(plan('modes = ["single"]', host(), measure="epochs = 2")).low is None

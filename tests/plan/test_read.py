@@ -1,0 +1,134 @@
+from pathlib import Path
+
+import pytest
+from gpubench_tui.engine.plan.library import all_presets, find_preset
+from gpubench_tui.engine.plan.preset import Preset
+from gpubench_tui.engine.plan.read import PresetError, read_preset, write_preset
+
+MINIMAL = """
+title = "Mine"
+question = "Why?"
+
+[matrix]
+modes = ["single"]
+"""
+
+SHIPPED = ["quickstart", "batch-size", "cnn-vs-vit", "scaling", "single-dp-ddp", "train-cifar10"]
+
+
+def read(text: str, *overrides: str) -> Preset:
+    return read_preset(text, "mine.toml", overrides)
+
+
+def problem(text: str, *overrides: str) -> str:
+    with pytest.raises(PresetError) as caught:
+        read(text, *overrides)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_the_shipped_presets_are_there_and_valid() -> None:
+    presets = {preset.name: preset for preset in all_presets()}
+    assert [name for name in SHIPPED if name not in presets] == []
+    for preset in presets.values():
+        preset.read()
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_preset_written_reads_back_equal(name: str) -> None:
+    preset = find_preset(name).read(["measure.seconds=3"])
+    assert read_preset(write_preset(preset), "copy.toml") == preset
+
+
+def test_named_workloads_inherit_the_defaults() -> None:
+    preset = read(MINIMAL + '[workload]\nbatch = 7\n[workloads.a]\nmodel = "cnn"\n[workloads.b]\nbatch = 9\n')
+    assert (preset.workloads["a"].batch, preset.workloads["a"].name) == (7, "a")
+    assert (preset.workloads["b"].batch, preset.workloads["b"].model) == (9, "cifar-resnet18")
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("workload.batch=64", 64),
+        ("workload.batch = 64", 64),
+    ],
+)
+def test_set_overrides_numbers(override: str, expected: int) -> None:
+    assert read(MINIMAL, override).workload.batch == expected
+
+
+def test_set_takes_words_without_quotes_and_lists() -> None:
+    preset = read(MINIMAL, "workload.model=cnn", "workload.augment=['flip']", "matrix.devices=[1, 'all']")
+    assert preset.workload.model == "cnn"
+    assert preset.workload.augment == ("flip",)
+    assert preset.matrix.devices == (1, "all")
+
+
+def test_paths_are_meant_from_the_presets_folder_or_from_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "presets").mkdir()
+    file = tmp_path / "presets" / "mine.toml"
+    file.write_text(MINIMAL + '[workload]\ndata = "folder"\ndata_dir = "images"\n')
+    monkeypatch.chdir(tmp_path)
+    assert find_preset(str(file)).read().workload.data_dir == str(tmp_path / "presets" / "images")
+    overridden = find_preset(str(file)).read(["workload.data_dir=here"])
+    assert overridden.workload.data_dir == str(tmp_path / "here")
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("title = ", ["mine.toml", "not valid TOML"]),
+        ('title = "x"\n', ["mine.toml: question: missing"]),
+        (MINIMAL + "[workload]\nbath = 3\n", ["mine.toml: workload.bath: no such key", "batch, batch_scope"]),
+        (MINIMAL + '[workload]\nbatch = "3"\n', ["mine.toml: workload.batch: expected int, got str"]),
+        (MINIMAL + "[workload]\nbatch = 0\n", ["mine.toml: workload.batch: expected int >= 1"]),
+        (MINIMAL + '[workload]\nprecision = "fp8"\n', ["workload.precision", "bf16, fp16, fp32, tf32"]),
+        (MINIMAL + "[workloads.cnn]\nmodel = 3\n", ["mine.toml: workloads.cnn.model: expected str"]),
+        (MINIMAL + "[workloads]\ncnn = 3\n", ["mine.toml: workloads.cnn: expected a table"]),
+        (MINIMAL + "[measure]\ntarget = 1.5\n", ["mine.toml: measure.target: expected float < 1.0"]),
+        (MINIMAL + 'devices = ["some"]\n', ["matrix.devices[0]", "all, or a whole number"]),
+        (MINIMAL + 'workloads = ["cnn"]\n', ["matrix.workloads: no workload 'cnn'"]),
+        (MINIMAL + 'baseline = { mode = "ddp" }\n', ["matrix.baseline.mode", "not among matrix.modes"]),
+        (MINIMAL + '[workload]\ndata = "folder"\n', ["workload.data_dir: missing"]),
+        (MINIMAL + "[workload]\nmilestones = [3, 2]\n", ["workload.milestones"]),
+        (MINIMAL + '[workload]\nmodel = "none.py:build"\n', ["workload.model: no file", "none.py"]),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_sentence(text: str, parts: list[str]) -> None:
+    message = problem(text)
+    for part in parts:
+        assert part in message
+
+
+@pytest.mark.parametrize("override", ["workload.batch", "=3", "a b=3"])
+def test_an_override_needs_a_key_and_a_value(override: str) -> None:
+    assert "expected key=value" in problem(MINIMAL, override)
+
+
+def test_an_override_without_effect_is_refused() -> None:
+    assert "set matrix.batches instead" in problem(MINIMAL + "batches = [1, 2]\n", "workload.batch=3")
+
+
+def test_presets_are_found_by_name_prefix_and_path(tmp_path: Path) -> None:
+    assert find_preset("quickstart").name == "quickstart"
+    assert find_preset("quick").name == "quickstart"
+    with pytest.raises(PresetError, match="fits several presets"):
+        find_preset("s")
+    with pytest.raises(PresetError, match="no such preset; there are: quickstart"):
+        find_preset("nothing")
+    with pytest.raises(PresetError, match="no such file"):
+        find_preset(str(tmp_path / "absent.toml"))
+
+
+def test_a_users_own_preset_joins_the_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setattr("sys.platform", "linux")
+    folder = tmp_path / "gpubench-tui" / "presets"
+    folder.mkdir(parents=True)
+    (folder / "mine.toml").write_text(MINIMAL)
+    mine = find_preset("mine")
+    assert mine.own
+    assert mine.read().title == "Mine"
