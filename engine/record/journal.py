@@ -1,0 +1,90 @@
+"""The journal: one append-only file of events, one JSON object a line, private to its user."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from .events import Event, decode, encode
+
+CHUNK_BYTES = 1 << 20
+
+
+class Journal:
+    """The writing end. Threads may share it: a line is written whole or reported as an OSError."""
+
+    def __init__(self, path: Path) -> None:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        self._file = os.open(path, flags, 0o600)
+        self._lock = threading.Lock()
+        self._torn = False
+
+    def append(self, event: Event) -> None:
+        """Write one event; OSError when the disk is full or the journal is closed."""
+        line = encode(event) + b"\n"
+        with self._lock:
+            if self._torn:
+                line = b"\n" + line
+            written = os.write(self._file, line)
+            # A full disk may take part of a line: the next event must not be glued to it.
+            self._torn = written < len(line)
+            if self._torn:
+                raise OSError(f"only {written} of {len(line)} bytes of a journal line could be written")
+
+    def close(self) -> None:
+        """Close the file; closing twice does no harm."""
+        with self._lock:
+            if self._file >= 0:
+                os.close(self._file)
+                self._file = -1
+
+
+class Follower:
+    """The reading end of a journal that may still grow, and may not exist yet."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.unreadable = 0
+        """Lines that are no event known here: damaged, or written by a newer version."""
+        self._offset = 0
+        self._rest = b""
+
+    def read(self) -> list[Event]:
+        """All events completed since the last call; a line without its end waits for it."""
+        return list(self.events())
+
+    def events(self) -> Iterator[Event]:
+        """As `read`, but one by one, holding no more than a chunk of the file in memory."""
+        try:
+            file = self.path.open("rb")
+        except FileNotFoundError:
+            return
+        with file:
+            file.seek(self._offset)
+            while chunk := file.read(CHUNK_BYTES):
+                self._offset += len(chunk)
+                yield from self._decode(chunk)
+
+    def _decode(self, chunk: bytes) -> list[Event]:
+        lines = chunk.split(b"\n")
+        lines[0] = self._rest + lines[0]
+        self._rest = lines.pop()
+        events = []
+        for line in lines:
+            if not line:
+                continue
+            try:
+                events.append(decode(line))
+            except (msgspec.DecodeError, ValueError, RecursionError):
+                self.unreadable += 1
+        return events
+
+
+def read_journal(path: Path) -> Iterator[Event]:
+    """All complete, readable events of a journal, in order; OSError when it cannot be opened."""
+    path.stat()
+    return Follower(path).events()

@@ -1,0 +1,271 @@
+"""The shelf: one folder a session, and how to find them again."""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import re
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import platformdirs
+from msgspec import Struct
+
+from ..host.facts import Host
+from ..plan.plan import Plan
+from .events import Event, RunFinished, SessionFinished, SessionStarted, decode
+from .session import Session
+
+State = Literal["running", "finished", "stopped", "interrupted"]
+"""`interrupted`: the session's process is gone and left no last word."""
+
+
+class Request(Struct, frozen=True):
+    """What a session is asked to do; the file `plan.json` of its folder."""
+
+    plan: Plan
+    host: Host
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """A session at a glance."""
+
+    name: str
+    path: str
+    preset: str
+    title: str
+    unix_time: float
+    """When it started."""
+    host: str
+    state: State
+    runs: int
+    """Runs of the plan."""
+    measured: int
+    failed: int
+
+
+class SessionFolder:
+    """The files of one session. Everything in it is private to the user."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.journal = path / "journal.jsonl"
+        self.plan = path / "plan.json"
+        self.preset = path / "preset.toml"
+        self.logs = path / "logs"
+        self.lock = path / "lock"
+        self.log = path / "session.log"
+
+    @property
+    def name(self) -> str:
+        """The session's name."""
+        return self.path.name
+
+    def request(self) -> Request:
+        """What the session was asked to do; OSError or msgspec.DecodeError when that cannot be read."""
+        return msgspec.json.decode(self.plan.read_bytes(), type=Request)
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Mark the session as running in this process; RuntimeError when it runs already.
+
+        The mark is a lock on a file, which the system takes away however the process ends. A fork of the
+        process shares it.
+        """
+        file = os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            if not _locked_within(file, seconds=1.0):
+                raise RuntimeError(f"the session {self.name} is running already")
+            os.ftruncate(file, 0)
+            os.write(file, f"{os.getpid()} {socket.gethostname()}\n".encode())
+            yield
+        finally:
+            os.close(file)
+
+    def is_running(self) -> bool:
+        """Whether a session process holds the lock."""
+        try:
+            file = os.open(self.lock, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:  # a file system without locks cannot say
+            return False
+        finally:
+            os.close(file)
+        return False
+
+    def pid(self) -> int | None:
+        """The session process's id; None when it does not run, or runs on another machine."""
+        if not self.is_running():
+            return None
+        words = self.lock.read_text().split()
+        if len(words) != 2 or words[1] != socket.gethostname():
+            return None
+        return int(words[0])
+
+    def state(self, outcome: Literal["finished", "stopped"] | None) -> State:
+        """The session's state, given its last word in the journal."""
+        return outcome or ("running" if self.is_running() else "interrupted")
+
+    def entry(self) -> Entry | None:
+        """The session at a glance, without reading all of it; None when it left nothing readable."""
+        started, finished, last = _milestones(self.journal)
+        try:
+            request = Request(started.plan, started.host) if started else self.request()
+            unix_time = started.unix_time if started else self.plan.stat().st_mtime
+        except (OSError, msgspec.DecodeError, ValueError):
+            return None
+        outcomes = {event.run: event.outcome for event in finished}
+        return Entry(
+            name=self.name,
+            path=str(self.path),
+            preset=request.plan.preset,
+            title=request.plan.title,
+            unix_time=unix_time,
+            host=request.host.name,
+            state=self.state(last.outcome if last else None),
+            runs=len(request.plan.runs),
+            measured=sum(outcome == "measured" for outcome in outcomes.values()),
+            failed=sum(outcome == "failed" for outcome in outcomes.values()),
+        )
+
+
+class Shelf:
+    """The folder that holds all sessions."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def create(self, name: str | None, plan: Plan, host: Host, preset_text: str) -> SessionFolder:
+        """A new session's folder, named after `name` or the preset, and the time; OSError when it cannot be."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        stem = re.sub(r"[^\w.-]+", "-", name or plan.preset).strip("-.") or "session"
+        folder = SessionFolder(_new_folder(self.root / f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}"))
+        folder.logs.mkdir(mode=0o700)
+        _write_private(folder.preset, preset_text.encode())
+        _write_private(folder.plan, msgspec.json.encode(Request(plan, host)))
+        return folder
+
+    def all(self) -> list[SessionFolder]:
+        """All sessions, newest first."""
+        if not self.root.is_dir():
+            return []
+        folders = [SessionFolder(path) for path in self.root.iterdir() if _is_session(path)]
+        return sorted(folders, key=lambda folder: (_created(folder), folder.name), reverse=True)
+
+    def find(self, text: str | None) -> SessionFolder:
+        """The session of that name, unique prefix or path, the newest when None; else LookupError."""
+        folders = self.all()
+        if text is None:
+            if not folders:
+                raise LookupError(f"there are no sessions in {self.root} yet")
+            return folders[0]
+        for folder in folders:
+            if folder.name == text:
+                return folder
+        path = Path(text).expanduser()
+        path = path.parent if path.name == "journal.jsonl" else path
+        if _is_session(path):
+            return SessionFolder(path.resolve())
+        found = [folder for folder in folders if text and folder.name.startswith(text)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            names = ", ".join(folder.name for folder in found[:5]) + (", ..." if len(found) > 5 else "")
+            raise LookupError(f"{len(found)} sessions begin with {text!r}: {names}")
+        raise LookupError(
+            f"no session is called {text!r}: neither a name or its beginning in {self.root}, nor a path"
+        )
+
+
+def default_root() -> Path:
+    """Where sessions are kept unless the user says otherwise."""
+    return platformdirs.user_state_path("gpubench-tui") / "sessions"
+
+
+def describe_state(folder: SessionFolder, session: Session) -> State:
+    """What became of a session, or that it goes on."""
+    return folder.state(session.outcome)
+
+
+def _locked_within(file: int, seconds: float) -> bool:
+    # Someone who merely asks whether the session runs holds the lock for a moment.
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+        else:
+            return True
+
+
+def _new_folder(path: Path) -> Path:
+    number = 1
+    while True:
+        candidate = path if number == 1 else path.with_name(f"{path.name}-{number}")
+        try:
+            candidate.mkdir(mode=0o700)
+        except FileExistsError:
+            number += 1
+        else:
+            return candidate
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(file, "wb") as stream:
+        stream.write(content)
+
+
+def _is_session(path: Path) -> bool:
+    return (path / "plan.json").is_file() or (path / "journal.jsonl").is_file()
+
+
+def _created(folder: SessionFolder) -> float:
+    # plan.json is written once, when the session is created.
+    file = folder.plan if folder.plan.exists() else folder.journal
+    return file.stat().st_mtime
+
+
+def _milestones(journal: Path) -> tuple[SessionStarted | None, list[RunFinished], SessionFinished | None]:
+    """First line, the ends of runs, last line: found by their tags, which msgspec writes first in a line."""
+    try:
+        with journal.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            started = _decode(content[: content.find(b"\n") + 1])
+            ends = [_decode(line) for line in _lines_with(content, b'\n{"event":"run finished"')]
+            last = _decode(content[content.rfind(b"\n", 0, -1) + 1 :])
+    except (OSError, ValueError):  # an empty file cannot be mapped
+        return None, [], None
+    return (
+        started if isinstance(started, SessionStarted) else None,
+        [event for event in ends if isinstance(event, RunFinished)],
+        last if isinstance(last, SessionFinished) else None,
+    )
+
+
+def _lines_with(content: mmap.mmap, start_of_line: bytes) -> Iterator[bytes]:
+    position = content.find(start_of_line)
+    while position >= 0:
+        end = content.find(b"\n", position + 1)
+        yield content[position + 1 : end if end >= 0 else len(content)]
+        position = content.find(start_of_line, position + 1)
+
+
+def _decode(line: bytes) -> Event | None:
+    try:
+        return decode(line)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None
