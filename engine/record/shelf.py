@@ -147,7 +147,7 @@ class Shelf:
         self.root = root
 
     def create(self, name: str | None, plan: Plan, host: Host, preset_text: str) -> SessionFolder:
-        """A new session's folder, named after `name` or the preset, and the time; OSError when it cannot be."""
+        """A new session's folder, named after `name` or the preset and the time; OSError if impossible."""
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         stem = re.sub(r"[^\w.-]+", "-", name or plan.preset).strip("-.") or "session"
         folder = SessionFolder(_new_folder(self.root / f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}"))
@@ -162,6 +162,11 @@ class Shelf:
             return []
         folders = [SessionFolder(path) for path in self.root.iterdir() if _is_session(path)]
         return sorted(folders, key=lambda folder: (_created(folder), folder.name), reverse=True)
+
+    def entries(self) -> list[Entry]:
+        """All readable sessions at a glance, newest first."""
+        entries = (folder.entry() for folder in self.all())
+        return [entry for entry in entries if entry is not None]
 
     def find(self, text: str | None) -> SessionFolder:
         """The session of that name, unique prefix or path, the newest when None; else LookupError."""
@@ -184,7 +189,7 @@ class Shelf:
             names = ", ".join(folder.name for folder in found[:5]) + (", ..." if len(found) > 5 else "")
             raise LookupError(f"{len(found)} sessions begin with {text!r}: {names}")
         raise LookupError(
-            f"no session is called {text!r}: neither a name or its beginning in {self.root}, nor a path"
+            f"no session in {self.root} is called {text!r} or begins so, nor is it a path to one"
         )
 
 
@@ -266,6 +271,7 @@ def _lines_with(content: mmap.mmap, start_of_line: bytes) -> Iterator[bytes]:
 
 def _decode(line: bytes) -> Event | None:
     try:
-        return decode(line)
+        event: Event = decode(line)
     except (msgspec.DecodeError, ValueError, RecursionError):
         return None
+    return event
