@@ -1,0 +1,91 @@
+"""Numbers and units for people: the one place that formats them. None is `n/a`, never zero."""
+
+from __future__ import annotations
+
+import math
+
+NOT_AVAILABLE = "n/a"
+GIB = 1 << 30
+
+
+def number(value: float | None) -> str:
+    """Three significant digits at least, thousands separated: `12,345`, `12.3`, `0.123`."""
+    if value is None:
+        return NOT_AVAILABLE
+    size = abs(value)
+    if size >= 99.95 or value == 0:
+        return f"{value:,.0f}"
+    decimals = 1 if size >= 9.995 else 2 if size >= 0.9995 else 3
+    return f"{value:.{decimals}f}" if size >= 0.0005 else f"{value:.2g}"
+
+
+def with_spread(value: float | None, spread: float | None) -> str:
+    """A value and its spread in the same decimals: `1,234 ±12`, `12.30 ±0.41`."""
+    if value is None or spread is None:
+        return number(value)
+    decimals = min(2, max(0, 1 - math.floor(math.log10(spread)))) if spread > 0 else 0
+    if spread == 0:
+        return f"{number(value)} ±0"
+    return f"{value:,.{decimals}f} ±{spread:,.{decimals}f}"
+
+
+def rate(samples_per_second: float | None) -> str:
+    """Throughput: `1,234 samples/s`."""
+    return _with_unit(number(samples_per_second), "samples/s")
+
+
+def duration(seconds: float | None) -> str:
+    """A time in the unit that suits it: `850 µs`, `12.3 ms`, `1.50 s`, `12 min 30 s`, `2 h 05 min`."""
+    if seconds is None:
+        return NOT_AVAILABLE
+    if seconds < 0.9995e-3:
+        return f"{seconds * 1e6:.0f} µs"
+    if seconds < 0.9995:
+        return f"{number(seconds * 1e3)} ms"
+    if seconds < 99.5:
+        return f"{number(seconds)} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def milliseconds(seconds: float | None) -> str:
+    """A time in ms without its unit, for columns that name it."""
+    return number(None if seconds is None else seconds * 1e3)
+
+
+def clock(seconds: float | None) -> str:
+    """Time gone or left, as a clock shows it: `0:42`, `1:02:03`."""
+    if seconds is None:
+        return NOT_AVAILABLE
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def ratio(value: float | None) -> str:
+    """A speedup or gain: `1.87x`."""
+    return NOT_AVAILABLE if value is None else f"{value:.2f}x"
+
+
+def percent(fraction: float | None) -> str:
+    """A share of 1 in percent: `93%`, `7.5%`."""
+    if fraction is None:
+        return NOT_AVAILABLE
+    value = fraction * 100
+    return f"{value:.0f}%" if value >= 99.95 or value == 0 else f"{value:.1f}%"
+
+
+def gib(size_bytes: float | None) -> str:
+    """Memory: `1.50 GiB`."""
+    return _with_unit(gib_number(size_bytes), "GiB")
+
+
+def gib_number(size_bytes: float | None) -> str:
+    """Memory in GiB without its unit, for columns that name it."""
+    return number(None if size_bytes is None else size_bytes / GIB)
+
+
+def _with_unit(text: str, unit: str) -> str:
+    return text if text == NOT_AVAILABLE else f"{text} {unit}"
