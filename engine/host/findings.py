@@ -1,0 +1,109 @@
+"""What about this machine will limit a benchmark or distort it, said before one starts."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import resource
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from msgspec import Struct
+
+from .facts import Gpu, Host
+
+GIB = 1 << 30
+FEW_FILES = 1024
+SMALL_SHARED_MEMORY = GIB
+LITTLE_DISK = GIB
+
+
+class Finding(Struct, frozen=True):
+    """One thing found: `error` prevents measuring, `warning` distorts figures, `info` is good to know."""
+
+    level: Literal["info", "warning", "error"]
+    text: str
+    remedy: str = ""
+
+
+def findings(host: Host, sessions: Path) -> list[Finding]:
+    """Everything worth saying about the host, gravest first. `sessions` is where sessions are to be kept."""
+    order = ("error", "warning", "info")
+    found = [*_software(host), *_devices(host), *_cpu(host), *_permissions(sessions)]
+    return sorted(found, key=lambda finding: order.index(finding.level))
+
+
+def _software(host: Host) -> Iterator[Finding]:
+    if host.software.torch is None:
+        yield Finding("error", "torch is not installed", "pip install torch torchvision")
+    elif importlib.util.find_spec("torchvision") is None:
+        yield Finding(
+            "warning",
+            "torchvision is not installed: CIFAR-10 and torchvision's models cannot be used",
+            "pip install torchvision",
+        )
+
+
+def _devices(host: Host) -> Iterator[Finding]:
+    for note in host.notes:
+        yield Finding("warning" if host.gpus else "info", note)
+    if not host.gpus or host.software.torch_cuda is None:
+        yield Finding("info", "no usable GPU: runs train on equal shares of the CPU cores, pinned")
+    for gpu in host.gpus:
+        yield from _gpu(gpu)
+    names = {gpu.name for gpu in host.gpus}
+    if len(names) > 1:
+        yield Finding(
+            "warning",
+            f"the GPUs differ ({', '.join(sorted(names))}): the slowest sets the pace of a run on several",
+            "choose equal ones with --gpus",
+        )
+
+
+def _gpu(gpu: Gpu) -> Iterator[Finding]:
+    if gpu.processes:
+        users = ", ".join(f"{process.name or 'process'} ({process.pid})" for process in gpu.processes[:3])
+        more = f" and {len(gpu.processes) - 3} more" if len(gpu.processes) > 3 else ""
+        yield Finding(
+            "warning",
+            f"GPU {gpu.index} is in use by {users}{more}: figures will be too low",
+            "wait, or choose others with --gpus",
+        )
+    elif gpu.memory_used_bytes and gpu.memory_bytes and gpu.memory_used_bytes > 0.1 * gpu.memory_bytes:
+        used = gpu.memory_used_bytes / GIB
+        yield Finding("warning", f"GPU {gpu.index} has {used:.1f} GiB in use by processes not visible here")
+    if gpu.mig:
+        yield Finding(
+            "warning",
+            f"GPU {gpu.index} is divided by MIG: its utilisation is n/a, and NCCL uses one instance only",
+        )
+
+
+def _cpu(host: Host) -> Iterator[Finding]:
+    cores, load = len(host.cpu.cores), host.cpu.load_average
+    if load is not None and load > 0.5 * cores:
+        yield Finding(
+            "warning",
+            f"the machine is busy: load {load:.1f} on {cores} usable cores",
+            "wait until it is idle: what else runs takes part in every figure",
+        )
+
+
+def _permissions(sessions: Path) -> Iterator[Finding]:
+    place = next(folder for folder in (sessions, *sessions.parents) if folder.exists())
+    if not os.access(place, os.W_OK):
+        yield Finding("error", f"{place} cannot be written: no session can be kept", "--sessions-dir DIR")
+    elif shutil.disk_usage(place).free < LITTLE_DISK:
+        yield Finding("warning", f"less than 1 GiB is free in {place}")
+    shared = Path("/dev/shm")
+    if shared.is_dir() and shutil.disk_usage(shared).total < SMALL_SHARED_MEMORY:
+        yield Finding(
+            "warning",
+            f"/dev/shm has only {shutil.disk_usage(shared).total / GIB:.2f} GiB: loader workers may fail",
+            "in a container: --shm-size=8g or --ipc=host",
+        )
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if files < FEW_FILES:
+        yield Finding("warning", f"only {files} files may be open at a time", "ulimit -n 4096")

@@ -1,0 +1,146 @@
+"""The `gpubench-tui` command: what it accepts, and which part of the program does it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from . import commands
+from .exits import BAD_USAGE, MEASURED
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status: 0 measured, 1 a run failed, 2 bad usage, 130 stopped."""
+    options = _parser().parse_args(arguments)
+    try:
+        status: int = options.command(options)
+    except commands.UsageError as error:
+        print(f"gpubench-tui: {error}", file=sys.stderr)
+        return BAD_USAGE
+    except BrokenPipeError:
+        # The reader of a pipe left, as `head` does; Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return MEASURED
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gpubench-tui",
+        description="Measure how fast training runs on one GPU, with DataParallel and with "
+        "DistributedDataParallel. Without a command: the app, to pick a preset by keyboard.",
+        epilog="Exit status: 0 all runs measured, or skipped by rule; 1 a run failed; 2 bad usage or preset; "
+        "130 stopped by the user.",
+    )
+    parser.add_argument("--version", action="version", version=f"gpubench-tui {version('gpubench-tui')}")
+    _add_places(parser)
+    _add_plan_options(parser)
+    parser.set_defaults(command=commands.app)
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _add_run(subparsers)
+    _add_listings(subparsers)
+    _add_session_commands(subparsers)
+    return parser
+
+
+def _add_places(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--sessions-dir",
+        type=Path,
+        metavar="DIR",
+        default=argparse.SUPPRESS,
+        help="where sessions are kept (default: the platform's state folder)",
+    )
+
+
+def _add_plan_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--set",
+        dest="overrides",
+        action="append",
+        metavar="KEY=VALUE",
+        default=argparse.SUPPRESS,
+        help="override any key of the preset, as in --set workload.batch=64; repeatable",
+    )
+    parser.add_argument(
+        "--gpus",
+        type=_gpu_list,
+        metavar="0,2",
+        default=argparse.SUPPRESS,
+        help="use only these GPUs, by their index in nvidia-smi",
+    )
+
+
+def _gpu_list(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of GPU indices, as in 0,2") from None
+
+
+_Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def _add_run(subparsers: _Subparsers) -> None:
+    run = subparsers.add_parser("run", help="one session; live on a terminal, progress lines otherwise")
+    run.add_argument("preset", metavar="PRESET", help="a preset's name, a unique prefix of it, or a path")
+    _add_plan_options(run)
+    run.add_argument("--name", help="name of the session (default: the preset's)")
+    run.add_argument("--output", type=Path, metavar="FILE", help="write the report there, as Markdown")
+    run.add_argument("--headless", action="store_true", help="progress lines even on a terminal")
+    _add_places(run)
+    run.set_defaults(command=commands.run)
+
+
+def _add_listings(subparsers: _Subparsers) -> None:
+    listings = (
+        ("presets", commands.presets, "what can be run here, and what would be skipped, and why"),
+        ("doctor", commands.doctor, "hardware, links, versions; what will limit a benchmark here"),
+        ("sessions", commands.sessions, "past sessions, newest first"),
+    )
+    for name, command, text in listings:
+        listing = subparsers.add_parser(name, help=text)
+        listing.add_argument("--json", action="store_true", help="as JSON on standard output")
+        if name == "presets":
+            _add_plan_options(listing)
+        _add_places(listing)
+        listing.set_defaults(command=command)
+
+
+def _add_session_commands(subparsers: _Subparsers) -> None:
+    attach = subparsers.add_parser("attach", help="the live monitor on a running session")
+    attach.set_defaults(command=commands.attach)
+    replay = subparsers.add_parser("replay", help="the monitor over a recorded session")
+    replay.add_argument(
+        "--speed", type=_speed, default=1.0, metavar="N", help="times as fast as it was (default: 1)"
+    )
+    replay.set_defaults(command=commands.replay)
+    stop = subparsers.add_parser("stop", help="stop a running session; what was measured is kept")
+    stop.set_defaults(command=commands.stop)
+    report = subparsers.add_parser("report", help="a session's results on standard output")
+    report.add_argument("--format", choices=("md", "json", "csv"), default="md")
+    report.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to a file instead")
+    report.set_defaults(command=commands.report)
+    for name, parser in (("attach", attach), ("replay", replay), ("stop", stop), ("report", report)):
+        parser.add_argument(
+            "session",
+            metavar="SESSION",
+            nargs="?" if name in ("attach", "stop") else None,
+            help="its name, a unique prefix of it, or a path"
+            + (" (default: the newest that runs)" if name in ("attach", "stop") else ""),
+        )
+        _add_places(parser)
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no speed: expected a number above 0, as in 10")
+    return speed

@@ -1,0 +1,213 @@
+"""What each command does, given its parsed options: results to standard output, all else to standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..engine.host.facts import Host
+    from ..engine.record.session import Session
+    from ..engine.record.shelf import SessionFolder, Shelf
+
+# Every command imports what it needs when it runs: `--help` and the app's first paint wait for nothing else.
+
+
+class UsageError(Exception):
+    """What was asked cannot be done; the message says why, and what would be right."""
+
+
+def app(options: Namespace) -> int:
+    """The app's launch screen."""
+    _need_terminal("gpubench-tui run PRESET --headless measures without one")
+    from .app import run_app
+
+    return run_app(
+        _shelf(options), gpus=getattr(options, "gpus", None), overrides=getattr(options, "overrides", [])
+    )
+
+
+def run(options: Namespace) -> int:
+    """One session, from the preset to its results."""
+    from ..engine.conductor.start import start_session
+    from ..engine.plan.expand import make_plan
+    from ..engine.plan.library import find_preset
+    from ..engine.plan.read import PresetError, write_preset
+    from .headless import follow
+
+    if options.output is not None:
+        _check_writable(options.output)
+    try:
+        preset_file = find_preset(options.preset)
+        preset = preset_file.read(getattr(options, "overrides", []))
+        host = _inspect(options)
+        plan = make_plan(preset_file.name, preset, host)
+    except PresetError as error:
+        raise UsageError(str(error)) from None
+    try:
+        folder = _shelf(options).create(options.name, plan, host, write_preset(preset))
+        process = start_session(folder)
+    except OSError as error:
+        raise UsageError(f"the session's folder cannot be made: {error}") from None
+    if _on_terminal() and not options.headless:
+        from .app import watch
+
+        status = watch(_shelf(options), folder)
+    else:
+        status = follow(folder, plan, process)
+    if options.output is not None:
+        _write_markdown(folder, options.output)
+    return status
+
+
+def attach(options: Namespace) -> int:
+    """The monitor, or progress lines, on a session that runs."""
+    folder = _running(options)
+    if _on_terminal():
+        from .app import watch
+
+        return watch(_shelf(options), folder)
+    from .headless import follow
+
+    return follow(folder, folder.request().plan)
+
+
+def replay(options: Namespace) -> int:
+    """The monitor over a journal, event by event in its own time."""
+    folder = _find(options)
+    _need_terminal(f"gpubench-tui report {folder.name} prints its results")
+    from .app import watch
+
+    return watch(_shelf(options), folder, replay_speed=options.speed)
+
+
+def stop(options: Namespace) -> int:
+    """Stop a session and wait until it is gone."""
+    from ..engine.conductor.control import stop as stop_session
+    from .headless import wait_until_gone
+
+    folder = _running(options)
+    if not stop_session(folder):
+        raise UsageError(f"{folder.name} does not run on this machine")
+    wait_until_gone(folder)
+    print(f"stopped {folder.name}", file=sys.stderr)
+    return 0
+
+
+def report(options: Namespace) -> int:
+    """A session's results in one of the formats."""
+    from ..engine.analysis.export import render
+
+    folder = _find(options)
+    text = render(_fold(folder), options.format)
+    if options.output is None:
+        sys.stdout.write(text)
+    else:
+        _write(options.output, text)
+        print(f"written to {options.output.resolve()}", file=sys.stderr)
+    return 0
+
+
+def presets(options: Namespace) -> int:
+    """Every preset, with its plan for this machine."""
+    from .listings import preset_listing
+
+    listing = preset_listing(_inspect(options), getattr(options, "overrides", []))
+    print(json.dumps(listing.data, indent=2) if options.json else listing.text)
+    return 0
+
+
+def doctor(options: Namespace) -> int:
+    """This machine, and what will limit a benchmark on it."""
+    from .listings import doctor_listing
+
+    listing = doctor_listing(_inspect(options), _shelf(options).root)
+    print(json.dumps(listing.data, indent=2) if options.json else listing.text)
+    return 0
+
+
+def sessions(options: Namespace) -> int:
+    """All sessions on the shelf."""
+    from .listings import session_listing
+
+    listing = session_listing(_shelf(options))
+    print(json.dumps(listing.data, indent=2) if options.json else listing.text)
+    return 0
+
+
+def _shelf(options: Namespace) -> Shelf:
+    from ..engine.record.shelf import Shelf, default_root
+
+    return Shelf(getattr(options, "sessions_dir", None) or default_root())
+
+
+def _inspect(options: Namespace) -> Host:
+    from ..engine.host.inspect import inspect_host
+
+    try:
+        return inspect_host(getattr(options, "gpus", None))
+    except ValueError as error:
+        raise UsageError(f"--gpus: {error}") from None
+
+
+def _find(options: Namespace) -> SessionFolder:
+    try:
+        return _shelf(options).find(options.session)
+    except LookupError as error:
+        raise UsageError(str(error.args[0])) from None
+
+
+def _running(options: Namespace) -> SessionFolder:
+    """The session named, or the newest that runs."""
+    if options.session is not None:
+        folder = _find(options)
+        if not folder.is_running():
+            raise UsageError(
+                f"{folder.name} does not run any more; gpubench-tui report {folder.name} prints it"
+            )
+        return folder
+    running = [folder for folder in _shelf(options).all() if folder.is_running()]
+    if not running:
+        raise UsageError("no session runs; gpubench-tui sessions lists the past ones")
+    return running[0]
+
+
+def _fold(folder: SessionFolder) -> Session:
+    from ..engine.record.journal import read_journal
+    from ..engine.record.session import fold
+
+    return fold(read_journal(folder.journal))
+
+
+def _on_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _need_terminal(instead: str) -> None:
+    if not _on_terminal():
+        raise UsageError(f"this needs a terminal; {instead}")
+
+
+def _check_writable(path: Path) -> None:
+    """Find out before the measurement rather than after it."""
+    if path.is_dir():
+        raise UsageError(f"--output {path}: is a folder, expected a file")
+    if not path.resolve().parent.is_dir():
+        raise UsageError(f"--output {path}: no folder {path.resolve().parent}")
+
+
+def _write_markdown(folder: SessionFolder, path: Path) -> None:
+    from ..engine.analysis.export import render
+
+    _write(path, render(_fold(folder), "md"))
+    print(f"report: {path.resolve()}", file=sys.stderr)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from None

@@ -1,0 +1,156 @@
+"""What `presets`, `doctor` and `sessions` print: each once as data for `--json`, once as text for people."""
+
+from __future__ import annotations
+
+import textwrap
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from ..engine.analysis.units import gib
+from ..engine.host.facts import Host
+from ..engine.host.findings import findings
+from ..engine.plan.estimate import estimate
+from ..engine.plan.expand import make_plan
+from ..engine.plan.library import PresetFile, all_presets, user_folder
+from ..engine.plan.plan import Plan
+from ..engine.plan.read import PresetError
+from ..engine.record.shelf import Shelf
+
+
+class Listing(Struct, frozen=True):
+    """The same thing for machines and for people."""
+
+    data: Any
+    text: str
+
+
+def preset_listing(host: Host, overrides: Sequence[str]) -> Listing:
+    """Each preset with the plan it becomes on this host."""
+    data, blocks = [], []
+    for preset_file in all_presets():
+        try:
+            plan = make_plan(preset_file.name, preset_file.read(overrides), host)
+        except PresetError as error:
+            data.append({"name": preset_file.name, "path": str(preset_file.path), "error": str(error)})
+            blocks.append(f"{preset_file.name}\n    cannot be used: {error}")
+            continue
+        data.append(_preset_data(preset_file, plan))
+        blocks.append(_preset_text(preset_file, plan))
+    blocks.append(f"Your own presets go into {user_folder()}")
+    return Listing(data, "\n\n".join(blocks))
+
+
+def _preset_data(preset_file: PresetFile, plan: Plan) -> dict[str, Any]:
+    expected = estimate(plan)
+    return {
+        "name": preset_file.name,
+        "path": str(preset_file.path),
+        "title": plan.title,
+        "question": plan.question,
+        "estimated_seconds": None if expected.low is None else [expected.low, expected.high],
+        "runs": [{"id": spec.id, "label": spec.label, "skip": spec.skip} for spec in plan.runs],
+    }
+
+
+def _preset_text(preset_file: PresetFile, plan: Plan) -> str:
+    lines = [
+        f"{preset_file.name}: {plan.title}",
+        f"    {plan.question}",
+        f"    here: {_count(len(plan.to_run), 'run')} on {describe_devices(plan)}, "
+        f"{estimate(plan)} (estimate)",
+    ]
+    for reason, labels in _skips(plan).items():
+        lines += textwrap.wrap(
+            f"skipped: {'; '.join(labels)}: {reason}", 96, initial_indent="    ", subsequent_indent="      "
+        )
+    return "\n".join(lines)
+
+
+def _skips(plan: Plan) -> dict[str, list[str]]:
+    """Labels of the runs skipped, by their reason."""
+    skips: dict[str, list[str]] = {}
+    for spec in plan.runs:
+        if spec.skip is not None:
+            skips.setdefault(spec.skip, []).append(spec.label)
+    return skips
+
+
+def describe_devices(plan: Plan) -> str:
+    """The plan's devices in a few words: `2 x NVIDIA H200`, `2 CPU shares (core 0 | core 1)`."""
+    first = plan.devices[0]
+    if first.kind == "cpu":
+        shares = " | ".join(device.name for device in plan.devices)
+        return f"{_count(len(plan.devices), 'CPU share')} ({shares})"
+    names = [device.name for device in plan.devices]
+    return " + ".join(f"{names.count(name)} x {name}" for name in dict.fromkeys(names))
+
+
+def doctor_listing(host: Host, sessions: Path) -> Listing:
+    """The host, then what was found about it."""
+    found = findings(host, sessions)
+    data = {"host": msgspec.to_builtins(host), "findings": msgspec.to_builtins(found)}
+    lines = [*_hardware_lines(host), "", *_software_lines(host), ""]
+    for finding in found:
+        text = f"{finding.level}: {finding.text}" + (f" ({finding.remedy})" if finding.remedy else "")
+        lines += textwrap.wrap(text, 96, subsequent_indent="    ")
+    if not any(finding.level != "info" for finding in found):
+        lines.append("ok: nothing found that would distort a benchmark here")
+    return Listing(data, "\n".join(lines))
+
+
+def _hardware_lines(host: Host) -> list[str]:
+    cpu = host.cpu
+    lines = [
+        f"host      {host.name}",
+        f"cpu       {cpu.model}, {_count(len(cpu.cores), 'usable CPU')} on {_count(cpu.physical, 'core')}",
+        f"memory    {gib(cpu.memory_bytes)}",
+    ]
+    for gpu in host.gpus:
+        capability = ".".join(map(str, gpu.compute_capability)) if gpu.compute_capability else "n/a"
+        lines.append(
+            f"gpu {gpu.index:<5} {gpu.name}, {gib(gpu.memory_bytes)}, "
+            f"compute capability {capability}, {gpu.uuid}"
+        )
+    lines += [f"link      GPU {link.a} - GPU {link.b}: {link.kind}" for link in host.links]
+    return lines if host.gpus else [*lines, "gpu       none"]
+
+
+def _software_lines(host: Host) -> list[str]:
+    software = host.software
+    torch = software.torch or "not installed"
+    cuda = f"CUDA {software.torch_cuda}" if software.torch_cuda else "no CUDA"
+    return [
+        f"python    {software.python} on {software.platform}",
+        f"torch     {torch}" + (f" ({cuda})" if software.torch else ""),
+        f"vision    {software.torchvision or 'not installed'}",
+        f"driver    {software.driver or 'none'}"
+        + (f" (up to CUDA {software.driver_cuda})" if software.driver_cuda else ""),
+    ]
+
+
+def session_listing(shelf: Shelf) -> Listing:
+    """All sessions on the shelf, newest first."""
+    entries = shelf.entries()
+    data = [msgspec.to_builtins(entry) for entry in entries]
+    if not entries:
+        return Listing(data, f"no sessions yet in {shelf.root}; gpubench-tui run quickstart makes one")
+    width = max(len(entry.name) for entry in entries)
+    lines = [
+        f"{entry.name:<{width}}  {_date(entry.unix_time)}  {entry.host}  {entry.state:<11}  "
+        f"{entry.measured} of {_count(entry.runs, 'run')} measured"
+        for entry in entries
+    ]
+    return Listing(data, "\n".join([*lines, "", f"in {shelf.root}"]))
+
+
+def _date(unix_time: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(unix_time))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
