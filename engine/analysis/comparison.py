@@ -77,19 +77,18 @@ def _scaling(ours: RunSpec, theirs: RunSpec) -> Scaling | None:
 
 
 def _interval(run: RunState, baseline: RunState) -> Interval | None:
-    if run is baseline or min(len(run.complete_windows), len(baseline.complete_windows)) < 2:
+    ours, theirs = throughputs(run.complete_windows), throughputs(baseline.complete_windows)
+    if run is baseline or min(len(ours), len(theirs)) < 2:
         return None
-    return statistics.ratio_interval(
-        throughputs(run.complete_windows), throughputs(baseline.complete_windows)
-    )
+    return statistics.ratio_interval(ours, theirs)
 
 
 def _notes(run: RunState, baseline: RunState, speedup: float, devices: float | None) -> Iterator[str]:
     ours, theirs = run.spec, baseline.spec
     if devices is not None and devices >= 1 and speedup > SUPER_LINEAR * devices:
         yield (
-            f"super-linear: {ratio(speedup)} is more than {ours.device_count} against {theirs.device_count} can "
-            "explain; likely a baseline slowed by other work or throttling, or a batch that fits caches better"
+            f"super-linear: {ratio(speedup)} where the devices explain {ratio(devices)}; likely the baseline "
+            "was slowed by other work or throttling, or a smaller batch per device fits caches better"
         )
     same_recipe = ours.global_batch == theirs.global_batch or (
         ours.workload.learning_rate != theirs.workload.learning_rate

@@ -1,0 +1,93 @@
+"""The columns of the results table, for every place that shows one; the title of each names its unit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+
+from .results import Result
+from .units import gib_number, milliseconds, number, percent, ratio, with_spread
+
+
+class Column(Struct, frozen=True, kw_only=True):
+    """One column: its title, how it shows a result, and how soon it is left out where space is short."""
+
+    title: str
+    cell: Callable[[Result], str]
+    importance: int
+    """The least important column goes first; 0 never goes."""
+    is_text: bool = False
+    """Aligned left."""
+
+
+MODE = Column(title="mode", cell=lambda result: result.mode, importance=0, is_text=True)
+WORKLOAD = Column(title="workload", cell=lambda result: result.workload, importance=3, is_text=True)
+THROUGHPUT = Column(title="samples/s", cell=lambda result: throughput(result), importance=0)
+ACCURACY = Column(title="accuracy", cell=lambda result: percent(result.test_accuracy), importance=4)
+FIXED = (
+    Column(title="devices", cell=lambda result: str(result.devices), importance=1),
+    Column(title="batch", cell=lambda result: f"{result.global_batch:,}", importance=5),
+    THROUGHPUT,
+    Column(title="per device", cell=lambda result: number(result.throughput_per_device), importance=8),
+    Column(title="step, ms", cell=lambda result: milliseconds(result.step_seconds), importance=6),
+    Column(title="speedup", cell=lambda result: ratio(result.speedup), importance=1),
+    Column(title="efficiency", cell=lambda result: percent(result.efficiency), importance=2),
+    Column(title="peak, GiB", cell=lambda result: gib_number(result.peak_memory_bytes), importance=7),
+)
+PLACE_ALWAYS_GIVEN = ("mode", "workload", "devices", "batch")
+"""Columns that a run without figures has too."""
+
+
+def columns(found: Sequence[Result]) -> list[Column]:
+    """The columns that say something about these results, in their order."""
+    chosen = [WORKLOAD] if len({result.workload for result in found}) > 1 else []
+    chosen += [MODE, *FIXED]
+    return [*chosen, ACCURACY] if any(result.test_accuracy is not None for result in found) else chosen
+
+
+def cell(column: Column, result: Result) -> str:
+    """What a column shows of a result: its figures, or in their place what became of the run."""
+    if column.title in PLACE_ALWAYS_GIVEN or has_figures(result):
+        return column.cell(result)
+    return result.state if column is THROUGHPUT else ""
+
+
+def has_figures(result: Result) -> bool:
+    """Whether anything was measured of the run."""
+    return result.windows > 0
+
+
+def throughput(result: Result) -> str:
+    """Samples/s with their spread."""
+    return with_spread(result.throughput, result.spread)
+
+
+def remarks(result: Result) -> list[str]:
+    """What must be said under the table about a result, each a sentence without the run's name."""
+    said = []
+    if result.state in ("failed", "skipped", "stopped") and (result.reason or not has_figures(result)):
+        said.append(f"{result.state}: {result.reason}" if result.reason else result.state)
+    return [*said, *result.notes]
+
+
+def side_by_side(result: Result) -> list[str]:
+    """The trainings of a concurrent run, and what they gain, a line each."""
+    lines = []
+    for part in result.parts:
+        together = part.side_by_side
+        line = (
+            f"{part.workload} on {part.device}: {with_spread(together.throughput, together.spread)} samples/s, "
+            f"n = {together.windows}"
+        )
+        if part.alone is not None and together.throughput is not None:
+            line += f", {percent(together.throughput / part.alone)} of its {number(part.alone)} alone"
+        if part.learnt is not None:
+            line += f"; test accuracy {percent(part.learnt.test_accuracy)} after {part.learnt.epochs} epochs"
+        lines.append(line)
+    if result.concurrency_gain is not None:
+        lines.append(
+            f"concurrency gain {ratio(result.concurrency_gain)} (of at most {result.devices}x): the times alone, "
+            "added up, over the longest time side by side, for the same number of samples each"
+        )
+    return lines
