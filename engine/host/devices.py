@@ -1,0 +1,226 @@
+"""GPUs and MIG slices as NVML knows them, and what they say of themselves."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import psutil
+
+from .facts import Gpu, GpuProcess, GpuSample
+from .nvml import CLOCK_SM, MEMORY_V2, MOST_LINKS, NO_NUMBER, NO_SIZE, SWITCH_LINK, GpuLost, Nvml
+from .throttle import throttle_words
+
+SWITCH = "NVSwitch"
+
+
+class Device:
+    """A GPU, or a MIG slice of one.
+
+    Memory, utilisation and processes are a slice's own; temperature, power, clocks and what holds them
+    down are those of the GPU it is part of (`whole`).
+    """
+
+    def __init__(
+        self, nvml: Nvml, handle: Any, whole: Any = None, *, index: int, uuid: str, name: str
+    ) -> None:
+        self._nvml = nvml
+        self._handle = handle
+        self._whole = whole or handle
+        self.index = index
+        self.uuid = uuid
+        self.name = name
+        self.pci_bus_id: str | None = None
+        self.mig: bool | None = None
+        self.slices: list[Device] = []
+        self.other_name: str | None = None
+        """A slice's name in the form of older drivers: MIG-GPU-<uuid>/<instance>/<compute instance>."""
+
+    def renumber(self, index: int) -> None:
+        """Take this place in PCI bus order, and the slices with it."""
+        for device in (self, *self.slices):
+            device.index = index
+
+    def facts(self) -> Gpu | None:
+        """What this device is; None when it no longer answers."""
+        try:
+            total, used = self._memory()
+            capability = self._ask_whole("nvmlDeviceGetCudaComputeCapability")
+            return Gpu(
+                index=self.index,
+                uuid=self.uuid,
+                name=self.name,
+                memory_bytes=total,
+                compute_capability=None if capability is None else (capability[0], capability[1]),
+                pci_bus_id=self.pci_bus_id,
+                power_limit_watts=self._power_limit(),
+                mig=self.mig,
+                memory_used_bytes=used,
+                processes=self._processes(),
+            )
+        except GpuLost:
+            return None
+
+    def sample(self) -> GpuSample:
+        """What this device does now. One that answers everything with an unknown error counts as lost."""
+        self._nvml.heard()
+        try:
+            sample = self._sample()
+        except GpuLost:
+            return GpuSample(index=self.index, lost=True)
+        return sample if self._nvml.heard() else GpuSample(index=self.index, lost=True)
+
+    def nvlinks(self) -> Counter[str]:
+        """How many active NVLinks lead to each PCI bus id, or to an NVSwitch."""
+        ends: Counter[str] = Counter()
+        try:
+            for link in range(MOST_LINKS):
+                if not self._ask(("nvmlDeviceGetNvLinkState", link)):
+                    continue
+                if self._ask(("nvmlDeviceGetNvLinkRemoteDeviceType", link)) == SWITCH_LINK:
+                    ends[SWITCH] += 1
+                elif bus_id := _bus_id(self._ask(("nvmlDeviceGetNvLinkRemotePciInfo", link))):
+                    ends[bus_id] += 1
+        except GpuLost:
+            ends.clear()
+        return ends
+
+    def common_ancestor(self, other: Device) -> int | None:
+        """NVML's topology level at which the paths of two GPUs meet."""
+        try:
+            level: int | None = self._ask(("nvmlDeviceGetTopologyCommonAncestor", other._handle))
+        except GpuLost:
+            return None
+        return level
+
+    def identify(self) -> None:
+        """Find the place on the bus and the MIG slices. Raises `GpuLost`."""
+        self.pci_bus_id = _bus_id(self._ask("nvmlDeviceGetPciInfo"))
+        mode = self._ask("nvmlDeviceGetMigMode")
+        self.mig = None if mode is None else bool(mode[0])
+        self.slices = list(self._find_slices()) if self.mig else []
+
+    def _find_slices(self) -> Iterator[Device]:
+        for position in range(self._ask("nvmlDeviceGetMaxMigDeviceCount") or 0):
+            handle = self._ask(("nvmlDeviceGetMigDeviceHandleByIndex", position))
+            uuid = None if handle is None else self._nvml.ask("nvmlDeviceGetUUID", of=(handle,))
+            if uuid is None:
+                continue
+            name = self._nvml.ask("nvmlDeviceGetName", of=(handle,)) or f"{self.name} MIG"
+            part = Device(self._nvml, handle, self._handle, index=self.index, uuid=uuid, name=name)
+            part.pci_bus_id, part.mig = self.pci_bus_id, True
+            instances = part._ask("nvmlDeviceGetGpuInstanceId"), part._ask("nvmlDeviceGetComputeInstanceId")
+            part.other_name = f"MIG-{self.uuid}/{instances[0]}/{instances[1]}"
+            yield part
+
+    def _sample(self) -> GpuSample:
+        total, used = self._memory()
+        utilization = self._ask("nvmlDeviceGetUtilizationRates")
+        reasons = self._ask_whole(
+            "nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetCurrentClocksThrottleReasons"
+        )
+        return GpuSample(
+            index=self.index,
+            utilization=None if utilization is None else _number(utilization.gpu),
+            memory_used_bytes=used,
+            memory_total_bytes=total,
+            temperature=_number(
+                self._ask_whole(("nvmlDeviceGetTemperatureV", 0), ("nvmlDeviceGetTemperature", 0))
+            ),
+            power_watts=_watts(self._ask_whole("nvmlDeviceGetPowerUsage")),
+            power_limit_watts=self._power_limit(),
+            sm_clock_mhz=_number(self._ask_whole(("nvmlDeviceGetClockInfo", CLOCK_SM))),
+            sm_clock_max_mhz=_number(self._ask_whole(("nvmlDeviceGetMaxClockInfo", CLOCK_SM))),
+            throttle=throttle_words(reasons),
+            processes=self._processes(),
+        )
+
+    def _memory(self) -> tuple[int | None, int | None]:
+        """Bytes in all and in use. Version 2 keeps what the driver reserves apart from what is in use."""
+        memory = self._ask(("nvmlDeviceGetMemoryInfo", MEMORY_V2), "nvmlDeviceGetMemoryInfo")
+        return (None, None) if memory is None else (_size(memory.total), _size(memory.used))
+
+    def _power_limit(self) -> float | None:
+        return _watts(self._ask_whole("nvmlDeviceGetEnforcedPowerLimit", "nvmlDeviceGetPowerManagementLimit"))
+
+    def _processes(self) -> tuple[GpuProcess, ...] | None:
+        running = self._ask(
+            "nvmlDeviceGetComputeRunningProcesses_v3", "nvmlDeviceGetComputeRunningProcesses_v2"
+        )
+        if running is None:
+            return None
+        return tuple(
+            GpuProcess(pid=process.pid, name=_process_name(process.pid), memory_bytes=process.usedGpuMemory)
+            for process in sorted(running, key=lambda process: int(process.pid))
+        )
+
+    def _ask(self, *calls: str | tuple[Any, ...]) -> Any:
+        return self._nvml.ask(*calls, of=(self._handle,))
+
+    def _ask_whole(self, *calls: str | tuple[Any, ...]) -> Any:
+        return self._nvml.ask(*calls, of=(self._whole,))
+
+
+def all_devices(nvml: Nvml) -> tuple[list[Device | None], int]:
+    """All GPUs in PCI bus order, None in the place of one that does not answer; and how many are closed."""
+    handles, closed = nvml.handles()
+    devices = [None if handle is None else _identified(nvml, handle) for handle in handles]
+    # NVML's own order is that of the bus as a rule; it stands where a GPU cannot say its place.
+    if all(device and device.pci_bus_id for device in devices):
+        devices.sort(key=lambda device: (device and device.pci_bus_id) or "")
+    for index, device in enumerate(devices):
+        if device is not None:
+            device.renumber(index)
+    return devices, closed
+
+
+def find_device(nvml: Nvml, gpu: Gpu) -> Device | None:
+    """The GPU or MIG slice that was inspected before, by its UUID; None when it does not answer."""
+    try:
+        handle = nvml.ask(("nvmlDeviceGetHandleByUUID", gpu.uuid))
+        if handle is None:
+            return None
+        whole = None
+        if gpu.uuid.startswith("MIG-"):
+            whole = nvml.ask("nvmlDeviceGetDeviceHandleFromMigDeviceHandle", of=(handle,))
+    except GpuLost:
+        return None
+    return Device(nvml, handle, whole, index=gpu.index, uuid=gpu.uuid, name=gpu.name)
+
+
+def _identified(nvml: Nvml, handle: Any) -> Device | None:
+    try:
+        uuid = nvml.ask("nvmlDeviceGetUUID", of=(handle,))
+        if uuid is None:
+            return None
+        name = nvml.ask("nvmlDeviceGetName", of=(handle,)) or "NVIDIA GPU"
+        device = Device(nvml, handle, index=0, uuid=uuid, name=name)
+        device.identify()
+    except GpuLost:
+        return None
+    return device
+
+
+def _number(value: int | None) -> float | None:
+    return None if value is None or value == NO_NUMBER else float(value)
+
+
+def _watts(milliwatts: int | None) -> float | None:
+    value = _number(milliwatts)
+    return None if value is None else value / 1000
+
+
+def _size(value: int) -> int | None:
+    return None if value == NO_SIZE else value
+
+
+def _bus_id(pci: Any) -> str | None:
+    return None if pci is None else f"{pci.domain:08X}:{pci.bus:02X}:{pci.device:02X}.0"
+
+
+def _process_name(pid: int) -> str | None:
+    try:
+        return psutil.Process(pid).name()
+    except psutil.Error:
+        return None
