@@ -21,9 +21,16 @@ class Column(Struct, frozen=True, kw_only=True):
     """Aligned left."""
 
 
+def throughput(result: Result) -> str:
+    """Samples/s with their spread."""
+    if result.throughput is None and result.parts:
+        return "see below"
+    return with_spread(result.throughput, result.spread)
+
+
 MODE = Column(title="mode", cell=lambda result: result.mode, importance=0, is_text=True)
 WORKLOAD = Column(title="workload", cell=lambda result: result.workload, importance=3, is_text=True)
-THROUGHPUT = Column(title="samples/s", cell=lambda result: throughput(result), importance=0)
+THROUGHPUT = Column(title="samples/s", cell=throughput, importance=0)
 ACCURACY = Column(title="accuracy", cell=lambda result: percent(result.test_accuracy), importance=4)
 FIXED = (
     Column(title="devices", cell=lambda result: str(result.devices), importance=1),
@@ -58,11 +65,6 @@ def has_figures(result: Result) -> bool:
     return result.windows > 0
 
 
-def throughput(result: Result) -> str:
-    """Samples/s with their spread."""
-    return with_spread(result.throughput, result.spread)
-
-
 def remarks(result: Result) -> list[str]:
     """What must be said under the table about a result, each a sentence without the run's name."""
     said = []
@@ -76,10 +78,8 @@ def side_by_side(result: Result) -> list[str]:
     lines = []
     for part in result.parts:
         together = part.side_by_side
-        line = (
-            f"{part.workload} on {part.device}: {with_spread(together.throughput, together.spread)} samples/s, "
-            f"n = {together.windows}"
-        )
+        rate = with_spread(together.throughput, together.spread)
+        line = f"{part.workload} on {part.device}: {rate} samples/s, {together.windows} windows"
         if part.alone is not None and together.throughput is not None:
             line += f", {percent(together.throughput / part.alone)} of its {number(part.alone)} alone"
         if part.learnt is not None:
@@ -87,7 +87,7 @@ def side_by_side(result: Result) -> list[str]:
         lines.append(line)
     if result.concurrency_gain is not None:
         lines.append(
-            f"concurrency gain {ratio(result.concurrency_gain)} (of at most {result.devices}x): the times alone, "
-            "added up, over the longest time side by side, for the same number of samples each"
+            f"concurrency gain {ratio(result.concurrency_gain)} of at most {result.devices}x: the sum of the "
+            "times alone over the longest time side by side, each training the same number of samples"
         )
     return lines
