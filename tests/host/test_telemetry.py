@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from gpubench_tui.engine.host.throttle import throttle_words
+
+SCRIPT = """
+import json, os, sys, time, msgspec
+from pathlib import Path
+from gpubench_tui.engine.host.facts import Gpu
+from gpubench_tui.engine.host.gpu_poller import GpuPoller
+from gpubench_tui.engine.host.inspect import inspect_host
+from gpubench_tui.engine.host.telemetry import Sampler
+
+MACHINE = Path(os.environ["NVML_STANDIN"])
+notes, shots = [], []
+
+def change(*lines):
+    MACHINE.with_suffix(".next").write_text("".join(line + chr(10) for line in lines))
+    MACHINE.with_suffix(".next").replace(MACHINE)
+
+def shoot():
+    gpus, cpu = sampler.sample()
+    notes.extend(sampler.take_notes())
+    shots.append([gpus, cpu])
+    return gpus
+
+def tell(**more):
+    print(msgspec.json.encode({"notes": notes, "shots": shots, **more}).decode())
+"""
+START = SCRIPT + "sampler = Sampler(inspect_host().gpus, lambda: [os.getpid()])\n"
+
+
+@pytest.fixture
+def record(run, machine):
+    """What a script that samples this machine tells."""
+
+    def record(lines, script: str, start: str = START):
+        machine.set(*lines)
+        done = run(start + script)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return record
+
+
+def test_a_sample_of_every_gpu(record):
+    lines = ["count 8", "util 97", "temp 71", "reasons 0x44", "used 1024", "gpu5.util 3"]
+    told = record(lines, "shoot(); sampler.close(); tell()")
+    gpus, _ = told["shots"][0]
+    assert [gpu["index"] for gpu in gpus] == list(range(8))
+    assert [gpu["utilization"] for gpu in gpus] == [97, 97, 97, 97, 97, 3, 97, 97]
+    assert gpus[0] == {
+        "index": 0,
+        "utilization": 97,
+        "memory_used_bytes": 1 << 30,
+        "memory_total_bytes": 80 << 30,
+        "temperature": 71,
+        "power_watts": 250.5,
+        "power_limit_watts": 700,
+        "sm_clock_mhz": 1500,
+        "sm_clock_max_mhz": 1980,
+        "throttle": ["power cap", "thermal (hardware)"],
+        "processes": [],
+        "lost": False,
+    }
+    assert told["notes"] == []
+
+
+def test_what_a_gpu_does_not_support_is_none_and_no_note(record):
+    keys = ("util", "temp", "power", "power_limit", "clock", "clock_max", "reasons", "total", "processes")
+    told = record(["count 2", *(f"gpu1.{key} NA" for key in keys)], "shoot(); tell()")
+    (other, bare), _ = told["shots"][0]
+    assert other["utilization"] == 50
+    assert bare.pop("index") == 1
+    assert bare.pop("lost") is False
+    assert set(bare.values()) == {None}
+    assert told["notes"] == []
+
+
+@pytest.mark.parametrize("code", [4, 3, 13, 26, 999])
+def test_no_error_of_one_function_reaches_the_others(record, code):
+    told = record(["count 1", f"fail.nvmlDeviceGetPowerUsage {code}"], "shoot(); shoot(); tell()")
+    for gpus, _ in told["shots"]:
+        assert gpus[0]["power_watts"] is None
+        assert gpus[0]["utilization"] == 50
+    assert len(told["notes"]) == (code == 13)  # a missing function is said, once
+
+
+def test_throttle_reasons_of_a_driver_with_the_older_name(record):
+    lines = ["count 1", "reasons 0x80", "fail.nvmlDeviceGetCurrentClocksEventReasons 13"]
+    told = record(lines, "shoot(); tell()")
+    assert told["shots"][0][0][0]["throttle"] == ["power brake"]
+    assert told["notes"] == []
+
+
+@pytest.mark.parametrize("code", [15, 16, 999])
+def test_a_gpu_lost_midway_is_said_once_and_the_others_go_on(record, code):
+    told = record(
+        ["count 3"],
+        f"shoot(); change('count 3', 'gpu1.fail.all {code}'); shoot(); shoot(); sampler.close(); tell()",
+    )
+    before, after, later = (gpus for gpus, _ in told["shots"])
+    assert not any(gpu["lost"] for gpu in before)
+    for gpus in (after, later):
+        assert [gpu["lost"] for gpu in gpus] == [False, True, False]
+        assert gpus[1]["utilization"] is None
+        assert gpus[2]["utilization"] == 50
+    (note,) = told["notes"]
+    assert note.startswith("GPU 1 no longer answers")
+
+
+def test_gpus_are_found_by_their_uuid(record):
+    """The driver's own numbers may change between the inspection and the samples."""
+    script = """
+uuids = [gpu.uuid for gpu in inspect_host().gpus]
+change("count 2", f"gpu0.uuid {uuids[1]}", f"gpu1.uuid {uuids[0]}", "gpu0.util 10", "gpu1.util 20")
+shoot(); tell()
+"""
+    told = record(["count 2"], script)
+    assert [(gpu["index"], gpu["utilization"]) for gpu in told["shots"][0][0]] == [(0, 20), (1, 10)]
+
+
+def test_a_slice_has_its_own_memory_and_its_gpu_s_temperature(record):
+    told = record(["count 1", "mig 1", "slices 1", "total 10240", "temp 55"], "shoot(); tell()")
+    ((gpu,), _) = told["shots"][0]
+    assert gpu["memory_total_bytes"] == 10 << 30
+    assert gpu["temperature"] == 55
+    assert gpu["utilization"] is None
+
+
+def test_a_call_that_hangs_holds_up_neither_the_cpu_nor_the_end(record):
+    script = """
+GpuPoller.STALE = 0.6
+shoot()
+change("count 2", "gpu1.hang.nvmlDeviceGetPowerUsage 1")
+for _ in range(6):
+    shoot()
+    time.sleep(0.2)
+sampler.close()
+tell(alive=sampler._poller._thread.is_alive())
+"""
+    told = record(["count 2"], script)
+    first, hung = told["shots"][0], told["shots"][-1]
+    assert first[0][0]["utilization"] == 50
+    assert told["shots"][1][0][0]["utilization"] == 50  # the last answer holds for a moment
+    assert [gpu["utilization"] for gpu in hung[0]] == [None, None]
+    assert not any(gpu["lost"] for gpu in hung[0])
+    assert hung[1]["memory_total_bytes"] > 0
+    (note,) = told["notes"]
+    assert "does not answer" in note
+    assert told["alive"]  # left behind in its call: NVML was not shut down under it
+
+
+def test_figures_return_when_the_driver_does(record):
+    script = """
+GpuPoller.STALE = 0.4
+change("count 1", "hang.nvmlDeviceGetPowerUsage 1")
+while shoot()[0].utilization is not None or not notes:
+    time.sleep(0.1)
+change("count 1", "util 77")
+while shoot()[0].utilization is None:
+    time.sleep(0.1)
+sampler.close()
+tell(alive=sampler._poller._thread.is_alive())
+"""
+    told = record(["count 1"], script)
+    assert told["shots"][-1][0][0]["power_watts"] == 250.5
+    assert len(told["notes"]) == 1
+    assert not told["alive"]
+
+
+def test_without_a_driver_the_samples_are_empty_and_one_note_says_why(record):
+    start = SCRIPT + "sampler = Sampler([Gpu(index=2, uuid='GPU-x', name='x')], lambda: [])\n"
+    told = record(["fail.nvmlInitWithFlags 9"], "shoot(); shoot(); sampler.close(); tell()", start)
+    for gpus, _ in told["shots"]:
+        assert gpus[0]["index"] == 2
+        assert gpus[0]["utilization"] is None
+        assert gpus[0]["lost"] is False
+    (note,) = told["notes"]
+    assert "not loaded" in note
+
+
+def test_without_gpus_no_driver_is_asked(record):
+    start = SCRIPT + "sampler = Sampler([], lambda: [])\n"
+    told = record([], "shoot(); sampler.close(); tell(pynvml=sys.modules['pynvml'].nvmlLib is None)", start)
+    assert told["shots"][0][0] == []
+    assert told["notes"] == []
+    assert told["pynvml"] is True
+
+
+@pytest.mark.parametrize(
+    ("reasons", "words"),
+    [
+        (None, None),
+        (0, ()),
+        (0x1, ()),
+        (0x2, ()),
+        (0x100, ()),
+        (0x103, ()),
+        (0x4, ("power cap",)),
+        (0x5, ("power cap",)),
+        (0x8, ("slowdown (hardware)",)),
+        (0x48, ("thermal (hardware)",)),
+        (0x88, ("power brake",)),
+        (0x30, ("sync boost", "thermal (software)")),
+        (0x1004, ("power cap", "other (0x1000)")),
+    ],
+)
+def test_throttle_reasons_in_words(reasons, words):
+    assert throttle_words(reasons) == words
