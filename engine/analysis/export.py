@@ -1,7 +1,7 @@
 """A session's results for other programs: JSON and CSV.
 
-JSON, `"schema": "gpubench-tui/report"`, `"version": 1`. Times are seconds, memory is bytes, rates are samples/s,
-accuracies and efficiencies are shares of 1; what is not available is null:
+JSON, `"schema": "gpubench-tui/report"`, `"version": 1`. Times are seconds, memory is bytes, rates are
+samples/s, accuracies and efficiencies are shares of 1; what is not available is null:
 
     schema, version
     session      name, program, unix_time, elapsed, outcome (finished, stopped, null), preset, title, question
@@ -9,12 +9,12 @@ accuracies and efficiencies are shares of 1; what is not available is null:
     host         as in `engine.host.facts.Host`
     settings     run id -> the settings its first rank reported
     results      one object for each run of the plan, as in `engine.analysis.results.Result`
-    evaluations  run id -> rank -> for each epoch: epoch, train_loss, train_accuracy, test_loss, test_accuracy,
-                 seconds
+    evaluations  run id -> rank -> for each epoch: epoch, train_loss, train_accuracy, test_loss,
+                 test_accuracy, seconds
     log          warnings and errors: level, text, run, at
 
-Keys may be added; none is removed or redefined without raising `version`. CSV has one row for each run; its column
-names carry their units, and what is not available is empty.
+Keys may be added; none is removed or redefined without raising `version`. CSV has one row for each run;
+its column names carry their units, and what is not available is empty.
 """
 
 from __future__ import annotations
