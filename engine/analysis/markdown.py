@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ..record.events import Evaluation
 from ..record.session import RunState, Session
@@ -66,14 +66,7 @@ def _results(found: Sequence[Result]) -> Iterator[str]:
 
 
 def _intervals(found: Sequence[Result]) -> Iterator[str]:
-    titles = (
-        "run",
-        "windows",
-        "95% interval, samples/s",
-        "95% interval, speedup",
-        "scaling",
-        "measuring ended by",
-    )
+    titles = ("run", "windows", "95% of samples/s", "95% of speedup", "scaling", "measuring ended by")
     rows = [
         (
             result.label,
@@ -86,9 +79,8 @@ def _intervals(found: Sequence[Result]) -> Iterator[str]:
         for result in found
         if result.windows
     ]
-    yield from _section(
-        "How sure this is", _table(titles, rows, left={"run", "scaling", "measuring ended by"})
-    )
+    table = _table(titles, rows, left={"run", "scaling", "measuring ended by"})
+    yield from _section("How sure this is", table)
 
 
 def _side_by_side(found: Sequence[Result]) -> Iterator[str]:
@@ -126,11 +118,8 @@ def _epoch_table(evaluations: Sequence[Evaluation]) -> list[str]:
         for item in shown
     ]
     best = max(evaluations, key=lambda item: item.test_accuracy)
-    lines = [
-        *_table(titles, rows),
-        "",
-        f"Best test accuracy: {percent(best.test_accuracy)}, epoch {best.epoch}.",
-    ]
+    summary = f"Best test accuracy: {percent(best.test_accuracy)}, after epoch {best.epoch}."
+    lines = [*_table(titles, rows), "", summary]
     if stride > 1:
         lines.append(f"Every {stride}th epoch is shown, and the first and the last.")
     return lines
@@ -164,12 +153,13 @@ def _table(titles: Sequence[str], rows: Iterable[Sequence[str]], left: Iterable[
         return []
     widths = [max(3, *map(len, column)) for column in zip(titles, *texts, strict=True)]
     at_left = [title in left for title in titles]
-    rule = [
-        ":" + "-" * (w - 1) if is_left else "-" * (w - 1) + ":"
-        for w, is_left in zip(widths, at_left, strict=True)
-    ]
-    lines = [titles, rule, *texts]
+    lines = [titles, list(map(_rule, widths, at_left)), *texts]
     return ["| " + " | ".join(map(_aligned, line, widths, at_left)) + " |" for line in lines]
+
+
+def _rule(width: int, is_left: bool) -> str:
+    dashes = "-" * (width - 1)
+    return f":{dashes}" if is_left else f"{dashes}:"
 
 
 def _aligned(text: str, width: int, is_left: bool) -> str:
@@ -185,8 +175,8 @@ def _text(text: str) -> str:
     return " ".join(text.split()).replace("<", "&lt;")
 
 
-def _interval(interval: tuple[float, float] | None, shown: object) -> str:
-    return "" if interval is None or not callable(shown) else f"{shown(interval[0])} to {shown(interval[1])}"
+def _interval(interval: tuple[float, float] | None, shown: Callable[[float], str]) -> str:
+    return "" if interval is None else f"{shown(interval[0])} to {shown(interval[1])}"
 
 
 def _loss(loss: float | None) -> str:

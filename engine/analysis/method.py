@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..plan.plan import RunSpec
+from ..plan.preset import Measure
 from ..record.session import Session
 from .environment import devices
 from .results import Result
@@ -13,30 +14,20 @@ from .units import duration, percent
 
 def method(session: Session, found: Sequence[Result]) -> Iterator[str]:
     """One sentence or two for each thing that was defined or decided."""
-    specs = session.plan.runs
     yield (
         "Throughput: samples that all ranks consumed over the slowest rank's seconds, in each window of whole "
-        "optimizer steps; the table has the median over windows ±1.4826 times their median absolute deviation."
+        "steps; the table has the median over windows ± 1.4826 times their median absolute deviation."
     )
-    yield "Intervals: of throughput by Student's t over windows, of a speedup by bootstrap over the windows of both runs."
+    yield "Step: median over windows of an optimizer step's time. Batch: samples of all devices in a step."
+    yield (
+        "Intervals: 95%, of throughput by Student's t over windows, of a speedup by bootstrap over the windows "
+        "of both runs."
+    )
     yield from _comparisons(session, found)
-    yield from _windows(specs)
-    yield "Every run had fresh processes, and its warm-up was left out: " + _warmup(specs) + "."
-    yield "Step time: median over windows of seconds per optimizer step. Batch: samples of all devices in one step."
+    yield from _durations(session.plan.runs)
+    yield "Every run had fresh processes, one for each device (dp: one for all of them)."
     yield from _devices(session)
-    yield _memory(session)
-    if any(result.concurrency_gain is not None for result in found):
-        yield (
-            "Concurrency gain: trainings that share nothing but the machine, so it is no speedup of any of them; the "
-            "number of devices bounds it."
-        )
-    if any(run.evaluations for run in session.runs.values()):
-        yield "Accuracy and test loss: over the whole test set after each epoch; the table has the last epoch's."
-    lost = sum(rank.lost_steps for run in session.runs.values() for rank in run.ranks.values())
-    if lost:
-        yield f"The live curves lack {lost:,} steps whose metrics were dropped; windows count all steps."
-    if session.host.gpus:
-        yield "Utilisation and power come from NVML; utilisation is the share of time in which any kernel ran."
+    yield from _training(session)
 
 
 def _comparisons(session: Session, found: Sequence[Result]) -> Iterator[str]:
@@ -47,43 +38,52 @@ def _comparisons(session: Session, found: Sequence[Result]) -> Iterator[str]:
     )
     if baselines:
         yield (
-            f"Speedup: throughput over that of the baseline ({'; '.join(baselines)}), only where all settings but "
-            "mode, devices and batch are equal. Efficiency: speedup over devices."
+            f"Speedup: throughput over that of the baseline ({'; '.join(baselines)}), given only where all "
+            "settings but mode, devices and batch are equal. Efficiency: speedup over devices."
         )
-    scalings = dict.fromkeys(result.scaling for result in found if result.scaling)
-    meanings = {"weak": "each device keeps its batch", "strong": "the global batch stays the same"}
-    for scaling in scalings:
+    meanings = {"weak": "a device keeps its batch", "strong": "the global batch stays the same"}
+    for scaling in dict.fromkeys(result.scaling for result in found if result.scaling):
         yield f"Scaling is {scaling}: with more devices {meanings[scaling]}."
+    if any(result.mode == "concurrent" for result in found):
+        yield (
+            "Concurrency gain: independent trainings side by side against one after the other. It is no "
+            "speedup of any of them, and the number of devices bounds it."
+        )
 
 
-def _windows(specs: Sequence[RunSpec]) -> Iterator[str]:
+def _durations(specs: Sequence[RunSpec]) -> Iterator[str]:
     for measure in dict.fromkeys(spec.measure for spec in specs):
-        if measure.epochs:
-            yield f"Measured while training for {measure.epochs} epochs, in windows of {duration(measure.window_seconds)}."
-        else:
-            until = (
-                f"until half the 95% interval is within {percent(measure.target)}, or for {duration(measure.seconds)}"
-                if measure.target
-                else f"for {duration(measure.seconds)}"
-            )
-            yield f"Windows of {duration(measure.window_seconds)}, {measure.windows} at least, {until}."
+        yield (
+            f"Warm-up is left out: at least {measure.warmup_steps} steps, until the step time had settled. "
+            f"Then windows of about {duration(measure.window_seconds)}, {_until(measure)}."
+        )
 
 
-def _warmup(specs: Sequence[RunSpec]) -> str:
-    steps = sorted({spec.measure.warmup_steps for spec in specs})
-    return f"at least {' or '.join(map(str, steps))} steps, until the step time had settled"
+def _until(measure: Measure) -> str:
+    if measure.epochs:
+        return f"for {measure.epochs} epochs"
+    limit = f"{duration(measure.seconds)} had been measured"
+    if measure.target:
+        limit = f"half the 95% interval of throughput was within {percent(measure.target)}, or {limit}"
+    return f"{measure.windows} at least, until {limit}"
 
 
 def _devices(session: Session) -> Iterator[str]:
     plan = session.plan
     if plan.devices and plan.devices[0].kind == "cpu":
         yield (
-            f"No GPU was used: a device is an equal share of the CPU cores, here {devices(plan)}; each rank is pinned "
-            "to its share, the same in every run, so nothing is oversubscribed."
+            f"No GPU was used: a device is an equal share of the CPU cores, here {devices(plan)}. Each rank "
+            "is pinned to its share, the same in every run, so that nothing is oversubscribed."
         )
+        yield "Peak memory: peak resident memory of the rank that used most, libraries included."
+    else:
+        yield "Peak memory: the most that torch had allocated on any one device while measuring."
 
 
-def _memory(session: Session) -> str:
-    if session.plan.devices and session.plan.devices[0].kind == "cpu":
-        return "Peak memory: the peak resident memory of the rank that used most, libraries included."
-    return "Peak memory: the most that torch had allocated on any one device while measuring."
+def _training(session: Session) -> Iterator[str]:
+    runs = session.runs.values()
+    if any(run.evaluations for run in runs):
+        yield "Accuracy and test loss: over the whole test set after an epoch; the table has the last epoch's."
+    lost = sum(rank.lost_steps for run in runs for rank in run.ranks.values())
+    if lost:
+        yield f"The live curves lack {lost:,} steps whose metrics were dropped; windows count every step."
