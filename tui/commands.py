@@ -1,4 +1,4 @@
-"""What each command does, given its parsed options: results to standard output, all else to standard error."""
+"""What each command does, given its options: results to standard output, all else to standard error."""
 
 from __future__ import annotations
 

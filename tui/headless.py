@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from types import FrameType
 
+from ..engine.analysis.environment import devices
 from ..engine.analysis.results import headline, result_of
 from ..engine.analysis.table import table
 from ..engine.analysis.units import clock, percent, rate
@@ -22,7 +23,6 @@ from ..engine.record.journal import Follower
 from ..engine.record.session import RunState, Session
 from ..engine.record.shelf import SessionFolder
 from .exits import exit_status
-from .listings import describe_devices
 
 POLL_SECONDS = 0.1
 WINDOW_LINE_SECONDS = 2.0
@@ -37,7 +37,7 @@ def follow(folder: SessionFolder, plan: Plan, process: subprocess.Popen[bytes] |
     """
     _say(f"session {folder.name} in {folder.path}")
     runs = len(plan.to_run)
-    _say(f"{runs} of {len(plan.runs)} runs on {describe_devices(plan)}, {estimate(plan)} (estimate)")
+    _say(f"{runs} of {len(plan.runs)} runs on {devices(plan)}, {estimate(plan)} (estimate)")
     session, narrator = Session(), Narrator()
     follower = Follower(folder.journal)
     with _interrupts() as interrupts:

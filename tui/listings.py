@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from ..engine.analysis.environment import devices
 from ..engine.analysis.units import gib
 from ..engine.host.facts import Host
 from ..engine.host.findings import findings
@@ -61,8 +62,7 @@ def _preset_text(preset_file: PresetFile, plan: Plan) -> str:
     lines = [
         f"{preset_file.name}: {plan.title}",
         f"    {plan.question}",
-        f"    here: {_count(len(plan.to_run), 'run')} on {describe_devices(plan)}, "
-        f"{estimate(plan)} (estimate)",
+        f"    here: {_count(len(plan.to_run), 'run')} on {devices(plan)}, {estimate(plan)} (estimate)",
     ]
     for reason, labels in _skips(plan).items():
         lines += textwrap.wrap(
@@ -78,16 +78,6 @@ def _skips(plan: Plan) -> dict[str, list[str]]:
         if spec.skip is not None:
             skips.setdefault(spec.skip, []).append(spec.label)
     return skips
-
-
-def describe_devices(plan: Plan) -> str:
-    """The plan's devices in a few words: `2 x NVIDIA H200`, `2 CPU shares (core 0 | core 1)`."""
-    first = plan.devices[0]
-    if first.kind == "cpu":
-        shares = " | ".join(device.name for device in plan.devices)
-        return f"{_count(len(plan.devices), 'CPU share')} ({shares})"
-    names = [device.name for device in plan.devices]
-    return " + ".join(f"{names.count(name)} x {name}" for name in dict.fromkeys(names))
 
 
 def doctor_listing(host: Host, sessions: Path) -> Listing:

@@ -74,7 +74,7 @@ def test_report_in_every_format(shelf: Path, tmp_path: Path) -> None:
     markdown = gpubench("report", "first", where)
     assert markdown.stdout == (shelf.parent / "first.md").read_text()
     data = json.loads(gpubench("report", "first", where, "--format=json").stdout)
-    assert {run["mode"] for run in data["runs"]} == {"single", "ddp"}
+    assert {result["mode"] for result in data["results"]} == {"single", "ddp"}
     lines = gpubench("report", "first", where, "--format=csv").stdout.splitlines()
     assert len(lines) == 3
     file = tmp_path / "report.csv"
