@@ -8,9 +8,13 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import commands
 from .exits import BAD_USAGE, MEASURED
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,10 +86,7 @@ def _gpu_list(text: str) -> list[int]:
         raise argparse.ArgumentTypeError(f"{text!r} is no list of GPU indices, as in 0,2") from None
 
 
-_Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
-
-
-def _add_run(subparsers: _Subparsers) -> None:
+def _add_run(subparsers: Subparsers) -> None:
     run = subparsers.add_parser("run", help="one session; live on a terminal, progress lines otherwise")
     run.add_argument("preset", metavar="PRESET", help="a preset's name, a unique prefix of it, or a path")
     _add_plan_options(run)
@@ -96,7 +97,7 @@ def _add_run(subparsers: _Subparsers) -> None:
     run.set_defaults(command=commands.run)
 
 
-def _add_listings(subparsers: _Subparsers) -> None:
+def _add_listings(subparsers: Subparsers) -> None:
     listings = (
         ("presets", commands.presets, "what can be run here, and what would be skipped, and why"),
         ("doctor", commands.doctor, "hardware, links, versions; what will limit a benchmark here"),
@@ -111,7 +112,7 @@ def _add_listings(subparsers: _Subparsers) -> None:
         listing.set_defaults(command=command)
 
 
-def _add_session_commands(subparsers: _Subparsers) -> None:
+def _add_session_commands(subparsers: Subparsers) -> None:
     attach = subparsers.add_parser("attach", help="the live monitor on a running session")
     attach.set_defaults(command=commands.attach)
     replay = subparsers.add_parser("replay", help="the monitor over a recorded session")
