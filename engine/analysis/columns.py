@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from ..record.events import Failure
 from .results import Result
 from .units import gib_number, milliseconds, number, percent, ratio, with_spread
 
@@ -29,12 +31,13 @@ def throughput(result: Result) -> str:
 
 
 MODE = Column(title="mode", cell=lambda result: result.mode, importance=0, is_text=True)
-WORKLOAD = Column(title="workload", cell=lambda result: result.workload, importance=3, is_text=True)
+WORKLOAD = Column(title="workload", cell=lambda result: result.workload, importance=0, is_text=True)
+BATCH = Column(title="batch", cell=lambda result: f"{result.global_batch:,}", importance=5)
 THROUGHPUT = Column(title="samples/s", cell=throughput, importance=0)
 ACCURACY = Column(title="accuracy", cell=lambda result: percent(result.test_accuracy), importance=4)
 FIXED = (
     Column(title="devices", cell=lambda result: str(result.devices), importance=1),
-    Column(title="batch", cell=lambda result: f"{result.global_batch:,}", importance=5),
+    BATCH,
     THROUGHPUT,
     Column(title="per device", cell=lambda result: number(result.throughput_per_device), importance=8),
     Column(title="step, ms", cell=lambda result: milliseconds(result.step_seconds), importance=6),
@@ -50,6 +53,9 @@ def columns(found: Sequence[Result]) -> list[Column]:
     """The columns that say something about these results, in their order."""
     chosen = [WORKLOAD] if len({result.workload for result in found}) > 1 else []
     chosen += [MODE, *FIXED]
+    rows = {(result.workload, result.mode, result.devices) for result in found}
+    if len(rows) < len(found):  # only the batch tells some of them apart
+        chosen = [replace(column, importance=0) if column is BATCH else column for column in chosen]
     return [*chosen, ACCURACY] if any(result.test_accuracy is not None for result in found) else chosen
 
 
@@ -68,9 +74,17 @@ def has_figures(result: Result) -> bool:
 def remarks(result: Result) -> list[str]:
     """What must be said under the table about a result, each a sentence without the run's name."""
     said = []
-    if result.state in ("failed", "skipped", "stopped") and (result.reason or not has_figures(result)):
+    if result.failure is not None:
+        said.append(_failure(result.failure))
+    elif result.state in ("failed", "skipped", "stopped") and (result.reason or not has_figures(result)):
         said.append(f"{result.state}: {result.reason}" if result.reason else result.state)
     return [*said, *result.notes]
+
+
+def _failure(failure: Failure) -> str:
+    where = "" if failure.rank is None else f" on rank {failure.rank}"
+    log = f" (log: {failure.log})" if failure.log else ""
+    return f"failed ({failure.kind}{where}): {failure.message}{log}"
 
 
 def side_by_side(result: Result) -> list[str]:

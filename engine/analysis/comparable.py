@@ -10,9 +10,7 @@ from ..record.session import RunState
 
 Setting = str | int | float | bool
 
-UNDER_TEST = frozenset(
-    {"mode", "ranks", "world size", "devices", "batch", "global batch", "affinity", "cores", "backend"}
-)
+UNDER_TEST = frozenset({"affinity", "backend", "nccl", "batch_per_device", "global_batch"})
 """Settings in which the runs of a matrix differ by design."""
 
 

@@ -44,6 +44,7 @@ CSV_COLUMNS: dict[str, Callable[[Result], Any]] = {
     "global_batch": lambda result: result.global_batch,
     "state": lambda result: result.state,
     "reason": lambda result: result.reason,
+    "failure_kind": lambda result: result.failure and result.failure.kind,
     "windows": lambda result: result.windows,
     "throughput_samples_per_s": lambda result: result.throughput,
     "spread_samples_per_s": lambda result: result.spread,

@@ -41,7 +41,7 @@ def _opening(session: Session) -> Iterator[str]:
         yield f"> {session.plan.question}"
         yield ""
     if sentence := headline(session):
-        yield f"**{sentence[0].upper()}{sentence[1:]}.**" if sentence[0].isalpha() else f"**{sentence}.**"
+        yield f"**{sentence}.**"
         yield ""
     when = time.strftime("%Y-%m-%d %H:%M %Z", time.localtime(session.unix_time))
     yield f"Measured on {hardware(session)}."

@@ -15,13 +15,13 @@ from .units import duration, percent
 def method(session: Session, found: Sequence[Result]) -> Iterator[str]:
     """One sentence or two for each thing that was defined or decided."""
     yield (
-        "Throughput: samples that all ranks consumed over the slowest rank's seconds, in each window of whole "
-        "steps; the table has the median over windows ± 1.4826 times their median absolute deviation."
+        "Throughput: samples that all ranks consumed over the slowest rank's seconds, in each window of "
+        "whole steps; the table has the median over windows ± 1.4826 times their median absolute deviation."
     )
     yield "Step: median over windows of an optimizer step's time. Batch: samples of all devices in a step."
     yield (
-        "Intervals: 95%, of throughput by Student's t over windows, of a speedup by bootstrap over the windows "
-        "of both runs."
+        "Intervals: 95%, of throughput by Student's t over windows, of a speedup by bootstrap over the "
+        "windows of both runs."
     )
     yield from _comparisons(session, found)
     yield from _durations(session.plan.runs)
@@ -83,7 +83,7 @@ def _devices(session: Session) -> Iterator[str]:
 def _training(session: Session) -> Iterator[str]:
     runs = session.runs.values()
     if any(run.evaluations for run in runs):
-        yield "Accuracy and test loss: over the whole test set after an epoch; the table has the last epoch's."
+        yield "Accuracy and test loss: over the test set after an epoch; the table has the last epoch's."
     lost = sum(rank.lost_steps for run in runs for rank in run.ranks.values())
     if lost:
         yield f"The live curves lack {lost:,} steps whose metrics were dropped; windows count every step."

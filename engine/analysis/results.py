@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from ..record.events import Failure
 from ..record.session import RunState, RunStatus, Session
 from .comparison import Scaling, compare
 from .concurrency import Part, concurrency_gain, parts
@@ -27,6 +28,7 @@ class Result(Struct, frozen=True, kw_only=True):
     state: RunStatus
     reason: str
     """Why it was skipped, stopped or failed, one sentence."""
+    failure: Failure | None
     stop_reason: str
     """Why measuring ended."""
 
@@ -93,6 +95,7 @@ def result_of(session: Session, run_id: str) -> Result:
         global_batch=spec.global_batch,
         state=run.state,
         reason=run.reason,
+        failure=run.failure,
         stop_reason=_stop_reason(run),
         windows=summary.windows,
         throughput=summary.throughput,

@@ -17,8 +17,9 @@ def table(session: Session, width: int) -> str:
     found = results(session)
     lines = [line for text in (session.plan.title, hardware(session)) for line in textwrap.wrap(text, width)]
     lines += ["", *_grid(found, width)]
-    for result in found:
-        lines += _said_of(result, width)
+    said = [line for result in found for line in _said_of(result, width)]
+    if said:
+        lines += ["", *said]
     return "\n".join(lines)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, Literal
 
 from ..host.facts import Cpu, CpuSample, GpuSample, Host, Software
 from ..plan.plan import Plan, RunSpec
 from . import events
 from .events import Event, Failure, Said, Window
+from .journal import Follower
 from .series import Series
 from .windows import RankWindows, RunWindows, WindowTotal
 
@@ -113,10 +115,9 @@ class RunState:
 
     def rank(self, number: int) -> RankState:
         """The state of a rank, new when nothing was heard of it before."""
-        state = self.ranks.get(number)
-        if state is None:
-            state = self.ranks[number] = RankState()
-        return state
+        if number not in self.ranks:
+            self.ranks[number] = RankState()
+        return self.ranks[number]
 
 
 class GpuHistory:
@@ -241,6 +242,15 @@ def fold(events: Iterable[Event]) -> Session:
     session = Session()
     for event in events:
         session.apply(event)
+    return session
+
+
+def read_session(journal: Path) -> Session:
+    """The state a journal has come to, damaged lines counted; OSError when it cannot be opened."""
+    journal.stat()
+    follower = Follower(journal)
+    session = fold(follower.events())
+    session.unreadable = follower.unreadable
     return session
 
 

@@ -1,0 +1,161 @@
+"""Sessions with known answers, as the events that would have recorded them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from gpubench_tui.engine.host.facts import Cpu, Host, Software
+from gpubench_tui.engine.plan.plan import Device, Plan, RunSpec
+from gpubench_tui.engine.plan.preset import Measure, Mode, Workload
+from gpubench_tui.engine.record.events import (
+    Evaluation,
+    Event,
+    Failure,
+    ModelBuilt,
+    RankFinished,
+    RankStarted,
+    RunFinished,
+    RunStarted,
+    SessionFinished,
+    SessionStarted,
+    Steps,
+    Window,
+)
+from gpubench_tui.engine.record.session import Session, fold
+
+CORES = tuple(Device(kind="cpu", index=i, name=f"core {i}", cores=(i,)) for i in range(4))
+GIB = 1 << 30
+
+HOST = Host(
+    name="bench",
+    cpu=Cpu(model="Some CPU", cores=(0, 1, 2, 3), physical=4, memory_bytes=8 * GIB, load_average=0.25),
+    software=Software(python="3.11.9", platform="Linux", torch="2.13.0", torchvision="0.28.0"),
+    notes=("NVML was not found, so GPUs cannot be seen",),
+)
+
+
+def spec(
+    run: str,
+    mode: Mode,
+    devices: int = 1,
+    *,
+    workloads: Sequence[Workload] = (Workload(name="cnn"),),
+    baseline: str | None = None,
+    measure: Measure = Measure(),  # noqa: B008
+    skip: str | None = None,
+) -> RunSpec:
+    return RunSpec(
+        id=run,
+        label=f"{mode} x{devices}",
+        mode=mode,
+        devices=() if skip else CORES[:devices],
+        device_count=devices,
+        workloads=tuple(workloads),
+        measure=measure,
+        baseline=baseline,
+        skip=skip,
+    )
+
+
+def opening(*specs: RunSpec) -> list[Event]:
+    plan = Plan(preset="demo", title="A demo", question="Is it fast?", devices=CORES[:2], runs=specs)
+    started = SessionStarted(
+        at=0.0, session="demo-1", program="0.1.0", unix_time=1.7e9, pid=1, host=HOST, plan=plan
+    )
+    skipped = [RunFinished(at=0.0, run=s.id, outcome="skipped", reason=s.skip) for s in specs if s.skip]
+    return [started, *skipped]
+
+
+def rank_up(run: str, rank: int, settings: dict[str, str | int | float | bool] | None = None) -> list[Event]:
+    return [
+        RankStarted(
+            at=1.0, run=run, rank=rank, pid=10 + rank, device="cpu", settings=settings or {"threads": 1}
+        ),
+        ModelBuilt(
+            at=1.5, run=run, rank=rank, parameters=1000, train_images=640, test_images=100, steps_per_epoch=10
+        ),
+    ]
+
+
+def windows(
+    run: str, rank: int, seconds: Iterable[float], *, samples: int = 640, steps: int = 5
+) -> list[Event]:
+    return [
+        Window(at=2.0 + i, run=run, rank=rank, index=i, steps=steps, samples=samples, seconds=s)
+        for i, s in enumerate(seconds)
+    ]
+
+
+def steps(run: str, rank: int, first: int, count: int, *, at: float = 2.0) -> Steps:
+    return Steps(
+        at=at,
+        run=run,
+        rank=rank,
+        first=first,
+        seconds=[0.1] * count,
+        loss=[2.0] * count,
+        samples=[128] * count,
+        learning_rate=[0.1] * count,
+    )
+
+
+def evaluations(run: str, rank: int, accuracies: Sequence[float], *, seconds: float = 3.0) -> list[Event]:
+    return [
+        Evaluation(
+            at=5.0 + epoch,
+            run=run,
+            rank=rank,
+            epoch=epoch,
+            train_loss=1.0,
+            train_accuracy=accuracy,
+            test_loss=1.25,
+            test_accuracy=accuracy,
+            seconds=seconds,
+        )
+        for epoch, accuracy in enumerate(accuracies, 1)
+    ]
+
+
+def rank_done(run: str, rank: int, *, memory: int | None = GIB) -> Event:
+    return RankFinished(
+        at=9.0,
+        run=run,
+        rank=rank,
+        steps=50,
+        samples=6400,
+        stop_reason="time limit of 30 s",
+        peak_memory_bytes=[memory],
+        peak_reserved_bytes=[None],
+    )
+
+
+def measured(
+    run: str,
+    rank_seconds: Sequence[Sequence[float]],
+    *,
+    settings: dict[str, str | int | float | bool] | None = None,
+    samples: int = 640,
+) -> list[Event]:
+    """A run whose ranks all did their work: for each of them the seconds of its windows."""
+    events: list[Event] = [RunStarted(at=0.5, run=run)]
+    for rank, seconds in enumerate(rank_seconds):
+        events += rank_up(run, rank, settings)
+        events += windows(run, rank, seconds, samples=samples)
+        events.append(rank_done(run, rank, memory=(rank + 1) * GIB))
+    return [*events, RunFinished(at=10.0, run=run, outcome="measured")]
+
+
+def failed(run: str, message: str = "out of luck") -> list[Event]:
+    failure = Failure(kind="raised", rank=1, message=message, log="logs/a.log")
+    return [
+        RunStarted(at=0.5, run=run),
+        *rank_up(run, 0),
+        *windows(run, 0, [1.0]),
+        RunFinished(at=10.0, run=run, outcome="failed", failure=failure),
+    ]
+
+
+def session(*parts: Iterable[Event]) -> Session:
+    """The session of these events, ended in order."""
+    events = [event for part in parts for event in part]
+    return fold([*events, SessionFinished(at=60.0, outcome="finished")])
