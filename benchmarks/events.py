@@ -2,8 +2,8 @@
 
     python benchmarks/events.py
 
-A GPU server at full pelt: 8 ranks with 100 steps a second, in 10 messages a second each. The ratios say how many
-times as fast as that the program can go.
+A GPU server at full pelt: 8 ranks with 100 steps a second, in 10 messages a second each. The ratios say how
+many times as fast as that the program can go.
 """
 
 from __future__ import annotations
@@ -51,9 +51,8 @@ def main() -> None:
         ("fold alone", folded),
     ):
         print(f"{name:<34}{rate:>12,.0f}{rate / REAL_EVENTS_PER_SECOND:>17.0f}x")
-    print(
-        f"\na million steps read back in {1e6 / STEPS_PER_EVENT / read_back:.2f} s (measured over {steps:,} steps)"
-    )
+    million = 1e6 / STEPS_PER_EVENT / read_back
+    print(f"\na million steps read back in {million:.2f} s (measured over {steps:,} steps)")
     print(
         f"memory: {early:.0f} MiB after a tenth of {LONG_SESSION_STEPS:,} steps, {late:.0f} MiB after all: "
         f"ratio {late / early:.2f} (target: flat)"
