@@ -1,0 +1,170 @@
+"""The Textual app: which screen comes first, the keys that work everywhere, the theme, and how it ends.
+
+Nothing here imports the engine before the first paint: screens do that when they need it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from textual import on
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
+from textual.screen import ModalScreen
+
+from .screens.launch import LaunchScreen, Options
+from .screens.quittable import NewSession, Quittable
+from .terminal import AsciiFilter, leave_when_hung_up, terminal_shows_unicode
+from .themes import DARK, LIGHT
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from ..engine.record.shelf import SessionFolder, Shelf
+
+
+class Watched(NamedTuple):
+    """The session that the app opens with."""
+
+    folder: SessionFolder
+    replay_speed: float | None = None
+
+
+class GpubenchApp(App[int]):
+    """The app; its result is the exit status."""
+
+    TITLE = "gpubench-tui"
+    CSS_PATH = "app.tcss"
+    ENABLE_COMMAND_PALETTE = True
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012
+        (0, "-narrow"),
+        (76, "-normal"),
+        (110, "-wide"),
+    ]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark,f1", "help", "Help", id="app.help", tooltip="Keys and words of this screen"),
+        Binding("q", "quit", "Quit", id="app.quit", tooltip="Leave; asks when a session is running"),
+        Binding("f2", "toggle_theme", "Theme", show=False, id="app.theme", tooltip="Light or dark colours"),
+    ]
+
+    def __init__(self, root: Path, options: Options | None = None, watched: Watched | None = None) -> None:
+        super().__init__()
+        self.root = root
+        """Where sessions are kept."""
+        self.options = options or Options()
+        self.unicode = terminal_shows_unicode()
+        """Whether the terminal shows more than ASCII."""
+        self.last_words: list[str] = []
+        """What is said on standard error once the terminal is back."""
+        self._watched = watched
+        self._ascii = AsciiFilter(enabled=not self.unicode)
+        self.animation_level = "none"
+        self.register_theme(DARK)
+        self.register_theme(LIGHT)
+        self.theme = DARK.name
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Textual's own filters, then the one for plain terminals."""
+        return [*super().get_line_filters(), *([self._ascii] if self._ascii.enabled else [])]
+
+    def on_mount(self) -> None:
+        """Open the first screen; end in order when told to."""
+        if not self.is_headless:
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                loop.add_signal_handler(number, self.exit, 128 + number)
+            leave_when_hung_up(sys.__stdin__.fileno() if sys.__stdin__ else 0)
+        if self._watched is None:
+            self.show_launch()
+        else:
+            self.watch_session(self._watched.folder, self._watched.replay_speed)
+
+    @on(NewSession)
+    def show_launch(self) -> None:
+        """Go back to the launch screen, or open it."""
+        from .screens.launch import LaunchScreen
+
+        for screen in reversed(self.screen_stack[1:]):
+            if isinstance(screen, LaunchScreen):
+                return
+            self.pop_screen()
+        self.push_screen(LaunchScreen(self.root, self.options))
+
+    def watch_session(
+        self,
+        folder: SessionFolder,
+        replay_speed: float | None = None,
+        process: subprocess.Popen[bytes] | None = None,
+    ) -> None:
+        """Open the monitor on a session; `process` is its process when this one has just started it."""
+        from .feed import LiveFeed, ReplayFeed
+        from .screens.monitor import MonitorScreen
+
+        feed = LiveFeed(folder, process) if replay_speed is None else ReplayFeed(folder, replay_speed)
+        self.push_screen(MonitorScreen(folder, feed, self.unicode))
+
+    @on(LaunchScreen.Watch)
+    def _watch(self, message: LaunchScreen.Watch) -> None:
+        self.watch_session(message.folder, process=message.process)
+
+    @on(Quittable.Left)
+    def _leave(self, message: Quittable.Left) -> None:
+        if message.words:
+            self.last_words.append(message.words)
+        self.exit(message.status)
+
+    async def action_quit(self) -> None:
+        """Leave, unless the screen has something to ask first."""
+        if isinstance(self.screen, ModalScreen):
+            return
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, Quittable) and screen.asks_before_quitting():
+                return
+        self.exit(self.status())
+
+    def action_help_quit(self) -> None:
+        """Ctrl+C is how many people leave."""
+        self.call_later(self.action_quit)
+
+    def status(self) -> int:
+        """The exit status if the app ended now: that of the session it shows."""
+        for screen in self.screen_stack:
+            if isinstance(screen, Quittable):
+                return screen.status()
+        return 0
+
+    def action_help(self) -> None:
+        """Show the keys and words of the present screen."""
+        from .screens.help import HelpScreen
+
+        if not isinstance(self.screen, ModalScreen):
+            self.push_screen(HelpScreen(self.screen))
+
+    def action_toggle_theme(self) -> None:
+        """Change between the dark and the light theme."""
+        self.theme = LIGHT.name if self.current_theme.dark else DARK.name
+
+
+def run_app(shelf: Shelf, gpus: Sequence[int] | None = None, overrides: Sequence[str] = ()) -> int:
+    """The app from its launch screen; returns the exit status."""
+    return _run(GpubenchApp(shelf.root, Options(gpus, overrides)))
+
+
+def watch(shelf: Shelf, folder: SessionFolder, replay_speed: float | None = None) -> int:
+    """The monitor on a session, or its replay; returns the exit status."""
+    return _run(GpubenchApp(shelf.root, watched=Watched(folder, replay_speed)))
+
+
+def _run(app: GpubenchApp) -> int:
+    status = app.run()
+    for line in app.last_words:
+        print(line, file=sys.stderr)
+    if status is None:
+        return app.return_code or 0
+    return status

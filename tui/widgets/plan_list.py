@@ -1,0 +1,97 @@
+"""The plan as a list: each run with its state and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textual.content import Content
+
+from ...engine.analysis.summary import run_summary
+from ...engine.analysis.units import clock, rate
+from ...engine.plan.plan import Plan, RunSpec
+from ...engine.record.session import RunState, Session
+
+SIGNS = {
+    "waiting": ("·", "$text-muted"),
+    "running": ("▶", "$text-accent"),
+    "measured": ("✓", "$text-success"),
+    "failed": ("✗", "$text-error"),
+    "skipped": ("–", "$text-muted"),
+    "stopped": ("■", "$text-warning"),
+}
+"""What stands before a run in each state, and its colour."""
+
+
+def plan_list(session: Session, width: int) -> Content:
+    """A line a run: sign, label, and at the right the figure, the phase or the reason."""
+    if not session.runs:
+        return Content.styled("waiting for the session to start", "$text-muted")
+    return Content("\n").join([_run_line(run, session.elapsed, width) for run in session.runs.values()])
+
+
+def current_line(session: Session) -> int:
+    """The line of the run that is on, or of the first that waits, or the last."""
+    states = [run.state for run in session.runs.values()]
+    for state in ("running", "waiting"):
+        if state in states:
+            return states.index(state)
+    return max(0, len(states) - 1)
+
+
+def _run_line(run: RunState, now: float, width: int) -> Content:
+    sign, style = SIGNS[run.state]
+    right = _outcome(run, now)
+    label = run.spec.label
+    room = width - 3
+    if len(label) + len(right) > room:
+        # The label says which run it is; the rest gives way.
+        right = _cut(right, max(0, room - len(label)))
+        label = _cut(label, room - len(right))
+    text_style = style if run.state in ("failed", "skipped", "stopped", "waiting") else ""
+    gap = " " * (room - len(label) - len(right) + 1)
+    return Content.assemble((f"{sign} ", style), (label, text_style), gap, (right, text_style))
+
+
+def _outcome(run: RunState, now: float) -> str:
+    if run.state == "running":
+        return f"{run.phase or 'starting'} {clock(now - (run.started_at or 0.0))}"
+    if run.state == "measured":
+        summary = run_summary(run)
+        return rate(summary.throughput) if summary.throughput is not None else "measured"
+    if run.state == "failed" and run.failure is not None:
+        return f"failed: {run.failure.kind}"
+    if run.state == "skipped" and run.reason:
+        return f"skipped: {run.reason}"
+    return run.state
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: max(0, width - 1)] + "…" if width > 1 else ""
+
+
+def planned_runs(plan: Plan) -> Content:
+    """The plan before anything was started: the runs, then those skipped by their reason."""
+    lines = [
+        Content.assemble((f"{number:>2} ", "$text-muted"), spec.label, (_detail(spec), "$text-muted"))
+        for number, spec in enumerate(plan.to_run, start=1)
+    ]
+    for reason, labels in _skipped(plan.runs).items():
+        lines.append(Content.styled(f" – {'; '.join(labels)}", "$text-warning"))
+        lines.append(Content.styled(f"   skipped: {reason}", "$text-muted"))
+    return Content("\n").join(lines)
+
+
+def _detail(spec: RunSpec) -> str:
+    if spec.mode == "concurrent":
+        return ""
+    if spec.device_count == 1:
+        return f"  batch {spec.global_batch}"
+    return f"  batch {spec.device_count} x {spec.batch_per_device()} = {spec.global_batch}"
+
+
+def _skipped(runs: Iterable[RunSpec]) -> dict[str, list[str]]:
+    reasons: dict[str, list[str]] = {}
+    for spec in runs:
+        if spec.skip is not None:
+            reasons.setdefault(spec.skip, []).append(spec.label)
+    return reasons

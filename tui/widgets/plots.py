@@ -1,0 +1,131 @@
+"""Curves drawn by plotext, resampled to the columns there are, in the colours of the theme."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from textual.content import Content
+
+from ...engine.record.series import Bucket, Series
+
+LEAST_WIDTH, LEAST_HEIGHT = 24, 4
+_SERIES_STYLES = {"1": "$primary", "2": "$accent", "3": "$success", "4": "$error"}
+_ANSI = re.compile(r"\x1b\[([\d;]*)m")
+
+
+class Curve(NamedTuple):
+    """Buckets of points, oldest first, and which of the theme's four plot colours they take."""
+
+    buckets: Sequence[Bucket]
+    color: int = 1
+
+
+class Axes(NamedTuple):
+    """How the numbers at the axes are written, and what stretch the x axis shows at least."""
+
+    x_label: Callable[[float], str]
+    y_label: Callable[[float], str]
+    x_from: float = 0.0
+    x_to: float = 0.0
+
+
+def curve(series: Series, width: int, color: int = 1) -> Curve:
+    """The series in at most as many buckets as the plot has columns, extremes kept."""
+    return Curve(series.buckets(max(2, width)), color)
+
+
+def plot(
+    curves: Sequence[Curve],
+    level: float | None,
+    axes: Axes,
+    width: int,
+    height: int,
+    unicode: bool,
+) -> Content:
+    """At most four curves and a level line in `width` x `height` cells; braille where Unicode is shown."""
+    if width < LEAST_WIDTH or height < LEAST_HEIGHT:
+        return Content.styled("too small to plot: z shows it alone", "$text-muted")
+    xs = [bucket.x for curve in curves for bucket in curve.buckets]
+    if not xs:
+        return Content.styled("waiting for the first steps", "$text-muted")
+    lows = [bucket.low for curve in curves for bucket in curve.buckets]
+    highs = [bucket.high for curve in curves for bucket in curve.buckets]
+    y_ticks = _ticks(min(lows), max(highs), max(2, min(5, (height - 2) // 2)))
+    x_to = max(*xs, axes.x_to, axes.x_from + 1e-9)
+    x_ticks = [axes.x_from + (x_to - axes.x_from) * part / 3 for part in range(4)]
+    figure = _fresh_figure(width, height)
+    for one in curves:
+        points = _zigzag(one.buckets)
+        marker = _marker(unicode, one.color)
+        figure.draw(figure.signal([x for x, _ in points], [y for _, y in points], marker=marker).lines())
+    if level is not None and y_ticks[0] <= level <= y_ticks[-1]:
+        marker = _marker(unicode, 2)
+        figure.draw(figure.signal([axes.x_from, x_to], [level, level], marker=marker).lines())
+    figure.ruler("x", "lower").lim(axes.x_from, x_to).ticks(x_ticks, [axes.x_label(x) for x in x_ticks])
+    figure.ruler("y", "left").lim(y_ticks[0], y_ticks[-1]).ticks(y_ticks, [axes.y_label(y) for y in y_ticks])
+    return _to_content(figure.build().string())
+
+
+def _fresh_figure(width: int, height: int) -> Any:
+    # Importing plotext takes as long as a third of the app's start.
+    import plotext
+
+    plotext.terminal.limit(False, False)
+    figure = plotext.figure
+    figure.clear.all()
+    figure.theme("colorless")
+    figure.axes(False, side="upper", axis="x")
+    figure.axes(False, side="right", axis="y")
+    figure.plot_size(width, height)
+    return figure
+
+
+def _marker(unicode: bool, color: int) -> Any:
+    import plotext
+
+    return plotext.marker("braille" if unicode else "*.ox"[color - 1], color)
+
+
+def _zigzag(buckets: Sequence[Bucket]) -> list[tuple[float, float]]:
+    """Each bucket's mean, or its two extremes where they differ, the nearer to the last point first."""
+    points: list[tuple[float, float]] = []
+    for bucket in buckets:
+        if bucket.low == bucket.high:
+            points.append((bucket.x, bucket.mean))
+            continue
+        falling = bool(points) and abs(points[-1][1] - bucket.high) < abs(points[-1][1] - bucket.low)
+        ends = (bucket.high, bucket.low) if falling else (bucket.low, bucket.high)
+        points += [(bucket.x, end) for end in ends]
+    return points
+
+
+def _ticks(low: float, high: float, most: int) -> list[float]:
+    """Round numbers from at or below `low` to at or above `high`."""
+    if high - low < 1e-3 * max(abs(high), 1e-9):
+        # A flat curve still needs some height, without turning its noise into mountains.
+        margin = 0.01 * max(abs(high), 1e-6)
+        low, high = low - margin, high + margin
+    rough = (high - low) / max(1, most - 1)
+    scale = 10.0 ** math.floor(math.log10(rough))
+    for factor in (1, 2, 2.5, 5, 10, 20):
+        step = factor * scale
+        first, last = math.floor(low / step), math.ceil(high / step)
+        if last - first + 1 <= most or factor == 20:
+            break
+    return [number * step for number in range(first, last + 1)]
+
+
+def _to_content(text: str) -> Content:
+    """plotext's output with the theme's colours in place of its own."""
+    parts: list[Content | tuple[str, str]] = []
+    style = "$text-muted"
+    for position, piece in enumerate(_ANSI.split(text.rstrip("\n"))):
+        if position % 2:
+            code = piece.rpartition(";")[2]
+            style = _SERIES_STYLES.get(code, "$text-muted") if ";" in piece else "$text-muted"
+        elif piece:
+            parts.append((piece, style))
+    return Content.assemble(*parts)
