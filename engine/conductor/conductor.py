@@ -1,0 +1,127 @@
+"""The session: its plan executed once, run by run, with everything that happens in the journal."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import signal
+import sys
+import time
+from types import FrameType
+from typing import Literal
+
+from ..host.facts import CpuSample, GpuSample
+from ..plan.plan import RunSpec
+from ..record.events import RunFinished, RunStarted, Sampled, SessionFinished, SessionStarted
+from ..record.journal import Journal
+from ..record.shelf import SessionFolder
+from .launch import start_fork_server
+from .parentage import adopt_orphans
+from .run import Run
+from .sampling import Sampling
+from .scribe import Scribe
+
+WORKER = "gpubench_tui.engine.training.worker:work"
+
+MEASURED, FAILED, STOPPED = 0, 1, 130
+"""Exit statuses: all runs measured or skipped; a run failed or the journal did; stopped by the user."""
+
+
+def conduct(folder: SessionFolder, worker: str = WORKER) -> int:
+    """Execute the session's plan in this process, by its main thread, and return the exit status.
+
+    `worker`, "module:function", is what each rank runs. OSError or msgspec.DecodeError when the plan cannot
+    be read or the journal not be created.
+    """
+    return Conductor(folder, worker).conduct()
+
+
+class Conductor:
+    """Takes the runs of a plan one by one. SIGTERM and SIGINT stop it, SIGUSR1 skips the current run."""
+
+    def __init__(self, folder: SessionFolder, worker: str) -> None:
+        self._folder = folder
+        self._worker = worker
+        self._request = folder.request()
+        self._journal = Journal(folder.journal)
+        self._scribe = Scribe(self._journal, time.monotonic(), self._give_up)
+        self._run: Run | None = None
+        self._stops = 0
+        self._failed = False
+
+    def conduct(self) -> int:
+        """From the first line of the journal to the last."""
+        self._start()
+        sampling = Sampling(self._request.host.gpus, self._sampled, self._scribe.say)
+        sampling.start()
+        for spec in self._request.plan.runs:
+            self._take(spec)
+        sampling.close()
+        outcome: Literal["finished", "stopped"] = "stopped" if self._stops else "finished"
+        self._scribe.write(SessionFinished(at=self._scribe.now(), outcome=outcome))
+        self._journal.close()
+        return self._status()
+
+    def _start(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_stop)
+        signal.signal(signal.SIGUSR1, self._on_skip)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        adopt_orphans()
+        self._scribe.write(
+            SessionStarted(
+                at=0.0,
+                session=self._folder.name,
+                program=importlib.metadata.version("gpubench-tui"),
+                unix_time=time.time(),
+                pid=os.getpid(),
+                host=self._request.host,
+                plan=self._request.plan,
+            )
+        )
+        if self._request.plan.to_run:
+            start_fork_server()
+
+    def _take(self, spec: RunSpec) -> None:
+        scribe = self._scribe
+        if spec.skip is not None:
+            scribe.write(RunFinished(at=scribe.now(), run=spec.id, outcome="skipped", reason=spec.skip))
+            return
+        self._run = Run(spec, self._folder, scribe, self._worker)
+        if self._stops or scribe.error:
+            reason = "the session was stopped before it"
+            scribe.write(RunFinished(at=scribe.now(), run=spec.id, outcome="stopped", reason=reason))
+            return
+        scribe.write(RunStarted(at=scribe.now(), run=spec.id))
+        finished = self._run.run()
+        scribe.write(finished)
+        self._failed |= finished.outcome == "failed"
+        self._run = None
+
+    def _status(self) -> int:
+        if (error := self._scribe.error) is not None:
+            print(
+                f"The session ended because its journal cannot be written: {error}",
+                file=sys.stderr,
+                flush=True,
+            )
+            return FAILED
+        return STOPPED if self._stops else FAILED if self._failed else MEASURED
+
+    def _sampled(self, gpus: list[GpuSample], cpu: CpuSample) -> None:
+        self._scribe.write(Sampled(at=self._scribe.now(), gpus=gpus, cpu=cpu))
+
+    # Asked from outside: by a signal, or by the journal from whichever thread could not write it.
+
+    def _on_stop(self, _number: int, _frame: FrameType | None) -> None:
+        self._stops += 1
+        if self._run is not None:
+            self._run.ask("stop" if self._stops == 1 else "hurry")
+
+    def _on_skip(self, _number: int, _frame: FrameType | None) -> None:
+        if self._run is not None:
+            self._run.ask("skip")
+
+    def _give_up(self) -> None:
+        if (run := self._run) is not None:
+            run.ask("hurry")

@@ -1,0 +1,29 @@
+"""Asking a running session to stop, or to skip a run, from any process of its user on the same machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from ..record.shelf import SessionFolder
+
+
+def stop(folder: SessionFolder) -> bool:
+    """Have the session end, what was measured kept; asked twice it hurries. False: it does not run here."""
+    return _signal(folder, signal.SIGTERM)
+
+
+def skip(folder: SessionFolder) -> bool:
+    """Have the session skip its current run and go on with the next. False: it does not run here."""
+    return _signal(folder, signal.SIGUSR1)
+
+
+def _signal(folder: SessionFolder, number: signal.Signals) -> bool:
+    pid = folder.pid()
+    if pid is None:
+        return False
+    try:
+        os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True

@@ -1,0 +1,76 @@
+"""The first lines a rank runs: it can be followed, asked and blamed before its worker is imported."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import pkgutil
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from multiprocessing.queues import Queue
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from ..record.events import FailureKind, RankFailed
+from ..training.process import die_with_parent, redirect_output
+
+if TYPE_CHECKING:
+    from ..training.assignment import Assignment
+
+
+class Entered(Struct, frozen=True):
+    """A rank's first message: its process exists."""
+
+    pid: int
+
+
+def enter(worker: str, assignment: Assignment, queues: Sequence[Queue[Any]]) -> None:
+    """Run `worker`, "module:function", as the rank the environment names; tell of a failure and exit 1."""
+    die_with_parent()
+    rank = int(os.environ["RANK"])
+    queue = keep_own_end(queues, rank)
+    queue.put(Entered(os.getpid()))
+    kind: FailureKind = "launch"
+    try:
+        redirect_output(Path(assignment.logs) / assignment.log_name(rank))
+        # A rank that hangs is asked for its stacks before it is killed.
+        faulthandler.register(signal.SIGUSR1, file=2, all_threads=True)
+        signal.signal(
+            signal.SIGINT, signal.SIG_IGN
+        )  # a terminal's Ctrl+C is for the session process to answer
+        work = pkgutil.resolve_name(worker)
+        kind = "raised"
+        work(assignment, queues)
+    except BaseException as error:  # what the worker let through, SystemExit included
+        traceback.print_exc()
+        at = time.monotonic() - assignment.started
+        message = f"{type(error).__name__}: {error}".strip(": ").splitlines()[0]
+        queue.put([RankFailed(at=at, run=assignment.run.id, rank=rank, kind=kind, message=message)])
+        _leave(queue, status=1)
+
+
+def keep_own_end(queues: Sequence[Queue[Any]], rank: int) -> Queue[Any]:
+    """Close all ends but the one this rank writes to: a message cut off by a rank's death must end in EOF."""
+    for other, queue in enumerate(queues):
+        close_end(queue, "_reader")
+        if other != rank:
+            close_end(queue, "_writer")
+    return queues[rank]
+
+
+def close_end(queue: Queue[Any], end: str) -> None:
+    """Close one end of a queue's pipe, `_reader` or `_writer`: old names, but documented nowhere."""
+    getattr(queue, end).close()
+
+
+def _leave(queue: Queue[Any], status: int) -> None:
+    queue.close()
+    queue.join_thread()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

@@ -1,0 +1,172 @@
+"""A run's ranks, started by torch.distributed's elastic agent. The only module here that imports torch.
+
+The agent runs in a thread of its own: it then leaves this process's signals alone, and should it ever be
+stuck with a process that cannot be killed, the session goes on without it. The ranks are forks of the fork
+server, which the main thread starts; so the kernel ends them with the session process, not with this thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Sequence
+from multiprocessing import forkserver
+from multiprocessing.process import BaseProcess
+from multiprocessing.queues import Queue
+from typing import TYPE_CHECKING, Any
+
+from .entry import enter
+
+if TYPE_CHECKING:
+    from torch.distributed.elastic.rendezvous import RendezvousHandler, RendezvousParameters
+
+    from ..training.assignment import Assignment
+
+BACKEND = "gpubench-tui"
+LOOK_SECONDS = 0.02
+"""How often the agent looks at the ranks once one of them has ended or is done."""
+IDLE_SECONDS = 1.0
+"""How often it looks while all are at work; there is nothing to see."""
+
+logger = logging.getLogger(__name__)
+
+
+def start_fork_server() -> None:
+    """Start the process whose forks the ranks will be, if none is up. Returns at once; main thread only."""
+    multiprocessing.set_forkserver_preload([f"{__package__}.preload"])
+    forkserver.ensure_running()
+
+
+class Launch(threading.Thread):
+    """One elastic launch on this machine, from its start until the agent has no more to do."""
+
+    def __init__(
+        self,
+        worker: str,
+        assignment: Assignment,
+        queues: Sequence[Queue[Any]],
+        done: Callable[[], None],
+    ) -> None:
+        super().__init__(name="launch", daemon=True)
+        self.error: str | None = None
+        """Why the ranks could not be started, one sentence."""
+        self.exits: dict[int, int] = {}
+        """Exit codes by process id, once this thread is done; negative: the signal that ended it."""
+        self.failed: dict[int, int] = {}
+        """The process of each rank that the agent saw fail; of the others none may be known."""
+        self._worker = worker
+        self._assignment = assignment
+        self._queues = queues
+        self._done = done
+        self._processes: list[BaseProcess] = []
+        self._look = threading.Event()
+        self._left = threading.Event()
+
+    def look(self) -> None:
+        """Have the agent look at the ranks often from now on: some end is near."""
+        self._look.set()
+
+    def leave(self) -> None:
+        """End the agent's work: no rank is left, whether or not it saw them off."""
+        self._left.set()
+        self._look.set()
+
+    def run(self) -> None:
+        """Launch and wait; never raises."""
+        try:
+            self._launch()
+        except NoRankLeftError:
+            pass
+        except Exception as error:
+            logger.exception("the launch of %s failed", self._assignment.run.id)
+            self.error = f"{type(error).__name__}: {error}".splitlines()[0]
+        finally:
+            self.exits |= {p.pid: p.exitcode for p in self._processes if p.pid and p.exitcode is not None}
+            self._done()
+
+    def at_look(self) -> None:
+        """Called by the agent, in this thread, each time it has looked and found all ranks well."""
+        # Here alone may the processes be asked for: two threads that poll one process lose its exit code.
+        self._processes = self._processes or list(multiprocessing.active_children())
+        if self._left.is_set():
+            raise NoRankLeftError
+        self._look.wait(IDLE_SECONDS)
+
+    def _launch(self) -> None:
+        # Elastic asks how many GPUs there are. NVML can say it without touching CUDA in this process.
+        os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"
+        from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
+        from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+        from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+        # What the agent warns of (no signal handlers here, ranks that were killed) is as it should be.
+        logging.getLogger("torch.distributed.elastic").setLevel(logging.ERROR)
+        run = self._assignment.run
+        config = LaunchConfig(
+            min_nodes=1,
+            max_nodes=1,
+            nproc_per_node=run.world_size,
+            run_id=run.id,
+            role="rank",
+            rdzv_backend=BACKEND,
+            rdzv_endpoint="here",
+            rdzv_configs={"handler": _make_handler(run.id, self.at_look)},
+            max_restarts=0,
+            monitor_interval=LOOK_SECONDS,
+            start_method="forkserver",
+            logs_specs=DefaultLogsSpecs(log_dir=self._assignment.rendezvous),
+            local_addr="localhost",
+        )
+        try:
+            elastic_launch(config, enter)(self._worker, self._assignment, list(self._queues))
+        except ChildFailedError as error:  # why is for the watchdog to find out
+            self.failed = {rank: failure.pid for rank, failure in error.failures.items()}
+            self.exits = {failure.pid: failure.exitcode for failure in error.failures.values()}
+
+
+class NoRankLeftError(Exception):
+    """All ranks are gone and the agent need not wait for word of them."""
+
+
+def _create_handler(parameters: RendezvousParameters) -> RendezvousHandler:
+    handler: RendezvousHandler = parameters.get("handler")
+    return handler
+
+
+def _make_handler(run_id: str, at_look: Callable[[], None]) -> RendezvousHandler:
+    """A meeting of one agent with itself: no port, no file, no waiting (elastic's own waits up to 0.3 s)."""
+    from torch.distributed import HashStore  # type: ignore[attr-defined]
+    from torch.distributed.elastic.rendezvous import (
+        RendezvousHandler,
+        RendezvousInfo,
+        RendezvousStoreInfo,
+        rendezvous_handler_registry,
+    )
+
+    class Handler(RendezvousHandler):
+        def get_backend(self) -> str:
+            return BACKEND
+
+        def next_rendezvous(self) -> RendezvousInfo:
+            return RendezvousInfo(HashStore(), 0, 1, RendezvousStoreInfo("localhost", 0))
+
+        def is_closed(self) -> bool:
+            return False
+
+        def set_closed(self) -> None:
+            pass
+
+        def num_nodes_waiting(self) -> int:
+            at_look()
+            return 0
+
+        def get_run_id(self) -> str:
+            return run_id
+
+        def shutdown(self) -> bool:
+            return True
+
+    rendezvous_handler_registry.register(BACKEND, _create_handler)
+    return Handler()

@@ -1,0 +1,38 @@
+"""Imported by the fork server alone, once a session: what every rank finds already there.
+
+A rank is a fork of that server and pays for no import. No CUDA may be touched here: a fork could not use it.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import signal
+import traceback
+
+from ..training.process import die_with_parent
+
+MODULES = (
+    "torch",
+    "torch.distributed",
+    "torch.distributed.fsdp",
+    "torch._dynamo",  # the first DistributedDataParallel imports it
+    "gpubench_tui.engine.training.worker",
+)
+
+
+def _preload() -> None:
+    for name in MODULES:
+        try:
+            importlib.import_module(name)
+        except Exception:  # the ranks will meet it again, and say so in their run
+            traceback.print_exc()
+    gc.collect()
+    gc.freeze()  # a collection in a rank would copy every page it inherited
+
+
+die_with_parent()
+os.register_at_fork(after_in_child=die_with_parent)  # ranks and their loader workers too
+signal.pthread_sigmask(signal.SIG_SETMASK, ())
+_preload()

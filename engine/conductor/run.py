@@ -1,0 +1,226 @@
+"""One run, from the launch of its ranks until the last of its processes is gone."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import signal
+import tempfile
+import time
+from multiprocessing.queues import Queue
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, Literal
+
+import platformdirs
+import psutil
+from msgspec import Struct
+
+from ..plan.plan import RunSpec
+from ..record.events import Failure, RunFinished
+from ..record.shelf import SessionFolder
+from ..training.assignment import Assignment
+from .drain import Appeared, Ended, Heard, Line
+from .entry import close_end
+from .launch import Launch, start_fork_server
+from .parentage import bury, descendants, kill, orphans
+from .scribe import Scribe
+from .watchdog import Hang, Watch, describe_hang
+
+QUEUE_MESSAGES = 256
+"""Messages a rank's queue holds, about 25 s of them, before metrics are dropped."""
+TICK_SECONDS = 0.25
+"""How often the watchdog looks while nothing happens."""
+SWEEP_SECONDS = 0.02
+"""How often what must go is killed anew, until nothing is left."""
+
+# How long ranks have, once it is clear that the run is over, before they are killed.
+LEAVE_SECONDS = 15.0  # all have finished; to close a group of many GPUs takes its time
+FAIL_SECONDS = 1.0  # one has failed: for its last words and its peers'
+STACKS_SECONDS = 0.3  # they hang: to write their stacks
+STOP_SECONDS = 1.0  # they were sent SIGTERM
+LAUNCH_SECONDS = 300.0
+"""How long the ranks may take to appear: the first waits for torch, which may come over a slow network."""
+ABANDON_SECONDS = 30.0
+"""How long a killed process is waited for: one that waits for a broken device may never go."""
+
+Request = Literal["stop", "skip", "hurry"]
+Ending = Literal["finished", "failed", "hung", "stopped", "skipped"]
+
+
+class Launched(Struct, frozen=True):
+    """The elastic agent has no more to do."""
+
+
+class Run:
+    """A run in progress. Its threads only send messages; all is decided in the one that reads them."""
+
+    def __init__(self, spec: RunSpec, folder: SessionFolder, scribe: Scribe, worker: str) -> None:
+        self._spec = spec
+        self._folder = folder
+        self._scribe = scribe
+        self._worker = worker
+        # Unlike others, this queue may be written by a signal handler.
+        self._inbox: SimpleQueue[Heard | Appeared | Ended | Launched | Request] = SimpleQueue()
+        self._watch = Watch.over(spec)
+        self._logs = [folder.logs / f"{spec.id}-rank{rank}.log" for rank in range(spec.world_size)]
+        self._ending: Ending | None = None
+        self._hang: Hang | None = None
+        self._kill_at = float("inf")
+
+    def ask(self, request: Request) -> None:
+        """End the run before its time. From any thread, and from signal handlers."""
+        self._inbox.put(request)
+
+    def run(self) -> RunFinished:
+        """Launch the ranks, follow them, and say what became of the run once all its processes are gone."""
+        start_fork_server()
+        self._family = descendants()
+        with tempfile.TemporaryDirectory(prefix="gpubench-tui-", ignore_cleanup_errors=True) as meeting:
+            self._start(meeting)
+            while (self._followed or self._launching) and not self._is_abandoned():
+                with contextlib.suppress(Empty):
+                    self._answer(self._inbox.get(timeout=self._patience()))
+                self._look_after()
+            self._sweep()
+        return self._verdict()
+
+    def _start(self, meeting: str) -> None:
+        assignment = Assignment(
+            run=self._spec,
+            started=self._scribe.started,
+            logs=str(self._folder.logs),
+            rendezvous=meeting,
+            cache=str(platformdirs.user_cache_path("gpubench-tui")),
+        )
+        context = multiprocessing.get_context("forkserver")
+        queues = [context.Queue(QUEUE_MESSAGES) for _ in range(self._spec.world_size)]
+        put = self._inbox.put
+        self._launch = Launch(self._worker, assignment, queues, lambda: put(Launched()))
+        self._launching = True
+        self._started = time.monotonic()
+        self._writers: list[Queue[Any]] = queues
+        self._lines = [Line(rank, queue, self._scribe.write, put) for rank, queue in enumerate(queues)]
+        self._followed = set(self._watch.ranks)
+        for thread in (*self._lines, self._launch):
+            thread.start()
+
+    # What happens, one message at a time.
+
+    def _answer(self, message: Heard | Appeared | Ended | Launched | Request) -> None:
+        watch = self._watch
+        match message:
+            case Heard(rank=rank, events=events):
+                watch.hear(rank, events)
+                if watch.finished:
+                    self._end("finished", LEAVE_SECONDS)
+            case Appeared(rank=rank, pid=pid):
+                watch.appear(rank, pid)
+                if watch.complete:
+                    self._close_writers()
+            case Ended(rank=rank, when=when):
+                watch.ranks[rank].ended = when
+                self._followed.discard(rank)
+                self._launch.look()
+            case Launched():
+                self._launching = False
+                self._close_writers()
+                for rank, pid in self._launch.failed.items():
+                    watch.ranks[rank].pid = pid
+            case "stop" | "skip":
+                kill(watch.pids, signal.SIGTERM)
+                self._end("stopped" if message == "stop" else "skipped", STOP_SECONDS)
+            case "hurry":
+                self._end("stopped", 0.0)
+        if watch.broken:
+            self._end("failed", FAIL_SECONDS)
+
+    def _end(self, ending: Ending, grace: float) -> None:
+        """The run is over, as the first call says; its ranks may take `grace` seconds to leave."""
+        self._kill_at = min(self._kill_at, time.monotonic() + grace)
+        self._ending = self._ending or ending
+        self._launch.look()
+
+    def _close_writers(self) -> None:
+        """Once the ranks have their ends of the queues, ours would keep a dead rank's pipe open."""
+        for queue in self._writers:
+            close_end(queue, "_writer")
+        self._writers = []
+
+    # What must be looked after, a few times a second.
+
+    def _look_after(self) -> None:
+        if not self._followed:
+            self._launch.leave()
+        if self._ending is None and (hang := self._watch.hang(_is_halted)) is not None:
+            self._hang = hang
+            kill(self._watch.pids, signal.SIGUSR1)
+            self._end("hung", STACKS_SECONDS)
+        if not self._watch.complete and time.monotonic() - self._started > LAUNCH_SECONDS:
+            self._launch.error = f"the ranks did not appear within {LAUNCH_SECONDS:.0f} s"
+            self._end("failed", 0.0)
+        if any(line.rank in self._followed and line.process_is_gone() for line in self._lines):
+            self._end_orphans()  # they hold open a pipe in which half a message may be stuck
+        if time.monotonic() >= self._kill_at:
+            kill(descendants() - self._family)
+            self._end_orphans()
+
+    def _patience(self) -> float:
+        """Seconds until something must be looked after."""
+        left = self._kill_at - time.monotonic()
+        return min(TICK_SECONDS, left) if left > 0 else SWEEP_SECONDS
+
+    def _is_abandoned(self) -> bool:
+        """Whether to wait no longer: for what cannot be killed, or for an unwanted launch to begin."""
+        late = time.monotonic() - self._kill_at
+        unborn = self._ending == "stopped" and not self._watch.pids
+        return late > ABANDON_SECONDS or (unborn and late > 0)
+
+    def _end_orphans(self) -> None:
+        left = orphans(self._family)
+        kill(left)
+        bury(left)
+
+    def _sweep(self) -> None:
+        """End what the ranks may have left behind."""
+        deadline = time.monotonic() + STOP_SECONDS
+        while (left := descendants() - self._family) and time.monotonic() < deadline:
+            kill(left)
+            self._end_orphans()
+            time.sleep(SWEEP_SECONDS)
+        if left:
+            numbers = ", ".join(map(str, sorted(left)))
+            self._scribe.say(f"the processes {numbers} cannot be killed", run=self._spec.id)
+
+    # What became of it.
+
+    def _verdict(self) -> RunFinished:
+        at, run = self._scribe.now(), self._spec.id
+        match self._ending:
+            case "finished":
+                return RunFinished(at=at, run=run, outcome="measured")
+            case "stopped":
+                return RunFinished(at=at, run=run, outcome="stopped", reason="stopped by the user")
+            case "skipped":
+                return RunFinished(at=at, run=run, outcome="skipped", reason="skipped by the user")
+        return RunFinished(at=at, run=run, outcome="failed", failure=self._failure())
+
+    def _failure(self) -> Failure:
+        if (hang := self._hang) is not None:
+            log = self._logs[hang.rank]
+            return Failure("hung", hang.rank, describe_hang(hang, log), self._name(log))
+        if self._launch.error is not None and not self._watch.pids:
+            return Failure("launch", None, self._launch.error, self._folder.log.name)
+        cause = self._watch.cause(self._scribe.started, self._launch.exits, self._logs, self._kill_at)
+        return Failure(cause.kind, cause.rank, cause.message, self._name(self._logs[cause.rank]))
+
+    def _name(self, log: Path) -> str:
+        # What a rank says before it has its log goes where the session process prints.
+        return str((log if log.exists() else self._folder.log).relative_to(self._folder.path))
+
+
+def _is_halted(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_STOPPED
+    except psutil.Error:
+        return False

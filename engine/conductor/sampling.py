@@ -1,0 +1,64 @@
+"""The devices, twice a second, for as long as the session lasts."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Sequence
+
+from ..host.facts import CpuSample, Gpu, GpuSample
+from ..host.telemetry import Sampler
+from .parentage import descendants
+
+INTERVAL = 0.5
+
+logger = logging.getLogger(__name__)
+
+
+class Sampling(threading.Thread):
+    """Samples until told to close. What fails here is said once and ends nothing."""
+
+    def __init__(
+        self,
+        gpus: Sequence[Gpu],
+        sampled: Callable[[list[GpuSample], CpuSample], None],
+        say: Callable[[str], None],
+    ) -> None:
+        super().__init__(name="sampling", daemon=True)
+        self._gpus = gpus
+        self._sampled = sampled
+        self._say = say
+        self._said: set[str] = set()
+        self._closing = threading.Event()
+
+    def close(self) -> None:
+        """Stop sampling; a driver that does not answer is not waited for longer than it takes to notice."""
+        self._closing.set()
+        self.join(2.0)
+
+    def run(self) -> None:
+        """Sample; never raises."""
+        try:
+            sampler = Sampler(self._gpus, lambda: [os.getpid(), *descendants()])
+        except Exception as error:
+            self._say_once(f"the devices cannot be sampled: {error}")
+            return
+        try:
+            while not self._closing.wait(INTERVAL):
+                self._sample(sampler)
+        finally:
+            sampler.close()
+
+    def _sample(self, sampler: Sampler) -> None:
+        try:
+            self._sampled(*sampler.sample())
+            for note in sampler.take_notes():
+                self._say_once(note)
+        except Exception as error:
+            self._say_once(f"a sample of the devices failed: {error}")
+
+    def _say_once(self, text: str) -> None:
+        if text not in self._said:
+            self._said.add(text)
+            self._say(text)

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from gpubench_tui.engine.host.facts import Cpu, Host, Software
+from gpubench_tui.engine.plan.plan import Device, Plan, RunSpec
+from gpubench_tui.engine.plan.preset import Measure, Workload
+from gpubench_tui.engine.record.events import Event, RunFinished
+from gpubench_tui.engine.record.journal import Follower, read_journal
+from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
+
+PATIENCE = 60.0
+
+
+def run_spec(number: int, behaviour: str, ranks: int = 2, skip: str | None = None, hang: float = 60.0) -> RunSpec:
+    devices = tuple(Device("cpu", index, f"core {index}") for index in range(ranks))
+    return RunSpec(
+        id=f"{number:02}-{behaviour}",
+        label=behaviour,
+        mode="ddp",
+        devices=devices,
+        device_count=ranks,
+        workloads=(Workload(),),
+        measure=Measure(hang_seconds=hang),
+        skip=skip,
+    )
+
+
+class Session:
+    """A session process of the test's own workers, and what its journal says."""
+
+    def __init__(self, folder: SessionFolder) -> None:
+        self.folder = folder
+        self.process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("session.py")), str(folder.path)],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def wait(self) -> int:
+        return self.process.wait(PATIENCE)
+
+    def events(self) -> list[Event]:
+        return list(read_journal(self.folder.journal))
+
+    def ends(self) -> dict[str, RunFinished]:
+        return {event.run: event for event in self.events() if isinstance(event, RunFinished)}
+
+    def until(self, seen: Callable[[Event], bool], count: int = 1) -> list[Event]:
+        """Wait until so many events of that kind are in the journal."""
+        follower, found = Follower(self.folder.journal), list[Event]()
+        deadline = time.monotonic() + PATIENCE
+        while len(found) < count:
+            assert time.monotonic() < deadline, self.folder.log.read_text()
+            assert self.process.poll() is None, self.folder.log.read_text()
+            found += [event for event in follower.read() if seen(event)]
+            time.sleep(0.02)
+        return found
+
+    def processes(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Session]]:
+    """Start a session of these runs; whatever is left of it afterwards is killed."""
+    sessions: list[Session] = []
+
+    def _start(*runs: RunSpec) -> Session:
+        host = Host("here", Cpu("a processor", tuple(sorted(os.sched_getaffinity(0))), 1, 1 << 30), Software("3", "linux"))
+        plan = Plan(preset="test", title="Test", question="Does it hold?", devices=(), runs=runs)
+        session = Session(Shelf(tmp_path).create(None, plan, host, ""))
+        sessions.append(session)
+        return session
+
+    yield _start
+    for session in sessions:
+        if session.process.poll() is None:
+            for process in [*session.processes(), psutil.Process(session.process.pid)]:
+                process.kill()
+            session.process.wait()
+
+
+def wait_until_gone(processes: list[psutil.Process]) -> None:
+    _, alive = psutil.wait_procs(processes, timeout=10)
+    assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]

@@ -1,0 +1,195 @@
+"""Workers that behave, and that misbehave in every way a rank can; a run's id says which."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+
+from gpubench_tui.engine.record.events import PhaseChanged, RankFailed, RankFinished, RankStarted, Steps
+
+
+class Rank:
+    def __init__(self, assignment, queues):
+        self.rank = int(os.environ["RANK"])
+        self.run = assignment.run.id
+        self.started = assignment.started
+        self.assignment = assignment
+        self.queue = queues[self.rank]
+        self.steps = 0
+        self.say(RankStarted, pid=os.getpid(), device="cpu", settings={})
+
+    def say(self, event, /, **fields):
+        event = event(at=time.monotonic() - self.started, run=self.run, rank=self.rank, **fields)
+        self.queue.put([event])
+
+    def step(self, seconds=0.01):
+        time.sleep(seconds)
+        first, self.steps = self.steps, self.steps + 1
+        self.say(Steps, first=first, seconds=[seconds], loss=[1.0], samples=[4], learning_rate=[0.1])
+
+    def finish(self):
+        self.say(
+            RankFinished,
+            steps=self.steps,
+            samples=4 * self.steps,
+            stop_reason="enough",
+            peak_memory_bytes=[None],
+            peak_reserved_bytes=[None],
+        )
+
+
+def work(assignment, queues):
+    rank = Rank(assignment, queues)
+    behaviour = assignment.run.id.split("-")[1]
+    globals()[behaviour](rank)
+
+
+def behave(rank):
+    for _ in range(5):
+        rank.step()
+    rank.finish()
+
+
+def ddp(rank):
+    """A real all-reduce over gloo, as the first step."""
+    join(rank)
+    reduce(rank)
+    behave(rank)
+
+
+def join(rank):
+    import torch.distributed as dist
+
+    os.environ["GLOO_SOCKET_IFNAME"] = "lo"
+    world = rank.assignment.run.world_size
+    store = dist.FileStore(str(Path(rank.assignment.rendezvous) / "ranks"), world)
+    dist.init_process_group(
+        "gloo", store=store, rank=rank.rank, world_size=world, timeout=timedelta(seconds=60)
+    )
+
+
+def reduce(rank):
+    import torch
+    import torch.distributed as dist
+
+    ones = torch.ones(8)
+    dist.all_reduce(ones)
+    assert ones[0] == rank.assignment.run.world_size
+    rank.step()
+
+
+def raising(rank):
+    rank.step()
+    if rank.rank == 1:
+        raise ValueError("the sky is green")
+    time.sleep(600)
+
+
+def peer(rank):
+    """Rank 1 is killed; rank 0 notices by its broken connection, as gloo's ranks do."""
+    join(rank)
+    reduce(rank)
+    if rank.rank == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    try:
+        while True:
+            reduce(rank)
+    except RuntimeError as error:
+        rank.say(RankFailed, kind="raised", message=f"RuntimeError: {error}".splitlines()[0])
+        rank.queue.close()
+        rank.queue.join_thread()
+        os._exit(1)
+
+
+def memory(rank):
+    rank.step()
+    if rank.rank == 0:
+        rank.say(RankFailed, kind="out of memory", message="out of memory with a batch of 4 per device")
+        rank.queue.close()
+        rank.queue.join_thread()
+        os._exit(1)
+    time.sleep(600)
+
+
+def hanging(rank):
+    for _ in range(3):
+        rank.step()
+    while rank.rank == 0:
+        rank.say(PhaseChanged, phase="warming up", note=f"waiting {time.monotonic()}")
+        time.sleep(0.1)
+    sleep_for_ever()
+
+
+def sleep_for_ever():
+    time.sleep(600)
+
+
+def halted(rank):
+    """As in ddp: when one rank is stopped, both fall silent."""
+    rank.step()
+    if rank.rank == 1:
+        os.kill(os.getpid(), signal.SIGSTOP)
+    time.sleep(600)
+
+
+def slip(rank):
+    """Leaves without a word."""
+    print("I have had enough")
+    sys.stdout.flush()
+    os._exit(3)
+
+
+def abrupt(rank):
+    """Finishes, but leaves by the back door, so that the elastic agent never hears of it."""
+    behave(rank)
+    rank.queue.close()
+    rank.queue.join_thread()
+    os._exit(0)
+
+
+def cut(rank):
+    """Rank 1 dies in the middle of a message and leaves a fork behind that holds its pipe open."""
+    rank.step()
+    if rank.rank == 1:
+        time.sleep(0.3)  # until the first messages are out
+        if os.fork() == 0:
+            time.sleep(600)
+        os.write(rank.queue._writer.fileno(), b"\x00\x01\x00\x00half a message")
+        os.kill(os.getpid(), signal.SIGKILL)
+    for _ in range(60):
+        rank.step()
+    time.sleep(600)
+
+
+def family(rank):
+    """Finishes, and leaves a fork and a program behind."""
+    if os.fork() == 0:
+        time.sleep(600)
+    program = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+    print("left behind", program.pid)
+    behave(rank)
+
+
+def flood(rank):
+    """Says far more at once than the queue holds; the queue makes it wait, and nothing is lost."""
+    for _ in range(3000):
+        rank.step(0)
+    rank.finish()
+
+
+def work_on(rank):
+    """Trains until it is stopped, with a fork as a loader worker."""
+    if os.fork() == 0:
+        time.sleep(600)
+    while True:
+        rank.step(0.05)
+
+
+def deaf(rank):
+    """Does not heed SIGTERM."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    while True:
+        rank.step(0.05)
