@@ -147,6 +147,8 @@ class RankFinished(Base, frozen=True, kw_only=True, tag="rank finished"):
     peak_memory_bytes: list[int | None]
     """Most memory allocated while measuring, for each device of the rank; on a CPU peak resident memory."""
     peak_reserved_bytes: list[int | None]
+    replicas_equal: bool | None = None
+    """In ddp: whether all ranks ended with the same parameters, bit for bit."""
 
 
 class RankFailed(Base, frozen=True, kw_only=True, tag="rank failed"):

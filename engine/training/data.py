@@ -1,0 +1,213 @@
+"""Batches of one rank: from a data set that lies on its device, or through a DataLoader."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import count
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from ..plan.preset import Augmentation, Workload
+from .augment import augment_batch, augment_image
+from .datasets import NORMALISATION, Images, Normalisation, Note, pixels_of
+from .errors import TrainingError
+from .parallel import Shard
+from .process import die_with_parent
+
+Batch = tuple[Tensor, Tensor]
+"""Normalised float32 images (batch, 3, size, size) and int64 labels, both on the rank's device."""
+START_METHOD = "fork" if sys.platform == "linux" else "spawn"
+"""Of loader workers; they touch no GPU, so a fork is safe, and starting anew costs seconds."""
+
+
+class Batches(Protocol):
+    """One rank's part of the training set, batch by batch, and of the test set."""
+
+    steps_per_epoch: int
+
+    def train(self, first: int, end: int | None) -> Iterator[Batch]:
+        """Batches of the epochs from `first` until before `end` (None: for ever), without a pause between."""
+
+    def test(self) -> Iterator[Batch]:
+        """This rank's part of the test set, not augmented; the last batch may be smaller."""
+
+
+class Sampler:
+    """Which images a rank takes: the indices of its batches, in order."""
+
+    def __init__(self, shard: Shard, images: int, batch: int, seed: int) -> None:
+        self.shard = shard
+        self.images = images
+        self.batch = batch
+        self.seed = seed
+        self.epochs: tuple[int, int | None] = (0, None)
+        self.steps_per_epoch = shard.steps_per_epoch(images, batch)
+        if self.steps_per_epoch == 0:
+            raise TrainingError(
+                f"the training set has {images} images, fewer than one step of all ranks consumes "
+                f"({batch * shard.count})"
+            )
+
+    def epoch(self, number: int) -> Tensor:
+        """All of an epoch's indices, batch after batch."""
+        return self.shard.of_epoch(self.images, self.batch, self.seed, number)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        first, end = self.epochs
+        for number in count(first) if end is None else range(first, end):
+            for chosen in self.epoch(number).view(-1, self.batch):
+                yield chosen.tolist()
+
+
+class ResidentBatches:
+    """The whole set as uint8 on the device, where batches are drawn, augmented and normalised."""
+
+    def __init__(
+        self,
+        sets: tuple[Images, Images],
+        sampler: Sampler,
+        workload: Workload,
+        device: torch.device,
+        seed: int,
+        note: Note,
+    ) -> None:
+        self.steps_per_epoch = sampler.steps_per_epoch
+        self._sampler = sampler
+        self._device = device
+        self._augment = workload.augment
+        self._format = torch.channels_last if workload.channels_last else torch.contiguous_format
+        self._seed = seed
+        self._generator = torch.Generator(device)
+        train, test = sets
+        self._images = train.tensor(note).to(device)
+        self._labels = train.labels.to(device)
+        mine = sampler.shard.of_test(len(test))
+        self._test_images = test.tensor(note)[mine].to(device)
+        self._test_labels = test.labels[mine].to(device)
+        mean, deviation = (
+            torch.tensor(values, device=device).view(1, 3, 1, 1) for values in NORMALISATION[workload.data]
+        )
+        self._scale = 1 / (255 * deviation)
+        self._shift = -mean / deviation
+
+    def train(self, first: int, end: int | None) -> Iterator[Batch]:
+        """See Batches."""
+        for number in count(first) if end is None else range(first, end):
+            self._generator.manual_seed(self._seed + number * 1_000_003)
+            order = self._sampler.epoch(number)
+            if self._device.type == "cuda":
+                order = order.pin_memory().to(self._device, non_blocking=True)
+            for chosen in order.view(-1, self._sampler.batch):
+                images = augment_batch(self._images[chosen], self._augment, self._generator)
+                yield self._normalised(images), self._labels[chosen]
+
+    def test(self) -> Iterator[Batch]:
+        """See Batches."""
+        batch = self._sampler.batch
+        for start in range(0, len(self._test_images), batch):
+            images = self._test_images[start : start + batch].float()
+            yield self._normalised(images), self._test_labels[start : start + batch]
+
+    def _normalised(self, images: Tensor) -> Tensor:
+        return torch.addcmul(self._shift, images, self._scale).contiguous(memory_format=self._format)
+
+
+class LoaderImages(Dataset[tuple[Tensor, int]]):
+    """What loader workers fetch from: one image decoded, augmented by PIL, normalised."""
+
+    def __init__(self, images: Images, augment: Sequence[Augmentation], normalisation: Normalisation) -> None:
+        self._images = images
+        self._augment = tuple(augment)
+        self._mean = torch.tensor(normalisation.mean).view(3, 1, 1)
+        self._deviation = torch.tensor(normalisation.deviation).view(3, 1, 1)
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        image = augment_image(self._images.image(index), self._augment)
+        pixels = pixels_of(image).float().div_(255)
+        return pixels.sub_(self._mean).div_(self._deviation), int(self._images.labels[index])
+
+
+class LoaderBatches:
+    """Batches made image by image in worker processes, then copied to the device."""
+
+    def __init__(
+        self,
+        sets: tuple[Images, Images],
+        sampler: Sampler,
+        workload: Workload,
+        device: torch.device,
+        seed: int,
+        workers: int,
+    ) -> None:
+        self.steps_per_epoch = sampler.steps_per_epoch
+        self._sampler = sampler
+        self._device = device
+        self._format = torch.channels_last if workload.channels_last else torch.contiguous_format
+        self._workers = workers
+        self._seed = seed
+        normalisation = NORMALISATION[workload.data]
+        train, test = sets
+        self._test = LoaderImages(test, (), normalisation)
+        self._loader = self._loader_of(LoaderImages(train, workload.augment, normalisation), sampler)
+        random.seed(seed)  # what augments when there are no workers
+
+    def _loader_of(
+        self, images: LoaderImages, batches: Sampler | list[list[int]]
+    ) -> DataLoader[tuple[Tensor, int]]:
+        return DataLoader(
+            images,
+            batch_sampler=batches,
+            num_workers=self._workers,
+            pin_memory=self._device.type == "cuda",
+            worker_init_fn=start_worker,
+            multiprocessing_context=START_METHOD if self._workers else None,
+            persistent_workers=self._workers > 0 and isinstance(batches, Sampler),
+            generator=torch.Generator().manual_seed(self._seed),
+        )
+
+    def train(self, first: int, end: int | None) -> Iterator[Batch]:
+        """See Batches."""
+        self._sampler.epochs = (first, end)
+        yield from map(self._on_device, self._loader)
+
+    def test(self) -> Iterator[Batch]:
+        """See Batches."""
+        mine = self._sampler.shard.of_test(len(self._test)).tolist()
+        batch = self._sampler.batch
+        batches = [mine[start : start + batch] for start in range(0, len(mine), batch)]
+        yield from map(self._on_device, self._loader_of(self._test, batches))
+
+    def _on_device(self, batch: Batch) -> Batch:
+        images, labels = batch
+        images = images.to(self._device, non_blocking=True).contiguous(memory_format=self._format)
+        return images, labels.to(self._device, non_blocking=True)
+
+
+def start_worker(worker: int) -> None:  # noqa: ARG001 (a DataLoader says which)
+    """First thing in a loader worker: it goes when its rank goes."""
+    die_with_parent()
+
+
+def make_batches(
+    sets: tuple[Images, Images],
+    workload: Workload,
+    shard: Shard,
+    batch: int,
+    device: torch.device,
+    workers: int,
+    note: Note,
+) -> Batches:
+    """Batches of one rank in the workload's placement; `workers` is this rank's share of the loader's."""
+    sampler = Sampler(shard, len(sets[0]), batch, workload.seed)
+    seed = workload.seed * 1_000_003 + shard.index
+    if workload.placement == "device":
+        return ResidentBatches(sets, sampler, workload, device, seed, note)
+    return LoaderBatches(sets, sampler, workload, device, seed, workers)

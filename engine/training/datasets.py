@@ -1,0 +1,189 @@
+"""What is trained on: synthetic images, CIFAR-10 or a folder of images; each a training and a test set."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import torch
+import torch.nn.functional as F  # noqa: N812 (everybody's name for it)
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from ..plan.preset import Workload
+from .cifar import cifar10
+from .errors import NoDataError, TrainingError
+
+Note = Callable[[str], None]
+"""Takes a sign of progress for people: `decoding images, 40%`."""
+SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".webp"}
+
+
+class Images(Protocol):
+    """Labelled square RGB images. A loader's workers receive a copy, so it must survive pickling."""
+
+    @property
+    def labels(self) -> Tensor:
+        """Class of each image, int64."""
+
+    def __len__(self) -> int: ...
+
+    def image(self, index: int) -> Image.Image:
+        """One image, decoded now if need be."""
+
+    def tensor(self, note: Note) -> Tensor:
+        """All of them, uint8 (images, 3, size, size)."""
+
+
+class Normalisation(NamedTuple):
+    """Mean and standard deviation of each channel, for values in 0..1."""
+
+    mean: tuple[float, float, float]
+    deviation: tuple[float, float, float]
+
+
+NORMALISATION = {
+    "synthetic": Normalisation((0.5, 0.5, 0.5), (0.25, 0.25, 0.25)),
+    "cifar10": Normalisation((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
+    "folder": Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+}
+"""The folder's are ImageNet's."""
+
+
+@dataclass(frozen=True)
+class MemoryImages:
+    """Images that are all in memory, uint8 (images, 3, size, size)."""
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def image(self, index: int) -> Image.Image:
+        """A copy as PIL has it."""
+        pixels = self.images[index].permute(1, 2, 0)
+        copy = bytearray(pixels.numel())
+        torch.frombuffer(copy, dtype=torch.uint8).view(pixels.shape).copy_(pixels)
+        return Image.frombytes("RGB", (pixels.shape[1], pixels.shape[0]), bytes(copy))
+
+    def tensor(self, note: Note) -> Tensor:  # noqa: ARG002 (nothing takes time)
+        """As they are."""
+        return self.images
+
+
+@dataclass(frozen=True)
+class FileImages:
+    """Images in files, decoded when needed; those of another size are cut to a square and resized."""
+
+    paths: tuple[Path, ...]
+    labels: Tensor
+    size: int
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def image(self, index: int) -> Image.Image:
+        """One decoded image; NoDataError with its path when it cannot be."""
+        path = self.paths[index]
+        try:
+            with Image.open(path) as opened:
+                image = opened.convert("RGB")
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            raise NoDataError(f"the image {path} cannot be read: {error}") from error
+        if image.size != (self.size, self.size):
+            image = ImageOps.fit(image, (self.size, self.size), Image.Resampling.BILINEAR)
+        return image
+
+    def tensor(self, note: Note) -> Tensor:
+        """All decoded, by as many threads as this process has cores."""
+        images = torch.empty(len(self), 3, self.size, self.size, dtype=torch.uint8)
+
+        def decode(index: int) -> None:
+            images[index] = pixels_of(self.image(index))
+
+        with ThreadPoolExecutor(_cores()) as threads:
+            for done, _ in enumerate(threads.map(decode, range(len(self)))):
+                if done % 1000 == 0:
+                    note(f"decoding images, {done / len(self):.0%}")
+        return images
+
+
+def pixels_of(image: Image.Image) -> Tensor:
+    """An RGB image as uint8 (3, height, width)."""
+    pixels = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
+    return pixels.view(image.height, image.width, 3).permute(2, 0, 1)
+
+
+def open_data(workload: Workload, cache: Path, note: Note) -> tuple[Images, Images]:
+    """The workload's training and test set; a TrainingError when they are missing or do not fit it."""
+    if workload.data == "synthetic":
+        return synthetic(workload)
+    if workload.data == "folder":
+        if workload.data_dir is None:
+            raise TrainingError('data = "folder" needs data_dir, the folder that holds train/ and test/')
+        return image_folder(Path(workload.data_dir).expanduser(), workload)
+    if workload.classes != 10 or workload.image_size != 32:
+        raise TrainingError(
+            "CIFAR-10 has 10 classes of 32x32 images, and the preset says "
+            f"classes = {workload.classes}, image_size = {workload.image_size}"
+        )
+    folder = Path(workload.data_dir).expanduser() if workload.data_dir else cache
+    train, test = cifar10(folder, note)
+    return MemoryImages(*train), MemoryImages(*test)
+
+
+def synthetic(workload: Workload) -> tuple[Images, Images]:
+    """Images that can be learnt: each its class's smooth pattern under noise. The same for the same seed."""
+    generator = torch.Generator().manual_seed(workload.seed)
+    size, classes = workload.image_size, workload.classes
+    coarse = torch.rand(classes, 3, 4, 4, generator=generator)
+    patterns = F.interpolate(coarse, size=(size, size), mode="bilinear").mul_(60).add_(50).to(torch.uint8)
+
+    def make(count: int) -> MemoryImages:
+        labels = torch.randint(classes, (count,), generator=generator)
+        images = torch.empty(count, 3, size, size, dtype=torch.uint8)
+        images.random_(0, 128, generator=generator)
+        for start in range(0, count, 1024):
+            images[start : start + 1024] += patterns[labels[start : start + 1024]]
+        return MemoryImages(images, labels)
+
+    return make(workload.images), make(max(1, workload.images // 5))
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def image_folder(folder: Path, workload: Workload) -> tuple[Images, Images]:
+    """A folder with train/CLASS/ and test/CLASS/; the classes are numbered in the order of their names."""
+    for part in ("train", "test"):
+        if not (folder / part).is_dir():
+            raise NoDataError(f"{folder} has no folder {part}/ with a folder of images for each class")
+    names = sorted(entry.name for entry in (folder / "train").iterdir() if entry.is_dir())
+    if len(names) != workload.classes:
+        raise TrainingError(
+            f"{folder / 'train'} has {len(names)} class folders, and the preset says "
+            f"classes = {workload.classes}"
+        )
+    unknown = sorted({entry.name for entry in (folder / "test").iterdir() if entry.is_dir()} - set(names))
+    if unknown:
+        raise TrainingError(f"{folder / 'test' / unknown[0]} is a class that {folder / 'train'} has not")
+    train, test = (_files_of(folder / part, names, workload.image_size) for part in ("train", "test"))
+    return train, test
+
+
+def _files_of(folder: Path, names: list[str], size: int) -> FileImages:
+    paths: list[Path] = []
+    labels: list[int] = []
+    for label, name in enumerate(names):
+        found = sorted(path for path in (folder / name).glob("*") if path.suffix.lower() in SUFFIXES)
+        paths += found
+        labels += [label] * len(found)
+    if not paths:
+        raise NoDataError(f"{folder} holds no images ({', '.join(sorted(SUFFIXES))})")
+    return FileImages(tuple(paths), torch.tensor(labels), size)

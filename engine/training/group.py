@@ -1,0 +1,83 @@
+"""The ranks of a run together: they find each other through a file, and speak over loopback only."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from torch.distributed import FileStore  # type: ignore[attr-defined]
+
+LOOPBACK = "lo0" if sys.platform == "darwin" else "lo"
+NOTE_INTERVAL = 1.0
+"""Seconds between two words of a rank that waits for others."""
+
+
+class Group:
+    """Ranks that agree by small messages between the CPUs; of one rank alone, nothing is sent at all."""
+
+    def __init__(self, rank: int = 0, world_size: int = 1, store: FileStore | None = None) -> None:
+        self.rank = rank
+        self.world_size = world_size
+        self._store = store
+
+    @classmethod
+    def join(cls, folder: Path, rank: int, world_size: int, backend: str, patience: float) -> Group:
+        """Meet the other ranks in a fresh private folder; `patience`: seconds that a message may take."""
+        os.environ["GLOO_SOCKET_IFNAME"] = LOOPBACK
+        os.environ["NCCL_SOCKET_IFNAME"] = LOOPBACK
+        store = FileStore(str(folder / "ranks"), world_size)
+        timeout = timedelta(seconds=patience)
+        dist.init_process_group(backend, store=store, rank=rank, world_size=world_size, timeout=timeout)
+        return cls(rank, world_size, store)
+
+    def gather(self, values: list[float], meanwhile: Callable[[], None] | None = None) -> list[list[float]]:
+        """Every rank's values, by rank. Until all have come, `meanwhile` is done over and over."""
+        if self.world_size == 1:
+            return [values]
+        mine = torch.tensor(values, dtype=torch.float64)
+        everyone = [torch.empty_like(mine) for _ in range(self.world_size)]
+        work = dist.all_gather(everyone, mine, async_op=True)
+        assert work is not None
+        while meanwhile is not None and not work.is_completed():
+            meanwhile()
+        work.wait()
+        return [theirs.tolist() for theirs in everyone]
+
+    def meet(self, place: str, waiting: Callable[[], None]) -> None:
+        """Wait until every rank has come to the same place, however long, calling `waiting` now and then."""
+        if self._store is None:
+            return
+        here = self._store.add(place, 1)
+        spoken = time.monotonic()
+        while here < self.world_size:
+            time.sleep(0.01)
+            if time.monotonic() - spoken > NOTE_INTERVAL:
+                waiting()
+                spoken = time.monotonic()
+            here = self._store.add(place, 0)
+
+    def share(self, tensors: list[torch.Tensor]) -> None:
+        """Overwrite tensors with rank 0's."""
+        if self.world_size > 1:
+            for tensor in tensors:
+                dist.broadcast(tensor, src=0)
+
+    def agree(self, tensors: list[torch.Tensor]) -> bool:
+        """Whether all ranks hold the same values, bit for bit."""
+        same = True
+        for tensor in tensors:
+            first = tensor.detach().clone()
+            self.share([first])
+            same = same and torch.equal(first, tensor)
+        return all(theirs == [1.0] for theirs in self.gather([float(same)]))
+
+    def leave(self) -> None:
+        """End the connections; all ranks should have said their last."""
+        if dist.is_initialized():
+            dist.destroy_process_group()

@@ -1,0 +1,215 @@
+"""A measurement: warm-up until the step time has settled, then windows until they say enough.
+
+A window owns its samples and its seconds. The device is synchronised where a window begins and ends and
+nowhere within, and ranks speak to each other only between windows.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+import torch
+
+from ..analysis.statistics import median, relative_half_width
+from ..plan.plan import RunSpec
+from ..record.events import Evaluation, Window
+from .data import Batch, Batches
+from .group import Group
+from .memory import reset_peak
+from .reporter import Reporter
+from .trainer import Tally, Trainer
+
+SPAN = 5
+"""Steps whose median is compared with that of the same number before."""
+SETTLED = 0.02
+"""Relative change of that median at which a step time counts as settled."""
+WARM_UP_SHARE = 0.5
+"""Share of `measure.seconds` after which warm-up ends, settled or not; its least steps do not count."""
+
+
+class Measurement:
+    """Trains and times one rank's model as its run asks."""
+
+    def __init__(
+        self,
+        run: RunSpec,
+        devices: Sequence[torch.device],
+        trainer: Trainer,
+        batches: Batches,
+        everyone: Group,
+        team: Group,
+        reporter: Reporter,
+    ) -> None:
+        """`everyone` is all ranks of the run, `team` those that train one model together."""
+        self.measure = run.measure
+        self.pace = 0.0
+        """Seconds of a step at the end of warm-up."""
+        self._devices = devices
+        self._trainer = trainer
+        self._batches = batches
+        self._everyone = everyone
+        self._team = team
+        self._clock = reporter.clock
+        self._reporter = reporter
+        self._stream: Iterator[Batch] = iter(())
+        self._windows = 0
+
+    def run(self) -> str:
+        """Do it all; returns why it ended."""
+        self.warm_up()
+        reset_peak(self._devices)
+        return self.train_epochs() if self.measure.epochs else self.measure_throughput()
+
+    def train(self, steps: int) -> None:
+        """So many steps, without waiting for the device."""
+        for _ in range(steps):
+            images, labels = next(self._stream)
+            loss = self._trainer.step(images, labels)
+            self._reporter.step(loss, len(labels), self._trainer.learning_rate)
+
+    def timed(self, steps: int) -> float:
+        """So many steps from an idle device to an idle device; the seconds they took."""
+        self._clock.synchronize()
+        self._reporter.begin()
+        start = time.perf_counter()
+        self.train(steps)
+        self._clock.synchronize()
+        return time.perf_counter() - start
+
+    def warm_up(self) -> None:
+        """Train until the step time has settled; where epochs count, the training begins anew afterwards."""
+        self._reporter.phase("warming up")
+        beginning = self._trainer.save() if self.measure.epochs else None
+        self._stream = self._batches.train(0, None)
+        times = self._step_times(max(self.measure.warmup_steps, 1))
+        latest = time.perf_counter() + WARM_UP_SHARE * self.measure.seconds
+        while not self._settled(times, late=time.perf_counter() > latest):
+            times += self._step_times(SPAN)
+        self.pace = median(times[-SPAN:])
+        if beginning is not None:
+            self._trainer.restore(beginning)
+
+    def _step_times(self, steps: int) -> list[float]:
+        """Seconds of each of so many steps, waiting for the device after each."""
+        self._clock.synchronize()
+        self._reporter.begin()
+        moments = [time.perf_counter()]
+        for _ in range(steps):
+            self.train(1)
+            self._clock.synchronize()
+            moments.append(time.perf_counter())
+        return [end - start for start, end in pairwise(moments)]
+
+    def _settled(self, times: list[float], *, late: bool) -> bool:
+        """Whether the step time has settled on all ranks of the team, or one of them has no time left."""
+        change = 1.0
+        if len(times) >= 2 * SPAN:
+            change = abs(median(times[-SPAN:]) / median(times[-2 * SPAN : -SPAN]) - 1)
+        ranks = self._team.gather([change, float(late)])
+        return max(change for change, _ in ranks) < SETTLED or any(late for _, late in ranks)
+
+    def window(self, steps: int, epoch: int | None = None) -> Window:
+        """Measure one window and report it."""
+        samples = self._reporter.samples
+        seconds = self.timed(steps)
+        window = Window(
+            at=self._reporter.now(),
+            run=self._reporter.run,
+            rank=self._reporter.rank,
+            index=self._windows,
+            steps=steps,
+            samples=self._reporter.samples - samples,
+            seconds=seconds,
+            epoch=epoch,
+        )
+        self._reporter.send(window)
+        self._windows += 1
+        return window
+
+    def start_together(self, *, same_length: bool) -> int:
+        """Wait for all ranks, and choose how many steps a window of this rank has.
+
+        A team takes the same number of steps. Independent trainings take as many as fill the same time.
+        """
+        self._everyone.meet("start", lambda: self._reporter.phase("warming up", "waiting for other ranks"))
+        self.pace = max(self._team.gather([self.pace]))[0]
+        slowest = max(self._everyone.gather([self.pace]))[0] if same_length else self.pace
+        return max(1, round(max(self.measure.window_seconds, slowest) / self.pace))
+
+    def measure_throughput(self) -> str:
+        """Windows one after the other, until their interval is narrow enough or the time is up."""
+        steps = self.start_together(same_length=True)
+        # Independent trainings go on while they wait for each other, so that none is measured alone.
+        meanwhile = None if self._everyone is self._team else self._one_more_step
+        self._reporter.phase("measuring")
+        totals: list[float] = []
+        measured = 0.0
+        while True:
+            window = self.window(steps)
+            ranks = self._everyone.gather([window.samples, window.seconds], meanwhile)
+            slowest = max(seconds for _, seconds in ranks)
+            totals.append(sum(samples for samples, _ in ranks) / slowest)
+            measured += slowest
+            if reason := self._enough(totals, measured):
+                return reason
+
+    def _one_more_step(self) -> None:
+        self.timed(1)
+
+    def _enough(self, totals: list[float], measured: float) -> str | None:
+        """Why no more windows are needed; the same on every rank, for all see the same figures."""
+        wanted = self.measure
+        if len(totals) < wanted.windows:
+            return None
+        half = relative_half_width(totals)
+        if wanted.target and half <= wanted.target:
+            return f"interval ±{100 * half:.2g}% within {100 * wanted.target:g}%"
+        return f"time limit of {wanted.seconds:g} s" if measured >= wanted.seconds else None
+
+    def train_epochs(self) -> str:
+        """So many whole epochs, all of their steps in windows; the model is evaluated after each."""
+        steps = self.start_together(same_length=False)
+        for epoch in range(1, self.measure.epochs + 1):
+            self._reporter.phase("measuring", epoch=epoch)
+            self._stream = self._batches.train(epoch - 1, epoch)
+            self._trainer.tally = Tally(self._clock.device)
+            seconds = sum(
+                self.window(part, epoch).seconds for part in split(self._batches.steps_per_epoch, steps)
+            )
+            self._evaluate(epoch, self._trainer.tally, seconds)
+        return f"{self.measure.epochs} epoch{'s' if self.measure.epochs > 1 else ''}"
+
+    def _evaluate(self, epoch: int, trained: Tally, seconds: float) -> None:
+        self._reporter.phase("evaluating", epoch=epoch)
+        train_loss, train_accuracy = trained.read(self._team)
+        test_loss, test_accuracy = self._trainer.evaluate(
+            lambda note: self._reporter.phase("evaluating", note, epoch)
+        )
+        if self._team.rank == 0:
+            self._reporter.send(
+                Evaluation(
+                    at=self._reporter.now(),
+                    run=self._reporter.run,
+                    rank=self._reporter.rank,
+                    epoch=epoch,
+                    train_loss=finite(train_loss),
+                    train_accuracy=train_accuracy,
+                    test_loss=finite(test_loss),
+                    test_accuracy=test_accuracy,
+                    seconds=seconds,
+                )
+            )
+
+
+def split(total: int, length: int) -> list[int]:
+    """A total as nearly equal parts of about that length each."""
+    parts = max(1, round(total / length))
+    return [total * (part + 1) // parts - total * part // parts for part in range(parts)]
+
+
+def finite(value: float) -> float | None:
+    """The value, or None where it is no number."""
+    return value if math.isfinite(value) else None

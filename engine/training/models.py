@@ -1,0 +1,104 @@
+"""Models by name: built in, torchvision's, or a user's own file."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+
+from torch import nn
+from torch.nn.parameter import UninitializedParameter
+
+from ..plan.preset import Workload
+from .errors import TrainingError
+from .resnet import CifarResNet
+from .vision import torchvision_model
+from .vit import PATCH, VisionTransformer
+
+
+def cnn(classes: int, image_size: int) -> nn.Module:
+    """Three convolutions and two linear layers: 1,147,466 parameters for 10 classes of 32x32."""
+    size = image_size // 8
+    return nn.Sequential(
+        *(nn.Conv2d(3, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(64, 128, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Flatten(), nn.Linear(128 * size * size, 512), nn.ReLU(), nn.Dropout(0.5)),
+        nn.Linear(512, classes),
+    )
+
+
+def lenet(classes: int, image_size: int) -> nn.Module:
+    """LeNet-5 with colour, ReLU and max-pooling: 62,006 parameters for 10 classes of 32x32."""
+    size = ((image_size - 4) // 2 - 4) // 2
+    if size < 1:
+        raise TrainingError(f"lenet needs images of 16x16 at least, and image_size is {image_size}")
+    return nn.Sequential(
+        *(nn.Conv2d(3, 6, 5), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Flatten(), nn.Linear(16 * size * size, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU()),
+        nn.Linear(84, classes),
+    )
+
+
+def vit(width: int, depth: int, heads: int) -> Callable[[int, int], nn.Module]:
+    """What builds a Vision Transformer of that shape."""
+
+    def build(classes: int, image_size: int) -> nn.Module:
+        if image_size % PATCH:
+            raise TrainingError(f"a ViT needs an image_size that is a multiple of {PATCH}, not {image_size}")
+        return VisionTransformer(classes, image_size, width, depth, heads)
+
+    return build
+
+
+BUILT_IN: dict[str, Callable[[int, int], nn.Module]] = {
+    "cnn": cnn,
+    "lenet": lenet,
+    "vit-tiny": vit(192, 6, 8),
+    "vit-small": vit(384, 8, 8),
+    "vit-base": vit(768, 12, 12),
+    "cifar-resnet18": lambda classes, _: CifarResNet((2, 2, 2, 2), classes),
+    "cifar-resnet34": lambda classes, _: CifarResNet((3, 4, 6, 3), classes),
+}
+"""Each is called with the number of classes and the size of the square images."""
+
+
+def build_model(workload: Workload) -> nn.Module:
+    """The workload's model with fresh weights, on the CPU; TrainingError when there is no such model."""
+    name = workload.model
+    if name in BUILT_IN:
+        return BUILT_IN[name](workload.classes, workload.image_size)
+    kind, _, rest = name.partition(":")
+    if kind == "torchvision":
+        model = torchvision_model(rest, workload.classes)
+    elif kind.endswith(".py") and rest:
+        model = own_model(Path(kind), rest, workload.classes)
+    else:
+        names = ", ".join(BUILT_IN)
+        raise TrainingError(
+            f"there is no model {name!r}: use {names}, torchvision:NAME or path/to/file.py:function"
+        )
+    if any(isinstance(parameter, UninitializedParameter) for parameter in model.parameters()):
+        raise TrainingError(
+            f"{name} has lazy layers, whose parameters no optimizer can hold yet: give them their sizes"
+        )
+    return model
+
+
+def own_model(file: Path, function: str, classes: int) -> nn.Module:
+    """What a function of the user's file returns when called with the number of classes."""
+    if not file.is_file():
+        raise TrainingError(f"the model's file {file.absolute()} does not exist")
+    spec = importlib.util.spec_from_file_location(f"gpubench_user_{file.stem}", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    build = getattr(module, function, None)
+    if not callable(build):
+        raise TrainingError(f"{file} has no function {function!r}")
+    model = build(classes)
+    if not isinstance(model, nn.Module):
+        raise TrainingError(f"{file}:{function} returned {type(model).__name__}, not a torch.nn.Module")
+    return model

@@ -1,0 +1,79 @@
+"""Where the modes differ: which devices a rank owns, how its model is wrapped, which samples are its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from ..plan.plan import Device, RunSpec
+from ..plan.preset import Mode
+from .errors import TrainingError
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One rank's part of every batch of a training, or of a test set."""
+
+    index: int = 0
+    count: int = 1
+
+    def steps_per_epoch(self, samples: int, batch: int) -> int:
+        """Whole global batches in a training set, `batch` being this rank's part of one."""
+        return samples // (batch * self.count)
+
+    def of_epoch(self, samples: int, batch: int, seed: int, epoch: int) -> Tensor:
+        """Indices that this rank consumes in an epoch, int64.
+
+        All ranks draw the same permutation. Step i takes its i-th global batch, of which every rank has
+        an equal and different part: together they see what one process would see in a joined batch.
+        The remainder that fills no global batch is left out, another one each epoch.
+        """
+        generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+        steps = self.steps_per_epoch(samples, batch)
+        order = torch.randperm(samples, generator=generator)[: steps * batch * self.count]
+        return order.view(steps, self.count, batch)[:, self.index].reshape(-1)
+
+    def of_test(self, samples: int) -> Tensor:
+        """Indices that this rank evaluates: every sample belongs to exactly one rank."""
+        return torch.arange(self.index, samples, self.count)
+
+
+def own_devices(run: RunSpec, rank: int) -> tuple[Device, ...]:
+    """The devices that a rank trains on: all of them for DataParallel, else one."""
+    return run.devices if run.mode == "dp" else (run.devices[rank],)
+
+
+def own_batch(run: RunSpec, rank: int) -> int:
+    """Samples that a rank consumes each step."""
+    return run.global_batch if run.mode == "dp" else run.batch_per_device(rank)
+
+
+def own_shard(run: RunSpec, rank: int) -> Shard:
+    """What a rank trains on; independent trainings have the whole set each."""
+    return Shard(rank, run.world_size) if run.mode == "ddp" else Shard()
+
+
+def backend_for(devices: Sequence[Device]) -> str:
+    """NCCL for gradients on GPUs, with gloo for the CPU; gloo alone where NCCL cannot work."""
+    alone = len({device.uuid or device.index for device in devices}) == len(devices)
+    if devices[0].kind == "cuda" and alone and torch.distributed.is_nccl_available():
+        return "cpu:gloo,cuda:nccl"
+    return "gloo"
+
+
+def wrap(model: nn.Module, mode: Mode, devices: Sequence[torch.device], *, compiled: bool) -> nn.Module:
+    """The model as the mode trains it; it must be on the first of the devices already."""
+    on_gpu = devices[0].type == "cuda"
+    if mode == "dp":
+        if not on_gpu:
+            raise TrainingError("DataParallel does nothing on a CPU: use ddp there")
+        if compiled:
+            raise TrainingError("DataParallel cannot run a compiled model: set workload.compile = false")
+        model = nn.DataParallel(model, device_ids=[device.index for device in devices])
+    elif mode == "ddp":
+        model = DistributedDataParallel(model, device_ids=[devices[0].index] if on_gpu else None)
+    return torch.compile(model) if compiled else model  # type: ignore[return-value]

@@ -1,0 +1,43 @@
+"""Manners of a child process: it prints to its own log and never outlives its parent."""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1  # from <linux/prctl.h>
+
+
+def redirect_output(log: Path) -> None:
+    """Send all that this process and its libraries print to a file that only the user can read."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    log.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+
+
+def die_with_parent() -> None:
+    """Have this process killed as soon as its parent is gone, whatever ended it."""
+    parent = os.getppid()
+    starter = multiprocessing.parent_process()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    elif starter is not None:
+        threading.Thread(target=_exit_after, args=(starter.sentinel,), daemon=True).start()
+    # The parent may have gone before the kernel was told.
+    if os.getppid() != parent or (starter is not None and not starter.is_alive()):
+        os._exit(1)
+
+
+def _exit_after(sentinel: int) -> None:
+    multiprocessing.connection.wait([sentinel])
+    os._exit(1)

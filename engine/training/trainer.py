@@ -1,0 +1,160 @@
+"""One training: the model, its optimizer, a step, an evaluation."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F  # noqa: N812 (everybody's name for it)
+from torch import Tensor, nn
+
+from ..plan.plan import RunSpec
+from .data import Batches
+from .datasets import Note
+from .errors import TrainingError
+from .group import NOTE_INTERVAL, Group
+from .models import build_model
+from .optimizer import Schedule, check_optimizer, make_optimizer, make_scaler
+from .parallel import wrap
+
+AUTOCAST = {"fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+class Autocast(nn.Module):
+    """A model whose forward runs in mixed precision; inside the model, as DataParallel's threads need it."""
+
+    def __init__(self, model: nn.Module, device_type: str, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.model = model
+        self._device_type = device_type
+        self._dtype = dtype
+
+    def forward(self, images: Tensor) -> Tensor:
+        """What the model returns."""
+        with torch.autocast(self._device_type, dtype=self._dtype):
+            logits: Tensor = self.model(images)
+        return logits
+
+
+class Saved(NamedTuple):
+    """What a training begins with; an optimizer begins with nothing."""
+
+    weights: dict[str, Tensor]
+    scaler: dict[str, Any]
+
+
+class Tally:
+    """Loss and hits summed on the device, read once."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._sums = torch.zeros(3, dtype=torch.float64, device=device)
+
+    def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+        """One batch: its mean loss and its logits."""
+        hits = (logits.argmax(dim=1) == labels).sum()
+        images = torch.full_like(loss, len(labels))
+        self._sums += torch.stack([loss.detach() * len(labels), hits, images])
+
+    def read(self, group: Group) -> tuple[float, float]:
+        """Mean loss and share of hits over the images of all ranks."""
+        everyone = group.gather(self._sums.tolist())
+        loss, hits, images = (sum(column) for column in zip(*everyone, strict=True))
+        return loss / images, hits / images
+
+
+class Trainer:
+    """Trains a rank's model; all ranks of one training start with the same weights."""
+
+    def __init__(
+        self, run: RunSpec, rank: int, devices: Sequence[torch.device], batches: Batches, group: Group
+    ) -> None:
+        workload = run.workload_of(rank)
+        device = devices[0]
+        torch.manual_seed(workload.seed)
+        model = build_model(workload).to(device)
+        if workload.channels_last:
+            model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        dtype = AUTOCAST.get(workload.precision)
+        self.plain = Autocast(model, device.type, dtype) if dtype else model
+        """The model as one process sees it: evaluated, counted and compared."""
+        self.model = wrap(self.plain, run.mode, devices, compiled=workload.compile)
+        self.optimizer = make_optimizer(workload, self.plain)
+        self.scaler = make_scaler(workload, device)
+        self.schedule = Schedule(workload, batches.steps_per_epoch)
+        self.learning_rate = 0.0
+        """Of the step before."""
+        self.tally: Tally | None = None
+        """Takes loss and hits of the training steps, where an epoch wants to know them."""
+        self._device = device
+        self._batches = batches
+        self._group = group
+        self._step = 0
+        self._seed = workload.seed * 1_000_003 + rank + 1
+        torch.manual_seed(self._seed)  # dropout differs from rank to rank
+
+    @property
+    def parameters(self) -> int:
+        """Number of parameters."""
+        return sum(parameter.numel() for parameter in self.plain.parameters())
+
+    def step(self, images: Tensor, labels: Tensor) -> Tensor:
+        """One optimizer step; returns its mean loss over the batch, detached, on the device."""
+        self._set_learning_rate()
+        logits = self.model(images)
+        if not isinstance(logits, Tensor):
+            raise TrainingError(f"the model returns {type(logits).__name__}, not a tensor of logits")
+        loss = F.cross_entropy(logits.float(), labels)
+        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.optimizer.zero_grad(set_to_none=True)
+        if self._step == 0:
+            check_optimizer(self.optimizer, self.plain)
+        if self.tally is not None:
+            self.tally.add(loss, logits, labels)
+        self._step += 1
+        return loss.detach()
+
+    def _set_learning_rate(self) -> None:
+        wanted = self.schedule.learning_rate(self._step)
+        if wanted != self.learning_rate:
+            self.learning_rate = wanted
+            for group in self.optimizer.param_groups:
+                group["lr"] = wanted
+
+    def save(self) -> Saved:
+        """The training's beginning, kept on the CPU."""
+        weights = {name: value.to("cpu", copy=True) for name, value in self.plain.state_dict().items()}
+        return Saved(weights, copy.deepcopy(self.scaler.state_dict()))
+
+    def restore(self, saved: Saved) -> None:
+        """Begin again, as if no step had been taken since."""
+        self.plain.load_state_dict(saved.weights)
+        self.scaler.load_state_dict(saved.scaler)
+        self.optimizer.state.clear()
+        self._step = 0
+        torch.manual_seed(self._seed)
+
+    def evaluate(self, note: Note) -> tuple[float, float]:
+        """Mean loss and accuracy over the whole test set, of which every rank does its part."""
+        # Batch norm keeps statistics of what its own rank saw: all evaluate with the same.
+        self._group.share(list(self.plain.buffers()))
+        tally = Tally(self._device)
+        self.plain.eval()
+        spoken = time.monotonic()
+        with torch.no_grad():
+            for done, (images, labels) in enumerate(self._batches.test()):
+                logits = self.plain(images)
+                tally.add(F.cross_entropy(logits.float(), labels), logits, labels)
+                if time.monotonic() - spoken > NOTE_INTERVAL:
+                    note(f"batch {done + 1}")
+                    spoken = time.monotonic()
+        self.plain.train()
+        return tally.read(self._group)
+
+    def replicas_equal(self) -> bool:
+        """Whether all ranks of this training hold the same parameters, bit for bit."""
+        return self._group.agree(list(self.plain.parameters()))

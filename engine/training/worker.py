@@ -1,0 +1,127 @@
+"""What a rank does, once its process is in order: set up, measure, report, and say so when it fails."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from multiprocessing.queues import Queue
+from pathlib import Path
+
+import torch
+
+from ..record.events import ModelBuilt, RankEvent, RankFailed, RankFinished, RankStarted
+from .assignment import Assignment
+from .data import make_batches
+from .datasets import open_data
+from .errors import kind_of, sentence_of
+from .group import Group
+from .measure import Measurement
+from .memory import peak
+from .parallel import backend_for, own_batch, own_shard
+from .reporter import Reporter
+from .setup import claim_devices, describe, seed_everything, set_switches, settings_of
+from .timing import Clock, HostClock, clock_for
+from .trainer import Trainer
+
+PATIENCE = 2.0
+"""Times `measure.hang_seconds` that a message between ranks may take: the watchdog should be faster."""
+
+
+def work(assignment: Assignment, queues: Sequence[Queue[list[RankEvent]]]) -> None:
+    """Do one rank's part of a run, reporting over its own of the `queues`; `RANK` says which rank it is.
+
+    The process must have been put in order before: output redirected, foreign ends of the queues closed.
+    Returns when all is done and sent. A failure is reported too, and ends the process with status 1.
+    """
+    run, rank = assignment.run, int(os.environ["RANK"])
+
+    def open_reporter(clock: Clock) -> Reporter:
+        return Reporter(run.id, rank, assignment.started, queues[rank], clock)
+
+    reporter: Reporter | None = None
+    try:
+        devices = claim_devices(run, rank)
+        reporter = open_reporter(clock_for(devices))
+        run_rank(assignment, rank, devices, reporter)
+        reporter.close()
+    except BaseException as error:
+        traceback.print_exc()
+        reporter = reporter or open_reporter(HostClock())
+        message = sentence_of(error, run.batch_per_device(rank))
+        reporter.fail(
+            RankFailed(at=reporter.now(), run=run.id, rank=rank, kind=kind_of(error), message=message)
+        )
+        reporter.close()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # Other ranks may be lost and the device broken: an orderly exit could wait for them for ever.
+        os._exit(1)
+
+
+def run_rank(assignment: Assignment, rank: int, devices: Sequence[torch.device], reporter: Reporter) -> None:
+    """From the first word to the last of a rank that meets no trouble."""
+    run = assignment.run
+    workload = run.workload_of(rank)
+    backend = backend_for(run.devices) if run.world_size > 1 or run.mode == "ddp" else "none"
+    set_switches(workload)
+    seed_everything(workload.seed)
+    reporter.send(
+        RankStarted(
+            at=reporter.now(),
+            run=run.id,
+            rank=rank,
+            pid=os.getpid(),
+            device=describe(devices),
+            settings=settings_of(run, rank, devices, backend),
+        )
+    )
+    everyone = Group()
+    if backend != "none":
+        patience = max(60.0, PATIENCE * run.measure.hang_seconds)
+        everyone = Group.join(Path(assignment.rendezvous), rank, run.world_size, backend, patience)
+    team = everyone if run.mode == "ddp" else Group() if run.mode == "concurrent" else everyone
+
+    def loading(note: str) -> None:
+        reporter.phase("loading data", note)
+
+    loading("")
+    sets = open_data(workload, Path(assignment.cache), loading)
+    workers = workload.loader_workers // run.world_size
+    batches = make_batches(
+        sets, workload, own_shard(run, rank), own_batch(run, rank), devices[0], workers, loading
+    )
+    # The first collective comes with the model: whoever took longer with its data is waited for here.
+    everyone.meet("data", lambda: loading("waiting for other ranks"))
+    reporter.phase("building model")
+    trainer = Trainer(run, rank, devices, batches, team)
+    reporter.send(
+        ModelBuilt(
+            at=reporter.now(),
+            run=run.id,
+            rank=rank,
+            parameters=trainer.parameters,
+            train_images=len(sets[0]),
+            test_images=len(sets[1]),
+            steps_per_epoch=batches.steps_per_epoch,
+        )
+    )
+    measurement = Measurement(run, devices, trainer, batches, everyone, team, reporter)
+    reason = measurement.run()
+    allocated, reserved = peak(devices)
+    reporter.phase("finishing")
+    reporter.send(
+        RankFinished(
+            at=reporter.now(),
+            run=run.id,
+            rank=rank,
+            steps=reporter.steps,
+            samples=reporter.samples,
+            stop_reason=reason,
+            peak_memory_bytes=allocated,
+            peak_reserved_bytes=reserved,
+            replicas_equal=trainer.replicas_equal() if team.world_size > 1 else None,
+        )
+    )
+    everyone.leave()
