@@ -1,0 +1,136 @@
+"""One event of every kind, and the plan they speak of."""
+
+from __future__ import annotations
+
+from gpubench_tui.engine.host.facts import Cpu, CpuSample, Gpu, GpuProcess, GpuSample, Host, Software
+from gpubench_tui.engine.plan.plan import Device, Plan, RunSpec
+from gpubench_tui.engine.plan.preset import Measure, Workload
+from gpubench_tui.engine.record.events import (
+    Evaluation,
+    Event,
+    Failure,
+    MetricsLost,
+    ModelBuilt,
+    PhaseChanged,
+    RankFailed,
+    RankFinished,
+    RankStarted,
+    RunFinished,
+    RunStarted,
+    Said,
+    Sampled,
+    SessionFinished,
+    SessionStarted,
+    Steps,
+    Window,
+)
+
+CORES = (Device(kind="cpu", index=0, name="core 0"), Device(kind="cpu", index=1, name="core 1"))
+SINGLE = RunSpec(
+    id="01-single",
+    label="single x1",
+    mode="single",
+    devices=CORES[:1],
+    device_count=1,
+    workloads=(Workload(name="cnn"),),
+    measure=Measure(seconds=10.0, windows=4),
+    baseline="01-single",
+)
+DDP = RunSpec(
+    id="02-ddp",
+    label="ddp x2",
+    mode="ddp",
+    devices=CORES,
+    device_count=2,
+    workloads=(Workload(name="cnn"),),
+    measure=Measure(epochs=2),
+    baseline="01-single",
+)
+DP = RunSpec(
+    id="03-dp",
+    label="dp x2",
+    mode="dp",
+    devices=(),
+    device_count=2,
+    workloads=(Workload(name="cnn"),),
+    measure=Measure(),
+    skip="it needs GPUs",
+)
+PLAN = Plan(preset="demo", title="Démo", question="Wie schnell?", devices=CORES, runs=(SINGLE, DDP, DP))
+HOST = Host(
+    name="bench",
+    cpu=Cpu(model="Some CPU", cores=(0, 1), physical=2, memory_bytes=1 << 33),
+    software=Software(python="3.11", platform="Linux"),
+    gpus=(Gpu(index=0, uuid="GPU-1", name="H200", processes=(GpuProcess(pid=1),)),),
+)
+CPU_SAMPLE = CpuSample(
+    per_core=(50.0, 100.0),
+    memory_used_bytes=10,
+    memory_total_bytes=20,
+    session_percent=90.0,
+    session_memory_bytes=5,
+)
+STARTED = SessionStarted(
+    at=0.0, session="demo-1", program="0.1", unix_time=1.7e9, pid=4, host=HOST, plan=PLAN
+)
+
+
+def steps(run: str, rank: int, first: int, seconds: list[float], *, at: float, samples: int = 100) -> Steps:
+    count = len(seconds)
+    return Steps(
+        at=at,
+        run=run,
+        rank=rank,
+        first=first,
+        seconds=seconds,
+        loss=[float(first + i) for i in range(count)],
+        samples=[samples] * count,
+        learning_rate=[0.1] * count,
+    )
+
+
+def window(run: str, rank: int, index: int, seconds: float, samples: int = 100) -> Window:
+    return Window(at=float(index), run=run, rank=rank, index=index, steps=1, samples=samples, seconds=seconds)
+
+
+EVENTS: list[Event] = [
+    STARTED,
+    RunStarted(at=0.5, run=DDP.id),
+    RankStarted(at=1.0, run=DDP.id, rank=1, pid=7, device="cpu", settings={"a": 1, "b": "x", "c": True}),
+    ModelBuilt(at=1.1, run=DDP.id, rank=1, parameters=10, train_images=20, test_images=4, steps_per_epoch=5),
+    PhaseChanged(at=1.2, run=DDP.id, rank=0, phase="warming up", note="ça chauffe\n"),
+    steps(DDP.id, 0, 0, [0.1, 0.2], at=1.5),
+    MetricsLost(at=1.6, run=DDP.id, rank=0, steps=3),
+    window(DDP.id, 0, 0, 0.5),
+    Evaluation(
+        at=2.0,
+        run=DDP.id,
+        rank=0,
+        epoch=1,
+        train_loss=None,
+        train_accuracy=0.5,
+        test_loss=1.0,
+        test_accuracy=0.25,
+        seconds=1.0,
+    ),
+    RankFinished(
+        at=2.5,
+        run=DDP.id,
+        rank=0,
+        steps=5,
+        samples=500,
+        stop_reason="2 epochs",
+        peak_memory_bytes=[1, None],
+        peak_reserved_bytes=[None],
+    ),
+    RankFailed(at=2.6, run=DDP.id, rank=1, kind="raised", message="boom"),
+    RunFinished(
+        at=2.7,
+        run=DDP.id,
+        outcome="failed",
+        failure=Failure(kind="raised", rank=1, message="boom", log="logs/02-ddp-rank1.log"),
+    ),
+    Sampled(at=2.8, gpus=[GpuSample(index=0, utilization=50.0)], cpu=CPU_SAMPLE),
+    Said(at=2.9, level="warning", text="a\nline"),
+    SessionFinished(at=3.0, outcome="finished"),
+]

@@ -1,0 +1,187 @@
+import os
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from gpubench_tui.engine.record.events import Event, Said, encode
+from gpubench_tui.engine.record.journal import Follower, Journal, read_journal
+from gpubench_tui.engine.record.session import read_session
+
+from .events_of_all_kinds import EVENTS, STARTED
+
+
+def write(path: Path, events: list[Event]) -> None:
+    journal = Journal(path)
+    for event in events:
+        journal.append(event)
+    journal.close()
+
+
+def test_every_kind_of_event_comes_back_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    assert {type(event) for event in EVENTS} == set(get_args(Event))
+    write(path, EVENTS)
+    assert list(read_journal(path)) == EVENTS
+    assert path.read_bytes().count(b"\n") == len(EVENTS)
+
+
+def test_the_journal_is_private(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    write(path, EVENTS)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_cut_off_at_any_byte_the_whole_lines_remain(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    events = EVENTS[1:]
+    content = b"".join(encode(event) + b"\n" for event in events)
+    for length in range(len(content) + 1):
+        path.write_bytes(content[:length])
+        follower = Follower(path)
+        whole = content[:length].count(b"\n")
+        assert follower.read() == events[:whole]
+        # The rest arrives later, and the torn line is then complete.
+        with path.open("ab") as file:
+            file.write(content[length:])
+        assert follower.read() == events[whole:]
+        assert follower.unreadable == 0
+
+
+def test_a_journal_that_does_not_exist_yet_is_awaited(tmp_path: Path) -> None:
+    follower = Follower(tmp_path / "journal.jsonl")
+    assert follower.read() == []
+    write(follower.path, EVENTS[:2])
+    assert follower.read() == EVENTS[:2]
+    assert follower.read() == []
+    with pytest.raises(FileNotFoundError):
+        read_journal(tmp_path / "none.jsonl")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"\x00\xff\xfe\x80garbage",
+        b'{"event":"from the future","at":1.0}',
+        b'{"event":"said","at":1.0,"level":"shouted","text":"x"}',
+        b'{"event":"said","at":1.0,"level":"info","text":"\xff\xfe"}',
+        b"[" * 100_000,
+        b"{}",
+        b"null",
+    ],
+)
+def test_a_damaged_line_is_counted_and_the_others_are_read(tmp_path: Path, damage: bytes) -> None:
+    path = tmp_path / "journal.jsonl"
+    write(path, EVENTS[:3])
+    with path.open("ab") as file:
+        file.write(damage + b"\n")
+    write(path, EVENTS[3:])
+    follower = Follower(path)
+    assert follower.read() == EVENTS
+    assert follower.unreadable == 1
+    assert read_session(path).unreadable == 1
+
+
+def test_lines_longer_than_a_chunk(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    long = Said(at=0.0, level="info", text="x" * 3_000_000)
+    write(path, [EVENTS[1], long, EVENTS[2]])
+    assert list(read_journal(path)) == [EVENTS[1], long, EVENTS[2]]
+
+
+def test_threads_share_the_writing_end(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    journal = Journal(path)
+
+    def say(name: int) -> None:
+        for i in range(200):
+            journal.append(Said(at=float(i), level="info", text=f"{name} " + "x" * 5000))
+
+    threads = [threading.Thread(target=say, args=(name,)) for name in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    follower = Follower(path)
+    said = [event for event in follower.read() if isinstance(event, Said)]
+    assert follower.unreadable == 0
+    for name in range(4):
+        assert [event.at for event in said if event.text.startswith(f"{name} ")] == list(
+            map(float, range(200))
+        )
+
+
+def test_a_closed_journal_says_so(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.jsonl")
+    journal.close()
+    journal.close()
+    with pytest.raises(OSError, match=r"[Bb]ad file"):
+        journal.append(STARTED)
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from gpubench_tui.engine.record.events import Said
+from gpubench_tui.engine.record.journal import Journal
+journal = Journal(Path(sys.argv[1]))
+for i in range(int(sys.argv[2])):
+    journal.append(Said(at=float(i), level="info", text="x" * (i % 3000)))
+    if i == 100:
+        sys.stdin.readline()
+"""
+
+
+def test_following_another_process_while_it_writes(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    count = 20_000
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(path), str(count)], stdin=subprocess.PIPE)
+    assert writer.stdin is not None
+    follower, times = Follower(path), []
+    while len(times) < 101:
+        times += [event.at for event in follower.read()]
+    writer.stdin.write(b"go on\n")
+    writer.stdin.close()
+    ended = False
+    while not ended:
+        ended = writer.poll() is not None
+        times += [event.at for event in follower.read()]
+    assert writer.returncode == 0
+    assert times == list(map(float, range(count)))
+    assert follower.unreadable == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_is_an_error_not_silence() -> None:
+    journal = Journal(Path("/dev/full"))
+    with pytest.raises(OSError, match="space"):
+        journal.append(STARTED)
+    journal.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs file size limits")
+def test_a_line_that_was_written_in_part_spoils_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    script = """
+import resource, signal, sys
+from pathlib import Path
+from gpubench_tui.engine.record.events import Said
+from gpubench_tui.engine.record.journal import Journal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+journal = Journal(Path(sys.argv[1]))
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+journal.append(Said(at=0.0, level="info", text="whole"))
+try:
+    journal.append(Said(at=1.0, level="info", text="x" * 1000))
+except OSError:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    journal.append(Said(at=2.0, level="info", text="whole again"))
+"""
+    subprocess.run([sys.executable, "-c", script, str(path)], check=True)
+    follower = Follower(path)
+    assert [event.at for event in follower.read()] == [0.0, 2.0]
+    assert follower.unreadable == 1
