@@ -62,7 +62,7 @@ def columns(found: Sequence[Result]) -> list[Column]:
 def cell(column: Column, result: Result) -> str:
     """What a column shows of a result: its figures, or in their place what became of the run."""
     if column.title in PLACE_ALWAYS_GIVEN or has_figures(result):
-        return column.cell(result)
+        return " ".join(column.cell(result).split())
     return result.state if column is THROUGHPUT else ""
 
 

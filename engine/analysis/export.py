@@ -65,6 +65,7 @@ CSV_COLUMNS: dict[str, Callable[[Result], Any]] = {
     "test_accuracy": lambda result: result.test_accuracy,
     "test_loss": lambda result: result.test_loss,
     "epoch_s": lambda result: result.epoch_seconds,
+    "replicas_equal": lambda result: result.replicas_equal,
     "stop_reason": lambda result: result.stop_reason,
     "notes": lambda result: "; ".join(result.notes),
 }

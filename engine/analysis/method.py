@@ -27,6 +27,7 @@ def method(session: Session, found: Sequence[Result]) -> Iterator[str]:
     yield from _durations(session.plan.runs)
     yield "Every run had fresh processes, one for each device (dp: one for all of them)."
     yield from _devices(session)
+    yield from _replicas(found)
     yield from _training(session)
 
 
@@ -78,6 +79,12 @@ def _devices(session: Session) -> Iterator[str]:
         yield "Peak memory: peak resident memory of the rank that used most, libraries included."
     else:
         yield "Peak memory: the most that torch had allocated on any one device while measuring."
+
+
+def _replicas(found: Sequence[Result]) -> Iterator[str]:
+    equal = [result.label for result in found if result.replicas_equal]
+    if equal:
+        yield f"All ranks ended with the same parameters, bit for bit: {'; '.join(equal)}."
 
 
 def _training(session: Session) -> Iterator[str]:

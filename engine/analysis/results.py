@@ -63,6 +63,9 @@ class Result(Struct, frozen=True, kw_only=True):
     epoch_seconds: float | None
     """Mean training time of an epoch on the slowest rank."""
 
+    replicas_equal: bool | None
+    """Whether all ranks of a ddp run ended with the same parameters, bit for bit; None where not checked."""
+
     parts: tuple[Part, ...]
     """The trainings of a concurrent run, by rank."""
     concurrency_gain: float | None
@@ -114,6 +117,7 @@ def result_of(session: Session, run_id: str) -> Result:
         test_accuracy=taught.test_accuracy if taught else None,
         test_loss=taught.test_loss if taught else None,
         epoch_seconds=taught.epoch_seconds if taught else None,
+        replicas_equal=_replicas_equal(run),
         parts=trainings,
         concurrency_gain=gain.value if gain else None,
         notes=(*_notes(run), *comparison.notes, *(gain.notes if gain else ())),
@@ -167,9 +171,17 @@ def _parameters(run: RunState) -> int | None:
     return next((rank.parameters for rank in run.ranks.values() if rank.parameters is not None), None)
 
 
+def _replicas_equal(run: RunState) -> bool | None:
+    said = [rank.finished.replicas_equal for rank in run.ranks.values() if rank.finished is not None]
+    checked = [equal for equal in said if equal is not None]
+    return all(checked) if checked else None
+
+
 def _notes(run: RunState) -> Iterator[str]:
     windows = len(run.complete_windows)
     if run.state == "stopped" and windows:
         yield f"stopped before it was done, after {windows} windows"
     if run.state == "measured" and not windows:
         yield "no figures: no window was reported by all ranks"
+    if _replicas_equal(run) is False:
+        yield "its ranks ended with different parameters: they did not train one model"

@@ -116,7 +116,7 @@ def evaluations(run: str, rank: int, accuracies: Sequence[float], *, seconds: fl
     ]
 
 
-def rank_done(run: str, rank: int, *, memory: int | None = GIB) -> Event:
+def rank_done(run: str, rank: int, *, memory: int | None = GIB, replicas_equal: bool | None = None) -> Event:
     return RankFinished(
         at=9.0,
         run=run,
@@ -126,6 +126,7 @@ def rank_done(run: str, rank: int, *, memory: int | None = GIB) -> Event:
         stop_reason="time limit of 30 s",
         peak_memory_bytes=[memory],
         peak_reserved_bytes=[None],
+        replicas_equal=replicas_equal,
     )
 
 
