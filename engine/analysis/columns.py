@@ -77,7 +77,8 @@ def remarks(result: Result) -> list[str]:
     if result.failure is not None:
         said.append(_failure(result.failure))
     elif result.state in ("failed", "skipped", "stopped") and (result.reason or not has_figures(result)):
-        said.append(f"{result.state}: {result.reason}" if result.reason else result.state)
+        prefix = "" if result.reason.startswith(result.state) else f"{result.state}: "
+        said.append(f"{prefix}{result.reason}" if result.reason else result.state)
     return [*said, *result.notes]
 
 

@@ -9,7 +9,7 @@ from gpubench_tui.engine.analysis.markdown import markdown
 from gpubench_tui.engine.analysis.results import results
 from gpubench_tui.engine.analysis.table import table
 from gpubench_tui.engine.plan.preset import Measure, Workload
-from gpubench_tui.engine.record.events import Event, Said, SessionFinished
+from gpubench_tui.engine.record.events import Event, RunFinished, Said, SessionFinished
 from gpubench_tui.engine.record.session import Session, fold
 
 from .sessions import evaluations, failed, measured, opening, session, spec
@@ -93,9 +93,14 @@ def test_every_table_of_the_report_is_well_formed(demo: Session) -> None:
 def test_what_was_not_measured_is_there_with_its_reason(demo: Session) -> None:
     said = section(markdown(demo), "Results")
     assert "- dp x2: skipped: DataParallel needs CUDA\n" in said
-    assert (
-        "- ddp x2: failed (raised on rank 1): CUDA said |no| and &lt;i>left&lt;/i> (log: logs/a.log)" in said
-    )
+    failure = "failed (raised on rank 1): CUDA said |no| and &lt;i>left&lt;/i> (log: logs/a.log)"
+    assert f"- ddp x2: {failure}\n" in said
+
+
+def test_a_reason_does_not_repeat_the_state() -> None:
+    stopped = RunFinished(at=1.0, run="01", outcome="stopped", reason="stopped by the user")
+    lines = table(session(opening(SPECS[0]), [stopped]), 80).splitlines()
+    assert "single x1: stopped by the user" in lines
 
 
 def test_side_by_side_has_its_gain_and_no_speedup(demo: Session) -> None:

@@ -181,12 +181,8 @@ def test_another_batch_is_no_alarm_and_no_efficiency() -> None:
 def test_a_failed_run_has_no_figures_but_a_reason() -> None:
     folded = session(opening(SINGLE, DDP), measured("single", [[1.0, 1.0]]), failed("ddp"))
     result = one(folded, "ddp")
-    assert (result.state, result.reason, result.windows, result.throughput) == (
-        "failed",
-        "out of luck",
-        0,
-        None,
-    )
+    assert (result.state, result.reason) == ("failed", "out of luck")
+    assert (result.windows, result.throughput) == (0, None)
     assert result.failure is not None
     assert result.failure.rank == 1
 
