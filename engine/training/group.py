@@ -25,6 +25,7 @@ class Group:
         self.rank = rank
         self.world_size = world_size
         self._store = store
+        self._process_group = dist.group.WORLD if store is not None else None
 
     @classmethod
     def join(cls, folder: Path, rank: int, world_size: int, backend: str, patience: float) -> Group:
@@ -78,6 +79,6 @@ class Group:
         return all(theirs == [1.0] for theirs in self.gather([float(same)]))
 
     def leave(self) -> None:
-        """End the connections; all ranks should have said their last."""
-        if dist.is_initialized():
+        """End NCCL's connections in order; gloo's end with the process. All ranks must be done."""
+        if self._process_group is not None and "nccl" in str(dist.get_backend_config()):
             dist.destroy_process_group()

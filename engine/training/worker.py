@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Sequence
 from multiprocessing.queues import Queue
 from pathlib import Path
+from typing import NoReturn
 
 import torch
 
@@ -33,7 +34,7 @@ def work(assignment: Assignment, queues: Sequence[Queue[list[RankEvent]]]) -> No
     """Do one rank's part of a run, reporting over its own of the `queues`; `RANK` says which rank it is.
 
     The process must have been put in order before: output redirected, foreign ends of the queues closed.
-    Returns when all is done and sent. A failure is reported too, and ends the process with status 1.
+    Ends the process when all is done and sent, with status 0; a failure is reported too, with status 1.
     """
     run, rank = assignment.run, int(os.environ["RANK"])
 
@@ -44,9 +45,10 @@ def work(assignment: Assignment, queues: Sequence[Queue[list[RankEvent]]]) -> No
     try:
         devices = claim_devices(run, rank)
         reporter = open_reporter(clock_for(devices))
-        run_rank(assignment, rank, devices, reporter)
+        _kept = run_rank(assignment, rank, devices, reporter)
         reporter.close()
-    except BaseException as error:
+        leave(0)
+    except Exception as error:
         traceback.print_exc()
         reporter = reporter or open_reporter(HostClock())
         message = sentence_of(error, run.batch_per_device(rank))
@@ -54,14 +56,24 @@ def work(assignment: Assignment, queues: Sequence[Queue[list[RankEvent]]]) -> No
             RankFailed(at=reporter.now(), run=run.id, rank=rank, kind=kind_of(error), message=message)
         )
         reporter.close()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        # Other ranks may be lost and the device broken: an orderly exit could wait for them for ever.
-        os._exit(1)
+        leave(1)
 
 
-def run_rank(assignment: Assignment, rank: int, devices: Sequence[torch.device], reporter: Reporter) -> None:
-    """From the first word to the last of a rank that meets no trouble."""
+def leave(status: int) -> NoReturn:
+    """End the process as it is: an orderly exit takes a second, and may wait for ranks that are lost."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def run_rank(
+    assignment: Assignment, rank: int, devices: Sequence[torch.device], reporter: Reporter
+) -> tuple[Trainer, Group]:
+    """From the first word to the last of a rank that meets no trouble.
+
+    Whoever calls must keep what it returns until the process ends. Taking a gloo process group apart joins a
+    thread that may be waiting for the interpreter's lock, which the caller holds.
+    """
     run = assignment.run
     workload = run.workload_of(rank)
     backend = backend_for(run.devices) if run.world_size > 1 or run.mode == "ddp" else "none"
@@ -125,3 +137,4 @@ def run_rank(assignment: Assignment, rank: int, devices: Sequence[torch.device],
         )
     )
     everyone.leave()
+    return trainer, everyone
