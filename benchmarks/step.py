@@ -1,0 +1,140 @@
+"""A step of the engine, metrics on, against a bare loop of the same model and data. Target: at most 1.01.
+
+    python benchmarks/step.py
+
+Both loops live in the same ranks and take turns, so that they meet the same machine; single on one core, ddp on two.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from multiprocessing.queues import Queue
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from gpubench_tui.engine.conductor.drain import Line
+from gpubench_tui.engine.conductor.scribe import Scribe
+from gpubench_tui.engine.host.inspect import inspect_host
+from gpubench_tui.engine.plan.expand import make_plan
+from gpubench_tui.engine.plan.library import find_preset
+from gpubench_tui.engine.plan.plan import RunSpec
+from gpubench_tui.engine.record.journal import Journal
+from gpubench_tui.engine.training.data import make_batches
+from gpubench_tui.engine.training.datasets import NORMALISATION, open_data
+from gpubench_tui.engine.training.group import Group
+from gpubench_tui.engine.training.measure import Measurement
+from gpubench_tui.engine.training.models import build_model
+from gpubench_tui.engine.training.parallel import own_batch, own_shard, wrap
+from gpubench_tui.engine.training.reporter import Reporter
+from gpubench_tui.engine.training.setup import claim_devices
+from gpubench_tui.engine.training.timing import clock_for
+from gpubench_tui.engine.training.trainer import Trainer
+
+ROUNDS = 60
+STEPS = 8
+"""In a turn of each loop."""
+
+
+def main() -> None:
+    preset = find_preset("quickstart").read(["workload.images=2000"])
+    plan = make_plan("quickstart", preset, inspect_host())
+    print(
+        f"{'run':<12}{'engine':>12}{'bare loop':>12}{'ratio':>9}   (median of {ROUNDS} pairs of {STEPS} steps)"
+    )
+    for run in plan.to_run:
+        pairs = measure(run)
+        engine, bare = (statistics.median(side) / STEPS for side in zip(*pairs, strict=True))
+        ratio = statistics.median(a / b for a, b in pairs)
+        print(
+            f"{run.label:<12}{engine * 1e3:>9.2f} ms{bare * 1e3:>9.2f} ms{ratio:>9.3f}   (target: at most 1.01)"
+        )
+
+
+def measure(run: RunSpec) -> list[tuple[float, float]]:
+    """Seconds of the turns of both loops, engine first, as rank 0 saw them."""
+    context = multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory() as folder:
+        scribe = Scribe(
+            Journal(Path(folder) / "journal.jsonl"), time.monotonic(), lambda: sys.exit("disk full")
+        )
+        answers: Any = context.SimpleQueue()
+        queues: list[Queue[Any]] = [context.Queue(256) for _ in range(run.world_size)]
+        for rank, queue in enumerate(queues):
+            context.Process(
+                target=rank_process, args=(run, rank, folder, queue, answers), daemon=True
+            ).start()
+            Line(rank, queue, scribe.write, lambda message: None).start()
+        pairs: list[tuple[float, float]] = answers.get()
+    return pairs
+
+
+def rank_process(run: RunSpec, rank: int, folder: str, queue: Queue[Any], answers: Any) -> None:
+    devices = claim_devices(run, rank)
+    team = Group()
+    if run.world_size > 1:
+        team = Group.join(Path(folder), rank, run.world_size, "gloo", patience=60)
+    clock = clock_for(devices)
+    reporter = Reporter(run.id, rank, time.monotonic(), queue, clock)
+    sets = open_data(run.workload, Path(folder), lambda note: None)
+    batches = make_batches(
+        sets, run.workload, own_shard(run, rank), own_batch(run, rank), devices[0], 0, lambda note: None
+    )
+    trainer = Trainer(run, rank, devices, batches, team)
+    measurement = Measurement(run, devices, trainer, batches, team, team, reporter)
+    measurement.warm_up()
+    bare = bare_loop(run, rank, devices, sets[0])
+    bare(STEPS)
+    pairs = []
+    for number in range(ROUNDS):
+        if number % 2:
+            pairs.append((measurement.timed(STEPS), bare(STEPS)))
+        else:
+            seconds = bare(STEPS)
+            pairs.append((measurement.timed(STEPS), seconds))
+    if rank == 0:
+        answers.put(pairs)
+    os._exit(0)
+
+
+def bare_loop(run: RunSpec, rank: int, devices: list[torch.device], images: Any) -> Callable[[int], float]:
+    """What one writes by hand: the same model, optimizer and data, no engine, no metrics."""
+    workload = run.workload
+    model = wrap(build_model(workload).to(devices[0]), run.mode, devices, compiled=False)
+    optimizer = torch.optim.SGD(
+        model.parameters(),
+        lr=workload.learning_rate,
+        momentum=workload.momentum,
+        weight_decay=workload.weight_decay,
+    )
+    pixels, labels = images.tensor(lambda note: None), images.labels
+    mean, deviation = (torch.tensor(values).view(1, 3, 1, 1) * 255 for values in NORMALISATION[workload.data])
+    batch = own_batch(run, rank)
+    order = torch.randperm(len(labels)).split(batch)[:-1]
+    position = 0
+
+    def train(steps: int) -> float:
+        nonlocal position
+        start = time.perf_counter()
+        for _ in range(steps):
+            chosen = order[position % len(order)]
+            position += 1
+            logits = model(pixels[chosen].float().sub_(mean).div_(deviation))
+            loss = F.cross_entropy(logits, labels[chosen])
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        return time.perf_counter() - start
+
+    return train
+
+
+if __name__ == "__main__":
+    main()
