@@ -176,10 +176,9 @@ def _running(options: Namespace) -> SessionFolder:
 
 
 def _fold(folder: SessionFolder) -> Session:
-    from ..engine.record.journal import read_journal
-    from ..engine.record.session import fold
+    from ..engine.record.session import read_session
 
-    return fold(read_journal(folder.journal))
+    return read_session(folder.journal)
 
 
 def _on_terminal() -> bool:
