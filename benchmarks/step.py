@@ -63,7 +63,7 @@ def measure(run: RunSpec) -> list[tuple[float, float]]:
         scribe = Scribe(
             Journal(Path(folder) / "journal.jsonl"),
             time.monotonic(),
-            lambda: sys.exit("the journal cannot be written"),
+            lambda: sys.exit("disk full?"),
         )
         answers: Any = context.SimpleQueue()
         queues: list[Queue[Any]] = [context.Queue(256) for _ in range(run.world_size)]
