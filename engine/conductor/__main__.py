@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
+import threading
 from pathlib import Path
 
 import msgspec
@@ -11,6 +13,8 @@ import msgspec
 from ..record.shelf import SessionFolder
 from ..training.process import redirect_output
 from .conductor import WORKER, conduct
+
+EXIT_SECONDS = 5.0
 
 
 def main(path: str, worker: str = WORKER) -> int:
@@ -20,10 +24,19 @@ def main(path: str, worker: str = WORKER) -> int:
         with folder.hold():
             redirect_output(folder.log)
             logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-            return conduct(folder, worker)
+            status = conduct(folder, worker)
+            _leave_soon(status)
+            return status
     except (RuntimeError, OSError, msgspec.DecodeError) as error:
         print(f"The session in {folder.path} cannot be run: {error}", file=sys.stderr)
         return 1
+
+
+def _leave_soon(status: int) -> None:
+    # On its way out Python waits for every process that multiprocessing started; one may never go.
+    timer = threading.Timer(EXIT_SECONDS, os._exit, (status,))
+    timer.daemon = True
+    timer.start()
 
 
 if __name__ == "__main__":

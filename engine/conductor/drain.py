@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import selectors
 import threading
 import time
 from collections.abc import Callable
 from multiprocessing import connection
 from multiprocessing.queues import Queue
-from queue import Empty
 from typing import Any
 
 import psutil
@@ -74,37 +74,38 @@ class Line(threading.Thread):
 
     def run(self) -> None:
         """Listen until the rank has ended; never raises."""
+        reader: connection.Connection = self._queue._reader  # type: ignore[attr-defined]
         process: int | None = None
-        try:
-            while (message := self._next(process)) is not None:
+        with selectors.DefaultSelector() as eyes:
+            eyes.register(reader, selectors.EVENT_READ)
+            while (message := self._next(eyes, reader)) is not None:
                 if isinstance(message, Entered):
                     self.pid = message.pid
                     process = _open_process(message.pid)
+                    if process is not None:
+                        eyes.register(process, selectors.EVENT_READ)
                     self._tell(Appeared(self.rank, message.pid))
                 else:
                     for event in message:
                         self._record(event)
                     self._tell(Heard(self.rank, message))
-        finally:
-            self._tell(Ended(self.rank, time.monotonic()))
-            if process is not None:
-                os.close(process)
+        self._tell(Ended(self.rank, time.monotonic()))
+        if process is not None:
+            os.close(process)
 
-    def _next(self, process: int | None) -> Entered | list[RankEvent] | None:
+    def _next(
+        self, eyes: selectors.BaseSelector, reader: connection.Connection
+    ) -> Entered | list[RankEvent] | None:
         """The rank's next message; None when it will say no more."""
-        reader: connection.Connection = self._queue._reader  # type: ignore[attr-defined]
         while True:
-            gone = process is None and self.process_is_gone()
-            eyes: list[Any] = [reader] if process is None else [reader, process]
-            patience = 0.0 if gone else POLL_SECONDS if process is None and self.pid else None
-            ready = connection.wait(eyes, patience)
+            unseen = self.pid is not None and len(eyes.get_map()) == 1
+            gone = unseen and self.process_is_gone()
+            ready = [key.fileobj for key, _ in eyes.select(0.0 if gone else POLL_SECONDS if unseen else None)]
             if reader in ready:
                 try:
-                    message: Entered | list[RankEvent] = self._queue.get_nowait()
+                    message: Entered | list[RankEvent] = self._queue.get()
                 except (EOFError, OSError):
                     return None
-                except Empty:
-                    continue
                 except Exception:  # no message of ours
                     logger.exception("a message of rank %d is unreadable", self.rank)
                 else:

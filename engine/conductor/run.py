@@ -67,6 +67,7 @@ class Run:
         self._ending: Ending | None = None
         self._hang: Hang | None = None
         self._kill_at = float("inf")
+        self._look_at = 0.0
 
     def ask(self, request: Request) -> None:
         """End the run before its time. From any thread, and from signal handlers."""
@@ -80,8 +81,9 @@ class Run:
             self._start(meeting)
             while (self._followed or self._launching) and not self._is_abandoned():
                 with contextlib.suppress(Empty):
-                    self._answer(self._inbox.get(timeout=self._patience()))
-                self._look_after()
+                    self._answer(self._inbox.get(timeout=max(0.0, self._look_at - time.monotonic())))
+                if time.monotonic() >= self._look_at:
+                    self._look_after()
             self._sweep()
         return self._verdict()
 
@@ -122,11 +124,15 @@ class Run:
                 watch.ranks[rank].ended = when
                 self._followed.discard(rank)
                 self._launch.look()
+                if not self._followed:
+                    self._launch.leave()
             case Launched():
                 self._launching = False
                 self._close_writers()
                 for rank, pid in self._launch.failed.items():
                     watch.ranks[rank].pid = pid
+                if self._launch.error is not None:
+                    self._end("failed", 0.0)
             case "stop" | "skip":
                 kill(watch.pids, signal.SIGTERM)
                 self._end("stopped" if message == "stop" else "skipped", STOP_SECONDS)
@@ -138,6 +144,7 @@ class Run:
     def _end(self, ending: Ending, grace: float) -> None:
         """The run is over, as the first call says; its ranks may take `grace` seconds to leave."""
         self._kill_at = min(self._kill_at, time.monotonic() + grace)
+        self._look_at = min(self._look_at, self._kill_at)
         self._ending = self._ending or ending
         self._launch.look()
 
@@ -150,25 +157,21 @@ class Run:
     # What must be looked after, a few times a second.
 
     def _look_after(self) -> None:
-        if not self._followed:
-            self._launch.leave()
+        now = time.monotonic()
+        self._look_at = now + TICK_SECONDS
         if self._ending is None and (hang := self._watch.hang(_is_halted)) is not None:
             self._hang = hang
             kill(self._watch.pids, signal.SIGUSR1)
             self._end("hung", STACKS_SECONDS)
-        if not self._watch.complete and time.monotonic() - self._started > LAUNCH_SECONDS:
+        if not self._watch.complete and now - self._started > LAUNCH_SECONDS:
             self._launch.error = f"the ranks did not appear within {LAUNCH_SECONDS:.0f} s"
             self._end("failed", 0.0)
         if any(line.rank in self._followed and line.process_is_gone() for line in self._lines):
             self._end_orphans()  # they hold open a pipe in which half a message may be stuck
-        if time.monotonic() >= self._kill_at:
+        if now >= self._kill_at:
             kill(descendants() - self._family)
             self._end_orphans()
-
-    def _patience(self) -> float:
-        """Seconds until something must be looked after."""
-        left = self._kill_at - time.monotonic()
-        return min(TICK_SECONDS, left) if left > 0 else SWEEP_SECONDS
+            self._look_at = now + SWEEP_SECONDS
 
     def _is_abandoned(self) -> bool:
         """Whether to wait no longer: for what cannot be killed, or for an unwanted launch to begin."""
@@ -209,7 +212,7 @@ class Run:
         if (hang := self._hang) is not None:
             log = self._logs[hang.rank]
             return Failure("hung", hang.rank, describe_hang(hang, log), self._name(log))
-        if self._launch.error is not None and not self._watch.pids:
+        if self._launch.error is not None:
             return Failure("launch", None, self._launch.error, self._folder.log.name)
         cause = self._watch.cause(self._scribe.started, self._launch.exits, self._logs, self._kill_at)
         return Failure(cause.kind, cause.rank, cause.message, self._name(self._logs[cause.rank]))

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-
 from gpubench_tui.engine.host.facts import Cpu, Host, Software
 from gpubench_tui.engine.plan.plan import Device, Plan, RunSpec
 from gpubench_tui.engine.plan.preset import Measure, Workload
@@ -20,7 +19,9 @@ from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
 PATIENCE = 60.0
 
 
-def run_spec(number: int, behaviour: str, ranks: int = 2, skip: str | None = None, hang: float = 60.0) -> RunSpec:
+def run_spec(
+    number: int, behaviour: str, ranks: int = 2, skip: str | None = None, hang: float = 60.0
+) -> RunSpec:
     devices = tuple(Device("cpu", index, f"core {index}") for index in range(ranks))
     return RunSpec(
         id=f"{number:02}-{behaviour}",
@@ -75,7 +76,11 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Session]]:
     sessions: list[Session] = []
 
     def _start(*runs: RunSpec) -> Session:
-        host = Host("here", Cpu("a processor", tuple(sorted(os.sched_getaffinity(0))), 1, 1 << 30), Software("3", "linux"))
+        host = Host(
+            "here",
+            Cpu("a processor", tuple(sorted(os.sched_getaffinity(0))), 1, 1 << 30),
+            Software("3", "linux"),
+        )
         plan = Plan(preset="test", title="Test", question="Does it hold?", devices=(), runs=runs)
         session = Session(Shelf(tmp_path).create(None, plan, host, ""))
         sessions.append(session)

@@ -47,6 +47,11 @@ def work(assignment, queues):
     globals()[behaviour](rank)
 
 
+def flush(rank):
+    rank.queue.close()
+    rank.queue.join_thread()
+
+
 def behave(rank):
     for _ in range(5):
         rank.step()
@@ -99,8 +104,7 @@ def peer(rank):
             reduce(rank)
     except RuntimeError as error:
         rank.say(RankFailed, kind="raised", message=f"RuntimeError: {error}".splitlines()[0])
-        rank.queue.close()
-        rank.queue.join_thread()
+        flush(rank)
         os._exit(1)
 
 
@@ -108,8 +112,7 @@ def memory(rank):
     rank.step()
     if rank.rank == 0:
         rank.say(RankFailed, kind="out of memory", message="out of memory with a batch of 4 per device")
-        rank.queue.close()
-        rank.queue.join_thread()
+        flush(rank)
         os._exit(1)
     time.sleep(600)
 
@@ -145,8 +148,7 @@ def slip(rank):
 def abrupt(rank):
     """Finishes, but leaves by the back door, so that the elastic agent never hears of it."""
     behave(rank)
-    rank.queue.close()
-    rank.queue.join_thread()
+    flush(rank)
     os._exit(0)
 
 
@@ -154,10 +156,11 @@ def cut(rank):
     """Rank 1 dies in the middle of a message and leaves a fork behind that holds its pipe open."""
     rank.step()
     if rank.rank == 1:
-        time.sleep(0.3)  # until the first messages are out
+        pipe = os.dup(rank.queue._writer.fileno())
+        flush(rank)
         if os.fork() == 0:
             time.sleep(600)
-        os.write(rank.queue._writer.fileno(), b"\x00\x01\x00\x00half a message")
+        os.write(pipe, b"\x00\x01\x00\x00half a message")
         os.kill(os.getpid(), signal.SIGKILL)
     for _ in range(60):
         rank.step()

@@ -1,0 +1,150 @@
+"""Who is to blame: judged from what ranks said and how they ended."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from gpubench_tui.engine.conductor.watchdog import Watch, describe_hang, last_line
+from gpubench_tui.engine.record.events import PhaseChanged, RankFailed, RankFinished, RankStarted, Steps
+
+from .conftest import run_spec
+
+NOWHERE = [Path("/nonexistent")] * 4
+NEVER = float("inf")
+
+
+def watch(ranks: int = 2, hang: float = 60.0) -> Watch:
+    over = Watch.over(run_spec(0, "test", ranks=ranks, hang=hang))
+    for rank in range(ranks):
+        over.appear(rank, 1000 + rank)
+        over.hear(rank, [RankStarted(at=0.1, run="r", rank=rank, pid=1000 + rank, device="cpu", settings={})])
+    return over
+
+
+def failed(rank: int, at: float, message: str) -> RankFailed:
+    return RankFailed(at=at, run="r", rank=rank, kind="raised", message=message)
+
+
+def steps(rank: int, first: int, count: int, at: float) -> Steps:
+    ones = [1.0] * count
+    return Steps(
+        at=at, run="r", rank=rank, first=first, seconds=ones, loss=[None], samples=[1], learning_rate=ones
+    )
+
+
+@pytest.mark.parametrize(
+    "complaint",
+    [
+        "RuntimeError: [../third_party/gloo/pair.cc:534] Connection closed by peer [127.0.0.1]:2048",
+        "DistBackendError: NCCL error: remote process exited or there was a network error",
+        "another rank went away (RuntimeError: Connection reset by peer)",
+    ],
+)
+def test_a_peers_complaint_is_not_the_cause(complaint):
+    over = watch()
+    over.hear(0, [failed(0, 4.9, complaint)])  # told before the death of the other was noticed
+    over.ranks[1].ended = over.ranks[0].ended = 5.0
+    cause = over.cause(0.0, {1001: -signal.SIGKILL, 1000: 1}, NOWHERE, NEVER)
+    assert (cause.kind, cause.rank) == ("killed", 1)
+
+
+def test_of_several_failures_the_first_is_the_cause():
+    over = watch()
+    over.hear(0, [failed(0, 7.0, "TypeError: no such model")])
+    over.hear(1, [failed(1, 6.0, "ValueError: the data is empty")])
+    assert over.cause(0.0, {}, NOWHERE, NEVER).rank == 1
+
+
+def test_one_that_complains_of_its_peer_is_the_cause_if_nobody_else_failed():
+    over = watch()
+    over.hear(0, [failed(0, 7.0, "RuntimeError: Connection reset by peer")])
+    over.ranks[0].ended, over.ranks[1].ended = 7.1, 7.2
+    # Elastic ended rank 1 because of rank 0.
+    assert over.cause(0.0, {1001: -signal.SIGTERM}, NOWHERE, NEVER).rank == 0
+    # Rank 1 was killed as a survivor.
+    assert over.cause(0.0, {1001: -signal.SIGKILL}, NOWHERE, 7.15).rank == 0
+
+
+def test_a_rank_that_ends_without_a_word_is_described_by_its_exit(tmp_path):
+    log = tmp_path / "log"
+    log.write_text("loading\nit is full\n\n")
+    over = watch(ranks=1)
+    over.ranks[0].ended = 3.0
+    assert over.broken
+    cause = over.cause(0.0, {1000: 3}, [log], NEVER)
+    assert cause.kind == "raised"
+    assert cause.message == "left with status 3 before it had finished; its last words: it is full"
+    over.ranks[0].started = False
+    assert over.cause(0.0, {1000: 3}, [log], NEVER).kind == "launch"
+    assert over.cause(0.0, {1000: -signal.SIGSEGV}, [log], NEVER).message == "killed by SIGSEGV"
+
+
+def test_a_rank_that_goes_on_is_not_taken_for_hung():
+    over = watch(hang=0.2)
+    for _ in range(4):
+        time.sleep(0.1)
+        over.hear(0, [steps(0, 0, 1, 1.0)])
+        over.hear(1, [PhaseChanged(at=1.0, run="r", rank=1, phase="loading data", note="40%")])
+        assert over.hang(lambda _: False) is None
+
+
+def test_of_those_that_fell_silent_together_the_one_with_fewest_steps_hangs():
+    over = watch(ranks=3, hang=0.2)
+    over.hear(0, [steps(0, 0, 8, 5.0)])
+    over.hear(1, [steps(1, 0, 7, 5.1)])
+    over.hear(2, [steps(2, 0, 8, 4.9)])
+    time.sleep(0.25)
+    hang = over.hang(lambda _: False)
+    assert (hang.rank, hang.steps) == (1, 7)
+    assert over.hang(lambda pid: pid == 1002).rank == 2
+
+
+def test_those_that_finished_or_never_appeared_do_not_hang():
+    over = watch(hang=0.1)
+    finished = RankFinished(
+        at=1.0,
+        run="r",
+        rank=0,
+        steps=1,
+        samples=1,
+        stop_reason="",
+        peak_memory_bytes=[],
+        peak_reserved_bytes=[],
+    )
+    over.hear(0, [finished])
+    over.ranks[1].pid = None
+    time.sleep(0.15)
+    assert over.hang(lambda _: False) is None
+    assert not over.finished
+    assert not over.broken
+
+
+def test_silence_proves_nothing_when_nobody_listened():
+    over = watch(hang=1.0)
+    for watched in over.ranks.values():
+        watched.heard -= 100
+    over.looked -= 100
+    assert over.hang(lambda _: False) is None
+
+
+def test_the_place_of_a_hang_is_read_from_the_stacks(tmp_path):
+    over = watch(ranks=1, hang=0.01)
+    time.sleep(0.02)
+    hang = over.hang(lambda _: False)
+    log = tmp_path / "log"
+    assert describe_hang(hang, log) == "no progress for 0 s after 0 steps"
+    log.write_text(
+        'Thread 0x00007f (most recent call first):\n  File "/lib/threading.py", line 327 in wait\n\n'
+        'Current thread 0x00007e (most recent call first):\n  File "/home/me/net.py", line 12 in forward\n'
+    )
+    assert describe_hang(hang, log) == "no progress for 0 s after 0 steps, in forward (net.py:12)"
+
+
+def test_the_last_line_that_says_something(tmp_path):
+    log = tmp_path / "log"
+    assert last_line(log) is None
+    log.write_bytes(b"one\ntwo \xff\n  \n")
+    assert last_line(log) == "two \ufffd"
