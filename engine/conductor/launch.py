@@ -101,8 +101,10 @@ class Launch(threading.Thread):
         from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
         from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-        # What the agent warns of (no signal handlers here, ranks that were killed) is as it should be.
-        logging.getLogger("torch.distributed.elastic").setLevel(logging.ERROR)
+        # What the agent has to say (no signal handlers here, a rank was killed) the watchdog says better, and
+        # to format it torch imports its compiler, which takes a second.
+        for name in ("torch.distributed.elastic", "torch.multiprocessing"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         run = self._assignment.run
         config = LaunchConfig(
             min_nodes=1,
