@@ -77,8 +77,3 @@ class Group:
             self.share([first])
             same = same and torch.equal(first, tensor)
         return all(theirs == [1.0] for theirs in self.gather([float(same)]))
-
-    def leave(self) -> None:
-        """End NCCL's connections in order; gloo's end with the process. All ranks must be done."""
-        if self._process_group is not None and "nccl" in str(dist.get_backend_config()):
-            dist.destroy_process_group()

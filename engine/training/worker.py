@@ -45,9 +45,7 @@ def work(assignment: Assignment, queues: Sequence[Queue[list[RankEvent]]]) -> No
     try:
         devices = claim_devices(run, rank)
         reporter = open_reporter(clock_for(devices))
-        _kept = run_rank(assignment, rank, devices, reporter)
-        reporter.close()
-        leave(0)
+        run_rank(assignment, rank, devices, reporter)
     except Exception as error:
         traceback.print_exc()
         reporter = reporter or open_reporter(HostClock())
@@ -60,7 +58,11 @@ def work(assignment: Assignment, queues: Sequence[Queue[list[RankEvent]]]) -> No
 
 
 def leave(status: int) -> NoReturn:
-    """End the process as it is: an orderly exit takes a second, and may wait for ranks that are lost."""
+    """End the process as it is.
+
+    An orderly exit takes a second, waits for ranks that are lost, and takes gloo's process group apart, which
+    joins a thread that may be waiting for the interpreter's lock while we hold it.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
@@ -68,12 +70,8 @@ def leave(status: int) -> NoReturn:
 
 def run_rank(
     assignment: Assignment, rank: int, devices: Sequence[torch.device], reporter: Reporter
-) -> tuple[Trainer, Group]:
-    """From the first word to the last of a rank that meets no trouble.
-
-    Whoever calls must keep what it returns until the process ends. Taking a gloo process group apart joins a
-    thread that may be waiting for the interpreter's lock, which the caller holds.
-    """
+) -> NoReturn:
+    """From the first word to the last of a rank that meets no trouble; leaves with all still in place."""
     run = assignment.run
     workload = run.workload_of(rank)
     backend = backend_for(run.devices) if run.world_size > 1 or run.mode == "ddp" else "none"
@@ -136,5 +134,5 @@ def run_rank(
             replicas_equal=trainer.replicas_equal() if team.world_size > 1 else None,
         )
     )
-    everyone.leave()
-    return trainer, everyone
+    reporter.close()
+    leave(0)

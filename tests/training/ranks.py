@@ -1,0 +1,164 @@
+"""Ranks for the tests: real processes, started as the session process starts them, with real queues."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.queues import Queue
+from pathlib import Path
+from queue import Empty
+from typing import Any, TypeVar
+
+import torch
+from gpubench_tui.engine.conductor.entry import enter
+from gpubench_tui.engine.conductor.launch import start_fork_server
+from gpubench_tui.engine.plan.plan import Device, RunSpec
+from gpubench_tui.engine.plan.preset import Measure, Mode, Workload
+from gpubench_tui.engine.record.events import RankEvent
+from gpubench_tui.engine.training.assignment import Assignment
+from gpubench_tui.engine.training.data import make_batches
+from gpubench_tui.engine.training.datasets import open_data
+from gpubench_tui.engine.training.group import Group
+from gpubench_tui.engine.training.parallel import own_batch, own_shard
+from gpubench_tui.engine.training.setup import claim_devices
+from gpubench_tui.engine.training.trainer import Trainer
+
+T = TypeVar("T")
+WORKER = "gpubench_tui.engine.training.worker:work"
+
+
+def cpu_run(
+    mode: Mode, devices: int, workload: Workload | Sequence[Workload], measure: Measure | None = None
+) -> RunSpec:
+    """A run on CPU devices of one core each."""
+    cores = sorted(os.sched_getaffinity(0))
+    return RunSpec(
+        id="01-test",
+        label="test",
+        mode=mode,
+        devices=tuple(Device("cpu", i, "cpu", None, (cores[i % len(cores)],)) for i in range(devices)),
+        device_count=devices,
+        workloads=(workload,) if isinstance(workload, Workload) else tuple(workload),
+        measure=measure or Measure(windows=3, window_seconds=0.1, seconds=0.3, target=0, warmup_steps=2),
+    )
+
+
+@dataclass
+class Done:
+    """What ranks said, in the order in which they said it, and how they ended."""
+
+    events: list[list[RankEvent]]
+    exits: list[int | None]
+    log: Path
+
+    @property
+    def failed(self) -> bool:
+        return any(self.exits)
+
+    def of(self, kind: type[T], rank: int = 0) -> list[T]:
+        return [event for event in self.events[rank] if isinstance(event, kind)]
+
+
+def launch(
+    run: RunSpec,
+    folder: Path,
+    worker: str = WORKER,
+    maxsize: int = 256,
+    listen: Callable[[Any], bool] = lambda _: True,
+) -> Done:
+    """Run all ranks to their end; `listen` may refuse to take messages for a while by returning False."""
+    start_fork_server()
+    (folder / "meeting").mkdir(parents=True)
+    assignment = Assignment(
+        run=run,
+        started=time.monotonic(),
+        logs=str(folder / "logs"),
+        rendezvous=str(folder / "meeting"),
+        cache=str(folder / "cache"),
+    )
+    context = get_context("forkserver")
+    queues: list[Queue[Any]] = [context.Queue(maxsize) for _ in range(run.world_size)]
+    everyone = range(run.world_size)
+    processes = [
+        context.Process(target=be_rank, args=(rank, worker, assignment, queues)) for rank in everyone
+    ]
+    for process in processes:
+        process.start()
+    events: list[list[RankEvent]] = [[] for _ in everyone]
+    over = threading.Event()
+
+    def drain(rank: int) -> None:
+        while True:
+            last = over.is_set()
+            if listen(rank):
+                try:
+                    while True:
+                        message = queues[rank].get(timeout=0.02)
+                        if isinstance(message, list):
+                            events[rank] += message
+                except Empty:
+                    pass
+            if last:
+                return
+
+    threads = [threading.Thread(target=drain, args=(rank,)) for rank in everyone]
+    for thread in threads:
+        thread.start()
+    # As elastic does: when one has failed, the others are ended.
+    while any(process.is_alive() for process in processes):
+        if any(process.exitcode for process in processes):
+            for process in processes:
+                process.terminate()
+        time.sleep(0.02)
+    over.set()
+    for thread in threads:
+        thread.join()
+    exits = [process.exitcode for process in processes]
+    return Done(events, exits, folder / "logs" / assignment.log_name(0))
+
+
+def be_rank(rank: int, worker: str, assignment: Assignment, queues: Sequence[Queue[Any]]) -> None:
+    os.environ["RANK"] = str(rank)
+    enter(worker, assignment, queues)
+
+
+STEPS = 4
+
+
+def take_steps(assignment: Assignment, queues: Sequence[Queue[Any]]) -> None:
+    """A worker that takes a few steps and saves the gradients of each and the weights after all."""
+    run, rank = assignment.run, int(os.environ["RANK"])
+    devices = claim_devices(run, rank)
+    folder = Path(assignment.rendezvous)
+    group = Group()
+    if run.mode == "ddp":
+        group = Group.join(folder, rank, run.world_size, "gloo", 60)
+    workload = run.workload_of(rank)
+    batches = make_batches(
+        open_data(workload, folder, print),
+        workload,
+        own_shard(run, rank),
+        own_batch(run, rank),
+        devices[0],
+        workload.loader_workers // run.world_size,
+        print,
+    )
+    trainer = Trainer(run, rank, devices, batches, group)
+    gradients: list[list[torch.Tensor]] = []
+
+    def keep(optimizer: torch.optim.Optimizer, _args: object, _kwargs: object) -> None:
+        gradients.append([p.grad.clone() for p in optimizer.param_groups[0]["params"]])
+
+    trainer.optimizer.register_step_pre_hook(keep)
+    stream = batches.train(0, None)
+    losses = [float(trainer.step(*next(stream))) for _ in range(STEPS)]
+    weights = [p.detach().clone() for p in trainer.plain.parameters()]
+    evaluated = trainer.evaluate(print)
+    equal = trainer.replicas_equal()
+    saved = {"gradients": gradients, "weights": weights, "losses": losses}
+    torch.save(saved | {"evaluated": evaluated, "equal": equal}, folder / f"rank{rank}.pt")
+    os._exit(0)
