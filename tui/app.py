@@ -69,6 +69,10 @@ class GpubenchApp(App[int]):
         self.register_theme(LIGHT)
         self.theme = DARK.name
 
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """What the app's style needs beside the variables that every theme has."""
+        return {"muted": "#808080"}
+
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual's own filters, then the one for plain terminals."""
         return [*super().get_line_filters(), *([self._ascii] if self._ascii.enabled else [])]

@@ -17,6 +17,7 @@ DARK = Theme(
     warning="#dfb45c",
     error="#e07f74",
     dark=True,
+    variables={"muted": "#8d969f"},
 )
 
 LIGHT = Theme(
@@ -32,4 +33,5 @@ LIGHT = Theme(
     warning="#8a5f00",
     error="#b0352a",
     dark=False,
+    variables={"muted": "#666c72"},
 )

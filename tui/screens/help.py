@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
@@ -10,6 +12,9 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
+
+BOX_WIDTH, BOX_FRAME, NAME_WIDTH = 72, 7, 10
+"""Cells: as in app.tcss, its border, padding and scrollbar, and the column of keys and words."""
 
 WORDS = (
     ("session", "one press of Enter: a plan executed once, recorded in a folder of its own"),
@@ -40,26 +45,36 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """One box that scrolls."""
         with VerticalScroll(classes="box"):
-            yield Static(self._keys())
-            yield Static(_words())
-            yield Static(Content.styled("Escape closes this help.", "$text-muted"))
+            yield Static(_section("Keys", self._keys(), self._width))
+            yield Static(_section("Words", WORDS, self._width))
+            yield Static(Content.styled("Escape closes this help.", "$muted"))
 
-    def _keys(self) -> Content:
-        lines = [Content.styled("Keys", "bold")]
+    @property
+    def _width(self) -> int:
+        """Cells inside the box."""
+        return min(BOX_WIDTH, int(self.app.size.width * 0.96)) - BOX_FRAME
+
+    def _keys(self) -> list[tuple[str, str]]:
+        """Each binding of the program's own that is active below, with all its keys."""
+        keys: dict[str, list[str]] = {}
+        meanings: dict[str, str] = {}
         for active in self._below.active_bindings.values():
             binding = active.binding
-            if binding.tooltip and not binding.system:
-                key = self.app.get_key_display(binding)
-                lines.append(Content.assemble((f"{key:>7}  ", "$text-accent"), binding.tooltip))
-        lines.append(Content.assemble((f"{'tab':>7}  ", "$text-accent"), "Next panel; arrows scroll in it"))
-        return Content("\n").join([*lines, Content("")])
+            if binding.id and binding.tooltip:
+                keys.setdefault(binding.id, []).append(self.app.get_key_display(binding))
+                meanings[binding.id] = binding.tooltip
+        shown = [(" ".join(keys[name]), meaning) for name, meaning in meanings.items()]
+        return [*shown, ("tab", "next panel; the arrows scroll in it")]
 
     def action_close(self) -> None:
         """Back to the screen below."""
         self.dismiss()
 
 
-def _words() -> Content:
-    lines = [Content.styled("Words", "bold")]
-    lines += [Content.assemble((f"{word:>10}  ", "$text-accent"), meaning) for word, meaning in WORDS]
+def _section(title: str, entries: Iterable[tuple[str, str]], width: int) -> Content:
+    lines = [Content.styled(title, "bold")]
+    for word, meaning in entries:
+        first, *rest = textwrap.wrap(meaning, max(10, width - NAME_WIDTH - 2))
+        lines.append(Content.assemble((f"{word:>{NAME_WIDTH}}  ", "$text-accent"), first))
+        lines += [Content(" " * (NAME_WIDTH + 2) + line) for line in rest]
     return Content("\n").join([*lines, Content("")])

@@ -116,9 +116,9 @@ class LaunchScreen(Screen[None]):
     def on_mount(self) -> None:
         """Look around once the first frame is out."""
         self.query_one("#plan", Panel).show(
-            Content.styled("looking at the presets and this machine", "$text-muted")
+            Content.styled("looking at the presets and this machine", "$muted")
         )
-        self.query_one("#devices", Panel).show(Content.styled("looking", "$text-muted"))
+        self.query_one("#devices", Panel).show(Content.styled("looking", "$muted"))
         self.query_one(PresetList).focus()
 
     def on_screen_resume(self) -> None:
@@ -286,6 +286,6 @@ def _option(offer: Offer) -> Option:
         )
     parts: list[str | tuple[str, str]] = [(offer.preset.title, "bold")]
     if offer.file.own:
-        parts.append(("  yours", "$text-muted"))
-    parts.append((f"\n{offer.preset.question}", "$text-muted"))
+        parts.append(("  yours", "$muted"))
+    parts.append((f"\n{offer.preset.question}", "$muted"))
     return Option(Content.assemble(*parts), id=offer.file.name)

@@ -41,6 +41,7 @@ class MonitorScreen(Quittable):
     """Shows a session; measures nothing, and may come and go as it likes."""
 
     CSS_PATH = "monitor.tcss"
+    AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
             "s", "stop", "Stop", id="monitor.stop", tooltip="Stop the session; what was measured is kept"
@@ -72,7 +73,7 @@ class MonitorScreen(Quittable):
             yield Panel("Plan", id="plan")
             yield Panel("Now", id="now")
         with Horizontal(id="plots"):
-            yield Panel("Throughput", id="throughput", classes="exact")
+            yield Panel("Samples/s", id="throughput", classes="exact")
             yield Panel("Loss", id="loss", classes="exact")
         yield Panel("Devices", id="devices", classes="exact")
         yield Panel("Log", id="log")
@@ -80,7 +81,6 @@ class MonitorScreen(Quittable):
 
     def on_mount(self) -> None:
         """Read what there is, in a thread, then follow."""
-        self.query_one("#plan", Panel).focus()
         self.set_interval(REDRAW_SECONDS, self.tick)
         if isinstance(self._feed, ReplayFeed):
             self._caught_up = True
@@ -176,10 +176,9 @@ class MonitorScreen(Quittable):
             return
         done = sum(run.state not in ("waiting", "running") for run in session.runs.values())
         panel.entitle(session.plan.title or "Plan", f"{done} of {len(session.runs)} runs")
-        before = panel.content
         panel.show(plan_list(session, panel.columns))
-        if panel.content is not before and not panel.has_focus:
-            panel.scroll_to(y=max(0, current_line(session) - panel.lines + 2), animate=False)
+        if not panel.has_focus:
+            self.call_after_refresh(panel.reveal, current_line(session))
 
     def _draw_plots(self, session: Session) -> None:
         run = session.runs.get(session.current or "") or _last_started(session)
@@ -187,7 +186,7 @@ class MonitorScreen(Quittable):
             panel = self._panel(name)
             if panel is not None:
                 drawn = draw(run, panel.columns, panel.lines, self._unicode)
-                panel.entitle(drawn.title, drawn.subtitle)
+                panel.entitle(drawn.title)
                 panel.show(drawn.content)
 
     def _draw_devices(self, session: Session) -> None:
@@ -210,12 +209,12 @@ class MonitorScreen(Quittable):
         session = self.session
         parts: list[Content | str | tuple[str, str]] = [(self._state(), "bold $text-accent")]
         parts.append(f"  {session.name or self.folder.name}")
-        parts.append((f"  {clock(session.elapsed)}", "$text-muted"))
-        if isinstance(self._feed, ReplayFeed):
-            parts.append((f"  replayed {self._feed.speed:g} times as fast", "$text-warning"))
+        parts.append((f"  {clock(session.elapsed)}", "$muted"))
         left = None if self._over else session_seconds_left(session)
         if left is not None and session.started:
-            parts.append((f"  about {clock(left)} left (estimate)", "$text-muted"))
+            parts.append((f"  about {clock(left)} left (estimate)", "$muted"))
+        if isinstance(self._feed, ReplayFeed):
+            parts.append((f"  {self._feed.speed:g} times as fast", "$text-warning"))
         if session.unreadable:
             parts.append((f"  {session.unreadable} journal lines unreadable", "$text-error"))
         return Content.assemble(*parts)
@@ -306,8 +305,8 @@ class MonitorScreen(Quittable):
                 self._end()
 
     def status(self) -> int:
-        """The session's exit status; 0 while it runs."""
-        return 0 if self.is_live else exit_status(self.session)
+        """The session's exit status; 0 while it runs, and for a replay."""
+        return exit_status(self.session) if self._over and not isinstance(self._feed, ReplayFeed) else 0
 
 
 def _last_started(session: Session) -> RunState | None:

@@ -102,11 +102,9 @@ class ResultsScreen(Screen[None]):
 
 
 def _title(session: Session, note: str) -> Content:
-    state = (
-        note or {"finished": "", "stopped": "stopped before its end", None: "still running"}[session.outcome]
-    )
+    state = note or {"finished": "", "stopped": "stopped before its end", None: "so far"}[session.outcome]
     parts: list[Content | str | tuple[str, str]] = [(session.plan.title or session.name, "bold")]
-    parts.append((f"  {session.name}", "$text-muted"))
+    parts.append((f"  {session.name}", "$muted"))
     if state:
         parts.append((f"  {state}", "$text-warning"))
     return Content.assemble(*parts)
@@ -117,5 +115,5 @@ def _provenance(session: Session) -> Content:
     return Content.styled(
         f"Measured {when} on {hardware(session)}; gpubench-tui {session.program}. samples/s: "
         "median over windows ± 1.4826 x median absolute deviation.",
-        "$text-muted",
+        "$muted",
     )

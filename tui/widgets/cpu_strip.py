@@ -15,7 +15,7 @@ GIB = 1 << 30
 def cpu_strip(sample: CpuSample | None, width: int, pinned: Sequence[int] = ()) -> Content:
     """Two lines: how busy the cores are, those of `pinned` in colour; memory and the session's share."""
     if sample is None:
-        return Content.styled("no sample yet", "$text-muted")
+        return Content.styled("no sample yet", "$muted")
     return Content("\n").join(
         [_cores(sample.per_core, width, frozenset(pinned)), Content(cpu_summary(sample))]
     )
@@ -23,15 +23,16 @@ def cpu_strip(sample: CpuSample | None, width: int, pinned: Sequence[int] = ()) 
 
 def cpu_summary(sample: CpuSample) -> str:
     """Memory and the session's share in one line."""
-    return (
-        f"memory {sample.memory_used_bytes / GIB:.1f} of {sample.memory_total_bytes / GIB:.1f} GiB, "
-        f"session {sample.session_percent / 100:.1f} cores {sample.session_memory_bytes / GIB:.1f} GiB"
-    )
+    machine = f"memory {sample.memory_used_bytes / GIB:.1f} of {sample.memory_total_bytes / GIB:.1f} GiB"
+    if not sample.session_memory_bytes:
+        return machine
+    own = f"{sample.session_percent / 100:.1f} cores {sample.session_memory_bytes / GIB:.1f} GiB"
+    return f"{machine}, session {own}"
 
 
 def _cores(per_core: Sequence[float], width: int, pinned: frozenset[int]) -> Content:
     if not per_core:
-        return Content.styled("cores n/a", "$text-muted")
+        return Content.styled("cores n/a", "$muted")
     busy = sum(per_core) / len(per_core)
     text = f"{busy:3.0f}% of {len(per_core)} cores  "
     room = max(1, width - len(text))
@@ -42,7 +43,7 @@ def _cores(per_core: Sequence[float], width: int, pinned: frozenset[int]) -> Con
     parts = [Content(text)]
     for first in range(0, len(per_core), group):
         share = max(per_core[first : first + group]) / 100
-        style = "$primary" if not pinned or first in pinned else "$text-muted"
+        style = "$primary" if not pinned or first in pinned else "$muted"
         bar = level(share) if cells == 1 else _wide_bar(share, cells) + " "
         parts.append(Content.styled(bar, style))
     return Content("").join(parts)

@@ -11,13 +11,18 @@ from ...engine.record.session import RunState, Session
 from ..time_left import run_seconds_left
 from .gpu_strip import bar
 
+TRAINING = ("warming up", "measuring")
+SILENCE_SECONDS = 5.0
+"""Ranks report their steps ten times a second."""
+
 
 def current_run(session: Session, width: int) -> Content:
     """The run that is on: its phase, its windows and their interval, loss, and progress."""
     if session.current is None:
-        return Content.styled(_between_runs(session), "$text-muted")
+        return Content.styled(_between_runs(session), "$muted")
     run = session.runs[session.current]
-    lines = [_phase(run), _measured(run), _live(run), *_accuracy(run), _progress(run, session.elapsed, width)]
+    now = session.elapsed
+    lines = [_phase(run), _measured(run), _newest(run, now), *_accuracy(run), _progress(run, now, width)]
     return Content("\n").join(lines)
 
 
@@ -43,7 +48,7 @@ def _phase(run: RunState) -> Content:
 def _measured(run: RunState) -> Content:
     summary = run_summary(run)
     if not run.complete_windows:
-        return Content.styled("no window measured yet", "$text-muted")
+        return Content.styled("no window measured yet", "$muted")
     if summary.throughput is None:
         # Different workloads side by side have no common rate: each has its own.
         parts = [
@@ -52,7 +57,9 @@ def _measured(run: RunState) -> Content:
         ]
         return Content(f"window {summary.windows}: {', '.join(parts)}")
     return Content.assemble(
-        f"window {summary.windows}: ", (rate(summary.throughput), "$text-primary"), _sureness(run, summary)
+        f"window {summary.windows}: ",
+        (f"{number(summary.throughput)}/s", "$text-primary"),
+        _sureness(run, summary),
     )
 
 
@@ -65,10 +72,12 @@ def _sureness(run: RunState, summary: Summary) -> str:
     return f"{text} (to {percent(target)})" if target and not run.spec.measure.epochs else text
 
 
-def _live(run: RunState) -> Content:
+def _newest(run: RunState, now: float) -> Content:
+    heard = [rank.last_at for rank in run.ranks.values() if rank.last_at is not None]
+    if heard and run.phase in TRAINING and now - min(heard) > SILENCE_SECONDS:
+        limit = f"{run.spec.measure.hang_seconds:.0f} s count as hung"
+        return Content.styled(f"a rank is silent for {clock(now - min(heard))}; {limit}", "$text-warning")
     parts = []
-    if run.throughput.last is not None:
-        parts.append(f"live {number(run.throughput.last)}/s")
     steps = [rank.step_seconds.last for rank in run.ranks.values() if rank.step_seconds.last is not None]
     if steps:
         parts.append(f"step {duration(max(steps))}")
@@ -79,7 +88,7 @@ def _live(run: RunState) -> Content:
     lost = sum(rank.lost_steps for rank in run.ranks.values())
     if lost:
         parts.append(f"metrics of {lost} steps lost")
-    return Content.styled(", ".join(parts), "$text-muted")
+    return Content.styled(", ".join(parts), "$muted")
 
 
 def _accuracy(run: RunState) -> list[Content]:
@@ -101,6 +110,4 @@ def _progress(run: RunState, now: float, width: int) -> Content:
     if left is not None:
         at_most = "at most " if run.spec.measure.target and not run.spec.measure.epochs else "about "
         text += f" {at_most}{clock(left)} left"
-    return Content.assemble(
-        (bar(progress, max(4, min(30, width - len(text)))), "$primary"), (text, "$text-muted")
-    )
+    return Content.assemble((bar(progress, max(4, min(30, width - len(text)))), "$primary"), (text, "$muted"))

@@ -113,7 +113,7 @@ def _clock_of(sample: GpuSample, width: int) -> Cell:
 
 def _throttle(sample: GpuSample, width: int) -> Cell:
     if sample.throttle is None:
-        return "throttle n/a" if width >= 12 else "", "$text-muted"
+        return "throttle n/a" if width >= 12 else "", "$muted"
     text = ", ".join(sample.throttle)
     if len(text) > width and len(sample.throttle) > 1:
         text = f"{sample.throttle[0]} +{len(sample.throttle) - 1}"
@@ -132,7 +132,7 @@ def _of(value: float | None, limit: float | None, unit: str, width: int) -> Cell
 
 def _figure(value: float | None, unit: str, width: int) -> Cell:
     if value is None:
-        return "n/a".rjust(width), "$text-muted"
+        return "n/a".rjust(width), "$muted"
     return f"{value:.0f}{unit}".rjust(width), ""
 
 

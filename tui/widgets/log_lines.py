@@ -16,11 +16,11 @@ STYLES = {"info": "", "warning": "$text-warning", "error": "$text-error"}
 def log_lines(said: Sequence[Said]) -> Content:
     """A line each, with the time since the session started."""
     if not said:
-        return Content.styled("nothing said yet", "$text-muted")
+        return Content.styled("nothing said yet", "$muted")
     newest = list(said)[-MOST_LINES:]
     return Content("\n").join(
         [
-            Content.assemble((f"{clock(line.at):>5} ", "$text-muted"), (line.text, STYLES[line.level]))
+            Content.assemble((f"{clock(line.at):>5} ", "$muted"), (line.text, STYLES[line.level]))
             for line in newest
         ]
     )

@@ -23,7 +23,7 @@ def machine_line(prepared: Prepared) -> Content:
     if prepared.host is None:
         return Content("gpubench-tui")
     host = prepared.host
-    return Content.assemble(("gpubench-tui", "bold"), f"  {host.name}  ", (_hardware(host), "$text-muted"))
+    return Content.assemble(("gpubench-tui", "bold"), f"  {host.name}  ", (_hardware(host), "$muted"))
 
 
 def _hardware(host: Host) -> str:
@@ -38,7 +38,7 @@ def _hardware(host: Host) -> str:
 def offer_text(prepared: Prepared, offer: Offer | None, overrides: Sequence[str], problem: str) -> Content:
     """What the preset does here: its question, its runs with those skipped, and how long it may take."""
     if offer is None:
-        return Content.styled("no preset chosen", "$text-muted")
+        return Content.styled("no preset chosen", "$muted")
     parts: list[Content] = []
     if said := problem or prepared.problem or offer.problem:
         parts.append(Content.styled(said, "$text-error"))
@@ -47,7 +47,7 @@ def offer_text(prepared: Prepared, offer: Offer | None, overrides: Sequence[str]
     if offer.plan is not None:
         parts.append(_plan(offer.plan))
     elif prepared.host is None and not said:
-        parts.append(Content.styled("looking at this machine", "$text-muted"))
+        parts.append(Content.styled("looking at this machine", "$muted"))
     if overrides:
         parts.append(Content.styled("\n".join(f"--set {override}" for override in overrides), "$text-accent"))
     if offer.plan is not None:
@@ -59,7 +59,7 @@ def _description(name: str, preset: Preset) -> Content:
     description = " ".join(preset.description.split())
     lines = [Content.assemble((name, "bold $text-accent"), f"  {preset.question}")]
     lines += [Content(description)] if description else []
-    lines.append(Content.styled(_measures(preset), "$text-muted"))
+    lines.append(Content.styled(_measures(preset), "$muted"))
     return Content("\n").join(lines)
 
 
@@ -84,7 +84,7 @@ def _plan(plan: Plan) -> Content:
         (f"{count} {'run' if count == 1 else 'runs'}", "bold"),
         f" on {devices(plan)}, ",
         (str(estimate(plan)), "bold"),
-        (" (estimate)", "$text-muted"),
+        (" (estimate)", "$muted"),
     )
     return Content("\n").join([first, planned_runs(plan)])
 

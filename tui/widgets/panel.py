@@ -15,6 +15,7 @@ class Panel(VerticalScroll, can_focus=True):
 
     def __init__(self, title: str, *, id: str, classes: str = "") -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
+        self._title = title
         self.border_title = title
         self._content = Content()
 
@@ -43,8 +44,16 @@ class Panel(VerticalScroll, can_focus=True):
             self._content = content
             self.query_one(Static).update(content)
 
-    def entitle(self, title: str, subtitle: str = "") -> None:
-        """Name the panel; the subtitle stands at the right."""
-        # Setting either draws the border anew, even when it is the same.
-        if (self.border_title, self.border_subtitle or "") != (title, subtitle):
-            self.border_title, self.border_subtitle = title, subtitle
+    def reveal(self, line: int) -> None:
+        """Scroll so that the line is visible, and the next one."""
+        top = max(0, line - self.lines + 2)
+        if top != self.scroll_offset.y:
+            self.scroll_to(y=top, animate=False)
+
+    def entitle(self, *parts: str) -> None:
+        """Write these parts, those that say something, above the panel."""
+        title = ": ".join(filter(None, parts))
+        # Setting a title draws the border anew, even when it is the same.
+        if title != self._title:
+            self._title = title
+            self.border_title = Content(title)

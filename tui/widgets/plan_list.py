@@ -12,11 +12,11 @@ from ...engine.plan.plan import Plan, RunSpec
 from ...engine.record.session import RunState, Session
 
 SIGNS = {
-    "waiting": ("·", "$text-muted"),
+    "waiting": ("·", "$muted"),
     "running": ("▶", "$text-accent"),
     "measured": ("✓", "$text-success"),
     "failed": ("✗", "$text-error"),
-    "skipped": ("–", "$text-muted"),
+    "skipped": ("–", "$muted"),
     "stopped": ("■", "$text-warning"),
 }
 """What stands before a run in each state, and its colour."""
@@ -25,7 +25,7 @@ SIGNS = {
 def plan_list(session: Session, width: int) -> Content:
     """A line a run: sign, label, and at the right the figure, the phase or the reason."""
     if not session.runs:
-        return Content.styled("waiting for the session to start", "$text-muted")
+        return Content.styled("waiting for the session to start", "$muted")
     return Content("\n").join([_run_line(run, session.elapsed, width) for run in session.runs.values()])
 
 
@@ -72,12 +72,12 @@ def _cut(text: str, width: int) -> str:
 def planned_runs(plan: Plan) -> Content:
     """The plan before anything was started: the runs, then those skipped by their reason."""
     lines = [
-        Content.assemble((f"{number:>2} ", "$text-muted"), spec.label, (_detail(spec), "$text-muted"))
+        Content.assemble((f"{number:>2} ", "$muted"), spec.label, (_detail(spec), "$muted"))
         for number, spec in enumerate(plan.to_run, start=1)
     ]
     for reason, labels in _skipped(plan.runs).items():
         lines.append(Content.styled(f" – {'; '.join(labels)}", "$text-warning"))
-        lines.append(Content.styled(f"   skipped: {reason}", "$text-muted"))
+        lines.append(Content.styled(f"   skipped: {reason}", "$muted"))
     return Content("\n").join(lines)
 
 

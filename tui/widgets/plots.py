@@ -12,6 +12,8 @@ from textual.content import Content
 from ...engine.record.series import Bucket, Series
 
 LEAST_WIDTH, LEAST_HEIGHT = 24, 4
+LEAST_SPAN = 0.04
+"""Of the y axis, as a share of the values."""
 _SERIES_STYLES = {"1": "$primary", "2": "$accent", "3": "$success", "4": "$error"}
 _ANSI = re.compile(r"\x1b\[([\d;]*)m")
 
@@ -47,25 +49,26 @@ def plot(
 ) -> Content:
     """At most four curves and a level line in `width` x `height` cells; braille where Unicode is shown."""
     if width < LEAST_WIDTH or height < LEAST_HEIGHT:
-        return Content.styled("too small to plot: z shows it alone", "$text-muted")
+        return Content.styled("too small to plot: z shows it alone", "$muted")
     xs = [bucket.x for curve in curves for bucket in curve.buckets]
     if not xs:
-        return Content.styled("waiting for the first steps", "$text-muted")
+        return Content.styled("waiting for the first steps", "$muted")
     lows = [bucket.low for curve in curves for bucket in curve.buckets]
     highs = [bucket.high for curve in curves for bucket in curve.buckets]
-    y_ticks = _ticks(min(lows), max(highs), max(2, min(5, (height - 2) // 2)))
+    y_from, y_to = _span(min(lows), max(highs))
     x_to = max(*xs, axes.x_to, axes.x_from + 1e-9)
-    x_ticks = [axes.x_from + (x_to - axes.x_from) * part / 3 for part in range(4)]
+    y_ticks = _ticks(y_from, y_to, max(2, min(6, (height - 1) // 2)))
+    x_ticks = [axes.x_from + x for x in _ticks(0, x_to - axes.x_from, max(2, width // 14))]
     figure = _fresh_figure(width, height)
     for one in curves:
         points = _zigzag(one.buckets)
         marker = _marker(unicode, one.color)
         figure.draw(figure.signal([x for x, _ in points], [y for _, y in points], marker=marker).lines())
-    if level is not None and y_ticks[0] <= level <= y_ticks[-1]:
+    if level is not None and y_from <= level <= y_to:
         marker = _marker(unicode, 2)
         figure.draw(figure.signal([axes.x_from, x_to], [level, level], marker=marker).lines())
     figure.ruler("x", "lower").lim(axes.x_from, x_to).ticks(x_ticks, [axes.x_label(x) for x in x_ticks])
-    figure.ruler("y", "left").lim(y_ticks[0], y_ticks[-1]).ticks(y_ticks, [axes.y_label(y) for y in y_ticks])
+    figure.ruler("y", "left").lim(y_from, y_to).ticks(y_ticks, [axes.y_label(y) for y in y_ticks])
     return _to_content(figure.build().string())
 
 
@@ -102,30 +105,33 @@ def _zigzag(buckets: Sequence[Bucket]) -> list[tuple[float, float]]:
     return points
 
 
+def _span(low: float, high: float) -> tuple[float, float]:
+    """What the y axis shows: the data and a little air."""
+    # A flat curve still needs some height, without turning its noise into mountains.
+    least = LEAST_SPAN * max(abs(low), abs(high), 1e-6)
+    margin = max(0.05 * (high - low), (least - (high - low)) / 2)
+    return low - margin, high + margin
+
+
 def _ticks(low: float, high: float, most: int) -> list[float]:
-    """Round numbers from at or below `low` to at or above `high`."""
-    if high - low < 1e-3 * max(abs(high), 1e-9):
-        # A flat curve still needs some height, without turning its noise into mountains.
-        margin = 0.01 * max(abs(high), 1e-6)
-        low, high = low - margin, high + margin
-    rough = (high - low) / max(1, most - 1)
-    scale = 10.0 ** math.floor(math.log10(rough))
-    for factor in (1, 2, 2.5, 5, 10, 20):
+    """At most so many round numbers from `low` to `high`, and at least one."""
+    scale = 10.0 ** math.floor(math.log10((high - low) / most))
+    for factor in (1, 2, 5, 10, 20):
         step = factor * scale
-        first, last = math.floor(low / step), math.ceil(high / step)
-        if last - first + 1 <= most or factor == 20:
-            break
-    return [number * step for number in range(first, last + 1)]
+        first, last = math.ceil(low / step), math.floor(high / step)
+        if last - first + 1 <= most:
+            return [number * step for number in range(first, last + 1)]
+    return [low]
 
 
 def _to_content(text: str) -> Content:
     """plotext's output with the theme's colours in place of its own."""
     parts: list[Content | tuple[str, str]] = []
-    style = "$text-muted"
+    style = "$muted"
     for position, piece in enumerate(_ANSI.split(text.rstrip("\n"))):
         if position % 2:
             code = piece.rpartition(";")[2]
-            style = _SERIES_STYLES.get(code, "$text-muted") if ";" in piece else "$text-muted"
+            style = _SERIES_STYLES.get(code, "$muted") if ";" in piece else "$muted"
         elif piece:
             parts.append((piece, style))
     return Content.assemble(*parts)

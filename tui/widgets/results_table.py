@@ -16,13 +16,13 @@ SIGN_WIDTH = 2
 def results_table(found: Sequence[Result], width: int) -> Content:
     """The table within `width` cells where possible; the least important columns go first."""
     if not found:
-        return Content.styled("no runs yet", "$text-muted")
+        return Content.styled("no runs yet", "$muted")
     shown, gap = _fitting(columns(found), found, width)
     widths = [_width(column, found) for column in shown]
     titles = gap.join(
         _justify(column, column.title, size) for column, size in zip(shown, widths, strict=True)
     )
-    lines = [Content.styled(" " * SIGN_WIDTH + titles, "bold $text-muted")]
+    lines = [Content.styled(" " * SIGN_WIDTH + titles, "bold $muted")]
     lines += [_row(result, shown, widths, gap) for result in found]
     return Content("\n").join(lines)
 
@@ -54,7 +54,7 @@ def _row(result: Result, shown: Sequence[Column], widths: Sequence[int], gap: st
     for column, width in zip(shown, widths, strict=True):
         emphasis = "bold $text-primary" if column.title == "speedup" else ""
         text = _justify(column, cell(column, result), width)
-        cells.append(Content.styled(text, emphasis if has_figures(result) else "$text-muted"))
+        cells.append(Content.styled(text, emphasis if has_figures(result) else "$muted"))
     return Content.styled(sign.ljust(SIGN_WIDTH), style) + Content(gap).join(cells)
 
 

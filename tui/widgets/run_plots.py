@@ -7,7 +7,7 @@ from typing import NamedTuple
 from textual.content import Content
 
 from ...engine.analysis.summary import run_summary
-from ...engine.analysis.units import clock, number, rate
+from ...engine.analysis.units import clock, number
 from ...engine.record.series import Bucket
 from ...engine.record.session import RunState
 from .plots import Axes, Curve, curve, plot
@@ -20,33 +20,32 @@ class Drawn(NamedTuple):
     """A plot with what stands above it."""
 
     title: str
-    subtitle: str
     content: Content
 
 
 def throughput_plot(run: RunState | None, width: int, height: int, unicode: bool) -> Drawn:
     """Live samples/s of all ranks since the run started, and the median over its windows as a line."""
     if run is None or run.started_at is None:
-        return Drawn("Throughput", "", Content.styled("no run yet", "$text-muted"))
+        return Drawn("Samples/s", Content.styled("no run yet", "$muted"))
     started = run.started_at
     median = run_summary(run).throughput
     axes = Axes(x_label=lambda x: clock(x - started), y_label=_short, x_from=started, x_to=started + 10)
     content = plot([curve(run.throughput, width - AXIS_CELLS)], median, axes, width, height, unicode)
-    subtitle = f"median {rate(median)}" if median is not None else ""
-    return Drawn(f"Throughput, samples/s, live: {number(run.throughput.last)}", subtitle, content)
+    measured = f", median {number(median)}" if median is not None else ""
+    return Drawn(f"Samples/s: live {number(run.throughput.last)}{measured}", content)
 
 
 def loss_plot(run: RunState | None, width: int, height: int, unicode: bool) -> Drawn:
     """Training loss of rank 0 over steps; where epochs were evaluated, the test loss beside it."""
     if run is None:
-        return Drawn("Loss", "", Content.styled("no run yet", "$text-muted"))
+        return Drawn("Loss", Content.styled("no run yet", "$muted"))
     axes = Axes(x_label=_short, y_label=number)
     curves = [curve(run.loss, width - AXIS_CELLS)]
     tested = _test_loss(run)
     content = plot([*curves, tested] if tested.buckets else curves, None, axes, width, height, unicode)
     last = run.evaluations[0][-1] if run.evaluations.get(0) else None
-    subtitle = f"test {number(last.test_loss)}, epoch {last.epoch}" if last is not None else ""
-    return Drawn(f"Loss over steps: {number(run.loss.last)}", subtitle, content)
+    measured = f", test {number(last.test_loss)}" if last is not None else ""
+    return Drawn(f"Loss over steps: {number(run.loss.last)}{measured}", content)
 
 
 def _test_loss(run: RunState) -> Curve:

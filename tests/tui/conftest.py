@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
+
+from . import recorded
+
+
+@pytest.fixture
+def running_session(tmp_path: Path) -> Iterator[Callable[[int, float], SessionFolder]]:
+    """Starts a pretended session process and returns its folder once it runs."""
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def start(gpus: int, until: float) -> SessionFolder:
+        folder = Shelf(tmp_path).create("pretended", recorded.plan(gpus), recorded.host(gpus), "")
+        script = Path(__file__).with_name("pretend_session.py")
+        processes.append(
+            subprocess.Popen([sys.executable, str(script), str(folder.path), str(gpus), str(until)])
+        )
+        deadline = time.monotonic() + 20
+        while not folder.is_running():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        return folder
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.wait()

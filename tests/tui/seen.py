@@ -1,0 +1,35 @@
+"""Looking at the app as a person does: what stands on the screen, and waiting until something does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from textual.app import App
+from textual.content import Content
+from textual.pilot import Pilot
+
+
+def screen_text(app: App[int]) -> str:
+    """The characters of the screen, line by line."""
+    strips = app.screen._compositor.render_strips()
+    return "\n".join(strip.text.rstrip() for strip in strips)
+
+
+async def wait_until(pilot: Pilot[int], condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Let the app run until the condition holds; fail with what is on the screen when it never does."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"never came true; the screen:\n{screen_text(pilot.app)}"
+        await pilot.pause(0.05)
+
+
+async def wait_for_text(pilot: Pilot[int], *texts: str, seconds: float = 20.0) -> str:
+    """Wait until all these texts stand on the screen, and return it."""
+    await wait_until(pilot, lambda: all(text in screen_text(pilot.app) for text in texts), seconds)
+    return screen_text(pilot.app)
+
+
+def lines_of(content: Content) -> list[str]:
+    """The lines of a widget's content."""
+    return content.plain.split("\n")

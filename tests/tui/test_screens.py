@@ -1,0 +1,400 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from gpubench_tui.engine.record.shelf import SessionFolder
+from gpubench_tui.tui.app import GpubenchApp, Watched
+from gpubench_tui.tui.screens.launch import LaunchScreen, Options
+from gpubench_tui.tui.screens.monitor import MonitorScreen
+from gpubench_tui.tui.screens.question import QuestionScreen
+from gpubench_tui.tui.screens.results import ResultsScreen
+from gpubench_tui.tui.widgets.panel import Panel
+from textual.widgets import OptionList
+
+from .recorded import shelve
+from .seen import screen_text, wait_for_text, wait_until
+
+Starter = Callable[[int, float], SessionFolder]
+SIZES = [(80, 24), (120, 40), (200, 50)]
+
+
+def watching(folder: SessionFolder, speed: float | None = None) -> GpubenchApp:
+    return GpubenchApp(folder.path.parent, watched=Watched(folder, speed))
+
+
+def monitor(app: GpubenchApp) -> MonitorScreen:
+    (screen,) = (screen for screen in app.screen_stack if isinstance(screen, MonitorScreen))
+    return screen
+
+
+# The monitor
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("gpus", [0, 2, 8, 16])
+async def test_the_monitor_shows_all_of_a_running_session(
+    running_session: Starter, gpus: int, size: tuple[int, int]
+) -> None:
+    folder = running_session(gpus, 6.7)
+    app = watching(folder)
+    async with app.run_test(size=size) as pilot:
+        text = await wait_for_text(pilot, "running", "window 2: ", "Samples/s: live", "✓ single x1", "Skip")
+        assert "left (estimate)" in text
+        assert "6,404 samples/s" in text and "measured single x1" in text
+        assert "▶ d" in text and "skipped: " in text
+        assert "Loss over steps: 0." in text or "Loss over steps: 1." in text
+        assert any("⠀" < character <= "⣿" for character in text)
+        assert "Stop" in text and "Skip run" in text and "Quit" in text
+        if gpus == 0:
+            assert "70% of 2 cores" in text and "CPU: AMD EPYC 9554" in text
+        else:
+            assert f"{gpus} x NVIDIA H200: memory 12.0 of 64.0 GiB, session 1.3 cores 2.0 GiB" in text
+            assert all(f"{index:>2} " in text for index in range(gpus))
+            assert ("15 lost" in text) == (gpus == 16)
+        for name in ("plan", "now", "throughput", "loss", "devices", "log"):
+            region = app.screen.query_one(f"#{name}", Panel).region
+            assert region.height >= 3 and region.bottom <= size[1], name
+
+
+async def test_a_narrow_window_stacks_the_panels_and_scrolls(running_session: Starter) -> None:
+    app = watching(running_session(2, 6.7))
+    async with app.run_test(size=(50, 20)) as pilot:
+        await wait_for_text(pilot, "running", "✓ single x1")
+        plan, now = (app.screen.query_one(f"#{name}", Panel) for name in ("plan", "now"))
+        assert plan.region.width == now.region.width >= 48
+        assert now.region.y >= plan.region.bottom
+        for _ in range(6):
+            await pilot.press("tab")
+        await wait_for_text(pilot, "measured single x1")
+
+
+async def test_resizing_redraws_to_the_new_size(running_session: Starter) -> None:
+    app = watching(running_session(8, 6.7))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await wait_for_text(pilot, "612/700 W 1755/1980 MHz")
+        await pilot.resize_terminal(80, 24)
+        await wait_until(pilot, lambda: "1755" not in screen_text(app))
+        assert "93%" in screen_text(app) and " 7 lost" in screen_text(app)
+
+
+async def test_in_ascii_nothing_else_reaches_the_terminal(
+    running_session: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+    app = watching(running_session(2, 6.7))
+    async with app.run_test(size=(80, 24)) as pilot:
+        text = await wait_for_text(pilot, "+ single x1", "***")
+        assert text.isascii(), [character for character in text if not character.isascii()]
+
+
+async def test_a_panel_can_be_shown_alone(running_session: Starter) -> None:
+    app = watching(running_session(16, 6.7))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "running", "96%")
+        for _ in range(5):
+            await pilot.press("tab")
+        await pilot.press("z")
+        text = await wait_for_text(pilot, "612/700 W 1755/1980 MHz power cap +1")
+        assert "15 lost: no longer answers" in text
+        await pilot.press("z")
+        await wait_for_text(pilot, "Samples/s: live")
+
+
+async def test_help_names_the_keys_of_the_screen_and_the_words(running_session: Starter) -> None:
+    app = watching(running_session(0, 6.7))
+    async with app.run_test(size=(80, 50)) as pilot:
+        await wait_for_text(pilot, "running")
+        await pilot.press("question_mark")
+        text = await wait_for_text(pilot, "Words")
+        assert "Stop the session; what was measured is kept" in text
+        assert "consecutive training steps measured as one" in text
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: "Words" not in screen_text(app))
+
+
+# Leaving it
+
+
+async def test_quitting_a_running_session_asks_and_can_leave_it_running(running_session: Starter) -> None:
+    folder = running_session(0, 6.7)
+    app = watching(folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "running", "✓ single x1")
+        await pilot.press("q")
+        await wait_for_text(pilot, f"{folder.name} is still running", "Leave it running", "Stop it")
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: not isinstance(app.screen, QuestionScreen))
+        await pilot.press("q")
+        await wait_for_text(pilot, "Leave it running")
+        await pilot.press("l")
+        await wait_until(pilot, lambda: app._exit)
+    assert app.return_value == 0
+    assert app.last_words == [f"{folder.name} goes on; gpubench-tui attach {folder.name} comes back to it"]
+    assert folder.is_running()
+
+
+async def test_enter_on_a_question_does_nothing(running_session: Starter) -> None:
+    folder = running_session(0, 6.7)
+    app = watching(folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "running", "✓ single x1")
+        await pilot.press("s")
+        await wait_for_text(pilot, "Yes, stop it")
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: isinstance(app.screen, MonitorScreen))
+        assert folder.is_running()
+
+
+async def test_quitting_can_stop_the_session_first(running_session: Starter) -> None:
+    folder = running_session(0, 6.7)
+    app = watching(folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "running", "✓ single x1")
+        await pilot.press("ctrl+c")
+        await wait_for_text(pilot, "Stop it and quit")
+        await pilot.press("up", "enter")
+        await wait_until(pilot, lambda: app._exit)
+    assert app.return_value == 130
+    assert not folder.is_running()
+
+
+async def test_detaching_leaves_it_running(running_session: Starter) -> None:
+    folder = running_session(0, 6.7)
+    app = watching(folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "running")
+        await pilot.press("d")
+        await wait_until(pilot, lambda: app._exit)
+    assert app.return_value == 0
+    assert folder.is_running()
+
+
+async def test_stopping_asks_and_leads_to_the_results(running_session: Starter) -> None:
+    folder = running_session(2, 6.7)
+    app = watching(folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "running", "✓ single x1")
+        await pilot.press("s")
+        await wait_for_text(pilot, f"Stop {folder.name}?")
+        await pilot.press("y")
+        text = await wait_for_text(pilot, "stopped before its end", "■ dp")
+        assert "dp x2: stopped by the user" in text
+        assert isinstance(app.screen, ResultsScreen)
+        await pilot.press("m")
+        await wait_for_text(pilot, "stopped", "the session has been stopped")
+        assert "Skip run" not in screen_text(app)
+        await pilot.press("q")
+        await wait_until(pilot, lambda: app._exit)
+    assert app.return_value == 130
+
+
+async def test_skipping_asks_and_the_session_goes_on(running_session: Starter) -> None:
+    folder = running_session(2, 6.7)
+    app = watching(folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "running", "▶ dp x2")
+        await pilot.press("k")
+        await wait_for_text(pilot, "Skip the rest of dp x2?")
+        await pilot.press("y")
+        await wait_for_text(pilot, "– dp x2", "skipped: skipped by the user")
+        assert folder.is_running()
+
+
+async def test_a_session_that_died_is_said_to_be_interrupted(tmp_path: Path) -> None:
+    app = watching(shelve(tmp_path, 2, until=6.7))
+    async with app.run_test(size=(80, 24)) as pilot:
+        text = await wait_for_text(pilot, "interrupted: its process is gone")
+        assert "✓ single" in text
+        await pilot.press("escape")
+        await wait_for_text(pilot, "interrupted", "▶ dp x2")
+        await pilot.press("q")
+        await wait_until(pilot, lambda: app._exit)
+    assert app.return_value == 1
+
+
+# Replay and results
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("gpus", [0, 2, 8, 16])
+async def test_a_replay_ends_in_the_results(tmp_path: Path, gpus: int, size: tuple[int, int]) -> None:
+    app = watching(shelve(tmp_path, gpus, fail="04" if gpus == 2 else None), speed=1e6)
+    async with app.run_test(size=size) as pilot:
+        text = await wait_for_text(pilot, "samples/s", "speedup", "1.00x", "Measured 20")
+        assert "ddp on" in text or "dp on" in text
+        assert "skipped" in text
+        assert ("✗ ddp" in text) == (gpus == 2)
+        for line in text.splitlines():
+            assert len(line) <= size[0]
+        await pilot.press("m")
+        await wait_for_text(pilot, "finished", "1e+06 times as fast")
+
+
+async def test_a_replay_keeps_to_its_speed_and_can_be_left_without_a_question(tmp_path: Path) -> None:
+    app = watching(shelve(tmp_path, 0), speed=1.0)
+    async with app.run_test(size=(80, 24)) as pilot:
+        text = await wait_for_text(pilot, "replay", "▶ single x1")
+        assert "Stop" not in text
+        assert "✓" not in text
+        await pilot.press("q")
+        await wait_until(pilot, lambda: app._exit)
+    assert app.return_value == 0
+
+
+async def test_the_table_can_be_seen_while_the_session_runs(running_session: Starter) -> None:
+    app = watching(running_session(2, 6.7))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "running", "✓ single x1")
+        await pilot.press("t")
+        text = await wait_for_text(pilot, "so far", "✓ single")
+        assert "New session" not in text
+        await pilot.press("escape")
+        await wait_for_text(pilot, "running")
+
+
+async def test_export_writes_the_report_and_says_where(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    folder = shelve(tmp_path / "shelf", 2)
+    app = watching(folder, speed=1e6)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await wait_for_text(pilot, "1.00x")
+        await pilot.press("e")
+        await wait_until(pilot, lambda: "Saved as" in screen_text(app))
+        path = here / f"{folder.name}.md"
+        shown = "".join(line.strip() for line in screen_text(app).splitlines())
+        assert str(path) in shown
+        cells = [cell.strip() for cell in path.read_text().split("|")]
+        assert cells[cells.index("ddp") :][:3] == ["ddp", "2", "256"]
+
+
+async def test_an_export_that_cannot_be_written_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = shelve(tmp_path / "shelf", 2)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / f"{folder.name}.md").mkdir()
+    app = watching(folder, speed=1e6)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await wait_for_text(pilot, "1.00x")
+        await pilot.press("e")
+        await wait_for_text(pilot, "The report could not be saved: ")
+
+
+async def test_from_the_results_a_new_session_is_a_key_away(tmp_path: Path) -> None:
+    app = watching(shelve(tmp_path, 0), speed=1e6)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "1.00x")
+        await pilot.press("r")
+        await wait_for_text(pilot, "Quickstart", "Plan for this machine")
+        assert len(app.screen_stack) == 2
+
+
+# The launch screen
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_launch_screen_offers_presets_with_their_plan_for_this_machine(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=size) as pilot:
+        text = await wait_for_text(
+            pilot, "Quickstart", "Does training scale on", "(estimate)", " of ", "cores"
+        )
+        assert "single x1" in text
+        await wait_for_text(pilot, "memory")
+        await pilot.press("down", "down")
+        await wait_for_text(pilot, "vit")
+
+
+async def test_overrides_are_shown_and_change_the_plan(tmp_path: Path) -> None:
+    app = GpubenchApp(tmp_path, Options(overrides=["workload.batch=32"]))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "--set workload.batch=32", "batch 32")
+
+
+async def test_a_preset_that_cannot_be_used_is_explained_in_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "config" / "gpubench-tui" / "presets"
+    own.mkdir(parents=True)
+    (own / "mine.toml").write_text('title = "Mine"\nquestion = "Why?"\n[matrix]\nmodes = ["singel"]\n')
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=(80, 40)) as pilot:
+        await wait_for_text(pilot, "mine", "cannot be used")
+        presets = app.screen.query_one(OptionList)
+        await pilot.press("end")
+        await wait_until(pilot, lambda: presets.highlighted == presets.option_count - 1)
+        await wait_for_text(pilot, "matrix.modes")
+        await pilot.press("enter")
+        await pilot.pause(0.2)
+        assert isinstance(app.screen, LaunchScreen)
+        assert not list(tmp_path.glob("mine-*"))
+
+
+async def test_an_unknown_gpu_is_a_sentence(tmp_path: Path) -> None:
+    app = GpubenchApp(tmp_path, Options(gpus=[97]))
+    async with app.run_test(size=(120, 24)) as pilot:
+        await wait_for_text(pilot, "--gpus: ", "97")
+
+
+async def test_a_shelf_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    app = GpubenchApp(tmp_path / "file" / "shelf")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "(estimate)")
+        await pilot.press("enter")
+        await wait_for_text(pilot, "The session cannot be started: ")
+
+
+async def test_a_session_that_runs_already_can_be_attached_to(
+    running_session: Starter, tmp_path: Path
+) -> None:
+    folder = running_session(0, 6.7)
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, " is running", "Attach")
+        await pilot.press("a")
+        await wait_for_text(pilot, "running", "✓ single x1")
+        assert monitor(app).folder.name == folder.name
+
+
+async def test_a_narrow_launch_screen_stacks(tmp_path: Path) -> None:
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=(60, 24)) as pilot:
+        await wait_for_text(pilot, "Quickstart", "(estimate)")
+        presets, plan = app.screen.query_one(OptionList), app.screen.query_one("#plan", Panel)
+        assert plan.region.y >= presets.region.bottom
+        assert plan.region.width >= 58
+
+
+async def test_light_and_dark_are_a_key_apart(tmp_path: Path) -> None:
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        assert app.current_theme.dark
+        await pilot.press("f2")
+        assert not app.current_theme.dark
+        await wait_for_text(pilot, "Quickstart")
+
+
+async def test_a_big_journal_does_not_freeze_the_app(tmp_path: Path) -> None:
+    folder = shelve(tmp_path, 2)
+    lines = folder.journal.read_bytes().splitlines(keepends=True)
+    steps = [line for line in lines if b'"steps"' in line[:20]]
+    body = lines[:-1] + steps * 600 + lines[-1:]
+    folder.journal.write_bytes(b"".join(body))
+    app = watching(folder, speed=1e9)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "replay")
+        await pilot.press("question_mark")
+        await wait_for_text(pilot, "Words")
+        assert monitor(app).session.outcome is None
+        await pilot.press("escape")
+        await wait_for_text(pilot, "speedup", seconds=60)

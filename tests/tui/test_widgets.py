@@ -1,0 +1,160 @@
+import pytest
+from gpubench_tui.engine.analysis.results import results
+from gpubench_tui.engine.host.facts import CpuSample, GpuSample
+from gpubench_tui.engine.record.events import Said
+from gpubench_tui.engine.record.session import Session, fold
+from gpubench_tui.tui.terminal import to_ascii
+from gpubench_tui.tui.widgets.cpu_strip import cpu_strip
+from gpubench_tui.tui.widgets.current_run import current_run
+from gpubench_tui.tui.widgets.gpu_strip import gpu_strips
+from gpubench_tui.tui.widgets.log_lines import log_lines
+from gpubench_tui.tui.widgets.plan_list import plan_list
+from gpubench_tui.tui.widgets.results_table import results_table, said_beside
+from gpubench_tui.tui.widgets.run_plots import loss_plot, throughput_plot
+
+from .recorded import GIB, gpu_sample, session_events
+from .seen import lines_of
+
+
+def session(gpus: int, until: float = float("inf"), epochs: int = 0, fail: str | None = None) -> Session:
+    return fold(event for event in session_events(gpus, epochs, fail) if event.at <= until)
+
+
+@pytest.mark.parametrize("width", [38, 58, 78, 118, 198])
+@pytest.mark.parametrize("gpus", [1, 2, 8, 16])
+def test_every_gpu_has_its_strip_within_the_width(gpus: int, width: int) -> None:
+    samples = [gpu_sample(index, gpus) for index in range(gpus)]
+    lines = lines_of(gpu_strips(samples, width, 4))
+    assert all(len(line) <= width for line in lines)
+    text = "\n".join(lines)
+    for sample in samples:
+        figure = "lost" if sample.lost else f"{sample.utilization:.0f}%"
+        assert any(f"{sample.index:>2} " in line and figure in line for line in lines), text
+
+
+def test_sixteen_gpus_take_four_lines_of_an_80_column_terminal() -> None:
+    assert len(lines_of(gpu_strips([gpu_sample(index, 16) for index in range(16)], 78, 4))) == 4
+
+
+def test_a_strip_says_what_there_is_to_know_where_there_is_room() -> None:
+    line = gpu_strips([gpu_sample(1, 2)], 118, 4).plain
+    for figure in (
+        "96%",
+        "72/140 GiB",
+        "62°C",
+        "612/700 W",
+        "1755/1980 MHz",
+        "power cap, thermal (software)",
+    ):
+        assert figure in line
+
+
+def test_what_a_gpu_does_not_tell_is_not_zero() -> None:
+    line = gpu_strips([GpuSample(0)], 78, 4).plain
+    assert "n/a" in line
+    assert "0%" not in line
+
+
+def test_a_lost_gpu_is_said_to_be_lost() -> None:
+    assert "3 lost: no longer answers" in gpu_strips([GpuSample(3, lost=True)], 78, 4).plain
+
+
+@pytest.mark.parametrize("cores", [1, 2, 64, 256])
+def test_all_cores_fit_the_width(cores: int) -> None:
+    sample = CpuSample((50.0,) * cores, GIB, 2 * GIB, 100.0, GIB)
+    lines = lines_of(cpu_strip(sample, 78))
+    assert len(lines) == 2
+    assert all(len(line) <= 78 for line in lines)
+    assert f"50% of {cores} cores" in lines[0]
+    assert "session 1.0 cores 1.0 GiB" in lines[1]
+
+
+@pytest.mark.parametrize("unicode", [True, False])
+@pytest.mark.parametrize(("width", "height"), [(38, 7), (58, 12), (98, 20)])
+def test_plots_fill_their_panel_exactly_and_label_their_axes(width: int, height: int, unicode: bool) -> None:
+    run = next(iter(session(2, until=3.0).runs.values()))
+    for drawn in (throughput_plot(run, width, height, unicode), loss_plot(run, width, height, unicode)):
+        lines = lines_of(drawn.content)
+        assert len(lines) == height
+        assert all(len(line) <= width for line in lines)
+        assert any("⠀" < character <= "⣿" for character in drawn.content.plain) == unicode
+    assert "0:00" in throughput_plot(run, width, height, unicode).content.plain
+    assert to_ascii(throughput_plot(run, width, height, False).content.plain).isascii()
+
+
+def test_a_plot_says_what_it_shows() -> None:
+    run = next(iter(session(2, until=3.0).runs.values()))
+    assert throughput_plot(run, 60, 10, True).title == "Samples/s: live 6,449, median 6,369"
+
+
+def test_a_plot_of_nothing_and_a_plot_without_room_say_so() -> None:
+    started = session(2, until=0.3)
+    assert "no run yet" in throughput_plot(None, 60, 10, True).content.plain
+    assert "waiting" in throughput_plot(next(iter(started.runs.values())), 60, 10, True).content.plain
+    run = next(iter(session(2).runs.values()))
+    assert "too small" in throughput_plot(run, 10, 3, True).content.plain
+
+
+def test_the_plan_shows_every_state_on_a_line_of_its_own() -> None:
+    lines = lines_of(plan_list(session(8, until=5.0), 78))
+    assert len(lines) == 7
+    assert lines[0].startswith("✓ single x1") and lines[0].endswith("6,404 samples/s")
+    assert lines[1].startswith("▶ dp x2")
+    assert lines[3].startswith("– dp x16") and "skipped: 16 GPUs asked, 8 here" in lines[3]
+    assert lines[4].startswith("· ddp x2") and lines[4].endswith("waiting")
+    assert all(len(line) <= 38 for line in lines_of(plan_list(session(8, until=5.0), 38)))
+
+
+def test_the_present_run_says_how_sure_it_is() -> None:
+    text = current_run(session(2, until=3.6), 60).plain
+    assert "measuring" in text
+    assert "window 5: 6," in text
+    assert "/s ±1.1% (to 1.0%)" in text
+    assert "at most 0:0" in text
+
+
+def test_a_run_by_epochs_tells_epoch_and_accuracy() -> None:
+    text = current_run(session(2, until=3.0, epochs=6), 60).plain
+    assert "measuring, epoch 5 of 6" in text
+    assert "test accuracy" in text
+
+
+def test_a_silent_rank_is_noticed() -> None:
+    state = session(2, until=3.0)
+    state.elapsed += 30
+    assert "a rank is silent for 0:30; 120 s count as hung" in current_run(state, 60).plain
+
+
+def test_the_log_keeps_the_newest_lines() -> None:
+    said = [Said(at=float(number), level="info", text=f"line {number}") for number in range(900)]
+    lines = lines_of(log_lines(said))
+    assert lines[-1] == "14:59 line 899"
+    assert len(lines) == 300
+
+
+@pytest.mark.parametrize("width", [60, 78, 118, 198])
+@pytest.mark.parametrize(("gpus", "epochs"), [(0, 0), (2, 6), (8, 0), (16, 0)])
+def test_the_table_fits_and_never_loses_the_speedup(gpus: int, epochs: int, width: int) -> None:
+    lines = lines_of(results_table(results(session(gpus, epochs=epochs)), width))
+    assert all(len(line) <= width for line in lines)
+    for title in ("mode", "devices", "samples/s", "speedup"):
+        assert title in lines[0]
+    assert "1.00x" in lines[1]
+
+
+def test_a_wide_table_shows_every_column() -> None:
+    header = lines_of(results_table(results(session(2, epochs=6)), 118))[0].split("  ")
+    titles = [title.strip() for title in header if title.strip()]
+    places = ["mode", "devices", "batch"]
+    figures = ["samples/s", "per device", "step, ms", "speedup", "efficiency", "peak, GiB", "accuracy"]
+    assert titles == places + figures
+
+
+def test_runs_without_figures_say_why() -> None:
+    found = results(session(2, fail="02"))
+    table = lines_of(results_table(found, 78))
+    assert table[2].startswith("✗ dp") and "failed" in table[2]
+    assert "skipped" in table[3]
+    said = said_beside(found).plain
+    assert "dp x2: failed" in said and "CUDA ran out of memory at batch 128" in said
+    assert "dp x4: skipped: 4 GPUs asked, 2 here" in said
