@@ -40,9 +40,8 @@ def enter(worker: str, assignment: Assignment, queues: Sequence[Queue[Any]]) -> 
         redirect_output(Path(assignment.logs) / assignment.log_name(rank))
         # A rank that hangs is asked for its stacks before it is killed.
         faulthandler.register(signal.SIGUSR1, file=2, all_threads=True)
-        signal.signal(
-            signal.SIGINT, signal.SIG_IGN
-        )  # a terminal's Ctrl+C is for the session process to answer
+        # A terminal's Ctrl+C reaches the ranks too, but is for the session process to answer.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         work = pkgutil.resolve_name(worker)
         kind = "raised"
         work(assignment, queues)

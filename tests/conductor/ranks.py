@@ -142,6 +142,7 @@ def slip(rank):
     """Leaves without a word."""
     print("I have had enough")
     sys.stdout.flush()
+    flush(rank)
     os._exit(3)
 
 
