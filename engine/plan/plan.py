@@ -37,6 +37,10 @@ class RunSpec(Struct, frozen=True, kw_only=True):
     measure: Measure
     baseline: str | None = None
     """Id of the run it is compared with; None where there is none. The baseline names itself."""
+    repeat: int = 1
+    """Which repeat of its configuration this is, counted from 1."""
+    configuration: str = ""
+    """Equal for the repeats of one configuration: the id of the first."""
     skip: str | None = None
     """Why this machine cannot run it, one sentence; None when it can."""
 
@@ -48,7 +52,7 @@ class RunSpec(Struct, frozen=True, kw_only=True):
     @property
     def world_size(self) -> int:
         """Number of ranks (processes)."""
-        return self.device_count if self.mode in ("ddp", "concurrent") else 1
+        return self.device_count if self.mode in ("ddp", "fsdp", "concurrent") else 1
 
     def workload_of(self, rank: int) -> Workload:
         """The workload that a rank trains."""

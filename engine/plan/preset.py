@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-Mode = Literal["single", "dp", "ddp", "concurrent"]
-"""One device, DataParallel, DistributedDataParallel, or one independent training on each device."""
+Mode = Literal["single", "dp", "ddp", "fsdp", "concurrent"]
+"""One device, DataParallel, DistributedDataParallel, FSDP2, or an independent training on each device."""
 
 Data = Literal["synthetic", "cifar10", "folder"]
 Placement = Literal["device", "loader"]
@@ -80,6 +80,10 @@ class Measure(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Stop once half the 95% interval of throughput is within this share of it; 0: only after `seconds`."""
     seconds: Positive = 30.0
     """Measured time at most, once there are `windows` windows. Does not limit epochs."""
+    detail: CountOrNone = 20
+    """Steps of the phase after the windows that finds out where a step's time goes; 0 leaves it out."""
+    repeats: Count = 1
+    """How often each run is done, in turns: A B C A B C, so that drift favours none."""
     hang_seconds: Positive = 120.0
     """A rank that reports no progress for so long is taken for hung, and its run fails."""
 

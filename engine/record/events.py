@@ -15,7 +15,15 @@ from ..host.facts import CpuSample, GpuSample, Host
 from ..plan.plan import Plan
 
 Phase = Literal[
-    "starting", "loading data", "building model", "warming up", "measuring", "evaluating", "finishing"
+    "starting",
+    "loading data",
+    "building model",
+    "warming up",
+    "measuring",
+    "evaluating",
+    "detail",
+    "communication",
+    "finishing",
 ]
 Outcome = Literal["measured", "failed", "skipped", "stopped"]
 FailureKind = Literal["raised", "out of memory", "killed", "hung", "no data", "launch"]
@@ -135,6 +143,72 @@ class Evaluation(Base, frozen=True, kw_only=True, tag="evaluation"):
     """Time the epoch's training took on this rank, evaluation excluded."""
 
 
+class Breakdown(Base, frozen=True, kw_only=True, tag="breakdown"):
+    """Where the steps of one rank went, in seconds, one list entry a step of the detail phase.
+
+    The parts follow each other; what they leave of `step` is unaccounted for.
+    """
+
+    run: str
+    rank: int
+    step: list[float]
+    input: list[float]
+    """Waiting for `next(batches)`."""
+    transfer: list[float]
+    """Copying the batch to the device."""
+    forward: list[float]
+    """Loss included."""
+    backward: list[float]
+    """Computation only: until the rank's last gradient bucket was ready."""
+    exposed: list[float]
+    """From there to the end of the rank's last collective: communication that nothing hides."""
+    optimizer: list[float]
+
+
+class BucketTimes(Struct, frozen=True):
+    """One gradient bucket's all-reduce, one list entry a step; times as `at`, comparable between ranks."""
+
+    bytes: int
+    start: list[float]
+    end: list[float]
+
+
+class Communication(Base, frozen=True, kw_only=True, tag="communication"):
+    """What synchronising the gradients costs one rank: measured after the windows."""
+
+    run: str
+    rank: int
+    buckets: list[BucketTimes]
+    """In the order in which they became ready; empty where the mode has none."""
+    synchronised: list[float]
+    """Seconds of a step, mean of each turn with gradient synchronisation."""
+    unsynchronised: list[float]
+    """The same under `no_sync`, in turns taken alternately with those; empty where a mode has none."""
+
+
+class Bandwidth(Base, frozen=True, kw_only=True, tag="bandwidth"):
+    """What the same ranks' collectives reach when nothing else is done, by size; sent by rank 0."""
+
+    run: str
+    rank: int
+    collective: Literal["all_reduce", "all_gather", "reduce_scatter"]
+    sizes: list[int]
+    """Bytes, as nccl-tests counts them: the whole buffer."""
+    seconds: list[float]
+    """Median time of the slowest rank, for each size."""
+
+
+class Compute(Base, frozen=True, kw_only=True, tag="compute"):
+    """How much arithmetic a step is, and how fast the device can be at it."""
+
+    run: str
+    rank: int
+    flop_per_step: int | None
+    """Of this rank, forward and backward, by torch's flop counter; None where it cannot count the model."""
+    peak_flop_per_second: float | None
+    """A large matrix product in the run's precision on the rank's device, measured after the windows."""
+
+
 class RankFinished(Base, frozen=True, kw_only=True, tag="rank finished"):
     """A rank did all it was asked to do."""
 
@@ -149,6 +223,12 @@ class RankFinished(Base, frozen=True, kw_only=True, tag="rank finished"):
     peak_reserved_bytes: list[int | None]
     replicas_equal: bool | None = None
     """In ddp: whether all ranks ended with the same parameters, bit for bit."""
+    allocator_retries: list[int | None] = []
+    """How often the allocator had to free its cache to satisfy a request while measuring, for each device."""
+    energy_joules: list[float | None] = []
+    """By NVML's counter, over the measured windows, for each device of the rank."""
+    energy_samples: int | None = None
+    """Samples that this rank consumed while the energy was counted."""
 
 
 class RankFailed(Base, frozen=True, kw_only=True, tag="rank failed"):
@@ -210,6 +290,10 @@ RankEvent = (
     | MetricsLost
     | Window
     | Evaluation
+    | Breakdown
+    | Communication
+    | Bandwidth
+    | Compute
     | RankFinished
     | RankFailed
 )

@@ -37,6 +37,11 @@ class RankState:
         self.rate = 0.0
         """Samples a second over the newest message's steps; 0 before the first and after the last."""
         self.step_seconds = Series()
+        self.breakdown: events.Breakdown | None = None
+        self.communication: events.Communication | None = None
+        self.bandwidth: dict[str, events.Bandwidth] = {}
+        """By collective."""
+        self.compute: events.Compute | None = None
         self.finished: events.RankFinished | None = None
         self.failed: events.RankFailed | None = None
         self.lost_steps = 0
@@ -188,6 +193,22 @@ def _evaluation(run: RunState, event: events.Evaluation) -> None:
     run.evaluations.setdefault(event.rank, deque(maxlen=EVALUATIONS)).append(event)
 
 
+def _breakdown(run: RunState, event: events.Breakdown) -> None:
+    run.rank(event.rank).breakdown = event
+
+
+def _communication(run: RunState, event: events.Communication) -> None:
+    run.rank(event.rank).communication = event
+
+
+def _bandwidth(run: RunState, event: events.Bandwidth) -> None:
+    run.rank(event.rank).bandwidth[event.collective] = event
+
+
+def _compute(run: RunState, event: events.Compute) -> None:
+    run.rank(event.rank).compute = event
+
+
 def _rank_finished(run: RunState, event: events.RankFinished) -> None:
     rank = run.rank(event.rank)
     rank.finished, rank.rate = event, 0.0
@@ -205,6 +226,10 @@ _ON_EVENT: dict[type, Callable[[RunState, Any], None]] = {
     events.MetricsLost: _metrics_lost,
     events.Window: _window,
     events.Evaluation: _evaluation,
+    events.Breakdown: _breakdown,
+    events.Communication: _communication,
+    events.Bandwidth: _bandwidth,
+    events.Compute: _compute,
     events.RankFinished: _rank_finished,
     events.RankFailed: _rank_failed,
 }

@@ -6,6 +6,11 @@ from gpubench_tui.engine.host.facts import Cpu, CpuSample, Gpu, GpuProcess, GpuS
 from gpubench_tui.engine.plan.plan import Device, Plan, RunSpec
 from gpubench_tui.engine.plan.preset import Measure, Workload
 from gpubench_tui.engine.record.events import (
+    Bandwidth,
+    Breakdown,
+    BucketTimes,
+    Communication,
+    Compute,
     Evaluation,
     Event,
     Failure,
@@ -113,6 +118,28 @@ EVENTS: list[Event] = [
         test_accuracy=0.25,
         seconds=1.0,
     ),
+    Breakdown(
+        at=2.41,
+        run=DDP.id,
+        rank=0,
+        step=[1.0],
+        input=[0.1],
+        transfer=[0.0],
+        forward=[0.3],
+        backward=[0.4],
+        exposed=[0.1],
+        optimizer=[0.1],
+    ),
+    Communication(
+        at=2.42,
+        run=DDP.id,
+        rank=0,
+        buckets=[BucketTimes(4096, [2.40], [2.41])],
+        synchronised=[1.0],
+        unsynchronised=[0.9],
+    ),
+    Bandwidth(at=2.43, run=DDP.id, rank=0, collective="all_reduce", sizes=[1024], seconds=[1e-5]),
+    Compute(at=2.44, run=DDP.id, rank=0, flop_per_step=1000, peak_flop_per_second=None),
     RankFinished(
         at=2.5,
         run=DDP.id,
