@@ -60,7 +60,7 @@ def compare(session: Session, run: RunState) -> Comparison:
 
 
 def _is_done(run: RunState) -> bool:
-    """Measured, or stopped with at least enough windows for an interval."""
+    """Measured, or stopped with more than one window to go by."""
     return run.state == "measured" or (run.state == "stopped" and len(run.complete_windows) > 1)
 
 
@@ -78,7 +78,7 @@ def _scaling(ours: RunSpec, theirs: RunSpec) -> Scaling | None:
 
 def _interval(run: RunState, baseline: RunState) -> Interval | None:
     ours, theirs = throughputs(run.complete_windows), throughputs(baseline.complete_windows)
-    if run is baseline or min(len(ours), len(theirs)) < 2:
+    if run is baseline or min(len(ours), len(theirs)) < statistics.FEWEST:
         return None
     return statistics.ratio_interval(ours, theirs)
 

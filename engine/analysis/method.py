@@ -20,8 +20,8 @@ def method(session: Session, found: Sequence[Result]) -> Iterator[str]:
     )
     yield "Step: median over windows of an optimizer step's time. Batch: samples of all devices in a step."
     yield (
-        "Intervals: 95%, of throughput by Student's t over windows, of a speedup by bootstrap over the "
-        "windows of both runs."
+        "Intervals: 95%, from five windows on; of the median throughput by order statistics, of a speedup by "
+        "bootstrap over the windows of both runs."
     )
     yield from _comparisons(session, found)
     yield from _durations(session.plan.runs)

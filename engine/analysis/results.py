@@ -34,11 +34,14 @@ class Result(Struct, frozen=True, kw_only=True):
 
     windows: int
     throughput: float | None
-    """Samples/s of all ranks over the slowest rank's time. None for different workloads side by side."""
+    """Samples/s of all ranks over the slowest rank's time, the windows' median.
+
+    None for different workloads side by side.
+    """
     spread: float | None
     """1.4826 times the median absolute deviation over windows, samples/s."""
     interval: Interval | None
-    """95% interval of the windows' mean, samples/s."""
+    """95% interval of that median, samples/s; None for fewer than five windows."""
     throughput_per_device: float | None
     step_seconds: float | None
 
@@ -46,7 +49,7 @@ class Result(Struct, frozen=True, kw_only=True):
     """Id of the run it is compared with; None where the plan names none."""
     speedup: float | None
     speedup_interval: Interval | None
-    """95%, by bootstrap over the windows of both runs."""
+    """95%, by bootstrap over the windows of both runs; None where one has fewer than five."""
     efficiency: float | None
     """Speedup over devices, in units of the baseline's."""
     scaling: Scaling | None

@@ -8,9 +8,11 @@ import statistics
 from collections.abc import Sequence
 from functools import lru_cache
 
-CONFIDENCE = 0.95
+FEWEST = 5
+"""Values that an interval needs: of fewer nothing is known with some certainty."""
+TAIL = 40
+"""One in so many lies beyond either end of an interval: 95% within."""
 RESAMPLES = 1000
-MOST_RESAMPLED = 128
 
 
 def median(values: Sequence[float]) -> float:
@@ -26,92 +28,70 @@ def mad(values: Sequence[float]) -> float:
     return 1.4826 * statistics.median([abs(value - middle) for value in values])
 
 
-def t_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Confidence interval of the mean by Student's t; ValueError for fewer than two values."""
-    if len(values) < 2:
-        raise ValueError("an interval needs at least two values")
-    mean = statistics.fmean(values)
-    error = statistics.stdev(values, mean) / math.sqrt(len(values))
-    half = t_quantile(confidence, len(values) - 1) * error
-    return mean - half, mean + half
+def median_interval(values: Sequence[float]) -> tuple[float, float]:
+    """95% interval of the median, whatever the values' distribution; ValueError for fewer than five.
 
-
-def relative_half_width(values: Sequence[float], confidence: float = CONFIDENCE) -> float:
-    """Half the interval of the mean as a share of the mean; infinite for fewer than two values or mean 0."""
-    if len(values) < 2:
-        return math.inf
-    low, high = t_interval(values, confidence)
-    middle = (low + high) / 2
-    return (high - low) / 2 / abs(middle) if middle else math.inf
-
-
-@lru_cache(maxsize=1024)
-def t_quantile(confidence: float, freedom: int) -> float:
-    """The t with P(|T| <= t) = confidence, to about 1e-9, for a whole number of degrees of freedom.
-
-    Bisection of the exact finite sums in Abramowitz & Stegun 26.7.3 and 26.7.4; from 200 degrees of freedom
-    on their expansion about the normal quantile, 26.7.5.
+    The narrowest pair of order statistics, equally far from both ends, between which the median lies in 95 of
+    100 cases by the binomial distribution (David & Nagaraja, Order Statistics, 7.1). Five values are the
+    exception: their least and greatest have it between them in 93.75.
     """
-    if freedom < 1 or not 0 < confidence < 1:
-        raise ValueError("Student's t needs a degree of freedom and a confidence between 0 and 1")
-    if freedom >= 200:
-        return _t_from_normal(confidence, freedom)
-    low, high = 0.0, math.pi / 2
-    for _ in range(60):
-        middle = (low + high) / 2
-        if _t_probability(middle, freedom) < confidence:
-            low = middle
-        else:
-            high = middle
-    return math.sqrt(freedom) * math.tan((low + high) / 2)
+    count = len(values)
+    if count < FEWEST:
+        raise ValueError(f"an interval needs at least {FEWEST} values")
+    ranked = sorted(values)
+    left_out = max(0, _left_out(count))
+    return ranked[left_out], ranked[count - 1 - left_out]
 
 
-def _t_probability(angle: float, freedom: int) -> float:
-    """P(|T| <= t) with angle = atan(t / sqrt(freedom))."""
-    cosine = math.cos(angle)
-    odd = freedom % 2
-    term = cosine if odd else 1.0
-    total = 0.0 if freedom == 1 else term
-    for k in range(3 if odd else 2, freedom - 1, 2):
-        term *= cosine * cosine * (k - 1) / k
-        total += term
-    series = math.sin(angle) * total
-    return 2 / math.pi * (angle + series) if odd else series
+@lru_cache(maxsize=4096)
+def _left_out(count: int) -> int:
+    """How many values at either end the interval of a median does without; -1 where all are too few."""
+    left_out, ways, below = -1, 1, 1
+    while TAIL * below <= 2**count:
+        left_out += 1
+        ways = ways * (count - left_out) // (left_out + 1)
+        below += ways
+    return left_out
 
 
-def _t_from_normal(confidence: float, freedom: int) -> float:
-    x = statistics.NormalDist().inv_cdf((1 + confidence) / 2)
-    n = freedom
-    return (
-        x
-        + (x**3 + x) / (4 * n)
-        + (5 * x**5 + 16 * x**3 + 3 * x) / (96 * n**2)
-        + (3 * x**7 + 19 * x**5 + 17 * x**3 - 15 * x) / (384 * n**3)
-    )
+def relative_half_width(values: Sequence[float]) -> float:
+    """Half the interval of the median as a share of the median; infinite for fewer than five values or 0."""
+    middle = median(values) if len(values) >= FEWEST else 0.0
+    if not middle:
+        return math.inf
+    low, high = median_interval(values)
+    return (high - low) / 2 / abs(middle)
 
 
 @lru_cache(maxsize=256)
-def ratio_interval(
-    numerators: tuple[float, ...], denominators: tuple[float, ...], confidence: float = CONFIDENCE
-) -> tuple[float, float]:
-    """Percentile bootstrap interval of the ratio of two medians; the same values give the same interval.
+def ratio_interval(numerators: tuple[float, ...], denominators: tuple[float, ...]) -> tuple[float, float]:
+    """95% percentile bootstrap interval of the ratio of two medians; the same values give the same interval.
 
-    Both sides are resampled independently, and the ratio's logarithm is what is ranked. At most 128
-    values of each side are used, evenly spread. ValueError for fewer than two values on a side.
+    Both sides are resampled independently, and the ratio's logarithm is what is ranked. ValueError for fewer
+    than five values on a side.
     """
-    if min(len(numerators), len(denominators)) < 2:
-        raise ValueError("an interval needs at least two values on each side")
-    above, below = _thinned(numerators), _thinned(denominators)
+    if min(len(numerators), len(denominators)) < FEWEST:
+        raise ValueError(f"an interval needs at least {FEWEST} values on each side")
+    above, below = sorted(numerators), sorted(denominators)
     source = random.Random(0)
     logs = sorted(
-        math.log(median(source.choices(above, k=len(above))) / median(source.choices(below, k=len(below))))
+        math.log(_resampled_median(above, source) / _resampled_median(below, source))
         for _ in range(RESAMPLES)
     )
-    tail = (1 - confidence) / 2
-    return math.exp(logs[round(tail * (RESAMPLES - 1))]), math.exp(logs[round((1 - tail) * (RESAMPLES - 1))])
+    outside = RESAMPLES // TAIL
+    return math.exp(logs[outside]), math.exp(logs[-1 - outside])
 
 
-def _thinned(values: tuple[float, ...]) -> tuple[float, ...]:
-    if len(values) <= MOST_RESAMPLED:
-        return values
-    return tuple(values[len(values) * i // MOST_RESAMPLED] for i in range(MOST_RESAMPLED))
+def _resampled_median(ranked: list[float], source: random.Random) -> float:
+    """The median of as many values drawn with replacement, without drawing them all.
+
+    A draw is `ranked[int(n * u)]` with u uniform. Of n such u the middle one is beta distributed; for an even
+    n the lower of the two middle ones is, and the upper is the least of the n/2 uniform ones above it.
+    """
+    count = len(ranked)
+    half = count // 2
+    lower = source.betavariate((count + 1) // 2, half + 1)
+    if count % 2:
+        return ranked[int(count * lower)]
+    upper = 1 - (1 - lower) * source.random() ** (1 / half)
+    return (ranked[int(count * lower)] + ranked[min(count - 1, int(count * upper))]) / 2

@@ -21,9 +21,9 @@ class Summary(Struct, frozen=True, kw_only=True):
     throughput: float | None = None
     """Samples/s: the median over windows of samples / seconds."""
     spread: float | None = None
-    """1.4826 times their median absolute deviation, samples/s; like the interval from two windows on."""
+    """1.4826 times their median absolute deviation, samples/s; from two windows on."""
     interval: Interval | None = None
-    """95% interval of their mean by Student's t, samples/s."""
+    """95% interval of that median, samples/s; from five windows on."""
     step_seconds: float | None = None
     """One optimizer step: the median over windows of seconds / steps."""
 
@@ -53,7 +53,7 @@ def summarise(windows: Sequence[Window | WindowTotal]) -> Summary:
         windows=len(windows),
         throughput=statistics.median(rates),
         spread=statistics.mad(rates) if len(rates) > 1 else None,
-        interval=statistics.t_interval(rates) if len(rates) > 1 else None,
+        interval=statistics.median_interval(rates) if len(rates) >= statistics.FEWEST else None,
         step_seconds=statistics.median([window.seconds / window.steps for window in windows]),
     )
 

@@ -1,76 +1,57 @@
 import math
 import random
-from itertools import pairwise
+import statistics
 
 import pytest
 from gpubench_tui.engine.analysis.statistics import (
     mad,
     median,
+    median_interval,
     ratio_interval,
     relative_half_width,
-    t_interval,
-    t_quantile,
 )
 
-# NIST/SEMATECH e-Handbook of Statistical Methods, table 1.3.6.7.2, two-sided 95% and 99%.
-TABLE = {
-    1: (12.706, 63.657),
-    2: (4.303, 9.925),
-    3: (3.182, 5.841),
-    4: (2.776, 4.604),
-    5: (2.571, 4.032),
-    6: (2.447, 3.707),
-    9: (2.262, 3.250),
-    10: (2.228, 3.169),
-    19: (2.093, 2.861),
-    29: (2.045, 2.756),
-    30: (2.042, 2.750),
-    60: (2.000, 2.660),
-    100: (1.984, 2.626),
-}
 
-
-@pytest.mark.parametrize("freedom", TABLE)
-def test_students_t_is_that_of_the_tables(freedom: int) -> None:
-    assert t_quantile(0.95, freedom) == pytest.approx(TABLE[freedom][0], abs=6e-4)
-    assert t_quantile(0.99, freedom) == pytest.approx(TABLE[freedom][1], abs=6e-4)
-
-
-def test_students_t_falls_steadily_to_the_normal_quantile() -> None:
-    quantiles = [t_quantile(0.95, freedom) for freedom in range(1, 400)]
-    assert all(a > b for a, b in pairwise(quantiles))
-    assert t_quantile(0.95, 10**6) == pytest.approx(1.959966, abs=1e-5)
-
-
-@pytest.mark.parametrize(("confidence", "freedom"), [(0.95, 0), (0.0, 3), (1.0, 3)])
-def test_there_is_no_quantile_without_freedom_or_confidence(confidence: float, freedom: int) -> None:
-    with pytest.raises(ValueError, match="Student"):
-        t_quantile(confidence, freedom)
-
-
-def test_an_interval_by_hand() -> None:
-    # mean 10, standard deviation 1, n 4: 10 ± 3.18245 / 2 (values 9, 9, 11, 11 have deviation 2/sqrt(3)).
-    low, high = t_interval([9.0, 9.0, 11.0, 11.0])
-    half = 3.182446 * (2 / math.sqrt(3)) / 2
-    assert (low, high) == pytest.approx((10 - half, 10 + half), rel=1e-6)
-    assert relative_half_width([9.0, 9.0, 11.0, 11.0]) == pytest.approx(half / 10, rel=1e-6)
+@pytest.mark.parametrize(
+    ("count", "ends"),
+    # How many values from either end: Conover, Practical Nonparametric Statistics, table of the sign test.
+    [(5, 0), (6, 0), (8, 0), (9, 1), (11, 1), (12, 2), (20, 5), (25, 7), (100, 39)],
+)
+def test_the_interval_of_a_median_lies_between_two_of_its_values(count: int, ends: int) -> None:
+    values = [float(value) for value in range(count)]
+    random.Random(1).shuffle(values)
+    assert median_interval(values) == (ends, count - 1 - ends)
 
 
 def test_the_interval_contains_the_truth_as_often_as_it_says() -> None:
     source = random.Random(3)
-    inside = 0
-    for _ in range(2000):
-        low, high = t_interval([source.gauss(5, 2) for _ in range(5)])
-        inside += low <= 5 <= high
-    assert inside / 2000 == pytest.approx(0.95, abs=0.02)
+    for count in (6, 9, 20):
+        inside = 0
+        for _ in range(2000):
+            low, high = median_interval([source.expovariate(math.log(2)) for _ in range(count)])
+            inside += low <= 1 <= high
+        assert 0.94 <= inside / 2000 <= 0.98, count
+
+
+def test_the_interval_of_a_median_contains_it_where_that_of_the_mean_would_not() -> None:
+    values = [50.0] * 8 + [100.0 + i / 10 for i in range(22)]
+    low, high = median_interval(values)
+    assert low <= median(values) <= high
+    assert high - low < 1.5
+
+
+def test_thousands_of_values_have_an_interval() -> None:
+    source = random.Random(7)
+    assert median_interval([source.gauss(5, 2) for _ in range(4096)]) == pytest.approx((5, 5), abs=0.2)
 
 
 def test_too_few_values_have_no_interval() -> None:
-    with pytest.raises(ValueError, match="at least two"):
-        t_interval([1.0])
-    assert relative_half_width([]) == relative_half_width([1.0]) == math.inf
-    assert relative_half_width([-1.0, 1.0]) == math.inf
-    assert relative_half_width([2.0, 2.0]) == 0.0
+    with pytest.raises(ValueError, match="at least 5"):
+        median_interval([1.0, 1.0, 1.0, 1.0])
+    assert relative_half_width([]) == relative_half_width([1.0] * 4) == math.inf
+    assert relative_half_width([-1.0, -1.0, 0.0, 1.0, 1.0]) == math.inf
+    assert relative_half_width([2.0] * 5) == 0.0
+    assert relative_half_width([9.0, 10.0, 10.0, 10.0, 11.0]) == pytest.approx(0.1)
 
 
 def test_median_and_its_deviation_ignore_one_bad_window() -> None:
@@ -105,6 +86,26 @@ def test_the_interval_of_a_ratio_turned_round_is_its_inverse() -> None:
     assert ratio_interval(b, a) == pytest.approx((1 / high, 1 / low), rel=0.01)
 
 
-def test_a_ratio_needs_two_values_on_each_side() -> None:
+@pytest.mark.parametrize(("above", "below"), [(5, 5), (6, 9), (10, 10)])
+def test_the_interval_of_a_ratio_is_that_of_drawing_every_value(above: int, below: int) -> None:
+    source = random.Random(8)
+    a = tuple(source.gauss(190, 10) for _ in range(above))
+    b = tuple(source.gauss(100, 5) for _ in range(below))
+    ratios = sorted(
+        statistics.median(source.choices(a, k=above)) / statistics.median(source.choices(b, k=below))
+        for _ in range(10_000)
+    )
+    assert ratio_interval(a, b) == pytest.approx((ratios[250], ratios[-251]), rel=0.02)
+
+
+def test_the_interval_of_a_ratio_of_thousands_is_narrow_and_holds_the_ratio() -> None:
+    source = random.Random(9)
+    a = tuple(source.gauss(190, 10) for _ in range(4000))
+    b = tuple(source.gauss(100, 5) for _ in range(4001))
+    low, high = ratio_interval(a, b)
+    assert low < median(a) / median(b) < high < low * 1.01
+
+
+def test_a_ratio_needs_five_values_on_each_side() -> None:
     with pytest.raises(ValueError, match="each side"):
-        ratio_interval((1.0,), (1.0, 2.0))
+        ratio_interval((1.0,) * 4, (1.0,) * 5)
