@@ -137,6 +137,15 @@ def _check_baseline(matrix: Matrix, file: str) -> None:
         return
     if baseline.mode not in matrix.modes:
         raise PresetError(f"{file}: matrix.baseline.mode: {baseline.mode!r} is not among matrix.modes")
+    if baseline.mode == "concurrent":
+        raise PresetError(
+            f"{file}: matrix.baseline.mode: trainings side by side are no baseline; expected another of "
+            "matrix.modes"
+        )
+    if baseline.mode == "single" and baseline.devices != 1:
+        raise PresetError(f"{file}: matrix.baseline.devices: expected 1, which single has by definition")
+    if baseline.mode == "dp" and baseline.devices == 1:
+        raise PresetError(f"{file}: matrix.baseline.devices: expected 2 or more, which dp needs")
     if baseline.mode != "single" and baseline.devices not in matrix.devices:
         raise PresetError(f"{file}: matrix.baseline.devices: {baseline.devices} is not among matrix.devices")
     if baseline.batch is not None and baseline.batch not in matrix.batches:

@@ -5,13 +5,13 @@ from gpubench_tui.engine.plan.library import all_presets, find_preset
 from gpubench_tui.engine.plan.preset import Preset
 from gpubench_tui.engine.plan.read import PresetError, read_preset, write_preset
 
-MINIMAL = """
+MATRIX = """
 title = "Mine"
 question = "Why?"
 
 [matrix]
-modes = ["single"]
 """
+MINIMAL = MATRIX + 'modes = ["single"]\n'
 
 SHIPPED = ["quickstart", "batch-size", "cnn-vs-vit", "scaling", "single-dp-ddp", "train-cifar10"]
 
@@ -92,6 +92,14 @@ def test_paths_are_meant_from_the_presets_folder_or_from_here(
         (MINIMAL + 'devices = ["some"]\n', ["matrix.devices[0]", "all, or a whole number"]),
         (MINIMAL + 'workloads = ["cnn"]\n', ["matrix.workloads: no workload 'cnn'"]),
         (MINIMAL + 'baseline = { mode = "ddp" }\n', ["matrix.baseline.mode", "not among matrix.modes"]),
+        (MINIMAL + 'baseline = { mode = "single", devices = 2 }\n', ["matrix.baseline.devices: expected 1"]),
+        (
+            MATRIX + 'modes = ["concurrent", "ddp"]\nbaseline = { mode = "concurrent", devices = 2 }\n',
+            ["matrix.baseline.mode", "no baseline"],
+        ),
+        (MATRIX + 'modes = ["dp"]\nbaseline = { mode = "dp" }\n', ["matrix.baseline.devices: expected 2"]),
+        (MINIMAL + "[measure]\nseconds = inf\n", ["measure.seconds: expected float <= 1000000000.0"]),
+        (MINIMAL + "[workload]\nlearning_rate = nan\n", ["workload.learning_rate: expected float"]),
         (MINIMAL + '[workload]\ndata = "folder"\n', ["workload.data_dir: missing"]),
         (MINIMAL + "[workload]\nmilestones = [3, 2]\n", ["workload.milestones"]),
         (MINIMAL + '[workload]\nmodel = "none.py:build"\n', ["workload.model: no file", "none.py"]),
