@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -12,7 +13,7 @@ import msgspec
 
 from ..record.shelf import SessionFolder
 from ..training.process import redirect_output
-from .conductor import WORKER, conduct
+from .conductor import REQUESTS, WORKER, conduct
 
 EXIT_SECONDS = 5.0
 
@@ -20,6 +21,8 @@ EXIT_SECONDS = 5.0
 def main(path: str, worker: str = WORKER) -> int:
     """Execute the session in that folder and return the exit status; what goes wrong is one sentence."""
     folder = SessionFolder(Path(path).resolve())
+    # Whoever sees the lock may ask for an end: it waits until the conductor can answer.
+    signal.pthread_sigmask(signal.SIG_BLOCK, REQUESTS)
     try:
         with folder.hold():
             redirect_output(folder.log)

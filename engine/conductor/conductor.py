@@ -12,7 +12,7 @@ from typing import Literal
 
 from ..host.facts import CpuSample, GpuSample
 from ..plan.plan import RunSpec
-from ..record.events import RunFinished, RunStarted, Sampled, SessionFinished, SessionStarted
+from ..record.events import Failure, RunFinished, RunStarted, Sampled, SessionFinished, SessionStarted
 from ..record.journal import Journal
 from ..record.shelf import SessionFolder
 from .launch import start_fork_server
@@ -22,6 +22,9 @@ from .sampling import Sampling
 from .scribe import Scribe
 
 WORKER = "gpubench_tui.engine.training.worker:work"
+
+REQUESTS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+"""Signals by which a session is asked to stop or to skip a run."""
 
 MEASURED, FAILED, STOPPED = 0, 1, 130
 """Exit statuses: all runs measured or skipped; a run failed or the journal did; stopped by the user."""
@@ -67,6 +70,7 @@ class Conductor:
             signal.signal(number, self._on_stop)
         signal.signal(signal.SIGUSR1, self._on_skip)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, REQUESTS)
         adopt_orphans()
         self._scribe.write(
             SessionStarted(
@@ -93,10 +97,20 @@ class Conductor:
             scribe.write(RunFinished(at=scribe.now(), run=spec.id, outcome="stopped", reason=reason))
             return
         scribe.write(RunStarted(at=scribe.now(), run=spec.id))
-        finished = self._run.run()
+        finished = self._carry_out(self._run)
         scribe.write(finished)
         self._failed |= finished.outcome == "failed"
         self._run = None
+
+    def _carry_out(self, run: Run) -> RunFinished:
+        try:
+            return run.run()
+        except OSError as error:  # no file, no process, no space for it: the next run may find some
+            failure = Failure(
+                "launch", None, f"the ranks could not be started: {error}", self._folder.log.name
+            )
+            at = self._scribe.now()
+            return RunFinished(at=at, run=run.spec.id, outcome="failed", failure=failure)
 
     def _status(self) -> int:
         if (error := self._scribe.error) is not None:

@@ -56,7 +56,7 @@ class Run:
     """A run in progress. Its threads only send messages; all is decided in the one that reads them."""
 
     def __init__(self, spec: RunSpec, folder: SessionFolder, scribe: Scribe, worker: str) -> None:
-        self._spec = spec
+        self.spec = spec
         self._folder = folder
         self._scribe = scribe
         self._worker = worker
@@ -89,14 +89,14 @@ class Run:
 
     def _start(self, meeting: str) -> None:
         assignment = Assignment(
-            run=self._spec,
+            run=self.spec,
             started=self._scribe.started,
             logs=str(self._folder.logs),
             rendezvous=meeting,
             cache=str(platformdirs.user_cache_path("gpubench-tui")),
         )
         context = multiprocessing.get_context("forkserver")
-        queues = [context.Queue(QUEUE_MESSAGES) for _ in range(self._spec.world_size)]
+        queues = [context.Queue(QUEUE_MESSAGES) for _ in range(self.spec.world_size)]
         put = self._inbox.put
         self._launch = Launch(self._worker, assignment, queues, lambda: put(Launched()))
         self._launching = True
@@ -193,12 +193,12 @@ class Run:
             time.sleep(SWEEP_SECONDS)
         if left:
             numbers = ", ".join(map(str, sorted(left)))
-            self._scribe.say(f"the processes {numbers} cannot be killed", run=self._spec.id)
+            self._scribe.say(f"the processes {numbers} cannot be killed", run=self.spec.id)
 
     # What became of it.
 
     def _verdict(self) -> RunFinished:
-        at, run = self._scribe.now(), self._spec.id
+        at, run = self._scribe.now(), self.spec.id
         match self._ending:
             case "finished":
                 return RunFinished(at=at, run=run, outcome="measured")

@@ -177,3 +177,19 @@ def test_a_session_whose_journal_cannot_be_written_ends(start):
     psutil.Process(session.process.pid).rlimit(psutil.RLIMIT_FSIZE, (size + 100, size + 100))
     assert session.wait() == 1
     wait_until_gone(processes)
+
+
+def test_runs_that_cannot_be_started_fail_and_the_session_ends_in_order(start, tmp_path, monkeypatch):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    session = start(run_spec(0, "work_on", ranks=1), run_spec(1, "behave"), run_spec(2, "behave"))
+    session.until(lambda event: isinstance(event, Steps))
+    temporary.rename(tmp_path / "gone")
+    assert skip(session.folder)
+    assert session.wait() == 1
+    ends = session.ends()
+    assert [end.outcome for end in ends.values()] == ["skipped", "failed", "failed"]
+    assert ends["01-behave"].failure.kind == "launch"
+    assert "could not be started: [Errno 2] No such file" in ends["01-behave"].failure.message
+    assert session.events()[-1].outcome == "finished"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 
+import pytest
 from gpubench_tui.engine.conductor import skip, start_session, stop
 from gpubench_tui.engine.host.inspect import inspect_host
 from gpubench_tui.engine.plan.plan import Device, Plan, RunSpec
@@ -99,3 +102,18 @@ def test_conducting_imports_no_torch_by_itself():
     )
     code += "assert not {'torch', 'numpy', 'textual'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_what_is_asked_while_a_session_begins_is_heard(tmp_path, number):
+    folder = shelve(tmp_path, training(0, "single", 1))
+    process = start_session(folder)
+    deadline = time.monotonic() + PATIENCE
+    while not folder.is_running():
+        assert time.monotonic() < deadline
+    process.send_signal(number)  # its journal has hardly been opened
+    status = process.wait(PATIENCE)
+    assert fold(read_journal(folder.journal)).outcome == (
+        "stopped" if number == signal.SIGTERM else "finished"
+    )
+    assert status == (130 if number == signal.SIGTERM else 0)

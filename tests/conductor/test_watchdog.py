@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from gpubench_tui.engine.conductor.watchdog import Watch, describe_hang, last_line
+from gpubench_tui.engine.conductor.watchdog import Hang, Watch, describe_hang, last_line
 from gpubench_tui.engine.record.events import PhaseChanged, RankFailed, RankFinished, RankStarted, Steps
 
 from .conftest import run_spec
@@ -131,16 +131,13 @@ def test_silence_proves_nothing_when_nobody_listened():
 
 
 def test_the_place_of_a_hang_is_read_from_the_stacks(tmp_path):
-    over = watch(ranks=1, hang=0.01)
-    time.sleep(0.02)
-    hang = over.hang(lambda _: False)
-    log = tmp_path / "log"
-    assert describe_hang(hang, log) == "no progress for 0 s after 0 steps"
+    hang, log = Hang(rank=0, seconds=61.2, steps=7), tmp_path / "log"
+    assert describe_hang(hang, log) == "no progress for 61 s after 7 steps"
     log.write_text(
         'Thread 0x00007f (most recent call first):\n  File "/lib/threading.py", line 327 in wait\n\n'
         'Current thread 0x00007e (most recent call first):\n  File "/home/me/net.py", line 12 in forward\n'
     )
-    assert describe_hang(hang, log) == "no progress for 0 s after 0 steps, in forward (net.py:12)"
+    assert describe_hang(hang, log) == "no progress for 61 s after 7 steps, in forward (net.py:12)"
 
 
 def test_the_last_line_that_says_something(tmp_path):
