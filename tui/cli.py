@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import commands
-from .exits import BAD_USAGE, MEASURED
+from .exits import BAD_USAGE, MEASURED, STOPPED
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -33,6 +33,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader of a pipe left, as `head` does; Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return MEASURED
+    except OSError as error:  # a folder that may not be read, a disk that is full
+        print(f"gpubench-tui: {error}", file=sys.stderr)
+        return BAD_USAGE
+    except KeyboardInterrupt:
+        return STOPPED
     return status
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -49,15 +50,15 @@ def run(options: Namespace) -> int:
         raise UsageError(str(error)) from None
     try:
         folder = _shelf(options).create(options.name, plan, host, write_preset(preset))
-        process = start_session(folder)
     except OSError as error:
         raise UsageError(f"the session's folder cannot be made: {error}") from None
     if _on_terminal() and not options.headless:
         from .app import watch
 
+        start_session(folder)
         status = watch(_shelf(options), folder)
     else:
-        status = follow(folder, plan, process)
+        status = follow(folder, start_session)
     if options.output is not None:
         _write_markdown(folder, options.output)
     return status
@@ -72,7 +73,7 @@ def attach(options: Namespace) -> int:
         return watch(_shelf(options), folder)
     from .headless import follow
 
-    return follow(folder, folder.request().plan)
+    return follow(folder)
 
 
 def replay(options: Namespace) -> int:
@@ -178,7 +179,10 @@ def _running(options: Namespace) -> SessionFolder:
 def _fold(folder: SessionFolder) -> Session:
     from ..engine.record.session import read_session
 
-    return read_session(folder.journal)
+    try:
+        return read_session(folder.journal)
+    except FileNotFoundError:
+        raise UsageError(f"{folder.name} has no journal; {folder.log} may say why") from None
 
 
 def _on_terminal() -> bool:
@@ -194,8 +198,11 @@ def _check_writable(path: Path) -> None:
     """Find out before the measurement rather than after it."""
     if path.is_dir():
         raise UsageError(f"--output {path}: is a folder, expected a file")
-    if not path.resolve().parent.is_dir():
-        raise UsageError(f"--output {path}: no folder {path.resolve().parent}")
+    parent = path.resolve().parent
+    if not parent.is_dir():
+        raise UsageError(f"--output {path}: no folder {parent}")
+    if not os.access(path if path.exists() else parent, os.W_OK):
+        raise UsageError(f"--output {path}: cannot be written")
 
 
 def _write_markdown(folder: SessionFolder, path: Path) -> None:

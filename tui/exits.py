@@ -8,9 +8,12 @@ MEASURED, RUN_FAILED, BAD_USAGE, STOPPED = 0, 1, 2, 130
 
 
 def exit_status(session: Session) -> int:
-    """0 all runs measured or skipped by rule, 1 a run failed, 130 stopped by the user."""
+    """Of a session that is over: 0 all runs measured or skipped by rule, 130 stopped by the user.
+
+    1 where a run failed, or the session's process went without a last word.
+    """
     if session.outcome == "stopped":
         return STOPPED
-    if any(run.state == "failed" for run in session.runs.values()):
+    if session.outcome is None or any(run.state == "failed" for run in session.runs.values()):
         return RUN_FAILED
-    return RUN_FAILED if session.outcome is None and session.current is not None else MEASURED
+    return MEASURED

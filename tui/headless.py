@@ -8,9 +8,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 
+from ..engine.analysis.columns import remarks
 from ..engine.analysis.environment import devices
 from ..engine.analysis.results import headline, result_of
 from ..engine.analysis.table import table
@@ -22,33 +23,34 @@ from ..engine.record.events import Evaluation, Event, PhaseChanged, RunFinished,
 from ..engine.record.journal import Follower
 from ..engine.record.session import RunState, Session
 from ..engine.record.shelf import SessionFolder
-from .exits import exit_status
+from .exits import MEASURED, exit_status
 
 POLL_SECONDS = 0.1
 WINDOW_LINE_SECONDS = 2.0
 """Windows are reported at most so often; every one is in the journal."""
 
 
-def follow(folder: SessionFolder, plan: Plan, process: subprocess.Popen[bytes] | None = None) -> int:
+def follow(
+    folder: SessionFolder, start: Callable[[SessionFolder], subprocess.Popen[bytes]] | None = None
+) -> int:
     """Print what happens until the session ends, then its results; returns the exit status.
 
-    `process` is the session's, where it was started here: Ctrl+C and SIGTERM then stop the session, while one
-    that was only attached to is left running.
+    `start` starts the session where it does not run yet: Ctrl+C and SIGTERM then stop it, while one that was
+    only attached to is left running.
     """
     _say(f"session {folder.name} in {folder.path}")
-    runs = len(plan.to_run)
-    _say(f"{runs} of {len(plan.runs)} runs on {devices(plan)}, {estimate(plan)} (estimate)")
     session, narrator = Session(), Narrator()
     follower = Follower(folder.journal)
     with _interrupts() as interrupts:
+        process = start(folder) if start is not None else None
         while session.outcome is None:
             if interrupts and process is None:
                 _say(f"left it running; gpubench-tui attach {folder.name} comes back")
-                return exit_status(session)
-            if interrupts:
+                return MEASURED
+            # A session that has only just been started cannot be stopped yet: then it is asked again.
+            if interrupts and stop(folder):
                 _say("stopping; what was measured is kept")
-                interrupts.clear()
-                stop(folder)
+                interrupts.pop()
             # Asked before reading: what a session wrote before it went is then read after it went.
             alive = folder.is_running() or (process is not None and process.poll() is None)
             for event in follower.read():
@@ -80,6 +82,7 @@ class Narrator:
         """The lines to print for an event that was just folded into the session."""
         match event:
             case SessionStarted():
+                yield _overview(event.plan)
                 for spec in event.plan.runs:
                     if spec.skip is not None:
                         yield f"{spec.label}: skipped: {spec.skip}"
@@ -120,16 +123,21 @@ class Narrator:
 
     def _finished(self, event: RunFinished, session: Session) -> str:
         result = result_of(session, event.run)
-        text = f"{result.label}: {event.outcome}"
-        if event.failure is not None:
-            where = f" on rank {event.failure.rank}" if event.failure.rank is not None else ""
-            text = f"{result.label}: failed ({event.failure.kind}{where}): {event.failure.message}"
-            text += f"; log: {event.failure.log}" if event.failure.log else ""
-        elif event.outcome == "measured" and result.throughput is not None:
-            text += f" {rate(result.throughput)} (median of {result.windows} windows; {result.stop_reason})"
-        elif event.reason:
-            text += f": {event.reason}"
-        return _timed(event.at, text)
+        said = remarks(result)
+        if event.outcome == "measured":
+            text = "measured"
+            if result.throughput is not None:
+                text += (
+                    f" {rate(result.throughput)} (median of {result.windows} windows; {result.stop_reason})"
+                )
+        else:
+            text = said[0] if said else event.outcome
+        return _timed(event.at, f"{result.label}: {text}")
+
+
+def _overview(plan: Plan) -> str:
+    runs = f"{len(plan.to_run)} of {len(plan.runs)} runs on {devices(plan)}"
+    return f"{runs}, {estimate(plan)} (estimate)"
 
 
 def _print_results(session: Session) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from gpubench_tui.engine.plan.library import find_preset
 
 SHORT = [
     "--set=workload.images=400",
@@ -91,11 +93,10 @@ def test_sessions_lists_what_is_on_the_shelf(shelf: Path, tmp_path: Path) -> Non
     assert "no sessions yet" in gpubench("sessions", f"--sessions-dir={tmp_path}").stdout
 
 
-def test_the_preset_as_used_is_kept_and_runs_again(shelf: Path) -> None:
-    preset = next(shelf.glob("first*")) / "preset.toml"
-    assert "images = 400" in preset.read_text()
-    listing = gpubench("presets")
-    assert listing.returncode == 0
+def test_the_preset_as_used_is_kept_and_can_be_run_again(shelf: Path) -> None:
+    path = next(shelf.glob("first*")) / "preset.toml"
+    overrides = [argument.removeprefix("--set=") for argument in SHORT]
+    assert find_preset(str(path)).read() == find_preset("quickstart").read(overrides)
 
 
 def test_sessions_are_private_to_the_user(shelf: Path) -> None:
@@ -186,6 +187,31 @@ def test_an_interrupted_run_keeps_what_was_measured(number: signal.Signals, tmp_
     assert session_is_gone(tmp_path)
 
 
+def test_an_interrupt_before_the_session_is_up_stops_it_all_the_same(tmp_path: Path) -> None:
+    process = start("run", "quickstart", f"--sessions-dir={tmp_path}", *SHORT, *ENDLESS)
+    line_with(process, "session ")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert session_is_gone(tmp_path)
+
+
+def test_a_session_that_never_began_is_said_to_have_no_journal(shelf: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    shutil.copy(next(shelf.glob("first*")) / "plan.json", tmp_path / "empty")
+    done = gpubench("report", "empty", f"--sessions-dir={tmp_path}")
+    assert done.returncode == 2
+    assert "empty has no journal" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_what_the_system_refuses_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = gpubench("run", "quickstart", f"--sessions-dir={tmp_path / 'file'}")
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_a_killed_run_goes_on_and_attach_and_stop_find_it(tmp_path: Path) -> None:
     where = f"--sessions-dir={tmp_path}"
     process = start("run", "quickstart", where, *SHORT, *ENDLESS)
@@ -196,6 +222,7 @@ def test_a_killed_run_goes_on_and_attach_and_stop_find_it(tmp_path: Path) -> Non
     line_with(attached, "window")
     attached.send_signal(signal.SIGINT)
     _, err = attached.communicate(timeout=60)
+    assert attached.returncode == 0
     assert "left it running" in err
     assert not session_is_gone(tmp_path)
     assert gpubench("stop", where).returncode == 0
