@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from ..host.facts import Gpu, Host
 from .limits import reason_to_skip
 from .plan import Device, Plan, RunSpec
-from .preset import Baseline, Matrix, Mode, Preset, Workload
+from .preset import Baseline, Matrix, Mode, Preset, Selection, Workload
 from .read import PresetError, workloads
 
 CPU_SHARES = 2
@@ -29,15 +29,21 @@ class _Cell(Struct, frozen=True):
 def make_plan(name: str, preset: Preset, host: Host) -> Plan:
     """Expand the preset for this host. Raises `PresetError` where its data cannot be found."""
     _check_data(name, preset)
-    cells = list(_cells(preset, host))
+    cells = [cell for cell in _cells(preset, host) if _is_wanted(cell, preset.matrix)]
+    if not cells:
+        raise PresetError(
+            f"{name}: matrix: it holds no run: none is in matrix.only, or dp and concurrent have 1 device"
+        )
     devices = _devices(host, [cell.count for cell in cells])
     runs = [_run(number, cell, preset, devices, host) for number, cell in enumerate(cells, start=1)]
+    runs = list(_with_baselines(runs, preset.matrix))
     return Plan(
         preset=name,
         title=preset.title,
         question=preset.question,
         devices=devices,
-        runs=tuple(_with_baselines(runs, preset.matrix)),
+        runs=tuple(_in_turns(runs, preset.measure.repeats)),
+        published=preset.published,
     )
 
 
@@ -74,6 +80,10 @@ def _cells(preset: Preset, host: Host) -> Iterator[_Cell]:
             for count in _counts_of("concurrent", counts):
                 side_by_side = (_at_batch(chosen[rank % len(chosen)], batch) for rank in range(count))
                 yield _Cell("concurrent", count, tuple(side_by_side))
+
+
+def _is_wanted(cell: _Cell, matrix: Matrix) -> bool:
+    return not matrix.only or any(part.holds(cell.mode, cell.count, cell.workloads) for part in matrix.only)
 
 
 def _counts(matrix: Matrix, host: Host) -> list[int]:
@@ -119,14 +129,16 @@ def _cpu_device(share: int, cores: tuple[int, ...]) -> Device:
 def _run(number: int, cell: _Cell, preset: Preset, devices: tuple[Device, ...], host: Host) -> RunSpec:
     names = list(dict.fromkeys(workload.name for workload in cell.workloads))
     batch = cell.workloads[0].batch
-    slug = "-".join(name.replace("/", "-").replace(":", "-") for name in names)[-40:]
+    run_id = f"{number:02d}-{cell.mode}-{cell.count}x{batch}-"
+    run_id += "-".join(name.replace("/", "-").replace(":", "-") for name in names)[-40:]
     label = f"{cell.mode} x{cell.count}"
     if len(preset.matrix.batches) > 1:
         label += f", batch {batch}"
     if len(workloads(preset)) > 1:
         label += f", {' + '.join(names)}"
     spec = RunSpec(
-        id=f"{number:02d}-{cell.mode}-{cell.count}x{batch}-{slug}",
+        id=run_id,
+        configuration=run_id,
         label=label,
         mode=cell.mode,
         devices=devices[: cell.count] if cell.count <= len(devices) else (),
@@ -134,7 +146,34 @@ def _run(number: int, cell: _Cell, preset: Preset, devices: tuple[Device, ...], 
         workloads=cell.workloads,
         measure=preset.measure,
     )
-    return replace(spec, skip=reason_to_skip(spec, devices, host))
+    scaled = tuple(_with_scaled_rate(workload, spec) for workload in cell.workloads)
+    return replace(spec, workloads=scaled, skip=reason_to_skip(spec, devices, host))
+
+
+def _with_scaled_rate(workload: Workload, spec: RunSpec) -> Workload:
+    """The learning rate in proportion to the batch that the training sees (Goyal et al. 2017)."""
+    if workload.learning_rate_batch is None:
+        return workload
+    batch = workload.batch if spec.mode == "concurrent" else spec.global_batch
+    return replace(workload, learning_rate=workload.learning_rate * batch / workload.learning_rate_batch)
+
+
+def _in_turns(runs: list[RunSpec], repeats: int) -> Iterator[RunSpec]:
+    """All runs, then all of them again; each repeat is compared with the baseline of the same turn."""
+    if repeats == 1:
+        yield from runs
+        return
+    for repeat in range(1, repeats + 1):
+        ids = {spec.id: f"{spec.id}-r{repeat}" for spec in runs}
+        for spec in runs:
+            yield replace(
+                spec,
+                id=ids[spec.id],
+                label=f"{spec.label}, repeat {repeat}",
+                repeat=repeat,
+                configuration=f"{spec.id}-r1",
+                baseline=ids.get(spec.baseline or ""),
+            )
 
 
 def _with_baselines(runs: list[RunSpec], matrix: Matrix) -> Iterator[RunSpec]:
@@ -143,17 +182,20 @@ def _with_baselines(runs: list[RunSpec], matrix: Matrix) -> Iterator[RunSpec]:
     for spec in runs:
         found = None
         if spec.mode != "concurrent" and baseline is not None:
-            batch = baseline.batch or spec.workload.batch
-            found = next(
-                (
-                    other.id
-                    for other in runs
-                    if (other.mode, other.device_count) == (baseline.mode, baseline.devices)
-                    and (other.workload.name, other.workload.batch) == (spec.workload.name, batch)
-                ),
-                None,
-            )
+            wanted = _selection_of(baseline, spec.workload)
+            found = next((other.id for other in runs if other.is_in(wanted)), None)
         yield replace(spec, baseline=found)
+
+
+def _selection_of(baseline: Baseline, workload: Workload) -> Selection:
+    """The baseline of a workload's runs."""
+    own_batch = None if baseline.workload else workload.batch
+    return Selection(
+        workload=baseline.workload or workload.name,
+        mode=baseline.mode,
+        devices=baseline.devices,
+        batch=baseline.batch or own_batch,
+    )
 
 
 def _default_baseline(runs: list[RunSpec]) -> Baseline | None:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from ..host.facts import Gpu, Host
 from .plan import Device, RunSpec
+
+FSDP_TORCH = (2, 6)
+"""The first torch whose `fully_shard` is public."""
 
 
 def reason_to_skip(spec: RunSpec, devices: tuple[Device, ...], host: Host) -> str | None:
@@ -12,7 +17,7 @@ def reason_to_skip(spec: RunSpec, devices: tuple[Device, ...], host: Host) -> st
     gpus = [gpu for gpu in host.gpus if gpu.index in {device.index for device in spec.devices}]
     return (
         _too_few_devices(spec, devices, host)
-        or _mode_unsupported(spec, on_gpus)
+        or _mode_unsupported(spec, on_gpus, host.software.torch)
         or _precision_unsupported(spec, on_gpus, gpus)
         or _batch_indivisible(spec)
         or _workers_indivisible(spec)
@@ -33,9 +38,12 @@ def _cores(count: int) -> str:
     return "only 1 is" if count == 1 else f"only {count} are"
 
 
-def _mode_unsupported(spec: RunSpec, on_gpus: bool) -> str | None:
+def _mode_unsupported(spec: RunSpec, on_gpus: bool, torch: str | None) -> str | None:
     if spec.mode == "dp" and not on_gpus:
         return "DataParallel needs CUDA GPUs; on CPUs torch's DataParallel does nothing"
+    version = re.match(r"(\d+)\.(\d+)", torch or "")
+    if spec.mode == "fsdp" and version and (int(version[1]), int(version[2])) < FSDP_TORCH:
+        return f"fsdp needs torch {'.'.join(map(str, FSDP_TORCH))} or newer, and {torch} is installed"
     return None
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from .preset import Measure, Mode, Workload
+from .preset import Figure, Measure, Mode, Published, Selection, Workload
 
 
 class Device(Struct, frozen=True):
@@ -54,6 +54,10 @@ class RunSpec(Struct, frozen=True, kw_only=True):
         """Number of ranks (processes)."""
         return self.device_count if self.mode in ("ddp", "fsdp", "concurrent") else 1
 
+    def is_in(self, selection: Selection) -> bool:
+        """Whether the selection holds this run."""
+        return selection.holds(self.mode, self.device_count, self.workloads)
+
     def workload_of(self, rank: int) -> Workload:
         """The workload that a rank trains."""
         return self.workloads[rank % len(self.workloads)]
@@ -83,6 +87,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     devices: tuple[Device, ...]
     """The devices of this machine that the plan draws from."""
     runs: tuple[RunSpec, ...]
+    published: tuple[Published, ...] = ()
+    """Figures from elsewhere about such runs: neither measured nor on this machine."""
 
     def run(self, run_id: str) -> RunSpec:
         """The run of that id; KeyError when there is none."""
@@ -90,6 +96,12 @@ class Plan(Struct, frozen=True, kw_only=True):
             if spec.id == run_id:
                 return spec
         raise KeyError(run_id)
+
+    def runs_of(self, figure: Figure) -> tuple[RunSpec, ...]:
+        """The runs that a published figure is about, all repeats; none where it stands alone."""
+        if figure.selects_all:
+            return ()
+        return tuple(spec for spec in self.runs if spec.is_in(figure))
 
     @property
     def to_run(self) -> tuple[RunSpec, ...]:

@@ -55,6 +55,8 @@ class Workload(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     optimizer: Optimizer = "sgd"
     learning_rate: Positive = 0.1
+    learning_rate_batch: Count | None = None
+    """Global batch that `learning_rate` is meant for: a run with another has it scaled in proportion."""
     momentum: Fraction = 0.9
     """For SGD only."""
     weight_decay: NotNegative = 0.0
@@ -90,11 +92,40 @@ class Measure(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Baseline(Struct, frozen=True, forbid_unknown_fields=True):
-    """The run that others are compared with: of the same workload, and the same batch unless it is named."""
+    """The run that others are compared with: of the same workload and batch, unless they are named."""
 
     mode: Mode
     devices: Count = 1
     batch: Count | None = None
+    workload: str | None = None
+    """Name of a `[workloads.NAME]` table; its own batch then counts."""
+
+
+class Selection(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A part of the matrix: the runs that agree with all that is given."""
+
+    workload: str | None = None
+    """A workload's name; the model's where it was given none."""
+    mode: Mode | None = None
+    devices: Count | None = None
+    batch: Count | None = None
+    """As `workload.batch` counts it."""
+
+    @property
+    def selects_all(self) -> bool:
+        """Whether nothing is given."""
+        return self.workload is None and self.mode is None and self.devices is None and self.batch is None
+
+    def holds(self, mode: Mode, devices: int, workloads: tuple[Workload, ...]) -> bool:
+        """Whether a run of that mode, device count and workloads (one, or each rank's) is part of it."""
+        return (
+            self.mode in (None, mode)
+            and self.devices in (None, devices)
+            and any(
+                self.workload in (None, workload.name) and self.batch in (None, workload.batch)
+                for workload in workloads
+            )
+        )
 
 
 class Matrix(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -106,8 +137,64 @@ class Matrix(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Replaces `workload.batch`."""
     workloads: tuple[str, ...] = ()
     """Names of `[workloads.NAME]` tables; all of them unless given."""
+    only: tuple[Selection, ...] = ()
+    """Leaves out every run that is in none of these; none is left out unless given."""
     baseline: Baseline | None = None
     """Unless given: `single`, or else the first mode on the fewest devices."""
+
+
+Metric = Literal[
+    "epoch_seconds",
+    "training_seconds",
+    "compute_seconds",
+    "communication_seconds",
+    "throughput",
+    "speedup",
+    "efficiency",
+    "concurrency_gain",
+    "accuracy",
+    "loss",
+    "memory",
+    "bandwidth",
+    "bandwidth_utilization",
+]
+
+UNITS: dict[Metric, str] = {
+    "epoch_seconds": "s",
+    "training_seconds": "s",
+    "compute_seconds": "s",
+    "communication_seconds": "s",
+    "throughput": "samples/s",
+    "speedup": "×",
+    "efficiency": "share of 1",
+    "concurrency_gain": "×",
+    "accuracy": "share of 1",
+    "loss": "",
+    "memory": "GB",
+    "bandwidth": "GB/s",
+    "bandwidth_utilization": "share of 1",
+}
+"""What a published figure's value counts."""
+
+
+class Figure(Selection, frozen=True, kw_only=True):
+    """A figure that somebody published, about the runs selected; where nothing selects, it stands alone."""
+
+    metric: Metric
+    value: NotNegative
+    label: str = ""
+    """What it is of, where the selection does not say it."""
+
+
+class Published(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Figures from elsewhere, shown beside one's own and marked. A table of `[[published]]` in a preset."""
+
+    source: str
+    """The study that published them."""
+    hardware: str
+    note: str = ""
+    """What a reader must know before believing them."""
+    figures: Annotated[tuple[Figure, ...], Meta(min_length=1)]
 
 
 class Preset(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -123,3 +210,4 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Named workloads; each was merged over `workload` when the file was read."""
     measure: Measure = Measure()
     matrix: Matrix
+    published: tuple[Published, ...] = ()

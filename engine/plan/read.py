@@ -120,15 +120,23 @@ def _merge_workloads(table: Table, file: str) -> None:
 def _check(preset: Preset, file: str, overrides: Sequence[str]) -> None:
     """What types cannot say."""
     matrix = preset.matrix
-    for name in matrix.workloads:
-        if name not in preset.workloads:
-            known = ", ".join(preset.workloads) or "none"
-            raise PresetError(f"{file}: matrix.workloads: no workload {name!r}; there are: {known}")
+    _check_names(preset, file)
     _check_baseline(matrix, file)
     if matrix.batches and any(override.startswith("workload.batch=") for override in overrides):
         raise PresetError(f"{file}: workload.batch is replaced by matrix.batches; set matrix.batches instead")
     for key, workload in workloads(preset).items():
         _check_workload(workload, f"{file}: {key}")
+
+
+def _check_names(preset: Preset, file: str) -> None:
+    """Workloads named in the matrix must be there."""
+    matrix, known = preset.matrix, ", ".join(preset.workloads) or "none"
+    named: list[tuple[str, str | None]] = [("workloads", name) for name in matrix.workloads]
+    named += [(f"only[{index}].workload", part.workload) for index, part in enumerate(matrix.only)]
+    named += [("baseline.workload", matrix.baseline.workload)] if matrix.baseline else []
+    for key, name in named:
+        if name is not None and name not in preset.workloads:
+            raise PresetError(f"{file}: matrix.{key}: no workload {name!r}; there are: {known}")
 
 
 def _check_baseline(matrix: Matrix, file: str) -> None:

@@ -6,6 +6,7 @@ from gpubench_tui.engine.plan.estimate import estimate
 from gpubench_tui.engine.plan.expand import make_plan
 from gpubench_tui.engine.plan.plan import Plan
 from gpubench_tui.engine.plan.read import PresetError, read_preset
+from msgspec.structs import replace
 
 
 def host(
@@ -127,6 +128,78 @@ def test_a_baseline_may_be_a_batch_or_the_fewest_devices() -> None:
     assert {spec.baseline for spec in made.runs} == {"01-ddp-1x128-cifar-resnet18"}
 
 
+def test_a_baseline_may_be_of_another_workload_with_its_own_batch() -> None:
+    workloads = "[workloads.a]\nbatch = 8\n[workloads.b]\nbatch = 16"
+    made = plan('modes = ["single"]\nbaseline = {mode = "single", workload = "a"}', host(), workloads)
+    assert [spec.baseline for spec in made.runs] == [made.runs[0].id] * 2
+
+
+def test_only_keeps_the_runs_that_it_selects() -> None:
+    matrix = 'modes = ["single", "ddp"]\ndevices = [1, 2]\nbatches = [8, 16]\n'
+    only = 'only = [{ mode = "single", batch = 8 }, { devices = 2 }]'
+    assert shape(plan(matrix + only, host())) == [("single", 1, 8), ("ddp", 2, 8), ("ddp", 2, 16)]
+
+
+@pytest.mark.parametrize("matrix", ['modes = ["single"]\nonly = [{ devices = 2 }]', 'modes = ["dp"]'])
+def test_a_matrix_without_a_run_is_an_error(matrix: str) -> None:
+    with pytest.raises(PresetError, match="test: matrix: it holds no run"):
+        plan(matrix, host(gpus=2))
+
+
+def test_repeats_are_done_in_turns_each_with_a_baseline_of_its_own() -> None:
+    made = plan('modes = ["single", "ddp"]\ndevices = [2]', host(), measure="repeats = 3")
+    assert [(spec.mode, spec.repeat) for spec in made.runs] == [
+        (mode, repeat) for repeat in (1, 2, 3) for mode in ("single", "ddp")
+    ]
+    single, ddp = made.runs[:2]
+    assert [spec.configuration for spec in made.runs] == [single.id, ddp.id] * 3
+    assert [spec.baseline for spec in made.runs] == [
+        spec.id for spec in made.runs if spec.mode == "single" for _ in range(2)
+    ]
+    assert made.runs[3].label == "ddp x2, repeat 2"
+    assert len({spec.id for spec in made.runs}) == len({spec.label for spec in made.runs}) == 6
+
+
+def test_one_repeat_is_its_own_configuration_and_says_nothing_of_it() -> None:
+    spec = plan('modes = ["single"]', host()).runs[0]
+    assert (spec.repeat, spec.configuration, spec.label) == (1, spec.id, "single x1")
+
+
+def test_concurrent_trainings_and_skipped_runs_repeat_too() -> None:
+    made = plan('modes = ["concurrent", "dp"]\ndevices = [2]', host(), measure="repeats = 2")
+    assert [spec.baseline for spec in made.runs if spec.mode == "concurrent"] == [None, None]
+    assert list(skips(made)) == ["dp x2, repeat 1", "dp x2, repeat 2"]
+
+
+def test_fsdp_runs_on_one_device_too_and_needs_its_torch() -> None:
+    made = plan('modes = ["fsdp"]\ndevices = [1, 2]', host())
+    assert [(spec.device_count, spec.world_size) for spec in made.runs] == [(1, 1), (2, 2)]
+    assert skips(made) == {}
+    old = replace(host(), software=Software("3.11", "linux", torch="2.5.1+cpu"))
+    made = plan('modes = ["single", "fsdp"]', old)
+    assert skips(made) == {"fsdp x1": "fsdp needs torch 2.6 or newer, and 2.5.1+cpu is installed"}
+
+
+def test_fsdp_shares_batches_and_loader_workers_as_ddp_does() -> None:
+    matrix = 'modes = ["fsdp"]\ndevices = [2]'
+    made = plan(matrix, host(), '[workload]\nbatch = 33\nbatch_scope = "global"')
+    assert "cannot be divided equally among 2 devices" in skips(made)["fsdp x2"]
+    made = plan(matrix, host(), '[workload]\nplacement = "loader"\nloader_workers = 3')
+    assert "cannot be shared equally by 2 ranks" in skips(made)["fsdp x2"]
+
+
+def test_the_learning_rate_is_scaled_with_the_batch_that_a_training_sees() -> None:
+    workload = "[workload]\nbatch = 64\nlearning_rate = 0.1\nlearning_rate_batch = 32"
+    matrix = 'modes = ["single", "ddp", "concurrent"]\ndevices = [2]'
+    rates = [spec.workload.learning_rate for spec in plan(matrix, host(), workload).runs]
+    assert rates == pytest.approx([0.2, 0.4, 0.2])
+    rates = [
+        spec.workload.learning_rate
+        for spec in plan(matrix, host(), f'{workload}\nbatch_scope = "global"').runs
+    ]
+    assert rates == pytest.approx([0.2, 0.2, 0.2])
+
+
 def test_concurrent_gives_each_rank_its_workload() -> None:
     workloads = '[workloads.a]\nmodel = "cnn"\nbatch = 8\n[workloads.b]\nmodel = "lenet"\nbatch = 16'
     run = plan('modes = ["concurrent"]\ndevices = [2]', host(), workloads).runs[0]
@@ -150,4 +223,5 @@ def test_the_estimate_grows_with_what_is_run() -> None:
     assert one.low is not None and one.high is not None and two.low is not None and two.high is not None
     assert one.low < one.high < two.high
     assert one.low < two.low
+    assert estimate(plan('modes = ["single"]', host(), measure="seconds = 10\nrepeats = 2")) == two
     assert estimate(plan('modes = ["single"]', host(), measure="epochs = 2")).low is None

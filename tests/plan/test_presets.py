@@ -1,0 +1,103 @@
+"""The presets that come with the program, on machines made up for them."""
+
+from typing import get_args
+
+import pytest
+from gpubench_tui.engine.host.facts import Cpu, Gpu, Host, Software
+from gpubench_tui.engine.plan.expand import make_plan
+from gpubench_tui.engine.plan.library import find_preset
+from gpubench_tui.engine.plan.plan import Plan
+from gpubench_tui.engine.plan.preset import UNITS, Metric
+from gpubench_tui.engine.plan.read import read_preset, write_preset
+
+SHIPPED = [
+    "quickstart",
+    "batch-size",
+    "cnn-vs-vit",
+    "communication",
+    "fsdp-vs-ddp",
+    "large-batch",
+    "scaling",
+    "single-dp-ddp",
+    "strong-scaling",
+    "train-cifar10",
+]
+
+
+def host(gpus: int) -> Host:
+    return Host(
+        name="server",
+        cpu=Cpu("cpu", (0, 1), 2, 1 << 34),
+        software=Software("3.11", "linux", torch="2.13.0", torch_cuda="13.0" if gpus else None),
+        gpus=tuple(Gpu(index, f"GPU-{index}", "H200", compute_capability=(9, 0)) for index in range(gpus)),
+    )
+
+
+def plan(name: str, gpus: int, *overrides: str) -> Plan:
+    return make_plan(name, find_preset(name).read(overrides), host(gpus))
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_preset_written_reads_back_equal(name: str) -> None:
+    preset = find_preset(name).read(["measure.seconds=3"])
+    assert read_preset(write_preset(preset), "copy.toml") == preset
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_preset_runs_whole_on_four_gpus_and_in_part_on_two_cores(name: str) -> None:
+    assert [spec.skip for spec in plan(name, 4).runs if spec.skip] == []
+    assert plan(name, 0, "matrix.devices=[2]").to_run
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_published_figures_are_about_runs_of_their_preset_or_say_what_they_are_of(name: str) -> None:
+    made = plan(name, 4)
+    for published in made.published:
+        assert published.source and published.hardware
+        for figure in published.figures:
+            assert bool(made.runs_of(figure)) != bool(figure.label), figure
+
+
+def test_every_metric_has_its_unit() -> None:
+    assert set(UNITS) == set(get_args(Metric))
+
+
+def test_a_published_figure_finds_its_runs() -> None:
+    made = plan("single-dp-ddp", 4)
+    found = {
+        (figure.metric, figure.value): [spec.label for spec in made.runs_of(figure)]
+        for published in made.published
+        for figure in published.figures
+    }
+    assert found["epoch_seconds", 6.302] == ["single x1, resnet34"]
+    assert found["speedup", 1.92] == ["ddp x2, resnet34"]
+    side_by_side = plan("cnn-vs-vit", 4)
+    gain = next(
+        figure
+        for published in side_by_side.published
+        for figure in published.figures
+        if figure.metric == "concurrency_gain"
+    )
+    assert [spec.label for spec in side_by_side.runs_of(gain)] == ["concurrent x2, cnn + vit"]
+
+
+def test_the_published_figures_of_a_batch_are_not_those_of_another() -> None:
+    made = plan("scaling", 4, "matrix.batches=[32]")
+    figures = [figure for published in made.published for figure in published.figures]
+    assert {figure.batch for figure in figures if made.runs_of(figure)} == {32}
+
+
+def test_the_large_batch_is_held_against_the_small_one_with_and_without_its_remedy() -> None:
+    made = plan("large-batch", 4)
+    assert [(spec.mode, spec.device_count, spec.global_batch) for spec in made.runs] == [
+        ("single", 1, 128),
+        ("ddp", 4, 8192),
+        ("ddp", 4, 8192),
+    ]
+    assert [spec.workload.learning_rate for spec in made.runs] == pytest.approx([0.01, 0.01, 0.64])
+    assert {spec.baseline for spec in made.runs} == {made.runs[0].id}
+
+
+def test_communication_is_measured_with_one_device_too() -> None:
+    counts = {spec.device_count for spec in plan("communication", 4).runs if spec.mode == "ddp"}
+    assert counts == {1, 2, 4}
