@@ -9,7 +9,7 @@ GIB = 1 << 30
 
 
 def number(value: float | None) -> str:
-    """Three significant digits at least, thousands separated: `12,345`, `12.3`, `0.123`."""
+    """Three significant digits, and all of a whole number; at most three decimals: `12,345`, `12.3`, `0.012`."""
     if value is None:
         return NOT_AVAILABLE
     size = abs(value)
