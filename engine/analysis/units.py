@@ -9,7 +9,7 @@ GIB = 1 << 30
 
 
 def number(value: float | None) -> str:
-    """Three significant digits, and all of a whole number; at most three decimals: `12,345`, `12.3`, `0.012`."""
+    """Three significant digits, in three decimals at most; whole from 100 on: `12,345`, `12.3`, `0.012`."""
     if value is None:
         return NOT_AVAILABLE
     size = abs(value)
