@@ -9,14 +9,14 @@ import asyncio
 import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from textual import on
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 
 from .screens.launch import LaunchScreen, Options
 from .screens.quittable import NewSession, Quittable
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import subprocess
 
     from ..engine.record.shelf import SessionFolder, Shelf
+    from .screens.monitor import MonitorScreen
 
 
 class Watched(NamedTuple):
@@ -40,7 +41,8 @@ class GpubenchApp(App[int]):
     """The app; its result is the exit status."""
 
     TITLE = "gpubench-tui"
-    CSS_PATH = "app.tcss"
+    # A screen's own style sheet is read when it is pushed; these two are never pushed when they come first.
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["app.tcss", "screens/launch.tcss", "screens/monitor.tcss"]
     ENABLE_COMMAND_PALETTE = True
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012
         (0, "-narrow"),
@@ -53,10 +55,12 @@ class GpubenchApp(App[int]):
         Binding("f2", "toggle_theme", "Theme", show=False, id="app.theme", tooltip="Light or dark colours"),
     ]
 
-    def __init__(self, root: Path, options: Options | None = None, watched: Watched | None = None) -> None:
+    def __init__(
+        self, root: Path | None, options: Options | None = None, watched: Watched | None = None
+    ) -> None:
         super().__init__()
         self.root = root
-        """Where sessions are kept."""
+        """Where sessions are kept; None for the platform's place."""
         self.options = options or Options()
         self.unicode = terminal_shows_unicode()
         """Whether the terminal shows more than ASCII."""
@@ -84,10 +88,12 @@ class GpubenchApp(App[int]):
             for number in (signal.SIGTERM, signal.SIGHUP):
                 loop.add_signal_handler(number, self.exit, 128 + number)
             leave_when_hung_up(sys.__stdin__.fileno() if sys.__stdin__ else 0)
+
+    def get_default_screen(self) -> Screen[None]:
+        """The screen that the app opens with."""
         if self._watched is None:
-            self.show_launch()
-        else:
-            self.watch_session(self._watched.folder, self._watched.replay_speed)
+            return LaunchScreen(self.root, self.options)
+        return self._monitor(self._watched.folder, self._watched.replay_speed)
 
     @on(NewSession)
     def show_launch(self) -> None:
@@ -98,24 +104,26 @@ class GpubenchApp(App[int]):
             if isinstance(screen, LaunchScreen):
                 return
             self.pop_screen()
-        self.push_screen(LaunchScreen(self.root, self.options))
+        # The monitor that the app opened with stays below: its session's is the exit status.
+        if not isinstance(self.screen_stack[0], LaunchScreen):
+            self.push_screen(LaunchScreen(self.root, self.options))
 
-    def watch_session(
+    def _monitor(
         self,
         folder: SessionFolder,
         replay_speed: float | None = None,
         process: subprocess.Popen[bytes] | None = None,
-    ) -> None:
-        """Open the monitor on a session; `process` is its process when this one has just started it."""
+    ) -> MonitorScreen:
+        """The monitor of a session; `process` is its process when this one has just started it."""
         from .feed import LiveFeed, ReplayFeed
         from .screens.monitor import MonitorScreen
 
         feed = LiveFeed(folder, process) if replay_speed is None else ReplayFeed(folder, replay_speed)
-        self.push_screen(MonitorScreen(folder, feed, self.unicode))
+        return MonitorScreen(folder, feed, self.unicode)
 
     @on(LaunchScreen.Watch)
     def _watch(self, message: LaunchScreen.Watch) -> None:
-        self.watch_session(message.folder, process=message.process)
+        self.push_screen(self._monitor(message.folder, process=message.process))
 
     @on(Quittable.Left)
     def _leave(self, message: Quittable.Left) -> None:
@@ -155,9 +163,9 @@ class GpubenchApp(App[int]):
         self.theme = LIGHT.name if self.current_theme.dark else DARK.name
 
 
-def run_app(shelf: Shelf, gpus: Sequence[int] | None = None, overrides: Sequence[str] = ()) -> int:
-    """The app from its launch screen; returns the exit status."""
-    return _run(GpubenchApp(shelf.root, Options(gpus, overrides)))
+def run_app(root: Path | None, gpus: Sequence[int] | None = None, overrides: Sequence[str] = ()) -> int:
+    """The app from its launch screen, its sessions in `root`; returns the exit status."""
+    return _run(GpubenchApp(root, Options(gpus, overrides)))
 
 
 def watch(shelf: Shelf, folder: SessionFolder, replay_speed: float | None = None) -> int:

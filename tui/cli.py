@@ -7,7 +7,6 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +40,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
+class _Version(argparse.Action):
+    """Looks the version up when asked: what that imports would delay the app's first paint."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"gpubench-tui {version('gpubench-tui')}")
+        parser.exit()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gpubench-tui",
@@ -49,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Exit status: 0 all runs measured, or skipped by rule; 1 a run failed; 2 bad usage or preset; "
         "130 stopped by the user.",
     )
-    parser.add_argument("--version", action="version", version=f"gpubench-tui {version('gpubench-tui')}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="say which version this is")
     _add_places(parser)
     _add_plan_options(parser)
     parser.set_defaults(command=commands.app)

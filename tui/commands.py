@@ -27,7 +27,9 @@ def app(options: Namespace) -> int:
     from .app import run_app
 
     return run_app(
-        _shelf(options), gpus=getattr(options, "gpus", None), overrides=getattr(options, "overrides", [])
+        getattr(options, "sessions_dir", None),
+        gpus=getattr(options, "gpus", None),
+        overrides=getattr(options, "overrides", []),
     )
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from ..engine.record.session import Session
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..engine.record.session import Session
 
 MEASURED, RUN_FAILED, BAD_USAGE, STOPPED = 0, 1, 2, 130
 

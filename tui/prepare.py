@@ -17,7 +17,7 @@ from ..engine.plan.library import PresetFile, all_presets
 from ..engine.plan.plan import Plan
 from ..engine.plan.preset import Preset
 from ..engine.plan.read import PresetError, write_preset
-from ..engine.record.shelf import SessionFolder, Shelf
+from ..engine.record.shelf import SessionFolder, Shelf, default_root
 
 
 class Offer(Struct, frozen=True):
@@ -43,8 +43,9 @@ class Prepared(Struct, frozen=True):
     """The newest session that runs already."""
 
 
-def prepare(root: Path, gpus: Sequence[int] | None, overrides: Sequence[str]) -> Iterator[Prepared]:
+def prepare(root: Path | None, gpus: Sequence[int] | None, overrides: Sequence[str]) -> Iterator[Prepared]:
     """First the presets, then with this machine's plans; nothing is raised that a user can cause."""
+    shelf = _shelf(root)
     offers = tuple(_read(file, overrides) for file in all_presets())
     yield Prepared(offers)
     try:
@@ -52,9 +53,13 @@ def prepare(root: Path, gpus: Sequence[int] | None, overrides: Sequence[str]) ->
     except ValueError as error:
         yield Prepared(offers, problem=f"--gpus: {error}")
         return
-    running = next((folder for folder in Shelf(root).all() if folder.is_running()), None)
+    running = next((folder for folder in shelf.all() if folder.is_running()), None)
     planned = tuple(_plan(offer, host) for offer in offers)
-    yield Prepared(planned, host, tuple(findings(host, root)), running=running)
+    yield Prepared(planned, host, tuple(findings(host, shelf.root)), running=running)
+
+
+def _shelf(root: Path | None) -> Shelf:
+    return Shelf(root or default_root())
 
 
 def _read(file: PresetFile, overrides: Sequence[str]) -> Offer:
@@ -74,8 +79,8 @@ def _plan(offer: Offer, host: Host) -> Offer:
 
 
 def start(
-    root: Path, plan: Plan, host: Host, preset: Preset
+    root: Path | None, plan: Plan, host: Host, preset: Preset
 ) -> tuple[SessionFolder, subprocess.Popen[bytes]]:
     """Put a new session on the shelf and start its process; OSError when that is impossible."""
-    folder = Shelf(root).create(None, plan, host, write_preset(preset))
+    folder = _shelf(root).create(None, plan, host, write_preset(preset))
     return folder, start_session(folder)

@@ -28,9 +28,9 @@ async def test_quickstart_from_the_preset_to_the_report(
         await wait_for_text(pilot, "Quickstart", "(estimate)", "--set measure.seconds=1")
         await pilot.press("enter")
         await wait_until(pilot, lambda: isinstance(app.screen, MonitorScreen))
-        await wait_for_text(pilot, "running", "▶ ", "CPU", seconds=60)
-        await wait_for_text(pilot, "Samples/s: live", "Loss over steps", "window ", seconds=60)
-        await wait_until(pilot, lambda: isinstance(app.screen, ResultsScreen), seconds=90)
+        await wait_for_text(pilot, "running", "▶ ", "CPU", seconds=100)
+        await wait_for_text(pilot, "Samples/s: live", "Loss over steps", "window ", seconds=100)
+        await wait_until(pilot, lambda: isinstance(app.screen, ResultsScreen), seconds=100)
         text = await wait_for_text(pilot, "✓ single", "speedup", "1.00x", "Measured ")
         await pilot.press("e")
         await wait_for_text(pilot, "Saved as")
@@ -49,14 +49,14 @@ async def test_quickstart_from_the_preset_to_the_report(
 
 async def test_a_real_session_is_stopped_by_keyboard(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path / "sessions")
-    app = GpubenchApp(shelf.root, Options(overrides=["measure.seconds=60", "measure.target=0"]))
+    app = GpubenchApp(shelf.root, Options(overrides=["measure.seconds=100", "measure.target=0"]))
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_text(pilot, "Quickstart", "(estimate)")
         await pilot.press("enter")
-        await wait_for_text(pilot, "running", "window 2", seconds=60)
+        await wait_for_text(pilot, "running", "window 2", seconds=100)
         await pilot.press("s")
         await wait_for_text(pilot, "Yes, stop it")
         await pilot.press("y")
-        await wait_for_text(pilot, "stopped before its end", "■ single", seconds=60)
+        await wait_for_text(pilot, "stopped before its end", "■ single", seconds=100)
     (folder,) = shelf.all()
     assert fold(read_journal(folder.journal)).outcome == "stopped"

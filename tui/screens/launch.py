@@ -5,6 +5,7 @@ It paints before anything of the engine is imported; the presets and the machine
 
 from __future__ import annotations
 
+import importlib.util
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
@@ -52,7 +53,6 @@ class PresetList(OptionList):
 class LaunchScreen(Screen[None]):
     """Presets at the left, the plan of the chosen one beside them, the devices below."""
 
-    CSS_PATH = "launch.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "attach", "Attach", id="launch.attach", tooltip="Watch the session that is running"),
     ]
@@ -92,7 +92,7 @@ class LaunchScreen(Screen[None]):
             super().__init__()
             self.folder, self.process = folder, process
 
-    def __init__(self, root: Path, options: Options) -> None:
+    def __init__(self, root: Path | None, options: Options) -> None:
         super().__init__()
         self._root = root
         self._options = options
@@ -106,7 +106,7 @@ class LaunchScreen(Screen[None]):
         """Nothing here waits for anything."""
         yield Static("gpubench-tui", id="machine", classes="headline", markup=False)
         with Horizontal(id="middle"):
-            presets = PresetList(id="presets")
+            presets = PresetList(*_shipped(), id="presets")
             presets.border_title = "Presets"
             yield presets
             yield Panel("Plan for this machine", id="plan")
@@ -192,27 +192,28 @@ class LaunchScreen(Screen[None]):
             self._draw_devices()
 
     def _draw_machine(self) -> None:
-        from ..widgets.offer import machine_line
-
-        if self._prepared is not None:
-            self.query_one("#machine", Static).update(machine_line(self._prepared))
-
-    def _draw_plan(self) -> None:
-        from ..widgets.offer import offer_text
-
         if self._prepared is None:
             return
+        from ..widgets.offer import machine_line
+
+        self.query_one("#machine", Static).update(machine_line(self._prepared))
+
+    def _draw_plan(self) -> None:
+        if self._prepared is None:
+            return
+        from ..widgets.offer import offer_text
+
         panel = self.query_one("#plan", Panel)
         panel.show(offer_text(self._prepared, self._chosen(), self._options.overrides, self._problem))
         panel.scroll_home(animate=False)
 
     def _draw_devices(self) -> None:
-        from ..widgets.cpu_strip import cpu_strip, cpu_summary
-        from ..widgets.gpu_strip import gpu_strips
-
         newest, panel = self._newest, self.query_one("#devices", Panel)
         if newest is None or not self.is_current:
             return
+        from ..widgets.cpu_strip import cpu_strip, cpu_summary
+        from ..widgets.gpu_strip import gpu_strips
+
         if newest.gpus:
             panel.entitle("GPUs", cpu_summary(newest.cpu))
             panel.show(gpu_strips(newest.gpus, panel.columns, max(4, self.size.height // 4)))
@@ -277,6 +278,14 @@ class LaunchScreen(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """There may be nothing to attach to."""
         return action != "attach" or (self._prepared is not None and self._prepared.running is not None)
+
+
+def _shipped() -> list[str]:
+    """Names of the presets that come with the program, for the first frame, before any was read."""
+    package = importlib.util.find_spec("gpubench_tui.presets")
+    folders = package.submodule_search_locations or () if package is not None else ()
+    names = {path.stem for folder in folders for path in Path(folder).glob("*.toml")}
+    return sorted(names, key=lambda name: (name != "quickstart", name))
 
 
 def _option(offer: Offer) -> Option:

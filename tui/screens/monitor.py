@@ -40,7 +40,6 @@ FOLD_SECONDS = 0.1
 class MonitorScreen(Quittable):
     """Shows a session; measures nothing, and may come and go as it likes."""
 
-    CSS_PATH = "monitor.tcss"
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
@@ -81,7 +80,7 @@ class MonitorScreen(Quittable):
 
     def on_mount(self) -> None:
         """Read what there is, in a thread, then follow."""
-        self.set_interval(REDRAW_SECONDS, self.tick)
+        self._ticking = self.set_interval(REDRAW_SECONDS, self.tick)
         if isinstance(self._feed, ReplayFeed):
             self._caught_up = True
         else:
@@ -115,6 +114,7 @@ class MonitorScreen(Quittable):
         self.session.unreadable = self._feed.unreadable
         if drained and not self._over and (over or self.session.outcome is not None):
             self._over = True
+            self._ticking.stop()
             self.refresh_bindings()
             self._end()
         self.redraw()
