@@ -85,6 +85,7 @@ class Run:
                 if time.monotonic() >= self._look_at:
                     self._look_after()
             self._sweep()
+        self._close_readers()
         return self._verdict()
 
     def _start(self, meeting: str) -> None:
@@ -101,6 +102,7 @@ class Run:
         self._launch = Launch(self._worker, assignment, queues, lambda: put(Launched()))
         self._launching = True
         self._started = time.monotonic()
+        self._queues = queues
         self._writers: list[Queue[Any]] = queues
         self._lines = [Line(rank, queue, self._scribe.write, put) for rank, queue in enumerate(queues)]
         self._followed = set(self._watch.ranks)
@@ -153,6 +155,12 @@ class Run:
         for queue in self._writers:
             close_end(queue, "_writer")
         self._writers = []
+
+    def _close_readers(self) -> None:
+        """A plan of many runs must not collect their pipes; one that is still read from is left alone."""
+        for rank, queue in enumerate(self._queues):
+            if rank not in self._followed:
+                close_end(queue, "_reader")
 
     # What must be looked after, a few times a second.
 

@@ -78,6 +78,8 @@ class GpuPoller:
             while self._requested():
                 samples = [_sample(nvml, gpu, devices) for gpu in self._gpus]
                 self._answer(samples, nvml.take_missing())
+        except Exception as error:  # a session goes on without its GPUs' samples, but says so
+            self._end([f"the GPUs can no longer be sampled: {type(error).__name__}: {error}"])
         finally:
             nvml.close()
             self._end([])
