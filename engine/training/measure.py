@@ -15,6 +15,7 @@ import torch
 
 from ..analysis.statistics import median, relative_half_width
 from ..plan.plan import RunSpec
+from ..plan.preset import Measure
 from ..record.events import Evaluation, Window
 from .data import Batch, Batches
 from .group import Group
@@ -153,21 +154,11 @@ class Measurement:
             slowest = max(seconds for _, seconds in ranks)
             totals.append(sum(samples for samples, _ in ranks) / slowest)
             measured += slowest
-            if reason := self._enough(totals, measured):
+            if reason := enough(self.measure, totals, measured):
                 return reason
 
     def _one_more_step(self) -> None:
         self.timed(1)
-
-    def _enough(self, totals: list[float], measured: float) -> str | None:
-        """Why no more windows are needed; the same on every rank, for all see the same figures."""
-        wanted = self.measure
-        if len(totals) < wanted.windows:
-            return None
-        half = relative_half_width(totals)
-        if wanted.target and half <= wanted.target:
-            return f"interval ±{100 * half:.2g}% within {100 * wanted.target:g}%"
-        return f"time limit of {wanted.seconds:g} s" if measured >= wanted.seconds else None
 
     def train_epochs(self) -> str:
         """So many whole epochs, all of their steps in windows; the model is evaluated after each."""
@@ -202,6 +193,20 @@ class Measurement:
                     seconds=seconds,
                 )
             )
+
+
+def enough(measure: Measure, totals: Sequence[float], measured: float) -> str | None:
+    """Why no more windows are needed, None while they are.
+
+    `totals` are the throughputs of the windows so far, all ranks together, and `measured` their seconds.
+    Every rank sees the same figures and comes to the same decision.
+    """
+    if len(totals) < measure.windows:
+        return None
+    half = relative_half_width(totals)
+    if measure.target and half <= measure.target:
+        return f"interval ±{100 * half:.2g}% within {100 * measure.target:g}%"
+    return f"time limit of {measure.seconds:g} s" if measured >= measure.seconds else None
 
 
 def split(total: int, length: int) -> list[int]:

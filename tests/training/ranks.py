@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
 from multiprocessing.queues import Queue
 from pathlib import Path
 from queue import Empty
 from typing import Any, TypeVar
 
+import psutil
 import torch
-from gpubench_tui.engine.conductor.entry import enter
+from gpubench_tui.engine.conductor.entry import close_end, enter
 from gpubench_tui.engine.conductor.launch import start_fork_server
 from gpubench_tui.engine.plan.plan import Device, RunSpec
 from gpubench_tui.engine.plan.preset import Measure, Mode, Workload
@@ -28,6 +31,8 @@ from gpubench_tui.engine.training.setup import claim_devices
 from gpubench_tui.engine.training.trainer import Trainer
 
 T = TypeVar("T")
+PATIENCE = 60.0
+"""Seconds after which ranks are taken for hung; each run here takes a few."""
 WORKER = "gpubench_tui.engine.training.worker:work"
 
 
@@ -88,37 +93,52 @@ def launch(
     ]
     for process in processes:
         process.start()
+    # Starting them has handed the queues over; our own writing ends would hide that a rank is gone.
+    for queue in queues:
+        close_end(queue, "_writer")
     events: list[list[RankEvent]] = [[] for _ in everyone]
-    over = threading.Event()
 
     def drain(rank: int) -> None:
         while True:
-            last = over.is_set()
-            if listen(rank):
-                try:
-                    while True:
-                        message = queues[rank].get(timeout=0.02)
-                        if isinstance(message, list):
-                            events[rank] += message
-                except Empty:
-                    pass
-            if last:
+            try:
+                message = queues[rank].get(timeout=0.05) if listen(rank) else time.sleep(0.05)
+            except Empty:
+                continue
+            except EOFError:
                 return
+            if isinstance(message, list):
+                events[rank] += message
 
     threads = [threading.Thread(target=drain, args=(rank,)) for rank in everyone]
     for thread in threads:
         thread.start()
     # As elastic does: when one has failed, the others are ended.
+    latest = time.monotonic() + PATIENCE
     while any(process.is_alive() for process in processes):
-        if any(process.exitcode for process in processes):
+        if time.monotonic() > latest:
+            for process in processes:
+                show_stacks(process)
+                process.kill()
+        elif any(process.exitcode for process in processes):
             for process in processes:
                 process.terminate()
         time.sleep(0.02)
-    over.set()
     for thread in threads:
         thread.join()
+    if time.monotonic() > latest:
+        logs = [file.read_text() for file in (folder / "logs").iterdir()]
+        raise TimeoutError("\n".join(["the ranks hung", *logs]))
     exits = [process.exitcode for process in processes]
     return Done(events, exits, folder / "logs" / assignment.log_name(0))
+
+
+def show_stacks(process: BaseProcess) -> None:
+    """Have a rank and its loader workers write to the rank's log where they stand."""
+    if process.is_alive() and process.pid:
+        family = psutil.Process(process.pid)
+        for member in (family, *family.children(recursive=True)):
+            member.send_signal(signal.SIGUSR1)
+        time.sleep(0.3)
 
 
 def be_rank(rank: int, worker: str, assignment: Assignment, queues: Sequence[Queue[Any]]) -> None:
