@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="say which version this is")
     _add_places(parser)
-    _add_plan_options(parser)
+    _add_plan_options(parser, "early_overrides")
     parser.set_defaults(command=commands.app)
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_run(subparsers)
@@ -79,13 +79,14 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_plan_options(parser: argparse.ArgumentParser) -> None:
+def _add_plan_options(parser: argparse.ArgumentParser, overrides: str = "overrides") -> None:
+    """`--set` and `--gpus`; before a command and after it, `--set` goes into a list of its own."""
     parser.add_argument(
         "--set",
-        dest="overrides",
+        dest=overrides,
         action="append",
         metavar="KEY=VALUE",
-        default=argparse.SUPPRESS,
+        default=[],
         help="override any key of the preset, as in --set workload.batch=64; repeatable",
     )
     parser.add_argument(

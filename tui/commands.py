@@ -29,7 +29,7 @@ def app(options: Namespace) -> int:
     return run_app(
         getattr(options, "sessions_dir", None),
         gpus=getattr(options, "gpus", None),
-        overrides=getattr(options, "overrides", []),
+        overrides=options.early_overrides,
     )
 
 
@@ -45,7 +45,7 @@ def run(options: Namespace) -> int:
         _check_writable(options.output)
     try:
         preset_file = find_preset(options.preset)
-        preset = preset_file.read(getattr(options, "overrides", []))
+        preset = preset_file.read(options.early_overrides + options.overrides)
         host = _inspect(options)
         plan = make_plan(preset_file.name, preset, host)
     except PresetError as error:
@@ -62,7 +62,10 @@ def run(options: Namespace) -> int:
     else:
         status = follow(folder, start_session)
     if options.output is not None:
-        _write_markdown(folder, options.output)
+        try:
+            _write_markdown(folder, options.output)
+        except UsageError as error:  # the session's own outcome is what its exit status tells
+            print(f"gpubench-tui: {error}", file=sys.stderr)
     return status
 
 
@@ -118,7 +121,7 @@ def presets(options: Namespace) -> int:
     """Every preset, with its plan for this machine."""
     from .listings import preset_listing
 
-    listing = preset_listing(_inspect(options), getattr(options, "overrides", []))
+    listing = preset_listing(_inspect(options), options.early_overrides + options.overrides)
     print(json.dumps(listing.data, indent=2) if options.json else listing.text)
     return 0
 

@@ -57,6 +57,7 @@ def follow(
                 session.apply(event)
                 for line in narrator.lines(event, session):
                     _say(line)
+            session.unreadable = follower.unreadable
             if session.outcome is None and not alive:
                 _say(f"the session process ended unexpectedly; {folder.log} may say why")
                 break
@@ -80,6 +81,9 @@ class Narrator:
 
     def lines(self, event: Event, session: Session) -> Iterator[str]:
         """The lines to print for an event that was just folded into the session."""
+        run = getattr(event, "run", None)
+        if run is not None and run not in session.runs:
+            return  # of a plan that could not be read
         match event:
             case SessionStarted():
                 yield _overview(event.plan)
@@ -137,7 +141,7 @@ class Narrator:
 
 def _overview(plan: Plan) -> str:
     runs = f"{len(plan.to_run)} of {len(plan.runs)} runs on {devices(plan)}"
-    return f"{runs}, {estimate(plan)} (estimate)"
+    return f"{runs}, {estimate(plan)}"
 
 
 def _print_results(session: Session) -> None:

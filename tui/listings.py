@@ -62,7 +62,7 @@ def _preset_text(preset_file: PresetFile, plan: Plan) -> str:
     lines = [
         f"{preset_file.name}: {plan.title}",
         f"    {plan.question}",
-        f"    here: {_count(len(plan.to_run), 'run')} on {devices(plan)}, {estimate(plan)} (estimate)",
+        f"    here: {_count(len(plan.to_run), 'run')} on {devices(plan)}, {estimate(plan)}",
     ]
     for reason, labels in _skips(plan).items():
         lines += textwrap.wrap(

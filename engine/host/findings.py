@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import resource
 import shutil
@@ -38,7 +37,7 @@ def findings(host: Host, sessions: Path) -> list[Finding]:
 def _software(host: Host) -> Iterator[Finding]:
     if host.software.torch is None:
         yield Finding("error", "torch is not installed", "pip install torch torchvision")
-    elif importlib.util.find_spec("torchvision") is None:
+    elif host.software.torchvision is None:
         yield Finding(
             "warning",
             "torchvision is not installed: CIFAR-10 and torchvision's models cannot be used",

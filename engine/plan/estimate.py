@@ -21,9 +21,11 @@ class Estimate(Struct, frozen=True):
 
     def __str__(self) -> str:
         if self.low is None or self.high is None:
-            return "known after the first epoch"
+            return "duration known after the first epoch"
+        if self.high == 0:
+            return "nothing to run"
         low, high = _words(self.low), _words(self.high)
-        return f"about {high}" if low == high else f"{low} to {high}"
+        return f"about {high} (estimate)" if low == high else f"{low} to {high} (estimate)"
 
 
 def estimate(plan: Plan) -> Estimate:

@@ -84,7 +84,6 @@ def _plan(plan: Plan) -> Content:
         (f"{count} {'run' if count == 1 else 'runs'}", "bold"),
         f" on {devices(plan)}, ",
         (str(estimate(plan)), "bold"),
-        (" (estimate)", "$muted"),
     )
     return Content("\n").join([first, planned_runs(plan)])
 
