@@ -33,6 +33,12 @@ class Batches(Protocol):
     def train(self, first: int, end: int | None) -> Iterator[Batch]:
         """Batches of the epochs from `first` until before `end` (None: for ever), without a pause between."""
 
+    def fetch(self, first: int, end: int | None) -> Iterator[Batch]:
+        """The same batches where they are made, from which `place` has yet to bring them to the device."""
+
+    def place(self, batch: Batch) -> Batch:
+        """Bring a fetched batch to the device, in the workload's memory format."""
+
     def test(self) -> Iterator[Batch]:
         """This rank's part of the test set, not augmented; the last batch may be smaller."""
 
@@ -106,6 +112,12 @@ class ResidentBatches:
                 images = augment_batch(self._images[chosen], self._augment, self._generator)
                 yield self._normalised(images), self._labels[chosen]
 
+    fetch = train
+
+    def place(self, batch: Batch) -> Batch:
+        """As it is: it was drawn on the device."""
+        return batch
+
     def test(self) -> Iterator[Batch]:
         """See Batches."""
         batch = self._sampler.batch
@@ -175,17 +187,22 @@ class LoaderBatches:
 
     def train(self, first: int, end: int | None) -> Iterator[Batch]:
         """See Batches."""
+        return map(self.place, self.fetch(first, end))
+
+    def fetch(self, first: int, end: int | None) -> Iterator[Batch]:
+        """See Batches."""
         self._sampler.epochs = (first, end)
-        yield from map(self._on_device, self._loader)
+        yield from self._loader
 
     def test(self) -> Iterator[Batch]:
         """See Batches."""
         mine = self._sampler.shard.of_test(len(self._test)).tolist()
         batch = self._sampler.batch
         batches = [mine[start : start + batch] for start in range(0, len(mine), batch)]
-        yield from map(self._on_device, self._loader_of(self._test, batches))
+        yield from map(self.place, self._loader_of(self._test, batches))
 
-    def _on_device(self, batch: Batch) -> Batch:
+    def place(self, batch: Batch) -> Batch:
+        """See Batches."""
         images, labels = batch
         images = images.to(self._device, non_blocking=True).contiguous(memory_format=self._format)
         return images, labels.to(self._device, non_blocking=True)

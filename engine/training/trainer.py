@@ -102,21 +102,33 @@ class Trainer:
 
     def step(self, images: Tensor, labels: Tensor) -> Tensor:
         """One optimizer step; returns its mean loss over the batch, detached, on the device."""
-        self._set_learning_rate()
+        logits, loss = self.forward(images, labels)
+        self.backward(loss)
+        self.update()
+        if self.tally is not None:
+            self.tally.add(loss, logits, labels)
+        return loss.detach()
+
+    def forward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """First part of a step: the logits of a batch and their mean loss."""
         logits = self.model(images)
         if not isinstance(logits, Tensor):
             raise TrainingError(f"the model returns {type(logits).__name__}, not a tensor of logits")
-        loss = F.cross_entropy(logits.float(), labels)
+        return logits, F.cross_entropy(logits.float(), labels)
+
+    def backward(self, loss: Tensor) -> None:
+        """Second part: the gradients, averaged over the ranks of this training."""
         self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+
+    def update(self) -> None:
+        """Last part: the optimizer uses the gradients up."""
+        self._set_learning_rate()
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
         if self._step == 0:
             check_optimizer(self.optimizer, self.plain)
-        if self.tally is not None:
-            self.tally.add(loss, logits, labels)
         self._step += 1
-        return loss.detach()
 
     def _set_learning_rate(self) -> None:
         wanted = self.schedule.learning_rate(self._step)
