@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from gpubench_tui.engine.plan.plan import Device
 from gpubench_tui.engine.plan.preset import Workload
 from gpubench_tui.engine.training.errors import TrainingError
 from gpubench_tui.engine.training.models import BUILT_IN, build_model
 from gpubench_tui.engine.training.optimizer import check_optimizer, make_optimizer
+from gpubench_tui.engine.training.parallel import backend_for, wrap
 
 
 def count(model: torch.nn.Module) -> int:
@@ -81,6 +83,21 @@ def test_a_user_function_gets_the_number_of_classes(tmp_path: Path) -> None:
 def test_images_that_do_not_fit_the_model_are_named(name: str, size: int) -> None:
     with pytest.raises(TrainingError, match=str(size)):
         build_model(Workload(model=name, image_size=size))
+
+
+def test_data_parallel_is_refused_where_it_does_nothing() -> None:
+    with pytest.raises(TrainingError, match="DataParallel does nothing on a CPU"):
+        wrap(torch.nn.Linear(1, 1), "dp", [torch.device("cpu")], compiled=False)
+
+
+@pytest.mark.parametrize(
+    ("uuids", "backend"), [(("GPU-a", "GPU-b"), "cpu:gloo,cuda:nccl"), (("GPU-a", "GPU-a"), "gloo")]
+)
+def test_ranks_that_share_a_gpu_do_without_nccl(
+    uuids: tuple[str, ...], backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.distributed, "is_nccl_available", lambda: True)
+    assert backend_for([Device("cuda", 0, "GPU", uuid) for uuid in uuids]) == backend
 
 
 class Grows(torch.nn.Module):

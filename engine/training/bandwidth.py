@@ -1,0 +1,108 @@
+"""How fast the ranks' collectives are when nothing else is done: sizes from 1 KiB to 256 MiB."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Literal
+
+import psutil
+import torch
+import torch.distributed as dist
+
+from ..analysis.statistics import median
+from ..plan.preset import Mode
+from .group import Group
+from .timing import Clock
+
+Collective = Literal["all_reduce", "all_gather", "reduce_scatter"]
+OF_MODE: dict[Mode, tuple[Collective, ...]] = {
+    "ddp": ("all_reduce",),
+    "fsdp": ("all_gather", "reduce_scatter"),
+}
+"""What the gradients and parameters of a mode travel by; the other modes use no collectives."""
+
+SMALLEST, FACTOR, LARGEST = 1024, 4, 256 * 1024**2
+MEMORY_SHARE = 0.125
+"""Of what is free, for one rank's buffer; the backends take about as much again, and all ranks do."""
+SECONDS = 2.0
+"""How long all sizes of a collective may take, about: what would take longer is left out."""
+SIZE_SECONDS = 0.1
+"""How long one size is repeated for, about."""
+FEWEST, MOST = 3, 20
+"""Repetitions of one size."""
+REPETITION_SECONDS = 0.001
+"""How long a repetition lasts at least, about: small sizes are done several times in a row."""
+
+
+def measure_bandwidth(collective: Collective, group: Group, clock: Clock) -> tuple[list[int], list[float]]:
+    """Bytes, as nccl-tests counts them (the whole buffer), and the median seconds of the slowest rank.
+
+    All ranks of the group must call it; all get the same answer, and decide by the same figures how often a
+    size is repeated and which is the last.
+    """
+    sizes: list[int] = []
+    medians: list[float] = []
+    spent = 0.0
+    for size in fitting_sizes(group, clock.device):
+        expected = FACTOR * medians[-1] if medians and size > 1024**2 else 0.0
+        if spent + (2 + FEWEST) * expected > SECONDS:
+            break
+        count = size // (4 * group.world_size)
+        operate = prepare(collective, count, group, clock.device)
+        repeat(operate, 1, 1, clock)
+        (once,) = slowest(group, repeat(operate, 1, 1, clock))
+        in_a_row = min(MOST, max(1, round(REPETITION_SECONDS / once)))
+        repetitions = min(MOST, max(FEWEST, round(SIZE_SECONDS / (once * in_a_row))))
+        times = slowest(group, repeat(operate, repetitions, in_a_row, clock))
+        spent += 2 * once + sum(times)
+        sizes.append(4 * group.world_size * count)
+        medians.append(median(times) / in_a_row)
+    return sizes, medians
+
+
+def fitting_sizes(group: Group, device: torch.device) -> Iterator[int]:
+    """The sizes for which all ranks have memory."""
+    room = MEMORY_SHARE * min(free for (free,) in group.gather([free_memory(device)])) / group.world_size
+    size = SMALLEST
+    while size <= LARGEST and (size <= room or size == SMALLEST):
+        yield size
+        size *= FACTOR
+
+
+def free_memory(device: torch.device) -> float:
+    """Bytes that nobody uses."""
+    return float(
+        torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
+    )
+
+
+def prepare(collective: Collective, count: int, group: Group, device: torch.device) -> Callable[[], object]:
+    """What does the collective once, on `count` float32 of each rank: the buffer is `world_size` times that."""
+    whole = torch.zeros(count * group.world_size, device=device)
+    if collective == "all_reduce":
+        return lambda: dist.all_reduce(whole)
+    part = torch.zeros(count, device=device)
+    if collective == "all_gather":
+        return lambda: dist.all_gather_into_tensor(whole, part)
+    return lambda: dist.reduce_scatter_tensor(part, whole)
+
+
+def repeat(operate: Callable[[], object], repetitions: int, in_a_row: int, clock: Clock) -> list[float]:
+    """Seconds of each repetition, which is the operation several times in a row."""
+    clock.synchronize()
+    marks = [clock.mark()]
+    for _ in range(repetitions):
+        for _ in range(in_a_row):
+            operate()
+        marks.append(clock.mark())
+    clock.synchronize()
+    seconds = [clock.seconds(start, end) for start, end in pairwise(marks)]
+    for mark in marks:
+        clock.release(mark)
+    return seconds
+
+
+def slowest(group: Group, seconds: list[float]) -> list[float]:
+    """Of each repetition the slowest rank's time."""
+    return [max(times) for times in zip(*group.gather(seconds), strict=True)]

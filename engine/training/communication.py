@@ -1,0 +1,121 @@
+"""What DistributedDataParallel's ranks say to each other: when each bucket travels, and what a step is without.
+
+Only for what follows the measured windows: a communication hook stays with its model for good.
+"""
+
+# No annotations from the future here: DistributedDataParallel compares a hook's with the types themselves.
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
+from torch.nn.parallel import DistributedDataParallel
+
+from ..record.events import BucketTimes
+from .group import Group
+from .timing import Clock, Mark
+
+TURN_SECONDS = 0.05
+"""How long a turn lasts, about; it always holds whole steps."""
+TURNS_SECONDS = 2.0
+"""How long all turns last together, about."""
+FEWEST, MOST = 5, 20
+"""Turns of each kind."""
+
+
+def ddp_of(model: nn.Module) -> DistributedDataParallel | None:
+    """The wrapper within a model, compiled or not; None in other modes."""
+    return next((part for part in model.modules() if isinstance(part, DistributedDataParallel)), None)
+
+
+@dataclass
+class Transfer:
+    """One bucket's all-reduce in one step."""
+
+    bytes: int
+    start: Mark
+    """When the bucket was ready; on a GPU the moment in its stream, not that of the call."""
+    end: Mark
+
+
+class BucketHook:
+    """All-reduces a model's gradient buckets just as it would do itself, and notes when."""
+
+    def __init__(self, ddp: DistributedDataParallel, clock: Clock) -> None:
+        """`clock` must be one that nobody else marks: the hook is called in threads of torch's."""
+        self.steps: list[list[Transfer]] = []
+        """The buckets of each step since `begin`, in the order in which they were ready."""
+        self._clock = clock
+        ddp.register_comm_hook(None, self._all_reduce)
+
+    def begin(self) -> None:
+        """A step begins."""
+        self.steps.append([])
+
+    def _all_reduce(self, group: None, bucket: dist.GradBucket) -> torch.futures.Future[torch.Tensor]:
+        buffer = bucket.buffer()
+        start = self._clock.mark()
+        transfer = Transfer(buffer.numel() * buffer.element_size(), start, end=start)
+        self.steps[-1].append(transfer)
+
+        def note(reduced: torch.futures.Future[torch.Tensor]) -> torch.Tensor:
+            # For NCCL this runs at once, in a stream that waits for the collective; for gloo when it is over.
+            transfer.end = self._clock.mark()
+            return reduced.value()
+
+        # The hook takes None for all ranks, though it is not declared so.
+        return allreduce_hook(group, bucket).then(note)  # type: ignore[arg-type]
+
+    def split(self, beginnings: Sequence[Mark]) -> list[tuple[float, float]]:
+        """Seconds of computation and of exposed communication in the backward of each step.
+
+        `beginnings`: when each began; the device must have done it all by now.
+        """
+        seconds = self._clock.seconds
+        return [
+            (ready := seconds(start, buckets[-1].start), max(seconds(start, b.end) for b in buckets) - ready)
+            for start, buckets in zip(beginnings, self.steps, strict=True)
+        ]
+
+    def times(self, anchor: Mark, at: float) -> list[BucketTimes]:
+        """When each bucket travelled; `anchor` is a mark of the moment that all ranks call `at`."""
+
+        def moments(marks: Iterable[Mark]) -> list[float]:
+            return [at + self._clock.seconds(anchor, mark) for mark in marks]
+
+        return [
+            BucketTimes(same[0].bytes, moments(t.start for t in same), moments(t.end for t in same))
+            for same in zip(*self.steps, strict=True)
+        ]
+
+
+def take_turns(
+    ddp: DistributedDataParallel, team: Group, train: Callable[[int], float], pace: float
+) -> tuple[list[float], list[float]]:
+    """Seconds of a step with synchronised gradients and without, the means of turns taken alternately.
+
+    `train` takes so many steps and returns the seconds from an idle device to an idle device; `pace` is about
+    one step's, the same on all ranks. Afterwards every rank holds weights of its own.
+    """
+    steps = max(1, round(TURN_SECONDS / pace))
+    pairs = min(MOST, max(FEWEST, round(TURNS_SECONDS / (2 * steps * pace))))
+    synchronised: list[float] = []
+    unsynchronised: list[float] = []
+
+    def turn(seconds: list[float], how: Callable[[], AbstractContextManager[None]], steps: int) -> None:
+        team.gather([0.0])  # nobody waits for another's turn before
+        with how():
+            seconds.append(train(steps) / steps)
+
+    turns = [(synchronised, nullcontext), (unsynchronised, ddp.no_sync)]
+    for seconds, how in turns:  # the first of each kind is unlike the others
+        turn(seconds, how, 1)
+        seconds.clear()
+    for number in range(pairs):
+        for seconds, how in turns if number % 2 else reversed(turns):
+            turn(seconds, how, steps)
+    return synchronised, unsynchronised
