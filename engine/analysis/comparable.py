@@ -12,6 +12,8 @@ Setting = str | int | float | bool
 
 UNDER_TEST = frozenset({"affinity", "backend", "nccl", "batch_per_device", "global_batch"})
 """Settings in which the runs of a matrix differ by design."""
+SCHEDULE = frozenset({"learning_rate", "learning_rate_batch", "warmup_epochs", "milestones", "gamma"})
+"""What of a recipe decides what is learnt, and not how long a step takes."""
 
 
 def differences(run: RunState, baseline: RunState) -> tuple[str, ...]:
@@ -33,13 +35,14 @@ def setting_differences(ours: Mapping[str, Setting], theirs: Mapping[str, Settin
     return [
         f"{key}: {ours.get(key, 'not recorded')} against {theirs.get(key, 'not recorded')}"
         for key in dict.fromkeys([*ours, *theirs])
-        if key not in UNDER_TEST and ours.get(key) != theirs.get(key)
+        if key not in UNDER_TEST | SCHEDULE and ours.get(key) != theirs.get(key)
     ]
 
 
 def workload_differences(ours: Workload, theirs: Workload) -> list[str]:
-    """What differs between two workloads beside their names and batches."""
-    fields = (name for name in Workload.__struct_fields__ if name not in ("name", "batch", "batch_scope"))
+    """What differs between two workloads beside their names, batches and learning rates."""
+    alike = SCHEDULE | {"name", "batch", "batch_scope"}
+    fields = (name for name in Workload.__struct_fields__ if name not in alike)
     return [
         f"{name}: {getattr(ours, name)} against {getattr(theirs, name)}"
         for name in fields

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -11,7 +11,9 @@ from ..plan.plan import RunSpec
 from ..record.session import RunState, Session
 from . import statistics
 from .comparable import differences
-from .summary import Interval, run_summary, throughputs
+from .estimates import Estimate, Interval
+from .repeats import label, usable
+from .summary import run_summary, throughputs
 from .units import ratio
 
 Scaling = Literal["weak", "strong"]
@@ -25,43 +27,68 @@ class Comparison(Struct, frozen=True, kw_only=True):
 
     speedup: float | None = None
     interval: Interval | None = None
-    """95% interval of the speedup, by bootstrap over the windows of both runs."""
+    """95% interval of the speedup."""
     efficiency: float | None = None
     """Speedup over devices, in units of the baseline's; None where the batch is what differs."""
     scaling: Scaling | None = None
     notes: tuple[str, ...] = ()
 
 
-def compare(session: Session, run: RunState) -> Comparison:
-    """Hold a run that is done against its baseline; everything is None where the plan names no baseline."""
-    baseline = session.runs.get(run.spec.baseline or "")
-    if baseline is None or not _is_done(run):
+def compare(session: Session, repeats: Sequence[RunState]) -> Comparison:
+    """Hold a configuration that is done against its baseline, each repeat against that of its own turn.
+
+    Everything is None where the plan names no baseline.
+    """
+    runs = [run for run in usable(repeats) if _is_done(run)]
+    found = [(run, session.runs[run.spec.baseline]) for run in runs if run.spec.baseline in session.runs]
+    if not found:
         return Comparison()
+    run, baseline = found[0]
     scaling = _scaling(run.spec, baseline.spec)
-    ours, theirs = run_summary(run).throughput, run_summary(baseline).throughput
-    if ours is None:
+    pairs = [pair for pair in found if _has_figures(pair[0])]
+    if not pairs:
         return Comparison(scaling=scaling)
-    if theirs is None or not _is_done(baseline):
-        note = f"no speedup: its baseline {baseline.spec.label} has no figures ({_why(baseline)})"
+    pairs = [pair for pair in pairs if _is_done(pair[1]) and _has_figures(pair[1])]
+    if not pairs:
+        note = f"no speedup: its baseline {label([baseline])} has no figures ({_why(baseline)})"
         return Comparison(scaling=scaling, notes=(note,))
-    if found := differences(run, baseline):
-        note = f"no speedup: not comparable with {baseline.spec.label}, which differs in {'; '.join(found)}"
+    if apart := dict.fromkeys(text for ours, theirs in pairs for text in differences(ours, theirs)):
+        note = f"no speedup: not comparable with {label([baseline])}, which differs in {'; '.join(apart)}"
         return Comparison(scaling=scaling, notes=(note,))
-    speedup = ours / theirs
+    speedup = throughput_ratio(pairs)
     devices = run.spec.device_count / baseline.spec.device_count
     by_devices = scaling is not None or run.spec.global_batch == baseline.spec.global_batch
     return Comparison(
-        speedup=speedup,
-        interval=_interval(run, baseline),
-        efficiency=speedup / devices if by_devices else None,
+        speedup=speedup.value,
+        interval=speedup.interval,
+        efficiency=speedup.value / devices if by_devices else None,
         scaling=scaling,
-        notes=tuple(_notes(run, baseline, speedup, devices if by_devices else None)),
+        notes=tuple(_notes(run, baseline, speedup.value, devices if by_devices else None)),
     )
+
+
+def throughput_ratio(pairs: Sequence[tuple[RunState, RunState]]) -> Estimate:
+    """X(first) / X(second) of comparable runs with figures: of one pair by bootstrap over its windows, of
+    several repeats their geometric mean, by Student's t of the logarithms."""
+    windows = [(throughputs(a.complete_windows), throughputs(b.complete_windows)) for a, b in pairs]
+    ratios = [statistics.median(ours) / statistics.median(theirs) for ours, theirs in windows]
+    if all(a is b for a, b in pairs):
+        return Estimate(1.0, None, len(ratios))
+    if len(ratios) > 1:
+        return Estimate(statistics.geometric_mean(ratios), statistics.repeats_interval(ratios), len(ratios))
+    ((ours, theirs),) = windows
+    count = min(len(ours), len(theirs))
+    interval = statistics.ratio_interval(ours, theirs) if count >= statistics.FEWEST else None
+    return Estimate(ratios[0], interval, count)
 
 
 def _is_done(run: RunState) -> bool:
     """Measured, or stopped with more than one window to go by."""
     return run.state == "measured" or (run.state == "stopped" and len(run.complete_windows) > 1)
+
+
+def _has_figures(run: RunState) -> bool:
+    return run_summary(run).throughput is not None
 
 
 def _why(run: RunState) -> str:
@@ -74,13 +101,6 @@ def _scaling(ours: RunSpec, theirs: RunSpec) -> Scaling | None:
     if ours.batch_per_device() == theirs.batch_per_device():
         return "weak"
     return "strong" if ours.global_batch == theirs.global_batch else None
-
-
-def _interval(run: RunState, baseline: RunState) -> Interval | None:
-    ours, theirs = throughputs(run.complete_windows), throughputs(baseline.complete_windows)
-    if run is baseline or min(len(ours), len(theirs)) < statistics.FEWEST:
-        return None
-    return statistics.ratio_interval(ours, theirs)
 
 
 def _notes(run: RunState, baseline: RunState, speedup: float, devices: float | None) -> Iterator[str]:

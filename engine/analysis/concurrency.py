@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from msgspec import Struct
 
+from ..plan.plan import RunSpec
 from ..record.session import RunState, Session
-from .comparable import setting_differences, workload_differences
+from .comparable import Setting, setting_differences, workload_differences
 from .comparison import SUPER_LINEAR
-from .summary import Learnt, Summary, learnt, peak_memory, run_summary, summarise
+from .repeats import configurations, usable
+from .summary import Learnt, Summary, learnt_by, peak_memory, pool, summarise_repeats
 from .units import ratio
 
 
@@ -31,19 +35,19 @@ class Gain(Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
-def parts(session: Session, run: RunState) -> tuple[Part, ...]:
-    """The trainings of a concurrent run, by rank; none of a run that failed."""
-    if run.state == "failed":
-        return ()
-    return tuple(_part(session, run, number) for number in sorted(run.ranks))
+def parts(session: Session, repeats: Sequence[RunState]) -> tuple[Part, ...]:
+    """The trainings of a concurrent configuration, by rank; none where all its runs failed."""
+    runs = usable(repeats)
+    return tuple(_part(session, runs, rank) for rank in sorted({rank for run in runs for rank in run.ranks}))
 
 
-def concurrency_gain(run: RunState, trainings: tuple[Part, ...]) -> Gain:
+def concurrency_gain(repeats: Sequence[RunState], trainings: tuple[Part, ...]) -> Gain:
     """The gain of doing a concurrent run's trainings side by side, which its devices bound."""
-    devices = run.spec.device_count
+    devices = repeats[0].spec.device_count
     beside = [part.side_by_side.throughput for part in trainings]
     rates = [rate for rate in beside if rate is not None]
-    if run.state not in ("measured", "stopped") or len(rates) < devices:
+    done = any(run.state in ("measured", "stopped") for run in usable(repeats))
+    if not done or len(rates) < devices:
         return Gain(None)
     alone = [part.alone for part in trainings if part.alone is not None]
     if len(alone) < devices:
@@ -56,27 +60,27 @@ def concurrency_gain(run: RunState, trainings: tuple[Part, ...]) -> Gain:
     return Gain(gain)
 
 
-def _part(session: Session, run: RunState, number: int) -> Part:
-    spec, rank = run.spec, run.ranks[number]
+def _part(session: Session, runs: Sequence[RunState], number: int) -> Part:
+    spec, ranks = runs[0].spec, [run.ranks[number] for run in runs if number in run.ranks]
     workload = spec.workload_of(number)
     return Part(
         rank=number,
         workload=workload.name or workload.model,
-        device=spec.devices[number].name if number < len(spec.devices) else rank.device,
-        side_by_side=summarise(rank.windows),
-        alone=_alone(session, run, number),
-        peak_memory_bytes=peak_memory([rank]),
-        learnt=learnt(run, [number]),
+        device=spec.devices[number].name if number < len(spec.devices) else ranks[0].device,
+        side_by_side=pool([rank.windows for rank in ranks]),
+        alone=_alone(session, spec, number, ranks[0].settings),
+        peak_memory_bytes=peak_memory(ranks),
+        learnt=learnt_by(runs, [number]),
     )
 
 
-def _alone(session: Session, run: RunState, number: int) -> float | None:
-    spec, settings = run.spec, run.ranks[number].settings
-    for single in session.runs.values():
+def _alone(session: Session, spec: RunSpec, number: int, settings: Mapping[str, Setting]) -> float | None:
+    for singles in configurations(session):
+        single = usable(singles)[0] if usable(singles) else singles[0]
         if single.spec.mode != "single" or single.state != "measured" or 0 not in single.ranks:
             continue
         same_work = not workload_differences(single.spec.workload, spec.workload_of(number))
         same_batch = single.spec.batch_per_device() == spec.batch_per_device(number)
         if same_work and same_batch and not setting_differences(settings, single.ranks[0].settings):
-            return run_summary(single).throughput
+            return summarise_repeats(singles).throughput
     return None

@@ -1,23 +1,29 @@
-"""The figures of a session's table: one Result for each run of the plan."""
+"""The figures of a session's table: one Result for each configuration of the plan, its repeats together."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
 from ..record.events import Failure
 from ..record.session import RunState, RunStatus, Session
+from .communication import Communication, communication
 from .comparison import Scaling, compare
+from .compute import Compute, compute
 from .concurrency import Part, concurrency_gain, parts
-from .summary import Interval, learnt, peak_memory, run_summary
+from .estimates import Interval
+from .phases import Phases, phases
+from .repeats import configurations, label, usable
+from .summary import learnt_by, peak_memory, summarise_repeats
 from .units import percent, rate, ratio
 
 
 class Result(Struct, frozen=True, kw_only=True):
-    """One run of the plan: what the table says of it."""
+    """One configuration of the plan, measured once or in several repeats: what the table says of it."""
 
     run: str
+    """Id of the run, of the first one where there are repeats."""
     label: str
     mode: str
     devices: int
@@ -44,12 +50,21 @@ class Result(Struct, frozen=True, kw_only=True):
     """95% interval of that median, samples/s; None for fewer than five windows."""
     throughput_per_device: float | None
     step_seconds: float | None
+    """One optimizer step, median over windows."""
+    repeats: int
+    """Runs whose figures these are."""
+    repeat_throughputs: tuple[float, ...]
+    """Of each repeat, samples/s, where there are several. The throughput and step are then geometric means of
+    the repeats' medians, and the intervals those of Student's t over the repeats."""
+    repeat_spread: float | None
+    """Greatest over least of them, less 1."""
 
     baseline: str | None
     """Id of the run it is compared with; None where the plan names none."""
     speedup: float | None
     speedup_interval: Interval | None
-    """95%, by bootstrap over the windows of both runs; None where one has fewer than five."""
+    """95%, by bootstrap over the windows of both runs; None where one has fewer than five. Where there are
+    several repeats, by Student's t over them."""
     efficiency: float | None
     """Speedup over devices, in units of the baseline's."""
     scaling: Scaling | None
@@ -69,6 +84,12 @@ class Result(Struct, frozen=True, kw_only=True):
     replicas_equal: bool | None
     """Whether all ranks of a ddp run ended with the same parameters, bit for bit; None where not checked."""
 
+    phases: Phases | None
+    """Where a step goes."""
+    communication: Communication | None
+    compute: Compute | None
+    """Arithmetic, energy and memory."""
+
     parts: tuple[Part, ...]
     """The trainings of a concurrent run, by rank."""
     concurrency_gain: float | None
@@ -78,22 +99,27 @@ class Result(Struct, frozen=True, kw_only=True):
 
 
 def results(session: Session) -> list[Result]:
-    """A result for each run of the plan, in its order."""
-    return [result_of(session, run_id) for run_id in session.runs]
+    """A result for each configuration of the plan, in its order."""
+    return [_result(session, repeats) for repeats in configurations(session)]
 
 
 def result_of(session: Session, run_id: str) -> Result:
-    """The result of one run; KeyError when the plan has none of that id."""
-    run = session.runs[run_id]
-    spec = run.spec
+    """The result of one run by itself; KeyError when the plan has none of that id."""
+    return _result(session, [session.runs[run_id]])
+
+
+def _result(session: Session, repeats: Sequence[RunState]) -> Result:
+    run = _speaker(repeats)
+    spec, first = run.spec, repeats[0].spec
     concurrent = spec.mode == "concurrent"
-    summary, comparison = run_summary(run), compare(session, run)
-    trainings = parts(session, run) if concurrent else ()
-    gain = concurrency_gain(run, trainings) if concurrent else None
-    taught = None if concurrent or run.state == "failed" else learnt(run, run.ranks)
+    summary, comparison = summarise_repeats(repeats), compare(session, repeats)
+    trainings = parts(session, repeats) if concurrent else ()
+    gain = concurrency_gain(repeats, trainings) if concurrent else None
+    taught = None if concurrent else learnt_by(repeats)
+    ranks = [rank for each in usable(repeats) or repeats for rank in each.ranks.values()]
     return Result(
-        run=spec.id,
-        label=spec.label,
+        run=first.id,
+        label=label(repeats) if len(repeats) > 1 else spec.label,
         mode=spec.mode,
         devices=spec.device_count,
         workload=" + ".join(dict.fromkeys(workload.name or workload.model for workload in spec.workloads)),
@@ -109,21 +135,27 @@ def result_of(session: Session, run_id: str) -> Result:
         interval=summary.interval,
         throughput_per_device=None if summary.throughput is None else summary.throughput / spec.device_count,
         step_seconds=None if concurrent else summary.step_seconds,
-        baseline=spec.baseline,
+        repeats=max(1, len(summary.repeats)),
+        repeat_throughputs=summary.repeats,
+        repeat_spread=max(summary.repeats) / min(summary.repeats) - 1 if summary.repeats else None,
+        baseline=first.baseline,
         speedup=comparison.speedup,
         speedup_interval=comparison.interval,
         efficiency=comparison.efficiency,
         scaling=comparison.scaling,
-        peak_memory_bytes=peak_memory(run.ranks.values()),
+        peak_memory_bytes=peak_memory(ranks),
         parameters=None if concurrent else _parameters(run),
         epochs=taught.epochs if taught else None,
         test_accuracy=taught.test_accuracy if taught else None,
         test_loss=taught.test_loss if taught else None,
         epoch_seconds=taught.epoch_seconds if taught else None,
-        replicas_equal=_replicas_equal(run),
+        replicas_equal=_replicas_equal(repeats),
+        phases=phases(repeats),
+        communication=communication(session, repeats),
+        compute=compute(session, repeats),
         parts=trainings,
         concurrency_gain=gain.value if gain else None,
-        notes=(*_notes(run), *comparison.notes, *(gain.notes if gain else ())),
+        notes=(*_notes(repeats), *comparison.notes, *(gain.notes if gain else ())),
     )
 
 
@@ -174,17 +206,32 @@ def _parameters(run: RunState) -> int | None:
     return next((rank.parameters for rank in run.ranks.values() if rank.parameters is not None), None)
 
 
-def _replicas_equal(run: RunState) -> bool | None:
-    said = [rank.finished.replicas_equal for rank in run.ranks.values() if rank.finished is not None]
-    checked = [equal for equal in said if equal is not None]
+def _replicas_equal(repeats: Sequence[RunState]) -> bool | None:
+    ends = (rank.finished for run in repeats for rank in run.ranks.values())
+    checked = [end.replicas_equal for end in ends if end is not None and end.replicas_equal is not None]
     return all(checked) if checked else None
 
 
-def _notes(run: RunState) -> Iterator[str]:
-    windows = len(run.complete_windows)
+def _speaker(repeats: Sequence[RunState]) -> RunState:
+    """The repeat whose state is the configuration's: one that runs, was measured, or came nearest to it."""
+    for state in ("running", "measured", "stopped", "failed"):
+        for run in repeats:
+            if run.state == state:
+                return run
+    return repeats[0]
+
+
+def _notes(repeats: Sequence[RunState]) -> Iterator[str]:
+    run = _speaker(repeats)
+    windows = sum(len(each.complete_windows) for each in usable(repeats))
     if run.state == "stopped" and windows:
         yield f"stopped before it was done, after {windows} windows"
     if run.state == "measured" and not windows:
         yield "no figures: no window was reported by all ranks"
-    if _replicas_equal(run) is False:
+    if _replicas_equal(repeats) is False:
         yield "its ranks ended with different parameters: they did not train one model"
+    if run.state == "measured":
+        for other in repeats:
+            if other.state in ("failed", "stopped", "skipped"):
+                why = f" ({other.reason})" if other.reason else ""
+                yield f"repeat {other.spec.repeat} of {len(repeats)} does not count: {other.state}{why}"

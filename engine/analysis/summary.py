@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from statistics import fmean
 
 from msgspec import Struct
 
@@ -10,8 +11,8 @@ from ..record.events import Evaluation, Window
 from ..record.session import RankState, RunState
 from ..record.windows import WindowTotal
 from . import statistics
-
-Interval = tuple[float, float]
+from .estimates import Interval
+from .repeats import usable
 
 
 class Summary(Struct, frozen=True, kw_only=True):
@@ -26,6 +27,9 @@ class Summary(Struct, frozen=True, kw_only=True):
     """95% interval of that median, samples/s; from five windows on."""
     step_seconds: float | None = None
     """One optimizer step: the median over windows of seconds / steps."""
+    repeats: tuple[float, ...] = ()
+    """Throughput of each repeat, samples/s, where there are several: then the throughput and the step are
+    geometric means of the repeats' medians, and the interval is that of Student's t over them."""
 
 
 class Learnt(Struct, frozen=True, kw_only=True):
@@ -68,6 +72,47 @@ def run_summary(run: RunState) -> Summary:
     if len(set(run.spec.workloads)) > 1:
         return Summary(windows=len(run.complete_windows))
     return summarise(run.complete_windows)
+
+
+def summarise_repeats(repeats: Sequence[RunState]) -> Summary:
+    """What the repeats of one configuration say together; of a single one, what its windows say."""
+    runs = usable(repeats)
+    if any(len(set(run.spec.workloads)) > 1 for run in runs):
+        return Summary(windows=sum(len(run.complete_windows) for run in runs))
+    return pool([run.complete_windows for run in runs])
+
+
+def pool(repeats: Sequence[Sequence[Window | WindowTotal]]) -> Summary:
+    """What the windows of several repeats say together."""
+    summaries = [summarise(windows) for windows in repeats if windows]
+    if len(summaries) < 2:
+        return summaries[0] if summaries else Summary(windows=0)
+    rates = tuple(summary.throughput for summary in summaries if summary.throughput is not None)
+    steps = [summary.step_seconds for summary in summaries if summary.step_seconds is not None]
+    return Summary(
+        windows=sum(summary.windows for summary in summaries),
+        throughput=statistics.geometric_mean(rates),
+        spread=statistics.mad([rate for windows in repeats for rate in throughputs(windows)]),
+        interval=statistics.repeats_interval(rates),
+        step_seconds=statistics.geometric_mean(steps),
+        repeats=rates,
+    )
+
+
+def learnt_by(repeats: Sequence[RunState], ranks: Iterable[int] | None = None) -> Learnt | None:
+    """What these ranks (all unless given) learnt, on average over the repeats that did as many epochs."""
+    found = [learnt(run, run.ranks if ranks is None else ranks) for run in usable(repeats)]
+    known = [each for each in found if each is not None]
+    longest = [each for each in known if each.epochs == max(other.epochs for other in known)]
+    if len(longest) < 2:
+        return longest[0] if longest else None
+    losses = [each.test_loss for each in longest if each.test_loss is not None]
+    return Learnt(
+        epochs=longest[0].epochs,
+        test_accuracy=fmean(each.test_accuracy for each in longest),
+        test_loss=fmean(losses) if len(losses) == len(longest) else None,
+        epoch_seconds=fmean(each.epoch_seconds for each in longest),
+    )
 
 
 def learnt(run: RunState, ranks: Iterable[int]) -> Learnt | None:

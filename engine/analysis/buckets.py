@@ -1,0 +1,147 @@
+"""Gradient buckets: how long each rank waits, how long the transfer takes, and how much of it is exposed.
+
+All ranks' times are on one clock. The last rank to start a bucket is what the others wait for; from there to
+the end of the last rank is transfer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from ..record.events import BucketTimes, Communication
+from .curve import Curve, bus_factor
+from .statistics import median
+
+
+class Bucket(Struct, frozen=True, kw_only=True):
+    """One gradient bucket's all-reduce; times are medians over steps, bandwidths in B/s."""
+
+    bytes: int
+    waits: dict[int, float]
+    """Rank -> seconds from its own start until the last rank's; the rank that waits least is waited for."""
+    wait_seconds: float
+    """Longest of those."""
+    transfer_seconds: float
+    """From the last rank's start to the last rank's end; where buckets queue, the queue counts."""
+    algbw: float
+    """Bytes / transfer time."""
+    busbw: float
+    """algbw * 2(N-1)/N."""
+    reachable: float | None
+    """busbw of the measured curve at this size: with nothing else to do."""
+    utilisation: float | None
+    """busbw / reachable."""
+
+
+class Steps(NamedTuple):
+    """One repeat's buckets: for each rank and bucket the times of as many steps as all of them have."""
+
+    ranks: Mapping[int, Sequence[BucketTimes]]
+    steps: int
+    buckets: int
+
+
+def steps_of(ranks: Mapping[int, Communication], world_size: int) -> Steps | None:
+    """What the ranks of one run say of the same buckets; None unless all of them do."""
+    buckets = {rank: said.buckets for rank, said in ranks.items() if said.buckets}
+    counts = {len(found) for found in buckets.values()}
+    if len(buckets) < world_size or len(counts) != 1:
+        return None
+    steps = min(len(times) for found in buckets.values() for b in found for times in (b.start, b.end))
+    return Steps(buckets, steps, counts.pop()) if steps else None
+
+
+def bucket_times(repeats: Sequence[Steps], all_reduce: Curve | None) -> tuple[Bucket, ...]:
+    """Each bucket over all steps of all repeats, which have the same buckets."""
+    found = (_bucket(repeats, index, all_reduce) for index in range(repeats[0].buckets))
+    return tuple(bucket for bucket in found if bucket is not None)
+
+
+def exposed(repeats: Sequence[Steps]) -> dict[int, float]:
+    """Rank -> median seconds from its last bucket being ready to the end of its last all-reduce."""
+    return {
+        rank: median([end - ready for _, ready, end in _spans(repeats, rank)]) for rank in repeats[0].ranks
+    }
+
+
+def overlap(repeats: Sequence[Steps]) -> float | None:
+    """1 - exposed / the span from a rank's first bucket to the end of its last; mean over ranks."""
+    shares = []
+    for rank in repeats[0].ranks:
+        hidden = [
+            1 - (end - ready) / (end - first) for first, ready, end in _spans(repeats, rank) if end > first
+        ]
+        if not hidden:
+            return None
+        shares.append(median(hidden))
+    return fmean(shares)
+
+
+def busy_seconds(repeats: Sequence[Steps]) -> float:
+    """Time of a step in which at least one bucket was being transferred, median over steps."""
+    return median([_union(_transfers(run, step)) for run in repeats for step in range(run.steps)])
+
+
+def _bucket(repeats: Sequence[Steps], index: int, all_reduce: Curve | None) -> Bucket | None:
+    ranks = list(repeats[0].ranks)
+    size = repeats[0].ranks[ranks[0]][index].bytes
+    waits: dict[int, list[float]] = {rank: [] for rank in ranks}
+    transfers = []
+    for run in repeats:
+        for step in range(run.steps):
+            start, end = _transfers(run, step)[index]
+            transfers.append(end - start)
+            for rank in ranks:
+                waits[rank].append(start - run.ranks[rank][index].start[step])
+    transfer = median(transfers)
+    if transfer <= 0:  # a clock that is not shared
+        return None
+    algbw = size / transfer
+    busbw = algbw * bus_factor("all_reduce", len(ranks))
+    reachable = None
+    if all_reduce is not None and busbw:
+        reachable = busbw * transfer / all_reduce.seconds(size)
+    typical = {rank: median(times) for rank, times in waits.items()}
+    return Bucket(
+        bytes=size,
+        waits=typical,
+        wait_seconds=max(typical.values()),
+        transfer_seconds=transfer,
+        algbw=algbw,
+        busbw=busbw,
+        reachable=reachable,
+        utilisation=busbw / reachable if reachable else None,
+    )
+
+
+def _transfers(run: Steps, step: int) -> list[tuple[float, float]]:
+    """For each bucket of a step: when its last rank started, and when its last rank was done."""
+    ranks = run.ranks.values()
+    return [
+        (max(rank[i].start[step] for rank in ranks), max(rank[i].end[step] for rank in ranks))
+        for i in range(run.buckets)
+    ]
+
+
+def _spans(repeats: Sequence[Steps], rank: int) -> list[tuple[float, float, float]]:
+    """For each step of a rank: its first bucket ready, its last bucket ready, its last all-reduce done."""
+    spans = []
+    for run in repeats:
+        buckets = run.ranks[rank]
+        for step in range(run.steps):
+            starts = [bucket.start[step] for bucket in buckets]
+            spans.append((min(starts), max(starts), max(bucket.end[step] for bucket in buckets)))
+    return spans
+
+
+def _union(intervals: Sequence[tuple[float, float]]) -> float:
+    """Total length of intervals that may overlap."""
+    total, reached = 0.0, float("-inf")
+    for start, end in sorted(intervals):
+        total += max(0.0, end - max(start, reached))
+        reached = max(reached, end)
+    return total

@@ -1,0 +1,215 @@
+"""What it costs a run that its devices speak with each other: time, bytes and bandwidth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from statistics import fmean
+from typing import Literal
+
+from msgspec import Struct
+
+from ..plan.plan import RunSpec
+from ..record.session import RankState, RunState, Session
+from . import statistics
+from .buckets import Bucket, Steps, bucket_times, busy_seconds, exposed, overlap, steps_of
+from .comparable import differences, workload_differences
+from .comparison import throughput_ratio
+from .curve import Curve, bus_factor, curve
+from .datasheet import link_bandwidth, link_kind
+from .estimates import Estimate
+from .repeats import configurations, usable
+from .summary import run_summary, summarise_repeats
+from .traffic import FLOAT_BYTES, Traffic, traffic
+
+
+class Communication(Struct, frozen=True, kw_only=True):
+    """What synchronising costs a run; bandwidths in B/s. What was not measured or does not apply is None."""
+
+    bytes_per_step: int | None
+    """Gradients that DDP all-reduces in a step."""
+    bytes_provenance: Literal["measured", "derived"] | None
+    """From the buckets, or from the number of parameters."""
+    traffic: tuple[Traffic, ...]
+    """What crosses the links in a step by the mode's own model; derived."""
+    buckets: tuple[Bucket, ...]
+    """In the order in which they became ready."""
+    exposed_seconds: float | None
+    """From a rank's last bucket being ready to the end of its last collective: mean over ranks of medians."""
+    exposed: dict[int, float]
+    """The same by rank."""
+    exposed_share: float | None
+    """Of a step in the windows."""
+    overlap: float | None
+    """1 - exposed / the span from a rank's first bucket to the end of its last collective."""
+    sync_cost: Estimate | None
+    """Seconds of a step with synchronisation beyond one without: median of turns taken alternately."""
+    sync_share: float | None
+    """Of a step with synchronisation."""
+    predicted_seconds: float | None
+    """Predicted time of a step's collectives: what the curve says of each bucket's size, summed."""
+    busbw: float | None
+    """Of all buckets: their bytes over the time in which at least one was under way."""
+    utilisation: float | None
+    """What the curve needs for these buckets over that time."""
+    curves: dict[str, Curve]
+    """By collective."""
+    link: str | None
+    """How the run's GPUs are connected, worst pair: `NV18`, `PHB`; None where the machine did not say."""
+    link_bandwidth: float | None
+    """Datasheet rate of that link one way; only for NVLink, whose links were counted."""
+    wrapper: Estimate | None
+    """X(DDP on one device) / X(single) of the same workload and batch: what DDP itself costs."""
+
+    @property
+    def below_noise(self) -> bool:
+        """Whether the interval of the sync cost contains 0."""
+        return self.sync_cost is not None and self.sync_cost.contains(0.0)
+
+
+def communication(session: Session, repeats: Sequence[RunState]) -> Communication | None:
+    """What a configuration's communication costs; None where its devices do not speak with each other."""
+    spec, runs = repeats[0].spec, usable(repeats)
+    wrapper = _wrapper(session, spec)
+    if spec.mode in ("single", "concurrent") or (spec.device_count < 2 and wrapper is None):
+        return None
+    steps = _steps(runs)
+    curves: dict[str, Curve] = {found.collective: found for found in _curves(runs)}
+    all_reduce = curves.get("all_reduce")
+    parameters = _parameters(runs)
+    buckets = bucket_times(steps, all_reduce) if steps else ()
+    busy = busy_seconds(steps) if steps else None
+    lingering = exposed(steps) if steps else _exposed_by_phases(runs)
+    step = summarise_repeats(repeats).step_seconds
+    late = fmean(lingering.values()) if lingering else None
+    size = sum(bucket.bytes for bucket in buckets)
+    cost, share = _sync_cost(runs)
+    needed = sum(all_reduce.seconds(bucket.bytes) for bucket in buckets) if all_reduce and buckets else None
+    derived = (
+        parameters * FLOAT_BYTES if parameters and spec.mode == "ddp" and spec.device_count > 1 else None
+    )
+    kind = _link(session, spec)
+    return Communication(
+        bytes_per_step=size or derived,
+        bytes_provenance="measured" if size else "derived" if derived else None,
+        traffic=traffic(spec, parameters),
+        buckets=buckets,
+        exposed_seconds=late,
+        exposed=lingering,
+        exposed_share=late / step if late is not None and step else None,
+        overlap=overlap(steps) if steps else None,
+        sync_cost=cost,
+        sync_share=share,
+        predicted_seconds=needed if spec.mode == "ddp" else _predicted_sharded(spec, curves, parameters),
+        busbw=size * bus_factor("all_reduce", spec.device_count) / busy if busy else None,
+        utilisation=needed / busy if needed and busy else None,
+        curves=curves,
+        link=kind,
+        link_bandwidth=_link_bandwidth(session, spec, kind),
+        wrapper=wrapper,
+    )
+
+
+def _steps(runs: Sequence[RunState]) -> list[Steps]:
+    """The repeats whose ranks all timed the same buckets."""
+    found: list[Steps] = []
+    for run in runs:
+        if run.spec.device_count < 2:
+            continue
+        ranks = {number: rank.communication for number, rank in run.ranks.items() if rank.communication}
+        steps = steps_of(ranks, run.spec.world_size)
+        if steps is not None and (not found or found[0].buckets == steps.buckets):
+            found.append(steps)
+    return found
+
+
+def _ranks(runs: Sequence[RunState]) -> Iterator[RankState]:
+    for run in runs:
+        yield from run.ranks.values()
+
+
+def _parameters(runs: Sequence[RunState]) -> int | None:
+    return next((rank.parameters for rank in _ranks(runs) if rank.parameters is not None), None)
+
+
+def _exposed_by_phases(runs: Sequence[RunState]) -> dict[int, float]:
+    """Rank -> median exposed seconds of the detail phase, for a mode without buckets."""
+    found: dict[int, list[float]] = {}
+    for run in runs:
+        for number, rank in run.ranks.items():
+            if rank.breakdown is not None and run.spec.world_size > 1:
+                found.setdefault(number, []).extend(rank.breakdown.exposed)
+    return {number: statistics.median(times) for number, times in found.items() if times}
+
+
+def _sync_cost(runs: Sequence[RunState]) -> tuple[Estimate | None, float | None]:
+    """What synchronising adds to a step of the slowest rank, over all turns, and its share of the step."""
+    costs: list[float] = []
+    steps: list[float] = []
+    for run in runs:
+        said = [rank.communication for rank in run.ranks.values() if rank.communication]
+        if len(said) < run.spec.world_size:
+            continue
+        together = [max(turn) for turn in zip(*(each.synchronised for each in said), strict=False)]
+        apart = [max(turn) for turn in zip(*(each.unsynchronised for each in said), strict=False)]
+        costs += [a - b for a, b in zip(together, apart, strict=False)]
+        steps += together[: len(apart)]
+    if not costs:
+        return None, None
+    enough = len(costs) >= statistics.FEWEST
+    cost = Estimate(
+        statistics.median(costs), statistics.median_interval(costs) if enough else None, len(costs)
+    )
+    return cost, cost.value / statistics.median(steps)
+
+
+def _curves(runs: Sequence[RunState]) -> Iterator[Curve]:
+    for run in runs:
+        for rank in run.ranks.values():
+            for measured in rank.bandwidth.values():
+                found = curve(measured, run.spec.world_size) if run.spec.world_size > 1 else None
+                if found is not None:
+                    yield found
+
+
+def _predicted_sharded(spec: RunSpec, curves: dict[str, Curve], parameters: int | None) -> float | None:
+    """FSDP: two all-gathers and a reduce-scatter of all parameters, as if each were in one piece."""
+    gather, scatter = curves.get("all_gather"), curves.get("reduce_scatter")
+    if spec.mode != "fsdp" or gather is None or scatter is None or parameters is None:
+        return None
+    size = parameters * FLOAT_BYTES
+    return 2 * gather.seconds(size) + scatter.seconds(size)
+
+
+def _link(session: Session, spec: RunSpec) -> str | None:
+    if spec.device_count < 2 or any(device.kind != "cuda" for device in spec.devices):
+        return None
+    return link_kind(session.host.links, [device.index for device in spec.devices])
+
+
+def _link_bandwidth(session: Session, spec: RunSpec, kind: str | None) -> float | None:
+    used = {device.index for device in spec.devices if device.kind == "cuda"}
+    return link_bandwidth(kind, [gpu for gpu in session.host.gpus if gpu.index in used])
+
+
+def _wrapper(session: Session, spec: RunSpec) -> Estimate | None:
+    """DDP on one device against single, where the plan has both for this run's workload and batch."""
+    if spec.mode != "ddp":
+        return None
+    alone = _alike(session, spec, "single")
+    wrapped = _alike(session, spec, "ddp")
+    pairs = [(a, b) for a in wrapped for b in alone if a.spec.repeat == b.spec.repeat]
+    if not pairs or any(differences(a, b) for a, b in pairs):
+        return None
+    return throughput_ratio(pairs)
+
+
+def _alike(session: Session, spec: RunSpec, mode: Literal["single", "ddp"]) -> list[RunState]:
+    """The measured runs on one device of that mode with the same workload and batch a device."""
+    for repeats in configurations(session):
+        other = repeats[0].spec
+        if (other.mode, other.device_count) != (mode, 1):
+            continue
+        same_batch = other.batch_per_device() == spec.batch_per_device()
+        if same_batch and not workload_differences(other.workload, spec.workload):
+            return [run for run in repeats if run.state == "measured" and run_summary(run).throughput]
+    return []
