@@ -37,7 +37,7 @@ class Group:
         dist.init_process_group(backend, store=store, rank=rank, world_size=world_size, timeout=timeout)
         return cls(rank, world_size, store)
 
-    def gather(self, values: list[float], meanwhile: Callable[[], None] | None = None) -> list[list[float]]:
+    def gather(self, values: list[float], meanwhile: Callable[[], object] | None = None) -> list[list[float]]:
         """Every rank's values, by rank. Until all have come, `meanwhile` is done over and over."""
         if self.world_size == 1:
             return [values]
@@ -50,14 +50,19 @@ class Group:
         work.wait()
         return [theirs.tolist() for theirs in everyone]
 
-    def meet(self, place: str, waiting: Callable[[], None]) -> None:
-        """Wait until every rank has come to the same place, however long, calling `waiting` now and then."""
+    def meet(
+        self, place: str, waiting: Callable[[], None], meanwhile: Callable[[], object] | None = None
+    ) -> None:
+        """Wait until every rank has come to the same place, however long.
+
+        `waiting` is called now and then; `meanwhile` is done over and over instead of doing nothing.
+        """
         if self._store is None:
             return
         here = self._store.add(place, 1)
         spoken = time.monotonic()
         while here < self.world_size:
-            time.sleep(0.01)
+            meanwhile() if meanwhile is not None else time.sleep(0.01)
             if time.monotonic() - spoken > NOTE_INTERVAL:
                 waiting()
                 spoken = time.monotonic()
@@ -73,7 +78,7 @@ class Group:
         """Whether all ranks hold the same values, bit for bit."""
         same = True
         for tensor in tensors:
-            first = tensor.detach().clone()
+            first = tensor.detach().clone(memory_format=torch.contiguous_format)
             self.share([first])
             same = same and torch.equal(first, tensor)
         return all(theirs == [1.0] for theirs in self.gather([float(same)]))

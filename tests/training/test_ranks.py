@@ -126,6 +126,7 @@ def test_epochs_learn_through_both_placements(
         placement=placement,
         loader_workers=devices,
         augment=("crop",),
+        channels_last=devices > 1,
     )
     measure = Measure(epochs=2, warmup_steps=3, window_seconds=0.2, seconds=0.5)
     done = ranks.launch(ranks.cpu_run(mode, devices, workload, measure), tmp_path)
