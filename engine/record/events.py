@@ -206,7 +206,8 @@ class Compute(Base, frozen=True, kw_only=True, tag="compute"):
     flop_per_step: int | None
     """Of this rank, forward and backward, by torch's flop counter; None where it cannot count the model."""
     peak_flop_per_second: float | None
-    """A large matrix product in the run's precision on the rank's device, measured after the windows."""
+    """A large matrix product in the run's precision, on one device (the slowest of the rank's), measured after
+    the windows."""
 
 
 class RankFinished(Base, frozen=True, kw_only=True, tag="rank finished"):
@@ -221,6 +222,8 @@ class RankFinished(Base, frozen=True, kw_only=True, tag="rank finished"):
     peak_memory_bytes: list[int | None]
     """Most memory allocated while measuring, for each device of the rank; on a CPU peak resident memory."""
     peak_reserved_bytes: list[int | None]
+    settled: bool = True
+    """Whether the step time had settled when warm-up ended; it ends in any case after a while."""
     replicas_equal: bool | None = None
     """In ddp: whether all ranks ended with the same parameters, bit for bit."""
     allocator_retries: list[int | None] = []

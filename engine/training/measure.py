@@ -29,6 +29,8 @@ SETTLED = 0.02
 """Relative change of that median at which a step time counts as settled."""
 WARM_UP_SHARE = 0.5
 """Share of `measure.seconds` after which warm-up ends, settled or not; its least steps do not count."""
+WARM_UP_SECONDS = 5.0
+"""The same where epochs are trained, which `measure.seconds` does not limit."""
 
 
 class Measurement:
@@ -46,6 +48,8 @@ class Measurement:
     ) -> None:
         """`everyone` is all ranks of the run, `team` those that train one model together."""
         self.measure = run.measure
+        self.settled = False
+        """Whether the step time had settled when warm-up ended."""
         self.pace = 0.0
         """Seconds of a step at the end of warm-up."""
         self._devices = devices
@@ -86,8 +90,9 @@ class Measurement:
         beginning = self._trainer.save() if self.measure.epochs else None
         self._stream = self._batches.train(0, None)
         times = self._step_times(max(self.measure.warmup_steps, 1))
-        latest = time.perf_counter() + WARM_UP_SHARE * self.measure.seconds
-        while not self._settled(times, late=time.perf_counter() > latest):
+        limit = WARM_UP_SECONDS if self.measure.epochs else WARM_UP_SHARE * self.measure.seconds
+        latest = time.perf_counter() + limit
+        while not self._is_warm(times, late=time.perf_counter() > latest):
             times += self._step_times(SPAN)
         self.pace = median(times[-SPAN:])
         if beginning is not None:
@@ -104,13 +109,14 @@ class Measurement:
             moments.append(time.perf_counter())
         return [end - start for start, end in pairwise(moments)]
 
-    def _settled(self, times: list[float], *, late: bool) -> bool:
+    def _is_warm(self, times: list[float], *, late: bool) -> bool:
         """Whether the step time has settled on all ranks of the team, or one of them has no time left."""
         change = 1.0
         if len(times) >= 2 * SPAN:
             change = abs(median(times[-SPAN:]) / median(times[-2 * SPAN : -SPAN]) - 1)
         ranks = self._team.gather([change, float(late)])
-        return max(change for change, _ in ranks) < SETTLED or any(late for _, late in ranks)
+        self.settled = max(change for change, _ in ranks) < SETTLED
+        return self.settled or any(late for _, late in ranks)
 
     def window(self, steps: int, epoch: int | None = None) -> Window:
         """Measure one window and report it."""
@@ -171,7 +177,20 @@ class Measurement:
                 self.window(part, epoch).seconds for part in split(self._batches.steps_per_epoch, steps)
             )
             self._evaluate(epoch, self._trainer.tally, seconds)
+        if self._everyone is not self._team:
+            self._keep_company()
         return f"{self.measure.epochs} epoch{'s' if self.measure.epochs > 1 else ''}"
+
+    def _keep_company(self) -> None:
+        """Train on, unmeasured, until every rank has trained its epochs: none shall be measured alone."""
+
+        def waiting() -> None:
+            self._reporter.phase("finishing", "training on beside the others")
+
+        waiting()
+        self._trainer.tally = None
+        self._stream = self._batches.train(self.measure.epochs, None)
+        self._everyone.meet("end", waiting, meanwhile=self._one_more_step)
 
     def _evaluate(self, epoch: int, trained: Tally, seconds: float) -> None:
         self._reporter.phase("evaluating", epoch=epoch)
