@@ -78,7 +78,7 @@ def free_memory(device: torch.device) -> float:
 
 
 def prepare(collective: Collective, count: int, group: Group, device: torch.device) -> Callable[[], object]:
-    """What does the collective once, on `count` float32 of each rank: the buffer is `world_size` times that."""
+    """What does the collective once; `count`: float32 of one rank, the buffer has `world_size` times that."""
     whole = torch.zeros(count * group.world_size, device=device)
     if collective == "all_reduce":
         return lambda: dist.all_reduce(whole)

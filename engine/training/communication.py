@@ -1,4 +1,4 @@
-"""What DistributedDataParallel's ranks say to each other: when each bucket travels, and what a step is without.
+"""What the ranks of ddp say to each other: when each bucket travels, and what a step takes without.
 
 Only for what follows the measured windows: a communication hook stays with its model for good.
 """
@@ -10,8 +10,8 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
-import torch.distributed as dist
 from torch import nn
+from torch.distributed import GradBucket  # type: ignore[attr-defined]
 from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
 from torch.nn.parallel import DistributedDataParallel
 
@@ -19,6 +19,7 @@ from ..record.events import BucketTimes
 from .group import Group
 from .timing import Clock, Mark
 
+How = Callable[[], AbstractContextManager[None]]
 TURN_SECONDS = 0.05
 """How long a turn lasts, about; it always holds whole steps."""
 TURNS_SECONDS = 2.0
@@ -56,7 +57,7 @@ class BucketHook:
         """A step begins."""
         self.steps.append([])
 
-    def _all_reduce(self, group: None, bucket: dist.GradBucket) -> torch.futures.Future[torch.Tensor]:
+    def _all_reduce(self, group: None, bucket: GradBucket) -> torch.futures.Future[torch.Tensor]:
         buffer = bucket.buffer()
         start = self._clock.mark()
         transfer = Transfer(buffer.numel() * buffer.element_size(), start, end=start)
@@ -106,16 +107,16 @@ def take_turns(
     synchronised: list[float] = []
     unsynchronised: list[float] = []
 
-    def turn(seconds: list[float], how: Callable[[], AbstractContextManager[None]], steps: int) -> None:
+    def turn(seconds: list[float], how: How, steps: int) -> None:
         team.gather([0.0])  # nobody waits for another's turn before
         with how():
             seconds.append(train(steps) / steps)
 
-    turns = [(synchronised, nullcontext), (unsynchronised, ddp.no_sync)]
-    for seconds, how in turns:  # the first of each kind is unlike the others
+    kinds: tuple[tuple[list[float], How], ...] = ((synchronised, nullcontext), (unsynchronised, ddp.no_sync))
+    for seconds, how in kinds:  # the first of each kind is unlike the others
         turn(seconds, how, 1)
         seconds.clear()
     for number in range(pairs):
-        for seconds, how in turns if number % 2 else reversed(turns):
+        for seconds, how in kinds if number % 2 else reversed(kinds):
             turn(seconds, how, steps)
     return synchronised, unsynchronised

@@ -1,23 +1,23 @@
-"""After the windows: where the steps go, what communication costs, and what it could cost.
+"""After the windows: where the steps go, what synchronising them costs, and what the ranks' link can do.
 
-Nothing here touches what was measured before. The steps are the same, taken apart; their moments are marked
-in the device's stream and read when all are over.
+Nothing here touches what was measured before. The steps are those of the windows, taken apart: the moments
+between their parts are marked in the device's stream, and read when all steps are over.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from statistics import median
+from itertools import pairwise
 from typing import NamedTuple
 
+from ..analysis.statistics import median
 from ..plan.plan import RunSpec
-from ..record.events import Bandwidth, Breakdown, BucketTimes, Communication
+from ..record.events import Bandwidth, Breakdown, Communication, Phase
 from .bandwidth import OF_MODE, measure_bandwidth
 from .communication import BucketHook, ddp_of, take_turns
-from .data import Batch, Batches
+from .data import Batches
 from .group import NOTE_INTERVAL, Group
-from .logger import DdpLogger
+from .logger import DdpLogger, Logged
 from .reporter import Reporter
 from .timing import Mark, clock_for
 from .trainer import Trainer
@@ -25,17 +25,17 @@ from .trainer import Trainer
 LEAD = 3
 """Steps before those that count: a loader has begun anew, a hook is new."""
 CHECKED = 5
-"""Steps whose exposed communication is compared with what torch's logger says."""
+"""Steps whose exposed communication is compared with what torch's own logger says."""
 
 
 class Moments(NamedTuple):
-    """When the parts of one step began, and when it ended."""
+    """Of one step: when it began, and when each of its parts was over."""
 
     start: Mark
     fetched: Mark
     placed: Mark
-    predicted: Mark
-    backed: Mark
+    forward: Mark
+    backward: Mark
     updated: Mark
 
 
@@ -52,41 +52,163 @@ class Detail:
         reporter: Reporter,
         pace: float,
     ) -> None:
-        """`pace`: seconds of a step, the same on all ranks of the team."""
+        """Groups as for a Measurement; `pace`: seconds of a step, the same on all ranks of the team."""
         self._run = run
         self._trainer = trainer
-        self._batches = batches
+        self._stream = batches.fetch(run.measure.epochs, None)
+        self._place = batches.place
         self._everyone = everyone
         self._team = team
-        self._clock = reporter.clock
         self._reporter = reporter
+        self._clock = reporter.clock
         self._pace = pace
-        self._stream: Iterator[Batch] = iter(())
+        self._hook: BucketHook | None = None
+        self._phase: tuple[Phase, str] = ("detail", "")
         self._spoken = 0.0
 
     def look(self) -> None:
-        """Do it all, and report it."""
-        self._reporter.phase("detail")
-        self._stream = self._batches.fetch(self._run.measure.epochs, None)
+        """Do it all, and report it; of the model's weights nothing is to be expected afterwards."""
+        self._enter("detail")
         self._everyone.meet("detail", lambda: self._reporter.phase("detail", "waiting for other ranks"))
-        ddp = ddp_of(self._trainer.model)
-        if ddp is None or self._team.world_size == 1:
-            self._break_down(None)
+        ddp = ddp_of(self._trainer.model) if self._team.world_size > 1 else None
+        if ddp is None:
+            self._break_down()
         else:
-            self._reporter.phase("communication", "steps with and without synchronisation")
+            self._enter("communication", "steps with and without synchronised gradients")
             turns = take_turns(ddp, self._team, self._timed, self._pace)
-            self._reporter.phase("detail")
-            hook = BucketHook(ddp, clock_for([self._clock.device]))
-            self._report_communication(self._break_down(hook), *turns)
-            self._check(hook, DdpLogger(ddp))
-        for collective in OF_MODE.get(self._run.mode, ()) if self._team.world_size > 1 else ():
-            self._reporter.phase("communication", f"bandwidth of {collective}")
-            sizes, seconds = measure_bandwidth(collective, self._team, self._clock)
+            self._enter("detail")
+            self._hook = BucketHook(ddp, clock_for([self._clock.device]))
+            anchor, at = self._anchor()
+            self._break_down()
+            self._reporter.send(
+                Communication(
+                    at=self._reporter.now(),
+                    run=self._reporter.run,
+                    rank=self._reporter.rank,
+                    buckets=self._hook.times(anchor, at),
+                    synchronised=turns[0],
+                    unsynchronised=turns[1],
+                )
+            )
+            self._compare(self._hook, DdpLogger(ddp))
+        if self._team.world_size > 1:
+            self._measure_bandwidth()
 
-    def _break_down(self, hook: BucketHook | None) -> list[BucketTimes]:
+    def _break_down(self) -> None:
         """Take the steps of the detail phase, and report where they went."""
-        self._team.gather([0.0])
-        self._train(LEAD, hook)
-        if hook is not None:
-            hook.steps.clear()
-        anchor, at = self._anchor()
+        self._team.gather([0.0])  # all begin together
+        self._train(LEAD)
+        steps = self._train(self._run.measure.detail)
+        if self._team is not self._everyone:
+            # Independent trainings keep each other company until all are done.
+            self._everyone.gather([0.0], lambda: self._train(1))
+        self._clock.synchronize()
+        parts = [[self._clock.seconds(a, b) for a, b in pairwise(moments)] for moments in steps]
+        begun, exposed = [moments.forward for moments in steps], [0.0] * len(steps)
+        input_, transfer, forward, backward, optimizer = (list(part) for part in zip(*parts, strict=True))
+        if self._hook is not None:
+            backward, exposed = (list(part) for part in zip(*self._hook.split(begun), strict=True))
+        self._reporter.send(
+            Breakdown(
+                at=self._reporter.now(),
+                run=self._reporter.run,
+                rank=self._reporter.rank,
+                step=[self._clock.seconds(moments.start, moments.updated) for moments in steps],
+                input=input_,
+                transfer=transfer,
+                forward=forward,
+                backward=backward,
+                exposed=exposed,
+                optimizer=optimizer,
+            )
+        )
+
+    def _train(self, steps: int) -> list[Moments]:
+        """So many steps, without waiting for the device; the hook remembers no others."""
+        if self._hook is not None:
+            self._hook.steps.clear()
+        return [self._step() for _ in range(steps)]
+
+    def _timed(self, steps: int) -> float:
+        """So many steps from an idle device to an idle device; the seconds they took."""
+        self._clock.synchronize()
+        start = time.perf_counter()
+        self._train(steps)
+        self._clock.synchronize()
+        return time.perf_counter() - start
+
+    def _step(self) -> Moments:
+        """One step, its parts marked."""
+        self._show_life()
+        if self._hook is not None:
+            self._hook.begin()
+        mark = self._clock.mark
+        start = mark()
+        batch = next(self._stream)
+        fetched = mark()
+        images, labels = self._place(batch)
+        placed = mark()
+        _, loss = self._trainer.forward(images, labels)
+        forward = mark()
+        self._trainer.backward(loss)
+        backward = mark()
+        self._trainer.update()
+        return Moments(start, fetched, placed, forward, backward, mark())
+
+    def _anchor(self) -> tuple[Mark, float]:
+        """A mark of the device's, and the moment by the clock that all ranks share."""
+        self._clock.synchronize()
+        mark = self._clock.mark()
+        self._clock.synchronize()
+        return mark, self._reporter.now()
+
+    def _compare(self, hook: BucketHook, logger: DdpLogger) -> None:
+        """Put on the rank's log what torch's own logger says of some steps, beside what the hook says."""
+        begun: list[Mark] = []
+        logged: list[Logged | None] = []
+        hook.steps.clear()
+        for _ in range(CHECKED + 1):
+            begun.append(self._step().forward)
+            logged.append(logger.step_before())
+        self._clock.synchronize()
+        known = [told for told in logged[1:] if told is not None]
+        if not known:
+            print("torch's own DDP logger says nothing")
+            return
+        pairs = hook.split(begun)[:-1]
+        for name, ours, theirs in zip(
+            ("computation", "exposed communication"),
+            zip(*pairs, strict=True),
+            zip(*known, strict=True),
+            strict=True,
+        ):
+            print(
+                f"{name} in backward, median of {CHECKED} steps: {1e3 * median(ours):.3f} ms by the hook, "
+                f"{1e3 * median(theirs):.3f} ms by torch's own logger"
+            )
+
+    def _measure_bandwidth(self) -> None:
+        for collective in OF_MODE.get(self._run.mode, ()):
+            self._enter("communication", f"bandwidth of {collective.replace('_', '-')}")
+            sizes, seconds = measure_bandwidth(collective, self._team, self._clock)
+            if self._team.rank == 0:
+                self._reporter.send(
+                    Bandwidth(
+                        at=self._reporter.now(),
+                        run=self._reporter.run,
+                        rank=self._reporter.rank,
+                        collective=collective,
+                        sizes=sizes,
+                        seconds=seconds,
+                    )
+                )
+
+    def _enter(self, phase: Phase, note: str = "") -> None:
+        self._phase = phase, note
+        self._spoken = time.monotonic()
+        self._reporter.phase(phase, note)
+
+    def _show_life(self) -> None:
+        """A rank whose steps take long must not seem to hang."""
+        if time.monotonic() - self._spoken > NOTE_INTERVAL:
+            self._enter(*self._phase)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import NamedTuple
 
 from torch.nn.parallel import DistributedDataParallel
 
-GONE = (AttributeError, KeyError, TypeError, AssertionError, RuntimeError)
+GONE = (AttributeError, KeyError, TypeError, ValueError, AssertionError, RuntimeError)
 """What a private interface that changed may raise."""
 
 
@@ -23,10 +24,8 @@ class DdpLogger:
 
     def __init__(self, ddp: DistributedDataParallel) -> None:
         self._ddp = ddp
-        try:  # otherwise it looks only at each hundredth step
+        with suppress(*GONE):  # otherwise it looks only at each hundredth step
             ddp._set_ddp_runtime_logging_sample_rate(1)  # type: ignore[no-untyped-call]
-        except GONE:
-            pass
 
     def step_before(self) -> Logged | None:
         """Of the step before the newest: figures appear with the next forward. None where there are none."""

@@ -16,6 +16,7 @@ from ..record.events import ModelBuilt, RankEvent, RankFailed, RankFinished, Ran
 from .assignment import Assignment
 from .data import make_batches
 from .datasets import open_data
+from .detail import Detail
 from .errors import kind_of, sentence_of
 from .group import Group
 from .measure import Measurement
@@ -120,6 +121,9 @@ def run_rank(
     measurement = Measurement(run, devices, trainer, batches, everyone, team, reporter)
     reason = measurement.run()
     allocated, reserved = peak(devices)
+    equal = trainer.replicas_equal() if team.world_size > 1 else None
+    if run.measure.detail:
+        Detail(run, trainer, batches, everyone, team, reporter, measurement.pace).look()
     reporter.phase("finishing")
     reporter.send(
         RankFinished(
@@ -131,7 +135,7 @@ def run_rank(
             stop_reason=reason,
             peak_memory_bytes=allocated,
             peak_reserved_bytes=reserved,
-            replicas_equal=trainer.replicas_equal() if team.world_size > 1 else None,
+            replicas_equal=equal,
         )
     )
     reporter.close()

@@ -48,7 +48,8 @@ def cpu_run(
         devices=tuple(Device("cpu", i, "cpu", None, (cores[i % len(cores)],)) for i in range(devices)),
         device_count=devices,
         workloads=(workload,) if isinstance(workload, Workload) else tuple(workload),
-        measure=measure or Measure(windows=3, window_seconds=0.1, seconds=0.3, target=0, warmup_steps=2),
+        measure=measure
+        or Measure(detail=0, windows=3, window_seconds=0.1, seconds=0.3, target=0, warmup_steps=2),
     )
 
 

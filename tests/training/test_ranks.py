@@ -90,7 +90,7 @@ def test_a_run_measured_in_windows(mode: str, devices: int, ranks: ModuleType, t
 
 
 def test_warm_up_belongs_to_no_window(ranks: ModuleType, tmp_path: Path) -> None:
-    measure = Measure(windows=2, window_seconds=0.05, seconds=0.2, target=0, warmup_steps=25)
+    measure = Measure(detail=0, windows=2, window_seconds=0.05, seconds=0.2, target=0, warmup_steps=25)
     done = ranks.launch(ranks.cpu_run("single", 1, LENET, measure), tmp_path)
     windows = done.of(Window)
     assert done.of(RankFinished)[0].steps - sum(window.steps for window in windows) >= 25
@@ -99,7 +99,7 @@ def test_warm_up_belongs_to_no_window(ranks: ModuleType, tmp_path: Path) -> None
 
 
 def test_the_interval_ends_a_measurement(ranks: ModuleType, tmp_path: Path) -> None:
-    measure = Measure(windows=2, window_seconds=0.1, seconds=60, target=0.9, warmup_steps=1)
+    measure = Measure(detail=0, windows=2, window_seconds=0.1, seconds=60, target=0.9, warmup_steps=1)
     done = ranks.launch(ranks.cpu_run("single", 1, LENET, measure), tmp_path)
     assert done.of(RankFinished)[0].stop_reason.endswith("% within 90%")
 
@@ -128,7 +128,7 @@ def test_epochs_learn_through_both_placements(
         augment=("crop",),
         channels_last=devices > 1,
     )
-    measure = Measure(epochs=2, warmup_steps=3, window_seconds=0.2, seconds=0.5)
+    measure = Measure(detail=0, epochs=2, warmup_steps=3, window_seconds=0.2, seconds=0.5)
     done = ranks.launch(ranks.cpu_run(mode, devices, workload, measure), tmp_path)
     assert not done.failed, done.log.read_text()
     built = done.of(ModelBuilt)[0]
@@ -151,7 +151,7 @@ def test_epochs_learn_through_both_placements(
 def test_warm_up_leaves_no_trace_in_a_training_by_epochs(ranks: ModuleType, tmp_path: Path) -> None:
     losses = []
     for warmup in (1, 12):
-        measure = Measure(epochs=1, warmup_steps=warmup, window_seconds=0.1, seconds=0.1)
+        measure = Measure(detail=0, epochs=1, warmup_steps=warmup, window_seconds=0.1, seconds=0.1)
         workload = Workload(model="cnn", images=200, batch=20, optimizer="adamw", learning_rate=1e-3)
         done = ranks.launch(ranks.cpu_run("single", 1, workload, measure), tmp_path / str(warmup))
         losses.append(done.of(Evaluation)[0].train_loss)
@@ -160,7 +160,7 @@ def test_warm_up_leaves_no_trace_in_a_training_by_epochs(ranks: ModuleType, tmp_
 
 def test_concurrent_ranks_train_workloads_of_their_own(ranks: ModuleType, tmp_path: Path) -> None:
     workloads = [LENET, Workload(model="cnn", images=200, batch=20, learning_rate=0.02)]
-    measure = Measure(epochs=1, warmup_steps=1, window_seconds=0.1, seconds=0.2)
+    measure = Measure(detail=0, epochs=1, warmup_steps=1, window_seconds=0.1, seconds=0.2)
     done = ranks.launch(ranks.cpu_run("concurrent", 2, workloads, measure), tmp_path)
     assert not done.failed, done.log.read_text()
     assert [done.of(ModelBuilt, rank)[0].parameters for rank in range(2)] == [62_006, 1_147_466]
@@ -171,7 +171,7 @@ def test_a_full_queue_costs_metrics_and_no_step(ranks: ModuleType, tmp_path: Pat
     asleep = threading.Event()
     timer = threading.Timer(2.5, asleep.set)
     timer.start()
-    measure = Measure(windows=2, window_seconds=0.2, seconds=1.0, target=0, warmup_steps=1)
+    measure = Measure(detail=0, windows=2, window_seconds=0.2, seconds=1.0, target=0, warmup_steps=1)
     run = ranks.cpu_run("single", 1, LENET, measure)
     done = ranks.launch(run, tmp_path, maxsize=2, listen=lambda _: asleep.is_set())
     assert not done.failed
@@ -187,7 +187,7 @@ def test_mixed_precision_learns_on_a_cpu(precision: str, ranks: ModuleType, tmp_
     workload = Workload(
         model="lenet", images=500, batch=20, learning_rate=0.02, precision=precision, channels_last=True
     )
-    measure = Measure(epochs=2, warmup_steps=1, seconds=0.1)
+    measure = Measure(detail=0, epochs=2, warmup_steps=1, seconds=0.1)
     done = ranks.launch(ranks.cpu_run("single", 1, workload, measure), tmp_path)
     assert not done.failed, done.log.read_text()
     first, last = done.of(Evaluation)
@@ -216,7 +216,7 @@ def test_a_folder_of_images_is_learnt(placement: str, ranks: ModuleType, tmp_pat
         loader_workers=1,
         learning_rate=0.02,
     )
-    measure = Measure(epochs=3, warmup_steps=1, seconds=0.1)
+    measure = Measure(detail=0, epochs=3, warmup_steps=1, seconds=0.1)
     done = ranks.launch(ranks.cpu_run("single", 1, workload, measure), tmp_path / "run")
     assert not done.failed, done.log.read_text()
     assert done.of(Evaluation)[-1].test_accuracy == 1

@@ -1,0 +1,62 @@
+"""Workers that try one thing between two ranks and save what came of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from gpubench_tui.engine.training import bandwidth
+from gpubench_tui.engine.training.assignment import Assignment
+from gpubench_tui.engine.training.communication import BucketHook
+from gpubench_tui.engine.training.group import Group
+from gpubench_tui.engine.training.logger import DdpLogger
+from gpubench_tui.engine.training.models import cnn
+from gpubench_tui.engine.training.timing import HostClock
+from torch.nn.parallel import DistributedDataParallel
+
+STEPS = 3
+
+
+def join(assignment: Assignment) -> Group:
+    rank = int(os.environ["RANK"])
+    return Group.join(Path(assignment.rendezvous), rank, assignment.run.world_size, "gloo", 60)
+
+
+def save(assignment: Assignment, what: Any) -> None:
+    torch.save(what, Path(assignment.rendezvous) / f"rank{os.environ['RANK']}.pt")
+    os._exit(0)
+
+
+def hook_gradients(assignment: Assignment, queues: Sequence[Any]) -> None:
+    """Gradients of the same model and images without the hook and with it, and what the hook noted."""
+    group = join(assignment)
+    model = cnn(10, 32).eval()  # no dropout
+    group.share([parameter.detach() for parameter in model.parameters()])
+    images = torch.randn(8, 3, 32, 32, generator=torch.Generator().manual_seed(group.rank))
+    ddp = DistributedDataParallel(model)
+
+    def gradients() -> list[torch.Tensor]:
+        model.zero_grad()
+        ddp(images).square().mean().backward()
+        return [parameter.grad.clone() for parameter in model.parameters() if parameter.grad is not None]
+
+    without = [gradients() for _ in range(STEPS)]
+    hook = BucketHook(ddp, HostClock())
+    with_hook = []
+    for _ in range(STEPS):
+        hook.begin()
+        with_hook.append(gradients())
+    logged = DdpLogger(ddp).step_before() is not None
+    sizes = [bucket.bytes for bucket in hook.times(0.0, 0.0)]
+    save(assignment, {"without": without, "with": with_hook, "sizes": sizes, "logged": logged})
+
+
+def bandwidths(assignment: Assignment, queues: Sequence[Any]) -> None:
+    """The curve of every collective."""
+    group = join(assignment)
+    bandwidth.SECONDS = 0.3
+    collectives = ("all_reduce", "all_gather", "reduce_scatter")
+    save(assignment, {name: bandwidth.measure_bandwidth(name, group, HostClock()) for name in collectives})

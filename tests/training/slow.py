@@ -1,0 +1,80 @@
+"""Models for the tests, each with a known delay in one part of the steps of rank 1.
+
+`path/to/slow.py:forward` is a user's own model as a preset names it; the function runs in the rank's process.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+
+from gpubench_tui.engine.training import bandwidth, communication
+from gpubench_tui.engine.training.data import Batch, ResidentBatches
+from torch import Tensor, nn
+from torch.optim.optimizer import register_optimizer_step_pre_hook
+
+DELAY = 0.05
+WIDTH = 64
+PARAMETERS = 3072 * WIDTH + WIDTH + WIDTH * 10 + 10
+
+
+def delay() -> None:
+    """Sleep on rank 1, and put on its log for how long."""
+    if os.environ["RANK"] == "1":
+        start = time.perf_counter()
+        time.sleep(DELAY)
+        print(f"slept {time.perf_counter() - start}")
+
+
+class Model(nn.Sequential):
+    def __init__(self, before: Callable[[], None] = lambda: None) -> None:
+        super().__init__(nn.Flatten(), nn.Linear(3072, WIDTH), nn.ReLU(), nn.Linear(WIDTH, 10))
+        self._before = before
+        # What is known of the delay is known after a few turns; the link is of no interest.
+        communication.TURNS_SECONDS = bandwidth.SECONDS = 0.05
+
+    def forward(self, images: Tensor) -> Tensor:
+        self._before()
+        logits: Tensor = super().forward(images)
+        return logits
+
+
+def nowhere(classes: int) -> nn.Module:
+    return Model()
+
+
+def forward(classes: int) -> nn.Module:
+    return Model(before=delay)
+
+
+def backward(classes: int) -> nn.Module:
+    model = Model()
+    model[1].weight.register_hook(lambda gradient: delay())
+    return model
+
+
+def optimizer(classes: int) -> nn.Module:
+    register_optimizer_step_pre_hook(lambda *_: delay())
+    return Model()
+
+
+def input(classes: int) -> nn.Module:  # noqa: A001
+    fetch = ResidentBatches.fetch
+
+    def slow(self: ResidentBatches, first: int, end: int | None) -> Iterator[Batch]:
+        for batch in fetch(self, first, end):
+            delay()
+            yield batch
+
+    ResidentBatches.fetch = slow  # type: ignore[method-assign]
+    return Model()
+
+
+def transfer(classes: int) -> nn.Module:
+    def slow(self: ResidentBatches, batch: Batch) -> Batch:
+        delay()
+        return batch
+
+    ResidentBatches.place = slow  # type: ignore[method-assign]
+    return Model()

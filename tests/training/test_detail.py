@@ -1,0 +1,140 @@
+"""Where a step goes, with delays that are known; each rank a process of its own with a core of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from statistics import median
+from types import ModuleType
+
+import pytest
+from gpubench_tui.engine.plan.preset import Measure, Workload
+from gpubench_tui.engine.record.events import (
+    Bandwidth,
+    Breakdown,
+    Communication,
+    PhaseChanged,
+    RankFinished,
+    Steps,
+    Window,
+)
+
+PARTS = ("input", "transfer", "forward", "backward", "exposed", "optimizer")
+SLOW = Path(__file__).parent / "slow.py"
+STEPS = 8
+QUICK = Measure(windows=2, window_seconds=0.1, seconds=0.1, target=0, warmup_steps=2, detail=STEPS)
+LENET = Workload(model="lenet", images=1000, batch=20, learning_rate=0.05)
+
+two_cores = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two cores")
+
+
+def typical(breakdown: Breakdown) -> dict[str, float]:
+    return {part: median(getattr(breakdown, part)) for part in PARTS}
+
+
+def slept(log: Path) -> float:
+    return median(float(found) for found in re.findall(r"^slept (.*)$", log.read_text(), re.M))
+
+
+@two_cores
+@pytest.mark.parametrize("part", ["input", "transfer", "forward", "backward", "optimizer"])
+def test_a_known_delay_of_one_rank_is_found_where_it_is(part: str, ranks: ModuleType, tmp_path: Path) -> None:
+    """The other rank waits for it: that is where exposed communication shows, not on the culprit."""
+    workload = Workload(model=f"{SLOW}:{part}", images=400, batch=8)
+    done = ranks.launch(ranks.cpu_run("ddp", 2, workload, QUICK), tmp_path)
+    assert not done.failed, done.log.read_text()
+    other, culprit = (typical(done.of(Breakdown, rank)[0]) for rank in range(2))
+    delay = slept(tmp_path / "logs" / "01-test-rank1.log")
+    assert culprit[part] - other[part] == pytest.approx(delay, rel=0.1)
+    assert other["exposed"] - culprit["exposed"] == pytest.approx(delay, rel=0.1)
+    for innocent in set(PARTS) - {part, "exposed"}:
+        assert abs(culprit[innocent] - other[innocent]) < 0.1 * delay
+    # What synchronising costs the rank that is not slow itself is the wait for the other. Turns are of one
+    # step here, and what the other does after its last all-reduce is nothing to wait for.
+    costs = [
+        median(said.synchronised) - median(said.unsynchronised)
+        for rank in range(2)
+        for said in done.of(Communication, rank)
+    ]
+    assert costs == pytest.approx([0.0 if part == "optimizer" else delay, 0.0], abs=0.1 * delay)
+    # torch's own logger, where it exists, sees the same.
+    found = re.search(r"exposed .*: (.*) ms by the hook, (.*) ms by torch", done.log.read_text())
+    if found:
+        hook, logger = (float(number) / 1e3 for number in found.groups())
+        assert hook == pytest.approx(delay, rel=0.1)
+        assert logger == pytest.approx(hook, rel=0.05)
+
+
+@pytest.mark.parametrize("placement", ["device", "loader"])
+def test_without_communication_the_parts_fill_the_step(
+    placement: str, ranks: ModuleType, tmp_path: Path
+) -> None:
+    workload = Workload(model="lenet", images=200, batch=20, placement=placement, loader_workers=1)
+    done = ranks.launch(ranks.cpu_run("single", 1, workload, QUICK), tmp_path)
+    assert not done.failed, done.log.read_text()
+    (breakdown,) = done.of(Breakdown)
+    for number, step in enumerate(breakdown.step):
+        parts = [getattr(breakdown, part)[number] for part in PARTS]
+        assert sum(parts) == pytest.approx(step)
+        assert all(seconds >= 0 for seconds in parts)
+    assert breakdown.exposed == [0.0] * STEPS
+    assert len(breakdown.step) == STEPS
+    assert not done.of(Communication)
+    assert not done.of(Bandwidth)
+    # These steps come after the windows, and count nowhere else.
+    events = done.events[0]
+    assert events.index(done.of(Window)[-1]) < events.index(breakdown)
+    assert sum(len(event.seconds) for event in done.of(Steps)) == done.of(RankFinished)[0].steps
+    phases = [event.phase for event in done.of(PhaseChanged) if not event.note]
+    assert phases == ["loading data", "building model", "warming up", "measuring", "detail", "finishing"]
+
+
+def test_ddp_tells_when_its_buckets_travel(ranks: ModuleType, tmp_path: Path) -> None:
+    workload = Workload(model="cnn", images=200, batch=8, learning_rate=0.01)
+    measure = Measure(epochs=1, warmup_steps=1, window_seconds=0.1, seconds=0.1, detail=4)
+    done = ranks.launch(ranks.cpu_run("ddp", 2, workload, measure), tmp_path)
+    assert not done.failed, done.log.read_text()
+    assert done.of(RankFinished)[0].replicas_equal
+    said = [done.of(Communication, rank)[0] for rank in range(2)]
+    sizes = [[bucket.bytes for bucket in own.buckets] for own in said]
+    assert sizes[0] == sizes[1]
+    assert len(sizes[0]) == 2
+    assert sum(sizes[0]) == 4 * 1_147_466
+    for first, second in zip(said[0].buckets, said[1].buckets, strict=True):
+        for step in range(4):
+            # On a clock that both share, no all-reduce ends before both ranks have begun it.
+            begun = max(first.start[step], second.start[step])
+            assert begun <= min(first.end[step], second.end[step])
+    for own in said:
+        starts = [bucket.start for bucket in own.buckets]
+        assert all(a < b for a, b in zip(*starts, strict=True))
+        assert all(bucket.end[step] <= own.at for bucket in own.buckets for step in range(4))
+        assert len(own.synchronised) == len(own.unsynchronised) >= 5
+    for rank in range(2):
+        (breakdown,) = done.of(Breakdown, rank)
+        for number, step in enumerate(breakdown.step):
+            assert sum(getattr(breakdown, part)[number] for part in PARTS) <= step + 1e-6
+    (bandwidth,) = done.of(Bandwidth)
+    assert bandwidth.collective == "all_reduce"
+    assert bandwidth.sizes[:3] == [1024, 4096, 16384]
+    assert len(bandwidth.sizes) == len(bandwidth.seconds)
+    assert not done.of(Bandwidth, 1)
+
+
+def test_independent_trainings_have_a_breakdown_each(ranks: ModuleType, tmp_path: Path) -> None:
+    workloads = [LENET, Workload(model="cnn", images=200, batch=20)]
+    done = ranks.launch(ranks.cpu_run("concurrent", 2, workloads, QUICK), tmp_path)
+    assert not done.failed, done.log.read_text()
+    for rank in range(2):
+        assert len(done.of(Breakdown, rank)[0].step) == STEPS
+        assert not done.of(Communication, rank)
+        assert not done.of(Bandwidth, rank)
+
+
+def test_ddp_alone_has_nobody_to_speak_to(ranks: ModuleType, tmp_path: Path) -> None:
+    done = ranks.launch(ranks.cpu_run("ddp", 1, LENET, QUICK), tmp_path)
+    assert not done.failed, done.log.read_text()
+    assert done.of(Breakdown)[0].exposed == [0.0] * STEPS
+    assert not done.of(Communication)
+    assert not done.of(Bandwidth)
