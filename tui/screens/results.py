@@ -40,6 +40,7 @@ class ResultsScreen(Screen[None]):
         self._session = session
         self._folder = folder
         self._note = note
+        self._drawn: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
         """Table above, remarks below it."""
@@ -63,11 +64,13 @@ class ResultsScreen(Screen[None]):
 
     def redraw(self) -> None:
         """Draw what has changed."""
-        if not self.is_current:
-            return
         session = self._session
-        found = results(session)
         table, said = self.query_one("#table", Panel), self.query_one("#remarks", Panel)
+        shows = (session.elapsed, session.outcome, table.columns)
+        if not self.is_current or shows == self._drawn:
+            return
+        self._drawn = shows
+        found = results(session)
         self.query_one("#title", Static).update(_title(session, self._note))
         sentence = headline(session)
         self.query_one("#sentence", Static).update(sentence or "Nothing to compare yet.")
