@@ -34,13 +34,13 @@ class Communication(Struct, frozen=True, kw_only=True):
     buckets: tuple[Bucket, ...]
     """In the order in which they became ready."""
     exposed_seconds: float | None
-    """From a rank's last bucket being ready to the end of its last collective: mean over ranks of medians."""
+    """From a rank's last bucket being ready to the end of its last all-reduce: mean over ranks of medians."""
     exposed: dict[int, float]
     """The same by rank."""
     exposed_share: float | None
     """Of a step in the windows."""
     overlap: float | None
-    """1 - exposed / the span from a rank's first bucket to the end of its last collective."""
+    """1 - exposed / the span from a rank's first bucket to the end of its last all-reduce."""
     sync_cost: Estimate | None
     """Seconds of a step with synchronisation beyond one without: median of turns taken alternately."""
     sync_share: float | None
@@ -78,7 +78,7 @@ def communication(session: Session, repeats: Sequence[RunState]) -> Communicatio
     parameters = _parameters(runs)
     buckets = bucket_times(steps, all_reduce) if steps else ()
     busy = busy_seconds(steps) if steps else None
-    lingering = exposed(steps) if steps else _exposed_by_phases(runs)
+    lingering = exposed(steps) if steps else {}
     step = summarise_repeats(repeats).step_seconds
     late = fmean(lingering.values()) if lingering else None
     size = sum(bucket.bytes for bucket in buckets)
@@ -129,16 +129,6 @@ def _ranks(runs: Sequence[RunState]) -> Iterator[RankState]:
 
 def _parameters(runs: Sequence[RunState]) -> int | None:
     return next((rank.parameters for rank in _ranks(runs) if rank.parameters is not None), None)
-
-
-def _exposed_by_phases(runs: Sequence[RunState]) -> dict[int, float]:
-    """Rank -> median exposed seconds of the detail phase, for a mode without buckets."""
-    found: dict[int, list[float]] = {}
-    for run in runs:
-        for number, rank in run.ranks.items():
-            if rank.breakdown is not None and run.spec.world_size > 1:
-                found.setdefault(number, []).extend(rank.breakdown.exposed)
-    return {number: statistics.median(times) for number, times in found.items() if times}
 
 
 def _sync_cost(runs: Sequence[RunState]) -> tuple[Estimate | None, float | None]:

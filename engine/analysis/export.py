@@ -1,20 +1,29 @@
 """A session's results for other programs: JSON and CSV.
 
-JSON, `"schema": "gpubench-tui/report"`, `"version": 1`. Times are seconds, memory is bytes, rates are
-samples/s, accuracies and efficiencies are shares of 1; what is not available is null:
+JSON, `"schema": "gpubench-tui/report"`, `"version": 1`. Times are seconds, memory and messages bytes,
+throughputs samples/s, bandwidths B/s, accuracies and efficiencies shares of 1; intervals are [low, high] of
+95%; what is not available or does not apply is null.
 
     schema, version
     session      name, program, unix_time, elapsed, outcome (finished, stopped, null), preset, title, question
     headline     one sentence, may be empty
     host         as in `engine.host.facts.Host`
-    settings     run id -> the settings its first rank reported
-    results      one object for each run of the plan, as in `engine.analysis.results.Result`
+    settings     run id -> the fingerprint: the settings its first rank reported
+    results      one object for each configuration of the plan, its repeats together:
+                 `engine.analysis.results.Result`, whose fields say what they are; in it
+      phases          `engine.analysis.phases.Phases`: seconds and shares by part (input, transfer, forward,
+                      backward, exposed, optimizer, unaccounted), of the run and of each rank
+      communication   `engine.analysis.communication.Communication`: buckets, sync_cost (value, interval, n),
+                      exposed, curves, traffic, link, wrapper
+      compute         `engine.analysis.compute.Compute`: FLOP, MFU, energy, memory
+    provenance   field of a result -> kind (measured, derived, predicted or datasheet), figure, how
+    published    figures of others beside one's own: `engine.analysis.published.Beside`
     evaluations  run id -> rank -> for each epoch: epoch, train_loss, train_accuracy, test_loss,
                  test_accuracy, seconds
     log          warnings and errors: level, text, run, at
 
-Keys may be added; none is removed or redefined without raising `version`. CSV has one row for each run;
-its column names carry their units, and what is not available is empty.
+Keys may be added; none is removed or redefined without raising `version`. CSV has one row for each
+configuration, its repeats together; its column names carry their units, and what is not available is empty.
 """
 
 from __future__ import annotations
@@ -27,14 +36,34 @@ from typing import Any, Literal
 import msgspec
 
 from ..record.session import RunState, Session
+from .communication import Communication
+from .compute import Compute
 from .markdown import markdown
+from .phases import PARTS, Part
+from .provenance import origins
+from .published import beside
 from .results import Result, headline, results
 
 VERSION = 1
 
 Format = Literal["md", "json", "csv"]
 
-CSV_COLUMNS: dict[str, Callable[[Result], Any]] = {
+Cell = Callable[[Result], Any]
+
+
+def _share_of(part: Part) -> Cell:
+    return lambda result: result.phases and result.phases.shares[part]
+
+
+def _of_communication(field: Callable[[Communication], Any]) -> Cell:
+    return lambda result: result.communication and field(result.communication)
+
+
+def _of_compute(field: Callable[[Compute], Any]) -> Cell:
+    return lambda result: result.compute and field(result.compute)
+
+
+CSV_COLUMNS: dict[str, Cell] = {
     "run": lambda result: result.run,
     "label": lambda result: result.label,
     "mode": lambda result: result.mode,
@@ -52,6 +81,8 @@ CSV_COLUMNS: dict[str, Callable[[Result], Any]] = {
     "interval_high_samples_per_s": lambda result: result.interval and result.interval[1],
     "throughput_per_device_samples_per_s": lambda result: result.throughput_per_device,
     "step_s": lambda result: result.step_seconds,
+    "repeats": lambda result: result.repeats,
+    "repeat_spread": lambda result: result.repeat_spread,
     "baseline": lambda result: result.baseline,
     "speedup": lambda result: result.speedup,
     "speedup_low": lambda result: result.speedup_interval and result.speedup_interval[0],
@@ -65,6 +96,34 @@ CSV_COLUMNS: dict[str, Callable[[Result], Any]] = {
     "test_accuracy": lambda result: result.test_accuracy,
     "test_loss": lambda result: result.test_loss,
     "epoch_s": lambda result: result.epoch_seconds,
+    "detail_step_s": lambda result: result.phases and result.phases.step_seconds,
+    **{f"{part}_share": _share_of(part) for part in PARTS},
+    "slowest_rank": lambda result: result.phases and result.phases.slowest,
+    "bytes_per_step": _of_communication(lambda c: c.bytes_per_step),
+    "buckets": _of_communication(lambda c: len(c.buckets) or None),
+    "exposed_s": _of_communication(lambda c: c.exposed_seconds),
+    "overlap": _of_communication(lambda c: c.overlap),
+    "sync_cost_s": _of_communication(lambda c: c.sync_cost and c.sync_cost.value),
+    "sync_cost_low_s": _of_communication(
+        lambda c: c.sync_cost and c.sync_cost.interval and c.sync_cost.interval[0]
+    ),
+    "sync_cost_high_s": _of_communication(
+        lambda c: c.sync_cost and c.sync_cost.interval and c.sync_cost.interval[1]
+    ),
+    "predicted_sync_s": _of_communication(lambda c: c.predicted_seconds),
+    "busbw_bytes_per_s": _of_communication(lambda c: c.busbw),
+    "bandwidth_utilisation": _of_communication(lambda c: c.utilisation),
+    "link": _of_communication(lambda c: c.link),
+    "link_bytes_per_s": _of_communication(lambda c: c.link_bandwidth),
+    "ddp_wrapper_ratio": _of_communication(lambda c: c.wrapper and c.wrapper.value),
+    "flop_per_step": _of_compute(lambda c: c.flop_per_step),
+    "flop_per_s_per_device": _of_compute(lambda c: c.flop_per_second_per_device),
+    "peak_flop_per_s": _of_compute(lambda c: c.peak_flop_per_second),
+    "mfu": _of_compute(lambda c: c.mfu),
+    "joules_per_sample": _of_compute(lambda c: c.joules_per_sample),
+    "peak_reserved_bytes": _of_compute(lambda c: c.peak_reserved_bytes),
+    "memory_headroom": _of_compute(lambda c: c.headroom),
+    "allocator_retries": _of_compute(lambda c: c.allocator_retries),
     "replicas_equal": lambda result: result.replicas_equal,
     "stop_reason": lambda result: result.stop_reason,
     "notes": lambda result: "; ".join(result.notes),
@@ -78,6 +137,7 @@ def render(session: Session, form: Format) -> str:
 
 def json(session: Session) -> str:
     """Everything a report says, as one JSON object."""
+    found = results(session)
     document = {
         "schema": "gpubench-tui/report",
         "version": VERSION,
@@ -94,7 +154,12 @@ def json(session: Session) -> str:
         "headline": headline(session),
         "host": session.host,
         "settings": {name: _settings(run) for name, run in session.runs.items()},
-        "results": results(session),
+        "results": found,
+        "provenance": {
+            origin.field: {"kind": origin.kind, "figure": origin.figure, "how": origin.how}
+            for origin in origins(found)
+        },
+        "published": beside(session, found),
         "evaluations": {name: _evaluations(run) for name, run in session.runs.items() if run.evaluations},
         "log": [
             {"level": line.level, "text": line.text, "run": line.run, "at": line.at}
@@ -106,7 +171,7 @@ def json(session: Session) -> str:
 
 
 def csv(session: Session) -> str:
-    """One row for each run of the plan."""
+    """One row for each configuration of the plan."""
     text = io.StringIO()
     writer = csv_writer.writer(text, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)

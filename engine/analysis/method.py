@@ -21,8 +21,15 @@ def method(session: Session, found: Sequence[Result]) -> Iterator[str]:
     yield "Step: median over windows of an optimizer step's time. Batch: samples of all devices in a step."
     yield (
         "Intervals: 95%, from five windows on; of the median throughput by order statistics, of a speedup by "
-        "bootstrap over the windows of both runs."
+        "bootstrap of the log ratio over the windows of both runs, both widened as much as windows depend on "
+        "those before them."
     )
+    if any(result.repeats > 1 for result in found):
+        yield (
+            "Repeats were done in turns. A figure of several is their geometric mean, each against the "
+            "baseline of its own turn, and its interval that of Student's t over them: two or three repeats "
+            "say little."
+        )
     yield from _comparisons(session, found)
     yield from _durations(session.plan.runs)
     yield "Every run had fresh processes, one for each device (dp: one for all of them)."

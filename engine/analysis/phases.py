@@ -8,6 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from ..plan.plan import RunSpec
 from ..record.events import Breakdown
 from ..record.session import RunState
 from .repeats import usable
@@ -85,7 +86,7 @@ def phases(repeats: Sequence[RunState]) -> Phases | None:
         shares={part: seconds[part] / step for part in PARTS},
         slowest=max(ranks, key=_own_work).rank,
         ranks=tuple(ranks),
-        notes=tuple(_notes(seconds["unaccounted"] / step, step, window_step)),
+        notes=tuple(_notes(repeats[0].spec, seconds["unaccounted"] / step, step, window_step)),
     )
 
 
@@ -123,7 +124,9 @@ def _own_work(rank: RankPhases) -> float:
     return sum(rank.seconds[part] for part in TIMED if part != "exposed")
 
 
-def _notes(unaccounted: float, step: float, window_step: float | None) -> Iterator[str]:
+def _notes(spec: RunSpec, unaccounted: float, step: float, window_step: float | None) -> Iterator[str]:
+    if spec.mode in ("dp", "fsdp") and spec.device_count > 1:
+        yield f"{spec.mode} communicates within forward and backward, which hold that time"
     if abs(unaccounted) > MUCH_UNACCOUNTED:
         yield (
             f"{percent(unaccounted)} of a step is unaccounted for"

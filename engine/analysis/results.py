@@ -73,6 +73,8 @@ class Result(Struct, frozen=True, kw_only=True):
     peak_memory_bytes: int | None
     """Most memory allocated on any one device; on a CPU the peak resident memory of any one rank."""
     parameters: int | None
+    train_images: int | None
+    """Images of an epoch."""
     epochs: int | None
     """Epochs evaluated."""
     test_accuracy: float | None
@@ -145,6 +147,7 @@ def _result(session: Session, repeats: Sequence[RunState]) -> Result:
         scaling=comparison.scaling,
         peak_memory_bytes=peak_memory(ranks),
         parameters=None if concurrent else _parameters(run),
+        train_images=None if concurrent else _train_images(run),
         epochs=taught.epochs if taught else None,
         test_accuracy=taught.test_accuracy if taught else None,
         test_loss=taught.test_loss if taught else None,
@@ -204,6 +207,10 @@ def _stop_reason(run: RunState) -> str:
 
 def _parameters(run: RunState) -> int | None:
     return next((rank.parameters for rank in run.ranks.values() if rank.parameters is not None), None)
+
+
+def _train_images(run: RunState) -> int | None:
+    return next((rank.train_images for rank in run.ranks.values() if rank.train_images is not None), None)
 
 
 def _replicas_equal(repeats: Sequence[RunState]) -> bool | None:

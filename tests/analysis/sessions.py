@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from gpubench_tui.engine.analysis.curve import Collective
+from gpubench_tui.engine.analysis.phases import PARTS
 from gpubench_tui.engine.host.facts import Cpu, Host, Software
 from gpubench_tui.engine.plan.plan import Device, Plan, RunSpec
-from gpubench_tui.engine.plan.preset import Measure, Mode, Workload
+from gpubench_tui.engine.plan.preset import Measure, Mode, Published, Workload
 from gpubench_tui.engine.record.events import (
+    Bandwidth,
+    Breakdown,
+    BucketTimes,
+    Communication,
+    Compute,
     Evaluation,
     Event,
     Failure,
@@ -43,12 +50,18 @@ def spec(
     baseline: str | None = None,
     measure: Measure = Measure(),  # noqa: B008
     skip: str | None = None,
+    on: Sequence[Device] = CORES,
+    repeat_of: tuple[str, int] | None = None,
 ) -> RunSpec:
+    """`repeat_of`: the configuration's id, and which repeat of it this is."""
+    configuration, repeat = repeat_of or (run, 1)
     return RunSpec(
         id=run,
-        label=f"{mode} x{devices}",
+        configuration=configuration,
+        repeat=repeat,
+        label=f"{mode} x{devices}" + (f", repeat {repeat}" if repeat_of else ""),
         mode=mode,
-        devices=() if skip else CORES[:devices],
+        devices=() if skip else tuple(on[:devices]),
         device_count=devices,
         workloads=tuple(workloads),
         measure=measure,
@@ -57,10 +70,17 @@ def spec(
     )
 
 
-def opening(*specs: RunSpec) -> list[Event]:
-    plan = Plan(preset="demo", title="A demo", question="Is it fast?", devices=CORES[:2], runs=specs)
+def opening(*specs: RunSpec, host: Host = HOST, published: Sequence[Published] = ()) -> list[Event]:
+    plan = Plan(
+        preset="demo",
+        title="A demo",
+        question="Is it fast?",
+        devices=CORES[:2],
+        runs=specs,
+        published=tuple(published),
+    )
     started = SessionStarted(
-        at=0.0, session="demo-1", program="0.1.0", unix_time=1.7e9, pid=1, host=HOST, plan=plan
+        at=0.0, session="demo-1", program="0.1.0", unix_time=1.7e9, pid=1, host=host, plan=plan
     )
     skipped = [RunFinished(at=0.0, run=s.id, outcome="skipped", reason=s.skip) for s in specs if s.skip]
     return [started, *skipped]
@@ -144,6 +164,49 @@ def measured(
         events += windows(run, rank, seconds, samples=samples)
         events.append(rank_done(run, rank, memory=(rank + 1) * GIB))
     return [*events, RunFinished(at=10.0, run=run, outcome="measured")]
+
+
+def breakdown(run: str, rank: int, **parts: Sequence[float]) -> Breakdown:
+    """Steps of these parts and what they leave unaccounted; a part that is not given takes no time."""
+    count = len(next(iter(parts.values())))
+    columns = {name: list(parts.get(name, [0.0] * count)) for name in PARTS}
+    step = [sum(values) for values in zip(*columns.values(), strict=True)]
+    del columns["unaccounted"]
+    return Breakdown(at=8.0, run=run, rank=rank, step=step, **columns)
+
+
+def communication(
+    run: str,
+    rank: int,
+    buckets: Sequence[tuple[int, Sequence[float], Sequence[float]]] = (),
+    synchronised: Sequence[float] = (),
+    unsynchronised: Sequence[float] = (),
+) -> Communication:
+    """`buckets`: bytes, starts and ends of each, a time a step."""
+    return Communication(
+        at=8.0,
+        run=run,
+        rank=rank,
+        buckets=[BucketTimes(size, list(start), list(end)) for size, start, end in buckets],
+        synchronised=list(synchronised),
+        unsynchronised=list(unsynchronised),
+    )
+
+
+def bandwidth(run: str, collective: Collective, seconds: Mapping[int, float]) -> Bandwidth:
+    """`seconds` for each size in bytes."""
+    return Bandwidth(
+        at=8.5,
+        run=run,
+        rank=0,
+        collective=collective,
+        sizes=list(seconds),
+        seconds=list(seconds.values()),
+    )
+
+
+def arithmetic(run: str, rank: int, flop: int | None, peak: float | None) -> Compute:
+    return Compute(at=8.7, run=run, rank=rank, flop_per_step=flop, peak_flop_per_second=peak)
 
 
 def failed(run: str, message: str = "out of luck") -> list[Event]:

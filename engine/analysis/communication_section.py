@@ -1,0 +1,146 @@
+"""What communication costs: the report's section about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from .communication import Communication
+from .curve import Curve
+from .estimates import Estimate
+from .page import block, one_line, section, table
+from .plots import bar
+from .results import Result
+from .units import NOT_AVAILABLE, duration, milliseconds, number, percent, ratio
+
+MOST_BUCKETS = 24
+
+
+def communication_section(found: Sequence[Result]) -> Iterator[str]:
+    """The report's section: a row a run, its buckets and curves; nothing where no run speaks of it."""
+    said = [(result, result.communication) for result in found if result.communication is not None]
+    lines = [*_overview(said), *_buckets(said), *_curves(said)]
+    remarks = [f"- {one_line(f'{result.label}: {text}')}" for result, c in said for text in _remarks(c)]
+    if remarks:
+        lines += [*([""] if lines else []), *remarks]
+    yield from section("Communication", lines)
+
+
+def gigabytes_per_second(rate: float | None) -> str:
+    """A bandwidth in GB/s without its unit: 1e9 B/s."""
+    return NOT_AVAILABLE if rate is None else number(rate / 1e9)
+
+
+def cost(estimate: Estimate | None) -> str:
+    """The cost of synchronising in ms with its interval, or that it drowns in the noise."""
+    if estimate is None:
+        return NOT_AVAILABLE
+    text = milliseconds(estimate.value)
+    if estimate.interval is None:
+        return text
+    low, high = estimate.interval
+    text += f" ({milliseconds(low)} to {milliseconds(high)})"
+    return f"{text}, below the noise" if estimate.contains(0.0) else text
+
+
+def _overview(said: Sequence[tuple[Result, Communication]]) -> list[str]:
+    titles = (
+        *("run", "MB a step", "buckets", "exposed, ms", "of a step", "overlap", "sync cost, ms (95%)"),
+        *("predicted, ms", "busbw, GB/s", "utilisation"),
+    )
+    rows = [
+        (
+            result.label,
+            _megabytes(c.bytes_per_step) + (" (derived)" if c.bytes_provenance == "derived" else ""),
+            str(len(c.buckets)) if c.buckets else NOT_AVAILABLE,
+            milliseconds(c.exposed_seconds),
+            percent(c.exposed_share),
+            percent(c.overlap),
+            cost(c.sync_cost),
+            milliseconds(c.predicted_seconds),
+            gigabytes_per_second(c.busbw),
+            percent(c.utilisation),
+        )
+        for result, c in said
+        if c.buckets or c.sync_cost or c.curves or c.bytes_per_step
+    ]
+    return table(titles, rows, left={"run"})
+
+
+def _buckets(said: Sequence[tuple[Result, Communication]]) -> list[str]:
+    titles = (
+        *("run", "bucket", "MB", "wait, ms", "transfer, ms", "algbw, GB/s", "busbw, GB/s"),
+        *("reachable, GB/s", "utilisation"),
+    )
+    rows = [
+        (
+            result.label,
+            str(place),
+            _megabytes(bucket.bytes),
+            milliseconds(bucket.wait_seconds),
+            milliseconds(bucket.transfer_seconds),
+            gigabytes_per_second(bucket.algbw),
+            gigabytes_per_second(bucket.busbw),
+            gigabytes_per_second(bucket.reachable),
+            percent(bucket.utilisation),
+        )
+        for result, c in said
+        for place, bucket in enumerate(c.buckets[:MOST_BUCKETS], 1)
+    ]
+    lines = table(titles, rows, left={"run"})
+    lines += [
+        f"Of the {len(c.buckets)} buckets of {result.label} the first {MOST_BUCKETS} are shown."
+        for result, c in said
+        if len(c.buckets) > MOST_BUCKETS
+    ]
+    return ["", "Gradient buckets, in the order in which they were ready:", "", *lines] if rows else []
+
+
+def _curves(said: Sequence[tuple[Result, Communication]]) -> list[str]:
+    lines: list[str] = []
+    for result, c in said:
+        for curve in c.curves.values():
+            what = curve.collective.replace("_", "-")
+            lines += ["", f"{result.label}, {what} with nothing else to do, busbw by size:", ""]
+            lines += block(_curve(curve))
+    return lines
+
+
+def _curve(curve: Curve) -> Iterator[str]:
+    for point in curve.points:
+        rate = gigabytes_per_second(point.busbw)
+        drawn = bar(point.busbw, curve.best_busbw)
+        yield f"{_size(point.bytes):>8} {duration(point.seconds):>9} {rate:>9} GB/s {drawn}"
+
+
+def _remarks(c: Communication) -> Iterator[str]:
+    if c.below_noise:
+        yield "the cost of synchronising is below the noise: its interval contains 0"
+    if c.wrapper is not None:
+        interval = "" if c.wrapper.interval is None else " ({:.2f} to {:.2f})".format(*c.wrapper.interval)
+        yield f"DDP's wrapper: on one device it runs at {ratio(c.wrapper.value)}{interval} of single"
+    if c.link is not None:
+        rate = gigabytes_per_second(c.link_bandwidth)
+        known = f", {rate} GB/s one way by the datasheet" if c.link_bandwidth else ""
+        yield f"its GPUs are connected by {c.link}{known}"
+    if c.traffic:
+        parts = [
+            f"{item.operation} of {_megabytes(item.bytes)} MB {item.what}"
+            + (f", {item.times} times" if item.times > 1 else "")
+            for item in c.traffic
+        ]
+        total = sum(item.link_bytes for item in c.traffic)
+        yield (
+            f"by its own model a step is {'; '.join(parts)}: {_megabytes(total)} MB through the busiest "
+            "device (derived)"
+        )
+
+
+def _megabytes(size: float | None) -> str:
+    return NOT_AVAILABLE if size is None else number(size / 1e6)
+
+
+def _size(size: int) -> str:
+    for unit, bytes_ in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if size >= bytes_:
+            return f"{size / bytes_:.4g} {unit}"
+    return f"{size} B"

@@ -1,0 +1,67 @@
+"""Bars and curves of plain characters, which every terminal and web page shows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+WIDTH, HEIGHT = 60, 11
+
+
+def bar(value: float, most: float, width: int = 30) -> str:
+    """A bar whose length is to the width as the value to the most."""
+    return "#" * round(width * value / most) if most > 0 else ""
+
+
+def stacked_bar(shares: Mapping[str, float], width: int = WIDTH) -> str:
+    """One bar of several parts, each drawn with its character; their shares of 1 in the order given.
+
+    Every part ends where the sum of shares up to it says, so that rounding errors do not add up.
+    """
+    drawn, total = "", 0.0
+    for character, share in shares.items():
+        total += max(0.0, share)
+        drawn += character * (min(width, round(width * total)) - len(drawn))
+    return drawn
+
+
+def plot(
+    xs: Sequence[float], curves: Mapping[str, Sequence[float | None]], shown: Callable[[float], str]
+) -> list[str]:
+    """Curves over the same xs, at least two, each drawn with its character, later ones above earlier ones.
+
+    `shown` writes the values of the axis. None leaves a gap. Empty where nothing can be drawn.
+    """
+    values = [y for ys in curves.values() for y in ys if y is not None and math.isfinite(y)]
+    if len(xs) < 2 or not values:
+        return []
+    low, high = min(values), max(values)
+    span = (high - low) or 1.0
+    rows = [[" "] * WIDTH for _ in range(HEIGHT)]
+    for character, ys in curves.items():
+        for column, y in enumerate(_columns(xs, ys)):
+            if y is not None and math.isfinite(y):
+                rows[HEIGHT - 1 - round((HEIGHT - 1) * (y - low) / span)][column] = character
+    labels = {0: shown(high), HEIGHT // 2: shown(low + span / 2), HEIGHT - 1: shown(low)}
+    margin = max(map(len, labels.values()))
+    lines = [f"{labels.get(i, ''):>{margin}} |{''.join(row)}".rstrip() for i, row in enumerate(rows)]
+    first, last = f"{xs[0]:g}", f"{xs[-1]:g}"
+    axis = " " * margin + " +" + "-" * WIDTH
+    return [*lines, axis, " " * (margin + 2) + first + last.rjust(WIDTH - len(first))]
+
+
+def _columns(xs: Sequence[float], ys: Sequence[float | None]) -> list[float | None]:
+    """A value for each column: linear between the points on either side of it; None beside a gap."""
+    columns: list[float | None] = []
+    right = 1
+    for column in range(WIDTH):
+        x = xs[0] + (xs[-1] - xs[0]) * column / (WIDTH - 1)
+        while right < len(xs) - 1 and xs[right] < x:
+            right += 1
+        a, b = ys[right - 1], ys[right]
+        if a is None or b is None or xs[right] == xs[right - 1]:
+            columns.append(None)
+        else:
+            share = min(1.0, max(0.0, (x - xs[right - 1]) / (xs[right] - xs[right - 1])))
+            columns.append(a + share * (b - a))
+    return columns

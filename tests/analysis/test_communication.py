@@ -1,0 +1,310 @@
+import random
+from collections.abc import Sequence
+
+import pytest
+from gpubench_tui.engine.analysis.communication import Communication
+from gpubench_tui.engine.analysis.curve import Collective, bus_factor, curve
+from gpubench_tui.engine.analysis.markdown import markdown
+from gpubench_tui.engine.analysis.results import result_of
+from gpubench_tui.engine.host.facts import Gpu, Link
+from gpubench_tui.engine.plan.plan import Device
+from gpubench_tui.engine.plan.preset import Workload
+from gpubench_tui.engine.record.events import Event
+from gpubench_tui.engine.record.session import Session
+from msgspec.structs import replace
+
+from .sessions import HOST, bandwidth, breakdown, communication, measured, opening, session, spec
+
+MB = 1_000_000
+STEPS = 10
+
+
+def communication_of(folded: Session, run: str = "ddp") -> Communication:
+    found = result_of(folded, run).communication
+    assert found is not None
+    return found
+
+
+def ddp(*said: Event, ranks: int = 2) -> Session:
+    """A run whose steps take 40 ms in the windows."""
+    return session(opening(spec("ddp", "ddp", ranks)), measured("ddp", [[0.2] * 6] * ranks), said)
+
+
+def at(offset: float) -> list[float]:
+    """That offset in each of the steps, which begin a second apart."""
+    return [100.0 + step + offset for step in range(STEPS)]
+
+
+@pytest.mark.parametrize(("ranks", "factor"), [(2, 1.0), (4, 1.5)])
+def test_known_bytes_in_known_seconds_have_the_right_bandwidth(ranks: int, factor: float) -> None:
+    said = [communication("ddp", rank, [(25 * MB, at(0.010), at(0.035))]) for rank in range(ranks)]
+    found = communication_of(ddp(*said, ranks=ranks))
+    (bucket,) = found.buckets
+    assert bucket.transfer_seconds == pytest.approx(0.025)
+    assert bucket.algbw == pytest.approx(1e9)
+    assert bucket.busbw == pytest.approx(factor * 1e9)
+    assert found.busbw == pytest.approx(factor * 1e9)
+    assert (found.bytes_per_step, found.bytes_provenance) == (25 * MB, "measured")
+
+
+def test_waiting_for_the_slowest_is_no_transfer() -> None:
+    early = communication("ddp", 0, [(MB, at(0.010), at(0.062))])
+    late = communication("ddp", 1, [(MB, at(0.060), at(0.061))])
+    (bucket,) = communication_of(ddp(early, late)).buckets
+    assert bucket.waits == {0: pytest.approx(0.050), 1: pytest.approx(0.0, abs=1e-9)}
+    assert bucket.wait_seconds == pytest.approx(0.050)
+    assert bucket.transfer_seconds == pytest.approx(0.002), "until the last rank has it"
+
+
+def test_one_odd_step_moves_nothing() -> None:
+    ends = at(0.020)
+    ends[3] += 0.5
+    both = [communication("ddp", rank, [(10 * MB, at(0.010), ends)]) for rank in (0, 1)]
+    assert communication_of(ddp(*both)).buckets[0].transfer_seconds == pytest.approx(0.010)
+
+
+def test_exposed_and_overlap_of_two_buckets() -> None:
+    # The first travels while the second is computed; from 30 ms on nothing is left to compute.
+    buckets = [(4 * MB, at(0.010), at(0.025)), (2 * MB, at(0.030), at(0.040))]
+    found = communication_of(ddp(*(communication("ddp", rank, buckets) for rank in (0, 1))))
+    assert found.exposed_seconds == pytest.approx(0.010)
+    assert found.exposed == {0: pytest.approx(0.010), 1: pytest.approx(0.010)}
+    assert found.exposed_share == pytest.approx(0.25), "of the 40 ms of a step in the windows"
+    assert found.overlap == pytest.approx(1 - 10 / 30)
+    assert found.busbw == pytest.approx(6 * MB / 0.025), "under way for 15 and 10 ms"
+
+
+def test_buckets_that_queue_are_not_counted_twice() -> None:
+    buckets = [(4 * MB, at(0.010), at(0.030)), (4 * MB, at(0.020), at(0.040))]
+    found = communication_of(ddp(*(communication("ddp", rank, buckets) for rank in (0, 1))))
+    assert [bucket.transfer_seconds for bucket in found.buckets] == [pytest.approx(0.020)] * 2
+    assert found.busbw == pytest.approx(8 * MB / 0.030)
+
+
+def test_the_rank_with_the_least_exposed_time_is_told_apart() -> None:
+    early = communication("ddp", 0, [(MB, at(0.010), at(0.065))])
+    late = communication("ddp", 1, [(MB, at(0.060), at(0.065))])
+    exposed = communication_of(ddp(early, late)).exposed
+    assert exposed == {0: pytest.approx(0.055), 1: pytest.approx(0.005)}
+
+
+def turns(cost: float, noise: float, count: int = 12) -> list[Event]:
+    source = random.Random(2)
+
+    def values(seconds: float) -> list[float]:
+        return [seconds + source.gauss(0, noise) for _ in range(count)]
+
+    return [communication("ddp", rank, (), values(0.040 + cost), values(0.040)) for rank in (0, 1)]
+
+
+def test_the_cost_of_synchronising_has_its_interval() -> None:
+    found = communication_of(ddp(*turns(0.004, 0.0002)))
+    assert found.sync_cost is not None
+    assert found.sync_cost.value == pytest.approx(0.004, rel=0.1)
+    assert found.sync_cost.contains(0.004)
+    assert found.sync_cost.n == 12
+    assert found.sync_share == pytest.approx(1 / 11, rel=0.1)
+    assert not found.below_noise
+
+
+def test_a_cost_whose_interval_contains_zero_is_below_the_noise() -> None:
+    folded = ddp(*turns(0.0001, 0.004))
+    assert communication_of(folded).below_noise
+    assert "below the noise" in markdown(folded)
+
+
+def test_the_slowest_rank_counts_in_every_turn() -> None:
+    said = [
+        communication("ddp", 0, (), [0.050] * 5, [0.030] * 5),
+        communication("ddp", 1, (), [0.051] * 5, [0.045] * 5),
+    ]
+    cost = communication_of(ddp(*said)).sync_cost
+    assert cost is not None
+    assert cost.value == pytest.approx(0.006), "rank 0's 20 ms are waiting for rank 1"
+
+
+def test_few_turns_have_no_interval_and_a_rank_that_is_missing_no_cost() -> None:
+    few = [communication("ddp", rank, (), [0.05] * 4, [0.04] * 4) for rank in (0, 1)]
+    cost = communication_of(ddp(*few)).sync_cost
+    assert cost is not None
+    assert (cost.interval, cost.contains(0.01)) == (None, False)
+    assert communication_of(ddp(few[0])).sync_cost is None
+
+
+LATENCY, PER_BYTE = 50e-6, 1 / 10e9
+
+
+def linear(sizes: Sequence[int]) -> dict[int, float]:
+    return {size: LATENCY + size * PER_BYTE for size in sizes}
+
+
+SIZES = [1024 * 4**i for i in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("collective", "ranks", "factor"),
+    [("all_reduce", 2, 1.0), ("all_reduce", 8, 1.75), ("all_gather", 8, 0.875), ("reduce_scatter", 2, 0.5)],
+)
+def test_bus_bandwidth_is_that_of_nccl_tests(collective: Collective, ranks: int, factor: float) -> None:
+    assert bus_factor(collective, ranks) == factor
+    found = curve(bandwidth("ddp", collective, {1024: 1e-4, 10 * MB: 0.005}), ranks)
+    assert found is not None
+    assert found.best_busbw == pytest.approx(factor * 2e9)
+    assert found.latency_seconds == 1e-4
+
+
+def test_times_between_beyond_and_below_the_measured_sizes() -> None:
+    found = curve(bandwidth("ddp", "all_reduce", linear(SIZES)), 2)
+    assert found is not None
+    for size in (1024, 3_000_000, 100_000_000):
+        assert found.seconds(size) == pytest.approx(LATENCY + size * PER_BYTE, rel=0.1)
+    assert found.seconds(10) == found.seconds(1024), "latency is what is left of it"
+    assert found.seconds(4 * SIZES[-1]) == pytest.approx(4 * found.seconds(SIZES[-1]))
+    assert curve(bandwidth("ddp", "all_reduce", {0: 1.0, 1024: 0.0}), 2) is None
+
+
+def test_utilisation_and_prediction_by_the_curve_of_the_same_ranks() -> None:
+    buckets = [(SIZES[-1], at(0.010), at(0.150)), (SIZES[-2], at(0.160), at(0.180))]
+    said = [communication("ddp", rank, buckets) for rank in (0, 1)]
+    found = communication_of(ddp(*said, bandwidth("ddp", "all_reduce", linear(SIZES))))
+    alone = [LATENCY + size * PER_BYTE for size in (SIZES[-1], SIZES[-2])]
+    assert found.predicted_seconds == pytest.approx(sum(alone))
+    assert [bucket.utilisation for bucket in found.buckets] == [
+        pytest.approx(alone[0] / 0.140),
+        pytest.approx(alone[1] / 0.020),
+    ]
+    assert found.buckets[0].reachable == pytest.approx(SIZES[-1] / alone[0])
+    assert found.utilisation == pytest.approx(sum(alone) / 0.160)
+
+
+def test_ranks_that_do_not_speak_of_the_same_buckets_are_not_compared() -> None:
+    one = communication("ddp", 0, [(MB, at(0.01), at(0.02))])
+    two = communication("ddp", 1, [(MB, at(0.01), at(0.02))] * 2)
+    found = communication_of(ddp(one, two))
+    assert (found.buckets, found.exposed, found.overlap, found.busbw) == ((), {}, None, None)
+    assert (found.bytes_per_step, found.bytes_provenance) == (4000, "derived"), "4 bytes a parameter"
+
+
+def test_the_traffic_of_each_mode_by_its_own_model() -> None:
+    parameters, batch = 1000, 4 * 128
+    images, outputs = batch * 3 * 32 * 32 * 4, batch * 10 * 4
+    specs = [spec(mode, mode, 4) for mode in ("ddp", "fsdp", "dp")]  # type: ignore[arg-type]
+    folded = session(
+        opening(*specs),
+        measured("ddp", [[0.2] * 5] * 4),
+        measured("fsdp", [[0.2] * 5] * 4),
+        measured("dp", [[0.2] * 5]),
+    )
+    ddp_, fsdp, dp = (communication_of(folded, run) for run in ("ddp", "fsdp", "dp"))
+    assert [(t.operation, t.times, t.link_bytes) for t in ddp_.traffic] == [("all-reduce", 1, 6000)]
+    assert [(t.operation, t.times, t.link_bytes) for t in fsdp.traffic] == [
+        ("all-gather", 2, 6000),
+        ("reduce-scatter", 1, 3000),
+    ]
+    assert [(t.operation, t.link_bytes) for t in dp.traffic] == [
+        ("scatter", images * 3 // 4),
+        ("replicate", 3 * 4 * parameters),
+        ("gather", outputs * 3 // 4),
+        ("reduce", 3 * 4 * parameters),
+    ], "no ring is involved"
+    assert (dp.busbw, dp.predicted_seconds, dp.bytes_per_step) == (None, None, None)
+
+
+def test_fsdp_is_predicted_by_its_own_collectives() -> None:
+    folded = session(
+        opening(spec("fsdp", "fsdp", 2)),
+        measured("fsdp", [[0.2] * 5] * 2),
+        [bandwidth("fsdp", "all_gather", {4000: 0.003}), bandwidth("fsdp", "reduce_scatter", {4000: 0.004})],
+    )
+    found = communication_of(folded, "fsdp")
+    assert found.predicted_seconds == pytest.approx(0.010)
+    assert set(found.curves) == {"all_gather", "reduce_scatter"}
+
+
+GPUS = tuple(Device(kind="cuda", index=i, name="NVIDIA H200") for i in range(4))
+
+
+def on_gpus(*links: Link, capability: tuple[int, int] | None = (9, 0)) -> Communication:
+    host = replace(
+        HOST,
+        gpus=tuple(
+            Gpu(index=i, uuid=str(i), name="NVIDIA H200", compute_capability=capability) for i in range(4)
+        ),
+        links=links,
+    )
+    run = spec("ddp", "ddp", 2, on=GPUS[1:])
+    return communication_of(session(opening(run, host=host), measured("ddp", [[0.2] * 5] * 2)))
+
+
+def test_a_links_rate_only_where_the_machine_named_it() -> None:
+    assert (on_gpus().link, on_gpus().link_bandwidth) == (None, None)
+    nvlink = on_gpus(Link(1, 2, "NV18"), Link(0, 1, "SYS"))
+    assert (nvlink.link, nvlink.link_bandwidth) == ("NV18", 450e9), "the link between the run's own GPUs"
+    assert on_gpus(Link(1, 2, "NV18"), capability=None).link_bandwidth is None
+    pcie = on_gpus(Link(1, 2, "PHB"))
+    assert (pcie.link, pcie.link_bandwidth) == ("PHB", None), "which generation and width nobody said"
+
+
+def test_the_worst_link_of_all_pairs_counts() -> None:
+    host = replace(HOST, links=(Link(0, 1, "NV4"), Link(0, 2, "SYS"), Link(1, 2, "PIX")))
+    run = spec("ddp", "ddp", 3, on=GPUS)
+    folded = session(opening(run, host=host), measured("ddp", [[0.2] * 5] * 3))
+    assert communication_of(folded).link == "SYS"
+
+
+def test_the_wrapper_is_ddp_on_one_device_against_single() -> None:
+    folded = session(
+        opening(spec("single", "single"), spec("one", "ddp", 1), spec("two", "ddp", 2)),
+        measured("single", [[1.0, 1.01, 0.99, 1.0, 1.0]]),
+        measured("one", [[1.25, 1.24, 1.26, 1.25, 1.25]]),
+        measured("two", [[1.3] * 5] * 2),
+    )
+    for run in ("one", "two"):
+        wrapper = communication_of(folded, run).wrapper
+        assert wrapper is not None
+        assert wrapper.value == pytest.approx(0.8)
+        assert wrapper.contains(0.8)
+        assert wrapper.interval is not None
+        assert wrapper.interval[1] - wrapper.interval[0] < 0.1
+    assert "DDP's wrapper: on one device it runs at 0.80x" in markdown(folded)
+    assert communication_of(folded, "one").bytes_per_step is None, "there is nobody to send it to"
+
+
+def test_no_wrapper_of_another_workload_or_batch() -> None:
+    large = Workload(name="cnn", batch=512)
+    folded = session(
+        opening(spec("single", "single", workloads=[large]), spec("one", "ddp", 1), spec("two", "ddp", 2)),
+        measured("single", [[1.0] * 5]),
+        measured("one", [[1.0] * 5]),
+        measured("two", [[1.0] * 5] * 2),
+    )
+    assert communication_of(folded, "two").wrapper is None
+    assert result_of(folded, "one").communication is None
+
+
+@pytest.mark.parametrize(("mode", "devices"), [("single", 1), ("concurrent", 2)])
+def test_who_does_not_synchronise_has_nothing_to_say(mode: str, devices: int) -> None:
+    run = spec("run", mode, devices)  # type: ignore[arg-type]
+    folded = session(opening(run), measured("run", [[1.0] * 5] * devices))
+    assert result_of(folded, "run").communication is None
+    assert "## Communication" not in markdown(folded)
+
+
+def test_the_report_has_the_buckets_the_curve_and_how_it_was_obtained() -> None:
+    said = [communication("ddp", rank, [(25 * MB, at(0.010), at(0.035))]) for rank in (0, 1)]
+    text = markdown(
+        ddp(
+            *said,
+            bandwidth("ddp", "all_reduce", {1024: 1e-4, 25 * MB: 0.020}),
+            breakdown("ddp", 0, forward=[0.04]),
+        )
+    )
+    assert "## Communication" in text
+    rows = [
+        [cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if "| ddp x2" in line
+    ]
+    assert ["ddp x2", "1", "25.0", "0", "25.0", "1.00", "1.00", "1.25", "80.0%"] in rows
+    assert "1.25 GB/s " + "#" * 30 in text
+    assert "all-reduce of 0.004 MB gradients: 0.004 MB through the busiest device (derived)" in text
+    assert "| predicted sync " in text
+    assert "| predicted " in text
