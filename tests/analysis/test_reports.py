@@ -12,7 +12,17 @@ from gpubench_tui.engine.plan.preset import Measure, Workload
 from gpubench_tui.engine.record.events import Event, RunFinished, Said, SessionFinished
 from gpubench_tui.engine.record.session import Session, fold
 
-from .sessions import evaluations, failed, measured, opening, session, spec
+from .sessions import (
+    arithmetic,
+    breakdown,
+    communication,
+    evaluations,
+    failed,
+    measured,
+    opening,
+    session,
+    spec,
+)
 
 CNN, VIT = Workload(name="cnn", model="cnn"), Workload(name="vit|\n<b>", model="vit-small")
 SPECS = (
@@ -236,3 +246,38 @@ def test_a_batch_that_alone_tells_runs_apart_stays() -> None:
     folded = session(opening(*specs), measured("b32", [[1.0, 1.0]]), measured("b128", [[1.0, 1.0]]))
     grid = table(folded, 30).splitlines()
     assert any("batch" in line and "samples/s" in line for line in grid)
+
+
+def test_csv_has_where_steps_go_and_what_communication_costs() -> None:
+    folded = session(
+        opening(spec("ddp", "ddp", 2)),
+        measured("ddp", [[1.0] * 5] * 2),
+        [breakdown("ddp", rank, input=[0.05] * 5, forward=[0.15] * 5) for rank in (0, 1)],
+        [communication("ddp", rank, (), [0.2] * 5, [0.15] * 5) for rank in (0, 1)],
+        [arithmetic("ddp", rank, 10**9, 1e11) for rank in (0, 1)],
+    )
+    (row,) = csv_reader.DictReader(io.StringIO(csv(folded)))
+    assert float(row["input_share"]) == pytest.approx(0.25)
+    assert float(row["unaccounted_share"]) == pytest.approx(0, abs=1e-9)
+    assert float(row["detail_step_s"]) == pytest.approx(0.2)
+    assert [float(row[f"sync_cost{end}_s"]) for end in ("", "_low", "_high")] == [pytest.approx(0.05)] * 3
+    assert float(row["mfu"]) == pytest.approx(0.05)
+    assert (row["bytes_per_step"], row["buckets"], row["joules_per_sample"]) == ("4000", "", "")
+
+
+def test_learning_curves_are_drawn() -> None:
+    folded = session(
+        opening(SPECS[0]), measured("01", [[1.0, 1.0]]), evaluations("01", 0, [0.1, 0.3, 0.4, 0.5])
+    )
+    text = section(markdown(folded), "Epochs: single x1")
+    drawn = text.split("Accuracy over epochs")[1].split("```")[1].splitlines()
+    assert drawn[1].lstrip().startswith("50.0% |")
+    assert drawn[1].endswith("o"), "the best is the last"
+    assert drawn[-1].split() == ["1", "4"]
+
+
+def test_every_fenced_block_is_closed_and_fits_a_terminal(demo: Session) -> None:
+    text = markdown(demo)
+    assert text.count("```") % 2 == 0
+    for block in text.split("```")[1::2]:
+        assert max(map(len, block.splitlines())) <= 100
