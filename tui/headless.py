@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 
 from ..engine.analysis.columns import remarks
+from ..engine.analysis.diagnosis.rules import diagnose
+from ..engine.analysis.diagnosis.text import diagnosis_text
 from ..engine.analysis.environment import devices
 from ..engine.analysis.results import headline, result_of
 from ..engine.analysis.table import table
@@ -146,9 +148,12 @@ def _overview(plan: Plan) -> str:
 
 def _print_results(session: Session) -> None:
     if session.started:
-        print(table(session, shutil.get_terminal_size((100, 24)).columns))
+        width = shutil.get_terminal_size((100, 24)).columns
+        print(table(session, width))
         if sentence := headline(session):
             print(f"\n{sentence}")
+        if lines := diagnosis_text(diagnose(session), width):
+            print("\n" + "\n".join(lines))
         sys.stdout.flush()
 
 

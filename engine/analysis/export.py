@@ -7,6 +7,8 @@ throughputs samples/s, bandwidths B/s, accuracies and efficiencies shares of 1; 
     schema, version
     session      name, program, unix_time, elapsed, outcome (finished, stopped, null), preset, title, question
     headline     one sentence, may be empty
+    diagnosis    what explains or spoils the figures, gravest first:
+                 `engine.analysis.diagnosis.case.Diagnosis`
     host         as in `engine.host.facts.Host`
     settings     run id -> the fingerprint: the settings its first rank reported
     results      one object for each configuration of the plan, its repeats together:
@@ -38,6 +40,7 @@ import msgspec
 from ..record.session import RunState, Session
 from .communication import Communication
 from .compute import Compute
+from .diagnosis.rules import diagnose
 from .markdown import markdown
 from .phases import PARTS, Part
 from .provenance import origins
@@ -152,6 +155,7 @@ def json(session: Session) -> str:
             "question": session.plan.question,
         },
         "headline": headline(session),
+        "diagnosis": diagnose(session),
         "host": session.host,
         "settings": {name: _settings(run) for name, run in session.runs.items()},
         "results": found,

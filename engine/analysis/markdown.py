@@ -9,6 +9,8 @@ from ..record.session import Session
 from .columns import cell, columns, remarks, side_by_side
 from .communication_section import communication_section
 from .devices_section import devices_section
+from .diagnosis.rules import diagnose
+from .diagnosis.text import diagnosis_section
 from .environment import environment, hardware, settings
 from .epochs_section import epochs_section
 from .method import method
@@ -27,6 +29,7 @@ def markdown(session: Session) -> str:
     found = results(session)
     sections = (
         _opening(session),
+        diagnosis_section(diagnose(session)),
         _results(found),
         _intervals(found),
         _side_by_side(found),

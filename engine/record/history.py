@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from ..host.facts import CpuSample, GpuSample
+from ..host.facts import CpuSample, GpuProcess, GpuSample
 from .series import Series
+
+MOST_PROCESSES = 256
 
 
 class GpuHistory:
@@ -16,6 +18,10 @@ class GpuHistory:
         self.power = Series()
         self.temperature = Series()
         self.clock = Series()
+        self.throttled: dict[str, Series] = {}
+        """By reason: 1 in the samples that gave it, 0 in those since the first that did not."""
+        self.processes: dict[int, GpuProcess] = {}
+        """By process id: all that were seen on the GPU, whosever they are; the first few hundred."""
 
     def add(self, at: float, sample: GpuSample) -> None:
         """Take in a sample."""
@@ -29,6 +35,14 @@ class GpuHistory:
         ):
             if value is not None:
                 series.add(at, value)
+        for reason in sample.throttle or ():
+            self.throttled.setdefault(reason, Series())
+        for reason, series in self.throttled.items():
+            if sample.throttle is not None:
+                series.add(at, reason in sample.throttle)
+        for process in sample.processes or ():
+            if len(self.processes) < MOST_PROCESSES:
+                self.processes.setdefault(process.pid, process)
 
 
 class CpuHistory:

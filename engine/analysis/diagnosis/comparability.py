@@ -1,0 +1,72 @@
+"""Whether a run can be held against its baseline, and whether a difference is one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..comparable import differences
+from ..comparison import SUPER_LINEAR
+from ..units import rate, ratio
+from .case import Case, Diagnosis
+
+
+def not_comparable(case: Case) -> Iterator[Diagnosis]:
+    """A run and its baseline differ in more than what is under test."""
+    for run in case.trained:
+        baseline = case.baseline(run)
+        if baseline is None or baseline.result.throughput is None or run.result.speedup is not None:
+            continue
+        if apart := differences(run.repeats[0], baseline.repeats[0]):
+            yield run.diagnosis(
+                "not comparable",
+                "warning",
+                f"{run.result.label} has no speedup over {baseline.result.label}: they differ in more than "
+                "mode, devices and batch",
+                [(f"against {baseline.result.label}", text) for text in apart],
+                "measure both with the same settings, or name a baseline that has these",
+            )
+
+
+def super_linear(case: Case) -> Iterator[Diagnosis]:
+    """A speedup that the devices cannot explain."""
+    for run in case.trained:
+        baseline, efficiency = case.baseline(run), run.result.efficiency
+        if baseline is None or efficiency is None or efficiency <= SUPER_LINEAR:
+            continue
+        devices = run.spec.device_count / baseline.spec.device_count
+        if devices < 1:
+            continue
+        batches = run.spec.batch_per_device(), baseline.spec.batch_per_device()
+        yield run.diagnosis(
+            "super-linear",
+            "severe",
+            f"{run.result.label} is {ratio(run.result.speedup)} {baseline.result.label}, more than its "
+            "devices can give: something slowed the baseline, or they do not do the same work",
+            (
+                ("speedup", f"{ratio(run.result.speedup)} where its devices explain {ratio(devices)}"),
+                (f"throughput of {baseline.result.label}", rate(baseline.result.throughput)),
+                ("batch of a device", f"{batches[0]} against {batches[1]}"),
+            ),
+            "measure again on a quiet machine with repeats = 3; where the batches differ, a smaller one may "
+            "fit caches better, which a baseline at that batch would show",
+        )
+
+
+def no_difference(case: Case) -> Iterator[Diagnosis]:
+    """The interval of a speedup contains 1."""
+    for run in case.trained:
+        interval, baseline = run.result.speedup_interval, case.baseline(run)
+        if interval is None or baseline is None or not interval[0] <= 1 <= interval[1]:
+            continue
+        more = run.spec.device_count > baseline.spec.device_count
+        yield run.diagnosis(
+            "no difference",
+            "warning" if more else "info",
+            f"{run.result.label} is neither faster nor slower than {baseline.result.label} beyond the noise"
+            + (", although it has more devices" if more else ""),
+            (
+                ("speedup", ratio(run.result.speedup)),
+                ("95% interval of the speedup", f"{ratio(interval[0])} to {ratio(interval[1])}"),
+            ),
+            "treat them as equal; a longer measure.seconds or more repeats would show smaller differences",
+        )

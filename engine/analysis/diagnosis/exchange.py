@@ -1,0 +1,192 @@
+"""What it costs that devices speak with each other, and which of them keeps the others waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..communication import Communication
+from ..comparable import differences
+from ..comparison import throughput_ratio
+from ..phases import Part
+from ..units import duration, gib, percent, ratio
+from .case import Case, Diagnosis, Figure, Run
+
+SYNC_SHARE = 0.10
+"""Of a step: synchronising gradients that costs less is not worth the trouble."""
+SYNC_SHARE_SEVERE = 0.20
+LEAST_EXPOSED = 0.05
+"""Of a step, on the rank that waits least: what even that one cannot hide is communication, not waiting."""
+STRAGGLER_SHARE = 0.10
+"""Of a step, between the most and the least exposed time of its ranks."""
+STRAGGLER_SHARE_SEVERE = 0.20
+SLOW_BUS = 0.5
+"""Of the link's datasheet rate: large messages on a healthy link reach far more than half of it."""
+THROUGH_HOST = ("SYS", "NODE", "PHB")
+"""Links, as `nvidia-smi topo` writes them, that lead through the processor's own bridges."""
+
+
+def exposed_communication(case: Case) -> Iterator[Diagnosis]:
+    """Synchronising costs a large share of a step, and no rank can hide it."""
+    for run in case.runs:
+        said, step = run.result.communication, run.result.step_seconds
+        if said is None or said.sync_share is None or said.sync_cost is None or not said.exposed or not step:
+            continue
+        least = min(said.exposed.values()) / step
+        if said.sync_share <= SYNC_SHARE or said.below_noise or least <= LEAST_EXPOSED:
+            continue
+        hidden = [] if said.overlap is None else [("hidden behind the backward pass", percent(said.overlap))]
+        yield run.diagnosis(
+            "exposed communication",
+            "severe" if said.sync_share > SYNC_SHARE_SEVERE else "warning",
+            f"{run.result.label} spends {percent(said.sync_share)} of each step on synchronising gradients, "
+            "and the backward pass does not hide it",
+            [
+                ("what synchronising adds to a step", duration(said.sync_cost.value)),
+                ("share of the step", percent(said.sync_share)),
+                ("exposed on the rank that waits least", f"{percent(least)} of a step"),
+                *hidden,
+            ],
+            "a larger batch a device, gradients accumulated over several steps, or gradients sent in 16 bits",
+        )
+
+
+def straggler(case: Case) -> Iterator[Diagnosis]:
+    """One rank is waited for: the one with the least exposed time."""
+    for run in case.runs:
+        said, step = run.result.communication, run.result.step_seconds
+        if said is None or len(said.exposed) < max(2, run.spec.world_size) or not step:
+            continue
+        culprit = min(said.exposed, key=said.exposed.__getitem__)
+        patient = max(said.exposed, key=said.exposed.__getitem__)
+        share = (said.exposed[patient] - said.exposed[culprit]) / step
+        if share < STRAGGLER_SHARE:
+            continue
+        device = f" ({run.spec.devices[culprit].name})" if culprit < len(run.spec.devices) else ""
+        yield run.diagnosis(
+            "straggler",
+            "severe" if share >= STRAGGLER_SHARE_SEVERE else "warning",
+            f"the other ranks of {run.result.label} wait {percent(share)} of each step for rank "
+            f"{culprit}{device}",
+            [
+                *(
+                    (f"exposed on rank {rank}", f"{duration(said.exposed[rank])} a step")
+                    for rank in (culprit, patient)
+                ),
+                *_own_work(run, (culprit, patient)),
+            ],
+            f"look at what slows rank {culprit}: its data, other processes on its device or cores, its clock",
+        )
+
+
+def _own_work(run: Run, ranks: tuple[int, int]) -> Iterator[Figure]:
+    parts: tuple[Part, ...] = ("input", "forward", "backward")
+    for found in run.result.phases.ranks if run.result.phases else ():
+        if found.rank in ranks:
+            times = ", ".join(f"{part} {duration(found.seconds[part])}" for part in parts)
+            yield f"rank {found.rank} a step", times
+
+
+def slow_link(case: Case) -> Iterator[Diagnosis]:
+    """Collectives reach less than half of what the link should, or there is no direct link and it costs."""
+    for run in case.runs:
+        said = run.result.communication
+        if said is None:
+            continue
+        curve, rated = said.curves.get("all_reduce"), said.link_bandwidth
+        if curve is not None and rated and curve.best_busbw < SLOW_BUS * rated:
+            yield run.diagnosis(
+                "slow link",
+                "warning",
+                f"all-reduces of {run.result.label} reach {percent(curve.best_busbw / rated)} of what its "
+                f"{said.link} link is made for",
+                (
+                    ("best busbw measured", _bandwidth(curve.best_busbw)),
+                    (f"datasheet rate of {said.link}, one way", _bandwidth(rated)),
+                ),
+                "see that NCCL uses the links (NCCL_DEBUG=INFO names them) and that peer access is not "
+                "disabled (NCCL_P2P_DISABLE, the IOMMU, a virtual machine)",
+            )
+        elif said.link in THROUGH_HOST and (said.sync_share or 0.0) > SYNC_SHARE and not said.below_noise:
+            yield _through_host(run, said)
+
+
+def _through_host(run: Run, said: Communication) -> Diagnosis:
+    curve = said.curves.get("all_reduce")
+    reached = [] if curve is None else [("best busbw measured", _bandwidth(curve.best_busbw))]
+    return run.diagnosis(
+        "slow link",
+        "warning",
+        f"the GPUs of {run.result.label} speak with each other through the host ({said.link}), and it costs "
+        f"{percent(said.sync_share)} of a step",
+        [
+            ("link between its GPUs", str(said.link)),
+            ("synchronising gradients", f"{percent(said.sync_share)} of a step"),
+            *reached,
+        ],
+        "choose GPUs with a better link by --gpus (doctor lists the links), or send less: a larger batch, "
+        "gradients in 16 bits",
+    )
+
+
+def data_parallel_overhead(case: Case) -> Iterator[Diagnosis]:
+    """DataParallel is slower than DistributedDataParallel on the same devices."""
+    for run in case.trained:
+        ddp = next((other for other in case.trained if _is_its_ddp(run, other)), None)
+        pairs = [
+            (a, b)
+            for a in run.repeats
+            for b in (ddp.repeats if ddp else ())
+            if a.spec.repeat == b.spec.repeat and a.complete_windows and b.complete_windows
+        ]
+        if ddp is None or not pairs or any(differences(a, b) for a, b in pairs):
+            continue
+        found = throughput_ratio(pairs)
+        if found.value < 1 and not found.contains(1.0):
+            yield run.diagnosis(
+                "DataParallel overhead",
+                "warning",
+                f"{run.result.label} is {ratio(found.value)} {ddp.result.label}: one process feeds all "
+                "devices, and sends them the parameters anew each step",
+                [
+                    (f"throughput against {ddp.result.label}", ratio(found.value)),
+                    *_traffic("through its busiest device", run),
+                    *_traffic(f"in {ddp.result.label}", ddp),
+                    *_skew(run),
+                ],
+                "use DistributedDataParallel: a process for each device, and only gradients are sent",
+            )
+
+
+def _is_its_ddp(run: Run, other: Run) -> bool:
+    ours, theirs = run.spec, other.spec
+    return (
+        (ours.mode, theirs.mode) == ("dp", "ddp")
+        and (ours.device_count, ours.global_batch) == (theirs.device_count, theirs.global_batch)
+        and ours.workloads == theirs.workloads
+    )
+
+
+def _traffic(what: str, run: Run) -> Iterator[Figure]:
+    sent = run.result.communication.traffic if run.result.communication else ()
+    if sent:
+        operations = " + ".join(each.operation for each in sent)
+        size = sum(each.link_bytes for each in sent)
+        yield f"{what}, derived ({operations})", f"{size / 1e6:,.1f} MB a step"
+
+
+def _skew(run: Run) -> Iterator[Figure]:
+    """Peak memory of the first device, which gathers, beside the others'."""
+    for _, rank in run.ranks:
+        peaks = [
+            peak for peak in (rank.finished.peak_memory_bytes if rank.finished else ()) if peak is not None
+        ]
+        if len(peaks) == run.spec.device_count > 1:
+            yield (
+                "peak memory of its first device",
+                f"{gib(peaks[0])}, of the others at most {gib(max(peaks[1:]))}",
+            )
+            return
+
+
+def _bandwidth(value: float) -> str:
+    return f"{value / 1e9:,.1f} GB/s"

@@ -1,0 +1,128 @@
+"""Whether batches arrive in time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from ...plan.preset import Workload
+from ..units import duration, percent, rate
+from .case import Case, Diagnosis, Evidence, Run, at_any_batch
+
+INPUT_SHARE = 0.10
+"""Of a step: from here on, waiting for data is worth acting on."""
+INPUT_SHARE_SEVERE = 0.20
+INPUT_SECONDS = 2e-3
+"""A shorter wait is what fetching any batch costs, however large its share of a short step."""
+REAL_TO_SYNTHETIC = 0.9
+"""Less than this share of the throughput with data on the device is the loader's doing."""
+FLAT = 1.10
+"""Throughputs within a tenth of each other count as unchanged: doubling the work moves them by far more."""
+FEWEST_FLAT = 3
+"""Runs that a ceiling must be seen in."""
+
+NAME = "input-bound"
+FASTER_LOADING = (
+    'place the data on the device (placement = "device"), or try more loader_workers, less augmentation, or '
+    "images decoded beforehand"
+)
+LESS_DRAWING = (
+    "the data are on the device already: what takes time is drawing and augmenting a batch there; try less "
+    "augmentation"
+)
+
+
+def slow_input(case: Case) -> Iterator[Diagnosis]:
+    """A rank waits for its next batch for a large share of a step."""
+    for run in case.runs:
+        if run.result.phases is None:
+            continue
+        worst = max(run.result.phases.ranks, key=lambda rank: rank.shares["input"])
+        share, wait = worst.shares["input"], worst.seconds["input"]
+        if share < INPUT_SHARE or wait < INPUT_SECONDS:
+            continue
+        resident = run.spec.workload_of(worst.rank).placement == "device"
+        yield run.diagnosis(
+            NAME,
+            "severe" if share >= INPUT_SHARE_SEVERE else "warning",
+            f"{run.result.label} waits {percent(share)} of each step for its next batch",
+            (
+                (f"rank {worst.rank} waits for a batch", f"{duration(wait)} a step"),
+                ("share of the step", f"{percent(share)} of {duration(worst.step_seconds)}"),
+            ),
+            LESS_DRAWING if resident else FASTER_LOADING,
+        )
+
+
+def slower_than_synthetic(case: Case) -> Iterator[Diagnosis]:
+    """The same training on data that lie on the device is faster."""
+    for run in case.trained:
+        other = next((other for other in case.trained if _differs_in_data_only(run, other)), None)
+        ours, theirs = run.result.throughput, other.result.throughput if other else None
+        if other is None or not ours or not theirs or ours >= REAL_TO_SYNTHETIC * theirs:
+            continue
+        yield run.diagnosis(
+            NAME,
+            "severe" if ours / theirs < 1 - INPUT_SHARE_SEVERE else "warning",
+            f"{run.result.label} reaches {percent(ours / theirs)} of what the same training reaches on "
+            "synthetic data on the device",
+            (("throughput", rate(ours)), (f"throughput of {other.result.label}", rate(theirs))),
+            FASTER_LOADING,
+        )
+
+
+def loader_ceiling(case: Case) -> Iterator[Diagnosis]:
+    """The same samples a second whatever the batch and the number of devices."""
+    loading = [run for run in case.trained if run.spec.workload.placement == "loader"]
+    for workload in dict.fromkeys(at_any_batch(run.spec.workload) for run in loading):
+        runs = [run for run in loading if at_any_batch(run.spec.workload) == workload]
+        rates = [run.result.throughput or 0.0 for run in runs]
+        devices = {run.spec.device_count for run in runs}
+        batches = {run.spec.batch_per_device() for run in runs}
+        varied = len(runs) >= FEWEST_FLAT and len(devices) > 1 and len(batches) > 1
+        if varied and max(rates) < FLAT * min(rates):
+            yield Diagnosis(
+                name=NAME,
+                severity="severe",
+                sentence=f"{workload.model} trains the same {rate(max(rates))} at every batch and on any "
+                "number of devices: that is the loader's rate, and says nothing of the devices",
+                evidence=tuple(_throughput(run) for run in runs),
+                remedy=FASTER_LOADING,
+                runs=tuple(run.result.run for run in runs),
+            )
+
+
+def _throughput(run: Run) -> Evidence:
+    return Evidence(
+        f"{run.result.label}: throughput at global batch {run.spec.global_batch}", rate(run.result.throughput)
+    )
+
+
+def _differs_in_data_only(run: Run, other: Run) -> bool:
+    ours, theirs = run.spec, other.spec
+    return (
+        not _is_on_device(ours.workload)
+        and _is_on_device(theirs.workload)
+        and (ours.mode, ours.device_count) == (theirs.mode, theirs.device_count)
+        and ours.global_batch == theirs.global_batch
+        and _without_data(ours.workload) == _without_data(theirs.workload)
+    )
+
+
+def _is_on_device(workload: Workload) -> bool:
+    return workload.data == "synthetic" and workload.placement == "device"
+
+
+def _without_data(workload: Workload) -> Workload:
+    default = Workload()
+    return replace(
+        workload,
+        name="",
+        data=default.data,
+        data_dir=default.data_dir,
+        images=default.images,
+        placement=default.placement,
+        loader_workers=default.loader_workers,
+        augment=default.augment,
+    )

@@ -1,0 +1,149 @@
+"""Whether the machine gave its devices what they need: clocks, quiet, and the same from first to last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...record.history import GpuHistory
+from .. import statistics
+from ..summary import throughputs
+from ..units import percent, rate
+from .case import Case, Diagnosis, Evidence, Figure, Run, during, mean
+
+LOW_CLOCK = 0.8
+"""Of the highest SM clock, under load."""
+LOADED = 50.0
+"""Percent of the time with a kernel running below which a low clock may be the GPU's own thrift."""
+OFTEN = 0.1
+"""Of the samples of a run: a reason that was given less often did not hold its clock down."""
+HARMLESS = frozenset({"power cap", "sync boost"})
+"""Reasons that belong to normal work near the GPU's limits, as long as the clock stays high."""
+DRIFT = 0.03
+"""Between the median windows of the first and of the last third of a run."""
+OTHERS = 0.25
+"""Of the usable CPUs: other programs that take more take part in the figures."""
+LOAD = 0.5
+"""Of the usable CPUs: the load average before a session from which `doctor` calls the machine busy."""
+
+QUIET = "wait until the machine is idle, and measure again"
+
+
+def throttled(case: Case) -> Iterator[Diagnosis]:
+    """Clocks far below their maximum, or held down by heat or power, while a run was measured."""
+    for run in case.runs:
+        for index in run.gpus:
+            if index in case.session.gpus:
+                yield from _throttled(run, index, case.session.gpus[index])
+
+
+def _throttled(run: Run, index: int, history: GpuHistory) -> Iterator[Diagnosis]:
+    clock, most = mean(during(history.clock, run.spans)), history.last.sm_clock_max_mhz
+    busy = mean(during(history.utilization, run.spans))
+    loaded = busy is not None and busy >= LOADED
+    low = loaded and clock is not None and most is not None and clock < LOW_CLOCK * most
+    shares = {why: mean(during(given, run.spans)) or 0.0 for why, given in history.throttled.items()}
+    reasons = {why: share for why, share in shares.items() if share >= OFTEN}
+    if not low and not reasons:
+        return
+    figures: list[Figure] = [
+        (f"GPU {index}: {why}", f"in {percent(share)} of the samples") for why, share in reasons.items()
+    ]
+    if clock is not None and most:
+        speed = f"{clock:,.0f} of {most:,.0f} MHz ({percent(clock / most)})"
+        figures.insert(0, (f"mean SM clock of GPU {index}", speed))
+    yield run.diagnosis(
+        "throttled",
+        "warning" if low or set(reasons) - HARMLESS else "info",
+        f"GPU {index} {'runs far below its highest clock' if low else 'is held back'}"
+        f"{' (' + ', '.join(reasons) + ')' if reasons else ''} while {run.result.label} is measured",
+        figures,
+        "for heat: cooling; for power: its limit (nvidia-smi -q -d POWER); without a reason: see whether its "
+        "clocks were set (nvidia-smi -q -d CLOCK)",
+    )
+
+
+def shared_gpus(case: Case) -> Iterator[Diagnosis]:
+    """Processes of others on the GPUs used."""
+    for index in sorted({index for run in case.runs for index in run.gpus}):
+        if others := _others(case, index):
+            yield Diagnosis(
+                name="shared GPU",
+                severity="warning",
+                sentence=f"GPU {index} was not the session's alone: figures on it are too low",
+                evidence=tuple(
+                    Evidence(f"GPU {index}: process of others", f"{name or 'unnamed'} ({pid})")
+                    for pid, name in others.items()
+                ),
+                remedy="wait until they are done, or choose other GPUs with --gpus",
+                runs=tuple(run.result.run for run in case.runs if index in run.gpus),
+            )
+
+
+def _others(case: Case, index: int) -> dict[int, str | None]:
+    """Id and name of the processes on a GPU that are not the session's own."""
+    session = case.session
+    own = {rank.pid for run in session.runs.values() for rank in run.ranks.values()}
+    before = next((gpu.processes for gpu in session.host.gpus if gpu.index == index), None)
+    others = {process.pid: process.name for process in before or ()}
+    seen = session.gpus[index].processes if index in session.gpus else {}
+    # In a container the driver may number processes otherwise than ranks do: then none of ours is there.
+    if own & set(seen):
+        others |= {pid: process.name for pid, process in seen.items() if pid not in own}
+    return others
+
+
+def busy_machine(case: Case) -> Iterator[Diagnosis]:
+    """Other programs on the CPUs, before the session or while a run was measured."""
+    session, cpus = case.session, len(case.session.host.cpu.cores)
+    load, last = session.host.cpu.load_average, session.cpu.last
+    if load is not None and load > LOAD * cpus > 0:
+        yield Diagnosis(
+            name="busy machine",
+            severity="warning",
+            sentence="the machine was busy before the session began: what ran then may take part in every "
+            "figure",
+            evidence=(Evidence("load average before the session", f"{load:.1f} on {cpus} usable CPUs"),),
+            remedy=QUIET,
+            runs=tuple(run.result.run for run in case.runs),
+        )
+    # Where only some of the machine's CPUs are usable, it is not known on which of them the others are.
+    if last is None or len(last.per_core) != cpus:
+        return
+    for run in case.runs:
+        busy, own = (mean(during(series, run.spans)) for series in (session.cpu.busy, session.cpu.session))
+        others = 0.0 if busy is None or own is None else busy / 100 * cpus - own / 100
+        if others > OTHERS * cpus:
+            yield run.diagnosis(
+                "busy machine",
+                "warning",
+                f"other programs used {others:.1f} of {cpus} CPUs while {run.result.label} was measured",
+                [("CPUs used by other programs", f"{others:.1f} of {cpus}")],
+                QUIET,
+            )
+
+
+def drift(case: Case) -> Iterator[Diagnosis]:
+    """A run's last windows are slower or faster than its first, beyond their noise."""
+    for run in case.trained:
+        for repeat in run.repeats:
+            rates = throughputs(repeat.complete_windows)
+            third = len(rates) // 3
+            if repeat.state != "measured" or third < statistics.FEWEST:
+                continue
+            first, last = rates[:third], rates[-third:]
+            before, after = statistics.median(first), statistics.median(last)
+            low, high = statistics.ratio_interval(last, first)
+            if abs(after / before - 1) <= DRIFT or low <= 1 <= high:
+                continue
+            word = "faster" if after > before else "slower"
+            yield run.diagnosis(
+                "drift",
+                "warning",
+                f"{repeat.spec.label} became {percent(abs(after / before - 1))} {word} while it was measured",
+                (
+                    (f"median of its first {third} windows", rate(before)),
+                    (f"median of its last {third} windows", rate(after)),
+                ),
+                "heat, or other programs: see the GPUs' clocks, and measure with repeats, which drift "
+                "favours less",
+            )

@@ -1,0 +1,72 @@
+"""Whether runs fit into their devices' memory, and with how much to spare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..units import gib, percent
+from .case import Case, Diagnosis, Figure, Run
+
+HEADROOM = 0.1
+"""Of a device's memory: with less left, a slightly larger input ends in out of memory."""
+
+
+def little_memory(case: Case) -> Iterator[Diagnosis]:
+    """A device's memory is nearly full, or its allocator had to make room again and again."""
+    for run in case.runs:
+        found = run.result.compute
+        if found is None:
+            continue
+        full = found.headroom is not None and found.headroom < HEADROOM
+        if not full and not found.allocator_retries:
+            continue
+        figures: list[Figure] = []
+        if found.headroom is not None:
+            figures.append(
+                ("peak reserved", f"{percent(1 - found.headroom)} of {gib(found.device_memory_bytes)}")
+            )
+        if found.allocator_retries is not None:
+            figures.append(("allocations that had to free memory first", str(found.allocator_retries)))
+        label = run.result.label
+        yield run.diagnosis(
+            "memory nearly full",
+            "warning",
+            f"{label} leaves little of its device's memory free"
+            if full
+            else f"{label} had to give cached memory back to go on, which costs time",
+            figures,
+            'a smaller batch, or precision = "bf16"; for fragmentation '
+            "PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True",
+        )
+
+
+def out_of_memory(case: Case) -> Iterator[Diagnosis]:
+    """A run did not fit; the largest batch that did is the result."""
+    for run in case.runs:
+        if run.result.failure is None or run.result.failure.kind != "out of memory":
+            continue
+        label, batch, fits = run.result.label, run.spec.batch_per_device(), _largest_that_fits(case, run)
+        memory = [gpu.memory_bytes for gpu in case.session.host.gpus if gpu.index in run.gpus]
+        known = [size for size in memory if size is not None]
+        figures = [("does not fit", f"batch {batch} a device")]
+        figures += [("fits", f"batch {fits} a device")] if fits else []
+        figures += [("memory of its smallest device", gib(min(known)))] if known else []
+        yield run.diagnosis(
+            "out of memory",
+            "severe",
+            f"{label} does not fit at batch {batch} a device"
+            + (f"; batch {fits} does" if fits else ", and no smaller batch was measured"),
+            figures,
+            f'batch {fits or max(1, batch // 2)} a device, precision = "bf16", or fsdp over more devices',
+        )
+
+
+def _largest_that_fits(case: Case, run: Run) -> int | None:
+    batches = [
+        other.spec.batch_per_device()
+        for other in case.runs
+        if other.result.state == "measured"
+        and (other.spec.mode, other.spec.device_count) == (run.spec.mode, run.spec.device_count)
+        and other.result.workload == run.result.workload
+    ]
+    return max((batch for batch in batches if batch < run.spec.batch_per_device()), default=None)

@@ -1,0 +1,86 @@
+"""Whether the CPUs that feed the devices are enough, and the same for every rank and run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...plan.plan import RunSpec
+from ..units import number
+from .case import Case, Diagnosis, Run
+
+OVERSUBSCRIBED = 1.5
+"""Threads and loader workers for each CPU: workers wait part of the time, so a few more do no harm."""
+
+
+def oversubscribed(case: Case) -> Iterator[Diagnosis]:
+    """More busy threads and loader workers than CPUs to run them."""
+    for run in case.runs:
+        settings = {rank: state.settings for rank, state in run.ranks}
+        affinities = [str(found.get("affinity", "")) for found in settings.values()]
+        if not run.result.windows or not affinities or not all(affinities):
+            continue
+        cpus = len({cpu for affinity in affinities for cpu in affinity.split(",")})
+        threads = sum(int(found.get("threads", 1)) for found in settings.values())
+        workers = _workers(run.spec)
+        if threads + workers > OVERSUBSCRIBED * cpus:
+            yield _oversubscribed(case, run, threads, workers, cpus)
+
+
+def _oversubscribed(case: Case, run: Run, threads: int, workers: int, cpus: int) -> Diagnosis:
+    load = case.session.host.cpu.load_average
+    return run.diagnosis(
+        "CPU oversubscribed",
+        "warning",
+        f"{run.result.label} has {threads + workers} threads and loader workers on {cpus} CPUs: they take "
+        "turns, and training waits for its own loader",
+        [
+            (f"threads of its {_ranks(run.spec)}", str(threads)),
+            ("loader workers", str(workers)),
+            ("CPUs they may use", str(cpus)),
+            ("load average before the session", number(load)),
+        ],
+        "fewer loader_workers, or more CPUs for this process (its affinity, the container's limit)",
+    )
+
+
+def unequal_loaders(case: Case) -> Iterator[Diagnosis]:
+    """Loader workers that the ranks cannot share equally are left out, so that runs differ in them."""
+    for run in case.runs:
+        wanted, used = run.spec.workload.loader_workers, _workers(run.spec)
+        together = run.spec.mode != "concurrent" and run.spec.workload.placement == "loader"
+        if run.result.windows and together and used < wanted:
+            yield run.diagnosis(
+                "unequal loaders",
+                "warning",
+                f"{run.result.label} loads with {used} of {wanted} workers, because {_ranks(run.spec)} "
+                "cannot share them equally, and runs on fewer devices have more",
+                [("loader workers", f"{used} of {wanted} on {_ranks(run.spec)}")],
+                f"set loader_workers to a multiple of {run.spec.world_size}, and of every other device count",
+            )
+
+
+def unequal_threads(case: Case) -> Iterator[Diagnosis]:
+    """Ranks of one training with unequal numbers of threads or CPUs."""
+    for run in case.runs:
+        for key, what in (("threads", "threads"), ("cores", "CPUs")):
+            counts = {rank: int(state.settings[key]) for rank, state in run.ranks if key in state.settings}
+            if run.spec.mode == "concurrent" or len(set(counts.values())) < 2:
+                continue
+            yield run.diagnosis(
+                "unequal threads",
+                "warning",
+                f"the ranks of {run.result.label} do not have the same number of {what}: the others wait for "
+                "the one with the fewest",
+                [(f"{what} of rank {rank}", str(count)) for rank, count in counts.items()],
+                "give each rank the same: see OMP_NUM_THREADS and the process's CPU affinity",
+            )
+
+
+def _workers(spec: RunSpec) -> int:
+    """Loader processes of all ranks together."""
+    workloads = (spec.workload_of(rank) for rank in range(spec.world_size))
+    return sum(each.loader_workers // spec.world_size for each in workloads if each.placement == "loader")
+
+
+def _ranks(spec: RunSpec) -> str:
+    return f"{spec.world_size} rank{'s' if spec.world_size > 1 else ''}"

@@ -1,0 +1,81 @@
+"""All rules, and what they find in a session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+from msgspec.structs import replace
+
+from ...record.session import Session
+from .case import Diagnosis, Evidence, Rule, Severity, case_of
+from .comparability import no_difference, not_comparable, super_linear
+from .exchange import data_parallel_overhead, exposed_communication, slow_link, straggler
+from .input import loader_ceiling, slow_input, slower_than_synthetic
+from .machine import busy_machine, drift, shared_gpus, throttled
+from .memory import little_memory, out_of_memory
+from .processors import oversubscribed, unequal_loaders, unequal_threads
+from .work import idle_gpus, step_hardly_grows, undivided_epochs, unequal_samples
+
+T = TypeVar("T", str, Evidence)
+
+RULES: tuple[Rule, ...] = (
+    out_of_memory,
+    unequal_samples,
+    undivided_epochs,
+    super_linear,
+    not_comparable,
+    slow_input,
+    slower_than_synthetic,
+    loader_ceiling,
+    oversubscribed,
+    unequal_loaders,
+    unequal_threads,
+    straggler,
+    exposed_communication,
+    slow_link,
+    data_parallel_overhead,
+    throttled,
+    shared_gpus,
+    busy_machine,
+    drift,
+    little_memory,
+    step_hardly_grows,
+    idle_gpus,
+    no_difference,
+)
+"""Each says nothing where the figures that it needs are missing."""
+
+ORDER: tuple[Severity, ...] = ("severe", "warning", "info")
+
+
+def diagnose(session: Session) -> list[Diagnosis]:
+    """What explains or spoils the session's figures, gravest first; each name once, for all its runs."""
+    case = case_of(session)
+    named: dict[str, list[Diagnosis]] = {}
+    for rule in RULES:
+        for found in rule(case):
+            named.setdefault(found.name, []).append(found)
+    return sorted(map(_together, named.values()), key=_gravity)
+
+
+def _together(found: Sequence[Diagnosis]) -> Diagnosis:
+    """One diagnosis of several with the same name: the gravest one's words, everybody's evidence."""
+    gravest = min(found, key=_gravity)
+    runs = _distinct(run for each in (gravest, *found) for run in each.runs)
+    more = len(runs) - len(gravest.runs)
+    also = f" (and {more} more run{'s' if more > 1 else ''})" if more else ""
+    return replace(
+        gravest,
+        sentence=gravest.sentence + also,
+        evidence=_distinct(item for each in (gravest, *found) for item in each.evidence),
+        runs=runs,
+    )
+
+
+def _gravity(diagnosis: Diagnosis) -> int:
+    return ORDER.index(diagnosis.severity)
+
+
+def _distinct(items: Iterable[T]) -> tuple[T, ...]:
+    return tuple(dict.fromkeys(items))

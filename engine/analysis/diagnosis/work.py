@@ -1,0 +1,139 @@
+"""Whether devices share the work, and have enough of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from ..units import duration, percent
+from .case import Case, Diagnosis, Run, at_any_batch, during, mean
+
+UNEQUAL_SAMPLES = 0.01
+"""Ranks may differ by a last, smaller batch."""
+UNDIVIDED_STEPS = 0.9
+"""Of the steps of an epoch on one device: dividing the work over two would leave half of them."""
+STEP_GROWTH = 0.20
+"""Of the step time where the batch doubles: less means that most of a step does not depend on the samples."""
+IDLE_GPU = 70.0
+"""Percent of the time with a kernel running; decides only beside the next."""
+LITTLE_INPUT = 0.05
+"""Share of a step waiting for data below which an idle GPU is not the loader's doing."""
+
+TOO_LITTLE = "too little work per step"
+
+
+def unequal_samples(case: Case) -> Iterator[Diagnosis]:
+    """Ranks that train one model must consume the same number of samples."""
+    for run in case.runs:
+        if run.spec.mode not in ("ddp", "fsdp") or run.result.state != "measured":
+            continue
+        samples: dict[int, int] = {}
+        for number, rank in run.ranks:
+            samples[number] = samples.get(number, 0) + sum(window.samples for window in rank.windows)
+        if max(samples.values(), default=0) > (1 + UNEQUAL_SAMPLES) * min(samples.values(), default=0):
+            yield run.diagnosis(
+                "work not divided",
+                "severe",
+                f"the ranks of {run.result.label} consumed different numbers of samples: this is no training "
+                "on equal parts",
+                [(f"samples of rank {rank}", f"{count:,}") for rank, count in samples.items()],
+                "make the data set a multiple of the global batch, and check how samples are assigned",
+            )
+
+
+def undivided_epochs(case: Case) -> Iterator[Diagnosis]:
+    """At the same batch a device, N devices must need an Nth of the steps for an epoch."""
+    for run in case.trained:
+        baseline = case.baseline(run)
+        if baseline is None or run.spec.device_count <= baseline.spec.device_count:
+            continue
+        ours, theirs = _epoch(run), _epoch(baseline)
+        same_batch = run.spec.batch_per_device() == baseline.spec.batch_per_device()
+        if not same_batch or ours is None or theirs is None or ours[1] != theirs[1]:
+            continue
+        if ours[0] > UNDIVIDED_STEPS * theirs[0]:
+            yield run.diagnosis(
+                "work not divided",
+                "severe",
+                f"{run.result.label} takes as many steps for an epoch as {baseline.result.label}: each "
+                "device trains on all of the data instead of its part",
+                (
+                    ("steps of an epoch", f"{ours[0]:,} for {ours[1]:,} images"),
+                    (f"of {baseline.result.label}", f"{theirs[0]:,} for {theirs[1]:,} images"),
+                ),
+                "divide the samples by rank (DistributedSampler does)",
+            )
+
+
+def _epoch(run: Run) -> tuple[int, int] | None:
+    """Steps of an epoch on one rank, and the images of the training set."""
+    for _, rank in run.ranks:
+        if rank.steps_per_epoch and rank.train_images:
+            return rank.steps_per_epoch, rank.train_images
+    return None
+
+
+def step_hardly_grows(case: Case) -> Iterator[Diagnosis]:
+    """A step takes hardly longer with twice the samples: it is not the samples that take the time."""
+    for run in case.trained:
+        larger = _next_batch(case, run)
+        step, longer = run.result.step_seconds, larger.result.step_seconds if larger else None
+        if larger is None or not step or not longer:
+            continue
+        doublings = math.log2(larger.spec.global_batch / run.spec.global_batch)
+        growth = (longer / step) ** (1 / doublings) - 1
+        if growth < STEP_GROWTH:
+            batch, twice = run.spec.batch_per_device(), larger.spec.batch_per_device()
+            yield run.diagnosis(
+                TOO_LITTLE,
+                "warning",
+                f"a step of {run.result.label} grows by {percent(growth)} where its batch of {batch} a "
+                "device doubles: most of it is the host's work, or waiting, and not the device's",
+                (
+                    (f"step at batch {batch} a device", duration(step)),
+                    (f"step at batch {twice} a device", duration(longer)),
+                ),
+                "a larger batch, compile = true, or a larger model; at this batch more devices mostly wait",
+            )
+
+
+def _next_batch(case: Case, run: Run) -> Run | None:
+    """The same run at the next larger batch that is at least twice as large."""
+    larger = [
+        other
+        for other in case.trained
+        if (other.spec.mode, other.spec.device_count) == (run.spec.mode, run.spec.device_count)
+        and other.spec.global_batch >= 2 * run.spec.global_batch
+        and at_any_batch(other.spec.workload) == at_any_batch(run.spec.workload)
+    ]
+    return min(larger, key=lambda other: other.spec.global_batch, default=None)
+
+
+def idle_gpus(case: Case) -> Iterator[Diagnosis]:
+    """GPUs that often run no kernel although the data are there."""
+    for run in case.runs:
+        phases = run.result.phases
+        if phases is None or phases.shares["input"] >= LITTLE_INPUT:
+            continue
+        busy = {index: _busy(case, run, index) for index in run.gpus}
+        known = {index: share for index, share in busy.items() if share is not None}
+        index = min(known, key=known.__getitem__, default=None)
+        if index is not None and known[index] < IDLE_GPU:
+            yield run.diagnosis(
+                TOO_LITTLE,
+                "warning",
+                f"{run.result.label} leaves GPU {index} without a kernel for {100 - known[index]:.0f}% of "
+                "the time, and not for want of data: the host launches kernels more slowly than the GPU runs "
+                "them",
+                (
+                    (f"GPU {index} runs a kernel", f"{known[index]:.0f}% of the time"),
+                    ("waiting for data", f"{percent(phases.shares['input'])} of a step"),
+                    ("a step", duration(run.result.step_seconds or phases.step_seconds)),
+                ),
+                "a larger batch, compile = true, or fewer and larger operations a step",
+            )
+
+
+def _busy(case: Case, run: Run, index: int) -> float | None:
+    history = case.session.gpus.get(index)
+    return None if history is None else mean(during(history.utilization, run.spans))
