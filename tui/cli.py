@@ -66,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(subparsers)
     _add_listings(subparsers)
     _add_session_commands(subparsers)
+    _add_compare(subparsers)
     return parser
 
 
@@ -154,6 +155,38 @@ def _add_session_commands(subparsers: Subparsers) -> None:
             + (" (default: the newest that runs)" if name in ("attach", "stop") else ""),
         )
         _add_places(parser)
+
+
+def _add_compare(subparsers: Subparsers) -> None:
+    compare = subparsers.add_parser(
+        "compare",
+        help="two sessions, run by run: better, worse or no difference",
+        epilog="Exit status: 0; 1 with --fail-on-regression where a run became worse; 2 bad usage.",
+    )
+    compare.add_argument("a", metavar="A", help="a session's name, a unique prefix of it, or a path")
+    compare.add_argument("b", metavar="B", help="the session to hold against it")
+    compare.add_argument("--format", choices=("text", "md", "json"), default="text")
+    compare.add_argument(
+        "--fail-on-regression",
+        type=_percent,
+        metavar="P",
+        help="exit with 1 where a run is worse by more than P percent and its interval agrees, or was "
+        "measured in A and has no figures in B",
+    )
+    _add_places(compare)
+    compare.set_defaults(command=commands.compare)
+
+
+def _percent(text: str) -> float:
+    try:
+        percent = float(text.removesuffix("%"))
+    except ValueError:
+        percent = -1.0
+    if not 0 <= percent < 100:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no percentage: expected a number from 0 to 100, as in 3"
+        )
+    return percent
 
 
 def _speed(text: str) -> float:

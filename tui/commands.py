@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from .exits import MEASURED, RUN_FAILED
 
 if TYPE_CHECKING:
     from ..engine.host.facts import Host
@@ -117,6 +120,26 @@ def report(options: Namespace) -> int:
     return 0
 
 
+def compare(options: Namespace) -> int:
+    """Two sessions side by side; whether the second is worse is told by the exit status if asked for."""
+    from ..engine.analysis.compare import compare_sessions
+    from ..engine.analysis.compare_report import render_comparison
+
+    a, b = (_find(options, name) for name in (options.a, options.b))
+    comparison = compare_sessions(_fold(a), _fold(b))
+    if not comparison.changes:
+        raise UsageError(
+            f"{a.name} and {b.name} have no run in common: no mode, device count, workload and batch is in both"
+        )
+    width = shutil.get_terminal_size((100, 24)).columns
+    sys.stdout.write(render_comparison(comparison, options.format, width))
+    limit = options.fail_on_regression
+    worse = [] if limit is None else [each.label for each in comparison.changes if each.is_regression(limit)]
+    for label in worse:
+        print(f"worse by more than {limit:g}%, or without figures: {label}", file=sys.stderr)
+    return RUN_FAILED if worse else MEASURED
+
+
 def presets(options: Namespace) -> int:
     """Every preset, with its plan for this machine."""
     from .listings import preset_listing
@@ -159,9 +182,10 @@ def _inspect(options: Namespace) -> Host:
         raise UsageError(f"--gpus: {error}") from None
 
 
-def _find(options: Namespace) -> SessionFolder:
+def _find(options: Namespace, name: str | None = None) -> SessionFolder:
+    """The session of that name, or else the one that the options name."""
     try:
-        return _shelf(options).find(options.session)
+        return _shelf(options).find(options.session if name is None else name)
     except LookupError as error:
         raise UsageError(str(error.args[0])) from None
 
