@@ -39,6 +39,7 @@ SHORT = [
     "measure.window_seconds=0.05",
     "measure.windows=2",
     "measure.seconds=0.1",
+    "measure.detail=0",
 ]
 
 
