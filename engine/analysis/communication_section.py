@@ -44,7 +44,7 @@ def cost(estimate: Estimate | None) -> str:
 
 def _overview(said: Sequence[tuple[Result, Communication]]) -> list[str]:
     titles = (
-        *("run", "MB a step", "buckets", "exposed, ms", "of a step", "overlap", "sync cost, ms (95%)"),
+        *("run", "MB a step", "buckets", "exposed, ms", "overlap", "sync cost, ms (95%)"),
         *("predicted, ms", "busbw, GB/s", "utilisation"),
     )
     rows = [
@@ -53,7 +53,6 @@ def _overview(said: Sequence[tuple[Result, Communication]]) -> list[str]:
             _megabytes(c.bytes_per_step) + (" (derived)" if c.bytes_provenance == "derived" else ""),
             str(len(c.buckets)) if c.buckets else NOT_AVAILABLE,
             milliseconds(c.exposed_seconds),
-            percent(c.exposed_share),
             percent(c.overlap),
             cost(c.sync_cost),
             milliseconds(c.predicted_seconds),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ..plan.plan import Plan
 from ..record.session import Session
 from .comparable import Setting
+from .results import Result
 from .units import NOT_AVAILABLE, gib, number
 
 Row = tuple[str, str]
@@ -45,6 +46,15 @@ def settings(session: Session) -> list[Row]:
         for key, value in run.ranks[first].settings.items() if first is not None else ():
             values.setdefault(key, []).append(value)
     return [(key, _counted(found)) for key, found in values.items()]
+
+
+def fingerprints(found: Sequence[Result]) -> list[str]:
+    """Each fingerprint with the runs that have it: those of one may be compared."""
+    labels: dict[str, list[str]] = {}
+    for result in found:
+        if result.fingerprint is not None:
+            labels.setdefault(result.fingerprint, []).append(result.label)
+    return [f"`{digest}`: {'; '.join(runs)}" for digest, runs in labels.items()]
 
 
 def _counted(found: list[Setting]) -> str:

@@ -10,7 +10,7 @@ throughputs samples/s, bandwidths B/s, accuracies and efficiencies shares of 1; 
     diagnosis    what explains or spoils the figures, gravest first:
                  `engine.analysis.diagnosis.case.Diagnosis`
     host         as in `engine.host.facts.Host`
-    settings     run id -> the fingerprint: the settings its first rank reported
+    settings     run id -> the settings its first rank reported
     results      one object for each configuration of the plan, its repeats together:
                  `engine.analysis.results.Result`, whose fields say what they are; in it
       phases          `engine.analysis.phases.Phases`: seconds and shares by part (input, transfer, forward,
@@ -92,6 +92,7 @@ CSV_COLUMNS: dict[str, Cell] = {
     "speedup_high": lambda result: result.speedup_interval and result.speedup_interval[1],
     "efficiency": lambda result: result.efficiency,
     "scaling": lambda result: result.scaling,
+    "fingerprint": lambda result: result.fingerprint,
     "concurrency_gain": lambda result: result.concurrency_gain,
     "peak_memory_bytes": lambda result: result.peak_memory_bytes,
     "parameters": lambda result: result.parameters,

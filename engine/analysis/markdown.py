@@ -11,12 +11,12 @@ from .communication_section import communication_section
 from .devices_section import devices_section
 from .diagnosis.rules import diagnose
 from .diagnosis.text import diagnosis_section
-from .environment import environment, hardware, settings
+from .environment import environment, fingerprints, hardware, settings
 from .epochs_section import epochs_section
 from .method import method
 from .page import one_line, section, table
 from .phases_section import phases_section
-from .provenance import provenance
+from .provenance import origins
 from .published import published_section
 from .results import Result, headline, results
 from .units import duration, number, percent, ratio
@@ -41,6 +41,7 @@ def markdown(session: Session) -> str:
         _warnings(session),
         _rows("Environment", ("what", "value"), environment(session)),
         _rows("Settings of the ranks", ("setting", "value"), settings(session)),
+        section("Fingerprints", [f"- {line}" for line in fingerprints(found)]),
         _obtained(session, found),
     )
     return "\n".join(line for section in sections for line in section).rstrip("\n") + "\n"
@@ -122,10 +123,9 @@ def _warnings(session: Session) -> Iterator[str]:
 
 
 def _obtained(session: Session, found: Sequence[Result]) -> Iterator[str]:
-    titles = ("figure", "is", "how")
     lines = [f"- {one_line(line)}" for line in method(session, found)]
-    origins = table(titles, provenance(found), left=titles)
-    yield from section("How these figures were obtained", [*lines, *([""] if origins else []), *origins])
+    each = [f"- **{origin.figure}** ({origin.kind}): {one_line(origin.how)}" for origin in origins(found)]
+    yield from section("How these figures were obtained", [*lines, *([""] if each else []), *each])
 
 
 def _rows(title: str, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -63,6 +63,12 @@ class Phases(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
 
     @property
+    def imbalance(self) -> float:
+        """How much more work of its own the slowest rank has than the fastest, a share of the step."""
+        work = [own_work(rank) for rank in self.ranks]
+        return (max(work) - min(work)) / self.step_seconds
+
+    @property
     def difference(self) -> float | None:
         """How much longer a step was in the detail phase than in the windows, a share of 1."""
         return None if not self.window_step_seconds else self.step_seconds / self.window_step_seconds - 1
@@ -84,7 +90,7 @@ def phases(repeats: Sequence[RunState]) -> Phases | None:
         window_step_seconds=window_step,
         seconds=seconds,
         shares={part: seconds[part] / step for part in PARTS},
-        slowest=max(ranks, key=_own_work).rank,
+        slowest=max(ranks, key=own_work).rank,
         ranks=tuple(ranks),
         notes=tuple(_notes(repeats[0].spec, seconds["unaccounted"] / step, step, window_step)),
     )
@@ -119,8 +125,8 @@ def _steps(breakdown: Breakdown) -> list[Mapping[str, float]]:
     return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=False)]
 
 
-def _own_work(rank: RankPhases) -> float:
-    """Everything but waiting for other ranks, which takes as long on each as its slowest needs."""
+def own_work(rank: RankPhases) -> float:
+    """Seconds of a step but those of waiting for other ranks, as long on each as its slowest needs."""
     return sum(rank.seconds[part] for part in TIMED if part != "exposed")
 
 

@@ -25,6 +25,8 @@ LEGEND = (
     ". unaccounted"
 )
 BAR_WIDTH = 50
+APART = 0.05
+"""Imbalance from which on the slowest rank is named."""
 
 
 def phase_bar(shares: dict[Part, float], width: int = BAR_WIDTH) -> str:
@@ -54,7 +56,7 @@ def _bars(label: str, phases: Phases) -> list[tuple[str, str]]:
     bars = []
     for rank in phases.ranks:
         whose = f"{label} rank {rank.rank}" + (f" {rank.workload}" if names else "")
-        mark = " slowest" if rank.rank == phases.slowest and not names else ""
+        mark = " slowest" if rank.rank == phases.slowest and phases.imbalance > APART and not names else ""
         bars.append((whose, f"{phase_bar(rank.shares)}  {milliseconds(rank.step_seconds)} ms{mark}"))
     return bars
 

@@ -51,7 +51,7 @@ ORIGINS = (
         "phases",
         "where a step goes",
         "measured",
-        "events in the device's stream or clocks, in a phase after the windows; what is left is unaccounted",
+        "events in the device's stream or clocks, in a phase after the windows, means over its steps",
     ),
     Origin(
         "communication.bytes_per_step",
@@ -76,7 +76,7 @@ ORIGINS = (
         "communication.exposed_seconds",
         "exposed",
         "measured",
-        "from a rank's last bucket being ready to the end of its last all-reduce",
+        "from a rank's last bucket being ready to the end of its last all-reduce; median over steps",
     ),
     Origin(
         "communication.overlap", "overlap", "derived", "1 - exposed over the span of a step's communication"
@@ -151,11 +151,6 @@ ORIGINS = (
 def origins(found: Sequence[Result]) -> list[Origin]:
     """Those of the figures that at least one result has."""
     return [origin for origin in ORIGINS if any(_get(result, origin.field) for result in found)]
-
-
-def provenance(found: Sequence[Result]) -> list[tuple[str, str, str]]:
-    """Figure, kind and how, for each figure that at least one result has."""
-    return [(origin.figure, origin.kind, origin.how) for origin in origins(found)]
 
 
 def _get(result: Result, path: str) -> bool:

@@ -59,7 +59,7 @@ def published_section(session: Session, found: Sequence[Result]) -> Iterator[str
     for study in session.plan.published:
         rows = [row for figure in study.figures for row in _rows(session, found, study, figure)]
         yield from (f"**{one_line(study.source)}**, published, on {one_line(study.hardware)}:", "")
-        yield from table(("what", "figure", "published", "here", "here it is"), map(_cells, rows), left=_LEFT)
+        yield from table(("what", "figure", "published", "here", "here it is"), map(cells, rows), left=_LEFT)
         yield ""
         if study.note:
             yield from (one_line(study.note), "")
@@ -175,7 +175,8 @@ def _selected(figure: Figure) -> str:
     return ", ".join(part for part in named if part)
 
 
-def _cells(row: Beside) -> tuple[str, ...]:
+def cells(row: Beside) -> tuple[str, ...]:
+    """What it is, which figure, the published one, one's own, and what that is: texts for a table."""
     return (
         row.what,
         row.metric.replace("_", " "),

@@ -9,6 +9,7 @@ from msgspec import Struct
 from ..record.events import Failure
 from ..record.session import RunState, RunStatus, Session
 from .communication import Communication, communication
+from .comparable import fingerprint
 from .comparison import Scaling, compare
 from .compute import Compute, compute
 from .concurrency import Part, concurrency_gain, parts
@@ -67,6 +68,8 @@ class Result(Struct, frozen=True, kw_only=True):
     several repeats, by Student's t over them."""
     efficiency: float | None
     """Speedup over devices, in units of the baseline's."""
+    fingerprint: str | None
+    """Equal for runs that may be compared, of whichever session: of settings, workload, GPUs and driver."""
     scaling: Scaling | None
     """Against the baseline: `weak` where a device's batch is the same, `strong` where the global batch is."""
 
@@ -144,6 +147,7 @@ def _result(session: Session, repeats: Sequence[RunState]) -> Result:
         speedup=comparison.speedup,
         speedup_interval=comparison.interval,
         efficiency=comparison.efficiency,
+        fingerprint=fingerprint(session, run),
         scaling=comparison.scaling,
         peak_memory_bytes=peak_memory(ranks),
         parameters=None if concurrent else _parameters(run),

@@ -306,5 +306,4 @@ def test_the_report_has_the_buckets_the_curve_and_how_it_was_obtained() -> None:
     assert ["ddp x2", "1", "25.0", "0", "25.0", "1.00", "1.00", "1.25", "80.0%"] in rows
     assert "1.25 GB/s " + "#" * 30 in text
     assert "all-reduce of 0.004 MB gradients: 0.004 MB through the busiest device (derived)" in text
-    assert "| predicted sync " in text
-    assert "| predicted " in text
+    assert "- **predicted sync** (predicted): " in text

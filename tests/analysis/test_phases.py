@@ -161,6 +161,8 @@ def test_the_report_shows_ranks_shares_and_the_difference() -> None:
     text = markdown(ddp(rank_of(source, "ddp", 0, {}), rank_of(source, "ddp", 1, {"forward": 0.01})))
     assert "```text\nddp x2 rank 0 " in text
     assert " ms slowest\n" in text
+    alike = markdown(ddp(*(rank_of(random.Random(6), "ddp", rank, {}) for rank in (0, 1))))
+    assert " slowest\n" not in alike, "no rank is slower than the noise"
     (row,) = [line for line in text.splitlines() if line.startswith("| ddp x2 |") and "+" in line]
     assert "40.0" in row
     assert "where a step goes" in text, "and how it was obtained"

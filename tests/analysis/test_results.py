@@ -149,6 +149,27 @@ def test_what_is_under_test_may_differ() -> None:
     assert one(folded, "ddp").speedup == pytest.approx(2.0)
 
 
+def test_runs_of_one_fingerprint_are_those_that_may_be_compared() -> None:
+    def digests(settings: dict[str, str | int | float | bool], workload: Workload = CNN) -> list[str | None]:
+        runs = [spec("single", "single", workloads=[CNN]), spec("ddp", "ddp", 2, workloads=[workload])]
+        folded = session(
+            opening(*runs),
+            measured("single", [[1.0, 1.0]], settings={"threads": 1, "backend": "none", "affinity": "0"}),
+            measured("ddp", [[1.0, 1.0]] * 2, settings=settings),
+        )
+        return [result.fingerprint for result in results(folded)]
+
+    single, ddp = digests({"threads": 1, "backend": "gloo", "affinity": "1"})
+    assert single is not None
+    assert single == ddp
+    assert digests({"threads": 2, "backend": "gloo"})[0] == single
+    assert digests({"threads": 2, "backend": "gloo"})[1] != single
+    assert digests({"threads": 1, "backend": "gloo"}, VIT)[1] != single
+    learns_faster = Workload(name="fast", model="cnn", batch=512, learning_rate=0.5, warmup_epochs=2.0)
+    assert digests({"threads": 1}, learns_faster)[1] == single, "what is learnt is not how fast"
+    assert one(session(opening(SINGLE)), "single").fingerprint is None
+
+
 def test_one_odd_rank_makes_a_run_not_comparable() -> None:
     folded = session(
         opening(SINGLE, DDP),
