@@ -83,7 +83,13 @@ def overlap(repeats: Sequence[Steps]) -> float | None:
 
 def busy_seconds(repeats: Sequence[Steps]) -> float:
     """Time of a step in which at least one bucket was being transferred, median over steps."""
-    return median([_union(_transfers(run, step)) for run in repeats for step in range(run.steps)])
+    return median(
+        [
+            _union([_transfer(run, step, index) for index in range(run.buckets)])
+            for run in repeats
+            for step in range(run.steps)
+        ]
+    )
 
 
 def _bucket(repeats: Sequence[Steps], index: int, all_reduce: Curve | None) -> Bucket | None:
@@ -93,7 +99,7 @@ def _bucket(repeats: Sequence[Steps], index: int, all_reduce: Curve | None) -> B
     transfers = []
     for run in repeats:
         for step in range(run.steps):
-            start, end = _transfers(run, step)[index]
+            start, end = _transfer(run, step, index)
             transfers.append(end - start)
             for rank in ranks:
                 waits[rank].append(start - run.ranks[rank][index].start[step])
@@ -118,13 +124,10 @@ def _bucket(repeats: Sequence[Steps], index: int, all_reduce: Curve | None) -> B
     )
 
 
-def _transfers(run: Steps, step: int) -> list[tuple[float, float]]:
-    """For each bucket of a step: when its last rank started, and when its last rank was done."""
-    ranks = run.ranks.values()
-    return [
-        (max(rank[i].start[step] for rank in ranks), max(rank[i].end[step] for rank in ranks))
-        for i in range(run.buckets)
-    ]
+def _transfer(run: Steps, step: int, index: int) -> tuple[float, float]:
+    """When the last rank started a bucket in a step, and when the last rank was done."""
+    times = [rank[index] for rank in run.ranks.values()]
+    return max(each.start[step] for each in times), max(each.end[step] for each in times)
 
 
 def _spans(repeats: Sequence[Steps], rank: int) -> list[tuple[float, float, float]]:
