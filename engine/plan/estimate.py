@@ -11,6 +11,10 @@ FIRST_START_SECONDS = 5.0
 START_SECONDS = {"cpu": 1.0, "cuda": 6.0}
 """From launch to the first step, later runs; CUDA contexts and cuDNN's tuning take most of it."""
 WARMUP_SECONDS = 1.5
+DETAIL_SECONDS = 2.5
+"""The look at where a step goes, after the windows."""
+COMMUNICATION_SECONDS = 4.0
+"""The look at what synchronising gradients costs and what the links can do."""
 
 
 class Estimate(Struct, frozen=True):
@@ -41,7 +45,12 @@ def estimate(plan: Plan) -> Estimate:
 
 
 def _overhead(spec: RunSpec) -> float:
-    return START_SECONDS[spec.devices[0].kind] + WARMUP_SECONDS
+    seconds = START_SECONDS[spec.devices[0].kind] + WARMUP_SECONDS
+    if spec.measure.detail:
+        seconds += DETAIL_SECONDS
+        if spec.mode in ("ddp", "fsdp") and spec.world_size > 1:
+            seconds += COMMUNICATION_SECONDS
+    return seconds
 
 
 def _least(spec: RunSpec) -> float:
