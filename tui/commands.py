@@ -128,9 +128,7 @@ def compare(options: Namespace) -> int:
     a, b = (_find(options, name) for name in (options.a, options.b))
     comparison = compare_sessions(_fold(a), _fold(b))
     if not comparison.changes:
-        raise UsageError(
-            f"{a.name} and {b.name} have no run in common: no mode, device count, workload and batch is in both"
-        )
+        raise UsageError(f"{a.name} and {b.name} have no run in common, by mode, devices, workload and batch")
     width = shutil.get_terminal_size((100, 24)).columns
     sys.stdout.write(render_comparison(comparison, options.format, width))
     limit = options.fail_on_regression

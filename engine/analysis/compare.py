@@ -114,7 +114,7 @@ def _environment(a: Session, b: Session) -> Iterator[Difference]:
 def _change(ours: Sequence[RunState], theirs: Sequence[RunState]) -> Change:
     spec = ours[0].spec
     before, after = summarise_repeats(ours).throughput, summarise_repeats(theirs).throughput
-    pairs = list(zip(_measured(ours), _measured(theirs), strict=False))
+    pairs = list(zip(_measured(theirs), _measured(ours), strict=False))
     found = throughput_ratio(pairs) if pairs else None
     verdict, reason = _verdict(ours, theirs, found.interval if found else None, bool(pairs))
     return Change(

@@ -49,11 +49,18 @@ def _json(comparison: SessionComparison) -> str:
 
 def _markdown(comparison: SessionComparison) -> str:
     titles, rows = _table(comparison)
-    left = {"run", "95% of the ratio", "verdict"}
-    lines = [f"# {comparison.b} against {comparison.a}", "", *table(titles, rows, left), ""]
+    left = {"run", "verdict"}
+    lines = [
+        f"# {comparison.b} against {comparison.a}",
+        "",
+        _who(comparison),
+        "",
+        *table(titles, rows, left),
+        "",
+    ]
     lines += [*(f"- {one_line(text)}" for text in _reasons(comparison)), "", f"*{CAUTION}*", ""]
     differences = [(item.what, item.a, item.b) for item in comparison.environment]
-    titles = ("what", comparison.a, comparison.b)
+    titles = ("what", "A", "B")
     lines += section(ENVIRONMENT, table(titles, differences, set(titles)))
     for title, texts in ((SETTINGS, _settings(comparison)), (NOT_MATCHED, _unmatched(comparison))):
         lines += section(title, [f"- {one_line(text)}" for text in texts])
@@ -63,7 +70,7 @@ def _markdown(comparison: SessionComparison) -> str:
 def _text(comparison: SessionComparison, width: int) -> str:
     titles, rows = _table(comparison)
     widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
-    lines = [f"{comparison.b} against {comparison.a}", ""]
+    lines = [_who(comparison), ""]
     lines += [_aligned(row, widths) for row in (titles, *rows)]
     parts = (
         ("", list(_reasons(comparison))),
@@ -79,6 +86,10 @@ def _text(comparison: SessionComparison, width: int) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _who(comparison: SessionComparison) -> str:
+    return f"A is {comparison.a}, B is {comparison.b}."
+
+
 def _aligned(row: tuple[str, ...], widths: list[int]) -> str:
     """The first and the last columns are text, those between are numbers."""
     first, *numbers, last = zip(row, widths, strict=True)
@@ -91,14 +102,7 @@ def _wrapped(text: str, width: int, indent: str) -> list[str]:
 
 
 def _table(comparison: SessionComparison) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    titles = (
-        "run",
-        f"{comparison.a}, samples/s",
-        f"{comparison.b}, samples/s",
-        "ratio",
-        "95% of the ratio",
-        "verdict",
-    )
+    titles = ("run", "A, samples/s", "B, samples/s", "B / A", "95% of B / A", "verdict")
     return titles, [_row(change) for change in comparison.changes]
 
 

@@ -75,13 +75,15 @@ class Run(NamedTuple):
     def diagnosis(
         self, name: str, severity: Severity, sentence: str, evidence: Iterable[Figure], remedy: str
     ) -> Diagnosis:
-        """A diagnosis of this run; its evidence is pairs of what a figure is and its value."""
-        label = self.result.label
+        """A diagnosis of this run; its evidence is pairs of what a figure is and its value.
+
+        Whose they are is added to the sentence here, and to the evidence where other runs join in.
+        """
         return Diagnosis(
             name=name,
             severity=severity,
-            sentence=sentence,
-            evidence=tuple(Evidence(f"{label}: {what}", value) for what, value in evidence),
+            sentence=f"{self.result.label}: {sentence}",
+            evidence=tuple(Evidence(what, value) for what, value in evidence),
             remedy=remedy,
             runs=(self.result.run,),
         )

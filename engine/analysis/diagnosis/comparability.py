@@ -20,8 +20,7 @@ def not_comparable(case: Case) -> Iterator[Diagnosis]:
             yield run.diagnosis(
                 "not comparable",
                 "warning",
-                f"{run.result.label} has no speedup over {baseline.result.label}: they differ in more than "
-                "mode, devices and batch",
+                f"no speedup over {baseline.result.label}: they differ in more than mode, devices and batch",
                 [(f"against {baseline.result.label}", text) for text in apart],
                 "measure both with the same settings, or name a baseline that has these",
             )
@@ -40,7 +39,7 @@ def super_linear(case: Case) -> Iterator[Diagnosis]:
         yield run.diagnosis(
             "super-linear",
             "severe",
-            f"{run.result.label} is {ratio(run.result.speedup)} {baseline.result.label}, more than its "
+            f"{ratio(run.result.speedup)} the throughput of {baseline.result.label}, more than its "
             "devices can give: something slowed the baseline, or they do not do the same work",
             (
                 ("speedup", f"{ratio(run.result.speedup)} where its devices explain {ratio(devices)}"),
@@ -62,7 +61,7 @@ def no_difference(case: Case) -> Iterator[Diagnosis]:
         yield run.diagnosis(
             "no difference",
             "warning" if more else "info",
-            f"{run.result.label} is neither faster nor slower than {baseline.result.label} beyond the noise"
+            f"neither faster nor slower than {baseline.result.label} beyond the noise"
             + (", although it has more devices" if more else ""),
             (
                 ("speedup", ratio(run.result.speedup)),

@@ -38,7 +38,7 @@ def exposed_communication(case: Case) -> Iterator[Diagnosis]:
         yield run.diagnosis(
             "exposed communication",
             "severe" if said.sync_share > SYNC_SHARE_SEVERE else "warning",
-            f"{run.result.label} spends {percent(said.sync_share)} of each step on synchronising gradients, "
+            f"synchronising gradients takes {percent(said.sync_share)} of each step, "
             "and the backward pass does not hide it",
             [
                 ("what synchronising adds to a step", duration(said.sync_cost.value)),
@@ -65,8 +65,7 @@ def straggler(case: Case) -> Iterator[Diagnosis]:
         yield run.diagnosis(
             "straggler",
             "severe" if share >= STRAGGLER_SHARE_SEVERE else "warning",
-            f"the other ranks of {run.result.label} wait {percent(share)} of each step for rank "
-            f"{culprit}{device}",
+            f"the other ranks wait {percent(share)} of each step for rank {culprit}{device}",
             [
                 *(
                     (f"exposed on rank {rank}", f"{duration(said.exposed[rank])} a step")
@@ -97,7 +96,7 @@ def slow_link(case: Case) -> Iterator[Diagnosis]:
             yield run.diagnosis(
                 "slow link",
                 "warning",
-                f"all-reduces of {run.result.label} reach {percent(curve.best_busbw / rated)} of what its "
+                f"all-reduces reach {percent(curve.best_busbw / rated)} of what the "
                 f"{said.link} link is made for",
                 (
                     ("best busbw measured", _bandwidth(curve.best_busbw)),
@@ -116,7 +115,7 @@ def _through_host(run: Run, said: Communication) -> Diagnosis:
     return run.diagnosis(
         "slow link",
         "warning",
-        f"the GPUs of {run.result.label} speak with each other through the host ({said.link}), and it costs "
+        f"its GPUs speak with each other through the host ({said.link}), and it costs "
         f"{percent(said.sync_share)} of a step",
         [
             ("link between its GPUs", str(said.link)),
@@ -145,7 +144,7 @@ def data_parallel_overhead(case: Case) -> Iterator[Diagnosis]:
             yield run.diagnosis(
                 "DataParallel overhead",
                 "warning",
-                f"{run.result.label} is {ratio(found.value)} {ddp.result.label}: one process feeds all "
+                f"{ratio(found.value)} the throughput of {ddp.result.label}: one process feeds all "
                 "devices, and sends them the parameters anew each step",
                 [
                     (f"throughput against {ddp.result.label}", ratio(found.value)),

@@ -46,7 +46,7 @@ def slow_input(case: Case) -> Iterator[Diagnosis]:
         yield run.diagnosis(
             NAME,
             "severe" if share >= INPUT_SHARE_SEVERE else "warning",
-            f"{run.result.label} waits {percent(share)} of each step for its next batch",
+            f"waiting for the next batch takes {percent(share)} of each step",
             (
                 (f"rank {worst.rank} waits for a batch", f"{duration(wait)} a step"),
                 ("share of the step", f"{percent(share)} of {duration(worst.step_seconds)}"),
@@ -65,7 +65,7 @@ def slower_than_synthetic(case: Case) -> Iterator[Diagnosis]:
         yield run.diagnosis(
             NAME,
             "severe" if ours / theirs < 1 - INPUT_SHARE_SEVERE else "warning",
-            f"{run.result.label} reaches {percent(ours / theirs)} of what the same training reaches on "
+            f"it reaches {percent(ours / theirs)} of what the same training reaches on "
             "synthetic data on the device",
             (("throughput", rate(ours)), (f"throughput of {other.result.label}", rate(theirs))),
             FASTER_LOADING,

@@ -55,7 +55,7 @@ def _throttled(run: Run, index: int, history: GpuHistory) -> Iterator[Diagnosis]
         "throttled",
         "warning" if low or set(reasons) - HARMLESS else "info",
         f"GPU {index} {'runs far below its highest clock' if low else 'is held back'}"
-        f"{' (' + ', '.join(reasons) + ')' if reasons else ''} while {run.result.label} is measured",
+        f"{' (' + ', '.join(reasons) + ')' if reasons else ''}",
         figures,
         "for heat: cooling; for power: its limit (nvidia-smi -q -d POWER); without a reason: see whether its "
         "clocks were set (nvidia-smi -q -d CLOCK)",
@@ -116,7 +116,7 @@ def busy_machine(case: Case) -> Iterator[Diagnosis]:
             yield run.diagnosis(
                 "busy machine",
                 "warning",
-                f"other programs used {others:.1f} of {cpus} CPUs while {run.result.label} was measured",
+                f"other programs used {others:.1f} of {cpus} CPUs",
                 [("CPUs used by other programs", f"{others:.1f} of {cpus}")],
                 QUIET,
             )
@@ -136,10 +136,11 @@ def drift(case: Case) -> Iterator[Diagnosis]:
             if abs(after / before - 1) <= DRIFT or low <= 1 <= high:
                 continue
             word = "faster" if after > before else "slower"
+            which = f"repeat {repeat.spec.repeat}" if len(run.repeats) > 1 else "it"
             yield run.diagnosis(
                 "drift",
                 "warning",
-                f"{repeat.spec.label} became {percent(abs(after / before - 1))} {word} while it was measured",
+                f"{which} became {percent(abs(after / before - 1))} {word} while it was measured",
                 (
                     (f"median of its first {third} windows", rate(before)),
                     (f"median of its last {third} windows", rate(after)),

@@ -27,13 +27,12 @@ def little_memory(case: Case) -> Iterator[Diagnosis]:
             )
         if found.allocator_retries is not None:
             figures.append(("allocations that had to free memory first", str(found.allocator_retries)))
-        label = run.result.label
         yield run.diagnosis(
             "memory nearly full",
             "warning",
-            f"{label} leaves little of its device's memory free"
+            "it leaves little of its device's memory free"
             if full
-            else f"{label} had to give cached memory back to go on, which costs time",
+            else "it had to give cached memory back to go on, which costs time",
             figures,
             'a smaller batch, or precision = "bf16"; for fragmentation '
             "PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True",
@@ -45,7 +44,7 @@ def out_of_memory(case: Case) -> Iterator[Diagnosis]:
     for run in case.runs:
         if run.result.failure is None or run.result.failure.kind != "out of memory":
             continue
-        label, batch, fits = run.result.label, run.spec.batch_per_device(), _largest_that_fits(case, run)
+        batch, fits = run.spec.batch_per_device(), _largest_that_fits(case, run)
         memory = [gpu.memory_bytes for gpu in case.session.host.gpus if gpu.index in run.gpus]
         known = [size for size in memory if size is not None]
         figures = [("does not fit", f"batch {batch} a device")]
@@ -54,7 +53,7 @@ def out_of_memory(case: Case) -> Iterator[Diagnosis]:
         yield run.diagnosis(
             "out of memory",
             "severe",
-            f"{label} does not fit at batch {batch} a device"
+            f"it does not fit at batch {batch} a device"
             + (f"; batch {fits} does" if fits else ", and no smaller batch was measured"),
             figures,
             f'batch {fits or max(1, batch // 2)} a device, precision = "bf16", or fsdp over more devices',

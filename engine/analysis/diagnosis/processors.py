@@ -31,7 +31,7 @@ def _oversubscribed(case: Case, run: Run, threads: int, workers: int, cpus: int)
     return run.diagnosis(
         "CPU oversubscribed",
         "warning",
-        f"{run.result.label} has {threads + workers} threads and loader workers on {cpus} CPUs: they take "
+        f"{threads + workers} threads and loader workers on {cpus} CPU{'s' if cpus > 1 else ''}: they take "
         "turns, and training waits for its own loader",
         [
             (f"threads of its {_ranks(run.spec)}", str(threads)),
@@ -41,22 +41,6 @@ def _oversubscribed(case: Case, run: Run, threads: int, workers: int, cpus: int)
         ],
         "fewer loader_workers, or more CPUs for this process (its affinity, the container's limit)",
     )
-
-
-def unequal_loaders(case: Case) -> Iterator[Diagnosis]:
-    """Loader workers that the ranks cannot share equally are left out, so that runs differ in them."""
-    for run in case.runs:
-        wanted, used = run.spec.workload.loader_workers, _workers(run.spec)
-        together = run.spec.mode != "concurrent" and run.spec.workload.placement == "loader"
-        if run.result.windows and together and used < wanted:
-            yield run.diagnosis(
-                "unequal loaders",
-                "warning",
-                f"{run.result.label} loads with {used} of {wanted} workers, because {_ranks(run.spec)} "
-                "cannot share them equally, and runs on fewer devices have more",
-                [("loader workers", f"{used} of {wanted} on {_ranks(run.spec)}")],
-                f"set loader_workers to a multiple of {run.spec.world_size}, and of every other device count",
-            )
 
 
 def unequal_threads(case: Case) -> Iterator[Diagnosis]:
@@ -69,7 +53,7 @@ def unequal_threads(case: Case) -> Iterator[Diagnosis]:
             yield run.diagnosis(
                 "unequal threads",
                 "warning",
-                f"the ranks of {run.result.label} do not have the same number of {what}: the others wait for "
+                f"its ranks do not have the same number of {what}: the others wait for "
                 "the one with the fewest",
                 [(f"{what} of rank {rank}", str(count)) for rank, count in counts.items()],
                 "give each rank the same: see OMP_NUM_THREADS and the process's CPU affinity",

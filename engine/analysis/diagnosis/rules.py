@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from msgspec.structs import replace
@@ -14,7 +14,7 @@ from .exchange import data_parallel_overhead, exposed_communication, slow_link, 
 from .input import loader_ceiling, slow_input, slower_than_synthetic
 from .machine import busy_machine, drift, shared_gpus, throttled
 from .memory import little_memory, out_of_memory
-from .processors import oversubscribed, unequal_loaders, unequal_threads
+from .processors import oversubscribed, unequal_threads
 from .work import idle_gpus, step_hardly_grows, undivided_epochs, unequal_samples
 
 T = TypeVar("T", str, Evidence)
@@ -29,7 +29,6 @@ RULES: tuple[Rule, ...] = (
     slower_than_synthetic,
     loader_ceiling,
     oversubscribed,
-    unequal_loaders,
     unequal_threads,
     straggler,
     exposed_communication,
@@ -56,10 +55,11 @@ def diagnose(session: Session) -> list[Diagnosis]:
     for rule in RULES:
         for found in rule(case):
             named.setdefault(found.name, []).append(found)
-    return sorted(map(_together, named.values()), key=_gravity)
+    labels = {run.result.run: run.result.label for run in case.runs}
+    return sorted((_together(found, labels) for found in named.values()), key=_gravity)
 
 
-def _together(found: Sequence[Diagnosis]) -> Diagnosis:
+def _together(found: Sequence[Diagnosis], labels: Mapping[str, str]) -> Diagnosis:
     """One diagnosis of several with the same name: the gravest one's words, everybody's evidence."""
     gravest = min(found, key=_gravity)
     runs = _distinct(run for each in (gravest, *found) for run in each.runs)
@@ -68,9 +68,19 @@ def _together(found: Sequence[Diagnosis]) -> Diagnosis:
     return replace(
         gravest,
         sentence=gravest.sentence + also,
-        evidence=_distinct(item for each in (gravest, *found) for item in each.evidence),
+        evidence=_distinct(
+            item for each in (gravest, *found) for item in _evidence(each, labels if len(runs) > 1 else {})
+        ),
         runs=runs,
     )
+
+
+def _evidence(diagnosis: Diagnosis, labels: Mapping[str, str]) -> Iterable[Evidence]:
+    """Its evidence with the label of the run that it is about; as it is without labels, or of many runs."""
+    if not labels or len(diagnosis.runs) > 1:
+        return diagnosis.evidence
+    label = labels[diagnosis.runs[0]]
+    return [Evidence(f"{label}: {item.what}", item.value) for item in diagnosis.evidence]
 
 
 def _gravity(diagnosis: Diagnosis) -> int:

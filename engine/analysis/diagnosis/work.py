@@ -34,8 +34,7 @@ def unequal_samples(case: Case) -> Iterator[Diagnosis]:
             yield run.diagnosis(
                 "work not divided",
                 "severe",
-                f"the ranks of {run.result.label} consumed different numbers of samples: this is no training "
-                "on equal parts",
+                "its ranks consumed different numbers of samples: this is no training on equal parts",
                 [(f"samples of rank {rank}", f"{count:,}") for rank, count in samples.items()],
                 "make the data set a multiple of the global batch, and check how samples are assigned",
             )
@@ -55,7 +54,7 @@ def undivided_epochs(case: Case) -> Iterator[Diagnosis]:
             yield run.diagnosis(
                 "work not divided",
                 "severe",
-                f"{run.result.label} takes as many steps for an epoch as {baseline.result.label}: each "
+                f"it takes as many steps for an epoch as {baseline.result.label}: each "
                 "device trains on all of the data instead of its part",
                 (
                     ("steps of an epoch", f"{ours[0]:,} for {ours[1]:,} images"),
@@ -87,7 +86,7 @@ def step_hardly_grows(case: Case) -> Iterator[Diagnosis]:
             yield run.diagnosis(
                 TOO_LITTLE,
                 "warning",
-                f"a step of {run.result.label} grows by {percent(growth)} where its batch of {batch} a "
+                f"a step grows by {percent(growth)} where its batch of {batch} a "
                 "device doubles: most of it is the host's work, or waiting, and not the device's",
                 (
                     (f"step at batch {batch} a device", duration(step)),
@@ -122,7 +121,7 @@ def idle_gpus(case: Case) -> Iterator[Diagnosis]:
             yield run.diagnosis(
                 TOO_LITTLE,
                 "warning",
-                f"{run.result.label} leaves GPU {index} without a kernel for {100 - known[index]:.0f}% of "
+                f"GPU {index} runs no kernel for {100 - known[index]:.0f}% of "
                 "the time, and not for want of data: the host launches kernels more slowly than the GPU runs "
                 "them",
                 (
