@@ -71,6 +71,14 @@ class Device:
             return GpuSample(index=self.index, lost=True)
         return sample if self._nvml.heard() else GpuSample(index=self.index, lost=True)
 
+    def energy_joules(self) -> float | None:
+        """What the device has taken since its driver was loaded. A slice's share of its GPU's is unknown."""
+        try:
+            millijoules = self._ask("nvmlDeviceGetTotalEnergyConsumption")
+        except GpuLost:
+            return None
+        return None if millijoules is None else millijoules / 1000
+
     def nvlinks(self) -> Counter[str]:
         """How many active NVLinks lead to each PCI bus id, or to an NVSwitch."""
         ends: Counter[str] = Counter()

@@ -32,7 +32,7 @@ def kind_of(error: BaseException) -> FailureKind:
 def sentence_of(error: BaseException, batch: int) -> str:
     """One sentence for people; `batch` is the number of samples per device that was tried."""
     if kind_of(error) == "out of memory":
-        return f"out of memory with a batch of {batch} per device"
+        return f"out of memory with a batch of {batch} per device: try a smaller workload.batch"
     text = str(error).strip()
     if text.startswith("Caught ") and "Original Traceback" in text:
         # A data-loader worker's exception arrives with its traceback; the last line is what it said.

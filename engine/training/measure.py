@@ -18,8 +18,10 @@ from ..plan.plan import RunSpec
 from ..plan.preset import Measure
 from ..record.events import Evaluation, Window
 from .data import Batch, Batches
+from .energy import EnergyMeter
 from .group import Group
 from .memory import reset_peak
+from .parallel import own_devices
 from .reporter import Reporter
 from .trainer import Tally, Trainer
 
@@ -61,6 +63,8 @@ class Measurement:
         self._reporter = reporter
         self._stream: Iterator[Batch] = iter(())
         self._windows = 0
+        self.energy = EnergyMeter(own_devices(run, reporter.rank))
+        """What the windows take."""
 
     def run(self) -> str:
         """Do it all; returns why it ended."""
@@ -152,6 +156,7 @@ class Measurement:
         # Independent trainings go on while they wait for each other, so that none is measured alone.
         meanwhile = None if self._everyone is self._team else self._one_more_step
         self._reporter.phase("measuring")
+        self.energy.begin(self._reporter.samples)
         totals: list[float] = []
         measured = 0.0
         while True:
@@ -161,6 +166,7 @@ class Measurement:
             totals.append(sum(samples for samples, _ in ranks) / slowest)
             measured += slowest
             if reason := enough(self.measure, totals, measured):
+                self.energy.end(self._reporter.samples)
                 return reason
 
     def _one_more_step(self) -> None:
@@ -173,9 +179,11 @@ class Measurement:
             self._reporter.phase("measuring", epoch=epoch)
             self._stream = self._batches.train(epoch - 1, epoch)
             self._trainer.tally = Tally(self._clock.device)
+            self.energy.begin(self._reporter.samples)
             seconds = sum(
                 self.window(part, epoch).seconds for part in split(self._batches.steps_per_epoch, steps)
             )
+            self.energy.end(self._reporter.samples)
             self._evaluate(epoch, self._trainer.tally, seconds)
         if self._everyone is not self._team:
             self._keep_company()

@@ -1,4 +1,4 @@
-"""The most memory a rank has used since measuring began."""
+"""The most memory a rank has used since measuring began, and how hard it was to find."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def reset_peak(devices: Sequence[torch.device]) -> None:
     for device in devices:
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
+            torch.cuda.reset_accumulated_memory_stats(device)
         else:
             with contextlib.suppress(
                 OSError
@@ -34,6 +35,14 @@ def peak(devices: Sequence[torch.device]) -> Peaks:
             [torch.cuda.max_memory_reserved(device) for device in devices],
         )
     return [_peak_resident()], [None]
+
+
+def allocator_retries(devices: Sequence[torch.device]) -> list[int | None]:
+    """How often since the reset the allocator had to give back its cache to find room, by device."""
+    return [
+        torch.cuda.memory_stats(device).get("num_alloc_retries") if device.type == "cuda" else None
+        for device in devices
+    ]
 
 
 def _peak_resident() -> int:

@@ -6,6 +6,7 @@ from bisect import bisect_right
 
 import torch
 from torch import nn
+from torch.distributed.tensor import DTensor
 from torch.optim import SGD, AdamW, Optimizer
 
 from ..plan.preset import Workload
@@ -31,12 +32,14 @@ class Schedule:
 def make_optimizer(workload: Workload, model: nn.Module) -> Optimizer:
     """The workload's optimizer over all trainable parameters.
 
-    On GPUs it is the fused one: one kernel a step, and with gradient scaling no wait for the device.
+    On GPUs it is the fused one: one kernel a step, and with gradient scaling no wait for the device. For
+    shards torch has a fused AdamW and no fused SGD.
     """
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not parameters:
         raise TrainingError(f"{workload.model} has no parameters to train")
     fused = all(parameter.is_cuda and parameter.is_floating_point() for parameter in parameters) or None
+    sharded = any(isinstance(parameter, DTensor) for parameter in parameters)
     if workload.optimizer == "adamw":
         return AdamW(parameters, lr=workload.learning_rate, weight_decay=workload.weight_decay, fused=fused)
     return SGD(
@@ -44,7 +47,7 @@ def make_optimizer(workload: Workload, model: nn.Module) -> Optimizer:
         lr=workload.learning_rate,
         momentum=workload.momentum,
         weight_decay=workload.weight_decay,
-        fused=fused,
+        fused=None if sharded else fused,
     )
 
 

@@ -12,6 +12,10 @@ from torch.nn.parallel import DistributedDataParallel
 from ..plan.plan import Device, RunSpec
 from ..plan.preset import Mode
 from .errors import TrainingError
+from .sharding import shard
+
+TOGETHER: frozenset[Mode] = frozenset({"ddp", "fsdp"})
+"""Modes whose ranks train one model, each on its own part of every batch."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ def own_batch(run: RunSpec, rank: int) -> int:
 
 def own_shard(run: RunSpec, rank: int) -> Shard:
     """What a rank trains on; independent trainings have the whole set each."""
-    return Shard(rank, run.world_size) if run.mode == "ddp" else Shard()
+    return Shard(rank, run.world_size) if run.mode in TOGETHER else Shard()
 
 
 def backend_for(devices: Sequence[Device]) -> str:
@@ -76,4 +80,8 @@ def wrap(model: nn.Module, mode: Mode, devices: Sequence[torch.device], *, compi
         model = nn.DataParallel(model, device_ids=[device.index for device in devices])
     elif mode == "ddp":
         model = DistributedDataParallel(model, device_ids=[devices[0].index] if on_gpu else None)
+    elif mode == "fsdp":
+        model = shard(model, devices[0])
+        # Blocks are compiled one by one and share their code: their sizes are constants, not variables.
+        return torch.compile(model, dynamic=False) if compiled else model  # type: ignore[return-value]
     return torch.compile(model) if compiled else model  # type: ignore[return-value]

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (everybody's name for it)
 from torch import Tensor, nn
+from torch.distributed.fsdp import FSDPModule
 
 from ..plan.plan import RunSpec
-from .data import Batches
+from .data import Batch, Batches
 from .datasets import Note
 from .errors import TrainingError
 from .group import NOTE_INTERVAL, Group
 from .models import build_model
 from .optimizer import Schedule, check_optimizer, make_optimizer, make_scaler
 from .parallel import wrap
+from .sharding import local
 
 AUTOCAST = {"fp16": torch.float16, "bf16": torch.bfloat16}
 
@@ -75,7 +77,10 @@ class Trainer:
         device = devices[0]
         torch.manual_seed(workload.seed)
         model = build_model(workload).to(device)
-        if workload.channels_last:
+        if run.mode == "fsdp":
+            # As ddp does by itself: whatever a model drew its weights from, all start with rank 0's.
+            group.share([*(parameter.detach() for parameter in model.parameters()), *model.buffers()])
+        elif workload.channels_last:  # fsdp has none of it; a convolution sees to it if its input is so
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         dtype = AUTOCAST.get(workload.precision)
         self.plain = Autocast(model, device.type, dtype) if dtype else model
@@ -91,6 +96,7 @@ class Trainer:
         self._device = device
         self._batches = batches
         self._group = group
+        self._image_size = workload.image_size
         self._step = 0
         self._seed = workload.seed * 1_000_003 + rank + 1
         torch.manual_seed(self._seed)  # dropout differs from rank to rank
@@ -139,12 +145,13 @@ class Trainer:
 
     def save(self) -> Saved:
         """The training's beginning, kept on the CPU."""
-        weights = {name: value.to("cpu", copy=True) for name, value in self.plain.state_dict().items()}
+        weights = {name: local(value).to("cpu", copy=True) for name, value in self.plain.state_dict().items()}
         return Saved(weights, copy.deepcopy(self.scaler.state_dict()))
 
     def restore(self, saved: Saved) -> None:
         """Begin again, as if no step had been taken since."""
-        self.plain.load_state_dict(saved.weights)
+        for name, value in self.plain.state_dict().items():
+            local(value).copy_(saved.weights[name])
         self.scaler.load_state_dict(saved.scaler)
         self.optimizer.state.clear()
         self._step = 0
@@ -158,7 +165,7 @@ class Trainer:
         self.plain.eval()
         spoken = time.monotonic()
         with torch.no_grad():
-            for done, (images, labels) in enumerate(self._batches.test()):
+            for done, (images, labels) in enumerate(self._test_batches()):
                 logits = self.plain(images)
                 tally.add(F.cross_entropy(logits.float(), labels), logits, labels)
                 if time.monotonic() - spoken > NOTE_INTERVAL:
@@ -166,6 +173,21 @@ class Trainer:
                     spoken = time.monotonic()
         self.plain.train()
         return tally.read(self._group)
+
+    def _test_batches(self) -> Iterator[Batch]:
+        """This rank's test batches; of a sharded model no rank leaves the forward passes to the others."""
+        batches = self._batches.test()
+        if not isinstance(self.plain, FSDPModule):
+            yield from batches
+            return
+        batch = next(batches, None)
+        while any(more for (more,) in self._group.gather([float(batch is not None)])):
+            if batch is None:
+                self.plain(torch.zeros(1, 3, self._image_size, self._image_size, device=self._device))
+            else:
+                yield batch
+                batch = next(batches, None)
+        self.plain.reshard()
 
     def replicas_equal(self) -> bool:
         """Whether all ranks of this training hold the same parameters, bit for bit."""

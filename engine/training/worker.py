@@ -14,14 +14,15 @@ import torch
 
 from ..record.events import ModelBuilt, RankEvent, RankFailed, RankFinished, RankStarted
 from .assignment import Assignment
+from .compute import report_compute
 from .data import make_batches
 from .datasets import open_data
 from .detail import Detail
 from .errors import kind_of, sentence_of
 from .group import Group
 from .measure import Measurement
-from .memory import peak
-from .parallel import backend_for, own_batch, own_shard
+from .memory import allocator_retries, peak
+from .parallel import TOGETHER, backend_for, own_batch, own_shard
 from .reporter import Reporter
 from .setup import claim_devices, describe, seed_everything, set_switches, settings_of
 from .timing import Clock, HostClock, clock_for
@@ -75,7 +76,7 @@ def run_rank(
     """From the first word to the last of a rank that meets no trouble; leaves with all still in place."""
     run = assignment.run
     workload = run.workload_of(rank)
-    backend = backend_for(run.devices) if run.world_size > 1 or run.mode == "ddp" else "none"
+    backend = backend_for(run.devices) if run.world_size > 1 or run.mode in TOGETHER else "none"
     set_switches(workload)
     seed_everything(workload.seed)
     reporter.send(
@@ -92,7 +93,7 @@ def run_rank(
     if backend != "none":
         patience = max(60.0, PATIENCE * run.measure.hang_seconds)
         everyone = Group.join(Path(assignment.rendezvous), rank, run.world_size, backend, patience)
-    team = everyone if run.mode == "ddp" else Group() if run.mode == "concurrent" else everyone
+    team = Group() if run.mode == "concurrent" else everyone
 
     def loading(note: str) -> None:
         reporter.phase("loading data", note)
@@ -121,9 +122,11 @@ def run_rank(
     measurement = Measurement(run, devices, trainer, batches, everyone, team, reporter)
     reason = measurement.run()
     allocated, reserved = peak(devices)
-    equal = trainer.replicas_equal() if team.world_size > 1 else None
+    retries = allocator_retries(devices)
+    equal = trainer.replicas_equal() if run.mode == "ddp" and run.world_size > 1 else None
     if run.measure.detail:
         Detail(run, trainer, batches, everyone, team, reporter, measurement.pace).look()
+        report_compute(run, rank, devices, everyone, reporter)
     reporter.phase("finishing")
     reporter.send(
         RankFinished(
@@ -135,7 +138,11 @@ def run_rank(
             stop_reason=reason,
             peak_memory_bytes=allocated,
             peak_reserved_bytes=reserved,
+            settled=measurement.settled,
             replicas_equal=equal,
+            allocator_retries=retries,
+            energy_joules=measurement.energy.joules,
+            energy_samples=measurement.energy.samples,
         )
     )
     reporter.close()

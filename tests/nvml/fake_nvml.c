@@ -5,6 +5,7 @@
  *
  *   count 2, driver 550.54.15, cuda 12040, name, uuid, bus 16 (PCI bus number)
  *   util (%), temp (C), power, power_limit (mW), clock, clock_max (MHz), reasons (bits), total, used (MiB)
+ *   energy (mJ since the driver was loaded)
  *   capability 90, mig 0, slices 0, topology 30, links 0, link_to GPU (or `switch`), processes PID:MiB,...
  *   fail.FUNCTION CODE      that function returns this NVML error; `fail.all` every one of a GPU
  *   hang.FUNCTION 1         that function does not return as long as the line is there
@@ -158,6 +159,13 @@ int nvmlDeviceGetUtilizationRates(void *d, uint *out) { out[1] = 0; WHOLE(); ret
 int nvmlDeviceGetTemperature(void *d, uint sensor, uint *out) { (void)sensor; WHOLE(); return number(g, "temp", "40", out); }
 NUMBER(nvmlDeviceGetPowerUsage, "power", "250500")
 NUMBER(nvmlDeviceGetEnforcedPowerLimit, "power_limit", "700000")
+int nvmlDeviceGetTotalEnergyConsumption(void *d, u64 *out) {
+    char value[256];
+    WHOLE();
+    int rc = get(g, "energy", "5000000000", value);
+    if (!rc) *out = strtoull(value, NULL, 0);
+    return rc;
+}
 int nvmlDeviceGetClockInfo(void *d, uint kind, uint *out) { (void)kind; WHOLE(); return number(g, "clock", "1500", out); }
 int nvmlDeviceGetMaxClockInfo(void *d, uint kind, uint *out) { (void)kind; WHOLE(); return number(g, "clock_max", "1980", out); }
 static int reasons(int gpu, u64 *out) { uint bits = 0; int rc = number(gpu, "reasons", "0", &bits); *out = bits; return rc; }

@@ -26,9 +26,10 @@ from gpubench_tui.engine.training.assignment import Assignment
 from gpubench_tui.engine.training.data import make_batches
 from gpubench_tui.engine.training.datasets import open_data
 from gpubench_tui.engine.training.group import Group
-from gpubench_tui.engine.training.parallel import own_batch, own_shard
+from gpubench_tui.engine.training.parallel import TOGETHER, own_batch, own_shard
 from gpubench_tui.engine.training.setup import claim_devices
 from gpubench_tui.engine.training.trainer import Trainer
+from torch.distributed.tensor import DTensor
 
 T = TypeVar("T")
 PATIENCE = 60.0
@@ -150,13 +151,18 @@ def be_rank(rank: int, worker: str, assignment: Assignment, queues: Sequence[Que
 STEPS = 4
 
 
+def whole(tensor: torch.Tensor) -> torch.Tensor:
+    """A copy, of all ranks' shards together where a tensor is in shards."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor.clone()
+
+
 def take_steps(assignment: Assignment, queues: Sequence[Queue[Any]]) -> None:
     """A worker that takes a few steps and saves the gradients of each and the weights after all."""
     run, rank = assignment.run, int(os.environ["RANK"])
     devices = claim_devices(run, rank)
     folder = Path(assignment.rendezvous)
     group = Group()
-    if run.mode == "ddp":
+    if run.mode in TOGETHER:
         group = Group.join(folder, rank, run.world_size, "gloo", 60)
     workload = run.workload_of(rank)
     batches = make_batches(
@@ -172,14 +178,14 @@ def take_steps(assignment: Assignment, queues: Sequence[Queue[Any]]) -> None:
     gradients: list[list[torch.Tensor]] = []
 
     def keep(optimizer: torch.optim.Optimizer, _args: object, _kwargs: object) -> None:
-        gradients.append([p.grad.clone() for p in optimizer.param_groups[0]["params"]])
+        gradients.append([whole(p.grad) for p in optimizer.param_groups[0]["params"]])
 
     trainer.optimizer.register_step_pre_hook(keep)
     stream = batches.train(0, None)
     losses = [float(trainer.step(*next(stream))) for _ in range(STEPS)]
-    weights = [p.detach().clone() for p in trainer.plain.parameters()]
+    weights = [whole(p.detach()) for p in trainer.plain.parameters()]
     evaluated = trainer.evaluate(print)
-    equal = trainer.replicas_equal()
+    equal = trainer.replicas_equal() if run.mode == "ddp" else None
     saved = {"gradients": gradients, "weights": weights, "losses": losses}
     torch.save(saved | {"evaluated": evaluated, "equal": equal}, folder / f"rank{rank}.pt")
     os._exit(0)

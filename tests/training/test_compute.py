@@ -1,0 +1,116 @@
+"""Arithmetic of a step, and the peak it is held against."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+from gpubench_tui.engine.plan.preset import Measure, Workload
+from gpubench_tui.engine.record.events import Compute
+from gpubench_tui.engine.training import compute
+from gpubench_tui.engine.training.group import Group
+
+CPU = torch.device("cpu")
+OWN = """
+import torch
+class Linear(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(3072, 10)
+    def forward(self, x): return self.layer(x.flatten(1))
+def linear(classes): return Linear()
+class Curious(Linear):
+    def forward(self, x): return super().forward(x) * (1 if x.sum().item() > 0 else 2)
+def curious(classes): return Curious()
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    (tmp_path / "own.py").write_text(OWN)
+    return tmp_path / "own.py"
+
+
+def test_a_linear_layer_does_what_it_should(own: Path) -> None:
+    """Two FLOP a weight and sample forward, and as many for the weights' gradients."""
+    assert compute.flop_per_step(Workload(model=f"{own}:linear"), batch=7) == 2 * 2 * 7 * 3072 * 10
+
+
+def test_a_resnet_does_what_is_published() -> None:
+    """0.56 billion multiply-adds an image forward, and about twice as many backward."""
+    flop = compute.flop_per_step(Workload(model="cifar-resnet18"), batch=4)
+    assert flop == pytest.approx(4 * 3 * 2 * 0.5556e9, rel=0.01)
+
+
+@pytest.mark.parametrize("model", ["cnn", "vit-tiny", "cifar-resnet18"])
+def test_the_count_is_that_of_a_real_step(model: str) -> None:
+    torch.manual_seed(0)
+    real = compute.BUILT_IN[model](10, 16)
+    with compute.FlopCounterMode(display=False) as counter:
+        real(torch.randn(2, 3, 16, 16)).sum().backward()
+    counted = compute.flop_per_step(Workload(model=model, image_size=16), batch=2)
+    assert counted == counter.get_total_flops() > 0
+
+
+def test_what_cannot_be_counted_is_said(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert compute.flop_per_step(Workload(model=f"{own}:curious"), batch=7) is None
+    assert "cannot be counted" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("mode", "devices"), [("single", 1), ("ddp", 2), ("concurrent", 2)])
+def test_every_rank_reports_its_own_arithmetic(
+    mode: str, devices: int, ranks: ModuleType, tmp_path: Path
+) -> None:
+    models = ("lenet", "cnn") if mode == "concurrent" else ("lenet",)
+    workloads = [Workload(model=model, images=200, batch=20) for model in models]
+    measure = Measure(windows=2, window_seconds=0.05, seconds=0.1, target=0, warmup_steps=1, detail=2)
+    done = ranks.launch(ranks.cpu_run(mode, devices, workloads, measure), tmp_path)
+    assert not done.failed, done.log.read_text()
+    for rank in range(devices):
+        (event,) = done.of(Compute, rank)
+        assert event.flop_per_step == compute.flop_per_step(workloads[rank % len(workloads)], 20)
+        assert event.peak_flop_per_second > 1e7
+
+
+def test_without_detail_there_is_none(ranks: ModuleType, tmp_path: Path) -> None:
+    measure = Measure(windows=2, window_seconds=0.05, seconds=0.1, target=0, warmup_steps=1, detail=0)
+    workload = Workload(model="lenet", images=200, batch=20)
+    done = ranks.launch(ranks.cpu_run("single", 1, workload, measure), tmp_path)
+    assert not done.failed
+    assert done.of(Compute) == []
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_a_product_is_repeated_in_every_precision(dtype: torch.dtype) -> None:
+    product = compute.Product(64, dtype, CPU)
+    assert product.flop == 2 * 64**3
+    assert len(product.read(product.start(0))) == compute.FEWEST
+    assert len(product.read(product.start(3600))) == compute.MOST
+
+
+class SmallGpu:
+    """A product that a GPU has no memory for unless it is small."""
+
+    largest = 2048
+
+    def __init__(self, size: int, dtype: torch.dtype, device: torch.device) -> None:
+        if size > self.largest:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        self.size = size
+
+
+def test_the_product_is_as_large_as_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compute, "Product", SmallGpu)
+    fitting = compute.large_product(torch.float16, torch.device("cuda", 0))
+    assert fitting is not None
+    assert fitting.size == 2048
+    monkeypatch.setattr(SmallGpu, "largest", 0)
+    assert compute.large_product(torch.float16, torch.device("cuda", 0)) is None
+
+
+def test_there_is_no_peak_where_one_device_has_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = iter([compute.Product(64, torch.float32, CPU), None])
+    monkeypatch.setattr(compute, "large_product", lambda dtype, device: next(found))
+    assert compute.peak_flop_per_second(torch.float32, [CPU, CPU], Group()) is None

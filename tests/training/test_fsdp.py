@@ -1,0 +1,160 @@
+"""FSDP2: shards of one model on the ranks of a run, each rank a process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+from gpubench_tui.engine.plan.preset import Measure, Workload
+from gpubench_tui.engine.record.events import Compute, Evaluation, ModelBuilt, RankFinished, Window
+from gpubench_tui.engine.training import sharding
+from gpubench_tui.engine.training.compute import flop_per_step
+from gpubench_tui.engine.training.errors import TrainingError
+from gpubench_tui.engine.training.models import BUILT_IN
+from gpubench_tui.engine.training.sharding import blocks_of, shard
+from gpubench_tui.engine.training.trainer import Autocast
+from torch import nn
+
+on_cpu = pytest.mark.skipif(
+    not hasattr(torch.cpu.Stream, "record_event"), reason="torch 2.6 has none on CPUs"
+)
+
+RESIDUAL = """
+import torch
+from torch import nn
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.norm, self.layer = nn.LayerNorm(33), nn.Linear(33, 33)
+    def forward(self, x):
+        return x + torch.relu(self.layer(self.norm(x)))
+class Residual(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(33))
+        self.first, self.blocks = nn.Linear(3072, 33), nn.Sequential(Block(), Block())
+        self.last = nn.Linear(33, 10)
+    def forward(self, x):
+        return self.last(self.blocks(self.first(x.flatten(1)) * self.scale))
+def residual(classes): return Residual()
+"""
+
+
+@on_cpu
+@pytest.mark.parametrize("model", ["lenet", "own"])
+def test_two_ranks_of_fsdp_train_as_one_process_on_the_joined_batch(
+    model: str, ranks: ModuleType, tmp_path: Path
+) -> None:
+    """Same losses, gradients and weights; the ranks evaluate two batches and one."""
+    if model == "own":
+        (tmp_path / "own.py").write_text(RESIDUAL)
+        model = f"{tmp_path / 'own.py'}:residual"
+    saved = {}
+    for mode, devices, batch in (("single", 1, 32), ("fsdp", 2, 16)):
+        workload = Workload(model=model, images=165, batch=batch, learning_rate=0.05, weight_decay=1e-3)
+        folder = tmp_path / mode
+        done = ranks.launch(ranks.cpu_run(mode, devices, workload), folder, worker="ranks:take_steps")
+        assert not done.failed, done.log.read_text()
+        saved[mode] = [torch.load(folder / "meeting" / f"rank{rank}.pt") for rank in range(devices)]
+    (single,) = saved["single"]
+    for rank in saved["fsdp"]:
+        torch.testing.assert_close(rank["gradients"], single["gradients"], rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(rank["weights"], single["weights"], rtol=1e-4, atol=1e-6)
+        assert rank["evaluated"] == pytest.approx(single["evaluated"], rel=1e-4)
+    first, second = saved["fsdp"]
+    means = [(a + b) / 2 for a, b in zip(first["losses"], second["losses"], strict=True)]
+    assert means == pytest.approx(single["losses"], rel=1e-4)
+
+
+@on_cpu
+@pytest.mark.parametrize("devices", [1, 2])
+def test_fsdp_is_measured_in_windows(devices: int, ranks: ModuleType, tmp_path: Path) -> None:
+    workload = Workload(model="cnn", images=400, batch=20, learning_rate=0.02)
+    measure = Measure(windows=3, window_seconds=0.1, seconds=0.3, target=0, warmup_steps=2, detail=2)
+    done = ranks.launch(ranks.cpu_run("fsdp", devices, workload, measure), tmp_path)
+    assert not done.failed, done.log.read_text()
+    for rank in range(devices):
+        built = done.of(ModelBuilt, rank)[0]
+        assert built.parameters == 1_147_466
+        assert built.steps_per_epoch == 400 // 20 // devices
+        assert done.of(RankFinished, rank)[0].replicas_equal is None
+        assert [(window.index, window.steps) for window in done.of(Window, rank)] == [
+            (window.index, window.steps) for window in done.of(Window)
+        ]
+        (arithmetic,) = done.of(Compute, rank)
+        assert arithmetic.flop_per_step == flop_per_step(workload, 20)
+
+
+@on_cpu
+@pytest.mark.parametrize(
+    ("precision", "optimizer"), [("fp32", "adamw"), ("fp16", "sgd"), ("bf16", "adamw"), ("fp16", "adamw")]
+)
+def test_shards_learn_in_every_precision(
+    precision: str, optimizer: str, ranks: ModuleType, tmp_path: Path
+) -> None:
+    workload = Workload(
+        model="lenet",
+        images=505,
+        batch=10,
+        learning_rate=0.02 if optimizer == "sgd" else 1e-3,
+        optimizer=optimizer,
+        precision=precision,
+        channels_last=True,
+    )
+    measure = Measure(epochs=3, warmup_steps=1, seconds=0.1, detail=0)
+    done = ranks.launch(ranks.cpu_run("fsdp", 2, workload, measure), tmp_path)
+    assert not done.failed, done.log.read_text()
+    evaluations = done.of(Evaluation)
+    assert evaluations[-1].train_loss < evaluations[0].train_loss
+    assert evaluations[-1].test_accuracy > 0.3
+    assert evaluations[-1].test_accuracy * 101 == pytest.approx(round(evaluations[-1].test_accuracy * 101))
+
+
+@on_cpu
+def test_warm_up_leaves_no_trace_in_shards(ranks: ModuleType, tmp_path: Path) -> None:
+    losses = []
+    for warmup in (1, 12):
+        measure = Measure(epochs=1, warmup_steps=warmup, window_seconds=0.1, seconds=0.1, detail=0)
+        workload = Workload(model="cnn", images=200, batch=20, optimizer="adamw", learning_rate=1e-3)
+        done = ranks.launch(ranks.cpu_run("fsdp", 2, workload, measure), tmp_path / str(warmup))
+        assert not done.failed, done.log.read_text()
+        losses.append(done.of(Evaluation)[0].train_loss)
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+def test_blocks_are_the_links_of_a_chain_or_the_children() -> None:
+    resnet = BUILT_IN["cifar-resnet18"](10, 32)
+    assert blocks_of(resnet) == [resnet.stem, *resnet.stages, resnet.head]
+    assert blocks_of(Autocast(resnet, "cpu", torch.bfloat16)) == blocks_of(resnet)
+    vit = BUILT_IN["vit-tiny"](10, 32)
+    assert blocks_of(vit) == [vit.patches, *vit.blocks, vit.norm, vit.head]
+    lenet = BUILT_IN["lenet"](10, 32)
+    assert blocks_of(lenet) == [layer for layer in lenet if list(layer.parameters())]
+
+
+def test_a_shared_parameter_belongs_to_the_root() -> None:
+    class Tied(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 4)])
+            self.ends = nn.ModuleDict({"first": nn.Linear(4, 4), "last": nn.Linear(4, 4)})
+            self.ends["last"].weight = self.ends["first"].weight
+
+    model = Tied()
+    assert blocks_of(model) == list(model.layers)
+
+
+def test_a_torch_without_fsdp_on_a_cpu_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch.cpu.Stream, "record_event", raising=False)
+    with pytest.raises(TrainingError, match=r"torch 2\.7 or newer"):
+        shard(nn.Linear(2, 2), torch.device("cpu"))
+
+
+@on_cpu
+def test_sums_are_not_taken_for_means(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sharding, "averages", lambda device: False)
+    monkeypatch.setattr(sharding.dist, "get_backend", lambda: "gloo")
+    with pytest.raises(TrainingError, match=r"gloo of torch .* adds gradients up"):
+        shard(nn.Linear(2, 2), torch.device("cpu"))
