@@ -22,7 +22,7 @@ from .timing import Clock, Mark
 How = Callable[[], AbstractContextManager[None]]
 TURN_SECONDS = 0.05
 """How long a turn lasts, about; it always holds whole steps."""
-TURNS_SECONDS = 2.0
+TURNS_SECONDS = 1.5
 """How long all turns last together, about."""
 FEWEST, MOST = 5, 20
 """Turns of each kind."""

@@ -14,9 +14,8 @@ from gpubench_tui.engine.training.data import Batch, ResidentBatches
 from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-DELAY = 0.05
+DELAY = 0.08
 WIDTH = 64
-PARAMETERS = 3072 * WIDTH + WIDTH + WIDTH * 10 + 10
 
 
 def delay() -> None:
@@ -38,10 +37,6 @@ class Model(nn.Sequential):
         self._before()
         logits: Tensor = super().forward(images)
         return logits
-
-
-def nowhere(classes: int) -> nn.Module:
-    return Model()
 
 
 def forward(classes: int) -> nn.Module:
@@ -68,13 +63,4 @@ def input(classes: int) -> nn.Module:  # noqa: A001
             yield batch
 
     ResidentBatches.fetch = slow  # type: ignore[method-assign]
-    return Model()
-
-
-def transfer(classes: int) -> nn.Module:
-    def slow(self: ResidentBatches, batch: Batch) -> Batch:
-        delay()
-        return batch
-
-    ResidentBatches.place = slow  # type: ignore[method-assign]
     return Model()

@@ -40,8 +40,7 @@ def test_every_collective_has_a_curve_that_all_ranks_agree_on(ranks: ModuleType,
     assert set(first) == {"all_reduce", "all_gather", "reduce_scatter"}
     for sizes, seconds in first.values():
         assert sizes == [SMALLEST * FACTOR**number for number in range(len(sizes))]
-        assert len(sizes) >= 5
-        assert len(sizes) == len(seconds)
+        assert len(sizes) == len(seconds) > 0
         assert all(each > 0 for each in seconds)
 
 
