@@ -98,7 +98,8 @@ def _aligned(row: tuple[str, ...], widths: list[int]) -> str:
 
 
 def _wrapped(text: str, width: int, indent: str) -> list[str]:
-    return textwrap.wrap(text, max(width, 20), initial_indent=indent, subsequent_indent=indent + GAP)
+    hanging = indent * 2
+    return textwrap.wrap(text, max(width, 20), initial_indent=indent, subsequent_indent=hanging)
 
 
 def _table(comparison: SessionComparison) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:

@@ -86,6 +86,7 @@ batch = 16
 
 [measure]
 warmup_steps = 5
+window_seconds = 0.2
 target = 0
 seconds = 2
 detail = 0
