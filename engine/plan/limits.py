@@ -7,8 +7,8 @@ import re
 from ..host.facts import Gpu, Host
 from .plan import Device, RunSpec
 
-FSDP_TORCH = (2, 6)
-"""The first torch whose `fully_shard` is public."""
+FSDP_TORCH, FSDP_TORCH_ON_CPUS = (2, 6), (2, 7)
+"""The first torch whose `fully_shard` is public, and the first where it works on CPUs."""
 
 
 def reason_to_skip(spec: RunSpec, devices: tuple[Device, ...], host: Host) -> str | None:
@@ -42,8 +42,10 @@ def _mode_unsupported(spec: RunSpec, on_gpus: bool, torch: str | None) -> str | 
     if spec.mode == "dp" and not on_gpus:
         return "DataParallel needs CUDA GPUs; on CPUs torch's DataParallel does nothing"
     version = re.match(r"(\d+)\.(\d+)", torch or "")
-    if spec.mode == "fsdp" and version and (int(version[1]), int(version[2])) < FSDP_TORCH:
-        return f"fsdp needs torch {'.'.join(map(str, FSDP_TORCH))} or newer, and {torch} is installed"
+    needed = FSDP_TORCH if on_gpus else FSDP_TORCH_ON_CPUS
+    if spec.mode == "fsdp" and version and (int(version[1]), int(version[2])) < needed:
+        where = "" if on_gpus else " on CPUs"
+        return f"fsdp{where} needs torch {'.'.join(map(str, needed))} or newer, and {torch} is installed"
     return None
 
 

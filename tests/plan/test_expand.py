@@ -175,9 +175,13 @@ def test_fsdp_runs_on_one_device_too_and_needs_its_torch() -> None:
     made = plan('modes = ["fsdp"]\ndevices = [1, 2]', host())
     assert [(spec.device_count, spec.world_size) for spec in made.runs] == [(1, 1), (2, 2)]
     assert skips(made) == {}
-    old = replace(host(), software=Software("3.11", "linux", torch="2.5.1+cpu"))
-    made = plan('modes = ["single", "fsdp"]', old)
-    assert skips(made) == {"fsdp x1": "fsdp needs torch 2.6 or newer, and 2.5.1+cpu is installed"}
+    too_old = ((1, "2.5.1", "fsdp needs torch 2.6"), (0, "2.6.0+cpu", "fsdp on CPUs needs torch 2.7"))
+    for gpus, torch, where in too_old:
+        old = replace(host(gpus), software=Software("3.11", "linux", torch=torch, torch_cuda="12.4"))
+        made = plan('modes = ["single", "fsdp"]', old)
+        assert skips(made) == {"fsdp x1": f"{where} or newer, and {torch} is installed"}
+    new = replace(host(1), software=Software("3.11", "linux", torch="2.6.0", torch_cuda="12.4"))
+    assert skips(plan('modes = ["fsdp"]', new)) == {}
 
 
 def test_fsdp_shares_batches_and_loader_workers_as_ddp_does() -> None:
