@@ -58,7 +58,9 @@ def _markdown(comparison: SessionComparison) -> str:
         *table(titles, rows, left),
         "",
     ]
-    lines += [*(f"- {one_line(text)}" for text in _reasons(comparison)), "", f"*{CAUTION}*", ""]
+    if reasons := [f"- {one_line(text)}" for text in _reasons(comparison)]:
+        lines += [*reasons, ""]
+    lines += [f"*{CAUTION}*", ""]
     differences = [(item.what, item.a, item.b) for item in comparison.environment]
     titles = ("what", "A", "B")
     lines += section(ENVIRONMENT, table(titles, differences, set(titles)))

@@ -29,7 +29,7 @@ warmup_steps = 5
 window_seconds = 0.1
 target = 0
 seconds = 1
-detail = 10
+detail = 25
 
 [workloads.jumpy]
 model = "{MODELS}:jumpy"
