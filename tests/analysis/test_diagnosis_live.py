@@ -182,8 +182,15 @@ def test_unequal_settings_are_not_comparable(faults: Session) -> None:
     assert any(item.value == "channels_last: True against False" for item in found.evidence)
 
 
-def test_noise_hides_any_difference(faults: Session) -> None:
-    assert one(faults, "no difference")[1] == {"twin"}
+def test_no_difference_is_said_just_where_the_interval_holds_one(faults: Session) -> None:
+    twin = next(run for run in faults.runs.values() if run.spec.workload.name == "twin")
+    interval = result_of(faults, twin.spec.id).speedup_interval
+    assert interval is not None
+    said = {
+        run for diagnosis in diagnose(faults) if diagnosis.name == "no difference" for run in diagnosis.runs
+    }
+    # Whether noise hides the difference this time is chance: one time in twenty it does not.
+    assert (twin.spec.id in said) == (interval[0] <= 1 <= interval[1])
 
 
 def test_other_programs_make_the_machine_busy(tmp_path: Path) -> None:
