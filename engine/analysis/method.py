@@ -62,7 +62,8 @@ def _comparisons(session: Session, found: Sequence[Result]) -> Iterator[str]:
 def _durations(specs: Sequence[RunSpec]) -> Iterator[str]:
     for measure in dict.fromkeys(spec.measure for spec in specs):
         yield (
-            f"Warm-up is left out: at least {measure.warmup_steps} steps, until the step time had settled. "
+            f"Warm-up is left out: at least {measure.warmup_steps} steps, until the step time had settled "
+            "or a time limit was reached, which is then said. "
             f"Then windows of about {duration(measure.window_seconds)}, {_until(measure)}."
         )
 

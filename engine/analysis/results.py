@@ -232,6 +232,11 @@ def _speaker(repeats: Sequence[RunState]) -> RunState:
     return repeats[0]
 
 
+def _never_settled(repeats: Sequence[RunState]) -> bool:
+    finished = [rank.finished for run in usable(repeats) for rank in run.ranks.values()]
+    return any(event is not None and not event.settled for event in finished)
+
+
 def _notes(repeats: Sequence[RunState]) -> Iterator[str]:
     run = _speaker(repeats)
     windows = sum(len(each.complete_windows) for each in usable(repeats))
@@ -239,6 +244,8 @@ def _notes(repeats: Sequence[RunState]) -> Iterator[str]:
         yield f"stopped before it was done, after {windows} windows"
     if run.state == "measured" and not windows:
         yield "no figures: no window was reported by all ranks"
+    if _never_settled(repeats):
+        yield "its step time had not settled when warm-up reached its time limit"
     if _replicas_equal(repeats) is False:
         yield "its ranks ended with different parameters: they did not train one model"
     if run.state == "measured":

@@ -65,11 +65,11 @@ def summarise(windows: Sequence[Window | WindowTotal]) -> Summary:
 def run_summary(run: RunState) -> Summary:
     """All ranks' samples over the slowest rank's seconds, from complete windows.
 
-    A run that failed has no figures, and samples of different workloads are not added up.
+    A run that failed has no figures.
     """
     if run.state == "failed":
         return Summary(windows=0)
-    if len(set(run.spec.workloads)) > 1:
+    if not _adds_up(run):
         return Summary(windows=len(run.complete_windows))
     return summarise(run.complete_windows)
 
@@ -77,9 +77,18 @@ def run_summary(run: RunState) -> Summary:
 def summarise_repeats(repeats: Sequence[RunState]) -> Summary:
     """What the repeats of one configuration say together; of a single one, what its windows say."""
     runs = usable(repeats)
-    if any(len(set(run.spec.workloads)) > 1 for run in runs):
+    if not all(map(_adds_up, runs)):
         return Summary(windows=sum(len(run.complete_windows) for run in runs))
     return pool([run.complete_windows for run in runs])
+
+
+def _adds_up(run: RunState) -> bool:
+    """Whether the ranks' windows are one window: of the same workload, and taken at the same time.
+
+    Independent trainings by epochs take theirs each at its own pace.
+    """
+    independent = run.spec.mode == "concurrent"
+    return len(set(run.spec.workloads)) == 1 and not (independent and run.spec.measure.epochs)
 
 
 def pool(repeats: Sequence[Sequence[Window | WindowTotal]]) -> Summary:

@@ -1,9 +1,10 @@
 import pytest
 from gpubench_tui.engine.analysis.results import Result, headline, result_of, results
 from gpubench_tui.engine.analysis.statistics import median_interval
-from gpubench_tui.engine.plan.preset import Workload
-from gpubench_tui.engine.record.events import Event, RunFinished, RunStarted, SessionFinished
+from gpubench_tui.engine.plan.preset import Measure, Workload
+from gpubench_tui.engine.record.events import Event, RankFinished, RunFinished, RunStarted, SessionFinished
 from gpubench_tui.engine.record.session import Session, fold
+from msgspec.structs import replace
 
 from .sessions import (
     GIB,
@@ -355,3 +356,19 @@ def test_a_rank_without_memory_figures_is_no_zero() -> None:
     result = one(folded, "single")
     assert result.peak_memory_bytes is None
     assert result.notes == ("no figures: no window was reported by all ranks",)
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_a_step_time_that_never_settled_is_said(settled: bool) -> None:
+    events = [
+        replace(event, settled=settled) if isinstance(event, RankFinished) else event
+        for event in measured("single", [[1.0, 1.0, 1.0]])
+    ]
+    notes = one(session(opening(SINGLE), events), "single").notes
+    assert any("had not settled" in note for note in notes) is not settled
+
+
+def test_side_by_side_trainings_by_epochs_have_no_joint_throughput() -> None:
+    by_epochs = replace(spec("side", "concurrent", 2), measure=Measure(epochs=1))
+    folded = session(opening(by_epochs), measured("side", [[1.0, 1.0], [1.0, 1.0]]))
+    assert one(folded, "side").throughput is None
