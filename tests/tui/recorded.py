@@ -9,7 +9,7 @@ from pathlib import Path
 from gpubench_tui.engine.host.facts import Cpu, CpuSample, Gpu, GpuSample, Host, Software
 from gpubench_tui.engine.plan.expand import make_plan
 from gpubench_tui.engine.plan.plan import Plan, RunSpec
-from gpubench_tui.engine.plan.preset import Matrix, Measure, Preset, Workload
+from gpubench_tui.engine.plan.preset import Figure, Matrix, Measure, Preset, Published, Workload
 from gpubench_tui.engine.record import events
 from gpubench_tui.engine.record.journal import Journal
 from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
@@ -35,7 +35,7 @@ def host(gpus: int, cores: int = 2) -> Host:
     )
 
 
-def preset(gpus: int, epochs: int = 0) -> Preset:
+def preset(gpus: int, epochs: int = 0, repeats: int = 1) -> Preset:
     """One device, then DDP on some and on too many."""
     counts = {0: (1, 2, 4), 2: (2, 4)}.get(gpus, (2, gpus, 2 * gpus))
     return Preset(
@@ -43,19 +43,32 @@ def preset(gpus: int, epochs: int = 0) -> Preset:
         question="How far does it scale?",
         description="A made-up preset.",
         workload=Workload(model="cifar-resnet18", batch=128, learning_rate=0.1),
-        measure=Measure(epochs=epochs, seconds=4, windows=5),
+        measure=Measure(epochs=epochs, seconds=4, windows=5, repeats=repeats),
         matrix=Matrix(modes=("single", "dp", "ddp"), devices=counts),
+        published=(
+            Published(
+                source="A study of scaling",
+                hardware="8 x NVIDIA V100",
+                note="One seed only.",
+                figures=(
+                    Figure(mode="ddp", devices=2, metric="speedup", value=1.8),
+                    Figure(mode="single", metric="throughput", value=2900.0),
+                ),
+            ),
+        ),
     )
 
 
-def plan(gpus: int, epochs: int = 0) -> Plan:
+def plan(gpus: int, epochs: int = 0, repeats: int = 1) -> Plan:
     """The preset's plan on the machine with so many GPUs."""
-    return make_plan("scaling", preset(gpus, epochs), host(gpus))
+    return make_plan("scaling", preset(gpus, epochs, repeats), host(gpus))
 
 
-def session_events(gpus: int, epochs: int = 0, fail: str | None = None) -> Iterator[events.Event]:
+def session_events(
+    gpus: int, epochs: int = 0, fail: str | None = None, repeats: int = 1
+) -> Iterator[events.Event]:
     """A whole session on so many GPUs, 0 for CPU shares; the run whose id begins with `fail` fails."""
-    the_plan = plan(gpus, epochs)
+    the_plan = plan(gpus, epochs, repeats)
     at = 0.0
     yield events.SessionStarted(
         at=at, session="scaling-1", program="0.1.0", unix_time=1.8e9, pid=4711, host=host(gpus), plan=the_plan
@@ -91,7 +104,7 @@ def run_events(spec: RunSpec, start: float, gpus: int, fails: bool = False) -> I
             run=spec.id,
             rank=rank,
             parameters=11_173_962,
-            train_images=10_000,
+            train_images=STEPS_A_WINDOW * spec.global_batch,
             test_images=2000,
             steps_per_epoch=STEPS_A_WINDOW,
         )
@@ -139,9 +152,10 @@ def run_events(spec: RunSpec, start: float, gpus: int, fails: bool = False) -> I
     if fails:
         yield from _failure(spec, ended)
         return
+    yield from looked_into(spec, ended)
     for rank in ranks:
         yield events.RankFinished(
-            at=ended,
+            at=ended + 0.08,
             run=spec.id,
             rank=rank,
             steps=STEPS_A_WINDOW * (WINDOWS + 1),
@@ -152,6 +166,67 @@ def run_events(spec: RunSpec, start: float, gpus: int, fails: bool = False) -> I
         )
     yield events.RunFinished(at=ended + 0.1, run=spec.id, outcome="measured")
     yield events.Said(at=ended + 0.1, level="info", text=f"measured {spec.label}", run=spec.id)
+
+
+DETAIL = {
+    "input": 0.004,
+    "transfer": 0.001,
+    "forward": 0.005,
+    "backward": 0.008,
+    "exposed": 0.0,
+    "optimizer": 0.0015,
+}
+"""Seconds; half a millisecond of a step on one device is unaccounted for."""
+EXPOSED = 0.003
+BUCKETS = (26_000_000, 18_695_848)
+
+
+def looked_into(spec: RunSpec, at: float) -> Iterator[events.Event]:
+    """What comes after the windows: where a step goes and, between devices, what communication costs."""
+    several = spec.mode == "ddp" and spec.device_count > 1
+    for rank in range(spec.world_size):
+        yield events.PhaseChanged(at=at + 0.02, run=spec.id, rank=rank, phase="detail")
+        yield events.Compute(
+            at=at + 0.03, run=spec.id, rank=rank, flop_per_step=428_000_000_000, peak_flop_per_second=5e13
+        )
+        parts = {**DETAIL, "exposed": EXPOSED if several else 0.0}
+        lists = {part: [seconds] * 20 for part, seconds in parts.items()}
+        step = STEP_SECONDS + parts["exposed"]
+        yield events.Breakdown(at=at + 0.04, run=spec.id, rank=rank, step=[step] * 20, **lists)
+        if several:
+            yield events.PhaseChanged(at=at + 0.05, run=spec.id, rank=rank, phase="communication")
+            yield communication(spec, rank, at + 0.06)
+    if several:
+        sizes = [1 << power for power in range(10, 29, 2)]
+        yield events.Bandwidth(
+            at=at + 0.07,
+            run=spec.id,
+            rank=0,
+            collective="all_reduce",
+            sizes=sizes,
+            seconds=[20e-6 + size / 3e10 for size in sizes],
+        )
+
+
+def communication(spec: RunSpec, rank: int, at: float) -> events.Communication:
+    """Two buckets in each of ten steps; on more than two devices the cost drowns in the noise."""
+    noise = 0.0002 if spec.device_count == 2 else 0.02
+    starts = [at + 0.1 * step for step in range(10)]
+    return events.Communication(
+        at=at,
+        run=spec.id,
+        rank=rank,
+        buckets=[
+            events.BucketTimes(
+                size,
+                [start + delay + 0.0003 * rank for start in starts],
+                [start + delay + 0.002 for start in starts],
+            )
+            for size, delay in zip(BUCKETS, (0.0, 0.0025), strict=True)
+        ],
+        synchronised=[0.023 + noise * math.sin(turn) for turn in range(10)],
+        unsynchronised=[0.020 + noise * math.cos(turn) for turn in range(10)],
+    )
 
 
 def evaluation(spec: RunSpec, rank: int, epoch: int, at: float) -> events.Evaluation:
@@ -213,11 +288,12 @@ def shelve(
     fail: str | None = None,
     until: float = math.inf,
     name: str | None = None,
+    repeats: int = 1,
 ) -> SessionFolder:
     """A session's folder with its journal, cut off at `until`."""
-    folder = Shelf(root).create(name, plan(gpus, epochs), host(gpus), "")
+    folder = Shelf(root).create(name, plan(gpus, epochs, repeats), host(gpus), "")
     journal = Journal(folder.journal)
-    for event in session_events(gpus, epochs, fail):
+    for event in session_events(gpus, epochs, fail, repeats):
         if event.at <= until:
             journal.append(event)
     journal.close()

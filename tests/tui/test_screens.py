@@ -4,15 +4,26 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from gpubench_tui.engine.analysis.results import Result
+from gpubench_tui.engine.conductor import control
+from gpubench_tui.engine.record.events import RunFinished
+from gpubench_tui.engine.record.session import Session
 from gpubench_tui.engine.record.shelf import SessionFolder
 from gpubench_tui.tui.app import GpubenchApp, Watched
+from gpubench_tui.tui.screens import monitor as monitor_screen
+from gpubench_tui.tui.screens import results as results_screen
 from gpubench_tui.tui.screens.launch import LaunchScreen, Options
 from gpubench_tui.tui.screens.monitor import MonitorScreen
 from gpubench_tui.tui.screens.question import QuestionScreen
 from gpubench_tui.tui.screens.results import ResultsScreen
+from gpubench_tui.tui.widgets.diagnoses import DiagnosisLine
 from gpubench_tui.tui.widgets.panel import Panel
+from gpubench_tui.tui.widgets.section import Section
+from textual.content import Content
+from textual.pilot import Pilot
 from textual.widgets import OptionList
 
+from . import recorded
 from .recorded import shelve
 from .seen import screen_text, wait_for_text, wait_until
 
@@ -56,6 +67,24 @@ async def test_the_monitor_shows_all_of_a_running_session(
         for name in ("plan", "now", "throughput", "loss", "devices", "log"):
             region = app.screen.query_one(f"#{name}", Panel).region
             assert region.height >= 3 and region.bottom <= size[1], name
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_a_long_plan_shows_the_repeat_that_is_on(tmp_path: Path, size: tuple[int, int]) -> None:
+    app = watching(shelve(tmp_path, 8, until=80.0, repeats=4))
+    async with app.run_test(size=size) as pilot:
+        await wait_for_text(pilot, "interrupted: its process is gone")
+        await pilot.press("escape")
+        text = await wait_for_text(pilot, "▶ ")
+        assert "repeat 4" in next(line for line in text.splitlines() if "▶ " in line)
+        assert "28 runs" in text
+
+
+async def test_the_phases_after_the_windows_say_what_they_do(running_session: Starter) -> None:
+    app = watching(running_session(2, 4.03))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "detail: windows done; finding out")
+        assert "▶ single x1" in screen_text(app) and "detail 0:0" in screen_text(app)
 
 
 async def test_a_narrow_window_stacks_the_panels_and_scrolls(running_session: Starter) -> None:
@@ -285,6 +314,153 @@ async def test_an_export_that_cannot_be_written_is_a_sentence(
         await wait_for_text(pilot, "The report could not be saved: ")
 
 
+async def read_page(pilot: Pilot[int]) -> str:
+    """All that the results say, page by page, as the keyboard reaches it."""
+    page = pilot.app.screen.query_one("#page")
+    await pilot.press("home")
+    await wait_until(pilot, lambda: page.scroll_y == 0)
+    seen = [screen_text(pilot.app)]
+    while page.scroll_y < page.max_scroll_y:
+        before = page.scroll_y
+        await pilot.press("pagedown")
+        await wait_until(pilot, lambda before=before: page.scroll_y > before)
+        seen.append(screen_text(pilot.app))
+    return "\n".join(seen)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+@pytest.mark.parametrize("gpus", [0, 2, 8])
+async def test_the_results_page_holds_everything_within_its_width(
+    tmp_path: Path, gpus: int, size: tuple[int, int]
+) -> None:
+    app = watching(shelve(tmp_path, gpus), speed=1e6)
+    async with app.run_test(size=size) as pilot:
+        await wait_for_text(pilot, "1.00x", "Evidence")
+        page = app.screen.query_one("#page")
+        assert page.max_scroll_x == 0
+        text = await read_page(pilot)
+    for title in ("Diagnosis", "Results", "Where a step goes", "Communication", "How well the devices"):
+        assert f"─{title}" in text
+    assert "severe: " in text and "next batch" in text
+    assert "iiii" in text and "X exposed communication" in text and "XXX" in text
+    assert "sync cost, ms (95%)" in text and "overlap" in text and "predicted, ms" in text
+    assert ("below the noise" in text) == (gpus == 8)
+    assert "A study of scaling, published, on 8 x NVIDIA V100:" in text
+    assert "speedup (derived)" in text and "predicted sync (predicted)" in text
+    assert "95% of speedup" in text
+
+
+async def test_enter_opens_the_gravest_diagnosis_and_tab_goes_on(tmp_path: Path) -> None:
+    app = watching(shelve(tmp_path, 2), speed=1e6)
+    async with app.run_test(size=(80, 24)) as pilot:
+        text = await wait_for_text(pilot, "severe: ", "Evidence")
+        assert "Try: " not in text
+        await pilot.press("enter")
+        await wait_for_text(pilot, "Try: ")
+        first, second = list(app.screen.query(DiagnosisLine))[:2]
+        assert first.is_open and not second.is_open
+        await pilot.press("tab", "enter")
+        await wait_until(pilot, lambda: second.is_open)
+        await pilot.press("shift+tab", "enter")
+        await wait_until(pilot, lambda: not first.is_open)
+        await pilot.press("end")
+        page = app.screen.query_one("#page")
+        await wait_until(pilot, lambda: page.scroll_y == page.max_scroll_y > 0)
+
+
+async def test_each_section_is_a_tab_away(tmp_path: Path) -> None:
+    app = watching(shelve(tmp_path, 2), speed=1e6)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "severe: ", "Evidence")
+        for name in ("table", "phases", "communication", "devices", "published", "method"):
+            section = app.screen.query_one(f"#{name}", Section)
+            for _ in range(10):
+                if section.has_focus:
+                    break
+                await pilot.press("tab")
+            assert section.has_focus
+            page = app.screen.query_one("#page").region
+            await wait_until(pilot, lambda section=section, page=page: section.region.y < page.bottom - 2)
+
+
+async def test_the_results_are_computed_only_when_they_change(
+    running_session: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computed: list[object] = []
+    compute = results_screen.results
+
+    def counted(session: Session) -> list[Result]:
+        computed.append(session)
+        return compute(session)
+
+    monkeypatch.setattr(results_screen, "results", counted)
+    monkeypatch.setattr(results_screen, "REFRESH_SECONDS", 0.05)
+    app = watching(running_session(2, 6.7))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "running", "✓ single x1")
+        await pilot.press("t")
+        await wait_for_text(pilot, "so far", "✓ single")
+        count = len(computed)
+        session = monitor(app).session
+        session.apply(recorded.sampled(session.elapsed + 1, 2))
+        await pilot.pause(0.5)
+        assert len(computed) == count
+        session.apply(
+            RunFinished(at=session.elapsed, run=session.current or "", outcome="skipped", reason="enough")
+        )
+        await wait_until(pilot, lambda: len(computed) > count)
+
+
+async def test_a_monitor_behind_the_results_does_not_draw(
+    running_session: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[object] = []
+    draw = monitor_screen.plan_list
+
+    def counted(session: Session, width: int) -> Content:
+        drawn.append(session)
+        return draw(session, width)
+
+    monkeypatch.setattr(monitor_screen, "plan_list", counted)
+    monkeypatch.setattr(monitor_screen, "REDRAW_SECONDS", 0.05)
+    app = watching(running_session(2, 6.7))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "running", "✓ single x1")
+        await pilot.press("t")
+        await wait_for_text(pilot, "so far", "✓ single")
+        count = len(drawn)
+        assert count
+        await pilot.pause(0.5)
+        assert len(drawn) == count
+        await pilot.press("m")
+        await wait_until(pilot, lambda: len(drawn) > count)
+
+
+async def test_a_session_that_ends_behind_its_results_shows_them_once(
+    running_session: Starter,
+) -> None:
+    folder = running_session(2, 6.7)
+    app = watching(folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "running", "✓ single x1")
+        await pilot.press("t")
+        await wait_for_text(pilot, "so far")
+        control.stop(folder)
+        await wait_for_text(pilot, "stopped before its end", "New session")
+        await pilot.press("m")
+        await wait_for_text(pilot, "the session has been stopped")
+        await pilot.pause(0.3)
+        assert isinstance(app.screen, MonitorScreen)
+
+
+async def test_results_of_nothing_say_why_there_is_nothing(tmp_path: Path) -> None:
+    app = watching(shelve(tmp_path, 2, until=1.0))
+    async with app.run_test(size=(80, 40)) as pilot:
+        await wait_for_text(pilot, "interrupted: its process is gone", "Nothing to compare yet.")
+        text = await wait_for_text(pilot, "Nothing was measured yet.", "No run came so far")
+        assert "Evidence" not in text
+
+
 async def test_from_the_results_a_new_session_is_a_key_away(tmp_path: Path) -> None:
     app = watching(shelve(tmp_path, 0), speed=1e6)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -313,6 +489,36 @@ async def test_the_launch_screen_offers_presets_with_their_plan_for_this_machine
         await wait_for_text(pilot, "memory")
         await pilot.press("down", "down")
         await wait_for_text(pilot, "vit")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50)])
+async def test_all_presets_are_in_sight_with_their_questions_where_there_is_room(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=size) as pilot:
+        await wait_for_text(pilot, "(estimate)")
+        presets = app.screen.query_one(OptionList)
+        assert presets.option_count >= 10
+        await wait_until(pilot, lambda: presets.max_scroll_y == 0)
+        text = screen_text(app)
+        assert "A full training on CIFAR-10" in text
+        assert ("Is DDP worth it here?" in text) == (size != (80, 24))
+        await pilot.resize_terminal(200, 50)
+        await wait_for_text(pilot, "Is DDP worth it here?")
+
+
+async def test_a_launch_screen_that_is_covered_looks_at_nothing(
+    running_session: Starter, tmp_path: Path
+) -> None:
+    running_session(0, 6.7)
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, " is running", "Attach", " cores  ")
+        await pilot.press("a")
+        await wait_for_text(pilot, "running", "✓ single x1")
+        looking = [worker for worker in app.workers if worker.group == "look"]
+        await wait_until(pilot, lambda: all(worker.is_finished for worker in looking))
 
 
 async def test_overrides_are_shown_and_change_the_plan(tmp_path: Path) -> None:

@@ -1,25 +1,45 @@
 import re
+from collections.abc import Callable, Sequence
 
 import pytest
-from gpubench_tui.engine.analysis.results import results
+from gpubench_tui.engine.analysis.results import Result, results
 from gpubench_tui.engine.host.facts import CpuSample, GpuSample
 from gpubench_tui.engine.record.events import Said
 from gpubench_tui.engine.record.session import Session, fold
 from gpubench_tui.tui.terminal import to_ascii
+from gpubench_tui.tui.widgets.communication_table import communication_table
 from gpubench_tui.tui.widgets.cpu_strip import cpu_strip
 from gpubench_tui.tui.widgets.current_run import current_run
+from gpubench_tui.tui.widgets.devices_table import devices_table
 from gpubench_tui.tui.widgets.gpu_strip import gpu_strips
+from gpubench_tui.tui.widgets.grid import wrapped
 from gpubench_tui.tui.widgets.log_lines import log_lines
-from gpubench_tui.tui.widgets.plan_list import plan_list
+from gpubench_tui.tui.widgets.phase_bars import phase_bars
+from gpubench_tui.tui.widgets.plan_list import current_line, plan_list
+from gpubench_tui.tui.widgets.published_figures import published_figures
 from gpubench_tui.tui.widgets.results_table import results_table, said_beside
 from gpubench_tui.tui.widgets.run_plots import loss_plot, throughput_plot
+from textual.content import Content
 
 from .recorded import GIB, gpu_sample, session_events
 from .seen import lines_of
 
+FOREVER = float("inf")
+Part = Callable[[Session, Sequence[Result], bool, int], Content]
 
-def session(gpus: int, until: float = float("inf"), epochs: int = 0, fail: str | None = None) -> Session:
-    return fold(event for event in session_events(gpus, epochs, fail) if event.at <= until)
+
+def session(
+    gpus: int, until: float = FOREVER, epochs: int = 0, fail: str | None = None, repeats: int = 1
+) -> Session:
+    return fold(event for event in session_events(gpus, epochs, fail, repeats) if event.at <= until)
+
+
+def shown(part: Part, state: Session, width: int = 118, over: bool = True) -> list[str]:
+    return lines_of(part(state, results(state), over, width))
+
+
+def row(lines: Sequence[str], start: str) -> str:
+    return " ".join(next(line for line in lines if line.startswith(start)).split())
 
 
 @pytest.mark.parametrize("width", [38, 58, 78, 118, 198])
@@ -148,8 +168,8 @@ def test_a_wide_table_shows_every_column() -> None:
     header = lines_of(results_table(results(session(2, epochs=6)), 118))[0].split("  ")
     titles = [title.strip() for title in header if title.strip()]
     places = ["mode", "devices", "batch"]
-    figures = ["samples/s", "per device", "step, ms", "speedup", "efficiency", "peak, GiB", "accuracy"]
-    assert titles == places + figures
+    figures = ["samples/s", "per device", "step, ms", "speedup", "95% of speedup", "efficiency", "peak, GiB"]
+    assert titles == [*places, *figures, "accuracy"]
 
 
 def test_runs_without_figures_say_why() -> None:
@@ -157,6 +177,108 @@ def test_runs_without_figures_say_why() -> None:
     table = lines_of(results_table(found, 78))
     assert table[2].startswith("✗ dp") and "failed" in table[2]
     assert "skipped" in table[3]
-    said = said_beside(found).plain
+    said = said_beside(found, 200).plain
     assert "dp x2: failed" in said and "CUDA ran out of memory at batch 128" in said
     assert "dp x4: skipped: 4 GPUs asked, 2 here" in said
+
+
+def test_the_plan_points_at_the_run_that_is_on_among_many_repeats() -> None:
+    state = session(8, until=40.0, repeats=4)
+    lines = lines_of(plan_list(state, 38))
+    assert len(lines) == 28
+    assert lines[current_line(state)].startswith("▶ ")
+    assert "repeat" in lines[current_line(state)]
+
+
+@pytest.mark.parametrize(
+    ("mode", "before_end", "said"),
+    [
+        ("single", 0.07, "detail: windows done; finding out where a step goes"),
+        ("ddp", 0.035, "communication: windows done; finding out what communication costs"),
+    ],
+)
+def test_what_comes_after_the_windows_is_said_in_words(mode: str, before_end: float, said: str) -> None:
+    run = next(run for run in session(2).runs.values() if run.spec.mode == mode)
+    assert run.finished_at is not None
+    text = current_run(session(2, until=run.finished_at - before_end), 60).plain
+    assert said in text
+    assert "left" not in text
+
+
+@pytest.mark.parametrize("width", [58, 78, 118, 198])
+@pytest.mark.parametrize("gpus", [0, 2, 8])
+def test_every_part_of_the_results_fits_its_width(gpus: int, width: int) -> None:
+    state = session(gpus)
+    for part in (phase_bars, communication_table, devices_table):
+        lines = shown(part, state, width)
+        assert all(len(line) <= width for line in lines), "\n".join(lines)
+    assert all(len(line) <= width for line in lines_of(published_figures(state, results(state), width)))
+
+
+def test_a_phase_bar_has_each_part_in_its_share() -> None:
+    lines = shown(phase_bars, session(2))
+    bar = next(line for line in lines if line.startswith("single x1"))
+    drawn = bar.split()[2]
+    assert len(drawn) == 100
+    counts = [drawn.count(letter) for letter in "itfbXo."]
+    assert all(
+        abs(count - share) <= 1 for count, share in zip(counts, (20, 5, 25, 40, 0, 7.5, 2.5), strict=True)
+    )
+    exposed = next(line for line in lines if line.startswith("ddp x2")).split()[2]
+    assert abs(exposed.count("X") - 13) <= 1
+    assert "X exposed communication" in "\n".join(lines)
+
+
+def test_shares_stand_in_numbers_under_words_or_where_space_is_short_letters() -> None:
+    wide, narrow = shown(phase_bars, session(2), 118), shown(phase_bars, session(2), 78)
+    names = "input transfer forward backward exposed optimizer unaccounted"
+    assert row(wide, "run ") == f"run step, ms in windows {names}"
+    assert row(narrow, "run ") == "run step, ms in windows i t f b X o ."
+    for lines in (wide, narrow):
+        numbers = lines[lines.index(next(line for line in lines if line.startswith("run "))) :]
+        assert row(numbers, "ddp x2") == "ddp x2 23.0 20.8 17% 4% 22% 35% 13% 7% 2%"
+
+
+def test_communication_says_what_it_costs_and_what_the_links_reach() -> None:
+    lines = shown(communication_table, session(2), 78)
+    text = "\n".join(lines)
+    assert "MB a step" in text and "sync cost, ms (95%)" in text and "predicted, ms" in text
+    costs = row(lines, "ddp x2")
+    assert costs.startswith("ddp x2 44.7 3.0") and " to " in costs
+    assert "utilisation" in text and "overlap" in text and "reachable" in text
+
+
+def test_a_cost_within_the_noise_is_no_figure() -> None:
+    assert "below the noise (-" in row(shown(communication_table, session(8)), "ddp x8")
+
+
+@pytest.mark.parametrize("over", [False, True])
+def test_parts_that_are_empty_say_why(over: bool) -> None:
+    state = session(2, until=2.0)
+    why = "No run came so far" if over else "Nothing yet"
+    for part in (phase_bars, communication_table, devices_table):
+        assert why in "\n".join(shown(part, state, over=over))
+
+
+def test_without_devices_that_speak_there_is_no_communication_to_wait_for() -> None:
+    state = session(2)
+    for name in list(state.runs):
+        if state.runs[name].spec.mode != "single":
+            del state.runs[name]
+    assert "no run here has devices that must speak" in "\n".join(shown(communication_table, state))
+
+
+def test_published_figures_are_marked_and_stand_beside_ones_own() -> None:
+    state = session(2)
+    lines = lines_of(published_figures(state, results(state), 78))
+    assert lines[0] == "A study of scaling, published, on 8 x NVIDIA V100:"
+    assert row(lines, "ddp x2") == "ddp x2 speedup 1.80x 1.92x derived"
+    assert row(lines, "single x1") == "single x1 throughput 2,900 samples/s 6,404 samples/s measured"
+    assert "One seed only." in lines
+
+
+def test_a_paragraph_keeps_its_words_and_its_width() -> None:
+    text = "the quick brown fox jumps over the lazy dog again and again"
+    content = wrapped(text, 24, "bold", indent=2, lead="why: ")
+    assert all(len(line) <= 24 for line in lines_of(content))
+    assert " ".join(content.plain.split()) == f"why: {text}"

@@ -26,6 +26,13 @@ WORDS = (
     ("live", "taken from the last steps, to look at; never used in a result"),
     ("speedup", "samples/s of a run over those of its baseline"),
     ("efficiency", "speedup over the number of devices"),
+    ("exposed", "communication that no computation hides: the step is longer by it"),
+    ("overlap", "the share of a step's communication that computation hides"),
+    ("sync cost", "a step less one that leaves out synchronising gradients"),
+    ("noise", "what is below it may be nothing: its 95% interval contains zero"),
+    ("busbw", "what crosses each link, as NVIDIA's nccl-tests count it"),
+    ("reachable", "the busbw of the collective alone, on the same ranks"),
+    ("MFU", "arithmetic of the model over what the device was measured to do"),
     ("!", "the GPU's clock is held down: throttle reasons"),
     ("n/a", "not available here; never means zero"),
 )

@@ -15,12 +15,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
+from textual.geometry import Size
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Footer, OptionList, Static
 from textual.widgets.option_list import Option
 
 from ..widgets.panel import Panel
+from .sight import in_sight
 
 if TYPE_CHECKING:
     import subprocess
@@ -99,6 +101,7 @@ class LaunchScreen(Screen[None]):
         self._prepared: Prepared | None = None
         self._newest: LaunchScreen.Sampled | None = None
         self._starting = False
+        self._with_questions = False
         self._problem = ""
         self._leave = threading.Event()
 
@@ -137,7 +140,15 @@ class LaunchScreen(Screen[None]):
 
     def on_resize(self) -> None:
         """The plan and the devices are drawn to their panels' sizes."""
-        self.call_after_refresh(self._redraw)
+        self.call_after_refresh(self._resized)
+
+    def _resized(self) -> None:
+        if self._prepared is not None and in_sight(self):
+            offers = self._prepared.offers
+            room = self.query_one(PresetList).scrollable_content_region.size
+            if _fit_with_questions(offers, room) != self._with_questions:
+                self._list_presets(offers)
+        self._redraw()
 
     @work(thread=True, exclusive=True, group="look", exit_on_error=False)
     def _look_around(self, leave: threading.Event) -> None:
@@ -165,13 +176,17 @@ class LaunchScreen(Screen[None]):
     @on(Found)
     def _found(self, message: Found) -> None:
         self._prepared = message.prepared
-        presets = self.query_one(PresetList)
-        chosen = presets.highlighted or 0
-        presets.clear_options()
-        presets.add_options(_option(offer) for offer in message.prepared.offers)
-        presets.highlighted = min(chosen, len(message.prepared.offers) - 1)
+        self._list_presets(message.prepared.offers)
         self.refresh_bindings()
         self._redraw()
+
+    def _list_presets(self, offers: Sequence[Offer]) -> None:
+        presets = self.query_one(PresetList)
+        self._with_questions = _fit_with_questions(offers, presets.scrollable_content_region.size)
+        chosen = presets.highlighted or 0
+        presets.clear_options()
+        presets.add_options(_option(offer, self._with_questions) for offer in offers)
+        presets.highlighted = min(chosen, len(offers) - 1)
 
     @on(Sampled)
     def _sampled(self, message: Sampled) -> None:
@@ -186,7 +201,7 @@ class LaunchScreen(Screen[None]):
         self._draw_plan()
 
     def _redraw(self) -> None:
-        if self.is_current:
+        if in_sight(self):
             self._draw_machine()
             self._draw_plan()
             self._draw_devices()
@@ -209,7 +224,7 @@ class LaunchScreen(Screen[None]):
 
     def _draw_devices(self) -> None:
         newest, panel = self._newest, self.query_one("#devices", Panel)
-        if newest is None or not self.is_current:
+        if newest is None or not in_sight(self):
             return
         from ..widgets.cpu_strip import cpu_strip, cpu_summary
         from ..widgets.gpu_strip import gpu_strips
@@ -288,7 +303,14 @@ def _shipped() -> list[str]:
     return sorted(names, key=lambda name: (name != "quickstart", name))
 
 
-def _option(offer: Offer) -> Option:
+def _fit_with_questions(offers: Sequence[Offer], room: Size) -> bool:
+    """Whether all presets are visible at once with their questions; the plan beside them has it anyway."""
+    width = max(1, room.width)
+    texts = [text for offer in offers if offer.preset for text in (offer.preset.title, offer.preset.question)]
+    return sum(1 + len(text) // width for text in texts) <= room.height
+
+
+def _option(offer: Offer, with_question: bool) -> Option:
     if offer.preset is None:
         return Option(
             Content.assemble(offer.file.name, ("\ncannot be used", "$text-error")), id=offer.file.name
@@ -296,5 +318,6 @@ def _option(offer: Offer) -> Option:
     parts: list[str | tuple[str, str]] = [(offer.preset.title, "bold")]
     if offer.file.own:
         parts.append(("  yours", "$muted"))
-    parts.append((f"\n{offer.preset.question}", "$muted"))
+    if with_question:
+        parts.append((f"\n{offer.preset.question}", "$muted"))
     return Option(Content.assemble(*parts), id=offer.file.name)

@@ -31,6 +31,7 @@ from ..widgets.run_plots import loss_plot, throughput_plot
 from .question import quit_question, skip_question, stop_question
 from .quittable import Quittable
 from .results import ResultsScreen
+from .sight import in_sight
 
 REDRAW_SECONDS = 0.5
 FOLD_SECONDS = 0.1
@@ -138,15 +139,16 @@ class MonitorScreen(Quittable):
         if self._quit_when_over:
             self.post_message(self.Left(self.status(), f"{self.folder.name} was stopped"))
             return
-        self._results_due = not self.is_current
-        if self.is_current:
+        shown = any(isinstance(screen, ResultsScreen) for screen in self.app.screen_stack)
+        self._results_due = not self.is_active and not shown
+        if self.is_active:
             self.action_results()
 
     # Drawing
 
     def redraw(self) -> None:
         """Draw what changed, of what is visible."""
-        if not self.is_current or not self._caught_up:
+        if not in_sight(self) or not self._caught_up:
             return
         session = self.session
         with self.app.batch_update():
@@ -271,8 +273,7 @@ class MonitorScreen(Quittable):
 
     def action_results(self) -> None:
         """The table."""
-        note = "interrupted: its process is gone" if self._over and self._state() == "interrupted" else ""
-        self.app.push_screen(ResultsScreen(self.session, self.folder, note))
+        self.app.push_screen(ResultsScreen(self.session, self.folder, lambda: self._over))
 
     def action_zoom(self) -> None:
         """Show the focused panel alone, or all again."""

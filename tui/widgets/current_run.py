@@ -12,6 +12,11 @@ from ..time_left import run_seconds_left
 from .gpu_strip import bar
 
 TRAINING = ("warming up", "measuring")
+AFTERWARDS = {
+    "detail": "windows done; finding out where a step goes",
+    "communication": "windows done; finding out what communication costs",
+}
+"""What the phases after the windows do."""
 SILENCE_SECONDS = 5.0
 """Ranks report their steps ten times a second."""
 
@@ -36,6 +41,9 @@ def _between_runs(session: Session) -> str:
 
 def _phase(run: RunState) -> Content:
     epochs = run.spec.measure.epochs
+    if run.phase in AFTERWARDS:
+        note = f" ({run.note})" if run.note else ""
+        return Content.assemble((run.phase, "bold"), f": {AFTERWARDS[run.phase]}", (note, "$muted"))
     text = run.note or run.phase or "starting"
     if epochs and run.epoch is not None:
         text += f", epoch {run.epoch} of {epochs}"
@@ -107,7 +115,7 @@ def _progress(run: RunState, now: float, width: int) -> Content:
         return Content("")
     left = run_seconds_left(run, now)
     text = f" {progress:4.0%}"
-    if left is not None:
+    if left is not None and run.phase not in AFTERWARDS:
         at_most = "at most " if run.spec.measure.target and not run.spec.measure.epochs else "about "
         text += f" {at_most}{clock(left)} left"
     return Content.assemble((bar(progress, max(4, min(30, width - len(text)))), "$primary"), (text, "$muted"))
