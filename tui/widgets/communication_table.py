@@ -50,7 +50,8 @@ def _why_none(session: Session, over: bool) -> str:
 def _costs(label: str, c: Communication) -> tuple[str, ...]:
     size = number(None if c.bytes_per_step is None else c.bytes_per_step / 1e6)
     derived = " (derived)" if c.bytes_provenance == "derived" else ""
-    return label, size + derived, _cost(c), percent(c.sync_share), milliseconds(c.predicted_seconds)
+    share = "" if c.below_noise else percent(c.sync_share)
+    return label, size + derived, _cost(c), share, milliseconds(c.predicted_seconds)
 
 
 def _cost(c: Communication) -> str:
