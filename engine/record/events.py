@@ -206,7 +206,7 @@ class Compute(Base, frozen=True, kw_only=True, tag="compute"):
     flop_per_step: int | None
     """Of this rank, forward and backward, by torch's flop counter; None where it cannot count the model."""
     peak_flop_per_second: float | None
-    """A large matrix product in the run's precision on the slowest of the rank's devices, after the windows."""
+    """A large matrix product in the run's precision on the slowest of the rank's devices, measured last."""
 
 
 class RankFinished(Base, frozen=True, kw_only=True, tag="rank finished"):
