@@ -55,6 +55,11 @@ def steps_of(ranks: Mapping[int, Communication], world_size: int) -> Steps | Non
     return Steps(buckets, steps, counts.pop()) if steps else None
 
 
+def sizes_of(repeats: Sequence[Steps]) -> tuple[int, ...]:
+    """Bytes of every bucket of a step, of those too whose times make no sense."""
+    return tuple(bucket.bytes for bucket in next(iter(repeats[0].ranks.values())))
+
+
 def bucket_times(repeats: Sequence[Steps], all_reduce: Curve | None) -> tuple[Bucket, ...]:
     """Each bucket over all steps of all repeats, which have the same buckets."""
     found = (_bucket(repeats, index, all_reduce) for index in range(repeats[0].buckets))

@@ -11,7 +11,7 @@ from msgspec import Struct
 from ..plan.plan import RunSpec
 from ..record.session import RankState, RunState, Session
 from . import statistics
-from .buckets import Bucket, Steps, bucket_times, busy_seconds, exposed, overlap, steps_of
+from .buckets import Bucket, Steps, bucket_times, busy_seconds, exposed, overlap, sizes_of, steps_of
 from .comparable import differences, workload_differences
 from .comparison import throughput_ratio
 from .curve import Curve, bus_factor, curve
@@ -81,9 +81,10 @@ def communication(session: Session, repeats: Sequence[RunState]) -> Communicatio
     lingering = exposed(steps) if steps else {}
     step = summarise_repeats(repeats).step_seconds
     late = fmean(lingering.values()) if lingering else None
-    size = sum(bucket.bytes for bucket in buckets)
+    sizes = sizes_of(steps) if steps else ()
+    size = sum(sizes)
     cost, share = _sync_cost(runs)
-    needed = sum(all_reduce.seconds(bucket.bytes) for bucket in buckets) if all_reduce and buckets else None
+    needed = sum(map(all_reduce.seconds, sizes)) if all_reduce and sizes else None
     derived = (
         parameters * FLOAT_BYTES if parameters and spec.mode == "ddp" and spec.device_count > 1 else None
     )

@@ -47,6 +47,15 @@ def test_known_bytes_in_known_seconds_have_the_right_bandwidth(ranks: int, facto
     assert (found.bytes_per_step, found.bytes_provenance) == (25 * MB, "measured")
 
 
+def test_a_bucket_whose_times_make_no_sense_is_still_sent() -> None:
+    """It ends before the last rank begins it: their clocks are not quite one."""
+    whole, odd = (MB, at(0.010), at(0.035)), (1000, at(0.040), at(0.041))
+    late = communication("ddp", 1, [whole, (1000, at(0.042), at(0.0415))])
+    found = communication_of(ddp(communication("ddp", 0, [whole, odd]), late))
+    assert [bucket.bytes for bucket in found.buckets] == [MB]
+    assert found.bytes_per_step == MB + 1000
+
+
 def test_waiting_for_the_slowest_is_no_transfer() -> None:
     early = communication("ddp", 0, [(MB, at(0.010), at(0.062))])
     late = communication("ddp", 1, [(MB, at(0.060), at(0.061))])
