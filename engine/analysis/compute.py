@@ -12,6 +12,7 @@ from ..record.events import RankFinished
 from ..record.session import RunState, Session
 from .datasheet import peak_flop_per_second
 from .repeats import usable
+from .statistics import median
 from .summary import pool, summarise_repeats
 
 T = TypeVar("T", int, float)
@@ -55,8 +56,7 @@ def compute(session: Session, repeats: Sequence[RunState]) -> Compute | None:
     if not any(rank.compute or rank.finished for rank in ranks):
         return None
     flop, per_second = _arithmetic(repeats)
-    peaks = [rank.compute.peak_flop_per_second for rank in ranks if rank.compute]
-    peak = min((peak for peak in peaks if peak is not None), default=None)
+    peak = _peak(runs)
     done = [rank.finished for rank in ranks if rank.finished is not None]
     joules, samples = _energy(spec, done)
     headroom, space = min(_headrooms(session, runs), default=(None, None))
@@ -100,6 +100,16 @@ def _arithmetic(repeats: Sequence[RunState]) -> tuple[int | None, float | None]:
     }
     rates = [found[number] / step for number, step in steps.items() if step]
     return total, sum(rates) if len(rates) == len(found) else None
+
+
+def _peak(runs: Sequence[RunState]) -> float | None:
+    """Of the slowest rank's device, where there are repeats the median of each rank's."""
+    found: dict[int, list[float]] = {}
+    for run in runs:
+        for number, rank in run.ranks.items():
+            if rank.compute is not None and rank.compute.peak_flop_per_second is not None:
+                found.setdefault(number, []).append(rank.compute.peak_flop_per_second)
+    return min(map(median, found.values()), default=None)
 
 
 def _energy(spec: RunSpec, done: Sequence[RankFinished]) -> tuple[float | None, int | None]:

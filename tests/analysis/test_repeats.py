@@ -9,6 +9,7 @@ from gpubench_tui.engine.plan.preset import Workload
 from gpubench_tui.engine.record.events import Event
 
 from .sessions import (
+    arithmetic,
     breakdown,
     communication,
     evaluations,
@@ -174,3 +175,10 @@ def test_the_report_shows_how_far_repeats_lie_apart() -> None:
     text = markdown(session(planned(3), done([1.0, 1.1, 1.21], [1.0, 1.0, 1.0])))
     assert "- single x1: 3 repeats of 640, 582, 529 samples/s, 21.0% from the least to the greatest" in text
     assert "Repeats were done in turns." in text
+
+
+def test_one_repeat_on_a_busy_machine_does_not_lower_the_peak() -> None:
+    said = [arithmetic(f"01-r{repeat}", 0, 10**9, peak) for repeat, peak in ((1, 9e12), (2, 3e12), (3, 8e12))]
+    compute = results(session(planned(3), done([1.0] * 3, [1.0] * 3), said))[0].compute
+    assert compute is not None
+    assert compute.peak_flop_per_second == 8e12
