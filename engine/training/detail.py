@@ -26,6 +26,10 @@ LEAD = 3
 """Steps before those that count: a loader has begun anew, a hook is new."""
 CHECKED = 5
 """Steps whose exposed communication is compared with what torch's own logger says."""
+FEWEST = 5
+"""Steps that count, however long they take."""
+SECONDS = 4.0
+"""How long the steps that count may take beyond these; where they do, nothing is compared either."""
 
 
 class Moments(NamedTuple):
@@ -90,7 +94,8 @@ class Detail:
                     unsynchronised=turns[1],
                 )
             )
-            self._compare(self._hook, DdpLogger(ddp))
+            if CHECKED * self._pace <= SECONDS:
+                self._compare(self._hook, DdpLogger(ddp))
         if self._team.world_size > 1:
             self._measure_bandwidth()
 
@@ -98,7 +103,7 @@ class Detail:
         """Take the steps of the detail phase, and report where they went."""
         self._team.gather([0.0])  # all begin together
         self._train(LEAD)
-        steps = self._train(self._run.measure.detail)
+        steps = self._train(steps_within(self._run.measure.detail, self._pace))
         if self._team is not self._everyone:
             # Independent trainings keep each other company until all are done.
             self._everyone.gather([0.0], lambda: self._train(1))
@@ -212,3 +217,8 @@ class Detail:
         """A rank whose steps take long must not seem to hang."""
         if time.monotonic() - self._spoken > NOTE_INTERVAL:
             self._enter(*self._phase)
+
+
+def steps_within(asked: int, pace: float) -> int:
+    """How many steps of `pace` seconds to look at: what was asked for, or fewer where it takes too long."""
+    return min(asked, max(FEWEST, round(SECONDS / pace)))

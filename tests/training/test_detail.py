@@ -19,6 +19,7 @@ from gpubench_tui.engine.record.events import (
     Steps,
     Window,
 )
+from gpubench_tui.engine.training.detail import FEWEST, SECONDS, steps_within
 
 PARTS = ("input", "transfer", "forward", "backward", "exposed", "optimizer")
 SLOW = Path(__file__).parent / "slow.py"
@@ -137,3 +138,10 @@ def test_ddp_alone_has_nobody_to_speak_to(ranks: ModuleType, tmp_path: Path) -> 
     assert done.of(Breakdown)[0].exposed == [0.0] * STEPS
     assert not done.of(Communication)
     assert not done.of(Bandwidth)
+
+
+def test_fewer_steps_are_looked_at_where_they_take_long() -> None:
+    assert steps_within(20, 0.01) == 20
+    assert steps_within(20, SECONDS / 10) == 10
+    assert steps_within(20, 60.0) == FEWEST
+    assert steps_within(3, 60.0) == 3, "never more than asked for"
