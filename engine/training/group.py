@@ -80,5 +80,10 @@ class Group:
         for tensor in tensors:
             first = tensor.detach().clone(memory_format=torch.contiguous_format)
             self.share([first])
-            same = same and torch.equal(first, tensor)
+            same = same and torch.equal(_bits(first), _bits(tensor))
         return all(theirs == [1.0] for theirs in self.gather([float(same)]))
+
+
+def _bits(tensor: torch.Tensor) -> torch.Tensor:
+    """What a tensor holds, as bytes: no number is unequal to itself, as NaN is."""
+    return tensor.detach().reshape(-1).view(torch.uint8)

@@ -60,3 +60,11 @@ def bandwidths(assignment: Assignment, queues: Sequence[Any]) -> None:
     bandwidth.SECONDS = 0.3
     collectives = ("all_reduce", "all_gather", "reduce_scatter")
     save(assignment, {name: bandwidth.measure_bandwidth(name, group, HostClock()) for name in collectives})
+
+
+def agreement(assignment: Assignment, queues: Sequence[Any]) -> None:
+    """Whether two ranks agree on equal values, on equal values that are no numbers, and on unequal ones."""
+    group = join(assignment)
+    equal = torch.arange(6.0).reshape(2, 3)
+    tensors = (equal.clone(), equal / 0 * 0, equal + group.rank, torch.tensor(group.rank))
+    save(assignment, [group.agree([equal, tensor]) for tensor in tensors])

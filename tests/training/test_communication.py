@@ -34,6 +34,11 @@ def test_the_hook_changes_no_gradient_and_counts_every_byte(ranks: ModuleType, t
     assert first["sizes"] == second["sizes"]
 
 
+def test_replicas_are_equal_bit_for_bit_and_not_as_numbers(ranks: ModuleType, tmp_path: Path) -> None:
+    """A training that diverged to NaN is still one training."""
+    assert saved_by(ranks, tmp_path, "agreement") == [[True, True, False, False]] * 2
+
+
 def test_every_collective_has_a_curve_that_all_ranks_agree_on(ranks: ModuleType, tmp_path: Path) -> None:
     first, second = saved_by(ranks, tmp_path, "bandwidths")
     assert first == second
