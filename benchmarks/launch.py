@@ -40,6 +40,7 @@ SHORT = [
     "measure.windows=2",
     "measure.seconds=0.1",
     "measure.detail=0",
+    "measure.detail=0",
 ]
 
 
