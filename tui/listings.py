@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from ..engine.analysis.environment import devices
 from ..engine.analysis.units import gib
-from ..engine.host.facts import Host
+from ..engine.host.facts import Gpu, Host
 from ..engine.host.findings import findings
 from ..engine.plan.estimate import estimate
 from ..engine.plan.expand import make_plan
@@ -104,10 +104,30 @@ def _hardware_lines(host: Host) -> list[str]:
         capability = ".".join(map(str, gpu.compute_capability)) if gpu.compute_capability else "n/a"
         lines.append(
             f"gpu {gpu.index:<5} {gpu.name}, {gib(gpu.memory_bytes)}, "
-            f"compute capability {capability}, {gpu.uuid}"
+            f"compute capability {capability}{_pcie(gpu)}, {gpu.uuid}"
         )
-    lines += [f"link      GPU {link.a} - GPU {link.b}: {link.kind}" for link in host.links]
+    lines += [
+        f"link      GPU {link.a} - GPU {link.b}: {link.kind}{_PEER_ACCESS[link.peer_access]}"
+        for link in host.links
+    ]
     return lines if host.gpus else [*lines, "gpu       none"]
+
+
+_PEER_ACCESS = {True: ", peer access", False: ", no peer access", None: ""}
+
+
+def _pcie(gpu: Gpu) -> str:
+    """Generation and lanes now, with their maxima where they are higher; nothing where they are unknown."""
+    known = (
+        ("gen ", gpu.pcie_generation, gpu.pcie_generation_max),
+        ("x", gpu.pcie_width, gpu.pcie_width_max),
+    )
+    words = [
+        f"{name}{now}" + (f" (of {most})" if most is not None and most > now else "")
+        for name, now, most in known
+        if now is not None
+    ]
+    return f", PCIe {' '.join(words)}" if words else ""
 
 
 def _software_lines(host: Host) -> list[str]:

@@ -9,7 +9,19 @@ from typing import Any
 import psutil
 
 from .facts import Gpu, GpuProcess, GpuSample
-from .nvml import CLOCK_SM, MEMORY_V2, MOST_LINKS, NO_NUMBER, NO_SIZE, SWITCH_LINK, GpuLost, Nvml
+from .nvml import (
+    CLOCK_SM,
+    MEMORY_V2,
+    MOST_LINKS,
+    NO_NUMBER,
+    NO_SIZE,
+    P2P_OK,
+    P2P_READ,
+    P2P_UNKNOWN,
+    SWITCH_LINK,
+    GpuLost,
+    Nvml,
+)
 from .throttle import throttle_words
 
 SWITCH = "NVSwitch"
@@ -58,6 +70,10 @@ class Device:
                 mig=self.mig,
                 memory_used_bytes=used,
                 processes=self._processes(),
+                pcie_generation=self._pcie("nvmlDeviceGetCurrPcieLinkGeneration"),
+                pcie_generation_max=self._pcie("nvmlDeviceGetMaxPcieLinkGeneration"),
+                pcie_width=self._pcie("nvmlDeviceGetCurrPcieLinkWidth"),
+                pcie_width_max=self._pcie("nvmlDeviceGetMaxPcieLinkWidth"),
             )
         except GpuLost:
             return None
@@ -102,6 +118,14 @@ class Device:
             return None
         return level
 
+    def peer_access(self, other: Device) -> bool | None:
+        """Whether this GPU can read the other one's memory directly, over NVLink or PCIe."""
+        try:
+            status = self._ask(("nvmlDeviceGetP2PStatus", other._handle, P2P_READ))
+        except GpuLost:
+            return None
+        return None if status in (None, P2P_UNKNOWN) else bool(status == P2P_OK)
+
     def identify(self) -> None:
         """Find the place on the bus and the MIG slices. Raises `GpuLost`."""
         self.pci_bus_id = _bus_id(self._ask("nvmlDeviceGetPciInfo"))
@@ -142,7 +166,14 @@ class Device:
             sm_clock_max_mhz=_number(self._ask_whole(("nvmlDeviceGetMaxClockInfo", CLOCK_SM))),
             throttle=throttle_words(reasons),
             processes=self._processes(),
+            pcie_generation=self._pcie("nvmlDeviceGetCurrPcieLinkGeneration"),
+            pcie_width=self._pcie("nvmlDeviceGetCurrPcieLinkWidth"),
         )
+
+    def _pcie(self, function: str) -> int | None:
+        """A generation or a number of lanes; 0, which some devices that are not on PCIe give, is neither."""
+        value: int | None = self._ask_whole(function)
+        return None if value in (None, 0, NO_NUMBER) else value
 
     def _memory(self) -> tuple[int | None, int | None]:
         """Bytes in all and in use. Version 2 keeps what the driver reserves apart from what is in use."""

@@ -21,6 +21,13 @@ class Gpu(Struct, frozen=True):
     """Memory in use when the machine was inspected, by whomever."""
     processes: tuple[GpuProcess, ...] | None = None
     """Compute processes found on the GPU when the machine was inspected."""
+    pcie_generation: int | None = None
+    """When the machine was inspected; an idle GPU lowers it."""
+    pcie_generation_max: int | None = None
+    """The highest that GPU and machine have in common."""
+    pcie_width: int | None = None
+    """Lanes, when the machine was inspected."""
+    pcie_width_max: int | None = None
 
 
 class GpuProcess(Struct, frozen=True):
@@ -37,6 +44,8 @@ class Link(Struct, frozen=True):
     a: int
     b: int
     kind: str
+    peer_access: bool | None = None
+    """Whether they can read each other's memory without a detour through the host's."""
 
 
 class Cpu(Struct, frozen=True):
@@ -96,6 +105,9 @@ class GpuSample(Struct, frozen=True):
     throttle: tuple[str, ...] | None = None
     """Reasons the clock is held below its maximum, in words; empty when there is none."""
     processes: tuple[GpuProcess, ...] | None = None
+    pcie_generation: int | None = None
+    pcie_width: int | None = None
+    """Lanes."""
     lost: bool = False
     """The GPU no longer answers."""
 

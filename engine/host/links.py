@@ -33,5 +33,5 @@ def find_links(devices: Sequence[Device]) -> tuple[Link, ...]:
             level = a.common_ancestor(b)
             kind = None if level is None else LEVELS.get(level)
         if kind is not None:
-            links.append(Link(a.index, b.index, kind))
+            links.append(Link(a.index, b.index, kind, a.peer_access(b)))
     return tuple(links)

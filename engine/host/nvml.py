@@ -14,6 +14,10 @@ CLOCK_SM: int = pynvml.NVML_CLOCK_SM
 MEMORY_V2: int = pynvml.nvmlMemory_v2
 MOST_LINKS: int = pynvml.NVML_NVLINK_MAX_LINKS
 SWITCH_LINK: int = pynvml.NVML_NVLINK_DEVICE_TYPE_SWITCH
+# Written out: nvidia-ml-py has a comma too many behind NVML_P2P_CAPS_INDEX_READ, which makes it a tuple.
+P2P_READ = 0
+P2P_OK: int = pynvml.NVML_P2P_STATUS_OK
+P2P_UNKNOWN: int = pynvml.NVML_P2P_STATUS_UNKNOWN
 NO_NUMBER: int = pynvml.NVML_VALUE_NOT_AVAILABLE_uint.value
 NO_SIZE: int = pynvml.NVML_VALUE_NOT_AVAILABLE_ulonglong.value
 

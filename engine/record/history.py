@@ -18,6 +18,9 @@ class GpuHistory:
         self.power = Series()
         self.temperature = Series()
         self.clock = Series()
+        self.pcie_generation = Series()
+        self.pcie_width = Series()
+        """Lanes."""
         self.throttled: dict[str, Series] = {}
         """By reason: 1 in the samples that gave it, 0 in those since the first that did not."""
         self.processes: dict[int, GpuProcess] = {}
@@ -32,6 +35,8 @@ class GpuHistory:
             (self.power, sample.power_watts),
             (self.temperature, sample.temperature),
             (self.clock, sample.sm_clock_mhz),
+            (self.pcie_generation, sample.pcie_generation),
+            (self.pcie_width, sample.pcie_width),
         ):
             if value is not None:
                 series.add(at, value)

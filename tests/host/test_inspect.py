@@ -141,7 +141,7 @@ def test_cuda_s_other_numbering_is_said_where_it_can_differ(inspect):
 def test_gpus_are_chosen_by_their_index_on_the_machine(inspect):
     host = inspect("count 8", gpus=[6, 2], CUDA_VISIBLE_DEVICES="2,4,6")
     assert [gpu.index for gpu in host.gpus] == [2, 6]
-    assert host.links == (Link(2, 6, "PHB"),)
+    assert host.links == (Link(2, 6, "PHB", True),)
     assert inspect("count 8", gpus=[]).gpus == ()
 
 
@@ -168,7 +168,7 @@ def test_nvlinks_between_two_gpus(inspect):
     host = inspect(
         "count 3", "gpu0.links 4", "gpu0.link_to 1", "gpu1.links 4", "gpu1.link_to 0", "topology 50"
     )
-    assert host.links == (Link(0, 1, "NV4"), Link(0, 2, "SYS"), Link(1, 2, "SYS"))
+    assert host.links == (Link(0, 1, "NV4", True), Link(0, 2, "SYS", True), Link(1, 2, "SYS", True))
 
 
 def test_nvlinks_through_a_switch_reach_every_gpu(inspect):
@@ -180,7 +180,28 @@ def test_nvlinks_through_a_switch_reach_every_gpu(inspect):
     ("level", "kind"), [(0, "PIX"), (10, "PIX"), (20, "PXB"), (30, "PHB"), (40, "NODE"), (50, "SYS")]
 )
 def test_topology_levels(inspect, level, kind):
-    assert inspect("count 2", f"topology {level}").links == (Link(0, 1, kind),)
+    assert inspect("count 2", f"topology {level}").links == (Link(0, 1, kind, True),)
+
+
+@pytest.mark.parametrize(("status", "access"), [("0", True), ("5", False), ("6", None), ("NA", None)])
+def test_peer_access_between_gpus(inspect, status, access):
+    (link,) = inspect("count 2", f"p2p {status}").links
+    assert link.peer_access is access
+
+
+def test_a_driver_that_cannot_tell_of_peer_access(inspect, tmp_path):
+    host = inspect("count 2", library=build(tmp_path, without=["nvmlDeviceGetP2PStatus"]))
+    assert host.links == (Link(0, 1, "PHB"),)
+    assert len([note for note in host.notes if "nvmlDeviceGetP2PStatus" in note]) == 1
+
+
+def test_the_pcie_link_of_a_gpu(inspect):
+    lines = ("pcie_gen 1", "pcie_gen_max 4", "pcie_width 8", "gpu1.pcie_width NA", "gpu1.pcie_gen 0")
+    first, other = inspect("count 2", *lines).gpus
+    assert (first.pcie_generation, first.pcie_generation_max) == (1, 4)
+    assert (first.pcie_width, first.pcie_width_max) == (8, 16)
+    assert other.pcie_generation is other.pcie_width is None
+    assert (other.pcie_generation_max, other.pcie_width_max) == (4, 16)
 
 
 def test_a_link_of_which_nothing_is_known_is_left_out(inspect):
@@ -235,6 +256,7 @@ def test_a_slice_named_alone_is_a_device(inspect):
         assert gpu.mig is True
         assert gpu.memory_bytes == 10 << 30
         assert gpu.compute_capability == (9, 0)  # its GPU's
+        assert (gpu.pcie_generation, gpu.pcie_width) == (5, 16)
 
 
 def test_a_divided_gpu_stands_for_its_first_slice(inspect):

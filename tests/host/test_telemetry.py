@@ -64,6 +64,8 @@ def test_a_sample_of_every_gpu(record):
         "sm_clock_max_mhz": 1980,
         "throttle": ["power cap", "thermal (hardware)"],
         "processes": [],
+        "pcie_generation": 5,
+        "pcie_width": 16,
         "lost": False,
     }
     assert told["notes"] == []
@@ -71,6 +73,7 @@ def test_a_sample_of_every_gpu(record):
 
 def test_what_a_gpu_does_not_support_is_none_and_no_note(record):
     keys = ("util", "temp", "power", "power_limit", "clock", "clock_max", "reasons", "total", "processes")
+    keys += ("pcie_gen", "pcie_width")
     told = record(["count 2", *(f"gpu1.{key} NA" for key in keys)], "shoot(); tell()")
     (other, bare), _ = told["shots"][0]
     assert other["utilization"] == 50

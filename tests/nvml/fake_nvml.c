@@ -6,6 +6,7 @@
  *   count 2, driver 550.54.15, cuda 12040, name, uuid, bus 16 (PCI bus number)
  *   util (%), temp (C), power, power_limit (mW), clock, clock_max (MHz), reasons (bits), total, used (MiB)
  *   energy (mJ since the driver was loaded)
+ *   pcie_gen, pcie_gen_max (5), pcie_width, pcie_width_max (16), p2p 0 (status between GPUs; 5: not supported)
  *   capability 90, mig 0, slices 0, topology 30, links 0, link_to GPU (or `switch`), processes PID:MiB,...
  *   fail.FUNCTION CODE      that function returns this NVML error; `fail.all` every one of a GPU
  *   hang.FUNCTION 1         that function does not return as long as the line is there
@@ -168,6 +169,10 @@ int nvmlDeviceGetTotalEnergyConsumption(void *d, u64 *out) {
 }
 int nvmlDeviceGetClockInfo(void *d, uint kind, uint *out) { (void)kind; WHOLE(); return number(g, "clock", "1500", out); }
 int nvmlDeviceGetMaxClockInfo(void *d, uint kind, uint *out) { (void)kind; WHOLE(); return number(g, "clock_max", "1980", out); }
+NUMBER(nvmlDeviceGetCurrPcieLinkGeneration, "pcie_gen", "5")
+NUMBER(nvmlDeviceGetMaxPcieLinkGeneration, "pcie_gen_max", "5")
+NUMBER(nvmlDeviceGetCurrPcieLinkWidth, "pcie_width", "16")
+NUMBER(nvmlDeviceGetMaxPcieLinkWidth, "pcie_width_max", "16")
 static int reasons(int gpu, u64 *out) { uint bits = 0; int rc = number(gpu, "reasons", "0", &bits); *out = bits; return rc; }
 int nvmlDeviceGetCurrentClocksEventReasons(void *d, u64 *out) { WHOLE(); return reasons(g, out); }
 int nvmlDeviceGetCurrentClocksThrottleReasons(void *d, u64 *out) { WHOLE(); return reasons(g, out); }
@@ -228,4 +233,9 @@ int nvmlDeviceGetTopologyCommonAncestor(void *d, void *other, uint *out) {
     (void)other;
     WHOLE();
     return number(g, "topology", "30", out);
+}
+int nvmlDeviceGetP2PStatus(void *d, void *other, uint capability, uint *out) {
+    (void)other;
+    WHOLE();
+    return capability ? INVALID : number(g, "p2p", "0", out); /* 0: reading */
 }

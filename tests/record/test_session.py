@@ -251,6 +251,16 @@ def test_what_a_gpu_does_not_support_is_left_out() -> None:
     assert session.cpu.session.last == 90.0
 
 
+def test_the_pcie_link_that_a_gpu_lowers_while_idle() -> None:
+    session = begun()
+    for at, generation in enumerate((1, 4, 4, None, 1)):
+        sample = GpuSample(index=0, pcie_generation=generation, pcie_width=8)
+        session.apply(Sampled(at=float(at), gpus=[sample], cpu=CPU_SAMPLE))
+    generations = session.gpus[0].pcie_generation
+    assert max(bucket.high for bucket in generations.buckets()) == 4
+    assert (generations.points, session.gpus[0].pcie_width.last) == (4, 8)
+
+
 def test_events_of_unknown_runs_are_ignored() -> None:
     session = begun(
         RunStarted(at=1.0, run="nobody"),
