@@ -85,6 +85,7 @@ def settings_of(run: RunSpec, rank: int, devices: Sequence[torch.device], backen
         "backend": backend,
         "threads": torch.get_num_threads(),
         "interop_threads": torch.get_num_interop_threads(),
+        "omp_num_threads": os.environ.get("OMP_NUM_THREADS", "unset"),
         "affinity": ",".join(map(str, cores)),
         "cores": len(cores),
         "matmul_tf32": torch.backends.cuda.matmul.allow_tf32,

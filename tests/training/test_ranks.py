@@ -110,6 +110,9 @@ def test_every_rank_has_its_own_core(ranks: ModuleType, tmp_path: Path) -> None:
     started = [done.of(RankStarted, rank)[0] for rank in range(2)]
     assert len({event.settings["affinity"] for event in started}) == 2
     assert {event.settings["threads"] for event in started} == {1}
+    assert {event.settings["omp_num_threads"] for event in started} == {
+        os.environ.get("OMP_NUM_THREADS", "unset")
+    }
     assert {event.device for event in started} == {"cpu (1 thread)"}
 
 
