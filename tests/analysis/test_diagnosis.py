@@ -60,20 +60,21 @@ def figures(diagnosis: Diagnosis) -> str:
     return "; ".join(f"{item.what}: {item.value}" for item in diagnosis.evidence)
 
 
-def gpu_host(kind: str = "NV18", **of_each: object) -> Host:
+def gpu_host(kind: str = "NV18", peer_access: bool | None = None, **of_each: object) -> Host:
     gpus = tuple(
         replace(
             Gpu(i, f"GPU-{i}", "NVIDIA H200", memory_bytes=100 * GIB, compute_capability=(9, 0)), **of_each
         )
         for i in range(4)
     )
-    links = tuple(Link(a, b, kind) for a in range(4) for b in range(a + 1, 4))
+    links = tuple(Link(a, b, kind, peer_access) for a in range(4) for b in range(a + 1, 4))
     return replace(HOST, gpus=gpus, links=links)
 
 
 def sampled(*gpus: GpuSample, cpu: CpuSample | None = None) -> list[Event]:
     """The devices every half second while the windows of `STEADY` are measured, idle before and after."""
     idle = [replace(gpu, utilization=0.0, sm_clock_mhz=300.0, throttle=()) for gpu in gpus]
+    idle = [replace(gpu, pcie_generation=gpu.pcie_generation and 1) for gpu in idle]
     quiet = cpu or CpuSample((10.0,) * 4, GIB, 8 * GIB, 40.0, GIB)
     times = [half / 2 for half in range(30)]
     return [Sampled(at=at, gpus=list(gpus) if 1 <= at <= 7 else idle, cpu=quiet) for at in times]
@@ -169,11 +170,13 @@ def test_the_same_rate_at_every_batch_and_device_count() -> None:
 def test_more_workers_than_the_processors_serve() -> None:
     many = [Workload(name="cnn", placement="loader", loader_workers=16)]
     settings: dict[str, str | int | float | bool] = {"threads": 2, "affinity": "0,1", "cores": 2}
+    settings["omp_num_threads"] = "unset"
     folded = session(
         opening(spec("single", "single", workloads=many)), measured("single", [STEADY], settings=settings)
     )
     found = one(folded, "CPU oversubscribed")
     assert "18 threads and loader workers on 2 CPUs" in found.sentence
+    assert "OMP_NUM_THREADS in the environment: unset" in figures(found)
     settings["affinity"] = ",".join(map(str, range(16)))
     folded = session(
         opening(spec("single", "single", workloads=many)), measured("single", [STEADY], settings=settings)
@@ -182,10 +185,10 @@ def test_more_workers_than_the_processors_serve() -> None:
 
 
 def test_ranks_with_unequal_threads() -> None:
-    events = measured("ddp", [STEADY, STEADY], settings={"threads": 4})
-    fewer = rank_up("ddp", 1, {"threads": 1})[0]
+    events = measured("ddp", [STEADY, STEADY], settings={"threads": 4, "omp_num_threads": "4"})
+    fewer = rank_up("ddp", 1, {"threads": 1, "omp_num_threads": "4"})[0]
     found = one(session(opening(DDP), events[:-1], [fewer], events[-1:]), "unequal threads")
-    assert "threads of rank 1: 1" in figures(found)
+    assert figures(found).endswith("threads of rank 1: 1; OMP_NUM_THREADS in the environment: 4")
 
 
 def test_ranks_that_consume_unequal_samples() -> None:
@@ -310,6 +313,73 @@ def test_a_path_through_the_host_only_where_it_costs() -> None:
     assert through("SYS", 0.05) == {"slow link"}
     assert through("SYS", 0.005) == set()
     assert through("PIX", 0.05) == set()
+
+
+@pytest.mark.parametrize(
+    ("peer_access", "cost", "severity"),
+    [(False, 0.05, "warning"), (False, 0.005, "info"), (True, 0.05, None), (None, 0.05, None)],
+)
+def test_gpus_that_cannot_read_each_others_memory(
+    peer_access: bool | None, cost: float, severity: str | None
+) -> None:
+    host = gpu_host("PIX", peer_access)
+    turns = exchange("gpus", [0.001, 0.001], with_sync=STEP, without=STEP - cost)
+    folded = session(opening(ON_GPUS, host=host), measured("gpus", [STEADY, STEADY]), turns)
+    found = {diagnosis.name: diagnosis for diagnosis in diagnose(folded)}
+    assert (found["slow link"].severity if found else None) == severity
+    if severity:
+        assert figures(found["slow link"]) == "GPU 0 - GPU 1 (PIX): no peer access"
+        assert ("25.0% of a step" in found["slow link"].sentence) == (severity == "warning")
+    alone = session(opening(ON_GPU, host=host), measured("gpu", [STEADY]))
+    assert names(alone) == set(), "one GPU exchanges nothing"
+
+
+def pcie(generation: int | None, width: int | None, **more: object) -> Sequence[Event]:
+    """Two GPUs with this PCIe link under load; while they are idle, both have generation 1."""
+    first = gpu_sample(pcie_generation=generation, pcie_width=width, **more)
+    return sampled(first, gpu_sample(index=1, pcie_generation=5, pcie_width=16))
+
+
+WHOLE_PCIE = {"pcie_generation_max": 5, "pcie_width_max": 16}
+
+
+@pytest.mark.parametrize(
+    ("samples", "evidence"),
+    [
+        (pcie(5, 16), ""),
+        (pcie(None, None), ""),
+        (pcie(3, 16), "PCIe generation of GPU 0, highest under load: 3 of at most 5"),
+        (pcie(5, 8), "PCIe lanes of GPU 0, most while measured: 8 of 16"),
+        (pcie(3, 16, utilization=20.0), ""),
+        (pcie(3, 16, utilization=None), ""),
+        (pcie(5, 8, utilization=20.0), "PCIe lanes of GPU 0, most while measured: 8 of 16"),
+    ],
+)
+def test_a_pcie_link_below_its_maximum_under_load(samples: Sequence[Event], evidence: str) -> None:
+    def diagnosed(kind: str) -> list[Diagnosis]:
+        host = gpu_host(kind, **WHOLE_PCIE)
+        turns = exchange("gpus", [0.001, 0.001], with_sync=STEP, without=0.199)
+        ranks = measured("gpus", [STEADY, STEADY])
+        found = diagnose(session(opening(ON_GPUS, host=host), ranks, turns, samples))
+        return [diagnosis for diagnosis in found if diagnosis.name == "slow link"]
+
+    assert [figures(diagnosis) for diagnosis in diagnosed("PIX")] == ([evidence] if evidence else [])
+    severities = [(a.severity, b.severity) for a, b in zip(diagnosed("PIX"), diagnosed("NV18"), strict=True)]
+    assert severities == ([("warning", "info")] if evidence else []), "over NVLink only batches come by PCIe"
+
+
+def test_a_pcie_link_of_which_the_maximum_is_unknown() -> None:
+    folded = session(opening(ON_GPU, host=gpu_host()), measured("gpu", [STEADY]), pcie(3, 8))
+    assert names(folded) == set()
+
+
+def test_one_slow_link_is_one_diagnosis_with_all_its_evidence() -> None:
+    turns = exchange("gpus", [0.001, 0.001], with_sync=STEP, without=STEP - 0.05)
+    plan = opening(ON_GPUS, host=gpu_host("SYS", False, **WHOLE_PCIE))
+    folded = session(plan, measured("gpus", [STEADY, STEADY]), turns, pcie(5, 4))
+    text = figures(one(folded, "slow link"))
+    for part in ("link between its GPUs: SYS", "no peer access", "PCIe lanes of GPU 0"):
+        assert part in text
 
 
 def test_data_parallel_behind_ddp() -> None:

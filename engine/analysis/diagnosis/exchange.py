@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..communication import Communication
 from ..comparable import differences
 from ..comparison import throughput_ratio
 from ..phases import Part
@@ -19,10 +18,6 @@ LEAST_EXPOSED = 0.05
 STRAGGLER_SHARE = 0.10
 """Of a step, between the most and the least exposed time of its ranks."""
 STRAGGLER_SHARE_SEVERE = 0.20
-SLOW_BUS = 0.5
-"""Of the link's datasheet rate: large messages on a healthy link reach far more than half of it."""
-THROUGH_HOST = ("SYS", "NODE", "PHB")
-"""Links, as `nvidia-smi topo` writes them, that lead through the processor's own bridges."""
 
 
 def exposed_communication(case: Case) -> Iterator[Diagnosis]:
@@ -85,48 +80,6 @@ def _own_work(run: Run, ranks: tuple[int, int]) -> Iterator[Figure]:
             yield f"rank {found.rank} a step", times
 
 
-def slow_link(case: Case) -> Iterator[Diagnosis]:
-    """Collectives reach less than half of what the link should, or there is no direct link and it costs."""
-    for run in case.runs:
-        said = run.result.communication
-        if said is None:
-            continue
-        curve, rated = said.curves.get("all_reduce"), said.link_bandwidth
-        if curve is not None and rated and curve.best_busbw < SLOW_BUS * rated:
-            yield run.diagnosis(
-                "slow link",
-                "warning",
-                f"all-reduces reach {percent(curve.best_busbw / rated)} of what the "
-                f"{said.link} link is made for",
-                (
-                    ("best busbw measured", _bandwidth(curve.best_busbw)),
-                    (f"datasheet rate of {said.link}, one way", _bandwidth(rated)),
-                ),
-                "see that NCCL uses the links (NCCL_DEBUG=INFO names them) and that peer access is not "
-                "disabled (NCCL_P2P_DISABLE, the IOMMU, a virtual machine)",
-            )
-        elif said.link in THROUGH_HOST and (said.sync_share or 0.0) > SYNC_SHARE and not said.below_noise:
-            yield _through_host(run, said)
-
-
-def _through_host(run: Run, said: Communication) -> Diagnosis:
-    curve = said.curves.get("all_reduce")
-    reached = [] if curve is None else [("best busbw measured", _bandwidth(curve.best_busbw))]
-    return run.diagnosis(
-        "slow link",
-        "warning",
-        f"its GPUs speak with each other through the host ({said.link}), and it costs "
-        f"{percent(said.sync_share)} of a step",
-        [
-            ("link between its GPUs", str(said.link)),
-            ("synchronising gradients", f"{percent(said.sync_share)} of a step"),
-            *reached,
-        ],
-        "choose GPUs with a better link by --gpus (doctor lists the links), or send less: a larger batch, "
-        "gradients in 16 bits",
-    )
-
-
 def data_parallel_overhead(case: Case) -> Iterator[Diagnosis]:
     """DataParallel is slower than DistributedDataParallel on the same devices."""
     for run in case.trained:
@@ -185,7 +138,3 @@ def _skew(run: Run) -> Iterator[Figure]:
                 f"{gib(peaks[0])}, of the others at most {gib(max(peaks[1:]))}",
             )
             return
-
-
-def _bandwidth(value: float) -> str:
-    return f"{value / 1e9:,.1f} GB/s"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ...plan.plan import RunSpec
 from ..units import number
-from .case import Case, Diagnosis, Run
+from .case import Case, Diagnosis, Figure, Run
 
 OVERSUBSCRIBED = 1.5
 """Threads and loader workers for each CPU: workers wait part of the time, so a few more do no harm."""
@@ -37,6 +37,7 @@ def _oversubscribed(case: Case, run: Run, threads: int, workers: int, cpus: int)
             (f"threads of its {_ranks(run.spec)}", str(threads)),
             ("loader workers", str(workers)),
             ("CPUs they may use", str(cpus)),
+            *_omp_num_threads(run),
             ("load average before the session", number(load)),
         ],
         "fewer loader_workers, or more CPUs for this process (its affinity, the container's limit)",
@@ -55,9 +56,19 @@ def unequal_threads(case: Case) -> Iterator[Diagnosis]:
                 "warning",
                 f"its ranks do not have the same number of {what}: the others wait for "
                 "the one with the fewest",
-                [(f"{what} of rank {rank}", str(count)) for rank, count in counts.items()],
+                [
+                    *((f"{what} of rank {rank}", str(count)) for rank, count in counts.items()),
+                    *_omp_num_threads(run),
+                ],
                 "give each rank the same: see OMP_NUM_THREADS and the process's CPU affinity",
             )
+
+
+def _omp_num_threads(run: Run) -> Iterator[Figure]:
+    """What the session's environment says, which is the same for all ranks of a run."""
+    said = {str(state.settings.get("omp_num_threads", "")) for _, state in run.ranks} - {""}
+    if said:
+        yield "OMP_NUM_THREADS in the environment", ", ".join(sorted(said))
 
 
 def _workers(spec: RunSpec) -> int:

@@ -10,8 +10,9 @@ from msgspec.structs import replace
 from ...record.session import Session
 from .case import Diagnosis, Evidence, Rule, Severity, case_of
 from .comparability import no_difference, not_comparable, super_linear
-from .exchange import data_parallel_overhead, exposed_communication, slow_link, straggler
+from .exchange import data_parallel_overhead, exposed_communication, straggler
 from .input import loader_ceiling, slow_input, slower_than_synthetic
+from .links import no_peer_access, slow_link, slow_pcie
 from .machine import busy_machine, drift, shared_gpus, throttled
 from .memory import little_memory, out_of_memory
 from .processors import oversubscribed, unequal_threads
@@ -33,6 +34,8 @@ RULES: tuple[Rule, ...] = (
     straggler,
     exposed_communication,
     slow_link,
+    no_peer_access,
+    slow_pcie,
     data_parallel_overhead,
     throttled,
     shared_gpus,

@@ -1,0 +1,134 @@
+"""Whether the paths between GPUs, and from the host to them, are as fast as they are made to be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+
+from ...host.facts import Gpu
+from ...record.history import GpuHistory
+from ...record.series import Series
+from ..communication import Communication
+from ..units import percent
+from .case import Case, Diagnosis, Figure, Run, during, mean
+from .exchange import SYNC_SHARE
+from .machine import LOADED
+
+SLOW_BUS = 0.5
+"""Of the link's datasheet rate: large messages on a healthy link reach far more than half of it."""
+THROUGH_HOST = ("SYS", "NODE", "PHB")
+"""Links, as `nvidia-smi topo` writes them, that lead through the processor's own bridges."""
+
+
+def slow_link(case: Case) -> Iterator[Diagnosis]:
+    """Collectives reach less than half of what the link should, or there is no direct link and it costs."""
+    for run in case.runs:
+        said = run.result.communication
+        if said is None:
+            continue
+        curve, rated = said.curves.get("all_reduce"), said.link_bandwidth
+        if curve is not None and rated and curve.best_busbw < SLOW_BUS * rated:
+            yield run.diagnosis(
+                "slow link",
+                "warning",
+                f"all-reduces reach {percent(curve.best_busbw / rated)} of what the "
+                f"{said.link} link is made for",
+                (
+                    ("best busbw measured", _bandwidth(curve.best_busbw)),
+                    (f"datasheet rate of {said.link}, one way", _bandwidth(rated)),
+                ),
+                "see that NCCL uses the links (NCCL_DEBUG=INFO names them) and that peer access is not "
+                "disabled (NCCL_P2P_DISABLE, the IOMMU, a virtual machine)",
+            )
+        elif said.link in THROUGH_HOST and _costs(said):
+            yield _through_host(run, said)
+
+
+def _through_host(run: Run, said: Communication) -> Diagnosis:
+    curve = said.curves.get("all_reduce")
+    reached = [] if curve is None else [("best busbw measured", _bandwidth(curve.best_busbw))]
+    return run.diagnosis(
+        "slow link",
+        "warning",
+        f"its GPUs speak with each other through the host ({said.link}), and it costs "
+        f"{percent(said.sync_share)} of a step",
+        [
+            ("link between its GPUs", str(said.link)),
+            ("synchronising gradients", f"{percent(said.sync_share)} of a step"),
+            *reached,
+        ],
+        "choose GPUs with a better link by --gpus (doctor lists the links), or send less: a larger batch, "
+        "gradients in 16 bits",
+    )
+
+
+def no_peer_access(case: Case) -> Iterator[Diagnosis]:
+    """GPUs that train one model cannot read each other's memory: all they exchange is copied by the host."""
+    known = {(link.a, link.b): link for link in case.session.host.links}
+    for run in case.trained:
+        pairs = [known[pair] for pair in combinations(sorted(set(run.gpus)), 2) if pair in known]
+        apart = [link for link in pairs if link.peer_access is False]
+        if not apart:
+            continue
+        said = run.result.communication
+        cost = said.sync_share if said is not None and _costs(said) else None
+        price = "" if cost is None else f", and synchronising gradients costs {percent(cost)} of a step"
+        yield run.diagnosis(
+            "slow link",
+            "info" if cost is None else "warning",
+            f"{len(apart)} of {len(pairs)} pairs of its GPUs have no peer access: what they exchange goes "
+            f"through the host's memory{price}",
+            [(f"GPU {link.a} - GPU {link.b} ({link.kind})", "no peer access") for link in apart],
+            "see `nvidia-smi topo -p2p r` for why: the model of GPU, the IOMMU, a virtual machine; or choose "
+            "GPUs that have it by --gpus (doctor lists them)",
+        )
+
+
+def slow_pcie(case: Case) -> Iterator[Diagnosis]:
+    """A GPU's PCIe link has a lower generation or fewer lanes under load than it could have."""
+    for run in case.runs:
+        for gpu in case.session.host.gpus:
+            if gpu.index not in run.gpus or gpu.index not in case.session.gpus:
+                continue
+            figures = list(_below_maximum(gpu, case.session.gpus[gpu.index], run.spans))
+            if figures:
+                yield run.diagnosis(
+                    "slow link",
+                    "warning" if _exchanges_over_pcie(run) else "info",
+                    f"the PCIe link of GPU {gpu.index} is slower under load than GPU and machine allow",
+                    figures,
+                    "see `nvidia-smi -q -d PCIE`: the slot's lanes, a riser, the BIOS's setting of the slot, "
+                    "a GPU not seated well",
+                )
+
+
+def _below_maximum(gpu: Gpu, history: GpuHistory, spans: Sequence[tuple[float, float]]) -> Iterator[Figure]:
+    """Generation and width of PCIe that stayed below their maxima in these spans."""
+    busy = mean(during(history.utilization, spans))
+    # A GPU with little to do lowers the generation by itself, never the width.
+    generation = _highest(history.pcie_generation, spans) if busy is not None and busy >= LOADED else None
+    if generation is not None and gpu.pcie_generation_max and generation < gpu.pcie_generation_max:
+        value = f"{generation:.0f} of at most {gpu.pcie_generation_max}"
+        yield f"PCIe generation of GPU {gpu.index}, highest under load", value
+    width = _highest(history.pcie_width, spans)
+    if width is not None and gpu.pcie_width_max and width < gpu.pcie_width_max:
+        yield f"PCIe lanes of GPU {gpu.index}, most while measured", f"{width:.0f} of {gpu.pcie_width_max}"
+
+
+def _highest(series: Series, spans: Sequence[tuple[float, float]]) -> float | None:
+    return max((bucket.high for bucket in during(series, spans)), default=None)
+
+
+def _exchanges_over_pcie(run: Run) -> bool:
+    """Whether its GPUs send gradients over PCIe; over NVLink, and alone, only batches come that way."""
+    said = run.result.communication
+    return said is not None and said.link is not None and not said.link.startswith("NV")
+
+
+def _costs(said: Communication) -> bool:
+    """Whether synchronising takes more of a step than is worth the trouble, beyond the noise."""
+    return (said.sync_share or 0.0) > SYNC_SHARE and not said.below_noise
+
+
+def _bandwidth(value: float) -> str:
+    return f"{value / 1e9:,.1f} GB/s"
