@@ -232,6 +232,11 @@ def _speaker(repeats: Sequence[RunState]) -> RunState:
     return repeats[0]
 
 
+def _troubles(repeats: Sequence[RunState]) -> list[str]:
+    finished = [rank.finished for run in usable(repeats) for rank in run.ranks.values()]
+    return list(dict.fromkeys(event.detail_trouble for event in finished if event and event.detail_trouble))
+
+
 def _never_settled(repeats: Sequence[RunState]) -> bool:
     finished = [rank.finished for run in usable(repeats) for rank in run.ranks.values()]
     return any(event is not None and not event.settled for event in finished)
@@ -246,6 +251,8 @@ def _notes(repeats: Sequence[RunState]) -> Iterator[str]:
         yield "no figures: no window was reported by all ranks"
     if _never_settled(repeats):
         yield "its step time had not settled when warm-up reached its time limit"
+    for trouble in _troubles(repeats):
+        yield f"the look at where its steps go ended early: {trouble}"
     if _replicas_equal(repeats) is False:
         yield "its ranks ended with different parameters: they did not train one model"
     if run.state == "measured":

@@ -223,6 +223,8 @@ class RankFinished(Base, frozen=True, kw_only=True, tag="rank finished"):
     peak_reserved_bytes: list[int | None]
     settled: bool = True
     """Whether the step time had settled when warm-up ended; it ends in any case after a while."""
+    detail_trouble: str = ""
+    """Why the look after the windows ended early, one sentence; the windows stand."""
     replicas_equal: bool | None = None
     """In ddp: whether all ranks ended with the same parameters, bit for bit."""
     allocator_retries: list[int | None] = []

@@ -124,9 +124,14 @@ def run_rank(
     allocated, reserved = peak(devices)
     retries = allocator_retries(devices)
     equal = trainer.replicas_equal() if run.mode == "ddp" and run.world_size > 1 else None
+    trouble = ""
     if run.measure.detail:
-        Detail(run, trainer, batches, everyone, team, reporter, measurement.pace).look()
-        report_compute(run, rank, devices, everyone, reporter)
+        try:
+            Detail(run, trainer, batches, everyone, team, reporter, measurement.pace).look()
+            report_compute(run, rank, devices, everyone, reporter)
+        except Exception as error:  # what was measured stands without it
+            traceback.print_exc()
+            trouble = sentence_of(error, run.batch_per_device(rank))
     reporter.phase("finishing")
     reporter.send(
         RankFinished(
@@ -139,6 +144,7 @@ def run_rank(
             peak_memory_bytes=allocated,
             peak_reserved_bytes=reserved,
             settled=measurement.settled,
+            detail_trouble=trouble,
             replicas_equal=equal,
             allocator_retries=retries,
             energy_joules=measurement.energy.joules,

@@ -372,3 +372,13 @@ def test_side_by_side_trainings_by_epochs_have_no_joint_throughput() -> None:
     by_epochs = replace(spec("side", "concurrent", 2), measure=Measure(epochs=1))
     folded = session(opening(by_epochs), measured("side", [[1.0, 1.0], [1.0, 1.0]]))
     assert one(folded, "side").throughput is None
+
+
+def test_a_look_that_ended_early_is_said_and_costs_no_figure() -> None:
+    events = [
+        replace(event, detail_trouble="out of memory") if isinstance(event, RankFinished) else event
+        for event in measured("single", [[1.0, 1.0, 1.0]])
+    ]
+    result = one(session(opening(SINGLE), events), "single")
+    assert result.throughput == pytest.approx(640)
+    assert any("ended early: out of memory" in note for note in result.notes)

@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 
-from gpubench_tui.engine.training import bandwidth, communication
+from gpubench_tui.engine.training import bandwidth, communication, detail
 from gpubench_tui.engine.training.data import Batch, ResidentBatches
 from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
@@ -63,4 +63,14 @@ def input(classes: int) -> nn.Module:  # noqa: A001
             yield batch
 
     ResidentBatches.fetch = slow  # type: ignore[method-assign]
+    return Model()
+
+
+def unlookable(classes: int) -> nn.Module:
+    """Whose look after the windows fails."""
+
+    def fail(_: detail.Detail) -> None:
+        raise RuntimeError("nothing to see here")
+
+    detail.Detail.look = fail  # type: ignore[method-assign]
     return Model()

@@ -38,15 +38,29 @@ def slept(log: Path) -> float:
     return median(float(found) for found in re.findall(r"^slept (.*)$", log.read_text(), re.M))
 
 
+TRIES = 3
+"""What else runs on the machine may disturb a measurement, but hardly three in a row."""
+
+
 @two_cores
 @pytest.mark.parametrize("part", ["input", "forward", "backward", "optimizer"])
 def test_a_known_delay_of_one_rank_is_found_where_it_is(part: str, ranks: ModuleType, tmp_path: Path) -> None:
     """The other rank waits for it: that is where exposed communication shows, not on the culprit."""
+    for attempt in range(TRIES):
+        try:
+            find_the_delay(part, ranks, tmp_path / str(attempt))
+            return
+        except AssertionError:
+            if attempt == TRIES - 1:
+                raise
+
+
+def find_the_delay(part: str, ranks: ModuleType, folder: Path) -> None:
     workload = Workload(model=f"{SLOW}:{part}", images=400, batch=8)
-    done = ranks.launch(ranks.cpu_run("ddp", 2, workload, QUICK), tmp_path)
+    done = ranks.launch(ranks.cpu_run("ddp", 2, workload, QUICK), folder)
     assert not done.failed, done.log.read_text()
     other, culprit = (typical(done.of(Breakdown, rank)[0]) for rank in range(2))
-    delay = slept(tmp_path / "logs" / "01-test-rank1.log")
+    delay = slept(folder / "logs" / "01-test-rank1.log")
     assert culprit[part] - other[part] == pytest.approx(delay, rel=0.1)
     assert other["exposed"] - culprit["exposed"] == pytest.approx(delay, rel=0.1)
     for innocent in set(PARTS) - {part, "exposed"}:
@@ -145,3 +159,13 @@ def test_fewer_steps_are_looked_at_where_they_take_long() -> None:
     assert steps_within(20, SECONDS / 10) == 10
     assert steps_within(20, 60.0) == FEWEST
     assert steps_within(3, 60.0) == 3, "never more than asked for"
+
+
+def test_a_look_that_fails_leaves_what_was_measured(ranks: ModuleType, tmp_path: Path) -> None:
+    workload = Workload(model=f"{SLOW}:unlookable", images=400, batch=8)
+    done = ranks.launch(ranks.cpu_run("single", 1, workload, QUICK), tmp_path)
+    assert not done.failed, done.log.read_text()
+    assert done.of(Window, 0)
+    (finished,) = done.of(RankFinished, 0)
+    assert finished.detail_trouble == "RuntimeError: nothing to see here"
+    assert "Traceback" in done.log.read_text()

@@ -6,6 +6,7 @@ import os
 import threading
 from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from types import ModuleType
 from typing import Any
 
@@ -288,8 +289,11 @@ def test_a_failure_is_one_sentence_and_its_traceback_is_in_the_log(
 def test_step_times_fill_the_time_of_their_window(ranks: ModuleType, tmp_path: Path) -> None:
     done = ranks.launch(ranks.cpu_run("single", 1, LENET), tmp_path)
     steps: list[float] = []
+    shares: list[float] = []
     for event, following in pairwise(done.events[0]):
         if isinstance(event, Steps):
             steps += event.seconds
             if isinstance(following, Window):
-                assert sum(steps[-following.steps :]) == pytest.approx(following.seconds, rel=0.2)
+                shares.append(sum(steps[-following.steps :]) / following.seconds)
+    # Of all windows: a single one may have lost the processor between two looks at the clock.
+    assert median(shares) == pytest.approx(1, rel=0.1)
