@@ -146,13 +146,17 @@ def _add_session_commands(subparsers: Subparsers) -> None:
     report.add_argument("--format", choices=("md", "json", "csv"), default="md")
     report.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to a file instead")
     report.set_defaults(command=commands.report)
+    newest = {
+        "attach": " (default: the newest that runs)",
+        "stop": " (default: the newest that runs)",
+        "report": " (default: the newest)",
+    }
     for name, parser in (("attach", attach), ("replay", replay), ("stop", stop), ("report", report)):
         parser.add_argument(
             "session",
             metavar="SESSION",
-            nargs="?" if name in ("attach", "stop") else None,
-            help="its name, a unique prefix of it, or a path"
-            + (" (default: the newest that runs)" if name in ("attach", "stop") else ""),
+            nargs="?" if name in newest else None,
+            help="its name, a unique prefix of it, or a path" + newest.get(name, ""),
         )
         _add_places(parser)
 

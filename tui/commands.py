@@ -42,7 +42,7 @@ def run(options: Namespace) -> int:
     from ..engine.plan.expand import make_plan
     from ..engine.plan.library import find_preset
     from ..engine.plan.read import PresetError, write_preset
-    from .headless import follow
+    from .headless import follow, print_results
 
     if options.output is not None:
         _check_writable(options.output)
@@ -53,6 +53,8 @@ def run(options: Namespace) -> int:
         plan = make_plan(preset_file.name, preset, host)
     except PresetError as error:
         raise UsageError(str(error)) from None
+    for other in _running_sessions(options):
+        print(f"warning: {other.name} is running: each disturbs the other's figures", file=sys.stderr)
     try:
         folder = _shelf(options).create(options.name, plan, host, write_preset(preset))
     except OSError as error:
@@ -62,6 +64,9 @@ def run(options: Namespace) -> int:
 
         start_session(folder)
         status = watch(_shelf(options), folder)
+        if not folder.is_running():
+            print_results(_fold(folder))
+            print(f"\ngpubench-tui report {folder.name} prints all of it", file=sys.stderr)
     else:
         status = follow(folder, start_session)
     if options.output is not None:
@@ -197,10 +202,15 @@ def _running(options: Namespace) -> SessionFolder:
                 f"{folder.name} does not run any more; gpubench-tui report {folder.name} prints it"
             )
         return folder
-    running = [folder for folder in _shelf(options).all() if folder.is_running()]
+    running = _running_sessions(options)
     if not running:
         raise UsageError("no session runs; gpubench-tui sessions lists the past ones")
     return running[0]
+
+
+def _running_sessions(options: Namespace) -> list[SessionFolder]:
+    """Those on the shelf that run, newest first."""
+    return [folder for folder in _shelf(options).all() if folder.is_running()]
 
 
 def _fold(folder: SessionFolder) -> Session:

@@ -64,7 +64,7 @@ def follow(
                 _say(f"the session process ended unexpectedly; {folder.log} may say why")
                 break
             time.sleep(POLL_SECONDS)
-    _print_results(session)
+    print_results(session)
     return exit_status(session)
 
 
@@ -146,7 +146,8 @@ def _overview(plan: Plan) -> str:
     return f"{runs}, {estimate(plan)}"
 
 
-def _print_results(session: Session) -> None:
+def print_results(session: Session) -> None:
+    """Write the table, the headline and the diagnoses to standard output."""
     if session.started:
         width = shutil.get_terminal_size((100, 24)).columns
         print(table(session, width))

@@ -153,6 +153,7 @@ def session_listing(shelf: Shelf) -> Listing:
     lines = [
         f"{entry.name:<{width}}  {_date(entry.unix_time)}  {entry.host}  {entry.state:<11}  "
         f"{entry.measured} of {_count(entry.runs, 'run')} measured"
+        + (f", {entry.failed} failed" if entry.failed else "")
         for entry in entries
     ]
     return Listing(data, "\n".join([*lines, "", f"in {shelf.root}"]))

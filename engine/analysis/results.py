@@ -191,11 +191,15 @@ def _speedup_sentence(best: Result, baseline: Result, found: list[Result]) -> st
     several = len({result.workload for result in found if result.mode != "concurrent"}) > 1
     with_batch = best.global_batch != baseline.global_batch and best.scaling is None
     sentence = "" if not several else f"{best.workload}: "
+    low, high = best.speedup_interval or (0.0, 0.0)
+    if best.speedup_interval and low <= 1 <= high:
+        return sentence + (
+            f"{_name(best, with_batch)} cannot be told from {_name(baseline, with_batch)}: "
+            f"{ratio(low)} to {ratio(high)} with 95% confidence"
+        )
     sentence += f"{_name(best, with_batch)} is {ratio(best.speedup)} {_name(baseline, with_batch)}"
     if best.efficiency is not None and best.devices != baseline.devices:
         sentence += f" (efficiency {percent(best.efficiency)})"
-    if best.speedup_interval and best.speedup_interval[0] <= 1 <= best.speedup_interval[1]:
-        sentence += ", no difference beyond the noise"
     return sentence
 
 

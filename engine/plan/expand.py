@@ -57,6 +57,12 @@ def _check_data(name: str, preset: Preset) -> None:
                     f"{name}: {key}.data_dir: no folder {Path(workload.data_dir) / part}; "
                     "expected train/CLASS/ and test/CLASS/ with the images"
                 )
+        found = sum(path.is_dir() for path in (Path(workload.data_dir) / "train").iterdir())
+        if found != workload.classes:
+            raise PresetError(
+                f"{name}: {key}.classes: {workload.classes}, but {Path(workload.data_dir) / 'train'} has "
+                f"{found} class folders"
+            )
 
 
 def uses_gpus(host: Host) -> bool:

@@ -217,7 +217,11 @@ def test_a_missing_image_folder_is_an_error_before_the_start(tmp_path: Path) -> 
     with pytest.raises(PresetError, match="expected train/CLASS/ and test/CLASS/"):
         plan('modes = ["single"]', host(), workload)
     for part in ("train", "test"):
-        (tmp_path / part).mkdir()
+        (tmp_path / part / "cat").mkdir(parents=True)
+    with pytest.raises(PresetError, match=r"classes: 10, but .* has 1 class folders"):
+        plan('modes = ["single"]', host(), workload)
+    for number in range(9):
+        (tmp_path / "train" / str(number)).mkdir()
     assert len(plan('modes = ["single"]', host(), workload).to_run) == 1
 
 
