@@ -24,7 +24,7 @@ OF_MODE: dict[Mode, tuple[Collective, ...]] = {
 
 SMALLEST, FACTOR, LARGEST = 1024, 4, 256 * 1024**2
 MEMORY_SHARE = 0.125
-"""Of what is free, for one rank's buffer; the backends take about as much again, and all ranks do."""
+"""Of what is free, for one buffer; the backends take about as much again, and ranks may share a device."""
 SECONDS = 2.0
 """How long all sizes of a collective may take, about: what would take longer is left out."""
 SIZE_SECONDS = 0.1
@@ -63,18 +63,18 @@ def measure_bandwidth(collective: Collective, group: Group, clock: Clock) -> tup
 
 def fitting_sizes(group: Group, device: torch.device) -> Iterator[int]:
     """The sizes for which all ranks have memory."""
-    room = MEMORY_SHARE * min(free for (free,) in group.gather([free_memory(device)])) / group.world_size
+    room = MEMORY_SHARE * min(free for (free,) in group.gather([free_memory(group, device)]))
     size = SMALLEST
     while size <= LARGEST and (size <= room or size == SMALLEST):
         yield size
         size *= FACTOR
 
 
-def free_memory(device: torch.device) -> float:
-    """Bytes that nobody uses."""
-    return float(
-        torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
-    )
+def free_memory(group: Group, device: torch.device) -> float:
+    """Bytes that nobody uses, of a GPU, or of a rank's part of the main memory."""
+    if device.type == "cuda":
+        return float(torch.cuda.mem_get_info(device)[0])
+    return psutil.virtual_memory().available / group.world_size
 
 
 def prepare(collective: Collective, count: int, group: Group, device: torch.device) -> Callable[[], object]:

@@ -2,6 +2,9 @@
 
 Nothing here touches what was measured before. The steps are those of the windows, taken apart: the moments
 between their parts are marked in the device's stream, and read when all steps are over.
+
+Communication that is not the gradients' stays where it happens: forward holds ddp's broadcast of buffers, and
+dp's replicating, scattering and gathering, whose backward holds the reduction too.
 """
 
 from __future__ import annotations
@@ -106,7 +109,8 @@ class Detail:
         steps = self._train(steps_within(self._run.measure.detail, self._pace))
         if self._team is not self._everyone:
             # Independent trainings keep each other company until all are done.
-            self._everyone.gather([0.0], lambda: self._train(1))
+            self._clock.synchronize()
+            self._everyone.gather([0.0], lambda: self._timed(1))
         self._clock.synchronize()
         parts = [[self._clock.seconds(a, b) for a, b in pairwise(moments)] for moments in steps]
         begun, exposed = [moments.forward for moments in steps], [0.0] * len(steps)

@@ -51,7 +51,9 @@ def test_every_collective_has_a_curve_that_all_ranks_agree_on(ranks: ModuleType,
 
 def test_sizes_end_where_memory_does(monkeypatch: pytest.MonkeyPatch) -> None:
     free = {"bytes": 1e15}
-    monkeypatch.setattr("gpubench_tui.engine.training.bandwidth.free_memory", lambda device: free["bytes"])
+    monkeypatch.setattr(
+        "gpubench_tui.engine.training.bandwidth.free_memory", lambda group, device: free["bytes"]
+    )
     cpu = torch.device("cpu")
     assert list(fitting_sizes(Group(), cpu))[-1] == LARGEST
     free["bytes"] = 8 * 70_000
