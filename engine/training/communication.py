@@ -100,7 +100,9 @@ def take_turns(
     """Seconds of a step with synchronised gradients and without, the means of turns taken alternately.
 
     `train` takes so many steps and returns the seconds from an idle device to an idle device; `pace` is about
-    one step's, the same on all ranks. Afterwards every rank holds weights of its own.
+    one step's, the same on all ranks. What a rank does after the last all-reduce of a turn keeps nobody
+    waiting, so that where turns are short a slow optimizer hardly shows. Afterwards every rank holds weights
+    of its own.
     """
     steps = max(1, round(TURN_SECONDS / pace))
     pairs = min(MOST, max(FEWEST, round(TURNS_SECONDS / (2 * steps * pace))))
