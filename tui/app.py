@@ -18,8 +18,9 @@ from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
 from textual.screen import ModalScreen, Screen
 
+from .routes import Leave, Replay, ShowLaunch, Watch
 from .screens.launch import LaunchScreen, Options
-from .screens.quittable import NewSession, Quittable
+from .screens.quittable import Quittable
 from .terminal import AsciiFilter, leave_when_hung_up, terminal_shows_unicode
 from .themes import DARK, LIGHT
 
@@ -95,7 +96,7 @@ class GpubenchApp(App[int]):
             return LaunchScreen(self.root, self.options)
         return self._monitor(self._watched.folder, self._watched.replay_speed)
 
-    @on(NewSession)
+    @on(ShowLaunch)
     def show_launch(self) -> None:
         """Go back to the launch screen, or open it."""
         from .screens.launch import LaunchScreen
@@ -121,12 +122,16 @@ class GpubenchApp(App[int]):
         feed = LiveFeed(folder, process) if replay_speed is None else ReplayFeed(folder, replay_speed)
         return MonitorScreen(folder, feed, self.unicode)
 
-    @on(LaunchScreen.Watch)
-    def _watch(self, message: LaunchScreen.Watch) -> None:
+    @on(Watch)
+    def _watch(self, message: Watch) -> None:
         self.push_screen(self._monitor(message.folder, process=message.process))
 
-    @on(Quittable.Left)
-    def _leave(self, message: Quittable.Left) -> None:
+    @on(Replay)
+    def _replay(self, message: Replay) -> None:
+        self.push_screen(self._monitor(message.folder, message.speed))
+
+    @on(Leave)
+    def _leave(self, message: Leave) -> None:
         if message.words:
             self.last_words.append(message.words)
         self.exit(message.status)

@@ -21,6 +21,7 @@ from textual.screen import Screen
 from textual.widgets import Footer, OptionList, Static
 from textual.widgets.option_list import Option
 
+from ..routes import Watch
 from ..widgets.panel import Panel
 from .sight import in_sight
 
@@ -86,13 +87,6 @@ class LaunchScreen(Screen[None]):
         def __init__(self, sentence: str) -> None:
             super().__init__()
             self.sentence = sentence
-
-    class Watch(Message):
-        """The user wants to watch a session."""
-
-        def __init__(self, folder: SessionFolder, process: subprocess.Popen[bytes] | None = None) -> None:
-            super().__init__()
-            self.folder, self.process = folder, process
 
     def __init__(self, root: Path | None, options: Options) -> None:
         super().__init__()
@@ -274,7 +268,7 @@ class LaunchScreen(Screen[None]):
 
     @on(Started)
     def _started(self, message: Started) -> None:
-        self.post_message(self.Watch(message.folder, message.process))
+        self.post_message(Watch(message.folder, message.process))
 
     @on(Problem)
     def _failed(self, message: Problem) -> None:
@@ -288,7 +282,7 @@ class LaunchScreen(Screen[None]):
     def action_attach(self) -> None:
         """Watch the session that runs already."""
         if self._prepared is not None and self._prepared.running is not None:
-            self.post_message(self.Watch(self._prepared.running))
+            self.post_message(Watch(self._prepared.running))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """There may be nothing to attach to."""

@@ -20,6 +20,7 @@ from ...engine.record.session import RunState, Session
 from ...engine.record.shelf import SessionFolder
 from ..exits import exit_status
 from ..feed import Feed, ReplayFeed
+from ..routes import Leave
 from ..time_left import session_seconds_left
 from ..widgets.cpu_strip import cpu_strip, cpu_summary
 from ..widgets.current_run import current_run
@@ -137,7 +138,7 @@ class MonitorScreen(Quittable):
     def _end(self) -> None:
         """Move on when the session has ended, as soon as no question is open."""
         if self._quit_when_over:
-            self.post_message(self.Left(self.status(), f"{self.folder.name} was stopped"))
+            self.post_message(Leave(self.status(), f"{self.folder.name} was stopped"))
             return
         shown = any(isinstance(screen, ResultsScreen) for screen in self.app.screen_stack)
         self._results_due = not self.is_active and not shown
@@ -269,7 +270,7 @@ class MonitorScreen(Quittable):
     def action_detach(self) -> None:
         """Quit; the session goes on."""
         name = self.folder.name
-        self.post_message(self.Left(0, f"{name} goes on; gpubench-tui attach {name} comes back to it"))
+        self.post_message(Leave(0, f"{name} goes on; gpubench-tui attach {name} comes back to it"))
 
     def action_results(self) -> None:
         """The table."""

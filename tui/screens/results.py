@@ -20,6 +20,7 @@ from ...engine.analysis.provenance import origins
 from ...engine.analysis.results import Result, headline, results
 from ...engine.record.session import RunState, Session
 from ...engine.record.shelf import SessionFolder
+from ..routes import ShowLaunch
 from ..save import save_report
 from ..widgets.communication_table import communication_table
 from ..widgets.devices_table import devices_table
@@ -29,7 +30,6 @@ from ..widgets.phase_bars import phase_bars
 from ..widgets.published_figures import published_figures
 from ..widgets.results_table import results_table, said_beside
 from ..widgets.section import Section
-from .quittable import NewSession
 from .sight import in_sight
 
 REFRESH_SECONDS = 1.0
@@ -140,7 +140,7 @@ class ResultsScreen(Screen[None]):
 
     def action_launch(self) -> None:
         """Back to the presets."""
-        self.post_message(NewSession())
+        self.post_message(ShowLaunch())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """No new session beside a running one: they would disturb each other."""
