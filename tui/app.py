@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from textual import on
+from textual import on, work
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
@@ -54,6 +55,16 @@ class GpubenchApp(App[int]):
         Binding("question_mark,f1", "help", "Help", id="app.help", tooltip="Keys and words of this screen"),
         Binding("q", "quit", "Quit", id="app.quit", tooltip="Leave; asks when a session is running"),
         Binding("f2", "toggle_theme", "Theme", show=False, id="app.theme", tooltip="Light or dark colours"),
+        # Before the screens' own keys, so that it works over a question and in the help as well.
+        Binding(
+            "ctrl+s",
+            "picture",
+            "Save a picture",
+            show=False,
+            priority=True,
+            id="app.picture",
+            tooltip="Save a picture of this screen as SVG",
+        ),
     ]
 
     def __init__(
@@ -166,6 +177,30 @@ class GpubenchApp(App[int]):
     def action_toggle_theme(self) -> None:
         """Change between the dark and the light theme."""
         self.theme = LIGHT.name if self.current_theme.dark else DARK.name
+
+    def action_picture(self) -> None:
+        """Save a picture of the present screen, once the key that asked for it has been drawn away."""
+        self.call_after_refresh(self._take_picture)
+
+    def _take_picture(self) -> None:
+        from .picture import picture
+
+        screen = type(self.screen).__name__.removesuffix("Screen").lower()
+        self._save_picture(
+            f"{self.TITLE}-{screen}-{time.strftime('%Y%m%d-%H%M%S')}.svg", picture(self, self.title)
+        )
+
+    @work(thread=True, exit_on_error=False)
+    def _save_picture(self, name: str, text: str) -> None:
+        from ..engine.record.shelf import default_root
+        from .save import save
+
+        try:
+            path = save(name, text, self.root or default_root())
+        except OSError as error:
+            self.notify(f"The picture could not be saved: {error}", severity="error", markup=False)
+        else:
+            self.notify(f"Saved as {path}", title="Picture", markup=False)
 
 
 def run_app(root: Path | None, gpus: Sequence[int] | None = None, overrides: Sequence[str] = ()) -> int:
