@@ -64,7 +64,7 @@ def run(options: Namespace) -> int:
 
         start_session(folder)
         status = watch(_shelf(options), folder)
-        if not folder.is_running():
+        if not folder.goes_on():
             print_results(_fold(folder))
             print(f"\ngpubench-tui report {folder.name} prints all of it", file=sys.stderr)
     else:
@@ -197,7 +197,7 @@ def _running(options: Namespace) -> SessionFolder:
     """The session named, or the newest that runs."""
     if options.session is not None:
         folder = _find(options)
-        if not folder.is_running():
+        if not folder.goes_on():
             raise UsageError(
                 f"{folder.name} does not run any more; gpubench-tui report {folder.name} prints it"
             )

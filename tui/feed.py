@@ -44,11 +44,11 @@ class LiveFeed:
         return self._follower.unreadable
 
     def is_over(self) -> bool:
-        """Whether the session's process is gone."""
+        """Whether the session's process is gone, or was never to come."""
         # A process that has just been started holds no lock yet.
         if self._process is not None and self._process.poll() is None:
             return False
-        return not self.folder.is_running()
+        return not self.folder.goes_on()
 
 
 class ReplayFeed:

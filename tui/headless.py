@@ -54,7 +54,7 @@ def follow(
                 _say("stopping; what was measured is kept")
                 interrupts.pop()
             # Asked before reading: what a session wrote before it went is then read after it went.
-            alive = folder.is_running() or (process is not None and process.poll() is None)
+            alive = folder.goes_on() or (process is not None and process.poll() is None)
             for event in follower.read():
                 session.apply(event)
                 for line in narrator.lines(event, session):
@@ -70,7 +70,7 @@ def follow(
 
 def wait_until_gone(folder: SessionFolder) -> None:
     """Return once the session's process has ended."""
-    while folder.is_running():
+    while folder.goes_on():
         time.sleep(POLL_SECONDS)
 
 

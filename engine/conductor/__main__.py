@@ -1,4 +1,7 @@
-"""`python -m gpubench_tui.engine.conductor FOLDER`: the session process."""
+"""`python -m gpubench_tui.engine.conductor FOLDER`: the session process.
+
+With several folders, or `--after=FOLDER`, it starts such a process for each in its turn.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,10 @@ import msgspec
 from ..record.shelf import SessionFolder
 from ..training.process import redirect_output
 from .conductor import REQUESTS, WORKER, conduct
+from .row import conduct_row
 
 EXIT_SECONDS = 5.0
+USAGE = "usage: python -m gpubench_tui.engine.conductor [--after=FOLDER ...] FOLDER ..."
 
 
 def main(path: str, worker: str = WORKER) -> int:
@@ -25,6 +30,8 @@ def main(path: str, worker: str = WORKER) -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, REQUESTS)
     try:
         with folder.hold():
+            if folder.journal.exists():
+                raise RuntimeError("it has a journal already")
             redirect_output(folder.log)
             logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
             status = conduct(folder, worker)
@@ -42,8 +49,17 @@ def _leave_soon(status: int) -> None:
     timer.start()
 
 
+def _main(arguments: list[str]) -> int:
+    after = [argument.removeprefix("--after=") for argument in arguments if argument.startswith("--")]
+    paths = arguments[len(after) :]
+    if not paths:
+        print(USAGE, file=sys.stderr)
+        return 2
+    if after or len(paths) > 1:
+        row, before = ([SessionFolder(Path(path)) for path in group] for group in (paths, after))
+        return conduct_row(row, before)
+    return main(paths[0])
+
+
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        print("usage: python -m gpubench_tui.engine.conductor FOLDER", file=sys.stderr)
-        sys.exit(2)
-    sys.exit(main(sys.argv[1]))
+    sys.exit(_main(sys.argv[1:]))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import os
 import signal
 import sys
 import time
@@ -12,14 +10,14 @@ from typing import Literal
 
 from ..host.facts import CpuSample, GpuSample
 from ..plan.plan import RunSpec
-from ..record.events import Failure, RunFinished, RunStarted, Sampled, SessionFinished, SessionStarted
+from ..record.events import Failure, RunFinished, RunStarted, Sampled, SessionFinished
 from ..record.journal import Journal
 from ..record.shelf import SessionFolder
 from .launch import start_fork_server
 from .parentage import adopt_orphans
 from .run import Run
 from .sampling import Sampling
-from .scribe import Scribe
+from .scribe import Scribe, opening
 
 WORKER = "gpubench_tui.engine.training.worker:work"
 
@@ -72,17 +70,7 @@ class Conductor:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, REQUESTS)
         adopt_orphans()
-        self._scribe.write(
-            SessionStarted(
-                at=0.0,
-                session=self._folder.name,
-                program=importlib.metadata.version("gpubench-tui"),
-                unix_time=time.time(),
-                pid=os.getpid(),
-                host=self._request.host,
-                plan=self._request.plan,
-            )
-        )
+        self._scribe.write(opening(self._folder, self._request))
         if self._request.plan.to_run:
             start_fork_server()
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import os
 import threading
 import time
 from collections.abc import Callable
 from typing import Literal
 
-from ..record.events import Event, Said
+from ..record.events import Event, RunFinished, Said, SessionFinished, SessionStarted
 from ..record.journal import Journal
+from ..record.shelf import Request, SessionFolder
 
 
 class Scribe:
@@ -44,3 +47,34 @@ class Scribe:
     ) -> None:
         """Say a line for people."""
         self.write(Said(at=self.now(), level=level, text=text, run=run))
+
+
+def opening(folder: SessionFolder, request: Request) -> SessionStarted:
+    """The first line of a session's journal."""
+    return SessionStarted(
+        at=0.0,
+        session=folder.name,
+        program=importlib.metadata.version("gpubench-tui"),
+        unix_time=time.time(),
+        pid=os.getpid(),
+        host=request.host,
+        plan=request.plan,
+    )
+
+
+def write_unstarted(folder: SessionFolder) -> None:
+    """Write the whole journal of a session that was stopped before its turn came.
+
+    OSError or msgspec.DecodeError when its plan cannot be read or the journal not be written.
+    """
+    request = folder.request()
+    journal = Journal(folder.journal)
+    try:
+        journal.append(opening(folder, request))
+        for spec in request.plan.runs:
+            outcome: Literal["stopped", "skipped"] = "stopped" if spec.skip is None else "skipped"
+            reason = spec.skip or "the session was stopped before its turn"
+            journal.append(RunFinished(at=0.0, run=spec.id, outcome=outcome, reason=reason))
+        journal.append(SessionFinished(at=0.0, outcome="stopped"))
+    finally:
+        journal.close()

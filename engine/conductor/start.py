@@ -5,24 +5,44 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
+from itertools import zip_longest
 
 from ..record.shelf import SessionFolder
 
 
-def start_session(folder: SessionFolder) -> subprocess.Popen[bytes]:
-    """Start the session process and return at once; it belongs to no terminal and survives this process.
+def start_session(*folders: SessionFolder, after: Sequence[SessionFolder] = ()) -> subprocess.Popen[bytes]:
+    """Have the sessions run one after the other, once those of `after` have ended; returns at once.
 
-    What it prints goes to the folder's `session.log`. OSError when it cannot be started.
+    The process returned is that of a single session, or one that starts each session's when its turn comes.
+    It belongs to no terminal and survives this process. Each session waits from now on until it runs. What
+    is printed goes to the first folder's `session.log`. OSError when it cannot be started.
     """
+    turns: list[int] = []
+    try:
+        for folder, following in zip_longest(folders, folders[1:]):
+            turns.append(folder.wait_for_turn(following))
+        arguments = [f"--after={other.path}" for other in after] + [str(folder.path) for folder in folders]
+        return start_process(folders[0], arguments, turns)
+    finally:
+        for file in turns:
+            os.close(file)
+
+
+def start_process(
+    folder: SessionFolder, arguments: Sequence[str], files: Sequence[int] = ()
+) -> subprocess.Popen[bytes]:
+    """A process of this package that prints to the folder's log and inherits the files. Raises OSError."""
     log = os.open(folder.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         return subprocess.Popen(
             # -P: a file in the working directory must not pass for a module
-            [sys.executable, "-P", "-m", __package__, str(folder.path)],
+            [sys.executable, "-P", "-m", __package__, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
+            pass_fds=files,
         )
     finally:
         os.close(log)

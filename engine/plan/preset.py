@@ -203,6 +203,8 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     title: str
     question: str
     """What a person wants to know who runs this."""
+    group: str = ""
+    """The wider question that heads it in lists, with others that answer it; unless given, one's own."""
     description: str = ""
     workload: Workload = Workload()
     """Defaults of every workload."""

@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 import tomli_w
-from msgspec.inspect import DictType, IntType, LiteralType, NoneType, StructType, UnionType, VarTupleType
 
+from .explain import explain
 from .preset import Matrix, Preset, Workload
 
 Table = dict[str, Any]
@@ -50,11 +50,11 @@ def _convert(table: Table, file: str) -> Preset:
         try:
             msgspec.convert(workload, Workload)
         except msgspec.ValidationError as error:
-            raise PresetError(_explain(str(error), file, f"workloads.{name}")) from None
+            raise PresetError(explain(str(error), file, f"workloads.{name}")) from None
     try:
         return msgspec.convert(table, Preset)
     except msgspec.ValidationError as error:
-        raise PresetError(_explain(str(error), file)) from None
+        raise PresetError(explain(str(error), file)) from None
 
 
 def _parse(text: str, file: str) -> Table:
@@ -177,60 +177,6 @@ def workloads(preset: Preset) -> dict[str, Workload]:
         return {"workload": preset.workload}
     chosen = preset.matrix.workloads or tuple(preset.workloads)
     return {f"workloads.{name}": preset.workloads[name] for name in chosen}
-
-
-def _explain(message: str, file: str, root: str = "") -> str:
-    """Turn msgspec's `Expected ... - at `$.a.b`` into `file: a.b: ...`, with what is allowed there."""
-    problem, _, at = message.partition(" - at ")
-    path = ".".join(filter(None, (root, at.strip("`").removeprefix("$").lstrip("."))))
-    unknown = re.search(r"unknown field `(.+)`", problem)
-    if unknown:
-        where = ".".join(filter(None, (path, unknown[1])))
-        return f"{file}: {where}: no such key; allowed here: {', '.join(_fields(path))}"
-    missing = re.search(r"missing required field `(.+)`", problem)
-    if missing:
-        where = ".".join(filter(None, (path, missing[1])))
-        return f"{file}: {where}: missing"
-    allowed = _literals(path)
-    problem = problem[0].lower() + problem[1:].replace(" enum ", " ").replace("`", "")
-    return f"{file}: {path or 'preset'}: {problem}" + (f"; allowed: {', '.join(allowed)}" if allowed else "")
-
-
-def _fields(path: str) -> list[str]:
-    node = _type_at(path)
-    return [field.encode_name for field in node.fields] if isinstance(node, StructType) else []
-
-
-def _literals(path: str) -> list[str]:
-    """The words allowed at a path, if any are."""
-    node = _type_at(path)
-    options = node.types if isinstance(node, UnionType) else (node,)
-    allowed = [str(value) for option in options if isinstance(option, LiteralType) for value in option.values]
-    if allowed and any(isinstance(option, IntType) for option in options):
-        allowed.append("or a whole number")
-    return allowed
-
-
-def _type_at(path: str) -> msgspec.inspect.Type:
-    """The declared type at a path such as `workloads[...].augment[2]`."""
-    node: msgspec.inspect.Type = msgspec.inspect.type_info(Preset)
-    for part in re.findall(r"[\w-]+|\[[^]]*\]", path):
-        node = _optional(node)
-        if isinstance(node, StructType):
-            node = next((field.type for field in node.fields if field.encode_name == part), node)
-        elif isinstance(node, DictType):
-            node = node.value_type
-        elif isinstance(node, VarTupleType):
-            node = node.item_type
-    return _optional(node)
-
-
-def _optional(node: msgspec.inspect.Type) -> msgspec.inspect.Type:
-    """The type itself where None is allowed beside it."""
-    if isinstance(node, UnionType):
-        rest = [option for option in node.types if not isinstance(option, NoneType)]
-        return rest[0] if len(rest) == 1 else node
-    return node
 
 
 def _without_none(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import mmap
 import os
 import re
@@ -20,10 +19,11 @@ from msgspec import Struct
 from ..host.facts import Host
 from ..plan.plan import Plan
 from .events import Event, RunFinished, SessionFinished, SessionStarted, decode
+from .lock import is_taken, take
 from .session import Session
 
-State = Literal["running", "finished", "stopped", "interrupted"]
-"""`interrupted`: the session's process is gone and left no last word."""
+State = Literal["waiting", "running", "finished", "stopped", "interrupted"]
+"""`waiting`: for its turn in a row. `interrupted`: the session's process is gone and left no last word."""
 
 
 class Request(Struct, frozen=True):
@@ -60,6 +60,8 @@ class SessionFolder:
         self.preset = path / "preset.toml"
         self.logs = path / "logs"
         self.lock = path / "lock"
+        self.turn = path / "turn"
+        self.row = path / "next"
         self.log = path / "session.log"
 
     @property
@@ -75,34 +77,57 @@ class SessionFolder:
     def hold(self) -> Iterator[None]:
         """Mark the session as running in this process; RuntimeError when it runs already.
 
-        The mark is a lock on a file, which the system takes away however the process ends. A fork of the
-        process shares it.
+        The mark is a lock on a file, which a fork of the process shares. A session held waits no longer.
         """
-        file = os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            if not _locked_within(file, seconds=1.0):
-                raise RuntimeError(f"the session {self.name} is running already")
+        with self.claim() as file:
             os.ftruncate(file, 0)
             os.write(file, f"{os.getpid()} {socket.gethostname()}\n".encode())
             yield
+
+    @contextmanager
+    def claim(self) -> Iterator[int]:
+        """Keep other processes from holding the session, and end its wait; RuntimeError when one does."""
+        file = take(self.lock, seconds=1.0)
+        if file is None:
+            raise RuntimeError(f"the session {self.name} is running already")
+        try:
+            self.turn.unlink(missing_ok=True)
+            yield file
         finally:
             os.close(file)
 
+    def wait_for_turn(self, following: SessionFolder | None) -> int:
+        """Mark the session as waiting in a row, `following` behind it; OSError when that is impossible.
+
+        It waits until it is held, as long as a process has the descriptor open that this returns.
+        """
+        if following is not None:
+            self.row.write_text(following.name)
+        file = take(self.turn)
+        if file is None:
+            raise OSError(f"the session {self.name} waits already")
+        return file
+
+    def is_waiting(self) -> bool:
+        """Whether the session waits for its turn."""
+        return is_taken(self.turn)
+
     def is_running(self) -> bool:
         """Whether a session process holds the lock."""
+        return is_taken(self.lock)
+
+    def goes_on(self) -> bool:
+        """Whether the session runs or waits for its turn."""
+        # In this order: it is held before it waits no longer.
+        return self.is_waiting() or self.is_running()
+
+    def next_in_row(self) -> SessionFolder | None:
+        """The session behind this one that runs or waits; None when there is none left."""
         try:
-            file = os.open(self.lock, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return False
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:  # a file system without locks cannot say
-            return False
-        finally:
-            os.close(file)
-        return False
+            following = SessionFolder(self.path.with_name(self.row.read_text()))
+        except (OSError, ValueError):
+            return None
+        return following if following.goes_on() else following.next_in_row()
 
     def pid(self) -> int | None:
         """The session process's id; None when it does not run, or runs on another machine."""
@@ -115,7 +140,9 @@ class SessionFolder:
 
     def state(self, outcome: Literal["finished", "stopped"] | None) -> State:
         """The session's state, given its last word in the journal."""
-        return outcome or ("running" if self.is_running() else "interrupted")
+        if outcome is not None:
+            return outcome
+        return "waiting" if self.is_waiting() else "running" if self.is_running() else "interrupted"
 
     def entry(self) -> Entry | None:
         """The session at a glance, without reading all of it; None when it left nothing readable."""
@@ -201,20 +228,6 @@ def default_root() -> Path:
 def describe_state(folder: SessionFolder, session: Session) -> State:
     """What became of a session, or that it goes on."""
     return folder.state(session.outcome)
-
-
-def _locked_within(file: int, seconds: float) -> bool:
-    # Someone who merely asks whether the session runs holds the lock for a moment.
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.01)
-        else:
-            return True
 
 
 def _new_folder(path: Path) -> Path:

@@ -126,7 +126,10 @@ def test_doctor_describes_this_machine() -> None:
     [
         (["run", "nothing"], "nothing: no such preset; there are: quickstart"),
         (["run", "quickstart", "--set=workload.bath=3"], "quickstart.toml: workload.bath: no such key"),
-        (["run", "quickstart", "--set=workload.batch=x"], "workload.batch: expected int, got str"),
+        (
+            ["run", "quickstart", "--set=workload.batch=x"],
+            "workload.batch: expected a whole number, got text",
+        ),
         (["run", "quickstart", "--gpus=7"], "--gpus: "),
         (["run", "quickstart", "--output=/no/such/folder/x.md"], "no folder /no/such/folder"),
         (["report", "nothing"], "nothing"),

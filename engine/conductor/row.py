@@ -1,0 +1,37 @@
+"""Sessions in a row: each in a process of its own, started when the one before it has ended."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+
+from ..record.shelf import SessionFolder
+from .start import start_process
+
+LOOK_SECONDS = 0.5
+"""How often the end of a session that this process did not start is looked for."""
+
+logger = logging.getLogger(__name__)
+
+
+def conduct_row(folders: Sequence[SessionFolder], after: Sequence[SessionFolder]) -> int:
+    """Run the sessions that were not taken out of the row, once those of `after` have ended.
+
+    Returns the first exit status that is not 0.
+    """
+    while any(other.goes_on() for other in after):
+        time.sleep(LOOK_SECONDS)
+    return next((status for status in [_run(folder) for folder in folders] if status), 0)
+
+
+def _run(folder: SessionFolder) -> int:
+    if not folder.is_waiting():  # taken out of the row
+        return 0
+    try:
+        return start_process(folder, [str(folder.path)]).wait()
+    except OSError:
+        logger.exception("%s cannot be started", folder.name)
+        return 1
+    finally:
+        folder.turn.unlink(missing_ok=True)

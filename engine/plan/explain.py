@@ -1,0 +1,120 @@
+"""What msgspec says of a preset that it cannot convert, in words that whoever wrote the file knows."""
+
+from __future__ import annotations
+
+import difflib
+import re
+
+import msgspec
+from msgspec.inspect import DictType, IntType, LiteralType, NoneType, StructType, UnionType, VarTupleType
+
+from .preset import Preset
+
+KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
+    "datetime": "a date",
+    "date": "a date",
+    "time": "a time",
+}
+"""TOML's kinds of values, by msgspec's names."""
+GOT = KINDS | {"float": "a fraction"}
+BOUNDS = {">=": "of {} or more", ">": "above {}", "<=": "of {} at most", "<": "below {}"}
+LENGTHS = {">=": "with {} or more entries", "<=": "with {} entries at most"}
+TABLES = ("workload", "measure", "matrix")
+"""Where a key may belong that stands elsewhere."""
+LIKE, HERE = 0.7, 1.25
+"""How alike a key must be to one that is allowed, of 1; how much more one counts that is allowed here."""
+
+
+def explain(message: str, file: str, root: str = "") -> str:
+    """Turn `Expected ... - at `$.a.b`` into `file: a.b: ...`, with what would be right there.
+
+    `root` is where the value stands that was converted.
+    """
+    problem, _, at = message.partition(" - at ")
+    path = _join(root, at.strip("`").removeprefix("$").lstrip("."))
+    unknown = re.search(r"unknown field `(.+)`", problem)
+    if unknown:
+        return f"{file}: {_join(path, unknown[1])}: no such key; {_instead(path, unknown[1])}"
+    missing = re.search(r"missing required field `(.+)`", problem)
+    if missing:
+        return f"{file}: {_join(path, missing[1])}: missing"
+    allowed = _literals(path)
+    word = re.search(r"enum value ('.*')", problem)
+    said = f"{word[1]} is not known here" if word else _in_words(problem)
+    return f"{file}: {path or 'preset'}: {said}" + (f"; allowed: {', '.join(allowed)}" if allowed else "")
+
+
+def _in_words(problem: str) -> str:
+    """`Expected `int` >= 1` as `expected a whole number of 1 or more`."""
+    parts = re.fullmatch(r"Expected `([^`]+)`( of length)?(?: (>=|>|<=|<) (\S+))?(?:, got `(\w+)`)?", problem)
+    if parts is None:
+        return problem[0].lower() + problem[1:].replace("`", "")
+    kinds, of_length, sign, bound, got = parts.groups()
+    wanted = " or ".join(KINDS.get(kind, kind) for kind in kinds.split(" | ") if kind != "null")
+    said = f"expected {wanted}"
+    if sign is not None:
+        said += " " + (LENGTHS if of_length else BOUNDS)[sign].format(f"{float(bound):.12g}")
+    return said + (f", got {GOT.get(got, got)}" if got else "")
+
+
+def _instead(path: str, key: str) -> str:
+    """The key that was likely meant, here or in another table, or all that are allowed here."""
+    here = [_join(path, field) for field in _fields(path)]
+    elsewhere = [f"{table}.{field}" for table in TABLES if table != path for field in _fields(table)]
+    likeness = {name: _likeness(key, name) for name in elsewhere}
+    likeness |= {name: _likeness(key, name) * HERE for name in here}
+    meant = max(likeness, key=likeness.__getitem__, default="")
+    if likeness.get(meant, 0.0) >= LIKE:
+        return f"did you mean {meant}?"
+    return f"allowed here: {', '.join(_fields(path))}"
+
+
+def _likeness(key: str, name: str) -> float:
+    return difflib.SequenceMatcher(None, key, name.rpartition(".")[2]).ratio()
+
+
+def _join(*parts: str) -> str:
+    return ".".join(filter(None, parts))
+
+
+def _fields(path: str) -> list[str]:
+    node = _type_at(path)
+    return [field.encode_name for field in node.fields] if isinstance(node, StructType) else []
+
+
+def _literals(path: str) -> list[str]:
+    """The words allowed at a path, if any are."""
+    node = _type_at(path)
+    options = node.types if isinstance(node, UnionType) else (node,)
+    allowed = [str(value) for option in options if isinstance(option, LiteralType) for value in option.values]
+    if allowed and any(isinstance(option, IntType) for option in options):
+        allowed.append("or a whole number")
+    return allowed
+
+
+def _type_at(path: str) -> msgspec.inspect.Type:
+    """The declared type at a path such as `workloads[...].augment[2]`."""
+    node: msgspec.inspect.Type = msgspec.inspect.type_info(Preset)
+    for part in re.findall(r"[\w-]+|\[[^]]*\]", path):
+        node = _optional(node)
+        if isinstance(node, StructType):
+            node = next((field.type for field in node.fields if field.encode_name == part), node)
+        elif isinstance(node, DictType):
+            node = node.value_type
+        elif isinstance(node, VarTupleType):
+            node = node.item_type
+    return _optional(node)
+
+
+def _optional(node: msgspec.inspect.Type) -> msgspec.inspect.Type:
+    """The type itself where None is allowed beside it."""
+    if isinstance(node, UnionType):
+        rest = [option for option in node.types if not isinstance(option, NoneType)]
+        return rest[0] if len(rest) == 1 else node
+    return node

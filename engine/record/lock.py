@@ -1,0 +1,48 @@
+"""Locks on files: whoever holds one is alive, for the system takes it away however a process ends."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from pathlib import Path
+
+
+def take(path: Path, seconds: float = 0.0) -> int | None:
+    """Lock the file, made where it is missing, and return its descriptor; None when another holds it.
+
+    A process that inherits the descriptor shares the lock, which lasts as long as either has it open.
+    """
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    # Someone who merely asks whether it is held holds it for a moment.
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                os.close(file)
+                return None
+            time.sleep(0.01)
+        except OSError:
+            os.close(file)
+            raise
+        else:
+            return file
+
+
+def is_taken(path: Path) -> bool:
+    """Whether a process holds the file's lock."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # a file system without locks cannot say
+        return False
+    finally:
+        os.close(file)
+    return False
