@@ -135,7 +135,9 @@ class GpubenchApp(App[int]):
 
     @on(Watch)
     def _watch(self, message: Watch) -> None:
-        self.push_screen(self._monitor(message.folder, process=message.process))
+        # The screen that the app opened with stays below.
+        show = self.switch_screen if message.instead and len(self.screen_stack) > 1 else self.push_screen
+        show(self._monitor(message.folder, process=message.process))
 
     @on(Replay)
     def _replay(self, message: Replay) -> None:

@@ -16,10 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass
 class Watch(Message):
-    """The user wants to watch a session; `process` is its process where this one has just started it."""
+    """The user wants to watch a session; `process` is its process where this one has just started it.
+
+    `instead`: in place of the screen that is shown, not over it.
+    """
 
     folder: SessionFolder
     process: subprocess.Popen[bytes] | None = None
+    instead: bool = False
 
 
 @dataclass

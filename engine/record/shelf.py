@@ -121,13 +121,17 @@ class SessionFolder:
         # In this order: it is held before it waits no longer.
         return self.is_waiting() or self.is_running()
 
-    def next_in_row(self) -> SessionFolder | None:
-        """The session behind this one that runs or waits; None when there is none left."""
+    def row_behind(self) -> list[SessionFolder]:
+        """The sessions of its row that come after this one and run or wait, in order."""
         try:
             following = SessionFolder(self.path.with_name(self.row.read_text()))
         except (OSError, ValueError):
-            return None
-        return following if following.goes_on() else following.next_in_row()
+            return []
+        return [following] * following.goes_on() + following.row_behind()
+
+    def next_in_row(self) -> SessionFolder | None:
+        """The session behind this one that runs or waits; None when there is none left."""
+        return next(iter(self.row_behind()), None)
 
     def pid(self) -> int | None:
         """The session process's id; None when it does not run, or runs on another machine."""

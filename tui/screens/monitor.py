@@ -13,6 +13,7 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Footer, Static
 
+from ...engine.analysis.results import headline
 from ...engine.analysis.units import clock
 from ...engine.conductor import control
 from ...engine.record.events import Event
@@ -20,7 +21,7 @@ from ...engine.record.session import RunState, Session
 from ...engine.record.shelf import SessionFolder
 from ..exits import exit_status
 from ..feed import Feed, ReplayFeed
-from ..routes import Leave
+from ..routes import Leave, Watch
 from ..time_left import session_seconds_left
 from ..widgets.cpu_strip import cpu_strip, cpu_summary
 from ..widgets.current_run import current_run
@@ -63,6 +64,7 @@ class MonitorScreen(Quittable):
         self._pending: Iterator[Event] = iter(())
         self._caught_up = False
         self._over = False
+        self._was_live = False
         self._stopping = False
         self._quit_when_over = False
         self._results_due = False
@@ -119,6 +121,7 @@ class MonitorScreen(Quittable):
             self._ticking.stop()
             self.refresh_bindings()
             self._end()
+        self._was_live |= not over
         self.redraw()
 
     def _fold_for(self, seconds: float) -> bool:
@@ -142,7 +145,12 @@ class MonitorScreen(Quittable):
             return
         shown = any(isinstance(screen, ResultsScreen) for screen in self.app.screen_stack)
         self._results_due = not self.is_active and not shown
-        if self.is_active:
+        following = self.folder.next_in_row() if self._was_live else None
+        if self.is_active and following is not None:
+            said = headline(self.session) or f"{self.folder.name} {self._state()}"
+            self.notify(f"{said} Next in the row: {following.name}.", title=self.folder.name, markup=False)
+            self.post_message(Watch(following, instead=True))
+        elif self.is_active:
             self.action_results()
 
     # Drawing
@@ -229,7 +237,9 @@ class MonitorScreen(Quittable):
             return "interrupted"
         if isinstance(self._feed, ReplayFeed):
             return "replay"
-        return "stopping" if self._stopping else "running" if self.session.started else "starting"
+        if not self.session.started:
+            return "waiting" if self.folder.is_waiting() else "starting"
+        return "stopping" if self._stopping else "running"
 
     # What the keys do
 
@@ -245,10 +255,14 @@ class MonitorScreen(Quittable):
     @work
     async def action_stop(self) -> None:
         """Ask, then stop the session."""
-        if await self.app.push_screen_wait(stop_question(self.folder.name)) == "stop":
-            self._stop()
+        question = stop_question(self.folder.name, len(self.folder.row_behind()))
+        answer = await self.app.push_screen_wait(question)
+        if answer != "cancel":
+            self._stop(with_row=answer == "stop row")
 
-    def _stop(self) -> None:
+    def _stop(self, with_row: bool) -> None:
+        for waiting in reversed(self.folder.row_behind() if with_row else []):
+            control.stop(waiting)
         if control.stop(self.folder):
             self._stopping = True
         else:
@@ -297,12 +311,13 @@ class MonitorScreen(Quittable):
 
     @work
     async def _ask_to_quit(self) -> None:
-        answer = await self.app.push_screen_wait(quit_question(self.folder.name))
+        behind = len(self.folder.row_behind())
+        answer = await self.app.push_screen_wait(quit_question(self.folder.name, behind))
         if answer == "leave":
             self.action_detach()
         elif answer == "stop":
             self._quit_when_over = True
-            self._stop()
+            self._stop(with_row=True)
             if self._over:
                 self._end()
 

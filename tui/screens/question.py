@@ -74,21 +74,29 @@ def _shown(key: str) -> str:
     return "esc" if key == "escape" else key
 
 
-def quit_question(name: str) -> QuestionScreen:
-    """Asked before leaving while a session runs."""
+def quit_question(name: str, waiting: int = 0) -> QuestionScreen:
+    """Asked before leaving while a session runs, so many waiting behind it."""
+    stop = f"Stop it and the {waiting} that wait behind it, and quit" if waiting else "Stop it and quit"
     return QuestionScreen(
         f"{name} is still running.",
         (
             Choice("l", "leave", "Leave it running and quit; attach comes back to it"),
-            Choice("s", "stop", "Stop it and quit; what was measured is kept"),
+            Choice("s", "stop", f"{stop}; what was measured is kept"),
         ),
     )
 
 
-def stop_question(name: str) -> QuestionScreen:
-    """Asked before stopping a session."""
+def stop_question(name: str, waiting: int = 0) -> QuestionScreen:
+    """Asked before stopping a session, so many waiting behind it."""
+    question = f"Stop {name}? What was measured so far is kept."
+    if not waiting:
+        return QuestionScreen(question, (Choice("y", "stop", "Yes, stop it"),))
     return QuestionScreen(
-        f"Stop {name}? What was measured so far is kept.", (Choice("y", "stop", "Yes, stop it"),)
+        question,
+        (
+            Choice("y", "stop", "Yes, stop it; the next in the row begins"),
+            Choice("r", "stop row", f"Stop it and the {waiting} that wait behind it"),
+        ),
     )
 
 
