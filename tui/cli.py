@@ -66,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(subparsers)
     _add_listings(subparsers)
     _add_session_commands(subparsers)
+    _add_delete(subparsers)
     _add_compare(subparsers)
     return parser
 
@@ -128,6 +129,10 @@ def _add_listings(subparsers: Subparsers) -> None:
         listing.add_argument("--json", action="store_true", help="as JSON on standard output")
         if name == "presets":
             _add_plan_options(listing)
+        if name == "sessions":
+            listing.add_argument(
+                "--find", metavar="TEXT", default="", help="only those whose line has all these words"
+            )
         _add_places(listing)
         listing.set_defaults(command=command)
 
@@ -146,12 +151,20 @@ def _add_session_commands(subparsers: Subparsers) -> None:
     report.add_argument("--format", choices=("md", "json", "csv"), default="md")
     report.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to a file instead")
     report.set_defaults(command=commands.report)
+    rename = subparsers.add_parser("rename", help="give a session another name")
+    rename.set_defaults(command=commands.rename)
     newest = {
         "attach": " (default: the newest that runs)",
         "stop": " (default: the newest that runs)",
         "report": " (default: the newest)",
     }
-    for name, parser in (("attach", attach), ("replay", replay), ("stop", stop), ("report", report)):
+    for name, parser in (
+        ("attach", attach),
+        ("replay", replay),
+        ("stop", stop),
+        ("report", report),
+        ("rename", rename),
+    ):
         parser.add_argument(
             "session",
             metavar="SESSION",
@@ -159,6 +172,17 @@ def _add_session_commands(subparsers: Subparsers) -> None:
             help="its name, a unique prefix of it, or a path" + newest.get(name, ""),
         )
         _add_places(parser)
+    rename.add_argument("name", metavar="NAME", help="its new name")
+
+
+def _add_delete(subparsers: Subparsers) -> None:
+    delete = subparsers.add_parser("delete", help="remove sessions with everything recorded of them")
+    delete.add_argument(
+        "sessions", metavar="SESSION", nargs="+", help="its name, a unique prefix of it, or a path"
+    )
+    delete.add_argument("--yes", action="store_true", help="do not ask")
+    _add_places(delete)
+    delete.set_defaults(command=commands.delete)
 
 
 def _add_compare(subparsers: Subparsers) -> None:

@@ -165,8 +165,44 @@ def sessions(options: Namespace) -> int:
     """All sessions on the shelf."""
     from .listings import session_listing
 
-    listing = session_listing(_shelf(options))
+    listing = session_listing(_shelf(options), options.find)
     print(json.dumps(listing.data, indent=2) if options.json else listing.text)
+    return 0
+
+
+def rename(options: Namespace) -> int:
+    """Give a session another name."""
+    from ..engine.record.shelf import ShelfError
+
+    folder = _find(options)
+    try:
+        renamed = _shelf(options).rename(folder, options.name)
+    except ShelfError as error:
+        raise UsageError(str(error)) from None
+    print(f"{folder.name} is now {renamed.name}", file=sys.stderr)
+    return 0
+
+
+def delete(options: Namespace) -> int:
+    """Remove sessions, having asked."""
+    from ..engine.record.shelf import ShelfError
+
+    found = (_find(options, name) for name in options.sessions)
+    folders = {folder.name: folder for folder in found}
+    names = ", ".join(folders)
+    if not options.yes:
+        if not _on_terminal():
+            raise UsageError(f"without a terminal to ask on, --yes is what deletes {names}")
+        print(f"Delete {names} with everything recorded? [y/N] ", end="", file=sys.stderr, flush=True)
+        if sys.stdin.readline().strip().casefold() not in ("y", "yes"):
+            print("nothing was deleted", file=sys.stderr)
+            return 0
+    try:
+        for folder in folders.values():
+            _shelf(options).delete(folder)
+            print(f"deleted {folder.name}", file=sys.stderr)
+    except ShelfError as error:
+        raise UsageError(str(error)) from None
     return 0
 
 

@@ -41,7 +41,7 @@ def follow(
     only attached to is left running.
     """
     _say(f"session {folder.name} in {folder.path}")
-    session, narrator = Session(), Narrator()
+    session, narrator = Session(folder.name), Narrator()
     follower = Follower(folder.journal)
     with _interrupts() as interrupts:
         process = start(folder) if start is not None else None

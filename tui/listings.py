@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from ..engine.analysis.environment import devices
+from ..engine.analysis.glance import Entry, Glances
 from ..engine.analysis.units import gib
 from ..engine.host.facts import Gpu, Host
 from ..engine.host.findings import findings
@@ -143,20 +144,31 @@ def _software_lines(host: Host) -> list[str]:
     ]
 
 
-def session_listing(shelf: Shelf) -> Listing:
-    """All sessions on the shelf, newest first."""
-    entries = shelf.entries()
+def session_listing(shelf: Shelf, text: str = "") -> Listing:
+    """All sessions on the shelf, newest first, or those that the text is found in."""
+    glances = Glances(shelf)
+    seen = [glances.work_out(entry.name) or entry for entry in glances.look()]
+    entries = [entry for entry in seen if entry.matches(text)]
     data = [msgspec.to_builtins(entry) for entry in entries]
-    if not entries:
+    if not seen:
         return Listing(data, f"no sessions yet in {shelf.root}; gpubench-tui run quickstart makes one")
+    if not entries:
+        return Listing(
+            data, f"{text!r} is found in none of the {_count(len(seen), 'session')} in {shelf.root}"
+        )
     width = max(len(entry.name) for entry in entries)
-    lines = [
+    lines = [line for entry in entries for line in _session_lines(entry, width)]
+    return Listing(data, "\n".join([*lines, "", f"in {shelf.root}"]))
+
+
+def _session_lines(entry: Entry, width: int) -> Iterator[str]:
+    yield (
         f"{entry.name:<{width}}  {_date(entry.unix_time)}  {entry.host}  {entry.state:<11}  "
         f"{entry.measured} of {_count(entry.runs, 'run')} measured"
         + (f", {entry.failed} failed" if entry.failed else "")
-        for entry in entries
-    ]
-    return Listing(data, "\n".join([*lines, "", f"in {shelf.root}"]))
+    )
+    if entry.headline:
+        yield f"    {entry.headline}"
 
 
 def _date(unix_time: float) -> str:

@@ -26,8 +26,9 @@ LOG_LINES = 1000
 class Session:
     """A session so far. Its size is bounded by the plan and the host, however long it lasts."""
 
-    def __init__(self) -> None:
-        self.name = ""
+    def __init__(self, name: str = "") -> None:
+        """`name`: its folder's, which may have been renamed since it was recorded; else the journal's own."""
+        self.name = name
         self.program = ""
         self.unix_time = 0.0
         self.host = NO_HOST
@@ -56,7 +57,8 @@ class Session:
 
     def _started(self, event: events.SessionStarted) -> None:
         self.started = True
-        self.name, self.program, self.unix_time = event.session, event.program, event.unix_time
+        self.name = self.name or event.session
+        self.program, self.unix_time = event.program, event.unix_time
         self.host, self.plan = event.host, event.plan
         self.runs = {spec.id: RunState(spec) for spec in event.plan.runs}
 
@@ -92,19 +94,22 @@ class Session:
                 run.state, run.reason = "stopped", run.reason or "the session ended before it"
 
 
-def fold(events: Iterable[Event]) -> Session:
-    """The state after all these events."""
-    session = Session()
+def fold(events: Iterable[Event], name: str = "") -> Session:
+    """The state after all these events, of a session of that name."""
+    session = Session(name)
     for event in events:
         session.apply(event)
     return session
 
 
 def read_session(journal: Path) -> Session:
-    """The state a journal has come to, damaged lines counted; OSError when it cannot be opened."""
+    """The state a journal has come to, damaged lines counted; OSError when it cannot be opened.
+
+    Its name is that of the folder that the journal lies in.
+    """
     journal.stat()
     follower = Follower(journal)
-    session = fold(follower.events())
+    session = fold(follower.events(), journal.parent.name)
     session.unreadable = follower.unreadable
     return session
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 import re
+import shutil
 import socket
 import time
 from collections.abc import Iterator
@@ -18,9 +18,11 @@ from msgspec import Struct
 
 from ..host.facts import Host
 from ..plan.plan import Plan
-from .events import Event, RunFinished, SessionFinished, SessionStarted, decode
 from .lock import is_taken, take
 from .session import Session
+
+LONGEST_NAME = 100
+NAME = re.compile(rf"[^\W_][\w.-]{{,{LONGEST_NAME - 1}}}")
 
 State = Literal["waiting", "running", "finished", "stopped", "interrupted"]
 """`waiting`: for its turn in a row. `interrupted`: the session's process is gone and left no last word."""
@@ -33,21 +35,8 @@ class Request(Struct, frozen=True):
     host: Host
 
 
-class Entry(Struct, frozen=True, kw_only=True):
-    """A session at a glance."""
-
-    name: str
-    path: str
-    preset: str
-    title: str
-    unix_time: float
-    """When it started."""
-    host: str
-    state: State
-    runs: int
-    """Runs of the plan."""
-    measured: int
-    failed: int
+class ShelfError(Exception):
+    """What was asked of the shelf cannot be done: one sentence."""
 
 
 class SessionFolder:
@@ -63,6 +52,8 @@ class SessionFolder:
         self.turn = path / "turn"
         self.row = path / "next"
         self.log = path / "session.log"
+        self.summary = path / "summary.json"
+        """The session at a glance: kept beside the journal, which is the truth, to be read in its stead."""
 
     @property
     def name(self) -> str:
@@ -148,28 +139,6 @@ class SessionFolder:
             return outcome
         return "waiting" if self.is_waiting() else "running" if self.is_running() else "interrupted"
 
-    def entry(self) -> Entry | None:
-        """The session at a glance, without reading all of it; None when it left nothing readable."""
-        started, finished, last = _milestones(self.journal)
-        try:
-            request = Request(started.plan, started.host) if started else self.request()
-            unix_time = started.unix_time if started else self.plan.stat().st_mtime
-        except (OSError, msgspec.DecodeError, ValueError):
-            return None
-        outcomes = {event.run: event.outcome for event in finished}
-        return Entry(
-            name=self.name,
-            path=str(self.path),
-            preset=request.plan.preset,
-            title=request.plan.title,
-            unix_time=unix_time,
-            host=request.host.name,
-            state=self.state(last.outcome if last else None),
-            runs=len(request.plan.runs),
-            measured=sum(outcome == "measured" for outcome in outcomes.values()),
-            failed=sum(outcome == "failed" for outcome in outcomes.values()),
-        )
-
 
 class Shelf:
     """The folder that holds all sessions."""
@@ -191,13 +160,9 @@ class Shelf:
         """All sessions, newest first."""
         if not self.root.is_dir():
             return []
-        folders = [SessionFolder(path) for path in self.root.iterdir() if _is_session(path)]
+        paths = (path for path in self.root.iterdir() if not path.name.startswith("."))
+        folders = [SessionFolder(path) for path in paths if _is_session(path)]
         return sorted(folders, key=lambda folder: (_created(folder), folder.name), reverse=True)
-
-    def entries(self) -> list[Entry]:
-        """All readable sessions at a glance, newest first."""
-        entries = (folder.entry() for folder in self.all())
-        return [entry for entry in entries if entry is not None]
 
     def find(self, text: str | None) -> SessionFolder:
         """The session of that name, unique prefix or path, the newest when None; else LookupError."""
@@ -222,6 +187,47 @@ class Shelf:
         raise LookupError(
             f"no session in {self.root} is called {text!r} or begins so, nor is it a path to one"
         )
+
+    def rename(self, folder: SessionFolder, name: str) -> SessionFolder:
+        """Give a session another name, which is its folder's; ShelfError when that cannot be."""
+        if problem := self.problem_with(name):
+            raise ShelfError(problem)
+        with self._claim(folder, "renamed"):
+            return SessionFolder(folder.path.rename(self.root / name))
+
+    def problem_with(self, name: str) -> str:
+        """Why a session cannot be given that name, one sentence; "" when it can."""
+        if not NAME.fullmatch(name):
+            return (
+                f"{name!r} is no name for a session: expected letters, digits, dots, dashes and underscores, "
+                f"beginning with a letter or a digit, {LONGEST_NAME} at most"
+            )
+        return f"there is a session called {name} already" if os.path.lexists(self.root / name) else ""
+
+    def delete(self, folder: SessionFolder) -> None:
+        """Remove a session with everything in its folder; ShelfError when that cannot be."""
+        # Out of sight first: whatever cannot be removed is then no half session.
+        grave = self.root / f".{folder.name}-{os.getpid()}"
+        with self._claim(folder, "deleted"):
+            folder.path.rename(grave)
+        try:
+            shutil.rmtree(grave)
+        except OSError as error:
+            raise ShelfError(f"not all of {folder.name} could be deleted, see {grave}: {error}") from None
+
+    @contextmanager
+    def _claim(self, folder: SessionFolder, done: str) -> Iterator[None]:
+        """Keep the session from running meanwhile; ShelfError when it goes on, or is none of this shelf."""
+        if folder.path.resolve().parent != self.root.resolve():
+            raise ShelfError(f"{folder.path} is not in {self.root}: it can only be {done} by hand")
+        if folder.goes_on():
+            state = folder.state(None)
+            raise ShelfError(f"{folder.name} is {state}: it can be {done} when it has ended or was stopped")
+        try:
+            with folder.claim():
+                yield
+        except (OSError, RuntimeError) as error:
+            raise ShelfError(f"{folder.name} cannot be {done}: {error}") from None
 
 
 def default_root() -> Path:
@@ -260,35 +266,3 @@ def _created(folder: SessionFolder) -> float:
     # plan.json is written once, when the session is created.
     file = folder.plan if folder.plan.exists() else folder.journal
     return file.stat().st_mtime
-
-
-def _milestones(journal: Path) -> tuple[SessionStarted | None, list[RunFinished], SessionFinished | None]:
-    """First line, the ends of runs, last line: found by their tags, which msgspec writes first in a line."""
-    try:
-        with journal.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            started = _decode(content[: content.find(b"\n") + 1])
-            ends = [_decode(line) for line in _lines_with(content, b'\n{"event":"run finished"')]
-            last = _decode(content[content.rfind(b"\n", 0, -1) + 1 :])
-    except (OSError, ValueError):  # an empty file cannot be mapped
-        return None, [], None
-    return (
-        started if isinstance(started, SessionStarted) else None,
-        [event for event in ends if isinstance(event, RunFinished)],
-        last if isinstance(last, SessionFinished) else None,
-    )
-
-
-def _lines_with(content: mmap.mmap, start_of_line: bytes) -> Iterator[bytes]:
-    position = content.find(start_of_line)
-    while position >= 0:
-        end = content.find(b"\n", position + 1)
-        yield content[position + 1 : end if end >= 0 else len(content)]
-        position = content.find(start_of_line, position + 1)
-
-
-def _decode(line: bytes) -> Event | None:
-    try:
-        event: Event = decode(line)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        return None
-    return event

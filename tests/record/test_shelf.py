@@ -8,12 +8,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from gpubench_tui.engine.record.events import Event, RunFinished, RunStarted, SessionFinished
+from gpubench_tui.engine.record.events import Event
 from gpubench_tui.engine.record.journal import Journal
-from gpubench_tui.engine.record.session import fold
-from gpubench_tui.engine.record.shelf import Request, SessionFolder, Shelf, default_root, describe_state
+from gpubench_tui.engine.record.session import fold, read_session
+from gpubench_tui.engine.record.shelf import (
+    Request,
+    SessionFolder,
+    Shelf,
+    ShelfError,
+    default_root,
+    describe_state,
+)
 
-from .events_of_all_kinds import DDP, HOST, PLAN, SINGLE, STARTED, steps
+from .events_of_all_kinds import HOST, PLAN, STARTED
 
 
 @pytest.fixture
@@ -153,40 +160,82 @@ def test_a_session_of_another_machine_has_no_pid_here(shelf: Shelf) -> None:
         assert folder.pid() is None
 
 
-def test_at_a_glance_what_a_whole_fold_would_say(shelf: Shelf) -> None:
+def test_a_session_takes_another_name(shelf: Shelf) -> None:
     folder = create(shelf)
-    record(
-        folder,
-        STARTED,
-        RunStarted(at=1.0, run=SINGLE.id),
-        *(steps(SINGLE.id, 0, i, [0.1], at=float(i)) for i in range(1000)),
-        RunFinished(at=2.0, run=SINGLE.id, outcome="measured"),
-        RunFinished(at=3.0, run=DDP.id, outcome="failed"),
-        SessionFinished(at=4.0, outcome="finished"),
-    )
-    (entry,) = shelf.entries()
-    assert (entry.name, entry.preset, entry.title, entry.host) == (folder.name, "demo", "Démo", "bench")
-    assert (entry.runs, entry.measured, entry.failed, entry.state) == (3, 1, 1, "finished")
-    assert entry.unix_time == STARTED.unix_time
+    record(folder, STARTED)
+    renamed = shelf.rename(folder, "Größe_2.bf16-b")
+    assert [each.name for each in shelf.all()] == [renamed.name] == ["Größe_2.bf16-b"]
+    assert read_session(renamed.journal).name == "Größe_2.bf16-b"
+    assert renamed.request() == Request(PLAN, HOST)
+    assert not folder.path.exists()
 
 
-def test_a_journal_cut_off_is_still_listed(shelf: Shelf) -> None:
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "-x", ".hidden", "two words", "line\n", "x" * 101])
+def test_what_is_no_name_is_refused(shelf: Shelf, name: str) -> None:
     folder = create(shelf)
-    record(folder, STARTED, RunFinished(at=2.0, run=SINGLE.id, outcome="measured"))
-    content = folder.journal.read_bytes()
-    for length in (0, 1, len(content) // 2, len(content) - 1, len(content)):
-        folder.journal.write_bytes(content[:length])
-        entry = folder.entry()
-        assert entry is not None
-        assert (entry.state, entry.runs, entry.preset) == ("interrupted", 3, "demo")
-        assert entry.measured == (length >= len(content) - 1)
+    with pytest.raises(ShelfError, match="is no name for a session"):
+        shelf.rename(folder, name)
+    assert folder.path.is_dir()
 
 
-def test_a_session_that_left_nothing_readable_is_not_listed(shelf: Shelf) -> None:
+def test_a_name_that_is_taken_is_refused(shelf: Shelf) -> None:
+    first, second = create(shelf, "a"), create(shelf, "b")
+    (shelf.root / "empty").mkdir()
+    for name in (second.name, first.name, "empty"):
+        with pytest.raises(ShelfError, match=f"a session called {name} already"):
+            shelf.rename(first, name)
+    assert len(shelf.all()) == 2
+
+
+def test_a_deleted_session_leaves_nothing(shelf: Shelf) -> None:
+    folder, other = create(shelf, "a"), create(shelf, "b")
+    record(folder, STARTED)
+    (folder.logs / "rank0.log").write_text("said")
+    shelf.delete(folder)
+    assert [path.name for path in shelf.root.iterdir()] == [other.name]
+    with pytest.raises(ShelfError, match="cannot be deleted"):
+        shelf.delete(folder)
+
+
+def test_what_cannot_be_removed_is_out_of_the_list(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path / "logs"))
+
     folder = create(shelf)
-    folder.plan.write_bytes(b"\x00\xff")
-    assert folder.entry() is None
-    assert shelf.entries() == []
+    monkeypatch.setattr("shutil.rmtree", refuse)
+    with pytest.raises(ShelfError, match="Permission denied") as error:
+        shelf.delete(folder)
+    (grave,) = shelf.root.iterdir()
+    assert str(grave) in str(error.value)
+    assert shelf.all() == []
+
+
+def test_a_running_session_keeps_its_name_and_its_folder(shelf: Shelf) -> None:
+    folder = create(shelf)
+    with held(folder) as process:
+        with pytest.raises(ShelfError, match="is running: it can be renamed when it has ended"):
+            shelf.rename(folder, "other")
+        with pytest.raises(ShelfError, match="is running: it can be deleted when it has ended"):
+            shelf.delete(folder)
+        assert folder.pid() == process.pid
+    shelf.delete(shelf.rename(folder, "other"))
+    waiting = create(shelf)
+    turn = waiting.wait_for_turn(None)
+    with pytest.raises(ShelfError, match="is waiting"):
+        shelf.rename(waiting, "other")
+    os.close(turn)
+    shelf.delete(waiting)
+    assert shelf.all() == []
+
+
+def test_only_what_is_on_the_shelf_is_renamed_or_deleted(shelf: Shelf, tmp_path: Path) -> None:
+    elsewhere = create(Shelf(tmp_path / "elsewhere"))
+    (elsewhere.path / "thesis.tex").write_text("mine")
+    with pytest.raises(ShelfError, match="only be deleted by hand"):
+        shelf.delete(elsewhere)
+    with pytest.raises(ShelfError, match="only be renamed by hand"):
+        shelf.rename(elsewhere, "other")
+    assert (elsewhere.path / "thesis.tex").exists()
 
 
 def test_the_default_place_follows_the_platform(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

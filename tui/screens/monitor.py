@@ -57,7 +57,7 @@ class MonitorScreen(Quittable):
 
     def __init__(self, folder: SessionFolder, feed: Feed, unicode: bool = True) -> None:
         super().__init__()
-        self.session = Session()
+        self.session = Session(folder.name)
         self.folder = folder
         self._feed = feed
         self._unicode = unicode
@@ -219,7 +219,7 @@ class MonitorScreen(Quittable):
     def _state_line(self) -> Content:
         session = self.session
         parts: list[Content | str | tuple[str, str]] = [(self._state(), "bold $text-accent")]
-        parts.append(f"  {session.name or self.folder.name}")
+        parts.append(f"  {session.name}")
         parts.append((f"  {clock(session.elapsed)}", "$muted"))
         left = None if self._over else session_seconds_left(session)
         if left is not None and session.started:
