@@ -19,6 +19,7 @@ from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
 from textual.screen import ModalScreen, Screen
 
+from .config import Config, config_path
 from .routes import Leave, Replay, ShowLaunch, Watch
 from .screens.launch import LaunchScreen, Options
 from .screens.quittable import Quittable
@@ -68,13 +69,18 @@ class GpubenchApp(App[int]):
     ]
 
     def __init__(
-        self, root: Path | None, options: Options | None = None, watched: Watched | None = None
+        self,
+        root: Path | None,
+        options: Options | None = None,
+        watched: Watched | None = None,
+        config: Config | None = None,
     ) -> None:
         super().__init__()
         self.root = root
         """Where sessions are kept; None for the platform's place."""
         self.options = options or Options()
-        self.unicode = terminal_shows_unicode()
+        self.config = config or Config()
+        self.unicode = terminal_shows_unicode() if self.config.ascii is None else not self.config.ascii
         """Whether the terminal shows more than ASCII."""
         self.last_words: list[str] = []
         """What is said on standard error once the terminal is back."""
@@ -83,7 +89,7 @@ class GpubenchApp(App[int]):
         self.animation_level = "none"
         self.register_theme(DARK)
         self.register_theme(LIGHT)
-        self.theme = DARK.name
+        self.theme = LIGHT.name if self.config.theme == "light" else DARK.name
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """What the app's style needs beside the variables that every theme has."""
@@ -100,6 +106,23 @@ class GpubenchApp(App[int]):
             for number in (signal.SIGTERM, signal.SIGHUP):
                 loop.add_signal_handler(number, self.exit, 128 + number)
             leave_when_hung_up(sys.__stdin__.fileno() if sys.__stdin__ else 0)
+        for problem in self.config.problems:
+            self.notify(problem, severity="warning", markup=False)
+        if self.config.keys:
+            self.set_keymap(dict(self.config.keys))
+            self.call_after_refresh(self._check_keys)
+
+    @work(exit_on_error=False)
+    async def _check_keys(self) -> None:
+        """Take back the keys that make no sense, and say why; that needs all screens, so it comes late."""
+        from .keys import checked
+
+        keys, problems = await asyncio.to_thread(checked, self.config.keys)
+        if problems:
+            self.set_keymap(keys)
+        for problem in problems:
+            self.notify(problem, severity="warning", markup=False)
+            self.last_words.append(f"{config_path()}: {problem}")
 
     def get_default_screen(self) -> Screen[None]:
         """The screen that the app opens with."""
@@ -205,14 +228,14 @@ class GpubenchApp(App[int]):
             self.notify(f"Saved as {path}", title="Picture", markup=False)
 
 
-def run_app(root: Path | None, gpus: Sequence[int] | None = None, overrides: Sequence[str] = ()) -> int:
+def run_app(root: Path | None, options: Options, config: Config) -> int:
     """The app from its launch screen, its sessions in `root`; returns the exit status."""
-    return _run(GpubenchApp(root, Options(gpus, overrides)))
+    return _run(GpubenchApp(root, options, config=config))
 
 
-def watch(shelf: Shelf, folder: SessionFolder, replay_speed: float | None = None) -> int:
+def watch(shelf: Shelf, watched: Watched, config: Config) -> int:
     """The monitor on a session, or its replay; returns the exit status."""
-    return _run(GpubenchApp(shelf.root, watched=Watched(folder, replay_speed)))
+    return _run(GpubenchApp(shelf.root, watched=watched, config=config))
 
 
 def _run(app: GpubenchApp) -> int:

@@ -24,6 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # an ASCII locale has no plus-minus sign
     try:
+        commands.settle(options)
         status: int = options.command(options)
     except commands.UsageError as error:
         print(f"gpubench-tui: {error}", file=sys.stderr)
@@ -60,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="say which version this is")
     _add_places(parser)
+    _add_ascii(parser)
     _add_plan_options(parser, "early_overrides")
     parser.set_defaults(command=commands.app)
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
@@ -68,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_session_commands(subparsers)
     _add_delete(subparsers)
     _add_compare(subparsers)
+    _add_settings(subparsers)
     return parser
 
 
@@ -78,6 +81,15 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         default=argparse.SUPPRESS,
         help="where sessions are kept (default: the platform's state folder)",
+    )
+
+
+def _add_ascii(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--ascii",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="draw with plain ASCII (default: where the locale has no UTF-8)",
     )
 
 
@@ -115,6 +127,7 @@ def _add_run(subparsers: Subparsers) -> None:
     run.add_argument("--output", type=Path, metavar="FILE", help="write the report there, as Markdown")
     run.add_argument("--headless", action="store_true", help="progress lines even on a terminal")
     _add_places(run)
+    _add_ascii(run)
     run.set_defaults(command=commands.run)
 
 
@@ -172,6 +185,8 @@ def _add_session_commands(subparsers: Subparsers) -> None:
             help="its name, a unique prefix of it, or a path" + newest.get(name, ""),
         )
         _add_places(parser)
+    for parser in (attach, replay):
+        _add_ascii(parser)
     rename.add_argument("name", metavar="NAME", help="its new name")
 
 
@@ -203,6 +218,11 @@ def _add_compare(subparsers: Subparsers) -> None:
     )
     _add_places(compare)
     compare.set_defaults(command=commands.compare)
+
+
+def _add_settings(subparsers: Subparsers) -> None:
+    config = subparsers.add_parser("config", help="your settings, all keys, and the file that changes them")
+    config.set_defaults(command=commands.config)
 
 
 def _percent(text: str) -> float:

@@ -10,7 +10,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .exits import MEASURED, RUN_FAILED
+from .exits import BAD_USAGE, MEASURED, RUN_FAILED
 
 if TYPE_CHECKING:
     from ..engine.host.facts import Host
@@ -28,12 +28,35 @@ def app(options: Namespace) -> int:
     """The app's launch screen."""
     _need_terminal("gpubench-tui run PRESET --headless measures without one")
     from .app import run_app
+    from .screens.launch import Options
 
-    return run_app(
-        getattr(options, "sessions_dir", None),
-        gpus=getattr(options, "gpus", None),
-        overrides=options.early_overrides,
-    )
+    chosen = Options(getattr(options, "gpus", None), options.early_overrides)
+    return run_app(options.sessions_dir, chosen, options.config)
+
+
+def settle(options: Namespace) -> None:
+    """Add what the user's config file says to what the command line does not."""
+    from .config import read_config
+
+    config = read_config()
+    for problem in config.problems:
+        print(f"gpubench-tui: {problem}", file=sys.stderr)
+    options.config = config._replace(ascii=True) if hasattr(options, "ascii") else config
+    options.sessions_dir = getattr(options, "sessions_dir", config.sessions_dir)
+
+
+def config(options: Namespace) -> int:
+    """The user's settings and where they are kept, as a file that could be kept there."""
+    from ..engine.record.shelf import default_root
+    from .config import config_path, config_text
+    from .keys import checked, declared
+
+    keys, problems = checked(options.config.keys)
+    for problem in problems:
+        print(f"gpubench-tui: {config_path()}: {problem}", file=sys.stderr)
+    effective = options.config._replace(keys=keys)
+    sys.stdout.write(config_text(effective, default_root(), declared().values()))
+    return BAD_USAGE if problems or options.config.problems else MEASURED
 
 
 def run(options: Namespace) -> int:
@@ -60,10 +83,8 @@ def run(options: Namespace) -> int:
     except OSError as error:
         raise UsageError(f"the session's folder cannot be made: {error}") from None
     if _on_terminal() and not options.headless:
-        from .app import watch
-
         start_session(folder)
-        status = watch(_shelf(options), folder)
+        status = _watch(options, folder)
         if not folder.goes_on():
             print_results(_fold(folder))
             print(f"\ngpubench-tui report {folder.name} prints all of it", file=sys.stderr)
@@ -81,9 +102,7 @@ def attach(options: Namespace) -> int:
     """The monitor, or progress lines, on a session that runs."""
     folder = _running(options)
     if _on_terminal():
-        from .app import watch
-
-        return watch(_shelf(options), folder)
+        return _watch(options, folder)
     from .headless import follow
 
     return follow(folder)
@@ -93,9 +112,7 @@ def replay(options: Namespace) -> int:
     """The monitor over a journal, event by event in its own time."""
     folder = _find(options)
     _need_terminal(f"gpubench-tui report {folder.name} prints its results")
-    from .app import watch
-
-    return watch(_shelf(options), folder, replay_speed=options.speed)
+    return _watch(options, folder, options.speed)
 
 
 def stop(options: Namespace) -> int:
@@ -209,7 +226,13 @@ def delete(options: Namespace) -> int:
 def _shelf(options: Namespace) -> Shelf:
     from ..engine.record.shelf import Shelf, default_root
 
-    return Shelf(getattr(options, "sessions_dir", None) or default_root())
+    return Shelf(options.sessions_dir or default_root())
+
+
+def _watch(options: Namespace, folder: SessionFolder, replay_speed: float | None = None) -> int:
+    from .app import Watched, watch
+
+    return watch(_shelf(options), Watched(folder, replay_speed), options.config)
 
 
 def _inspect(options: Namespace) -> Host:
@@ -259,12 +282,13 @@ def _fold(folder: SessionFolder) -> Session:
 
 
 def _on_terminal() -> bool:
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def _need_terminal(instead: str) -> None:
     if not _on_terminal():
-        raise UsageError(f"this needs a terminal; {instead}")
+        dumb = " that can move its cursor, and TERM is dumb" if os.environ.get("TERM") == "dumb" else ""
+        raise UsageError(f"this needs a terminal{dumb}; {instead}")
 
 
 def _check_writable(path: Path) -> None:

@@ -12,6 +12,12 @@ from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
 from . import recorded
 
 
+@pytest.fixture(autouse=True)
+def no_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the person who runs the tests has in their config folder is not looked at."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+
+
 @pytest.fixture
 def running_session(tmp_path: Path) -> Iterator[Callable[[int, float], SessionFolder]]:
     """Starts a pretended session process and returns its folder once it runs."""

@@ -52,7 +52,14 @@ class MonitorScreen(Quittable):
         Binding("d", "detach", "Detach", id="monitor.detach", tooltip="Quit and leave the session running"),
         Binding("t", "results", "Table", id="monitor.results", tooltip="The results so far"),
         Binding("z", "zoom", "Zoom", id="monitor.zoom", tooltip="Show the focused panel alone, or all again"),
-        Binding("escape", "unzoom", "All panels", show=False, id="monitor.unzoom"),
+        Binding(
+            "escape",
+            "unzoom",
+            "All panels",
+            show=False,
+            id="monitor.unzoom",
+            tooltip="Show all panels again",
+        ),
     ]
 
     def __init__(self, folder: SessionFolder, feed: Feed, unicode: bool = True) -> None:

@@ -1,0 +1,105 @@
+"""All keys that do something in the app, found where screens and widgets declare them, and a user's own."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from textual.binding import Binding
+from textual.keys import Keys, key_to_character
+
+from .config import nearest
+
+MODIFIERS = ("ctrl", "shift", "alt", "super", "hyper", "meta")
+
+
+class Declared(NamedTuple):
+    """What a key does, as it is declared."""
+
+    id: str
+    keys: tuple[str, ...]
+    """In Textual's names, `question_mark` for `?`."""
+    tooltip: str
+
+
+def declared() -> dict[str, Declared]:
+    """All that keys do, by id: first the app's, then each screen's. Imports all screens."""
+    found: dict[str, Declared] = {}
+    for bindings in _declarations():
+        for binding in Binding.make_bindings(bindings):
+            if binding.id is not None:
+                keys = found[binding.id].keys if binding.id in found else ()
+                found[binding.id] = Declared(binding.id, (*keys, binding.key), binding.tooltip)
+    return found
+
+
+def _declarations() -> Iterator[list[Binding]]:
+    from . import app, screens, widgets
+
+    names = ["app"] + [
+        f"{package.__name__.rpartition('.')[2]}.{module.name}"
+        for package in (screens, widgets)
+        for module in pkgutil.iter_modules(package.__path__)
+    ]
+    root = app.__name__.rpartition(".")[0]
+    for name in names:
+        module = importlib.import_module(f"{root}.{name}")
+        for value in vars(module).values():
+            if isinstance(value, type) and value.__module__ == module.__name__:
+                yield vars(value).get("BINDINGS", [])
+
+
+def checked(wanted: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Those of the wanted keys that make sense together, and a sentence about each of the others."""
+    known = declared()
+    problems = {name: _problem(name, keys, known) for name, keys in wanted.items()}
+    sound = {name: keys for name, keys in wanted.items() if problems[name] is None}
+    # One that is dropped has its own key again, which another may have taken meanwhile.
+    while (conflict := next(_conflicts(sound, known), None)) is not None:
+        name, problems[name] = conflict
+        del sound[name]
+    return sound, [f'keys: "{name}": {problem}' for name, problem in problems.items() if problem]
+
+
+def _problem(name: str, keys: str, known: Mapping[str, Declared]) -> str | None:
+    if name not in known:
+        return f"nothing is called so{nearest(name, known)}"
+    for key in (key.strip() for key in keys.split(",")):
+        *modifiers, last = key.split("+")
+        if not set(modifiers) <= set(MODIFIERS) or not _is_key(last):
+            return f"{key!r} is no key; keys are written as in x, X, f5, ctrl+x or question_mark"
+        if "shift" in modifiers and len(last) == 1:
+            return f"terminals tell {key} as {last.upper()}; write that"
+    return None
+
+
+def _is_key(name: str) -> bool:
+    if len(name) == 1:
+        return name.isprintable() and name != " "
+    return name in {key.value for key in Keys} or key_to_character(name) is not None
+
+
+def _conflicts(sound: Mapping[str, str], known: Mapping[str, Declared]) -> Iterator[tuple[str, str]]:
+    """Wanted keys that do something else already where both can be pressed, last wanted first."""
+    keys = {name: one.keys for name, one in known.items()}
+    keys |= {name: _normalised(wanted) for name, wanted in sound.items()}
+    for name in reversed(list(sound)):
+        for other in known:
+            areas = _area(name), _area(other)
+            if other == name or (areas[0] != areas[1] and "app" not in areas):
+                continue
+            # Where the program itself shares a key, as between a screen and the help over it, it knows why.
+            shared = set(known[name].keys) & set(known[other].keys)
+            for key in keys[name]:
+                if key in keys[other] and key not in shared:
+                    yield name, f"{key} is the key of {other} already ({known[other].tooltip})"
+
+
+def _normalised(keys: str) -> tuple[str, ...]:
+    return tuple(binding.key for binding in Binding.make_bindings([Binding(keys, "")]))
+
+
+def _area(name: str) -> str:
+    return name.partition(".")[0]
