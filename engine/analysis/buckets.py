@@ -41,6 +41,8 @@ class Steps(NamedTuple):
     """One repeat's buckets: for each rank and bucket the times of as many steps as all of them have."""
 
     ranks: Mapping[int, Sequence[BucketTimes]]
+    early: Mapping[int, Sequence[float]]
+    """Of models that have buffers: seconds before each step's forward in which a rank broadcasts them."""
     steps: int
     buckets: int
 
@@ -52,10 +54,11 @@ def steps_of(ranks: Mapping[int, Communication], world_size: int) -> Steps | Non
     if len(buckets) < world_size or len(counts) != 1:
         return None
     steps = min(len(times) for found in buckets.values() for b in found for times in (b.start, b.end))
-    return Steps(buckets, steps, counts.pop()) if steps else None
+    early = {rank: said.buffers for rank, said in ranks.items() if len(said.buffers) >= steps}
+    return Steps(buckets, early, steps, counts.pop()) if steps else None
 
 
-def sizes_of(repeats: Sequence[Steps]) -> tuple[int, ...]:
+def bucket_sizes(repeats: Sequence[Steps]) -> tuple[int, ...]:
     """Bytes of every bucket of a step, of those too whose times make no sense."""
     return tuple(bucket.bytes for bucket in next(iter(repeats[0].ranks.values())))
 
@@ -67,18 +70,33 @@ def bucket_times(repeats: Sequence[Steps], all_reduce: Curve | None) -> tuple[Bu
 
 
 def exposed(repeats: Sequence[Steps]) -> dict[int, float]:
-    """Rank -> median seconds from its last bucket being ready to the end of its last all-reduce."""
+    """Rank -> median seconds in which it communicates and computes nothing.
+
+    From its last bucket being ready to the end of its last all-reduce, and those of broadcasting its buffers.
+    """
     return {
-        rank: median([end - ready for _, ready, end in _spans(repeats, rank)]) for rank in repeats[0].ranks
+        rank: median([early + end - ready for early, _, ready, end in _spans(repeats, rank)])
+        for rank in repeats[0].ranks
+    }
+
+
+def broadcasting(repeats: Sequence[Steps]) -> dict[int, float]:
+    """Rank -> median seconds of broadcasting its buffers; empty where there are none."""
+    return {
+        rank: median([early for early, *_ in _spans(repeats, rank)])
+        for rank in repeats[0].ranks
+        if any(rank in run.early for run in repeats)
     }
 
 
 def overlap(repeats: Sequence[Steps]) -> float | None:
-    """1 - exposed / the span from a rank's first bucket to the end of its last; mean over ranks."""
+    """1 - exposed / all communication, which is exposed or in the span of the buckets; mean over ranks."""
     shares = []
     for rank in repeats[0].ranks:
         hidden = [
-            1 - (end - ready) / (end - first) for first, ready, end in _spans(repeats, rank) if end > first
+            1 - (early + end - ready) / (early + end - first)
+            for early, first, ready, end in _spans(repeats, rank)
+            if end > first
         ]
         if not hidden:
             return None
@@ -135,14 +153,15 @@ def _transfer(run: Steps, step: int, index: int) -> tuple[float, float]:
     return max(each.start[step] for each in times), max(each.end[step] for each in times)
 
 
-def _spans(repeats: Sequence[Steps], rank: int) -> list[tuple[float, float, float]]:
-    """For each step of a rank: its first bucket ready, its last bucket ready, its last all-reduce done."""
+def _spans(repeats: Sequence[Steps], rank: int) -> list[tuple[float, float, float, float]]:
+    """For each step of a rank: seconds of broadcasting; first bucket ready, last bucket ready, all done."""
     spans = []
     for run in repeats:
-        buckets = run.ranks[rank]
+        buckets, early = run.ranks[rank], run.early.get(rank, [0.0] * run.steps)
         for step in range(run.steps):
             starts = [bucket.start[step] for bucket in buckets]
-            spans.append((min(starts), max(starts), max(bucket.end[step] for bucket in buckets)))
+            ends = [bucket.end[step] for bucket in buckets]
+            spans.append((early[step], min(starts), max(starts), max(ends)))
     return spans
 
 

@@ -9,9 +9,20 @@ from typing import Literal
 from msgspec import Struct
 
 from ..plan.plan import RunSpec
+from ..record.events import Bandwidth, Exchange
 from ..record.session import RankState, RunState, Session
 from . import statistics
-from .buckets import Bucket, Steps, bucket_times, busy_seconds, exposed, overlap, sizes_of, steps_of
+from .buckets import (
+    Bucket,
+    Steps,
+    broadcasting,
+    bucket_sizes,
+    bucket_times,
+    busy_seconds,
+    exposed,
+    overlap,
+    steps_of,
+)
 from .comparable import differences, workload_differences
 from .comparison import throughput_ratio
 from .curve import Curve, bus_factor, curve
@@ -19,7 +30,7 @@ from .datasheet import link_bandwidth, link_kind
 from .estimates import Estimate
 from .repeats import configurations, usable
 from .summary import run_summary, summarise_repeats
-from .traffic import FLOAT_BYTES, Traffic, traffic
+from .traffic import Sizes, Traffic, sizes_of, traffic
 
 
 class Communication(Struct, frozen=True, kw_only=True):
@@ -34,13 +45,20 @@ class Communication(Struct, frozen=True, kw_only=True):
     buckets: tuple[Bucket, ...]
     """In the order in which they became ready."""
     exposed_seconds: float | None
-    """From a rank's last bucket being ready to the end of its last all-reduce: mean over ranks of medians."""
+    """From a rank's last bucket being ready to the end of its last all-reduce, and what broadcasting its
+    buffers takes: mean over ranks of medians."""
     exposed: dict[int, float]
     """The same by rank."""
     exposed_share: float | None
     """Of a step in the windows."""
     overlap: float | None
-    """1 - exposed / the span from a rank's first bucket to the end of its last all-reduce."""
+    """1 - exposed / that and the span from a rank's first bucket to the end of its last all-reduce."""
+    broadcasting: dict[int, float]
+    """By rank, how much of what is exposed is DDP's broadcast of buffers, the wait for rank 0 included."""
+    exchange: dict[Exchange, float]
+    """What DataParallel does besides computing, seconds of a step by operation: mean over steps."""
+    exchange_share: float | None
+    """All of that, of a step of those."""
     sync_cost: Estimate | None
     """Seconds of a step with synchronisation beyond one without: median of turns taken alternately."""
     sync_share: float | None
@@ -52,7 +70,7 @@ class Communication(Struct, frozen=True, kw_only=True):
     utilisation: float | None
     """What the curve needs for these buckets over that time."""
     curves: dict[str, Curve]
-    """By collective."""
+    """By collective; where there are repeats, their median at each size."""
     link: str | None
     """How the run's GPUs are connected, worst pair: `NV18`, `PHB`; None where the machine did not say."""
     link_bandwidth: float | None
@@ -73,34 +91,36 @@ def communication(session: Session, repeats: Sequence[RunState]) -> Communicatio
     if spec.mode in ("single", "concurrent") or (spec.device_count < 2 and wrapper is None):
         return None
     steps = _steps(runs)
-    curves: dict[str, Curve] = {found.collective: found for found in _curves(runs)}
+    curves = _curves(runs)
     all_reduce = curves.get("all_reduce")
-    parameters = _parameters(runs)
+    model = _model(runs)
     buckets = bucket_times(steps, all_reduce) if steps else ()
     busy = busy_seconds(steps) if steps else None
     lingering = exposed(steps) if steps else {}
     step = summarise_repeats(repeats).step_seconds
     late = fmean(lingering.values()) if lingering else None
-    sizes = sizes_of(steps) if steps else ()
+    sizes = bucket_sizes(steps) if steps else ()
     size = sum(sizes)
     cost, share = _sync_cost(runs)
     needed = sum(map(all_reduce.seconds, sizes)) if all_reduce and sizes else None
-    derived = (
-        parameters * FLOAT_BYTES if parameters and spec.mode == "ddp" and spec.device_count > 1 else None
-    )
+    derived = model.weights if model and spec.mode == "ddp" and spec.device_count > 1 else None
+    exchange, exchange_share = _exchange(runs)
     kind = _link(session, spec)
     return Communication(
         bytes_per_step=size or derived,
         bytes_provenance="measured" if size else "derived" if derived else None,
-        traffic=traffic(spec, parameters),
+        traffic=traffic(spec, model),
         buckets=buckets,
         exposed_seconds=late,
         exposed=lingering,
         exposed_share=late / step if late is not None and step else None,
         overlap=overlap(steps) if steps else None,
+        broadcasting=broadcasting(steps) if steps else {},
+        exchange=exchange,
+        exchange_share=exchange_share,
         sync_cost=cost,
         sync_share=share,
-        predicted_seconds=needed if spec.mode == "ddp" else _predicted_sharded(spec, curves, parameters),
+        predicted_seconds=needed if spec.mode == "ddp" else _predicted_sharded(spec, curves, model),
         busbw=size * bus_factor("all_reduce", spec.device_count) / busy if busy else None,
         utilisation=needed / busy if needed and busy else None,
         curves=curves,
@@ -128,8 +148,29 @@ def _ranks(runs: Sequence[RunState]) -> Iterator[RankState]:
         yield from run.ranks.values()
 
 
-def _parameters(runs: Sequence[RunState]) -> int | None:
-    return next((rank.parameters for rank in _ranks(runs) if rank.parameters is not None), None)
+def _model(runs: Sequence[RunState]) -> Sizes | None:
+    return next(
+        (
+            sizes_of(rank.parameters, rank.buffer_bytes, rank.pieces)
+            for rank in _ranks(runs)
+            if rank.parameters is not None
+        ),
+        None,
+    )
+
+
+def _exchange(runs: Sequence[RunState]) -> tuple[dict[Exchange, float], float | None]:
+    """DataParallel's operations, over all steps of all repeats, and their share of those steps."""
+    found = [rank.breakdown for rank in _ranks(runs) if rank.breakdown and rank.breakdown.exchange]
+    steps = [seconds for breakdown in found for seconds in breakdown.step]
+    if not sum(steps):
+        return {}, None
+    totals: dict[Exchange, float] = {}
+    for breakdown in found:
+        for operation, seconds in breakdown.exchange.items():
+            totals[operation] = totals.get(operation, 0.0) + sum(seconds)
+    means = {operation: total / len(steps) for operation, total in totals.items()}
+    return means, sum(totals.values()) / sum(steps)
 
 
 def _sync_cost(runs: Sequence[RunState]) -> tuple[Estimate | None, float | None]:
@@ -153,22 +194,27 @@ def _sync_cost(runs: Sequence[RunState]) -> tuple[Estimate | None, float | None]
     return cost, cost.value / statistics.median(steps)
 
 
-def _curves(runs: Sequence[RunState]) -> Iterator[Curve]:
-    for run in runs:
-        for rank in run.ranks.values():
-            for measured in rank.bandwidth.values():
-                found = curve(measured, run.spec.world_size) if run.spec.world_size > 1 else None
-                if found is not None:
-                    yield found
+def _curves(runs: Sequence[RunState]) -> dict[str, Curve]:
+    """One for each collective, of all repeats together."""
+    measured: dict[str, list[Bandwidth]] = {}
+    for rank in _ranks(runs):
+        for collective, bandwidth in rank.bandwidth.items():
+            measured.setdefault(collective, []).append(bandwidth)
+    ranks = runs[0].spec.world_size if runs else 1
+    if ranks < 2:
+        return {}
+    curves = {collective: curve(repeats, ranks) for collective, repeats in measured.items()}
+    return {collective: found for collective, found in curves.items() if found is not None}
 
 
-def _predicted_sharded(spec: RunSpec, curves: dict[str, Curve], parameters: int | None) -> float | None:
-    """FSDP: two all-gathers and a reduce-scatter of all parameters, as if each were in one piece."""
+def _predicted_sharded(spec: RunSpec, curves: dict[str, Curve], model: Sizes | None) -> float | None:
+    """FSDP: the all-gathers of every piece of the model, and the reduce-scatter of its gradients."""
     gather, scatter = curves.get("all_gather"), curves.get("reduce_scatter")
-    if spec.mode != "fsdp" or gather is None or scatter is None or parameters is None:
+    if spec.mode != "fsdp" or gather is None or scatter is None or model is None:
         return None
-    size = parameters * FLOAT_BYTES
-    return 2 * gather.seconds(size) + scatter.seconds(size)
+    return sum(
+        piece.gathers * gather.seconds(piece.bytes) + scatter.seconds(piece.bytes) for piece in model.pieces
+    )
 
 
 def _link(session: Session, spec: RunSpec) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ..record.events import Exchange
 from .communication import Communication
 from .curve import Curve
 from .estimates import Estimate
@@ -13,12 +14,14 @@ from .results import Result
 from .units import NOT_AVAILABLE, duration, milliseconds, number, percent, ratio
 
 MOST_BUCKETS = 24
+EXCHANGE: tuple[Exchange, ...] = ("scatter", "replicate", "gather", "reduce")
+"""In the order of a step."""
 
 
 def communication_section(found: Sequence[Result]) -> Iterator[str]:
     """The report's section: a row a run, its buckets and curves; nothing where no run speaks of it."""
     said = [(result, result.communication) for result in found if result.communication is not None]
-    lines = [*_overview(said), *_buckets(said), *_curves(said)]
+    lines = [*_overview(said), *_buckets(said), *_exchange(said), *_curves(said)]
     remarks = [f"- {one_line(f'{result.label}: {text}')}" for result, c in said for text in _remarks(c)]
     if remarks:
         lines += [*([""] if lines else []), *remarks]
@@ -94,6 +97,23 @@ def _buckets(said: Sequence[tuple[Result, Communication]]) -> list[str]:
     return ["", "Gradient buckets, in the order in which they were ready:", "", *lines] if rows else []
 
 
+def _exchange(said: Sequence[tuple[Result, Communication]]) -> list[str]:
+    titles = ("run", *(f"{operation}, ms" for operation in EXCHANGE), "together, ms", "of a step")
+    rows = [
+        (
+            result.label,
+            *(milliseconds(c.exchange.get(operation)) for operation in EXCHANGE),
+            milliseconds(sum(c.exchange.values())),
+            percent(c.exchange_share),
+        )
+        for result, c in said
+        if c.exchange
+    ]
+    lines = table(titles, rows, left={"run"})
+    heading = "What DataParallel does besides computing, seen from its first device:"
+    return ["", heading, "", *lines] if rows else []
+
+
 def _curves(said: Sequence[tuple[Result, Communication]]) -> list[str]:
     lines: list[str] = []
     for result, c in said:
@@ -114,6 +134,10 @@ def _curve(curve: Curve) -> Iterator[str]:
 def _remarks(c: Communication) -> Iterator[str]:
     if c.below_noise:
         yield "the cost of synchronising is below the noise: its interval contains 0"
+    if c.broadcasting:
+        rank = max(c.broadcasting, key=c.broadcasting.__getitem__)
+        longest = milliseconds(c.broadcasting[rank])
+        yield f"of what is exposed, broadcasting its buffers takes up to {longest} ms (rank {rank})"
     if c.wrapper is not None:
         interval = "" if c.wrapper.interval is None else " ({:.2f} to {:.2f})".format(*c.wrapper.interval)
         yield f"DDP's wrapper: on one device it runs at {ratio(c.wrapper.value)}{interval} of single"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Literal
 
 from msgspec import Struct
 
 from ..record.events import Bandwidth
+from .statistics import median
 
 Collective = Literal["all_reduce", "all_gather", "reduce_scatter"]
 
@@ -55,25 +56,24 @@ def bus_factor(collective: Collective, ranks: int) -> float:
     return 2 * share if collective == "all_reduce" else share
 
 
-def curve(measured: Bandwidth, ranks: int) -> Curve | None:
-    """The curve of what was measured; None where that holds no usable size."""
-    factor = bus_factor(measured.collective, ranks)
-    points = sorted(_points(zip(measured.sizes, measured.seconds, strict=False), factor), key=_size)
-    if not points:
+def curve(repeats: Sequence[Bandwidth], ranks: int) -> Curve | None:
+    """The curve of what the repeats of a run measured, at least one; None where they hold no usable size.
+
+    Of each size the median over the repeats that came to it.
+    """
+    measured: dict[int, list[float]] = {}
+    for repeat in repeats:
+        for size, seconds in dict(zip(repeat.sizes, repeat.seconds, strict=False)).items():
+            if size > 0 and seconds > 0:
+                measured.setdefault(size, []).append(seconds)
+    if not measured:
         return None
+    factor = bus_factor(repeats[0].collective, ranks)
+    times = {size: median(measured[size]) for size in sorted(measured)}
+    points = [CurvePoint(size, each, size / each, factor * size / each) for size, each in times.items()]
     return Curve(
-        collective=measured.collective,
+        collective=repeats[0].collective,
         points=tuple(points),
         latency_seconds=points[0].seconds,
         best_busbw=max(point.busbw for point in points),
     )
-
-
-def _points(measured: Iterable[tuple[int, float]], factor: float) -> Iterable[CurvePoint]:
-    for size, seconds in dict(measured).items():
-        if size > 0 and seconds > 0:
-            yield CurvePoint(size, seconds, size / seconds, factor * size / seconds)
-
-
-def _size(point: CurvePoint) -> int:
-    return point.bytes

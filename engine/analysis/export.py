@@ -16,7 +16,7 @@ throughputs samples/s, bandwidths B/s, accuracies and efficiencies shares of 1; 
       phases          `engine.analysis.phases.Phases`: seconds and shares by part (input, transfer, forward,
                       backward, exposed, optimizer, unaccounted), of the run and of each rank
       communication   `engine.analysis.communication.Communication`: buckets, sync_cost (value, interval, n),
-                      exposed, curves, traffic, link, wrapper
+                      exposed, broadcasting, exchange (of dp), curves, traffic, link, wrapper
       compute         `engine.analysis.compute.Compute`: FLOP, MFU, energy, memory
     provenance   field of a result -> kind (measured, derived, predicted or datasheet), figure, how
     published    figures of others beside one's own: `engine.analysis.published.Beside`
@@ -107,6 +107,8 @@ CSV_COLUMNS: dict[str, Cell] = {
     "buckets": _of_communication(lambda c: len(c.buckets) or None),
     "exposed_s": _of_communication(lambda c: c.exposed_seconds),
     "overlap": _of_communication(lambda c: c.overlap),
+    "exchange_s": _of_communication(lambda c: sum(c.exchange.values()) or None),
+    "exchange_share": _of_communication(lambda c: c.exchange_share),
     "sync_cost_s": _of_communication(lambda c: c.sync_cost and c.sync_cost.value),
     "sync_cost_low_s": _of_communication(
         lambda c: c.sync_cost and c.sync_cost.interval and c.sync_cost.interval[0]

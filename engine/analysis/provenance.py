@@ -63,7 +63,8 @@ ORIGINS = (
         "communication.traffic",
         "traffic by the mode's model",
         "derived",
-        "parameters, images and outputs of 4 bytes; ddp and fsdp as rings, dp from and to GPU 0; no buffers",
+        "parameters, images and outputs of 4 bytes, and buffers; ddp and fsdp as rings, a broadcast as a "
+        "chain, dp from and to GPU 0",
     ),
     Origin(
         "communication.buckets",
@@ -76,7 +77,15 @@ ORIGINS = (
         "communication.exposed_seconds",
         "exposed",
         "measured",
-        "from a rank's last bucket being ready to the end of its last all-reduce; median over steps",
+        "from a rank's last bucket being ready to the end of its last all-reduce, and before forward the "
+        "broadcast of buffers; median over steps",
+    ),
+    Origin(
+        "communication.exchange",
+        "DataParallel's own operations",
+        "measured",
+        "events on the first device around scatter, replicate, gather and the reduction of gradients, in the "
+        "phase after the windows; gather holds the wait for the slowest device; means over steps",
     ),
     Origin(
         "communication.overlap", "overlap", "derived", "1 - exposed over the span of a step's communication"
@@ -97,7 +106,8 @@ ORIGINS = (
         "communication.curves",
         "bandwidth curve",
         "measured",
-        "the collective alone on the same ranks by size, the median over repetitions of the slowest rank",
+        "the collective alone on the same ranks by size, the median over repetitions of the slowest rank; of "
+        "several repeats of the run the median at each size",
     ),
     Origin(
         "communication.utilisation",
@@ -110,7 +120,7 @@ ORIGINS = (
         "predicted sync",
         "predicted",
         "what the curve gives for each bucket, latency included, summed; overlap with computation is not "
-        "modelled. fsdp: two all-gathers and a reduce-scatter of all parameters, each as one piece",
+        "modelled. fsdp: each block's all-gathers, for forward and for backward, and its reduce-scatter",
     ),
     Origin(
         "communication.link_bandwidth",

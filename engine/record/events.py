@@ -25,6 +25,8 @@ Phase = Literal[
     "communication",
     "finishing",
 ]
+Exchange = Literal["scatter", "replicate", "gather", "reduce"]
+"""What DataParallel does each step besides computing."""
 Outcome = Literal["measured", "failed", "skipped", "stopped"]
 FailureKind = Literal["raised", "out of memory", "killed", "hung", "no data", "launch"]
 
@@ -68,6 +70,15 @@ class RankStarted(Base, frozen=True, kw_only=True, tag="rank started"):
     """What must be equal for two runs to be comparable: versions, threads, precision switches, ..."""
 
 
+class Piece(Struct, frozen=True):
+    """A part of a model's parameters that travels by itself."""
+
+    bytes: int
+    """Of all ranks' shards together, padded to equal ones."""
+    gathers: int
+    """How often it is gathered in a step; its gradients are reduced and scattered once."""
+
+
 class ModelBuilt(Base, frozen=True, kw_only=True, tag="model built"):
     """The model and data are ready."""
 
@@ -78,6 +89,10 @@ class ModelBuilt(Base, frozen=True, kw_only=True, tag="model built"):
     test_images: int
     steps_per_epoch: int
     """Steps of one epoch on this rank."""
+    buffer_bytes: int | None = None
+    """Of what the model keeps and does not train, as a batch norm's statistics."""
+    pieces: list[Piece] = []
+    """In fsdp: what is gathered at a time, and its gradients reduced and scattered."""
 
 
 class PhaseChanged(Base, frozen=True, kw_only=True, tag="phase"):
@@ -161,8 +176,12 @@ class Breakdown(Base, frozen=True, kw_only=True, tag="breakdown"):
     backward: list[float]
     """Computation only: until the rank's last gradient bucket was ready."""
     exposed: list[float]
-    """From there to the end of the rank's last collective: communication that nothing hides."""
+    """Communication that nothing hides: from there to the end of the rank's last collective, and before
+    forward that of the buffers."""
     optimizer: list[float]
+    exchange: dict[Exchange, list[float]] = {}
+    """What DataParallel does besides computing, seen from its first device: to scatter, replicate and gather
+    is within forward, to reduce within backward; gathering holds the wait for the slowest device."""
 
 
 class BucketTimes(Struct, frozen=True):
@@ -184,6 +203,9 @@ class Communication(Base, frozen=True, kw_only=True, tag="communication"):
     """Seconds of a step, mean of each turn with gradient synchronisation."""
     unsynchronised: list[float]
     """The same under `no_sync`, in turns taken alternately with those; empty where a mode has none."""
+    buffers: list[float] = []
+    """Seconds before the forward of each of the buckets' steps in which the model's buffers are broadcast,
+    the wait for rank 0 included; empty where the model has none, or is compiled as a whole."""
 
 
 class Bandwidth(Base, frozen=True, kw_only=True, tag="bandwidth"):

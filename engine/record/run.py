@@ -26,6 +26,8 @@ class RankState:
         self.settings: dict[str, str | int | float | bool] = {}
         self.phase = ""
         self.parameters: int | None = None
+        self.buffer_bytes: int | None = None
+        self.pieces: list[events.Piece] = []
         self.train_images: int | None = None
         self.test_images: int | None = None
         self.steps_per_epoch: int | None = None
@@ -130,6 +132,7 @@ def _rank_started(run: RunState, event: events.RankStarted) -> None:
 def _model_built(run: RunState, event: events.ModelBuilt) -> None:
     rank = run.rank(event.rank)
     rank.parameters, rank.steps_per_epoch = event.parameters, event.steps_per_epoch
+    rank.buffer_bytes, rank.pieces = event.buffer_bytes, event.pieces
     rank.train_images, rank.test_images = event.train_images, event.test_images
 
 

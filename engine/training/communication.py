@@ -94,6 +94,26 @@ class BucketHook:
         ]
 
 
+class BufferHook:
+    """Notes when a model's own forward begins; until then its wrapper broadcasts its buffers."""
+
+    def __init__(self, ddp: DistributedDataParallel, clock: Clock) -> None:
+        self.steps: list[Mark] = []
+        """That moment in each step."""
+        self._clock = clock
+        ddp.module.register_forward_pre_hook(self._note)
+
+    def begin(self) -> None:
+        """A step begins."""
+
+    def _note(self, *_: object) -> None:
+        self.steps.append(self._clock.mark())
+
+    def seconds(self, beginnings: Sequence[Mark]) -> list[float]:
+        """What came before, in each step; `beginnings`: when the wrapper's forward began."""
+        return [self._clock.seconds(start, own) for start, own in zip(beginnings, self.steps, strict=True)]
+
+
 def take_turns(
     ddp: DistributedDataParallel, team: Group, train: Callable[[int], float], pace: float
 ) -> tuple[list[float], list[float]]:

@@ -3,8 +3,8 @@
 Nothing here touches what was measured before. The steps are those of the windows, taken apart: the moments
 between their parts are marked in the device's stream, and read when all steps are over.
 
-Communication that is not the gradients' stays where it happens: forward holds ddp's broadcast of buffers, and
-dp's replicating, scattering and gathering, whose backward holds the reduction too.
+Communication that is not ddp's stays where it happens: forward holds dp's replicating, scattering and
+gathering, backward its reduction, and both hold fsdp's. Of dp's it is told how much.
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ import time
 from itertools import pairwise
 from typing import NamedTuple
 
+from torch.nn.parallel import DistributedDataParallel
+
 from ..analysis.statistics import median
 from ..plan.plan import RunSpec
 from ..record.events import Bandwidth, Breakdown, Communication, Phase
 from .bandwidth import OF_MODE, measure_bandwidth
-from .communication import BucketHook, ddp_of, take_turns
+from .communication import BucketHook, BufferHook, ddp_of, take_turns
 from .data import Batches
+from .data_parallel import ExchangeHook, data_parallel_of
 from .group import NOTE_INTERVAL, Group
 from .logger import DdpLogger, Logged
 from .reporter import Reporter
@@ -69,7 +72,9 @@ class Detail:
         self._reporter = reporter
         self._clock = reporter.clock
         self._pace = pace
-        self._hook: BucketHook | None = None
+        self._buckets: BucketHook | None = None
+        self._buffers: BufferHook | None = None
+        self._exchange: ExchangeHook | None = None
         self._phase: tuple[Phase, str] = ("detail", "")
         self._spoken = 0.0
 
@@ -78,31 +83,41 @@ class Detail:
         self._enter("detail")
         self._everyone.meet("detail", lambda: self._reporter.phase("detail", "waiting for other ranks"))
         ddp = ddp_of(self._trainer.model) if self._team.world_size > 1 else None
-        if ddp is None:
-            self._break_down()
+        dp = data_parallel_of(self._trainer.model) if self._run.device_count > 1 else None
+        if ddp is not None:
+            self._look_at_ddp(ddp)
         else:
-            self._enter("communication", "steps with and without synchronised gradients")
-            turns = take_turns(ddp, self._team, self._timed, self._pace)
-            self._enter("detail")
-            self._hook = BucketHook(ddp, clock_for([self._clock.device]))
-            anchor, at = self._anchor()
+            self._exchange = ExchangeHook(dp, clock_for([self._clock.device])) if dp is not None else None
             self._break_down()
-            self._reporter.send(
-                Communication(
-                    at=self._reporter.now(),
-                    run=self._reporter.run,
-                    rank=self._reporter.rank,
-                    buckets=self._hook.times(anchor, at),
-                    synchronised=turns[0],
-                    unsynchronised=turns[1],
-                )
-            )
-            if CHECKED * self._pace <= SECONDS:
-                self._compare(self._hook, DdpLogger(ddp))
         if self._team.world_size > 1:
             self._measure_bandwidth()
 
-    def _break_down(self) -> None:
+    def _look_at_ddp(self, ddp: DistributedDataParallel) -> None:
+        """What synchronising costs, then where the steps go, and when each bucket travels in them."""
+        self._enter("communication", "steps with and without synchronised gradients")
+        turns = take_turns(ddp, self._team, self._timed, self._pace)
+        self._enter("detail")
+        self._buckets = BucketHook(ddp, clock_for([self._clock.device]))
+        # A compiled model would be compiled anew for a hook within it.
+        if ddp is self._trainer.model and any(True for _ in ddp.module.buffers()):
+            self._buffers = BufferHook(ddp, self._clock)
+        anchor, at = self._anchor()
+        steps = self._break_down()
+        self._reporter.send(
+            Communication(
+                at=self._reporter.now(),
+                run=self._reporter.run,
+                rank=self._reporter.rank,
+                buckets=self._buckets.times(anchor, at),
+                synchronised=turns[0],
+                unsynchronised=turns[1],
+                buffers=self._broadcasting(steps) if self._buffers is not None else [],
+            )
+        )
+        if CHECKED * self._pace <= SECONDS:
+            self._compare(self._buckets, DdpLogger(ddp))
+
+    def _break_down(self) -> list[Moments]:
         """Take the steps of the detail phase, and report where they went."""
         self._team.gather([0.0])  # all begin together
         self._train(LEAD)
@@ -113,10 +128,11 @@ class Detail:
             self._everyone.gather([0.0], lambda: self._timed(1))
         self._clock.synchronize()
         parts = [[self._clock.seconds(a, b) for a, b in pairwise(moments)] for moments in steps]
-        begun, exposed = [moments.forward for moments in steps], [0.0] * len(steps)
+        begun, late = [moments.forward for moments in steps], [0.0] * len(steps)
         input_, transfer, forward, backward, optimizer = (list(part) for part in zip(*parts, strict=True))
-        if self._hook is not None:
-            backward, exposed = (list(part) for part in zip(*self._hook.split(begun), strict=True))
+        if self._buckets is not None:
+            backward, late = (list(part) for part in zip(*self._buckets.split(begun), strict=True))
+        early = self._broadcasting(steps)
         self._reporter.send(
             Breakdown(
                 at=self._reporter.now(),
@@ -125,17 +141,30 @@ class Detail:
                 step=[self._clock.seconds(moments.start, moments.updated) for moments in steps],
                 input=input_,
                 transfer=transfer,
-                forward=forward,
+                forward=[whole - part for whole, part in zip(forward, early, strict=True)],
                 backward=backward,
-                exposed=exposed,
+                exposed=[sum(parts) for parts in zip(early, late, strict=True)],
                 optimizer=optimizer,
+                exchange=self._exchange.seconds() if self._exchange is not None else {},
             )
         )
+        return steps
+
+    def _broadcasting(self, steps: list[Moments]) -> list[float]:
+        """Seconds of each step in which ddp broadcasts the model's buffers, or waits for them."""
+        if self._buffers is None:
+            return [0.0] * len(steps)
+        return self._buffers.seconds([moments.placed for moments in steps])
+
+    @property
+    def _hooks(self) -> list[BucketHook | BufferHook | ExchangeHook]:
+        hooks = (self._buckets, self._buffers, self._exchange)
+        return [hook for hook in hooks if hook is not None]
 
     def _train(self, steps: int) -> list[Moments]:
-        """So many steps, without waiting for the device; the hook remembers no others."""
-        if self._hook is not None:
-            self._hook.steps.clear()
+        """So many steps, without waiting for the device; the hooks remember no others."""
+        for hook in self._hooks:
+            hook.steps.clear()
         return [self._step() for _ in range(steps)]
 
     def _timed(self, steps: int) -> float:
@@ -149,8 +178,8 @@ class Detail:
     def _step(self) -> Moments:
         """One step, its parts marked."""
         self._show_life()
-        if self._hook is not None:
-            self._hook.begin()
+        for hook in self._hooks:
+            hook.begin()
         mark = self._clock.mark
         start = mark()
         batch = next(self._stream)

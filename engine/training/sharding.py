@@ -10,9 +10,10 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
-from torch.distributed.fsdp import fully_shard
+from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor
 
+from ..record.events import Piece
 from .errors import TrainingError
 
 CONTAINERS = (nn.ModuleList, nn.ModuleDict)
@@ -53,6 +54,26 @@ def blocks_of(model: nn.Module) -> list[nn.Module]:
     found = list(_parts(_innermost(model)))
     owners = Counter(id(parameter) for part in found for parameter in part.parameters())
     return [part for part in found if all(owners[id(parameter)] == 1 for parameter in part.parameters())]
+
+
+def pieces_of(model: nn.Module) -> list[Piece]:
+    """What each sharded module gathers of its own, the innermost first; nothing of a model without shards."""
+    pieces: list[Piece] = []
+    taken: set[int] = set()
+    for module in reversed([part for part in model.modules() if isinstance(part, FSDPModule)]):
+        own = [parameter for parameter in module.parameters() if id(parameter) not in taken]
+        taken |= {id(parameter) for parameter in own}
+        size = sum(_padded_bytes(parameter) for parameter in own)
+        if size:
+            # The root's stay gathered from forward to backward, as backward begins with them.
+            pieces.append(Piece(size, gathers=1 if module is model else 2))
+    return pieces
+
+
+def _padded_bytes(parameter: Tensor) -> int:
+    """Of the equal shards of all ranks; a parameter is divided along its first dimension."""
+    ranks, rows = dist.get_world_size(), len(parameter)
+    return -(-rows // ranks) * ranks * (parameter.numel() // rows) * parameter.element_size()
 
 
 def _innermost(model: nn.Module) -> nn.Module:

@@ -106,6 +106,11 @@ class Trainer:
         """Number of parameters."""
         return sum(parameter.numel() for parameter in self.plain.parameters())
 
+    @property
+    def buffer_bytes(self) -> int:
+        """Bytes of the model's buffers."""
+        return sum(buffer.numel() * buffer.element_size() for buffer in self.plain.buffers())
+
     def step(self, images: Tensor, labels: Tensor) -> Tensor:
         """One optimizer step; returns its mean loss over the batch, detached, on the device."""
         logits, loss = self.forward(images, labels)

@@ -25,6 +25,7 @@ from .memory import allocator_retries, peak
 from .parallel import TOGETHER, backend_for, own_batch, own_shard
 from .reporter import Reporter
 from .setup import claim_devices, describe, seed_everything, set_switches, settings_of
+from .sharding import pieces_of
 from .timing import Clock, HostClock, clock_for
 from .trainer import Trainer
 
@@ -117,6 +118,8 @@ def run_rank(
             train_images=len(sets[0]),
             test_images=len(sets[1]),
             steps_per_epoch=batches.steps_per_epoch,
+            buffer_bytes=trainer.buffer_bytes,
+            pieces=pieces_of(trainer.plain),
         )
     )
     measurement = Measurement(run, devices, trainer, batches, everyone, team, reporter)

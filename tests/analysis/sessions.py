@@ -17,8 +17,10 @@ from gpubench_tui.engine.record.events import (
     Compute,
     Evaluation,
     Event,
+    Exchange,
     Failure,
     ModelBuilt,
+    Piece,
     RankFinished,
     RankStarted,
     RunFinished,
@@ -166,13 +168,31 @@ def measured(
     return [*events, RunFinished(at=10.0, run=run, outcome="measured")]
 
 
-def breakdown(run: str, rank: int, **parts: Sequence[float]) -> Breakdown:
+def built(run: str, rank: int, buffer_bytes: int, pieces: Sequence[tuple[int, int]] = ()) -> ModelBuilt:
+    """`pieces`: bytes of each, and how often it is gathered."""
+    return ModelBuilt(
+        at=1.6,
+        run=run,
+        rank=rank,
+        parameters=1000,
+        train_images=640,
+        test_images=100,
+        steps_per_epoch=10,
+        buffer_bytes=buffer_bytes,
+        pieces=[Piece(*piece) for piece in pieces],
+    )
+
+
+def breakdown(
+    run: str, rank: int, exchange: Mapping[Exchange, Sequence[float]] | None = None, **parts: Sequence[float]
+) -> Breakdown:
     """Steps of these parts and what they leave unaccounted; a part that is not given takes no time."""
     count = len(next(iter(parts.values())))
     columns = {name: list(parts.get(name, [0.0] * count)) for name in PARTS}
     step = [sum(values) for values in zip(*columns.values(), strict=True)]
     del columns["unaccounted"]
-    return Breakdown(at=8.0, run=run, rank=rank, step=step, **columns)
+    operations = {name: list(seconds) for name, seconds in (exchange or {}).items()}
+    return Breakdown(at=8.0, run=run, rank=rank, step=step, exchange=operations, **columns)
 
 
 def communication(
@@ -181,6 +201,7 @@ def communication(
     buckets: Sequence[tuple[int, Sequence[float], Sequence[float]]] = (),
     synchronised: Sequence[float] = (),
     unsynchronised: Sequence[float] = (),
+    buffers: Sequence[float] = (),
 ) -> Communication:
     """`buckets`: bytes, starts and ends of each, a time a step."""
     return Communication(
@@ -190,6 +211,7 @@ def communication(
         buckets=[BucketTimes(size, list(start), list(end)) for size, start, end in buckets],
         synchronised=list(synchronised),
         unsynchronised=list(unsynchronised),
+        buffers=list(buffers),
     )
 
 

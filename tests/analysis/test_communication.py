@@ -5,7 +5,7 @@ import pytest
 from gpubench_tui.engine.analysis.communication import Communication
 from gpubench_tui.engine.analysis.curve import Collective, bus_factor, curve
 from gpubench_tui.engine.analysis.markdown import markdown
-from gpubench_tui.engine.analysis.results import result_of
+from gpubench_tui.engine.analysis.results import result_of, results
 from gpubench_tui.engine.host.facts import Gpu, Link
 from gpubench_tui.engine.plan.plan import Device
 from gpubench_tui.engine.plan.preset import Workload
@@ -13,7 +13,7 @@ from gpubench_tui.engine.record.events import Event
 from gpubench_tui.engine.record.session import Session
 from msgspec.structs import replace
 
-from .sessions import HOST, bandwidth, breakdown, communication, measured, opening, session, spec
+from .sessions import HOST, bandwidth, breakdown, built, communication, measured, opening, session, spec
 
 MB = 1_000_000
 STEPS = 10
@@ -156,20 +156,20 @@ SIZES = [1024 * 4**i for i in range(10)]
 )
 def test_bus_bandwidth_is_that_of_nccl_tests(collective: Collective, ranks: int, factor: float) -> None:
     assert bus_factor(collective, ranks) == factor
-    found = curve(bandwidth("ddp", collective, {1024: 1e-4, 10 * MB: 0.005}), ranks)
+    found = curve([bandwidth("ddp", collective, {1024: 1e-4, 10 * MB: 0.005})], ranks)
     assert found is not None
     assert found.best_busbw == pytest.approx(factor * 2e9)
     assert found.latency_seconds == 1e-4
 
 
 def test_times_between_beyond_and_below_the_measured_sizes() -> None:
-    found = curve(bandwidth("ddp", "all_reduce", linear(SIZES)), 2)
+    found = curve([bandwidth("ddp", "all_reduce", linear(SIZES))], 2)
     assert found is not None
     for size in (1024, 3_000_000, 100_000_000):
         assert found.seconds(size) == pytest.approx(LATENCY + size * PER_BYTE, rel=0.1)
     assert found.seconds(10) == found.seconds(1024), "latency is what is left of it"
     assert found.seconds(4 * SIZES[-1]) == pytest.approx(4 * found.seconds(SIZES[-1]))
-    assert curve(bandwidth("ddp", "all_reduce", {0: 1.0, 1024: 0.0}), 2) is None
+    assert curve([bandwidth("ddp", "all_reduce", {0: 1.0, 1024: 0.0})], 2) is None
 
 
 def test_utilisation_and_prediction_by_the_curve_of_the_same_ranks() -> None:
@@ -217,6 +217,106 @@ def test_the_traffic_of_each_mode_by_its_own_model() -> None:
         ("reduce", 3 * 4 * parameters),
     ], "no ring is involved"
     assert (dp.busbw, dp.predicted_seconds, dp.bytes_per_step) == (None, None, None)
+
+
+def test_the_traffic_has_the_buffers_and_every_piece() -> None:
+    specs = [spec(mode, mode, 4) for mode in ("ddp", "fsdp", "dp")]  # type: ignore[arg-type]
+    folded = session(
+        opening(*specs),
+        *(measured(run, [[0.2] * 5] * (1 if run == "dp" else 4)) for run in ("ddp", "fsdp", "dp")),
+        [
+            built("ddp", 0, 1000),
+            built("dp", 0, 1000),
+            built("fsdp", 0, 1000, [(1000, 2), (2600, 2), (400, 1)]),
+        ],
+    )
+    sent = {
+        run: [
+            (t.operation, t.what, t.times, t.bytes, t.link_bytes)
+            for t in communication_of(folded, run).traffic
+        ]
+        for run in ("ddp", "fsdp", "dp")
+    }
+    assert sent["ddp"][0] == ("broadcast", "buffers", 1, 1000, 1000)
+    assert ("replicate", "buffers", 1, 1000, 3000) in sent["dp"]
+    assert sent["fsdp"] == [
+        ("all-gather", "parameters", 2, 3600, 5400),
+        ("all-gather", "parameters", 1, 400, 300),
+        ("reduce-scatter", "gradients", 1, 4000, 3000),
+    ]
+    assert "a step is broadcast of 0.001 MB buffers; all-reduce of 0.004 MB gradients" in markdown(folded)
+
+
+def test_fsdp_is_predicted_piece_by_piece() -> None:
+    folded = session(
+        opening(spec("fsdp", "fsdp", 2)),
+        measured("fsdp", [[0.2] * 5] * 2),
+        [built("fsdp", 0, 0, [(SIZES[2], 2), (SIZES[4], 2), (SIZES[1], 1)])],
+        [bandwidth("fsdp", name, linear(SIZES)) for name in ("all_gather", "reduce_scatter")],  # type: ignore[arg-type]
+    )
+    travels = [SIZES[2]] * 3 + [SIZES[4]] * 3 + [SIZES[1]] * 2
+    assert communication_of(folded, "fsdp").predicted_seconds == pytest.approx(
+        sum(LATENCY + size * PER_BYTE for size in travels)
+    )
+
+
+def test_a_curve_of_repeats_is_their_median_at_each_size() -> None:
+    repeats = [
+        {1024: 1e-4, 4096: 2e-4, 16384: 9e-4},
+        {1024: 3e-4, 4096: 2e-4},
+        {1024: 2e-4, 4096: 8e-4},
+    ]
+    specs = [spec(f"ddp{n}", "ddp", 2, repeat_of=("ddp", n)) for n in (1, 2, 3)]
+    folded = session(
+        opening(*specs),
+        *(measured(each.id, [[0.2] * 5] * 2) for each in specs),
+        [bandwidth(each.id, "all_reduce", times) for each, times in zip(specs, repeats, strict=True)],
+    )
+    found = results(folded)[0].communication
+    assert found is not None
+    assert {point.bytes: point.seconds for point in found.curves["all_reduce"].points} == {
+        1024: 2e-4,
+        4096: 2e-4,
+        16384: 9e-4,
+    }
+
+
+def test_broadcasting_buffers_is_exposed_and_told_apart() -> None:
+    def rank(number: int, early: float) -> Event:
+        return communication("ddp", number, [(MB, at(0.010), at(0.030))], buffers=[early] * STEPS)
+
+    folded = ddp(rank(0, 0.001), rank(1, 0.011))
+    found = communication_of(folded)
+    assert found.exposed == {0: pytest.approx(0.021), 1: pytest.approx(0.031)}
+    assert found.broadcasting == {0: pytest.approx(0.001), 1: pytest.approx(0.011)}
+    assert found.overlap == pytest.approx(0.0)
+    assert "of what is exposed, broadcasting its buffers takes up to 11.0 ms (rank 1)" in markdown(folded)
+
+
+def test_what_data_parallel_does_besides_computing() -> None:
+    exchange = {
+        "scatter": [0.001, 0.003],
+        "replicate": [0.01] * 2,
+        "gather": [0.02] * 2,
+        "reduce": [0.018] * 2,
+    }
+    folded = session(
+        opening(spec("dp", "dp", 2)),
+        measured("dp", [[0.2] * 5]),
+        [breakdown("dp", 0, exchange, forward=[0.06, 0.06], backward=[0.04, 0.04])],  # type: ignore[arg-type]
+    )
+    found = communication_of(folded, "dp")
+    assert found.exchange == {
+        "scatter": pytest.approx(0.002),
+        "replicate": pytest.approx(0.01),
+        "gather": pytest.approx(0.02),
+        "reduce": pytest.approx(0.018),
+    }
+    assert found.exchange_share == pytest.approx(0.5)
+    text = markdown(folded)
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
+    assert ["dp x2", "2.00", "10.0", "20.0", "18.0", "50.0", "50.0%"] in rows
+    assert "- **DataParallel's own operations** (measured): " in text
 
 
 def test_fsdp_is_predicted_by_its_own_collectives() -> None:

@@ -292,6 +292,19 @@ def test_the_straggler_is_the_rank_that_is_exposed_least() -> None:
     assert "straggler" not in names(session(opening(DDP), measured("ddp", [STEADY, STEADY]), even))
 
 
+def test_a_rank_that_keeps_the_others_waiting_for_its_buffers() -> None:
+    """Rank 0 comes late with its batch: the other waits before its forward, where buffers are broadcast."""
+
+    def late(run: str, rank: int, early: float) -> Event:
+        times = [100.0 + i for i in range(8)]
+        return communication(run, rank, [(1000, times, [at + 0.01 for at in times])], buffers=[early] * 8)
+
+    folded = session(
+        opening(DDP), measured("ddp", [STEADY, STEADY]), [late("ddp", 0, 0.001), late("ddp", 1, 0.061)]
+    )
+    assert "wait 30.0% of each step for rank 0" in one(folded, "straggler").sentence
+
+
 @pytest.mark.parametrize(("gigabytes", "found"), [(100, {"slow link"}), (300, set())])
 def test_a_link_that_is_slower_than_it_should(gigabytes: int, found: set[str]) -> None:
     size = 256 << 20
@@ -396,11 +409,15 @@ def test_data_parallel_behind_ddp() -> None:
         peak_reserved_bytes=[None, None],
     )
     events = [*measured("dp", [slow], samples=1280), done]
-    folded = session(opening(dp, ddp, host=gpu_host()), events, measured("ddp", [STEADY, STEADY]))
+    exchange = {"scatter": [0.01], "replicate": [0.05], "gather": [0.04], "reduce": [0.03]}
+    look = [breakdown("dp", 0, exchange, forward=[0.3], backward=[0.22])]  # type: ignore[arg-type]
+    folded = session(opening(dp, ddp, host=gpu_host()), events, look, measured("ddp", [STEADY, STEADY]))
     found = one(folded, "DataParallel overhead")
+    assert "what it sends and collects takes 25.0% of a step" in found.sentence
     assert (found.runs, "0.38x" in found.sentence) == (("dp",), True)
     text = figures(found)
-    assert "scatter + replicate + gather + reduce" in text
+    assert "scatter + replicate + gather + reduce on its first device: 130 ms, 25.0% of a step" in text
+    assert "replicate alone: 50.0 ms a step" in text
     assert "peak memory of its first device: 6.00 GiB, of the others at most 3.00 GiB" in text
     fast = [*measured("dp", [STEADY], samples=1280)]
     assert names(session(opening(dp, ddp), fast, measured("ddp", [STEADY, STEADY]))) == set()

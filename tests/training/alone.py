@@ -13,9 +13,11 @@ from gpubench_tui.engine.training.assignment import Assignment
 from gpubench_tui.engine.training.communication import BucketHook
 from gpubench_tui.engine.training.group import Group
 from gpubench_tui.engine.training.logger import DdpLogger
-from gpubench_tui.engine.training.models import cnn
+from gpubench_tui.engine.training.models import build_model, cnn
+from gpubench_tui.engine.training.sharding import pieces_of, shard
 from gpubench_tui.engine.training.timing import HostClock
 from torch.nn.parallel import DistributedDataParallel
+from torch.utils._python_dispatch import TorchDispatchMode
 
 STEPS = 3
 
@@ -68,3 +70,28 @@ def agreement(assignment: Assignment, queues: Sequence[Any]) -> None:
     equal = torch.arange(6.0).reshape(2, 3)
     tensors = (equal.clone(), equal / 0 * 0, equal + group.rank, torch.tensor(group.rank))
     save(assignment, [group.agree([equal, tensor]) for tensor in tensors])
+
+
+class Collectives(TorchDispatchMode):
+    """Notes the bytes of the larger buffer of every all-gather and reduce-scatter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: dict[str, list[int]] = {"allgather": [], "reduce_scatter": []}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        for name, sizes in self.seen.items():
+            if f"c10d::_{name}_base" in func.name():
+                sizes.append(max(each.numel() * each.element_size() for each in args[:2]))
+        return func(*args, **(kwargs or {}))
+
+
+def sharded_step(assignment: Assignment, queues: Sequence[Any]) -> None:
+    """What the run's model is said to gather and to scatter, and what it did in its last step."""
+    group = join(assignment)
+    model = shard(build_model(assignment.run.workload_of(group.rank)), torch.device("cpu"))
+    for _ in range(STEPS):
+        with Collectives() as collectives:
+            model(torch.randn(2, 3, 32, 32)).square().mean().backward()
+    pieces = [(piece.bytes, piece.gathers) for piece in pieces_of(model)]
+    save(assignment, {"pieces": pieces, **collectives.seen})

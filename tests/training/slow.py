@@ -9,8 +9,9 @@ import os
 import time
 from collections.abc import Callable, Iterator
 
-from gpubench_tui.engine.training import bandwidth, communication, detail
+from gpubench_tui.engine.training import bandwidth, communication, detail, trainer
 from gpubench_tui.engine.training.data import Batch, ResidentBatches
+from pretend_devices import data_parallel_over, pretended
 from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
@@ -19,8 +20,8 @@ WIDTH = 64
 
 
 def delay() -> None:
-    """Sleep on rank 1, and put on its log for how long."""
-    if os.environ["RANK"] == "1":
+    """Sleep on rank 1 unless it is another that is late, and put on its log for how long."""
+    if os.environ["RANK"] == os.environ.get("LATE", "1"):
         start = time.perf_counter()
         time.sleep(DELAY)
         print(f"slept {time.perf_counter() - start}")
@@ -63,6 +64,27 @@ def input(classes: int) -> nn.Module:  # noqa: A001
             yield batch
 
     ResidentBatches.fetch = slow  # type: ignore[method-assign]
+    return Model()
+
+
+def buffers(classes: int) -> nn.Module:
+    """Has some, and rank 0 is late with its batches: the others wait for it before their forward."""
+    input(classes)
+    os.environ["LATE"] = "0"
+    model = Model()
+    model.append(nn.BatchNorm1d(classes))
+    return model
+
+
+def data_parallel(classes: int) -> nn.Module:
+    """On devices that all are the CPU."""
+    forever = pretended()
+    forever.__enter__()
+
+    def wrap(model: nn.Module, *_: object, compiled: bool, until: object = forever) -> nn.Module:
+        return data_parallel_over(model, 2)
+
+    trainer.wrap = wrap
     return Model()
 
 

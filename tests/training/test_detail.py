@@ -14,6 +14,7 @@ from gpubench_tui.engine.record.events import (
     Bandwidth,
     Breakdown,
     Communication,
+    ModelBuilt,
     PhaseChanged,
     RankFinished,
     Steps,
@@ -78,6 +79,24 @@ def find_the_delay(part: str, ranks: ModuleType, folder: Path) -> None:
     if found:
         hook, logger = (float(number) / 1e3 for number in found.groups())
         assert logger == pytest.approx(hook, abs=0.1 * delay)
+
+
+@two_cores
+def test_waiting_for_rank_0_s_buffers_is_exposed_and_no_work_of_the_rank_that_waits(
+    ranks: ModuleType, tmp_path: Path
+) -> None:
+    workload = Workload(model=f"{SLOW}:buffers", images=400, batch=8)
+    done = ranks.launch(ranks.cpu_run("ddp", 2, workload, QUICK), tmp_path)
+    assert not done.failed, done.log.read_text()
+    culprit, other = (typical(done.of(Breakdown, rank)[0]) for rank in range(2))
+    delay = slept(tmp_path / "logs" / "01-test-rank0.log")
+    assert culprit["input"] - other["input"] == pytest.approx(delay, rel=0.1)
+    assert other["exposed"] - culprit["exposed"] == pytest.approx(delay, rel=0.2)
+    assert abs(other["forward"] - culprit["forward"]) < 0.2 * delay
+    waits = [median(done.of(Communication, rank)[0].buffers) for rank in range(2)]
+    assert waits[0] < 0.2 * delay
+    assert waits[1] == pytest.approx(delay, rel=0.2)
+    assert [done.of(ModelBuilt, rank)[0].buffer_bytes for rank in range(2)] == [2 * 4 * 10 + 8] * 2
 
 
 @pytest.mark.parametrize("placement", ["device", "loader"])

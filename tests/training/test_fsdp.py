@@ -88,6 +88,23 @@ def test_fsdp_is_measured_in_windows(devices: int, ranks: ModuleType, tmp_path: 
 
 
 @on_cpu
+@pytest.mark.parametrize("model", ["cifar-resnet18", "own"])
+def test_the_pieces_are_what_travels(model: str, ranks: ModuleType, tmp_path: Path) -> None:
+    """Those of a step of three ranks, padded to equal shards: not even 10 classes could be divided."""
+    if model == "own":
+        (tmp_path / "own.py").write_text(RESIDUAL)
+        model = f"{tmp_path / 'own.py'}:residual"
+    run = ranks.cpu_run("fsdp", 3, Workload(model=model, images=120, batch=2))
+    done = ranks.launch(run, tmp_path, worker="alone:sharded_step")
+    assert not done.failed, done.log.read_text()
+    for rank in range(3):
+        seen = torch.load(tmp_path / "meeting" / f"rank{rank}.pt")
+        pieces = seen["pieces"]
+        assert sorted(seen["allgather"]) == sorted(size for size, gathers in pieces for _ in range(gathers))
+        assert sorted(seen["reduce_scatter"]) == sorted(size for size, _ in pieces)
+
+
+@on_cpu
 @pytest.mark.parametrize(
     ("precision", "optimizer"), [("fp32", "adamw"), ("fp16", "sgd"), ("bf16", "adamw"), ("fp16", "adamw")]
 )

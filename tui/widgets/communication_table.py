@@ -82,6 +82,9 @@ def _notes(c: Communication) -> Iterator[str]:
         rate = c.link_bandwidth
         known = f", {gigabytes_per_second(rate)} GB/s one way by the datasheet" if rate else ""
         yield f"its GPUs are connected by {c.link}{known}"
+    if c.exchange:
+        together = milliseconds(sum(c.exchange.values()))
+        yield f"{' + '.join(c.exchange)}: {together} ms, {percent(c.exchange_share)} of a step"
     if c.wrapper is not None:
         yield f"DDP's wrapper: on one device it runs at {ratio(c.wrapper.value)} of single"
     if c.traffic:

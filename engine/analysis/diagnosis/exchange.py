@@ -98,9 +98,10 @@ def data_parallel_overhead(case: Case) -> Iterator[Diagnosis]:
                 "DataParallel overhead",
                 "warning",
                 f"{ratio(found.value)} the throughput of {ddp.result.label}: one process feeds all "
-                "devices, and sends them the parameters anew each step",
+                f"devices, and sends them the parameters anew each step{_cost(run)}",
                 [
                     (f"throughput against {ddp.result.label}", ratio(found.value)),
+                    *_exchange(run),
                     *_traffic("through its busiest device", run),
                     *_traffic(f"in {ddp.result.label}", ddp),
                     *_skew(run),
@@ -118,10 +119,25 @@ def _is_its_ddp(run: Run, other: Run) -> bool:
     )
 
 
+def _cost(run: Run) -> str:
+    share = run.result.communication.exchange_share if run.result.communication else None
+    return f"; what it sends and collects takes {percent(share)} of a step" if share else ""
+
+
+def _exchange(run: Run) -> Iterator[Figure]:
+    """What was measured of its own operations."""
+    said = run.result.communication
+    if said is not None and said.exchange:
+        operations = " + ".join(said.exchange)
+        together = duration(sum(said.exchange.values()))
+        yield f"{operations} on its first device", f"{together}, {percent(said.exchange_share)} of a step"
+        yield from ((f"{name} alone", f"{duration(each)} a step") for name, each in said.exchange.items())
+
+
 def _traffic(what: str, run: Run) -> Iterator[Figure]:
     sent = run.result.communication.traffic if run.result.communication else ()
     if sent:
-        operations = " + ".join(each.operation for each in sent)
+        operations = " + ".join(dict.fromkeys(each.operation for each in sent))
         size = sum(each.link_bytes for each in sent)
         yield f"{what}, derived ({operations})", f"{size / 1e6:,.1f} MB a step"
 

@@ -1,0 +1,85 @@
+"""What DataParallel does besides computing: when it scatters, replicates, gathers and reduces.
+
+Only for what follows the measured windows. All is seen from the first device, where it begins and ends:
+gathering holds the wait for the device whose forward pass is over last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import Any, ParamSpec, TypeVar
+
+from torch import Tensor, nn
+
+from ..record.events import Exchange
+from .timing import Clock, Mark
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def data_parallel_of(model: nn.Module) -> nn.DataParallel[nn.Module] | None:
+    """The wrapper of a model; None in other modes."""
+    return model if isinstance(model, nn.DataParallel) else None
+
+
+class ExchangeHook:
+    """Has a DataParallel do just what it does, and notes when."""
+
+    def __init__(self, model: nn.DataParallel[nn.Module], clock: Clock) -> None:
+        """`clock` must be one that nobody else marks: gradients are reduced in a thread of torch's."""
+        self.steps: list[dict[Exchange, list[tuple[Mark, Mark]]]] = []
+        """What was done in each step since `begin`, with the moments at which it began and ended."""
+        self._clock = clock
+        self._model = model
+        self._reducing: Mark | None = None
+        self._replicate = model.replicate
+        # What is set on the object goes before the methods of its class.
+        model.scatter = self._timed("scatter", model.scatter)  # type: ignore[method-assign]
+        model.replicate = self._replicated  # type: ignore[method-assign]
+        model.gather = self._timed("gather", model.gather)  # type: ignore[method-assign]
+
+    def begin(self) -> None:
+        """A step begins."""
+        self.steps.append({})
+
+    def seconds(self) -> dict[Exchange, list[float]]:
+        """Seconds of each operation in each step; the device must have done it all by now."""
+        names = dict.fromkeys(name for step in self.steps for name in step)
+        return {
+            name: [
+                sum(self._clock.seconds(start, end) for start, end in step.get(name, ()))
+                for step in self.steps
+            ]
+            for name in names
+        }
+
+    def _timed(self, name: Exchange, operate: Callable[P, T]) -> Callable[P, T]:
+        def timed(*args: P.args, **kwargs: P.kwargs) -> T:
+            start = self._clock.mark()
+            done = operate(*args, **kwargs)
+            self._note(name, start)
+            return done
+
+        return timed
+
+    def _replicated(self, module: nn.Module, device_ids: Sequence[Any]) -> list[nn.Module]:
+        """The replicas; to replicate is to broadcast, whose backward reduces the gradients."""
+        replicas: list[nn.Module] = self._timed("replicate", self._replicate)(module, device_ids)
+        trained = next(name for name, parameter in module.named_parameters() if parameter.requires_grad)
+        copy: Tensor = attrgetter(trained)(replicas[0])
+        if copy.grad_fn is not None:
+            copy.grad_fn.register_prehook(self._before_reducing)
+            copy.grad_fn.register_hook(self._after_reducing)
+        return replicas
+
+    def _before_reducing(self, *_: object) -> None:
+        self._reducing = self._clock.mark()
+
+    def _after_reducing(self, *_: object) -> None:
+        if self._reducing is not None:
+            self._note("reduce", self._reducing)
+
+    def _note(self, name: Exchange, start: Mark) -> None:
+        self.steps[-1].setdefault(name, []).append((start, self._clock.mark()))
