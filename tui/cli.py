@@ -124,7 +124,9 @@ def _add_run(subparsers: Subparsers) -> None:
     run.add_argument("preset", metavar="PRESET", help="a preset's name, a unique prefix of it, or a path")
     _add_plan_options(run)
     run.add_argument("--name", help="name of the session (default: the preset's)")
-    run.add_argument("--output", type=Path, metavar="FILE", help="write the report there, as Markdown")
+    run.add_argument(
+        "--output", type=Path, metavar="FILE", help="write the report there: .md, .json, .csv or .svg"
+    )
     run.add_argument("--headless", action="store_true", help="progress lines even on a terminal")
     _add_places(run)
     _add_ascii(run)
@@ -161,7 +163,11 @@ def _add_session_commands(subparsers: Subparsers) -> None:
     stop = subparsers.add_parser("stop", help="stop a running session; what was measured is kept")
     stop.set_defaults(command=commands.stop)
     report = subparsers.add_parser("report", help="a session's results on standard output")
-    report.add_argument("--format", choices=("md", "json", "csv"), default="md")
+    report.add_argument(
+        "--format",
+        choices=("md", "json", "csv", "svg"),
+        help="svg: charts fit for a README (default: what FILE ends in, or md)",
+    )
     report.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to a file instead")
     report.set_defaults(command=commands.report)
     rename = subparsers.add_parser("rename", help="give a session another name")

@@ -92,7 +92,7 @@ def run(options: Namespace) -> int:
         status = follow(folder, start_session)
     if options.output is not None:
         try:
-            _write_markdown(folder, options.output)
+            _write_report(folder, options.output)
         except UsageError as error:  # the session's own outcome is what its exit status tells
             print(f"gpubench-tui: {error}", file=sys.stderr)
     return status
@@ -130,10 +130,11 @@ def stop(options: Namespace) -> int:
 
 def report(options: Namespace) -> int:
     """A session's results in one of the formats."""
-    from ..engine.analysis.export import render
+    from ..engine.analysis.export import format_of, render
 
     folder = _find(options)
-    text = render(_fold(folder), options.format)
+    form = options.format or ("md" if options.output is None else format_of(options.output))
+    text = render(_fold(folder), form)
     if options.output is None:
         sys.stdout.write(text)
     else:
@@ -302,10 +303,10 @@ def _check_writable(path: Path) -> None:
         raise UsageError(f"--output {path}: cannot be written")
 
 
-def _write_markdown(folder: SessionFolder, path: Path) -> None:
-    from ..engine.analysis.export import render
+def _write_report(folder: SessionFolder, path: Path) -> None:
+    from ..engine.analysis.export import format_of, render
 
-    _write(path, render(_fold(folder), "md"))
+    _write(path, render(_fold(folder), format_of(path)))
     print(f"report: {path.resolve()}", file=sys.stderr)
 
 

@@ -1,4 +1,4 @@
-"""A session's results for other programs: JSON and CSV.
+"""A session's results in a format of one's choice: Markdown and SVG for people, JSON and CSV for programs.
 
 JSON, `"schema": "gpubench-tui/report"`, `"version": 1`. Times are seconds, memory and messages bytes,
 throughputs samples/s, bandwidths B/s, accuracies and efficiencies shares of 1; intervals are [low, high] of
@@ -26,6 +26,8 @@ throughputs samples/s, bandwidths B/s, accuracies and efficiencies shares of 1; 
 
 Keys may be added; none is removed or redefined without raising `version`. CSV has one row for each
 configuration, its repeats together; its column names carry their units, and what is not available is empty.
+SVG is one picture of charts, 880 pixels wide as a README is, and refers to nothing outside itself: see
+`engine.analysis.charts.picture`.
 """
 
 from __future__ import annotations
@@ -33,11 +35,13 @@ from __future__ import annotations
 import csv as csv_writer
 import io
 from collections.abc import Callable
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, get_args
 
 import msgspec
 
 from ..record.session import RunState, Session
+from .charts.picture import picture
 from .communication import Communication
 from .compute import Compute
 from .diagnosis.rules import diagnose
@@ -49,7 +53,8 @@ from .results import Result, headline, results
 
 VERSION = 1
 
-Format = Literal["md", "json", "csv"]
+Format = Literal["md", "json", "csv", "svg"]
+FORMATS: tuple[Format, ...] = get_args(Format)
 
 Cell = Callable[[Result], Any]
 
@@ -138,7 +143,12 @@ CSV_COLUMNS: dict[str, Cell] = {
 
 def render(session: Session, form: Format) -> str:
     """The report in that format, ending with a line break."""
-    return {"md": markdown, "json": json, "csv": csv}[form](session)
+    return {"md": markdown, "json": json, "csv": csv, "svg": picture}[form](session)
+
+
+def format_of(file: Path) -> Format:
+    """The format that a file's name asks for: Markdown unless its suffix is that of another."""
+    return next((form for form in FORMATS if file.suffix.lower() == f".{form}"), "md")
 
 
 def json(session: Session) -> str:

@@ -23,6 +23,13 @@ TIMED: tuple[Part, ...] = ("input", "transfer", "forward", "backward", "exposed"
 PARTS: tuple[Part, ...] = (*TIMED, "unaccounted")
 """The parts of a step; the last is what the others leave of it."""
 
+WORDS: dict[Part, str] = {
+    "input": "input wait",
+    "transfer": "transfer to the device",
+    "exposed": "exposed communication",
+}
+"""Where a part's own name says too little."""
+
 MUCH_UNACCOUNTED = 0.05
 MUCH_APART = 0.10
 """A step of the detail phase that much longer or shorter than in the windows is remarked on."""

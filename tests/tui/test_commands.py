@@ -83,6 +83,11 @@ def test_report_in_every_format(shelf: Path, tmp_path: Path) -> None:
     written = gpubench("report", "first", where, "--format=csv", "-o", str(file))
     assert written.stdout == ""
     assert file.read_text().splitlines() == lines
+    charts = gpubench("report", "first", where, "--format=svg").stdout
+    assert charts.startswith("<svg ") and "ddp x2" in charts
+    file = tmp_path / "report.svg"
+    assert gpubench("report", "first", where, "-o", str(file)).returncode == 0
+    assert file.read_text() == charts
 
 
 def test_sessions_lists_what_is_on_the_shelf(shelf: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from textual.content import Content
 
-from ...engine.analysis.phases import PARTS, Part, Phases
+from ...engine.analysis.phases import PARTS, WORDS, Part, Phases
 from ...engine.analysis.phases_section import CHARACTERS, phase_bar
 from ...engine.analysis.results import Result
 from ...engine.analysis.units import milliseconds
@@ -23,12 +23,6 @@ STYLES: dict[Part, str] = {
     "optimizer": "$text-accent on $accent-muted",
     "unaccounted": "$muted",
 }
-WORDS: dict[Part, str] = {
-    "input": "input wait",
-    "transfer": "transfer to the device",
-    "exposed": "exposed communication",
-}
-"""Where the part's own name says too little."""
 PART_OF = {character: part for part, character in CHARACTERS.items()}
 WIDEST_BAR = 100
 

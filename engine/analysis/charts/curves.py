@@ -1,0 +1,148 @@
+"""What was learnt over epochs, and throughput over the batch where a plan varies it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from statistics import fmean
+
+from msgspec import Struct
+
+from ...record.events import Evaluation
+from ...record.session import Session
+from ..repeats import configurations, label, usable
+from ..results import Result
+from ..units import percent
+from .key import SAMPLE, Entry, key
+from .look import SERIES, SMALL
+from .plot import Line, Plot, Point, line_plot, mark
+from .scale import numbered
+from .svg import Block, element, group, paragraph, stack
+
+MOST_LINES = 12
+"""In one plot: of more the marks would repeat."""
+MOST_WITH_TRAINING = 3
+"""Of more trainings than so many only the test is shown."""
+FEWEST_EPOCHS, FEWEST_BATCHES = 2, 3
+"""What a curve needs at least; bars say it of fewer."""
+BETWEEN = 36.0
+
+
+class Training(Struct, frozen=True):
+    """One training by epochs: its evaluations in each of its repeats."""
+
+    name: str
+    epochs: dict[int, list[Evaluation]]
+
+    def curve(self, field: str) -> tuple[Point, ...]:
+        """A field over epochs, the mean of the repeats; a gap where it is not finite in one of them."""
+        points = []
+        for epoch, repeats in self.epochs.items():
+            values = [getattr(evaluation, field) for evaluation in repeats]
+            points.append(Point(epoch, None if None in values else fmean(values)))
+        return tuple(points)
+
+
+def epochs_chart(session: Session, width: float) -> Block | None:
+    """Accuracy and loss over epochs beside each other; None where no training has enough of them."""
+    found = [training for training in _trainings(session) if len(training.epochs) >= FEWEST_EPOCHS]
+    if not found:
+        return None
+    each = (width - BETWEEN) / 2
+    shown = found[:MOST_LINES]
+    plots = [
+        Plot(title=f"test {what}", over="epoch", lines=tuple(_learning(shown, what)), written=written)
+        for what, written in (("accuracy", _percents), ("loss", numbered))
+    ]
+    drawn = [line_plot(plot, each) for plot in plots if plot.points]
+    beside = Block(
+        max(block.height for block in drawn),
+        tuple(group(block.elements, number * (each + BETWEEN)) for number, block in enumerate(drawn)),
+    )
+    names = [f"{training.name}: {_last(training)}" for training in shown]
+    dotted = [_dotted()] if len(shown) <= MOST_WITH_TRAINING else []
+    left_out = [_left_out(len(found) - MOST_LINES, width)] if len(found) > MOST_LINES else []
+    return stack([beside, key([*_entries(names), *dotted], width), *left_out], 4)
+
+
+def batch_chart(found: Sequence[Result], width: float) -> Block | None:
+    """Throughput over the batch of a device; None where nothing was measured at enough of them."""
+    curves = dict(_by_batch(found))
+    if not curves:
+        return None
+    names = list(curves)[:MOST_LINES]
+    batches = sorted({float(result.batch_per_device) for name in names for result in curves[name]})
+    lines = [
+        Line(number=number, points=tuple(_point(result) for result in curves[name]))
+        for number, name in enumerate(names)
+    ]
+    plot = Plot(
+        title="samples/s",
+        over="batch per device",
+        lines=tuple(lines),
+        at=tuple(batches),
+        from_zero=True,
+    )
+    left_out = [_left_out(len(curves) - MOST_LINES, width)] if len(curves) > MOST_LINES else []
+    return stack([line_plot(plot, width), key(list(_entries(names)), width), *left_out], 4)
+
+
+def _trainings(session: Session) -> Iterator[Training]:
+    for repeats in configurations(session):
+        runs = [run for run in usable(repeats) if run.evaluations]
+        concurrent = repeats[0].spec.mode == "concurrent"
+        # Ranks of one training evaluate the same model: the first of them speaks for all.
+        ranks = sorted({rank for run in runs for rank in run.evaluations})
+        for rank in ranks if concurrent else ranks[:1]:
+            epochs: dict[int, list[Evaluation]] = {}
+            for run in runs:
+                for evaluation in run.evaluations.get(rank, ()):
+                    epochs.setdefault(evaluation.epoch, []).append(evaluation)
+            whose = f", {repeats[0].spec.workload_of(rank).name}" if concurrent else ""
+            yield Training(label(repeats) + whose, dict(sorted(epochs.items())))
+
+
+def _learning(trainings: Sequence[Training], what: str) -> Iterator[Line]:
+    if len(trainings) <= MOST_WITH_TRAINING:
+        for number, training in enumerate(trainings):
+            yield Line(number=number, points=training.curve(f"train_{what}"), training=True)
+    for number, training in enumerate(trainings):
+        yield Line(number=number, points=training.curve(f"test_{what}"))
+
+
+def _last(training: Training) -> str:
+    return percent(training.curve("test_accuracy")[-1].y)
+
+
+def _percents(values: Sequence[float]) -> list[str]:
+    return [f"{100 * value:.10g}%" for value in values]
+
+
+def _by_batch(found: Sequence[Result]) -> Iterator[tuple[str, list[Result]]]:
+    """Results that differ in the batch alone, by increasing batch and with a name, where they are enough."""
+    several = len({result.workload for result in found}) > 1
+    alike: dict[str, list[Result]] = {}
+    for result in found:
+        if result.throughput is not None and result.mode != "concurrent":
+            name = f"{result.mode} x{result.devices}" + (f", {result.workload}" if several else "")
+            alike.setdefault(name, []).append(result)
+    for name, each in alike.items():
+        if len({result.batch_per_device for result in each}) >= FEWEST_BATCHES:
+            yield name, sorted(each, key=lambda result: result.batch_per_device)
+
+
+def _point(result: Result) -> Point:
+    return Point(float(result.batch_per_device), result.throughput, result.interval)
+
+
+def _entries(names: Sequence[str]) -> Iterator[Entry]:
+    for number, name in enumerate(names):
+        stroke = element("path", d=f"M0 0H{SAMPLE:g}", class_=f"line line-{number % len(SERIES)}")
+        yield Entry(name, stroke + mark(number, SAMPLE / 2))
+
+
+def _dotted() -> Entry:
+    return Entry("dotted: training", element("path", d=f"M0 0H{SAMPLE:g}", class_="line whisker training"))
+
+
+def _left_out(count: int, width: float) -> Block:
+    return paragraph(f"{count} more are in the report.", "muted small", SMALL, width)
