@@ -9,13 +9,14 @@ import asyncio
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from textual import on, work
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.command import Provider
 from textual.filter import LineFilter
 from textual.screen import ModalScreen, Screen
 
@@ -33,6 +34,12 @@ if TYPE_CHECKING:
     from .screens.monitor import MonitorScreen
 
 
+def _commands() -> type[Provider]:
+    from .palette import KeyCommands
+
+    return KeyCommands
+
+
 class Watched(NamedTuple):
     """The session that the app opens with."""
 
@@ -46,7 +53,7 @@ class GpubenchApp(App[int]):
     TITLE = "gpubench-tui"
     # A screen's own style sheet is read when it is pushed; these two are never pushed when they come first.
     CSS_PATH: ClassVar[list[str | PurePath]] = ["app.tcss", "screens/launch.tcss", "screens/monitor.tcss"]
-    ENABLE_COMMAND_PALETTE = True
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_commands}
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012
         (0, "-narrow"),
         (76, "-normal"),
@@ -55,6 +62,13 @@ class GpubenchApp(App[int]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark,f1", "help", "Help", id="app.help", tooltip="Keys and words of this screen"),
         Binding("q", "quit", "Quit", id="app.quit", tooltip="Leave; asks when a session is running"),
+        Binding(
+            "ctrl+p",
+            "command_palette",
+            "Commands",
+            id="app.palette",
+            tooltip="All that can be done here, found by typing",
+        ),
         Binding("f2", "toggle_theme", "Theme", show=False, id="app.theme", tooltip="Light or dark colours"),
         # Before the screens' own keys, so that it works over a question and in the help as well.
         Binding(

@@ -1,18 +1,45 @@
-"""All keys that do something in the app, found where screens and widgets declare them, and a user's own."""
+"""The keys that do something: those active on a screen, all that are declared, and a user's own."""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from textual.binding import Binding
 from textual.keys import Keys, key_to_character
 
 from .config import nearest
 
+if TYPE_CHECKING:
+    from textual.dom import DOMNode
+    from textual.screen import Screen
+
 MODIFIERS = ("ctrl", "shift", "alt", "super", "hyper", "meta")
+
+
+class ActiveKey(NamedTuple):
+    """What a key does on a screen now."""
+
+    binding: Binding
+    """Of the first of its keys."""
+    shown: tuple[str, ...]
+    """All its keys, as people write them."""
+    node: DOMNode
+    """The widget, screen or app that does it."""
+    enabled: bool
+
+
+def active_keys(screen: Screen[Any]) -> list[ActiveKey]:
+    """What the program's own keys do on the screen now, those that work everywhere last."""
+    found: dict[str, ActiveKey] = {}
+    for node, binding, enabled, _ in screen.active_bindings.values():
+        if binding.id is None:
+            continue
+        key = found.setdefault(binding.id, ActiveKey(binding, (), node, enabled))
+        found[binding.id] = key._replace(shown=(*key.shown, screen.app.get_key_display(binding)))
+    return sorted(found.values(), key=lambda key: area(str(key.binding.id)) == "app")
 
 
 class Declared(NamedTuple):
@@ -87,7 +114,7 @@ def _conflicts(sound: Mapping[str, str], known: Mapping[str, Declared]) -> Itera
     keys |= {name: _normalised(wanted) for name, wanted in sound.items()}
     for name in reversed(list(sound)):
         for other in known:
-            areas = _area(name), _area(other)
+            areas = area(name), area(other)
             if other == name or (areas[0] != areas[1] and "app" not in areas):
                 continue
             # Where the program itself shares a key, as between a screen and the help over it, it knows why.
@@ -101,5 +128,6 @@ def _normalised(keys: str) -> tuple[str, ...]:
     return tuple(binding.key for binding in Binding.make_bindings([Binding(keys, "")]))
 
 
-def _area(name: str) -> str:
+def area(name: str) -> str:
+    """Where a key works: the part of its id before the dot."""
     return name.partition(".")[0]

@@ -131,18 +131,6 @@ async def test_a_panel_can_be_shown_alone(running_session: Starter) -> None:
         await wait_for_text(pilot, "Samples/s: live")
 
 
-async def test_help_names_the_keys_of_the_screen_and_the_words(running_session: Starter) -> None:
-    app = watching(running_session(0, 6.7))
-    async with app.run_test(size=(80, 50)) as pilot:
-        await wait_for_text(pilot, "running")
-        await pilot.press("question_mark")
-        text = await wait_for_text(pilot, "Words")
-        assert "Stop the session; what was measured is kept" in text
-        assert "consecutive training steps measured as one" in text
-        await pilot.press("escape")
-        await wait_until(pilot, lambda: "Words" not in screen_text(app))
-
-
 # Leaving it
 
 

@@ -1,4 +1,4 @@
-"""Help: the keys of the screen below, and the words used on it."""
+"""Help: what the focused panel shows, the keys of the screen below, and the words used on it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
+
+from ..keys import active_keys
+from .about import about
 
 BOX_WIDTH, BOX_FRAME, NAME_WIDTH = 72, 7, 10
 """Cells: as in app.tcss, its border, padding and scrollbar, and the column of keys and words."""
@@ -52,6 +55,9 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """One box that scrolls."""
         with VerticalScroll(classes="box"):
+            title, text = about(self._below)
+            if text:
+                yield Static(_paragraph(title, text, self._width))
             yield Static(_section("Keys", self._keys(), self._width))
             yield Static(_section("Words", WORDS, self._width))
             yield Static(Content.styled("Escape closes this help.", "$muted"))
@@ -62,20 +68,18 @@ class HelpScreen(ModalScreen[None]):
         return min(BOX_WIDTH, int(self.app.size.width * 0.96)) - BOX_FRAME
 
     def _keys(self) -> list[tuple[str, str]]:
-        """Each binding of the program's own that is active below, with all its keys."""
-        keys: dict[str, list[str]] = {}
-        meanings: dict[str, str] = {}
-        for active in self._below.active_bindings.values():
-            binding = active.binding
-            if binding.id and binding.tooltip:
-                keys.setdefault(binding.id, []).append(self.app.get_key_display(binding))
-                meanings[binding.id] = binding.tooltip
-        shown = [(" ".join(keys[name]), meaning) for name, meaning in meanings.items()]
-        return [*shown, ("tab", "next panel; the arrows scroll in it")]
+        """What the program's own keys do below, the focused panel's first."""
+        keys = [(" ".join(key.shown), key.binding.tooltip) for key in active_keys(self._below)]
+        return [*keys, ("tab", "next panel; the arrows scroll in it")]
 
     def action_close(self) -> None:
         """Back to the screen below."""
         self.dismiss()
+
+
+def _paragraph(title: str, text: str, width: int) -> Content:
+    lines = textwrap.wrap(text, max(10, width))
+    return Content("\n").join([Content.styled(title, "bold"), *map(Content, lines), Content("")])
 
 
 def _section(title: str, entries: Iterable[tuple[str, str]], width: int) -> Content:

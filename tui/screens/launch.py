@@ -18,10 +18,11 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Footer, OptionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from ..routes import Watch
+from ..widgets.footer import Footer
 from ..widgets.panel import Panel
 from .sight import in_sight
 
@@ -108,7 +109,7 @@ class LaunchScreen(Screen[None]):
             yield presets
             yield Panel("Plan for this machine", id="plan")
         yield Panel("Devices", id="devices", classes="exact")
-        yield Footer(compact=True, show_command_palette=False)
+        yield Footer()
 
     def on_mount(self) -> None:
         """Look around once the first frame is out."""

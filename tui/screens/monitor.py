@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from ...engine.analysis.results import headline
 from ...engine.analysis.units import clock
@@ -25,6 +25,7 @@ from ..routes import Leave, Watch
 from ..time_left import session_seconds_left
 from ..widgets.cpu_strip import cpu_strip, cpu_summary
 from ..widgets.current_run import current_run
+from ..widgets.footer import Footer
 from ..widgets.gpu_strip import gpu_strips
 from ..widgets.log_lines import log_lines
 from ..widgets.panel import Panel
@@ -87,7 +88,7 @@ class MonitorScreen(Quittable):
             yield Panel("Loss", id="loss", classes="exact")
         yield Panel("Devices", id="devices", classes="exact")
         yield Panel("Log", id="log")
-        yield Footer(compact=True, show_command_palette=False)
+        yield Footer()
 
     def on_mount(self) -> None:
         """Read what there is, in a thread, then follow."""

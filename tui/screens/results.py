@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from ...engine.analysis.diagnosis.rules import diagnose
 from ...engine.analysis.environment import hardware
@@ -25,6 +25,7 @@ from ..save import save_report
 from ..widgets.communication_table import communication_table
 from ..widgets.devices_table import devices_table
 from ..widgets.diagnoses import Diagnoses, DiagnosisLine
+from ..widgets.footer import Footer
 from ..widgets.grid import wrapped
 from ..widgets.phase_bars import phase_bars
 from ..widgets.published_figures import published_figures
@@ -72,7 +73,7 @@ class ResultsScreen(Screen[None]):
             yield Section("Published by others, on other hardware", id="published")
             yield Section("How these figures were obtained", id="method")
         yield Static(id="saved", markup=False)
-        yield Footer(compact=True, show_command_palette=False)
+        yield Footer()
 
     def on_mount(self) -> None:
         """Draw once laid out; go on while the session does."""

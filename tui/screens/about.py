@@ -1,0 +1,58 @@
+"""What each screen and each panel of it shows, and how to read it: the first thing that help says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from textual.screen import Screen
+
+ABOUT = {
+    "launch": "Choose a preset, see what it would run on this machine, start it with Enter.",
+    "launch.presets": "Each preset answers the question below its name. What you put beside them is marked "
+    "as yours; what cannot be used says why at the right.",
+    "launch.plan": "What the chosen preset does here: its runs in their order, which of them this machine "
+    "must skip and why, how long it takes by estimate, and what will limit or disturb it.",
+    "launch.devices": "The devices at this moment: what runs already takes part in every figure.",
+    "monitor": "A session as it runs, or as it ran. It is a process of its own: leave this, close the "
+    "terminal, and it goes on. Tab goes from panel to panel; then ? explains that panel.",
+    "monitor.plan": "The runs of the plan in their order. ▶ runs now, ✓ was measured, · waits, – is skipped "
+    "by rule, ✗ failed, ■ was stopped. At the right the throughput, the phase or the reason.",
+    "monitor.now": "What the measurement does now: warming up until the step time has settled, then windows "
+    "until half the 95% interval of their mean is within the preset's target, or the time is up.",
+    "monitor.throughput": "Samples a second of all ranks together, live. The horizontal line is the median "
+    "over the windows so far: that is what the results give.",
+    "monitor.loss": "Training loss of rank 0 over its steps; where epochs are tested, the test loss as well.",
+    "monitor.devices": "For each GPU: how busy, memory, temperature, power and its limit, clock and its "
+    "limit, and what holds the clock down. Without GPUs each core of the session. n/a: the device does not "
+    "tell.",
+    "monitor.log": "What the session said. The ranks' own output is in the folder logs of the session.",
+    "results": "What was measured, and what explains or spoils it. Tab goes from section to section.",
+    "results.diagnoses": "What explains or spoils the figures, gravest first: severe, warning, info. Enter "
+    "shows the evidence of one, and what to try.",
+    "results.table": "A line for each run: median over windows ± 1.4826 x their median absolute deviation. "
+    "Speedup is against the baseline, with its 95% interval; where two runs cannot be compared it says why.",
+    "results.phases": "Where the time of a step goes, measured in steps of their own after the windows. The "
+    "letters in a bar are explained below it.",
+    "results.communication": "What synchronising gradients costs: a step against one that leaves it out. "
+    "Below the noise: the interval contains zero, so it may be nothing.",
+    "results.devices": "Arithmetic of the model over what the device was measured to do (MFU), and energy.",
+    "results.published": "What others published for the same experiment, on their hardware.",
+    "results.method": "How each figure was obtained, and which are derived or predicted.",
+}
+"""By `screen` and `screen.panel`."""
+
+
+def about(screen: Screen[Any]) -> tuple[str, str]:
+    """The title and the explanation of the focused panel, or else of the screen; empty if there are none."""
+    name = screen_name(screen)
+    focused = screen.focused
+    for node in focused.ancestors_with_self if focused is not None else ():
+        text = ABOUT.get(f"{name}.{node.id}")
+        if text is not None:
+            return str(node.id).capitalize(), text
+    return "This screen", ABOUT.get(name, "")
+
+
+def screen_name(screen: Screen[Any]) -> str:
+    """`monitor` for the MonitorScreen."""
+    return type(screen).__name__.removesuffix("Screen").lower()
