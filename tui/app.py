@@ -6,11 +6,12 @@ Nothing here imports the engine before the first paint: screens do that when the
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from textual import on, work
@@ -51,8 +52,6 @@ class GpubenchApp(App[int]):
     """The app; its result is the exit status."""
 
     TITLE = "gpubench-tui"
-    # A screen's own style sheet is read when it is pushed; these two are never pushed when they come first.
-    CSS_PATH: ClassVar[list[str | PurePath]] = ["app.tcss", "screens/launch.tcss", "screens/monitor.tcss"]
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_commands}
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012
         (0, "-narrow"),
@@ -89,7 +88,9 @@ class GpubenchApp(App[int]):
         watched: Watched | None = None,
         config: Config | None = None,
     ) -> None:
-        super().__init__()
+        # A screen's own style sheet is read when it is pushed; the first one never is.
+        first = "launch" if watched is None else "monitor"
+        super().__init__(css_path=["app.tcss", f"screens/{first}.tcss"])
         self.root = root
         """Where sessions are kept; None for the platform's place."""
         self.options = options or Options()
@@ -120,6 +121,7 @@ class GpubenchApp(App[int]):
             for number in (signal.SIGTERM, signal.SIGHUP):
                 loop.add_signal_handler(number, self.exit, 128 + number)
             leave_when_hung_up(sys.__stdin__.fileno() if sys.__stdin__ else 0)
+        self.set_timer(1.0, gc.enable)  # off since the start, for the first paint
         for problem in self.config.problems:
             self.notify(problem, severity="warning", markup=False)
         if self.config.keys:

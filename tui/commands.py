@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -27,6 +28,7 @@ class UsageError(Exception):
 def app(options: Namespace) -> int:
     """The app's launch screen."""
     _need_terminal("gpubench-tui run PRESET --headless measures without one")
+    gc.disable()  # until the first paint is out: nearly all that is made before it stays
     from .app import run_app
     from .screens.launch import Options
 
@@ -231,6 +233,7 @@ def _shelf(options: Namespace) -> Shelf:
 
 
 def _watch(options: Namespace, folder: SessionFolder, replay_speed: float | None = None) -> int:
+    gc.disable()
     from .app import Watched, watch
 
     return watch(_shelf(options), Watched(folder, replay_speed), options.config)

@@ -57,6 +57,7 @@ class PresetList(OptionList):
 class LaunchScreen(Screen[None]):
     """Presets at the left, the plan of the chosen one beside them, the devices below."""
 
+    CSS_PATH = "launch.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "attach", "Attach", id="launch.attach", tooltip="Watch the session that is running"),
     ]

@@ -44,6 +44,7 @@ FOLD_SECONDS = 0.1
 class MonitorScreen(Quittable):
     """Shows a session; measures nothing, and may come and go as it likes."""
 
+    CSS_PATH = "monitor.tcss"
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
