@@ -1,9 +1,11 @@
 """Median, spread and confidence intervals, on the standard library alone.
 
 Windows follow each other, so that a slow one is likely to follow a slow one: their autocorrelation widens
-every interval here. In simulations the 95% intervals of 5 to 100 values hold the truth in 92 to 99 of 100
-cases, for independent values and for an AR(1) of coefficient 0.5, and in 91 to 98 where windows are added
-until the interval is narrow enough.
+every interval here. In simulations the 95% intervals of 5 to 100 values hold the truth in 93 to 99 of 100
+cases, for independent values and for an AR(1) of coefficient 0.5, and in 92 to 98 where windows are added
+until the interval is narrow enough. Of an AR(1) of 0.7 five values cannot show that it is one: there it is 87
+in 100 for five, 92 for ten and 95 for thirty, and 86 to 91 where windows are added. The best of other
+functions of five values' spread and autocorrelation came to 90, and was 15% wider for independent ones.
 """
 
 from __future__ import annotations
@@ -22,6 +24,12 @@ TAIL = 40
 """One in so many resamples lies beyond either end of an interval: 95% within."""
 MOST_CORRELATED = 0.95
 """An autocorrelation beyond it is taken for it."""
+
+SUPPOSED_CORRELATION = 0.6
+"""What is supposed of the autocorrelation before anything is known of it."""
+SUPPOSED_VALUES = 5
+"""How many values would have to contradict it to count as much: chosen by simulation, so that independent
+values' intervals are wider by 13% at most, of five or ten values, and by 3% of sixty."""
 
 NORMAL = 1.959964
 """97.5% quantile of the normal distribution."""
@@ -50,7 +58,8 @@ def inflation(values: Sequence[float]) -> float:
 
     (1 + r) / (1 - r) for an AR(1) of coefficient r (Bayley & Hammersley 1946). r is the first autocorrelation
     of the values' ranks, which one outlier does not move, freed of its bias, (1 + 3r) / n (Kendall 1954;
-    Marriott & Pope 1954). The effective number of values is never taken to be below two.
+    Marriott & Pope 1954), and shrunk to what is supposed where few values say little of it. The effective
+    number of values is never taken to be below two.
     """
     count = len(values)
     ranks = _ranks(values)
@@ -59,8 +68,10 @@ def inflation(values: Sequence[float]) -> float:
     if count < 2 or not scatter:
         return 1.0
     first = sum((a - mean) * (b - mean) for a, b in pairwise(ranks)) / scatter
-    unbiased = min(MOST_CORRELATED, max(0.0, first + (1 + 3 * first) / count))
-    return min((1 + unbiased) / (1 - unbiased), max(1.0, count / 2))
+    unbiased = first + (1 + 3 * first) / count
+    shrunk = (count * unbiased + SUPPOSED_VALUES * SUPPOSED_CORRELATION) / (count + SUPPOSED_VALUES)
+    correlation = min(MOST_CORRELATED, max(0.0, shrunk))
+    return min((1 + correlation) / (1 - correlation), max(1.0, count / 2))
 
 
 def median_interval(values: Sequence[float]) -> tuple[float, float]:
