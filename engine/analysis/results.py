@@ -253,6 +253,9 @@ def _notes(repeats: Sequence[RunState]) -> Iterator[str]:
         yield f"stopped before it was done, after {windows} windows"
     if run.state == "measured" and not windows:
         yield "no figures: no window was reported by all ranks"
+    longest = max((each.window_length for each in usable(repeats)), default=1)
+    if longest > 1:
+        yield f"its windows are {longest} measured ones each, added up because there were thousands"
     if _never_settled(repeats):
         yield "its step time had not settled when warm-up reached its time limit"
     for trouble in _troubles(repeats):

@@ -93,8 +93,13 @@ class RunState:
 
     @property
     def complete_windows(self) -> list[WindowTotal]:
-        """Windows that every rank has reported."""
+        """Windows that every rank has reported, all of one length."""
         return self._windows.complete
+
+    @property
+    def window_length(self) -> int:
+        """How many measured windows each of these is: 1 unless there were thousands."""
+        return self._windows.length
 
     @property
     def progress(self) -> float | None:

@@ -1,3 +1,6 @@
+import math
+import random
+
 import pytest
 from gpubench_tui.engine.analysis.results import Result, headline, result_of, results
 from gpubench_tui.engine.analysis.statistics import median_interval
@@ -382,3 +385,20 @@ def test_a_look_that_ended_early_is_said_and_costs_no_figure() -> None:
     result = one(session(opening(SINGLE), events), "single")
     assert result.throughput == pytest.approx(640)
     assert any("ended early: out of memory" in note for note in result.notes)
+
+
+def test_ten_thousand_windows_have_the_interval_of_as_many() -> None:
+    """Noise of 10% in each leaves the whole with half an interval of about 0.25%."""
+    source = random.Random(14)
+    held = []
+    for _ in range(10):
+        seconds = [source.gauss(1, 0.1) for _ in range(10_000)]
+        folded = session(opening(spec("single", "single")), measured("single", [seconds]))
+        found = result_of(folded, "single")
+        assert found.interval is not None
+        low, high = found.interval
+        assert (high - low) / 640 == pytest.approx(4 * 0.1 / math.sqrt(10_000), rel=0.4)
+        held.append(low <= 640 <= high)
+    assert sum(held) >= 8
+    assert found.windows == 2500
+    assert "its windows are 4 measured ones each, added up because there were thousands" in found.notes

@@ -199,6 +199,22 @@ def test_thousands_of_windows_are_added_up_without_changing_the_throughput() -> 
     assert [w.index for w in run.complete_windows] == sorted(w.index for w in run.complete_windows)
 
 
+def test_windows_that_were_added_up_are_of_one_length() -> None:
+    session = begun()
+    run = session.runs[DDP.id]
+    for index in range(10_003):
+        for rank in (0, 1):
+            session.apply(window(DDP.id, rank, index, 0.5))
+    assert run.window_length == 4
+    assert len(run.complete_windows) == 10_003 // 4
+    assert {(w.steps, w.samples, w.seconds) for w in run.complete_windows} == {(4, 800, 2.0)}
+    assert [w.index for w in run.complete_windows] == list(range(0, 10_000, 4))
+    # What is left makes no whole one; it is not lost.
+    assert sum(w.samples for w in run.windows) == 200 * 10_003
+    assert sum(w.samples for w in run.ranks[1].windows) == 100 * 10_003
+    assert run.ranks[1].measured_seconds == pytest.approx(0.5 * 10_003)
+
+
 def test_windows_that_some_rank_never_reports_stay_bounded() -> None:
     session = begun()
     for index in range(2 * MOST_WINDOWS):
