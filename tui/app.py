@@ -22,7 +22,7 @@ from textual.filter import LineFilter
 from textual.screen import ModalScreen, Screen
 
 from .config import Config, config_path
-from .routes import Leave, Replay, ShowLaunch, Watch
+from .routes import Leave, Replay, ShowLaunch, ShowSessions, Watch
 from .screens.launch import LaunchScreen, Options
 from .screens.quittable import Quittable
 from .terminal import AsciiFilter, leave_when_hung_up, terminal_shows_unicode
@@ -69,6 +69,7 @@ class GpubenchApp(App[int]):
             tooltip="All that can be done here, found by typing",
         ),
         Binding("f2", "toggle_theme", "Theme", show=False, id="app.theme", tooltip="Light or dark colours"),
+        Binding("o", "sessions", "Sessions", id="app.sessions", tooltip="All sessions, past and running"),
         # Before the screens' own keys, so that it works over a question and in the help as well.
         Binding(
             "ctrl+s",
@@ -182,6 +183,18 @@ class GpubenchApp(App[int]):
     def _replay(self, message: Replay) -> None:
         self.push_screen(self._monitor(message.folder, message.speed))
 
+    @on(ShowSessions)
+    def show_sessions(self) -> None:
+        """Go back to the list of sessions, or open it."""
+        from ..engine.record.shelf import Shelf, default_root
+        from .screens.sessions import SessionsScreen
+
+        if any(isinstance(screen, SessionsScreen) for screen in self.screen_stack):
+            while not isinstance(self.screen, SessionsScreen):
+                self.pop_screen()
+        else:
+            self.push_screen(SessionsScreen(Shelf(self.root or default_root())))
+
     @on(Leave)
     def _leave(self, message: Leave) -> None:
         if message.words:
@@ -207,6 +220,11 @@ class GpubenchApp(App[int]):
             if isinstance(screen, Quittable):
                 return screen.status()
         return 0
+
+    def action_sessions(self) -> None:
+        """Show all sessions."""
+        if not isinstance(self.screen, ModalScreen):
+            self.post_message(ShowSessions())
 
     def action_help(self) -> None:
         """Show the keys and words of the present screen."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from textual.binding import Binding
-from textual.keys import Keys, key_to_character
+from textual.keys import REPLACED_KEYS, Keys, key_to_character
 
 from .config import nearest
 
@@ -105,7 +105,7 @@ def _problem(name: str, keys: str, known: Mapping[str, Declared]) -> str | None:
 def _is_key(name: str) -> bool:
     if len(name) == 1:
         return name.isprintable() and name != " "
-    return name in {key.value for key in Keys} or key_to_character(name) is not None
+    return name in {key.value for key in Keys} or key_to_character(REPLACED_KEYS.get(name, name)) is not None
 
 
 def _conflicts(sound: Mapping[str, str], known: Mapping[str, Declared]) -> Iterator[tuple[str, str]]:

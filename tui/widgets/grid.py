@@ -29,7 +29,7 @@ class GridColumn(NamedTuple):
 
 def grid(columns: Sequence[GridColumn], width: int) -> Content:
     """The table within `width` cells where possible: narrower gaps before fewer columns."""
-    shown, gap = _fitting(list(columns), width)
+    shown, gap = fitting(columns, width)
     titles = [_justified(Content(column.title), column) for column in shown]
     rows = zip(*(column.cells for column in shown), strict=True)
     return Content("\n").join(
@@ -64,7 +64,9 @@ def wrapped(text: str, width: int, style: str = "", indent: int = 0, lead: str =
     return content.stylize(style, indent + len(lead)) if style else content
 
 
-def _fitting(shown: list[GridColumn], width: int) -> tuple[list[GridColumn], str]:
+def fitting(columns: Sequence[GridColumn], width: int) -> tuple[list[GridColumn], str]:
+    """The columns that fit into `width` cells where possible, and the gap between them."""
+    shown = list(columns)
     while True:
         cells = sum(column.width for column in shown)
         for gap in GAPS:
