@@ -25,7 +25,7 @@ from .config import Config, config_path
 from .routes import Leave, Replay, ShowLaunch, ShowSessions, Watch
 from .screens.launch import LaunchScreen, Options
 from .screens.quittable import Quittable
-from .terminal import AsciiFilter, leave_when_hung_up, terminal_shows_unicode
+from .terminal import filters_for, leave_when_hung_up, terminal_shows_unicode
 from .themes import DARK, LIGHT
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class GpubenchApp(App[int]):
         self.last_words: list[str] = []
         """What is said on standard error once the terminal is back."""
         self._watched = watched
-        self._ascii = AsciiFilter(enabled=not self.unicode)
+        self._plain = filters_for(self.unicode, self.console.color_system)
         self.animation_level = "none"
         self.register_theme(DARK)
         self.register_theme(LIGHT)
@@ -112,8 +112,8 @@ class GpubenchApp(App[int]):
         return {"muted": "#808080"}
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Textual's own filters, then the one for plain terminals."""
-        return [*super().get_line_filters(), *([self._ascii] if self._ascii.enabled else [])]
+        """Textual's own filters, then those for plain terminals."""
+        return [*super().get_line_filters(), *self._plain]
 
     def on_mount(self) -> None:
         """Open the first screen; end in order when told to."""

@@ -42,6 +42,16 @@ def terminal_shows_unicode() -> bool:
     return shows_unicode(os.environ, sys.__stdout__.encoding if sys.__stdout__ else None)
 
 
+def filters_for(unicode: bool, color_system: str | None) -> list[LineFilter]:
+    """What a terminal needs that shows less than others; the names of colour systems are Rich's."""
+    filters: list[LineFilter] = [] if unicode else [AsciiFilter()]
+    if color_system == "standard":
+        from .sixteen import SixteenColors
+
+        filters.append(SixteenColors())
+    return filters
+
+
 class AsciiFilter(LineFilter):
     """Replaces every character that a plain terminal cannot show, just before it is sent."""
 

@@ -51,7 +51,7 @@ async def test_the_window_has_the_colours_of_the_theme(tmp_path: Path, theme: Th
         svg = picture(app, "x")
     window = ElementTree.fromstring(svg).find("{http://www.w3.org/2000/svg}rect")
     assert window is not None and window.attrib["fill"].lower() == theme.surface
-    assert "#292929" not in svg and 'fill="#c5c8c6"' not in svg
+    assert re.findall(r'-title" fill="(#\w+)"', svg.lower()) == [theme.foreground]
 
 
 async def test_a_plain_terminal_gets_a_plain_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

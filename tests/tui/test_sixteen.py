@@ -1,0 +1,77 @@
+from pathlib import Path
+
+import pytest
+from gpubench_tui.tui.app import GpubenchApp, Watched
+from gpubench_tui.tui.sixteen import in_sixteen
+from gpubench_tui.tui.terminal import filters_for
+from gpubench_tui.tui.themes import DARK, LIGHT
+from rich.style import Style
+from textual.color import Color
+from textual.theme import Theme
+
+from .recorded import shelve
+from .seen import wait_for_text
+
+MEANINGS = ("success", "warning", "error", "primary")
+
+
+def numbers(text: str, behind: str) -> tuple[int | None, int | None]:
+    style = in_sixteen(Style.parse(f"{text} on {behind}"))
+    assert style.color is not None and style.bgcolor is not None
+    return style.color.number, style.bgcolor.number
+
+
+def colors(theme: Theme) -> dict[str, str]:
+    found = theme.to_color_system().generate() | theme.variables
+    found["highlight"] = Color.parse(theme.background or "").blend(Color.parse(theme.primary), 0.22).hex6
+    return found
+
+
+@pytest.mark.parametrize(("theme", "light"), [(DARK, False), (LIGHT, True)])
+def test_what_a_colour_means_can_still_be_told(theme: Theme, light: bool) -> None:
+    found = colors(theme)
+    page, words, muted = (0, 15, 7) if not light else (15, 0, 8)
+    for behind in ("background", "surface"):
+        assert numbers(found["foreground"], found[behind]) == (words, page)
+        assert numbers(found["muted"], found[behind]) == (muted, page)
+    meant = {numbers(found[f"text-{meaning}"], found["background"])[0] for meaning in MEANINGS}
+    assert len(meant) == len(MEANINGS)
+    assert meant.isdisjoint({0, 7, 8, 15})
+
+
+@pytest.mark.parametrize("theme", [DARK, LIGHT])
+def test_text_can_be_read_on_whatever_is_behind_it(theme: Theme) -> None:
+    found = colors(theme)
+    texts = ["foreground", "muted", "accent", "panel", *(f"text-{meaning}" for meaning in MEANINGS)]
+    behind = ["background", "surface", "panel", "highlight", *(f"{meaning}-muted" for meaning in MEANINGS)]
+    for text in texts:
+        for each in behind:
+            one, other = numbers(found[text], found[each])
+            assert one != other
+            assert {one, other} & {0, 15}, "one of them is black or white"
+
+
+def test_the_highlighted_row_differs_from_the_others() -> None:
+    for theme in (DARK, LIGHT):
+        found = colors(theme)
+        row, others = (numbers(found["foreground"], found[name])[1] for name in ("highlight", "background"))
+        assert row != others
+
+
+def test_only_a_terminal_of_sixteen_colours_needs_it() -> None:
+    assert filters_for(unicode=True, color_system="truecolor") == []
+    assert len(filters_for(unicode=True, color_system="standard")) == 1
+    assert len(filters_for(unicode=False, color_system="standard")) == 2
+
+
+async def test_a_screen_is_sent_in_sixteen_colours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-16color")
+    monkeypatch.delenv("COLORTERM", raising=False)
+    app = GpubenchApp(tmp_path, watched=Watched(shelve(tmp_path, 2)))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await wait_for_text(pilot, "dp on 2 devices is 1.92x")
+        strips = app.screen._compositor.render_strips()
+    styles = {segment.style for strip in strips for segment in strip if segment.style}
+    assert {style.color.number for style in styles if style.color} > {7, 11, 14, 15}
+    assert all(style.color.number is not None for style in styles if style.color)
+    assert all(style.bgcolor.number is not None for style in styles if style.bgcolor)
