@@ -10,7 +10,6 @@ import pytest
 from gpubench_tui.engine.record.events import SessionFinished
 from gpubench_tui.engine.record.journal import Journal
 from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
-from gpubench_tui.tui import app as app_module
 from gpubench_tui.tui import shelf_watch
 from gpubench_tui.tui.app import GpubenchApp
 from gpubench_tui.tui.routes import Compare, ShowResults, ShowSessions
@@ -18,7 +17,7 @@ from gpubench_tui.tui.screens.launch import LaunchScreen
 from gpubench_tui.tui.screens.monitor import MonitorScreen
 from gpubench_tui.tui.screens.sessions import SessionsScreen
 from gpubench_tui.tui.widgets.session_browser import SessionBrowser, SessionList
-from textual import on
+from textual.message import Message
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -29,24 +28,16 @@ Starter = Callable[[int, float], SessionFolder]
 SIZES = [(80, 24), (120, 40), (200, 50)]
 
 
-class Recording(GpubenchApp):
-    """Notes what the screen asks for that other screens' tests look at."""
+class Asked:
+    """What the screen asks the app for: the message, and the names of its sessions."""
 
-    CSS_PATH = [Path(app_module.__file__).parent / path for path in GpubenchApp.CSS_PATH]  # noqa: RUF012
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
 
-    def __init__(self, root: Path) -> None:
-        super().__init__(root)
-        self.asked: list[list[str]] = []
-
-    @on(ShowResults)
-    def _note_results(self, message: ShowResults) -> None:
-        message.prevent_default()
-        self.asked.append(["results", message.folder.name])
-
-    @on(Compare)
-    def _note_compare(self, message: Compare) -> None:
-        message.prevent_default()
-        self.asked.append(["compare", *(folder.name for folder in message.folders)])
+    def __call__(self, message: Message) -> None:
+        """Take in a message, which comes by once for each that it bubbles through."""
+        if isinstance(message, ShowResults | Compare) and message not in self.messages:
+            self.messages.append(message)
 
 
 def aged(folder: SessionFolder, age: int) -> SessionFolder:
@@ -96,7 +87,7 @@ async def test_all_sessions_newest_first(
         assert ("bench01" in rows[0]) == (size[0] == 200)
         assert "gpubench-tui 0.1.0 on bench01: 2 x NVIDIA H200" in text
         assert str(tmp_path) in text
-        assert "Open" in text and "Replay" in text and "Delete" in text
+        assert "Open" in text and "Replay" in text and "Quit" in text
 
 
 async def test_no_sessions_names_the_next_key(tmp_path: Path) -> None:
@@ -126,26 +117,28 @@ async def test_the_key_opens_the_list_from_anywhere_and_closes_it(
 
 
 async def test_a_session_that_is_over_opens_its_results(folders: list[SessionFolder], tmp_path: Path) -> None:
-    app = Recording(tmp_path)
-    async with app.run_test(size=(120, 40)) as pilot:
+    app, asked = GpubenchApp(tmp_path), Asked()
+    async with app.run_test(size=(120, 40), message_hook=asked) as pilot:
         await opened(pilot, "1.92x")
-        await pilot.press("down", "enter")
-        await wait_until(pilot, lambda: bool(app.asked))
+        await pilot.press("down")
         await pilot.click(SessionList, offset=(5, 2))
         await wait_until(pilot, lambda: highlighted(app) == folders[2].name)
-        await pilot.click(SessionList, offset=(5, 2))
-        await wait_until(pilot, lambda: len(app.asked) == 2)
-        assert app.asked == [["results", folders[1].name], ["results", folders[2].name]]
+        assert asked.messages == []
+        await pilot.click(SessionList, offset=(5, 1))
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: bool(asked.messages))
+        assert isinstance(asked.messages[0], ShowResults)
+        assert asked.messages[0].folder.name == folders[1].name
 
 
 async def test_what_recorded_nothing_says_so(folders: list[SessionFolder], tmp_path: Path) -> None:
     folders[0].journal.unlink()
-    app = Recording(tmp_path)
-    async with app.run_test(size=(120, 40)) as pilot:
+    app, asked = GpubenchApp(tmp_path), Asked()
+    async with app.run_test(size=(120, 40), message_hook=asked) as pilot:
         await opened(pilot, "interrupted")
         await pilot.press("enter")
         await wait_for_text(pilot, f"{folders[0].name} recorded nothing;", "session.log may say why.")
-        assert app.asked == []
+        assert asked.messages == []
 
 
 async def test_a_running_session_is_watched_and_becomes_an_ended_one(
@@ -240,16 +233,18 @@ async def test_finding_by_words(folders: list[SessionFolder], tmp_path: Path) ->
 async def test_selected_sessions_are_compared_oldest_first(
     folders: list[SessionFolder], tmp_path: Path
 ) -> None:
-    app = Recording(tmp_path)
-    async with app.run_test(size=(120, 40)) as pilot:
+    app, asked = GpubenchApp(tmp_path), Asked()
+    async with app.run_test(size=(120, 40), message_hook=asked) as pilot:
         await opened(pilot, "1.92x")
         await pilot.press("c")
         await wait_for_text(pilot, "Select two sessions or more with Space")
         await pilot.press("space", "space", "home", "space", "space", "space")
         await wait_for_text(pilot, "1 selected", f"* {folders[2].name}")
         await pilot.press("home", "c")
-        await wait_until(pilot, lambda: bool(app.asked))
-        assert {*app.asked[0]} == {"compare", folders[0].name, folders[2].name}
+        await wait_until(pilot, lambda: bool(asked.messages))
+        assert isinstance(asked.messages[0], Compare)
+        names = [folder.name for folder in asked.messages[0].folders]
+        assert names == [folders[2].name, folders[0].name]
 
 
 async def test_renaming_checks_the_name_as_it_is_typed(folders: list[SessionFolder], tmp_path: Path) -> None:

@@ -15,12 +15,13 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from ...engine.analysis.glance import OVER, Entry
 from ...engine.record.shelf import Shelf, ShelfError
 from ..routes import Compare, Replay, ShowResults, Watch
 from ..shelf_watch import watch_shelf
+from ..widgets.footer import Footer
 from ..widgets.row_list import RowList
 from ..widgets.session_browser import SessionBrowser
 from .name import NameScreen
@@ -84,7 +85,7 @@ class SessionsScreen(Screen[None]):
         """Nothing here waits for the shelf."""
         yield SessionBrowser(self._shelf.root, id="browser")
         yield Static(id="said", markup=False)
-        yield Footer(compact=True, show_command_palette=False)
+        yield Footer()
 
     @property
     def _browser(self) -> SessionBrowser:
@@ -196,14 +197,14 @@ class SessionsScreen(Screen[None]):
 
     def action_compare(self) -> None:
         """The selected sessions side by side; with one selected, it and the one highlighted."""
-        entries, chosen = self._browser.selected, self._browser.chosen
-        if len(entries) == 1 and chosen is not None and chosen not in entries:
-            entries.append(chosen)
-        if len(entries) < 2:
+        names = {entry.name for entry in self._browser.selected}
+        if len(names) == 1 and (chosen := self._browser.chosen) is not None:
+            names.add(chosen.name)
+        oldest_first = [entry.folder for entry in reversed(self._entries or ()) if entry.name in names]
+        if len(oldest_first) > 1:
+            self.post_message(Compare(oldest_first))
+        else:
             self._say("Select two sessions or more with Space, then c holds them against the oldest of them.")
-            return
-        entries.sort(key=lambda entry: entry.unix_time)
-        self.post_message(Compare([entry.folder for entry in entries]))
 
     # Renaming and deleting
 
