@@ -44,8 +44,7 @@ def _speedup_title(found: Sequence[Result]) -> str:
 
 
 def _rows(result: Result, compared: bool) -> Iterator[Row]:
-    said = remarks(result)
-    about = "; ".join([result.label, *said])
+    about = "; ".join([result.label, *remarks(result)])
     if result.throughput is not None:
         bar = Bar(
             value=result.throughput,
@@ -59,8 +58,15 @@ def _rows(result: Result, compared: bool) -> Iterator[Row]:
         for part in result.parts:
             yield _part_row(part)
     else:
-        text = said[0] if said and not result.windows else result.state
-        yield Row(name=result.label, bars=(text,), about=about)
+        yield Row(name=result.label, bars=(_instead(result),), about=about)
+
+
+def _instead(result: Result) -> str:
+    """What became of a run that has no figures."""
+    if result.failure is not None:
+        return f"failed ({result.failure.kind}): {result.failure.message}"
+    said = remarks(result)
+    return said[0] if said and not result.windows else result.state
 
 
 def _speedup(result: Result) -> Bar | str:
