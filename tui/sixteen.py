@@ -6,10 +6,7 @@ from colorsys import rgb_to_hsv
 from functools import lru_cache
 
 from rich.color import Color
-from rich.segment import Segment
 from rich.style import Style
-from textual.color import Color as TextualColor
-from textual.filter import LineFilter
 
 BLACK, GREY, DARK_GREY, WHITE = 0, 7, 8, 15
 ON_DARK = (9, 11, 10, 14, 12, 13)
@@ -25,14 +22,6 @@ Greys = tuple[tuple[float, int], ...]
 TEXT: Greys = ((0.8, WHITE), (0.5, GREY), (0.25, DARK_GREY), (0.0, BLACK))
 BEHIND: Greys = ((0.92, WHITE), (0.5, GREY), (0.15, DARK_GREY), (0.0, BLACK))
 """Greys of text and of what is behind it, by the value from which on they are taken."""
-
-
-class SixteenColors(LineFilter):
-    """Replaces every colour by one of the sixteen, just before it is sent."""
-
-    def apply(self, segments: list[Segment], background: TextualColor) -> list[Segment]:  # noqa: ARG002
-        """The same segments in sixteen colours."""
-        return [Segment(text, style and in_sixteen(style), control) for text, style, control in segments]
 
 
 @lru_cache(maxsize=1024)

@@ -45,10 +45,11 @@ def terminal_shows_unicode() -> bool:
 def filters_for(unicode: bool, color_system: str | None) -> list[LineFilter]:
     """What a terminal needs that shows less than others; the names of colour systems are Rich's."""
     filters: list[LineFilter] = [] if unicode else [AsciiFilter()]
-    if color_system == "standard":
-        from .sixteen import SixteenColors
+    if color_system in ("standard", "256"):
+        from .few_colors import FewColors, in_256
+        from .sixteen import in_sixteen
 
-        filters.append(SixteenColors())
+        filters.append(FewColors(in_sixteen if color_system == "standard" else in_256))
     return filters
 
 

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 from gpubench_tui.tui.app import GpubenchApp, Watched
+from gpubench_tui.tui.few_colors import in_256
 from gpubench_tui.tui.sixteen import in_sixteen
 from gpubench_tui.tui.terminal import filters_for
 from gpubench_tui.tui.themes import DARK, LIGHT
@@ -58,20 +59,46 @@ def test_the_highlighted_row_differs_from_the_others() -> None:
         assert row != others
 
 
-def test_only_a_terminal_of_sixteen_colours_needs_it() -> None:
+@pytest.mark.parametrize(
+    ("wanted", "number"),
+    [
+        ("#000000", 16),
+        ("#ffffff", 231),
+        ("#15191d", 234),
+        ("#262d34", 236),
+        ("#2c3a46", 237),
+        ("#7fb0d6", 110),
+        ("#e07f74", 174),
+        ("#808080", 244),
+    ],
+)
+def test_the_nearest_of_256_colours_keeps_dark_greys_grey(wanted: str, number: int) -> None:
+    style = in_256(Style.parse(f"bold {wanted} on {wanted}"))
+    assert style.color is not None and style.color.number == number
+    assert style.bgcolor is not None and style.bgcolor.number == number
+    assert style.bold
+    assert in_256(Style(bold=True)).color is None
+
+
+def test_only_a_terminal_of_few_colours_needs_a_filter() -> None:
     assert filters_for(unicode=True, color_system="truecolor") == []
-    assert len(filters_for(unicode=True, color_system="standard")) == 1
+    assert filters_for(unicode=True, color_system=None) == []
+    assert len(filters_for(unicode=True, color_system="256")) == 1
     assert len(filters_for(unicode=False, color_system="standard")) == 2
 
 
-async def test_a_screen_is_sent_in_sixteen_colours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TERM", "xterm-16color")
+@pytest.mark.parametrize(("terminal", "most"), [("xterm-16color", 15), ("xterm-256color", 255)])
+async def test_a_screen_is_sent_in_the_colours_that_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, terminal: str, most: int
+) -> None:
+    monkeypatch.setenv("TERM", terminal)
     monkeypatch.delenv("COLORTERM", raising=False)
     app = GpubenchApp(tmp_path, watched=Watched(shelve(tmp_path, 2)))
     async with app.run_test(size=(100, 30)) as pilot:
         await wait_for_text(pilot, "dp on 2 devices is 1.92x")
         strips = app.screen._compositor.render_strips()
     styles = {segment.style for strip in strips for segment in strip if segment.style}
-    assert {style.color.number for style in styles if style.color} > {7, 11, 14, 15}
-    assert all(style.color.number is not None for style in styles if style.color)
-    assert all(style.bgcolor.number is not None for style in styles if style.bgcolor)
+    used = [color.number for style in styles for color in (style.color, style.bgcolor) if color]
+    assert None not in used
+    assert len(set(used)) > 5
+    assert max(number for number in used if number is not None) <= most
