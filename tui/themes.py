@@ -17,7 +17,7 @@ DARK = Theme(
     warning="#dfb45c",
     error="#e07f74",
     dark=True,
-    variables={"muted": "#8d969f"},
+    variables={"muted": "#a0a8b0"},
 )
 
 LIGHT = Theme(
@@ -33,5 +33,5 @@ LIGHT = Theme(
     warning="#8a5f00",
     error="#b0352a",
     dark=False,
-    variables={"muted": "#666c72"},
+    variables={"muted": "#505459"},
 )
