@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
+from ..plan.plan import RunSpec
 from ..record.events import Failure
 from ..record.session import RunState, RunStatus, Session
 from .communication import Communication, communication
@@ -246,6 +247,11 @@ def _never_settled(repeats: Sequence[RunState]) -> bool:
     return any(event is not None and not event.settled for event in finished)
 
 
+def _waits_for_the_scaler(spec: RunSpec) -> bool:
+    workload, on_gpu = spec.workload, any(device.kind == "cuda" for device in spec.devices)
+    return spec.mode == "fsdp" and on_gpu and (workload.optimizer, workload.precision) == ("sgd", "fp16")
+
+
 def _notes(repeats: Sequence[RunState]) -> Iterator[str]:
     run = _speaker(repeats)
     windows = sum(len(each.complete_windows) for each in usable(repeats))
@@ -256,6 +262,11 @@ def _notes(repeats: Sequence[RunState]) -> Iterator[str]:
     longest = max((each.window_length for each in usable(repeats)), default=1)
     if longest > 1:
         yield f"its windows are {longest} measured ones each, added up because there were thousands"
+    if _waits_for_the_scaler(run.spec):
+        yield (
+            "in each step the host waits for its GPU: torch has no fused SGD for shards, and the scaler of "
+            "fp16 then looks at their gradients first; bf16 needs none, and AdamW is fused"
+        )
     if _never_settled(repeats):
         yield "its step time had not settled when warm-up reached its time limit"
     for trouble in _troubles(repeats):

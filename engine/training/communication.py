@@ -26,6 +26,10 @@ TURNS_SECONDS = 1.5
 """How long all turns last together, about."""
 FEWEST, MOST = 5, 20
 """Turns of each kind."""
+MOST_SECONDS = 20.0
+"""How long they may take together; where steps are long there are fewer, and no interval of the cost."""
+LONG = 1.0
+"""Seconds of a step in which what is odd about the first one is lost."""
 
 
 def ddp_of(model: nn.Module) -> DistributedDataParallel | None:
@@ -125,7 +129,8 @@ def take_turns(
     of its own.
     """
     steps = max(1, round(TURN_SECONDS / pace))
-    pairs = min(MOST, max(FEWEST, round(TURNS_SECONDS / (2 * steps * pace))))
+    pair = 2 * steps * pace
+    pairs = min(MOST, max(FEWEST, round(TURNS_SECONDS / pair)), max(1, int(MOST_SECONDS / pair)))
     synchronised: list[float] = []
     unsynchronised: list[float] = []
 
@@ -135,7 +140,7 @@ def take_turns(
             seconds.append(train(steps) / steps)
 
     kinds: tuple[tuple[list[float], How], ...] = ((synchronised, nullcontext), (unsynchronised, ddp.no_sync))
-    for seconds, how in kinds:  # the first of each kind is unlike the others
+    for seconds, how in kinds if pace < LONG else ():  # the first of each kind is unlike the others
         turn(seconds, how, 1)
         seconds.clear()
     for number in range(pairs):

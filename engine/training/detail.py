@@ -25,7 +25,7 @@ from .data_parallel import ExchangeHook, data_parallel_of
 from .group import NOTE_INTERVAL, Group
 from .logger import DdpLogger, Logged
 from .reporter import Reporter
-from .timing import Mark, clock_for
+from .timing import Mark, clock_for, wait_for
 from .trainer import Trainer
 
 LEAD = 3
@@ -33,9 +33,11 @@ LEAD = 3
 CHECKED = 5
 """Steps whose exposed communication is compared with what torch's own logger says."""
 FEWEST = 5
-"""Steps that count, however long they take."""
+"""Steps that count at least, as long as they take no more than `MOST_SECONDS`."""
 SECONDS = 4.0
-"""How long the steps that count may take beyond these; where they do, nothing is compared either."""
+"""How long more than these may take."""
+MOST_SECONDS = 20.0
+"""How long they may take in any case; of steps longer than that, one counts."""
 
 
 class Moments(NamedTuple):
@@ -120,13 +122,15 @@ class Detail:
     def _break_down(self) -> list[Moments]:
         """Take the steps of the detail phase, and report where they went."""
         self._team.gather([0.0])  # all begin together
-        self._train(LEAD)
-        steps = self._train(steps_within(self._run.measure.detail, self._pace))
+        count = steps_within(self._run.measure.detail, self._pace)
+        self._phase = "detail", f"the parts of {count} steps"
+        self._train(LEAD if LEAD * self._pace <= SECONDS else 1)
+        steps = self._train(count)
         if self._team is not self._everyone:
             # Independent trainings keep each other company until all are done.
-            self._clock.synchronize()
+            self._finish(count)
             self._everyone.gather([0.0], lambda: self._timed(1))
-        self._clock.synchronize()
+        self._finish(count)
         parts = [[self._clock.seconds(a, b) for a, b in pairwise(moments)] for moments in steps]
         begun, late = [moments.forward for moments in steps], [0.0] * len(steps)
         input_, transfer, forward, backward, optimizer = (list(part) for part in zip(*parts, strict=True))
@@ -172,8 +176,15 @@ class Detail:
         self._clock.synchronize()
         start = time.perf_counter()
         self._train(steps)
-        self._clock.synchronize()
+        self._finish(steps)
         return time.perf_counter() - start
+
+    def _finish(self, steps: int) -> None:
+        """Wait for the device; where so many steps take long, not in silence."""
+        if steps * self._pace > NOTE_INTERVAL:
+            wait_for(self._clock, self._show_life)
+        else:
+            self._clock.synchronize()
 
     def _step(self) -> Moments:
         """One step, its parts marked."""
@@ -254,4 +265,4 @@ class Detail:
 
 def steps_within(asked: int, pace: float) -> int:
     """How many steps of `pace` seconds to look at: what was asked for, or fewer where it takes too long."""
-    return min(asked, max(FEWEST, round(SECONDS / pace)))
+    return min(asked, max(round(SECONDS / pace), min(FEWEST, max(1, int(MOST_SECONDS / pace)))))

@@ -33,7 +33,7 @@ def make_optimizer(workload: Workload, model: nn.Module) -> Optimizer:
     """The workload's optimizer over all trainable parameters.
 
     On GPUs it is the fused one: one kernel a step, and with gradient scaling no wait for the device. For
-    shards torch has a fused AdamW and no fused SGD.
+    shards torch has a fused AdamW and no fused SGD, and the wait is remarked on in the results.
     """
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not parameters:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
+
+LOOK_SECONDS = 0.002
+"""How often it is looked whether a device is done, where others want to hear meanwhile that it is not."""
 
 Mark = float | torch.cuda.Event
 """A moment; only the clock that made it can read it."""
@@ -108,3 +111,13 @@ class CudaClock:
 def clock_for(devices: Sequence[torch.device]) -> Clock:
     """The clock that fits the devices of one rank."""
     return CudaClock(devices) if devices[0].type == "cuda" else HostClock()
+
+
+def wait_for(clock: Clock, waiting: Callable[[], None]) -> None:
+    """Wait until the device has done all its work; unlike `synchronize`, `waiting` is called meanwhile."""
+    mark = clock.mark()
+    while not clock.reached(mark):
+        waiting()
+        time.sleep(LOOK_SECONDS)
+    clock.release(mark)
+    clock.synchronize()

@@ -184,6 +184,45 @@ def test_more_workers_than_the_processors_serve() -> None:
     assert names(folded) == set()
 
 
+def test_nobody_advises_what_another_diagnosis_advises_against() -> None:
+    """Too many loader workers already, and yet its batches come late: in one run, or in two of a session."""
+    many = [Workload(name="cnn", placement="loader", loader_workers=16)]
+    few = [Workload(name="cnn", placement="loader", loader_workers=1)]
+    settings: dict[str, str | int | float | bool] = {"threads": 1, "affinity": "0,1", "cores": 2}
+    specs = spec("crowded", "single", workloads=many), spec("slow", "single", workloads=few)
+    for late in ("crowded", "slow"):
+        folded = session(
+            opening(*specs),
+            *(measured(each.id, [STEADY], settings=settings) for each in specs),
+            [breakdown(late, 0, input=[0.06], backward=[0.14])],
+        )
+        assert one(folded, "CPU oversubscribed").remedy.startswith("fewer loader_workers")
+        remedy = one(folded, "input-bound").remedy
+        assert "or try more loader_workers" not in remedy
+        assert "more loader_workers are no help where the CPUs have too many already" in remedy
+    alone = session(
+        opening(specs[1]),
+        measured("slow", [STEADY], settings=settings),
+        [breakdown("slow", 0, input=[0.06], backward=[0.14])],
+    )
+    assert "or try more loader_workers" in one(alone, "input-bound").remedy
+
+
+def test_no_larger_batch_where_memory_is_nearly_full() -> None:
+    turns = list(exchange("gpus", [0.05, 0.05], with_sync=STEP, without=0.15))
+    for reserved, remedy in (
+        (95 * GIB, "there is no memory for a larger batch"),
+        (50 * GIB, "a larger batch a device, "),
+    ):
+        folded = session(
+            opening(ON_GPUS, host=gpu_host()),
+            measured("gpus", [STEADY, STEADY]),
+            turns,
+            [finished("gpus", reserved, 0)],
+        )
+        assert remedy in one(folded, "exposed communication").remedy
+
+
 def test_ranks_with_unequal_threads() -> None:
     events = measured("ddp", [STEADY, STEADY], settings={"threads": 4, "omp_num_threads": "4"})
     fewer = rank_up("ddp", 1, {"threads": 1, "omp_num_threads": "4"})[0]

@@ -4,12 +4,14 @@ import random
 import pytest
 from gpubench_tui.engine.analysis.results import Result, headline, result_of, results
 from gpubench_tui.engine.analysis.statistics import median_interval
-from gpubench_tui.engine.plan.preset import Measure, Workload
+from gpubench_tui.engine.plan.plan import Device
+from gpubench_tui.engine.plan.preset import Measure, Mode, Precision, Workload
 from gpubench_tui.engine.record.events import Event, RankFinished, RunFinished, RunStarted, SessionFinished
 from gpubench_tui.engine.record.session import Session, fold
 from msgspec.structs import replace
 
 from .sessions import (
+    CORES,
     GIB,
     evaluations,
     failed,
@@ -385,6 +387,21 @@ def test_a_look_that_ended_early_is_said_and_costs_no_figure() -> None:
     result = one(session(opening(SINGLE), events), "single")
     assert result.throughput == pytest.approx(640)
     assert any("ended early: out of memory" in note for note in result.notes)
+
+
+@pytest.mark.parametrize(
+    ("mode", "precision", "optimizer", "waits"),
+    [("fsdp", "fp16", "sgd", True), ("fsdp", "bf16", "sgd", False), ("ddp", "fp16", "sgd", False)],
+)
+def test_a_scaler_that_makes_the_host_wait_is_named(
+    mode: Mode, precision: Precision, optimizer: str, waits: bool
+) -> None:
+    workload = Workload(name="cnn", precision=precision, optimizer=optimizer)  # type: ignore[arg-type]
+    gpus = tuple(Device(kind="cuda", index=index, name="NVIDIA H200") for index in range(2))
+    for devices, expected in ((gpus, waits), (CORES, False)):
+        run = spec("run", mode, 2, workloads=[workload], on=devices)
+        found = result_of(session(opening(run), measured("run", [[1.0] * 5] * 2)), "run")
+        assert any("no fused SGD for shards" in note for note in found.notes) == expected
 
 
 def test_ten_thousand_windows_have_the_interval_of_as_many() -> None:

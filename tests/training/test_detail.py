@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import nullcontext
 from pathlib import Path
 from statistics import median
 from types import ModuleType
@@ -20,7 +21,10 @@ from gpubench_tui.engine.record.events import (
     Steps,
     Window,
 )
+from gpubench_tui.engine.training.communication import MOST_SECONDS, take_turns
 from gpubench_tui.engine.training.detail import FEWEST, SECONDS, steps_within
+from gpubench_tui.engine.training.group import Group
+from gpubench_tui.engine.training.timing import HostClock, Mark, wait_for
 
 PARTS = ("input", "transfer", "forward", "backward", "exposed", "optimizer")
 SLOW = Path(__file__).parent / "slow.py"
@@ -176,8 +180,47 @@ def test_ddp_alone_has_nobody_to_speak_to(ranks: ModuleType, tmp_path: Path) -> 
 def test_fewer_steps_are_looked_at_where_they_take_long() -> None:
     assert steps_within(20, 0.01) == 20
     assert steps_within(20, SECONDS / 10) == 10
-    assert steps_within(20, 60.0) == FEWEST
-    assert steps_within(3, 60.0) == 3, "never more than asked for"
+    assert steps_within(20, 2.0) == FEWEST
+    assert steps_within(20, 8.0) == 2
+    assert steps_within(20, 60.0) == 1
+    assert steps_within(3, 0.01) == 3, "never more than asked for"
+
+
+@pytest.mark.parametrize(
+    ("pace", "pairs", "lead"), [(0.001, 15, 1), (0.05, 15, 1), (0.5, 5, 1), (4.0, 2, 0), (60.0, 1, 0)]
+)
+def test_turns_are_fewer_where_steps_take_long(pace: float, pairs: int, lead: int) -> None:
+    taken: list[int] = []
+
+    def train(steps: int) -> float:
+        taken.append(steps)
+        return steps * pace
+
+    class Ddp:
+        no_sync = nullcontext
+
+    together, apart = take_turns(Ddp(), Group(), train, pace)  # type: ignore[arg-type]
+    assert len(together) == len(apart) == pairs
+    assert together == [pytest.approx(pace)] * pairs
+    assert len(taken) == 2 * (pairs + lead)
+    assert sum(taken) * pace < max(2 * MOST_SECONDS, 2.5 * pace)
+
+
+def test_a_device_that_takes_long_is_not_waited_for_in_silence() -> None:
+    class SlowClock(HostClock):
+        looks = 0
+        done: list[str] = []  # noqa: RUF012
+
+        def reached(self, mark: Mark) -> bool:
+            self.looks += 1
+            return self.looks > 4
+
+        def synchronize(self) -> None:
+            self.done.append("synchronized")
+
+    clock = SlowClock()
+    wait_for(clock, lambda: clock.done.append("waiting"))
+    assert clock.done == ["waiting"] * 4 + ["synchronized"]
 
 
 def test_a_look_that_fails_leaves_what_was_measured(ranks: ModuleType, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from ..comparison import throughput_ratio
 from ..phases import Part
 from ..units import duration, gib, percent, ratio
 from .case import Case, Diagnosis, Figure, Run
+from .memory import is_full
 
 SYNC_SHARE = 0.10
 """Of a step: synchronising gradients that costs less is not worth the trouble."""
@@ -18,6 +19,8 @@ LEAST_EXPOSED = 0.05
 STRAGGLER_SHARE = 0.10
 """Of a step, between the most and the least exposed time of its ranks."""
 STRAGGLER_SHARE_SEVERE = 0.20
+
+LESS_OFTEN = "gradients accumulated over several steps, or sent in 16 bits"
 
 
 def exposed_communication(case: Case) -> Iterator[Diagnosis]:
@@ -41,7 +44,9 @@ def exposed_communication(case: Case) -> Iterator[Diagnosis]:
                 ("exposed on the rank that waits least", f"{percent(least)} of a step"),
                 *hidden,
             ],
-            "a larger batch a device, gradients accumulated over several steps, or gradients sent in 16 bits",
+            f"{LESS_OFTEN}; there is no memory for a larger batch"
+            if is_full(run)
+            else f"a larger batch a device, {LESS_OFTEN}",
         )
 
 

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from ...plan.preset import Workload
 from ..units import duration, percent, rate
 from .case import Case, Diagnosis, Evidence, Run, at_any_batch
+from .processors import crowd
 
 INPUT_SHARE = 0.10
 """Of a step: from here on, waiting for data is worth acting on."""
@@ -26,6 +27,10 @@ NAME = "input-bound"
 FASTER_LOADING = (
     'place the data on the device (placement = "device"), or try more loader_workers, less augmentation, or '
     "images decoded beforehand"
+)
+NOT_MORE_WORKERS = (
+    'place the data on the device (placement = "device"), or try less augmentation or images decoded '
+    "beforehand; more loader_workers are no help where the CPUs have too many already"
 )
 LESS_DRAWING = (
     "the data are on the device already: what takes time is drawing and augmenting a batch there; try less "
@@ -51,7 +56,7 @@ def slow_input(case: Case) -> Iterator[Diagnosis]:
                 (f"rank {worst.rank} waits for a batch", f"{duration(wait)} a step"),
                 ("share of the step", f"{percent(share)} of {duration(worst.step_seconds)}"),
             ),
-            LESS_DRAWING if resident else FASTER_LOADING,
+            LESS_DRAWING if resident else faster_loading(case),
         )
 
 
@@ -68,7 +73,7 @@ def slower_than_synthetic(case: Case) -> Iterator[Diagnosis]:
             f"it reaches {percent(ours / theirs)} of what the same training reaches on "
             "synthetic data on the device",
             (("throughput", rate(ours)), (f"throughput of {other.result.label}", rate(theirs))),
-            FASTER_LOADING,
+            faster_loading(case),
         )
 
 
@@ -88,9 +93,14 @@ def loader_ceiling(case: Case) -> Iterator[Diagnosis]:
                 sentence=f"{workload.model} trains the same {rate(max(rates))} at every batch and on any "
                 "number of devices: that is the loader's rate, and says nothing of the devices",
                 evidence=tuple(_throughput(run) for run in runs),
-                remedy=FASTER_LOADING,
+                remedy=faster_loading(case),
                 runs=tuple(run.result.run for run in runs),
             )
+
+
+def faster_loading(case: Case) -> str:
+    """What to try; nothing that another diagnosis of the same session advises against."""
+    return NOT_MORE_WORKERS if any(map(crowd, case.runs)) else FASTER_LOADING
 
 
 def _throughput(run: Run) -> Evidence:

@@ -11,13 +11,19 @@ HEADROOM = 0.1
 """Of a device's memory: with less left, a slightly larger input ends in out of memory."""
 
 
+def is_full(run: Run) -> bool:
+    """Whether a device of a run has hardly any memory left."""
+    found = run.result.compute
+    return found is not None and found.headroom is not None and found.headroom < HEADROOM
+
+
 def little_memory(case: Case) -> Iterator[Diagnosis]:
     """A device's memory is nearly full, or its allocator had to make room again and again."""
     for run in case.runs:
         found = run.result.compute
         if found is None:
             continue
-        full = found.headroom is not None and found.headroom < HEADROOM
+        full = is_full(run)
         if not full and not found.allocator_retries:
             continue
         figures: list[Figure] = []

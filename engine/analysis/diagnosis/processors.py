@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from ...plan.plan import RunSpec
 from ..units import number
@@ -12,18 +13,34 @@ OVERSUBSCRIBED = 1.5
 """Threads and loader workers for each CPU: workers wait part of the time, so a few more do no harm."""
 
 
+class Crowd(NamedTuple):
+    """Who wants to run on which CPUs."""
+
+    threads: int
+    """Of all ranks."""
+    workers: int
+    """Loader processes of all ranks."""
+    cpus: int
+
+
+def crowd(run: Run) -> Crowd | None:
+    """Those of a run that are too many for its CPUs; None where they are not, or it is not known."""
+    settings = {rank: state.settings for rank, state in run.ranks}
+    affinities = [str(found.get("affinity", "")) for found in settings.values()]
+    if not run.result.windows or not affinities or not all(affinities):
+        return None
+    cpus = len({cpu for affinity in affinities for cpu in affinity.split(",")})
+    threads = sum(int(found.get("threads", 1)) for found in settings.values())
+    workers = _workers(run.spec)
+    return Crowd(threads, workers, cpus) if threads + workers > OVERSUBSCRIBED * cpus else None
+
+
 def oversubscribed(case: Case) -> Iterator[Diagnosis]:
     """More busy threads and loader workers than CPUs to run them."""
     for run in case.runs:
-        settings = {rank: state.settings for rank, state in run.ranks}
-        affinities = [str(found.get("affinity", "")) for found in settings.values()]
-        if not run.result.windows or not affinities or not all(affinities):
-            continue
-        cpus = len({cpu for affinity in affinities for cpu in affinity.split(",")})
-        threads = sum(int(found.get("threads", 1)) for found in settings.values())
-        workers = _workers(run.spec)
-        if threads + workers > OVERSUBSCRIBED * cpus:
-            yield _oversubscribed(case, run, threads, workers, cpus)
+        found = crowd(run)
+        if found is not None:
+            yield _oversubscribed(case, run, *found)
 
 
 def _oversubscribed(case: Case, run: Run, threads: int, workers: int, cpus: int) -> Diagnosis:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ..units import duration, percent
 from .case import Case, Diagnosis, Run, at_any_batch, during, mean
+from .memory import is_full
 
 UNEQUAL_SAMPLES = 0.01
 """Ranks may differ by a last, smaller batch."""
@@ -129,7 +130,9 @@ def idle_gpus(case: Case) -> Iterator[Diagnosis]:
                     ("waiting for data", f"{percent(phases.shares['input'])} of a step"),
                     ("a step", duration(run.result.step_seconds or phases.step_seconds)),
                 ),
-                "a larger batch, compile = true, or fewer and larger operations a step",
+                "compile = true, or fewer and larger operations a step; for a larger batch there is no memory"
+                if is_full(run)
+                else "a larger batch, compile = true, or fewer and larger operations a step",
             )
 
 
