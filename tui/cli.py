@@ -209,11 +209,11 @@ def _add_delete(subparsers: Subparsers) -> None:
 def _add_compare(subparsers: Subparsers) -> None:
     compare = subparsers.add_parser(
         "compare",
-        help="two sessions, run by run: better, worse or no difference",
+        help="sessions against the first of them, run by run: better, worse or no difference",
         epilog="Exit status: 0; 1 with --fail-on-regression where a run became worse; 2 bad usage.",
     )
     compare.add_argument("a", metavar="A", help="a session's name, a unique prefix of it, or a path")
-    compare.add_argument("b", metavar="B", help="the session to hold against it")
+    compare.add_argument("others", metavar="B", nargs="+", help="the sessions to hold against it")
     compare.add_argument("--format", choices=("text", "md", "json"), default="text")
     compare.add_argument(
         "--fail-on-regression",

@@ -146,18 +146,24 @@ def report(options: Namespace) -> int:
 
 
 def compare(options: Namespace) -> int:
-    """Two sessions side by side; whether the second is worse is told by the exit status if asked for."""
-    from ..engine.analysis.compare import compare_sessions
+    """Sessions side by side; whether any is worse than the first is told by the exit status if asked for."""
+    from ..engine.analysis.compare import compare_all
     from ..engine.analysis.compare_report import render_comparison
 
-    a, b = (_find(options, name) for name in (options.a, options.b))
-    comparison = compare_sessions(_fold(a), _fold(b))
-    if not comparison.changes:
-        raise UsageError(f"{a.name} and {b.name} have no run in common, by mode, devices, workload and batch")
+    base, *others = (_find(options, name) for name in (options.a, *options.others))
+    comparison = compare_all(_fold(base), [_fold(other) for other in others])
+    if not comparison.rows:
+        names = " and ".join(folder.name for folder in (base, *others))
+        raise UsageError(f"{names} have no run in common, by mode, devices, workload and batch")
     width = shutil.get_terminal_size((100, 24)).columns
     sys.stdout.write(render_comparison(comparison, options.format, width))
     limit = options.fail_on_regression
-    worse = [] if limit is None else [each.label for each in comparison.changes if each.is_regression(limit)]
+    worse = [
+        f"{change.label} in {session.b}"
+        for session in comparison.sessions
+        for change in session.changes
+        if limit is not None and change.is_regression(limit)
+    ]
     for label in worse:
         print(f"worse by more than {limit:g}%, or without figures: {label}", file=sys.stderr)
     return RUN_FAILED if worse else MEASURED

@@ -1,4 +1,4 @@
-"""Two sessions side by side, run by run: what became faster or slower, and what else differs between them."""
+"""Sessions side by side, run by run: what became faster or slower, and what else differs between them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from typing import Literal
 from msgspec import Struct
 
 from ..record.session import RunState, Session
+from . import statistics
 from .comparable import Setting, setting_differences, workload_differences
-from .comparison import throughput_ratio
 from .environment import environment
-from .estimates import Interval
+from .estimates import Estimate, Interval
 from .repeats import configurations, label, usable
-from .statistics import FEWEST
-from .summary import run_summary, summarise_repeats
+from .summary import run_summary, throughputs
 
 Verdict = Literal["better", "worse", "no difference", "too few windows", "no figures"]
 
@@ -31,7 +30,7 @@ class Difference(Struct, frozen=True):
 
 
 class Change(Struct, frozen=True, kw_only=True):
-    """A configuration that both sessions have."""
+    """A configuration that both sessions have, or one of the different trainings that it has side by side."""
 
     label: str
     mode: str
@@ -41,13 +40,15 @@ class Change(Struct, frozen=True, kw_only=True):
     run_a: str
     """Id, of the first repeat."""
     run_b: str
+    rank: int | None
+    """Of the training, where it is one of several."""
     a: float | None
-    """Samples/s."""
+    """Samples/s, the geometric mean of the repeats' medians."""
     b: float | None
     ratio: float | None
     """b / a."""
     interval: Interval | None
-    """95% interval of the ratio: by bootstrap over both runs' windows, by Student's t over repeats."""
+    """95% interval of the ratio: by bootstrap over both runs' windows, by Student's t over all repeats."""
     verdict: Verdict
     reason: str
     """Why there is no ratio, or what its interval lacks."""
@@ -77,6 +78,39 @@ class SessionComparison(Struct, frozen=True, kw_only=True):
     only_b: tuple[str, ...]
 
 
+class Row(Struct, frozen=True):
+    """A configuration of the base, and what became of it in each of the other sessions."""
+
+    label: str
+    a: float | None
+    """The base's samples/s."""
+    changes: tuple[Change | None, ...]
+    """None where a session does not have it."""
+
+
+class Comparison(Struct, frozen=True):
+    """Sessions held against one of them."""
+
+    base: str
+    sessions: tuple[SessionComparison, ...]
+    rows: tuple[Row, ...]
+    """The base's configurations that others have, in its order."""
+
+
+def compare_all(base: Session, others: Sequence[Session]) -> Comparison:
+    """Hold each of the others against the base."""
+    compared = tuple(compare_sessions(base, other) for other in others)
+    found = [{(change.run_a, change.rank): change for change in each.changes} for each in compared]
+    order = list(base.runs)
+    keys = sorted({key for each in found for key in each}, key=lambda key: (order.index(key[0]), key[1] or 0))
+    rows = []
+    for key in keys:
+        changes = tuple(each.get(key) for each in found)
+        first = next(change for change in changes if change is not None)
+        rows.append(Row(first.label, first.a, changes))
+    return Comparison(base.name, compared, tuple(rows))
+
+
 def compare_sessions(a: Session, b: Session) -> SessionComparison:
     """Match the configurations by mode, devices, workload and batch, and hold each of b against a's."""
     ours, theirs = _by_key(a), _by_key(b)
@@ -84,7 +118,7 @@ def compare_sessions(a: Session, b: Session) -> SessionComparison:
         a=a.name,
         b=b.name,
         environment=tuple(_environment(a, b)),
-        changes=tuple(_change(ours[key], theirs[key]) for key in ours if key in theirs),
+        changes=tuple(change for key in ours if key in theirs for change in _changes(ours[key], theirs[key])),
         only_a=tuple(label(repeats) for key, repeats in ours.items() if key not in theirs),
         only_b=tuple(label(repeats) for key, repeats in theirs.items() if key not in ours),
     )
@@ -111,49 +145,91 @@ def _environment(a: Session, b: Session) -> Iterator[Difference]:
             yield Difference(what, ours.get(what, "not recorded"), theirs.get(what, "not recorded"))
 
 
-def _change(ours: Sequence[RunState], theirs: Sequence[RunState]) -> Change:
+Rates = list[tuple[float, ...]]
+"""Samples/s of the windows of each repeat that was measured."""
+
+
+def _changes(ours: Sequence[RunState], theirs: Sequence[RunState]) -> Iterator[Change]:
+    """One change, or one for each training of those that are of different workloads."""
+    before, after = _rates(ours), _rates(theirs)
+    for rank in dict.fromkeys([*before, *after]) or [None]:
+        yield _change(ours, theirs, rank, before.get(rank, []), after.get(rank, []))
+
+
+def _rates(repeats: Sequence[RunState]) -> dict[int | None, Rates]:
+    """Of all ranks together, by None; of different trainings side by side of each, by rank."""
+    measured = [run for run in usable(repeats) if run.state == "measured"]
+    together = [throughputs(run.complete_windows) for run in measured if run_summary(run).throughput]
+    if together:
+        return {None: together}
+    found: dict[int | None, Rates] = {}
+    for run in measured:
+        for number, rank in sorted(run.ranks.items()):
+            if run.spec.mode == "concurrent" and rank.windows:
+                found.setdefault(number, []).append(throughputs(rank.windows))
+    return found
+
+
+def _change(
+    ours: Sequence[RunState], theirs: Sequence[RunState], rank: int | None, before: Rates, after: Rates
+) -> Change:
     spec = ours[0].spec
-    before, after = summarise_repeats(ours).throughput, summarise_repeats(theirs).throughput
-    pairs = list(zip(_measured(theirs), _measured(ours), strict=False))
-    found = throughput_ratio(pairs) if pairs else None
-    verdict, reason = _verdict(ours, theirs, found.interval if found else None, bool(pairs))
+    a, b = _typical(before), _typical(after)
+    found = Estimate(b / a, _interval(before, after), len(after)) if a and b else None
+    verdict, reason = _verdict(ours, theirs, before, after, found)
+    workloads = spec.workloads if rank is None else (spec.workload_of(rank),)
+    workload = " + ".join(dict.fromkeys(each.name or each.model for each in workloads))
     return Change(
-        label=label(ours),
+        label=label(ours) if rank is None else f"{label(ours)}: {workload} (rank {rank})",
         mode=spec.mode,
         devices=spec.device_count,
-        workload=" + ".join(dict.fromkeys(each.name or each.model for each in spec.workloads)),
-        batch_per_device=spec.batch_per_device(),
+        workload=workload,
+        batch_per_device=spec.batch_per_device(rank or 0),
         run_a=spec.id,
         run_b=theirs[0].spec.id,
-        a=before if _measured(ours) else None,
-        b=after if _measured(theirs) else None,
+        rank=rank,
+        a=a,
+        b=b,
         ratio=found.value if found else None,
         interval=found.interval if found else None,
         verdict=verdict,
         reason=reason,
-        differences=tuple(_differences(ours, theirs)),
+        differences=tuple(_differences(ours, theirs, rank)),
     )
 
 
-def _measured(repeats: Sequence[RunState]) -> list[RunState]:
-    return [run for run in usable(repeats) if run.state == "measured" and run_summary(run).throughput]
+def _typical(repeats: Rates) -> float | None:
+    return statistics.geometric_mean(list(map(statistics.median, repeats))) if repeats else None
+
+
+def _interval(before: Rates, after: Rates) -> Interval | None:
+    """Of the ratio of after to before; None where there is too little to tell."""
+    if len(before) + len(after) > 2:
+        medians = [[statistics.median(rates) for rates in repeats] for repeats in (after, before)]
+        return statistics.repeats_ratio_interval(*medians)
+    ((ours,), (theirs,)) = before, after
+    if min(len(ours), len(theirs)) < statistics.FEWEST:
+        return None
+    return statistics.ratio_interval(theirs, ours)
 
 
 def _verdict(
-    ours: Sequence[RunState], theirs: Sequence[RunState], interval: Interval | None, paired: bool
+    ours: Sequence[RunState],
+    theirs: Sequence[RunState],
+    before: Rates,
+    after: Rates,
+    found: Estimate | None,
 ) -> tuple[Verdict, str]:
-    if not paired:
-        missing = [
-            f"{label(repeats)} {_state(repeats)} in {which}"
-            for repeats, which in ((ours, "the first session"), (theirs, "the second"))
-            if not _measured(repeats)
-        ]
+    if found is None:
+        sides = ((ours, before, "the first session"), (theirs, after, "the other"))
+        missing = [f"{label(runs)} {_state(runs)} in {which}" for runs, rates, which in sides if not rates]
         return "no figures", "; ".join(missing)
-    if interval is None:
-        return "too few windows", f"an interval needs {FEWEST} windows in each session, or two repeats"
-    if interval[0] > 1:
+    if found.interval is None:
+        needs = f"an interval needs {statistics.FEWEST} windows in each session, or two repeats in one"
+        return "too few windows", needs
+    if found.interval[0] > 1:
         return "better", ""
-    return ("worse", "") if interval[1] < 1 else ("no difference", "")
+    return ("worse", "") if found.interval[1] < 1 else ("no difference", "")
 
 
 def _state(repeats: Sequence[RunState]) -> str:
@@ -165,10 +241,13 @@ def _state(repeats: Sequence[RunState]) -> str:
     return run.state if run.state == "failed" else f"is {run.state}"
 
 
-def _differences(ours: Sequence[RunState], theirs: Sequence[RunState]) -> Iterator[str]:
-    for a, b in zip(ours[0].spec.workloads, theirs[0].spec.workloads, strict=False):
+def _differences(ours: Sequence[RunState], theirs: Sequence[RunState], rank: int | None) -> Iterator[str]:
+    pairs = list(zip(ours[0].spec.workloads, theirs[0].spec.workloads, strict=False))
+    if rank is not None:
+        pairs = [(ours[0].spec.workload_of(rank), theirs[0].spec.workload_of(rank))]
+    for a, b in pairs:
         yield from workload_differences(b, a)
-    a_settings, b_settings = _settings(ours), _settings(theirs)
+    a_settings, b_settings = _settings(ours, rank), _settings(theirs, rank)
     if a_settings and b_settings:
         in_workload = set(ours[0].spec.workload.__struct_fields__)
         for text in setting_differences(b_settings, a_settings):
@@ -176,6 +255,7 @@ def _differences(ours: Sequence[RunState], theirs: Sequence[RunState]) -> Iterat
                 yield text
 
 
-def _settings(repeats: Sequence[RunState]) -> dict[str, Setting]:
+def _settings(repeats: Sequence[RunState], rank: int | None) -> dict[str, Setting]:
     run = usable(repeats)[0] if usable(repeats) else repeats[0]
-    return run.ranks[min(run.ranks)].settings if run.ranks else {}
+    number = min(run.ranks, default=0) if rank is None else rank
+    return run.ranks[number].settings if number in run.ranks else {}

@@ -140,6 +140,22 @@ def repeats_interval(values: Sequence[float]) -> tuple[float, float]:
     return math.exp(centre - half), math.exp(centre + half)
 
 
+def repeats_ratio_interval(numerators: Sequence[float], denominators: Sequence[float]) -> tuple[float, float]:
+    """95% interval of the ratio of two geometric means of repeats, which may be of unequal number.
+
+    By Student's t of their logarithms, their variance pooled, so that a single repeat on one side borrows the
+    scatter of the other's. ValueError for fewer than three in all or none on a side.
+    """
+    above, below = ([math.log(value) for value in values] for values in (numerators, denominators))
+    freedom = len(above) + len(below) - 2
+    if freedom < 1 or not above or not below:
+        raise ValueError("an interval needs at least two repeats on one side and one on the other")
+    squares = sum((value - statistics.fmean(logs)) ** 2 for logs in (above, below) for value in logs)
+    half = student(freedom) * math.sqrt(squares / freedom * (1 / len(above) + 1 / len(below)))
+    centre = statistics.fmean(above) - statistics.fmean(below)
+    return math.exp(centre - half), math.exp(centre + half)
+
+
 def student(freedom: int) -> float:
     """97.5% quantile of Student's t; beyond the table to 1e-4 by Abramowitz & Stegun 26.7.5."""
     if freedom <= len(STUDENT):

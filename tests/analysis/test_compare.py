@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
-from gpubench_tui.engine.analysis.compare import Change, SessionComparison, compare_sessions
+from gpubench_tui.engine.analysis.compare import Change, Comparison, compare_all, compare_sessions
 from gpubench_tui.engine.analysis.compare_report import render_comparison
 from gpubench_tui.engine.host.facts import Host
 from gpubench_tui.engine.plan.plan import RunSpec
@@ -70,11 +70,6 @@ def test_runs_are_matched_by_what_they_are_and_not_by_their_ids() -> None:
 
 
 def test_repeats_are_compared_by_their_own_scatter() -> None:
-    def repeated(*factors: float) -> Session:
-        specs = [spec(f"s-r{i}", "single", repeat_of=("s-r1", i)) for i, _ in enumerate(factors, 1)]
-        runs = [measured(f"s-r{i}", [scaled(factor)]) for i, factor in enumerate(factors, 1)]
-        return session(opening(*specs), *runs)
-
     (worse,) = compared(repeated(1.0, 1.01, 0.99), repeated(1.1, 1.12, 1.09)).values()
     assert worse.verdict == "worse"
     (noise,) = compared(repeated(1.0, 1.2, 0.9), repeated(1.1, 0.95, 1.25)).values()
@@ -97,7 +92,7 @@ def test_what_differs_is_named() -> None:
 def test_a_run_that_failed_has_no_figures_and_is_a_regression() -> None:
     change = compared(one_run(STEADY), session(opening(SINGLE), failed("single")))["single x1"]
     assert (change.verdict, change.b, change.ratio) == ("no figures", None, None)
-    assert "failed in the second" in change.reason
+    assert "failed in the other" in change.reason
     assert change.is_regression(50)
     back = compared(session(opening(SINGLE), failed("single")), one_run(STEADY))["single x1"]
     assert not back.is_regression(0)
@@ -120,11 +115,16 @@ def test_a_regression_is_beyond_the_limit_and_beyond_the_noise(
     assert change.is_regression(percent) is regression
 
 
-def both() -> SessionComparison:
+def named(name: str, session: Session) -> Session:
+    session.name = name
+    return session
+
+
+def both() -> Comparison:
     extra = spec("extra", "fsdp", 2)
     a = session(opening(SINGLE, DDP), measured("single", [STEADY]), measured("ddp", [STEADY, STEADY]))
     b = session(opening(SINGLE, DDP, extra), measured("single", [scaled(1.1)]), failed("ddp"))
-    return replace(compare_sessions(a, b), a="before", b="after")
+    return compare_all(named("before", a), [named("after", b)])
 
 
 def test_the_text_fits_its_width() -> None:
@@ -135,7 +135,89 @@ def test_the_text_fits_its_width() -> None:
     assert row.split()[2:5] == ["640", "582", "0.91x"]
     assert row.endswith("worse")
     assert "only in after: fsdp x2" in text
-    assert "ddp x2: no figures: ddp x2 failed in the second" in text
+    assert "ddp x2: no figures: ddp x2 failed in the other" in text
+    narrow = render_comparison(both(), "text", 40).splitlines()
+    assert max(map(len, narrow)) <= 40
+    assert next(line for line in narrow if line.startswith("single x1")).split()[2:] == ["0.91x", "worse"]
+
+
+def several() -> Comparison:
+    faster, newer = scaled(0.8), replace(HOST, software=replace(HOST.software, torch="2.13.1"))
+    a = session(opening(SINGLE, DDP), measured("single", [STEADY]), measured("ddp", [STEADY, STEADY]))
+    b = session(opening(SINGLE, host=newer), measured("single", [scaled(1.1)]))
+    c = session(
+        opening(DDP, SINGLE, host=newer), measured("ddp", [faster, faster]), measured("single", [STEADY])
+    )
+    d = session(opening(spec("other", "fsdp", 2)), measured("other", [STEADY, STEADY]))
+    others = [named("nightly-1", b), named("nightly-2", c), named("odd", d)]
+    return compare_all(named("release", a), others)
+
+
+def test_several_sessions_are_held_against_the_first() -> None:
+    comparison = several()
+    assert [row.label for row in comparison.rows] == ["single x1", "ddp x2"]
+    verdicts = [[change and change.verdict for change in row.changes] for row in comparison.rows]
+    assert verdicts == [["worse", "no difference", None], [None, "better", None]]
+    text = render_comparison(comparison, "text", 160)
+    assert text.startswith("A is release, B is nightly-1, C is nightly-2, D is odd.\n")
+    single, ddp = (line for line in text.splitlines() if line.startswith(("single x1", "ddp x2")))
+    assert "0.91x worse" in single and "1.00x" in single
+    assert "1.25x better" in ddp
+    assert "B, C: torch: 2.13.1 against 2.13.0" in text
+    assert "D: no run in common with A" in text
+    assert "only in release and not in nightly-1: ddp x2" in text
+    narrow = render_comparison(comparison, "text", 60)
+    assert max(map(len, narrow.splitlines())) <= 60
+    assert "0.91x worse" in narrow and "95% of B / A" not in narrow
+    page = render_comparison(comparison, "md")
+    assert page.startswith("# nightly-1, nightly-2, odd against release\n")
+    data = json.loads(render_comparison(comparison, "json"))
+    assert [each["b"] for each in data["sessions"]] == ["nightly-1", "nightly-2", "odd"]
+
+
+def repeated(*factors: float) -> Session:
+    specs = [spec(f"s-r{i}", "single", repeat_of=("s-r1", i)) for i, _ in enumerate(factors, 1)]
+    runs = [measured(f"s-r{i}", [scaled(factor)]) for i, factor in enumerate(factors, 1)]
+    return session(opening(*specs), *runs)
+
+
+def test_all_repeats_count_however_many_either_session_has() -> None:
+    (change,) = compared(repeated(1.0, 1.02), repeated(1.1, 1.12, 1.11, 1.4)).values()
+    assert change.a is not None and change.b is not None
+    assert change.ratio == pytest.approx(change.b / change.a)
+    assert change.b == pytest.approx(640 / (1.1 * 1.12 * 1.11 * 1.4) ** 0.25)
+    (one,) = compared(repeated(1.0), repeated(1.1, 1.11, 1.12)).values()
+    assert one.verdict == "worse" and one.interval is not None
+    (unsure,) = compared(repeated(1.0), repeated(1.0, 1.2)).values()
+    assert unsure.verdict == "no difference"
+
+
+CNN, VIT = Workload(name="cnn", batch=64), Workload(name="vit", batch=32)
+
+
+def test_trainings_side_by_side_are_compared_one_by_one() -> None:
+    beside = spec("both", "concurrent", 2, workloads=[CNN, VIT])
+    a = session(opening(beside), measured("both", [STEADY, scaled(2.0)]))
+    b = session(opening(beside), measured("both", [STEADY, scaled(2.5)]))
+    changes = compared(a, b)
+    assert {label: change.verdict for label, change in changes.items()} == {
+        "concurrent x2: cnn (rank 0)": "no difference",
+        "concurrent x2: vit (rank 1)": "worse",
+    }
+    vit = changes["concurrent x2: vit (rank 1)"]
+    assert (vit.rank, vit.workload, vit.batch_per_device) == (1, "vit", 32)
+    assert vit.ratio == pytest.approx(0.8)
+    gone = compared(a, session(opening(beside), failed("both")))
+    assert [change.verdict for change in gone.values()] == ["no figures"] * 2
+    assert all(change.is_regression(5) for change in gone.values())
+
+
+def test_equal_trainings_side_by_side_are_compared_together() -> None:
+    beside = spec("both", "concurrent", 2, workloads=[CNN, CNN])
+    a = session(opening(beside), measured("both", [STEADY, STEADY]))
+    b = session(opening(beside), measured("both", [STEADY, scaled(1.5)]))
+    (change,) = compared(a, b).values()
+    assert (change.label, change.rank, change.verdict) == ("concurrent x2", None, "worse")
 
 
 def test_markdown_and_json_say_the_same() -> None:
@@ -145,9 +227,9 @@ def test_markdown_and_json_say_the_same() -> None:
     assert "| single x1 |" in page
     assert "only in after: fsdp x2" in page
     data = json.loads(render_comparison(comparison, "json"))
-    assert (data["schema"], data["version"]) == ("gpubench-tui/compare", 1)
-    assert [change["verdict"] for change in data["changes"]] == ["worse", "no figures"]
-    assert data["only_b"] == ["fsdp x2"]
+    assert (data["schema"], data["version"]) == ("gpubench-tui/compare", 2)
+    assert [change["verdict"] for change in data["sessions"][0]["changes"]] == ["worse", "no figures"]
+    assert data["sessions"][0]["only_b"] == ["fsdp x2"]
 
 
 def shelve(root: Path, name: str, host: Host, *parts: Iterable[Event]) -> None:
@@ -173,7 +255,7 @@ def test_the_command_prints_and_succeeds(shelf: str, capsys: pytest.CaptureFixtu
     assert main(["compare", "before", "after", shelf]) == 0
     assert "worse" in capsys.readouterr().out
     assert main(["compare", "before", "after", shelf, "--format=json"]) == 0
-    assert json.loads(capsys.readouterr().out)["changes"][0]["verdict"] == "worse"
+    assert json.loads(capsys.readouterr().out)["sessions"][0]["changes"][0]["verdict"] == "worse"
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from gpubench_tui.engine.analysis.statistics import (
     ratio_interval,
     relative_half_width,
     repeats_interval,
+    repeats_ratio_interval,
     student,
 )
 
@@ -180,6 +181,20 @@ def test_repeats_have_the_interval_of_their_logarithms() -> None:
     assert geometric_mean([1.0, 4.0]) == pytest.approx(2)
     with pytest.raises(ValueError, match="two repeats"):
         repeats_interval([1.0])
+
+
+@pytest.mark.parametrize(("above", "below"), [(1, 2), (1, 4), (3, 3), (2, 5)])
+def test_repeats_of_unequal_number_have_the_interval_of_their_ratio(above: int, below: int) -> None:
+    source, inside = random.Random(12), 0
+    for _ in range(2000):
+        ours, theirs = ([math.exp(source.gauss(0, 0.03)) for _ in range(count)] for count in (above, below))
+        low, high = repeats_ratio_interval(ours, theirs)
+        inside += low <= 1 <= high
+    assert inside / 2000 == pytest.approx(0.95, abs=0.015)
+    with pytest.raises(ValueError, match="two repeats"):
+        repeats_ratio_interval([1.0], [1.0])
+    with pytest.raises(ValueError, match="two repeats"):
+        repeats_ratio_interval([], [1.0, 2.0, 3.0])
 
 
 def test_the_interval_of_a_ratio_of_thousands_is_narrow_and_holds_the_ratio() -> None:
