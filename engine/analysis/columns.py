@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -13,9 +14,11 @@ from .units import gib_number, milliseconds, number, percent, ratio, with_spread
 
 
 class Column(Struct, frozen=True, kw_only=True):
-    """One column: its title, how it shows a result, and how soon it is left out where space is short."""
+    """One column: its title, what it shows of a result, and how soon it is left out where space is short."""
 
     title: str
+    value: Callable[[Result], str | float | None]
+    """What results are sorted by; None where there is none."""
     cell: Callable[[Result], str]
     importance: int
     """The least important column goes first; 0 never goes."""
@@ -30,20 +33,41 @@ def throughput(result: Result) -> str:
     return with_spread(result.throughput, result.spread)
 
 
-MODE = Column(title="mode", cell=lambda result: result.mode, importance=0, is_text=True)
-WORKLOAD = Column(title="workload", cell=lambda result: result.workload, importance=0, is_text=True)
-BATCH = Column(title="batch", cell=lambda result: f"{result.global_batch:,}", importance=5)
-THROUGHPUT = Column(title="samples/s", cell=throughput, importance=0)
-ACCURACY = Column(title="accuracy", cell=lambda result: percent(result.test_accuracy), importance=4)
+def _words(title: str, words: Callable[[Result], str]) -> Column:
+    return Column(title=title, value=words, cell=words, importance=0, is_text=True)
+
+
+def _figure(
+    title: str, value: Callable[[Result], float | None], shown: Callable[[float | None], str], importance: int
+) -> Column:
+    return Column(title=title, value=value, cell=lambda result: shown(value(result)), importance=importance)
+
+
+def _whole(count: float | None) -> str:
+    return f"{count:,}"
+
+
+def _where_it_applies(gain: float | None) -> str:
+    return "" if gain is None else ratio(gain)
+
+
+MODE = _words("mode", lambda result: result.mode)
+WORKLOAD = _words("workload", lambda result: result.workload)
+BATCH = _figure("batch", lambda result: result.global_batch, _whole, 5)
+THROUGHPUT = Column(title="samples/s", value=lambda result: result.throughput, cell=throughput, importance=0)
+SPEEDUP = _figure("speedup", lambda result: result.speedup, ratio, 1)
+EFFICIENCY = _figure("efficiency", lambda result: result.efficiency, percent, 2)
+GAIN = _figure("gain", lambda result: result.concurrency_gain, _where_it_applies, 1)
+ACCURACY = _figure("accuracy", lambda result: result.test_accuracy, percent, 4)
 FIXED = (
-    Column(title="devices", cell=lambda result: str(result.devices), importance=1),
+    _figure("devices", lambda result: result.devices, _whole, 1),
     BATCH,
     THROUGHPUT,
-    Column(title="per device", cell=lambda result: number(result.throughput_per_device), importance=8),
-    Column(title="step, ms", cell=lambda result: milliseconds(result.step_seconds), importance=6),
-    Column(title="speedup", cell=lambda result: ratio(result.speedup), importance=1),
-    Column(title="efficiency", cell=lambda result: percent(result.efficiency), importance=2),
-    Column(title="peak, GiB", cell=lambda result: gib_number(result.peak_memory_bytes), importance=7),
+    _figure("per device", lambda result: result.throughput_per_device, number, 8),
+    _figure("step, ms", lambda result: result.step_seconds, milliseconds, 6),
+    SPEEDUP,
+    EFFICIENCY,
+    _figure("peak, GiB", lambda result: result.peak_memory_bytes, gib_number, 7),
 )
 PLACE_ALWAYS_GIVEN = ("mode", "workload", "devices", "batch")
 """Columns that a run without figures has too."""
@@ -56,12 +80,30 @@ def columns(found: Sequence[Result]) -> list[Column]:
     rows = {(result.workload, result.mode, result.devices) for result in found}
     if len(rows) < len(found):  # only the batch tells some of them apart
         chosen = [replace(column, importance=0) if column is BATCH else column for column in chosen]
-    return [*chosen, ACCURACY] if any(result.test_accuracy is not None for result in found) else chosen
+    optional = (GAIN, ACCURACY)
+    return [*chosen, *(each for each in optional if any(each.value(result) is not None for result in found))]
+
+
+def ordered(found: Sequence[Result], column: Column, backwards: bool = False) -> list[Result]:
+    """Sorted by a column: words from A to Z, figures from the greatest; those without one come last."""
+    with_value = [result for result in found if _sort_value(column, result) is not None]
+    without = [result for result in found if _sort_value(column, result) is None]
+    greatest_first = not column.is_text
+    key: Callable[[Result], Any] = column.value
+    return [*sorted(with_value, key=key, reverse=greatest_first != backwards), *without]
+
+
+def _sort_value(column: Column, result: Result) -> str | float | None:
+    return column.value(result) if _is_shown(column, result) else None
+
+
+def _is_shown(column: Column, result: Result) -> bool:
+    return column.title in PLACE_ALWAYS_GIVEN or has_figures(result)
 
 
 def cell(column: Column, result: Result) -> str:
     """What a column shows of a result: its figures, or in their place what became of the run."""
-    if column.title in PLACE_ALWAYS_GIVEN or has_figures(result):
+    if _is_shown(column, result):
         return " ".join(column.cell(result).split())
     return result.state if column is THROUGHPUT else ""
 
@@ -84,7 +126,7 @@ def remarks(result: Result) -> list[str]:
 
 def _failure(failure: Failure) -> str:
     where = "" if failure.rank is None else f" on rank {failure.rank}"
-    log = f" (log: {failure.log})" if failure.log else ""
+    log = f" (log: {failure.log} in the session's folder)" if failure.log else ""
     return f"failed ({failure.kind}{where}): {failure.message}{log}"
 
 

@@ -69,11 +69,16 @@ def _opening(session: Session) -> Iterator[str]:
     yield ""
 
 
-def _results(found: Sequence[Result]) -> Iterator[str]:
+def results_table(found: Sequence[Result]) -> list[str]:
+    """The lines of the table alone, with every column that says something."""
     shown = columns(found)
     titles = [column.title for column in shown]
     rows = [[cell(column, result) for column in shown] for result in found]
-    lines = table(titles, rows, left={column.title for column in shown if column.is_text})
+    return table(titles, rows, left={column.title for column in shown if column.is_text})
+
+
+def _results(found: Sequence[Result]) -> Iterator[str]:
+    lines = results_table(found)
     said = [f"- {result.label}: {one_line(remark)}" for result in found for remark in remarks(result)]
     yield from section("Results", [*lines, *([""] if said else []), *said])
 

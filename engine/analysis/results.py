@@ -168,7 +168,10 @@ def _result(session: Session, repeats: Sequence[RunState]) -> Result:
 
 
 def headline(session: Session) -> str:
-    """The session in one sentence: its best speedup, or else its best gain or throughput; "" before any."""
+    """The session in one sentence: its best speedup, or else its best gain or throughput; "" before any.
+
+    Where all that could be measured has failed, it says so.
+    """
     found = results(session)
     compared = [result for result in found if result.speedup is not None and result.baseline != result.run]
     if compared:
@@ -183,9 +186,24 @@ def headline(session: Session) -> str:
         )
     measured = [result for result in found if result.throughput is not None and result.state == "measured"]
     if not measured:
-        return ""
+        return _nothing_measured(found)
     best = max(measured, key=lambda result: result.throughput or 0.0)
     return f"{best.label} trains {rate(best.throughput)}"
+
+
+def _nothing_measured(found: Sequence[Result]) -> str:
+    """What became of the runs instead, where nothing can come of them any more and something has failed."""
+    states = [result.state for result in found]
+    if "failed" not in states or {"waiting", "running"} & set(states) or any(each.windows for each in found):
+        return ""
+    kinds = dict.fromkeys(result.failure.kind for result in found if result.failure is not None)
+    counts = [
+        f"{states.count('failed')} failed ({', '.join(kinds)})"
+        if kinds
+        else f"{states.count('failed')} failed"
+    ]
+    counts += [f"{states.count(state)} {state}" for state in ("skipped", "stopped") if state in states]
+    return f"Nothing was measured: of {len(found)} runs {', '.join(counts)}"
 
 
 def _speedup_sentence(best: Result, baseline: Result, found: list[Result]) -> str:

@@ -2,6 +2,7 @@ import math
 import random
 
 import pytest
+from gpubench_tui.engine.analysis.columns import columns, ordered
 from gpubench_tui.engine.analysis.results import Result, headline, result_of, results
 from gpubench_tui.engine.analysis.statistics import median_interval
 from gpubench_tui.engine.plan.plan import Device
@@ -419,3 +420,29 @@ def test_ten_thousand_windows_have_the_interval_of_as_many() -> None:
     assert sum(held) >= 8
     assert found.windows == 2500
     assert "its windows are 4 measured ones each, added up because there were thousands" in found.notes
+
+
+def test_results_are_ordered_by_what_a_column_shows() -> None:
+    found = results(
+        session(
+            opening(spec("a", "single"), spec("b", "ddp", 2), spec("c", "dp", 2)),
+            measured("a", [[1.0] * 5]),
+            measured("b", [[1.1] * 5] * 2),
+            failed("c", "no memory"),
+        )
+    )
+    by = {column.title: column for column in columns(found)}
+
+    def order(title: str, backwards: bool = False) -> str:
+        return "".join(result.run for result in ordered(found, by[title], backwards))
+
+    assert (order("mode"), order("mode", backwards=True)) == ("bca", "acb")
+    assert (order("samples/s"), order("samples/s", backwards=True)) == ("bac", "abc"), "without figures last"
+    assert order("devices") == "bca", "equals stay in the plan's order"
+
+
+def test_a_session_in_which_all_failed_says_so() -> None:
+    specs = (spec("a", "single"), spec("b", "ddp", 2, skip="one GPU here"), spec("c", "dp", 2))
+    assert headline(fold([*opening(*specs), *failed("a", "no memory")])) == "", "c may still be measured"
+    both = session(opening(*specs), failed("a", "no memory"), failed("c", "no memory"))
+    assert headline(both) == "Nothing was measured: of 3 runs 2 failed (raised), 1 skipped"

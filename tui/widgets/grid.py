@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from textual.content import Content
+from textual.style import Style
 
-GAPS = ("   ", "  ", " ")
+from ...engine.analysis.fit import fit
 
 
 class GridColumn(NamedTuple):
@@ -20,6 +21,8 @@ class GridColumn(NamedTuple):
     """The least important column goes first; 0 never goes."""
     is_text: bool = False
     """Aligned left."""
+    key: str = ""
+    """What a click on the title finds as `column` in the style's meta; empty where it means nothing."""
 
     @property
     def width(self) -> int:
@@ -29,8 +32,8 @@ class GridColumn(NamedTuple):
 
 def grid(columns: Sequence[GridColumn], width: int) -> Content:
     """The table within `width` cells where possible: narrower gaps before fewer columns."""
-    shown, gap = fitting(columns, width)
-    titles = [_justified(Content(column.title), column) for column in shown]
+    shown, gap = fit(columns, width)
+    titles = [_justified(_title(column), column) for column in shown]
     rows = zip(*(column.cells for column in shown), strict=True)
     return Content("\n").join(
         [
@@ -64,18 +67,9 @@ def wrapped(text: str, width: int, style: str = "", indent: int = 0, lead: str =
     return content.stylize(style, indent + len(lead)) if style else content
 
 
-def fitting(columns: Sequence[GridColumn], width: int) -> tuple[list[GridColumn], str]:
-    """The columns that fit into `width` cells where possible, and the gap between them."""
-    shown = list(columns)
-    while True:
-        cells = sum(column.width for column in shown)
-        for gap in GAPS:
-            if cells + len(gap) * (len(shown) - 1) <= width:
-                return shown, gap
-        least = max(shown, key=lambda column: column.importance)
-        if not least.importance:
-            return shown, GAPS[-1]
-        shown = [column for column in shown if column is not least]
+def _title(column: GridColumn) -> Content:
+    title = Content(column.title)
+    return title.stylize(Style.from_meta({"column": column.key})) if column.key else title
 
 
 def _justified(cell: Content, column: GridColumn) -> Content:

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from textual.content import Content
 
+from ...engine.analysis.fit import GAPS, fit
 from ...engine.analysis.glance import Entry
-from .grid import GAPS, GridColumn, fitting, wrapped
+from .grid import GridColumn, wrapped
 
 FEWEST_FOR_A_RESULT = 32
 """Cells: before a result has fewer, other columns are left out."""
@@ -42,7 +43,7 @@ def session_rows(entries: Sequence[Entry], selected: Collection[str], width: int
         GridColumn("state", [_state(entry) for entry in entries]),
         GridColumn("runs", [_runs(entry) for entry in entries], 1),
     ]
-    shown, gap = fitting(columns, width - FEWEST_FOR_A_RESULT - len(GAPS[-1]))
+    shown, gap = fit(columns, width - FEWEST_FOR_A_RESULT - len(GAPS[-1]))
     widths = [column.width for column in shown]
 
     def line(cells: Iterable[Content], last: Content) -> Content:
