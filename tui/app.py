@@ -22,7 +22,7 @@ from textual.filter import LineFilter
 from textual.screen import ModalScreen, Screen
 
 from .config import Config, config_path
-from .routes import Leave, Replay, ShowLaunch, ShowSessions, Watch
+from .routes import Leave, Replay, RunAgain, ShowLaunch, ShowResults, ShowSessions, Watch
 from .screens.launch import LaunchScreen, Options
 from .screens.quittable import Quittable
 from .terminal import filters_for, leave_when_hung_up, terminal_shows_unicode
@@ -194,6 +194,26 @@ class GpubenchApp(App[int]):
                 self.pop_screen()
         else:
             self.push_screen(SessionsScreen(Shelf(self.root or default_root())))
+
+    @on(ShowResults)
+    def _show_results(self, message: ShowResults) -> None:
+        from .screens.results import ResultsScreen
+
+        self.push_screen(ResultsScreen(None, message.folder, unicode=self.unicode))
+
+    @on(RunAgain)
+    def _run_again(self, message: RunAgain) -> None:
+        self.notify(f"Planning {message.folder.name} again for this machine", timeout=3, markup=False)
+        self._start_again(message.folder)
+
+    @work(thread=True, exclusive=True, group="again", exit_on_error=False)
+    def _start_again(self, folder: SessionFolder) -> None:
+        from .again import RefusedError, run_again
+
+        try:
+            self.post_message(Watch(*run_again(self.root, self.options.gpus, folder)))
+        except RefusedError as refused:
+            self.notify(str(refused), severity="error", timeout=15, markup=False)
 
     @on(Leave)
     def _leave(self, message: Leave) -> None:

@@ -4,26 +4,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from gpubench_tui.engine.analysis.results import Result
-from gpubench_tui.engine.conductor import control
-from gpubench_tui.engine.record.events import RunFinished
 from gpubench_tui.engine.record.session import Session
 from gpubench_tui.engine.record.shelf import SessionFolder
 from gpubench_tui.tui.app import GpubenchApp, Watched
 from gpubench_tui.tui.screens import monitor as monitor_screen
-from gpubench_tui.tui.screens import results as results_screen
 from gpubench_tui.tui.screens.launch import LaunchScreen, Options
 from gpubench_tui.tui.screens.monitor import MonitorScreen
 from gpubench_tui.tui.screens.question import QuestionScreen
 from gpubench_tui.tui.screens.results import ResultsScreen
-from gpubench_tui.tui.widgets.diagnoses import DiagnosisLine
 from gpubench_tui.tui.widgets.panel import Panel
-from gpubench_tui.tui.widgets.section import Section
 from textual.content import Content
-from textual.pilot import Pilot
 from textual.widgets import OptionList
 
-from . import recorded
 from .recorded import shelve
 from .seen import screen_text, wait_for_text, wait_until
 
@@ -233,21 +225,6 @@ async def test_a_session_that_died_is_said_to_be_interrupted(tmp_path: Path) -> 
 # Replay and results
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("gpus", [0, 2, 8, 16])
-async def test_a_replay_ends_in_the_results(tmp_path: Path, gpus: int, size: tuple[int, int]) -> None:
-    app = watching(shelve(tmp_path, gpus, fail="04" if gpus == 2 else None), speed=1e6)
-    async with app.run_test(size=size) as pilot:
-        text = await wait_for_text(pilot, "samples/s", "speedup", "1.00x", "Measured 20")
-        assert "ddp on" in text or "dp on" in text
-        assert "skipped" in text
-        assert ("✗ ddp" in text) == (gpus == 2)
-        for line in text.splitlines():
-            assert len(line) <= size[0]
-        await pilot.press("m")
-        await wait_for_text(pilot, "finished", "1e+06 times as fast")
-
-
 async def test_a_replay_keeps_to_its_speed_and_can_be_left_without_a_question(tmp_path: Path) -> None:
     app = watching(shelve(tmp_path, 0), speed=1.0)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -257,146 +234,6 @@ async def test_a_replay_keeps_to_its_speed_and_can_be_left_without_a_question(tm
         await pilot.press("q")
         await wait_until(pilot, lambda: app._exit)
     assert app.return_value == 0
-
-
-async def test_the_table_can_be_seen_while_the_session_runs(running_session: Starter) -> None:
-    app = watching(running_session(2, 6.7))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await wait_for_text(pilot, "running", "✓ single x1")
-        await pilot.press("t")
-        text = await wait_for_text(pilot, "so far", "✓ single")
-        assert "New session" not in text
-        await pilot.press("escape")
-        await wait_for_text(pilot, "running")
-
-
-async def test_export_writes_the_report_and_says_where(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    here = tmp_path / "here"
-    here.mkdir()
-    monkeypatch.chdir(here)
-    folder = shelve(tmp_path / "shelf", 2)
-    app = watching(folder, speed=1e6)
-    async with app.run_test(size=(120, 40)) as pilot:
-        await wait_for_text(pilot, "1.00x")
-        await pilot.press("e")
-        await wait_until(pilot, lambda: "Saved as" in screen_text(app))
-        path = here / f"{folder.name}.md"
-        shown = "".join(line.strip() for line in screen_text(app).splitlines())
-        assert str(path) in shown
-        cells = [cell.strip() for cell in path.read_text().split("|")]
-        assert cells[cells.index("ddp") :][:3] == ["ddp", "2", "256"]
-
-
-async def test_an_export_that_cannot_be_written_is_a_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = shelve(tmp_path / "shelf", 2)
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / f"{folder.name}.md").mkdir()
-    app = watching(folder, speed=1e6)
-    async with app.run_test(size=(120, 40)) as pilot:
-        await wait_for_text(pilot, "1.00x")
-        await pilot.press("e")
-        await wait_for_text(pilot, "The report could not be saved: ")
-
-
-async def read_page(pilot: Pilot[int]) -> str:
-    """All that the results say, page by page, as the keyboard reaches it."""
-    page = pilot.app.screen.query_one("#page")
-    await pilot.press("home")
-    await wait_until(pilot, lambda: page.scroll_y == 0)
-    seen = [screen_text(pilot.app)]
-    while page.scroll_y < page.max_scroll_y:
-        before = page.scroll_y
-        await pilot.press("pagedown")
-        await wait_until(pilot, lambda before=before: page.scroll_y > before)
-        seen.append(screen_text(pilot.app))
-    return "\n".join(seen)
-
-
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
-@pytest.mark.parametrize("gpus", [0, 2, 8])
-async def test_the_results_page_holds_everything_within_its_width(
-    tmp_path: Path, gpus: int, size: tuple[int, int]
-) -> None:
-    app = watching(shelve(tmp_path, gpus), speed=1e6)
-    async with app.run_test(size=size) as pilot:
-        await wait_for_text(pilot, "1.00x", "Evidence")
-        page = app.screen.query_one("#page")
-        assert page.max_scroll_x == 0
-        text = await read_page(pilot)
-    for title in ("Diagnosis", "Results", "Where a step goes", "Communication", "How well the devices"):
-        assert f"─{title}" in text
-    assert "severe: " in text and "next batch" in text
-    assert "iiii" in text and "X exposed communication" in text and "XXX" in text
-    assert "sync cost, ms (95%)" in text and "overlap" in text and "predicted, ms" in text
-    assert ("below the noise" in text) == (gpus == 8)
-    assert "A study of scaling, published, on 8 x NVIDIA V100:" in text
-    assert "speedup (derived)" in text and "predicted sync (predicted)" in text
-    assert "95% of speedup" in text
-
-
-async def test_enter_opens_the_gravest_diagnosis_and_tab_goes_on(tmp_path: Path) -> None:
-    app = watching(shelve(tmp_path, 2), speed=1e6)
-    async with app.run_test(size=(80, 24)) as pilot:
-        text = await wait_for_text(pilot, "severe: ", "Evidence")
-        assert "Try: " not in text
-        await pilot.press("enter")
-        await wait_for_text(pilot, "Try: ")
-        first, second = list(app.screen.query(DiagnosisLine))[:2]
-        assert first.is_open and not second.is_open
-        await pilot.press("tab", "enter")
-        await wait_until(pilot, lambda: second.is_open)
-        await pilot.press("shift+tab", "enter")
-        await wait_until(pilot, lambda: not first.is_open)
-        await pilot.press("end")
-        page = app.screen.query_one("#page")
-        await wait_until(pilot, lambda: page.scroll_y == page.max_scroll_y > 0)
-
-
-async def test_each_section_is_a_tab_away(tmp_path: Path) -> None:
-    app = watching(shelve(tmp_path, 2), speed=1e6)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await wait_for_text(pilot, "severe: ", "Evidence")
-        for name in ("table", "phases", "communication", "devices", "published", "method"):
-            section = app.screen.query_one(f"#{name}", Section)
-            for _ in range(10):
-                if section.has_focus:
-                    break
-                await pilot.press("tab")
-            assert section.has_focus
-            page = app.screen.query_one("#page").region
-            await wait_until(pilot, lambda section=section, page=page: section.region.y < page.bottom - 2)
-
-
-async def test_the_results_are_computed_only_when_they_change(
-    running_session: Starter, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    computed: list[object] = []
-    compute = results_screen.results
-
-    def counted(session: Session) -> list[Result]:
-        computed.append(session)
-        return compute(session)
-
-    monkeypatch.setattr(results_screen, "results", counted)
-    monkeypatch.setattr(results_screen, "REFRESH_SECONDS", 0.05)
-    app = watching(running_session(2, 6.7))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await wait_for_text(pilot, "running", "✓ single x1")
-        await pilot.press("t")
-        await wait_for_text(pilot, "so far", "✓ single")
-        count = len(computed)
-        session = monitor(app).session
-        session.apply(recorded.sampled(session.elapsed + 1, 2))
-        await pilot.pause(0.5)
-        assert len(computed) == count
-        session.apply(
-            RunFinished(at=session.elapsed, run=session.current or "", outcome="skipped", reason="enough")
-        )
-        await wait_until(pilot, lambda: len(computed) > count)
 
 
 async def test_a_monitor_behind_the_results_does_not_draw(
@@ -422,43 +259,6 @@ async def test_a_monitor_behind_the_results_does_not_draw(
         assert len(drawn) == count
         await pilot.press("m")
         await wait_until(pilot, lambda: len(drawn) > count)
-
-
-async def test_a_session_that_ends_behind_its_results_shows_them_once(
-    running_session: Starter,
-) -> None:
-    folder = running_session(2, 6.7)
-    app = watching(folder)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await wait_for_text(pilot, "running", "✓ single x1")
-        await pilot.press("t")
-        await wait_for_text(pilot, "so far")
-        control.stop(folder)
-        await wait_for_text(pilot, "stopped before its end", "New session")
-        await pilot.press("m")
-        await wait_for_text(pilot, "the session has been stopped")
-        await pilot.pause(0.3)
-        assert isinstance(app.screen, MonitorScreen)
-
-
-async def test_results_of_nothing_say_why_there_is_nothing(tmp_path: Path) -> None:
-    app = watching(shelve(tmp_path, 2, until=1.0))
-    async with app.run_test(size=(80, 40)) as pilot:
-        await wait_for_text(pilot, "interrupted: its process is gone", "Nothing to compare yet.")
-        text = await wait_for_text(pilot, "Nothing was measured yet.", "No run came so far")
-        assert "Evidence" not in text
-
-
-async def test_from_the_results_a_new_session_is_a_key_away(tmp_path: Path) -> None:
-    app = watching(shelve(tmp_path, 0), speed=1e6)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await wait_for_text(pilot, "1.00x")
-        await pilot.press("r")
-        await wait_for_text(pilot, "Quickstart", "Plan for this machine")
-        await wait_for_text(pilot, "(estimate)")
-        await pilot.press("q")
-        await wait_until(pilot, lambda: app._exit)
-    assert app.return_value == 0
 
 
 # The launch screen

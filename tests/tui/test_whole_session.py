@@ -32,7 +32,7 @@ async def test_quickstart_from_the_preset_to_the_report(
         await wait_for_text(pilot, "Samples/s: live", "Loss over steps", "window ", seconds=100)
         await wait_until(pilot, lambda: isinstance(app.screen, ResultsScreen), seconds=100)
         text = await wait_for_text(pilot, "✓ single", "speedup", "1.00x", "Measured ")
-        await pilot.press("e")
+        await pilot.press("e", "m")
         await wait_for_text(pilot, "Saved as")
         await pilot.press("q")
         await wait_until(pilot, lambda: app._exit)

@@ -1,5 +1,7 @@
+import math
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 from gpubench_tui.engine.analysis.results import Result, results
@@ -10,6 +12,7 @@ from gpubench_tui.tui.terminal import to_ascii
 from gpubench_tui.tui.widgets.communication_table import communication_table
 from gpubench_tui.tui.widgets.cpu_strip import cpu_strip
 from gpubench_tui.tui.widgets.current_run import current_run
+from gpubench_tui.tui.widgets.curves import curves
 from gpubench_tui.tui.widgets.devices_table import devices_table
 from gpubench_tui.tui.widgets.gpu_strip import gpu_strips
 from gpubench_tui.tui.widgets.grid import wrapped
@@ -19,6 +22,8 @@ from gpubench_tui.tui.widgets.plan_list import current_line, plan_list
 from gpubench_tui.tui.widgets.published_figures import published_figures
 from gpubench_tui.tui.widgets.results_table import results_table, said_beside
 from gpubench_tui.tui.widgets.run_plots import loss_plot, throughput_plot
+from gpubench_tui.tui.widgets.speedup_bars import speedup_bars
+from msgspec.structs import replace
 from textual.content import Content
 
 from .recorded import GIB, gpu_sample, session_events
@@ -177,7 +182,7 @@ def test_runs_without_figures_say_why() -> None:
     table = lines_of(results_table(found, 78))
     assert table[2].startswith("✗ dp") and "failed" in table[2]
     assert "skipped" in table[3]
-    said = said_beside(found, 200).plain
+    said = said_beside(found, Path("/sessions/one"), 200).plain
     assert "dp x2: failed" in said and "CUDA ran out of memory at batch 128" in said
     assert "dp x4: skipped: 4 GPUs asked, 2 here" in said
 
@@ -282,3 +287,69 @@ def test_a_paragraph_keeps_its_words_and_its_width() -> None:
     content = wrapped(text, 24, "bold", indent=2, lead="why: ")
     assert all(len(line) <= 24 for line in lines_of(content))
     assert " ".join(content.plain.split()) == f"why: {text}"
+
+
+@pytest.mark.parametrize("width", [46, 58, 78, 118, 198])
+@pytest.mark.parametrize("gpus", [1, 2, 8, 16])
+def test_a_speedup_bar_ends_where_its_share_of_the_ideal_does(gpus: int, width: int) -> None:
+    lines = lines_of(speedup_bars(results(session(gpus)), width))
+    assert all(len(line) <= width for line in lines)
+    bar = next(line for line in lines if line.startswith(f"ddp x{gpus} "))
+    filled, dotted = bar.count("█"), bar.count("·")
+    scale = filled + dotted + bar.count("│")
+    speedup = gpus / (1 + 0.04 * math.log2(gpus))
+    assert abs(filled / scale - speedup / gpus) <= 1.5 / scale
+    assert f"{speedup:.2f}x of {gpus}"[:3] in bar and f" of {gpus}" in bar
+    assert ("95%" in lines[0]) == (width >= 78)
+    single = next(line for line in lines if line.startswith("single x1 "))
+    assert single.count("█") + 1 <= scale / gpus + 1 and "1.00x of 1" in single
+
+
+def test_a_speedup_beyond_the_ideal_passes_its_mark() -> None:
+    found = results(session(2))
+    faster = [replace(each, speedup=2.5, efficiency=1.25) if each.mode == "ddp" else each for each in found]
+    bar = next(line for line in lines_of(speedup_bars(faster, 78)) if line.startswith("ddp"))
+    assert re.search("█│█+ +2.50x of 2 ", bar)
+
+
+def test_runs_that_differ_in_batch_alone_have_bars_without_an_ideal() -> None:
+    found = [replace(each, efficiency=None) for each in results(session(2))]
+    text = speedup_bars(found, 78).plain
+    assert "█ speedup" in text and "ideal" not in text and "│" not in text
+
+
+def test_a_gain_is_never_called_a_speedup() -> None:
+    gain = [replace(each, speedup=None, concurrency_gain=1.6) for each in results(session(2)) if each.windows]
+    text = speedup_bars(gain[1:2], 78).plain
+    assert "█ concurrency gain  │ ideal" in text and "1.60x of 2" in text and "speedup" not in text
+
+
+def test_without_anything_to_compare_the_bars_say_so() -> None:
+    assert "Nothing to compare" in speedup_bars(results(session(2, fail="0")), 78).plain
+
+
+@pytest.mark.parametrize("width", [58, 78, 118, 198])
+@pytest.mark.parametrize("epochs", [0, 6])
+def test_curves_fit_and_name_their_runs(epochs: int, width: int) -> None:
+    state = session(2, epochs=epochs)
+    for unicode in (True, False):
+        text = curves(state, width, unicode).plain
+        assert all(len(line) <= width for line in text.split("\n"))
+        assert (
+            ("test accuracy over epochs" in text)
+            == ("a single x1  b dp x2  c ddp x2" in text)
+            == bool(epochs)
+        )
+        assert "samples/s, window by window" in text
+    assert to_ascii(text).isascii() and "?" not in to_ascii(text)
+
+
+def test_a_strip_of_windows_has_a_level_a_window_on_one_scale_for_all_runs() -> None:
+    lines = lines_of(curves(session(8), 78, True))
+    strip = next(line for line in lines if line.startswith("dp x2")).split()[2]
+    assert len(strip) == 6 and set(strip) <= set("▁▂▃▄▅▆▇█")
+    assert lines[-1] == "A strip's height is from -2.0% to +2.0% of the run's median."
+
+
+def test_curves_of_nothing_say_so() -> None:
+    assert "Nothing yet" in curves(session(2, until=1.0), 78, True).plain

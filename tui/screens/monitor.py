@@ -297,7 +297,7 @@ class MonitorScreen(Quittable):
 
     def action_results(self) -> None:
         """The table."""
-        self.app.push_screen(ResultsScreen(self.session, self.folder, lambda: self._over))
+        self.app.push_screen(ResultsScreen(self.session, self.folder, lambda: self._over, self._unicode))
 
     def action_zoom(self) -> None:
         """Show the focused panel alone, or all again."""

@@ -1,84 +1,156 @@
-"""The results, a page that scrolls: diagnoses, tables, what others published, how figures were obtained."""
+"""The results, a page that scrolls: diagnoses, tables, bars, curves, and how the figures were obtained."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from pathlib import Path
 from typing import ClassVar
 
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
+from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
 
 from ...engine.analysis.diagnosis.rules import diagnose
-from ...engine.analysis.environment import hardware
-from ...engine.analysis.method import method
-from ...engine.analysis.provenance import origins
-from ...engine.analysis.results import Result, headline, results
-from ...engine.record.session import RunState, Session
+from ...engine.analysis.markdown import results_table as markdown_table
+from ...engine.analysis.results import Result, results
+from ...engine.record.session import RunState, Session, read_session
 from ...engine.record.shelf import SessionFolder
-from ..routes import ShowLaunch
-from ..save import save_report
+from ..routes import RunAgain, ShowLaunch
 from ..widgets.communication_table import communication_table
+from ..widgets.curves import curves
 from ..widgets.devices_table import devices_table
 from ..widgets.diagnoses import Diagnoses, DiagnosisLine
 from ..widgets.footer import Footer
-from ..widgets.grid import wrapped
+from ..widgets.opening import closing, opening, title_line
 from ..widgets.phase_bars import phase_bars
 from ..widgets.published_figures import published_figures
-from ..widgets.results_table import results_table, said_beside
+from ..widgets.results_table import Order, ResultsTable, results_table, said_beside
 from ..widgets.section import Section
+from ..widgets.speedup_bars import speedup_bars
+from .export import ExportScreen
 from .sight import in_sight
 
 REFRESH_SECONDS = 1.0
 FRAME = 2
 """Cells at the sides of a section."""
+ROWS_IN_SIGHT = 7
+"""So many lines of the table shall be seen below the diagnoses."""
+ABOVE_AND_BETWEEN = 10
+"""Lines that headline, titles and gaps take down to the table's first line."""
 UNSPOILT = "Nothing was found that would explain or spoil these figures."
 
 
 class ResultsScreen(Screen[None]):
-    """Over the monitor: what the session has measured so far, or all of it."""
+    """What a session has measured so far, or all of it."""
 
     CSS_PATH = "results.tcss"
     AUTO_FOCUS = "#table"
+    HORIZONTAL_BREAKPOINTS = [(0, "-one-column"), (168, "-two-columns")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("e", "export", "Export", id="results.export", tooltip="Save the report as Markdown"),
-        Binding("m,escape", "back", "Monitor", id="results.monitor", tooltip="Back to the monitor"),
+        Binding("e", "export", "Export", id="results.export", tooltip="Save as Markdown, JSON, CSV or SVG"),
         Binding(
-            "r", "launch", "New session", id="results.launch", tooltip="Back to the presets, to run another"
+            "c", "copy", "Copy", id="results.copy", tooltip="Copy the table as Markdown to the clipboard"
+        ),
+        Binding("s", "sort", "Sort", id="results.sort", tooltip="Sort the table by its next column"),
+        Binding("S", "reverse", "Reverse", show=False, id="results.reverse", tooltip="Sort the other way"),
+        Binding(
+            "r",
+            "again",
+            "Run again",
+            id="results.again",
+            tooltip="Run the same preset once more, planned anew for this machine",
+        ),
+        Binding("n", "launch", "New", id="results.launch", tooltip="Back to the presets, to run another"),
+        Binding("m,escape", "back", "Back", id="results.monitor", tooltip="Back to where you came from"),
+        Binding("j", "section(1)", "Next", show=False, id="results.next", tooltip="The next section"),
+        Binding(
+            "k", "section(-1)", "Previous", show=False, id="results.previous", tooltip="The section before"
         ),
     ]
 
-    def __init__(self, session: Session, folder: SessionFolder, is_over: Callable[[], bool]) -> None:
-        """`is_over`: whether nothing can come any more."""
+    class Folded(Message):
+        """The journal of a past session has been read."""
+
+        def __init__(self, session: Session) -> None:
+            super().__init__()
+            self.session = session
+
+    class Unreadable(Message):
+        """It cannot be read; one sentence."""
+
+        def __init__(self, sentence: str) -> None:
+            super().__init__()
+            self.sentence = sentence
+
+    def __init__(
+        self,
+        session: Session | None,
+        folder: SessionFolder,
+        is_over: Callable[[], bool] = lambda: True,
+        unicode: bool = True,
+    ) -> None:
+        """`session`: None where its journal is yet to be read; `is_over`: whether nothing more can come."""
         super().__init__()
         self._session = session
         self._folder = folder
         self._is_over = is_over
+        self._unicode = unicode
+        self._order = Order()
         self._drawn: tuple[object, ...] = ()
+        self._found: list[Result] = []
+        self._width = 0
 
     def compose(self) -> ComposeResult:
-        """The headline stays; everything else scrolls below it."""
+        """The headline stays; everything else scrolls below it, in two columns where the terminal is wide."""
         yield Static(id="title", classes="headline", markup=False)
         with VerticalScroll(id="page", can_focus=False):
-            yield Static(id="sentence", markup=False)
-            yield Diagnoses(id="diagnoses")
-            yield Section("Results", id="table")
-            yield Section("Where a step goes", id="phases")
-            yield Section("Communication", id="communication")
-            yield Section("How well the devices were used", id="devices")
-            yield Section("Published by others, on other hardware", id="published")
-            yield Section("How these figures were obtained", id="method")
-        yield Static(id="saved", markup=False)
+            with Vertical(classes="column"):
+                yield Static(id="sentence", markup=False)
+                yield Diagnoses(id="diagnoses")
+                yield ResultsTable("Results", id="table")
+                yield Section("Speedup", id="speedup")
+                yield Section("Curves", id="curves")
+            with Vertical(classes="column"):
+                yield Section("Where a step goes", id="phases")
+                yield Section("Communication", id="communication")
+                yield Section("How well the devices were used", id="devices")
+                yield Section("Published by others, on other hardware", id="published")
+                yield Section("How these figures were obtained", id="method")
+        yield Static(id="said", markup=False)
         yield Footer()
 
     def on_mount(self) -> None:
-        """Draw once laid out; go on while the session does."""
+        """Draw once laid out, or once the journal was read; go on while the session does."""
         self._ticking = self.set_interval(REFRESH_SECONDS, self.redraw)
         self.call_after_refresh(self._draw_first)
+        if self._session is None:
+            self.query_one("#title", Static).update(Content.styled(self._folder.name, "bold"))
+            self.query_one("#sentence", Static).update(Content.styled("reading the journal ...", "$muted"))
+            self._read()
+
+    @work(thread=True, exit_on_error=False)
+    def _read(self) -> None:
+        try:
+            session = read_session(self._folder.journal)
+        except OSError as error:
+            why = f"its journal cannot be read: {error.strerror or error}; {self._folder.log} may say why"
+            self.post_message(self.Unreadable(f"{self._folder.name}: {why}."))
+        else:
+            self.post_message(self.Folded(session))
+
+    @on(Folded)
+    def _folded(self, message: Folded) -> None:
+        self._session = message.session
+        self._draw_first()
+
+    @on(Unreadable)
+    def _failed(self, message: Unreadable) -> None:
+        self.query_one("#sentence", Static).update(Content.styled(message.sentence, "$text-error"))
 
     def _draw_first(self) -> None:
         self.redraw()
@@ -97,46 +169,110 @@ class ResultsScreen(Screen[None]):
 
     def redraw(self) -> None:
         """Draw what has changed; once the session is over nothing will."""
-        if not in_sight(self):
+        if self._session is None or not in_sight(self):
             return
         session, over = self._session, self._is_over()
-        width = max(20, self.query_one("#page").scrollable_content_region.width - FRAME)
-        shows = (over, width, *map(_state_of, session.runs.values()))
+        page = self.query_one("#page").scrollable_content_region
+        columns = 2 if self.has_class("-two-columns") else 1
+        width = max(20, page.width // columns - FRAME - (columns - 1))
+        shows = (over, width, page.height, *map(_state_of, session.runs.values()))
         if over:
             self._ticking.stop()
         if shows == self._drawn:
             return
-        self._drawn = shows
+        self._drawn, self._width = shows, width
         self.refresh_bindings()
-        found = results(session)
+        found = self._found = results(session)
         with self.app.batch_update():
-            self.query_one("#title", Static).update(_title(session, over))
-            self.query_one("#sentence", Static).update(_opening(session, width))
+            self.query_one("#title", Static).update(title_line(session, over))
+            self.query_one("#sentence", Static).update(opening(session, found, width))
             otherwise = UNSPOILT if any(result.windows for result in found) else "Nothing was measured yet."
-            self.query_one(Diagnoses).show(diagnose(session), otherwise, width)
-            self._show("table", _table(found, width))
+            room = page.height - ABOVE_AND_BETWEEN - min(len(found) + 1, ROWS_IN_SIGHT)
+            self.query_one(Diagnoses).show(diagnose(session), otherwise, width, room)
+            self._draw_table()
+            self._show("curves", curves(session, width, self._unicode))
             self._show("phases", phase_bars(session, found, over, width))
             self._show("communication", communication_table(session, found, over, width))
             self._show("devices", devices_table(session, found, over, width))
             self._show("published", published_figures(session, found, width))
-            self._show("method", _method(session, found, width))
+            self._show("method", closing(session, found, width))
+
+    def _draw_table(self) -> None:
+        """The table and the bars, in the order that was asked for."""
+        found, width = self._order.of(self._found), self._width
+        said = said_beside(found, self._folder.path, width)
+        table = results_table(found, width, self._order)
+        self._show("table", table + "\n\n" + said if said else table)
+        self._show("speedup", speedup_bars(found, width))
 
     def _show(self, name: str, content: Content) -> None:
         self.query_one(f"#{name}", Section).show(content)
 
-    def action_export(self) -> None:
-        """Save the report and say where it is."""
-        try:
-            path = save_report(self._session, self._folder)
-        except OSError as error:
-            text = Content.styled(f"The report could not be saved: {error}", "$text-error")
-        else:
-            text = Content.assemble("Saved as ", (str(path), "bold $text-success"))
-        self.query_one("#saved", Static).update(text)
-        self.query_one("#saved", Static).display = True
+    # What the keys do
+
+    def action_sort(self) -> None:
+        """By the next column."""
+        self._sort(self._order.next(self._found))
+
+    def action_reverse(self) -> None:
+        """The other way."""
+        if self._order.column:
+            self._sort(self._order.by(self._order.column))
+
+    @on(ResultsTable.TitleClicked)
+    def _title_clicked(self, message: ResultsTable.TitleClicked) -> None:
+        self._sort(self._order.by(message.column))
+
+    def _sort(self, order: Order) -> None:
+        if self._found:
+            self._order = order
+            self._draw_table()
+
+    def action_section(self, step: int) -> None:
+        """Go to the section that many further down, and show it from its top."""
+        if not self._found:
+            return
+        sections = list(self.query(".section"))
+        focused = self.focused
+        here = [place for place, one in enumerate(sections) if focused in (one, *one.children)]
+        target = sections[max(0, min(len(sections) - 1, here[0] + step if here else 0))]
+        (target.children[0] if target.children else target).focus(scroll_visible=False)
+        self.query_one("#page").scroll_to_widget(target, top=True, animate=False)
+
+    def action_copy(self) -> None:
+        """Copy the table, every column of it, in the order shown."""
+        if not self._found:
+            return
+        lines = markdown_table(self._order.of(self._found))
+        self.app.copy_to_clipboard("\n".join(lines) + "\n")
+        self._say(
+            Content.assemble(
+                (f"Copied the table as Markdown, {len(lines) - 2} rows.", "$text-success"),
+                " The terminal must accept OSC 52; in tmux: ",
+                ("set -g set-clipboard on", "bold"),
+            )
+        )
+
+    @work
+    async def action_export(self) -> None:
+        """Ask for the format, save, and say where."""
+        if self._session is None:
+            return
+        path: Path | None = await self.app.push_screen_wait(ExportScreen(self._session, self._folder))
+        if path is not None:
+            self._say(Content.assemble("Saved as ", (str(path), "bold $text-success")))
+
+    def _say(self, content: Content) -> None:
+        said = self.query_one("#said", Static)
+        said.update(content)
+        said.display = True
+
+    def action_again(self) -> None:
+        """Run the same preset once more."""
+        self.post_message(RunAgain(self._folder))
 
     def action_back(self) -> None:
-        """Back to the monitor."""
+        """Back to the screen below."""
         self.dismiss()
 
     def action_launch(self) -> None:
@@ -145,44 +281,10 @@ class ResultsScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """No new session beside a running one: they would disturb each other."""
-        return action != "launch" or self._is_over()
+        return action not in ("launch", "again") or self._is_over()
 
 
 def _state_of(run: RunState) -> tuple[object, ...]:
     """What changes when the run's figures do."""
     tested = sum(map(len, run.evaluations.values()))
     return run.state, run.phase, len(run.complete_windows), tested
-
-
-def _title(session: Session, over: bool) -> Content:
-    if session.outcome is None:
-        state = "interrupted: its process is gone" if over else "so far"
-    else:
-        state = "" if session.outcome == "finished" else "stopped before its end"
-    parts: list[Content | str | tuple[str, str]] = [(session.plan.title or session.name, "bold")]
-    parts.append((f"  {session.name}", "$muted"))
-    if state:
-        parts.append((f"  {state}", "$text-warning"))
-    return Content.assemble(*parts)
-
-
-def _opening(session: Session, width: int) -> Content:
-    """The headline, and where it was measured."""
-    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(session.unix_time))
-    measured = f"Measured {when} on {hardware(session)}; gpubench-tui {session.program}."
-    sentence = headline(session) or "Nothing to compare yet"
-    return wrapped(f"{sentence}.", width, "bold") + "\n" + wrapped(measured, width, "$muted")
-
-
-def _table(found: Sequence[Result], width: int) -> Content:
-    said = said_beside(found, width)
-    table = results_table(found, width)
-    return table + "\n\n" + said if said else table
-
-
-def _method(session: Session, found: Sequence[Result], width: int) -> Content:
-    paragraphs = [wrapped(line, width) for line in method(session, found)]
-    for origin in origins(found):
-        lead = f"{origin.figure} ({origin.kind}): "
-        paragraphs.append(wrapped(origin.how, width, "$muted", lead=lead))
-    return Content("\n").join(paragraphs)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
+from textual import on
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
+from textual.message import Message
 from textual.widgets import Static
 
 from ...engine.analysis.diagnosis.case import Diagnosis
@@ -43,6 +45,10 @@ class DiagnosisLine(Static, can_focus=True):
             self.set_classes(diagnosis.severity)
             self._draw()
 
+    def on_click(self) -> None:
+        """As Enter."""
+        self.action_expand()
+
     def action_expand(self) -> None:
         """Show the evidence and the remedy, or hide them again."""
         self.is_open = not self.is_open
@@ -54,8 +60,7 @@ class DiagnosisLine(Static, can_focus=True):
 
     def _lines(self) -> Iterator[Content]:
         found, width = self.diagnosis, self._width
-        lead = f"{found.severity}: "
-        yield wrapped(f"{found.sentence}.", width, lead=lead).stylize(STYLES[found.severity], 0, len(lead))
+        yield _sentence(found, width)
         if self.is_open:
             yield wrapped(found.name, width, "$muted", indent=2)
             for evidence in found.evidence:
@@ -63,28 +68,91 @@ class DiagnosisLine(Static, can_focus=True):
             yield wrapped(f"{found.remedy}.", width, "$text-accent", indent=2, lead="Try: ")
 
 
+def _sentence(found: Diagnosis, width: int) -> Content:
+    lead = f"{found.severity}: "
+    return wrapped(f"{found.sentence}.", width, lead=lead).stylize(STYLES[found.severity], 0, len(lead))
+
+
+class Others(Static, can_focus=True):
+    """Stands for the diagnoses that are not shown yet."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,space", "open", "Show them", id="diagnosis.others", tooltip="Show the other diagnoses")
+    ]
+
+    class Opened(Message):
+        """They are to be shown."""
+
+    def action_open(self) -> None:
+        """Show them."""
+        self.post_message(self.Opened())
+
+    def on_click(self) -> None:
+        """Show them."""
+        self.action_open()
+
+
 class Diagnoses(Vertical):
-    """All of them, gravest first; Tab goes from one to the next."""
+    """The gravest of them, and on demand the others; Tab goes from one to the next."""
 
     def __init__(self, *, id: str) -> None:  # noqa: A002
-        super().__init__(id=id)
+        super().__init__(id=id, classes="section")
         self.border_title = "Diagnosis"
+        self._lines: list[DiagnosisLine] = []
+        self._others = Others(markup=False)
+        self._all = False
 
-    def show(self, found: Sequence[Diagnosis], otherwise: str, width: int) -> None:
-        """Show these; where there are none, `otherwise` says why. Those opened stay open."""
-        lines = list(self.query_children(DiagnosisLine))
-        if found and [line.diagnosis.name for line in lines] == [one.name for one in found]:
-            for line, diagnosis in zip(lines, found, strict=True):
+    def show(self, found: Sequence[Diagnosis], otherwise: str, width: int, room: int) -> None:
+        """Show as many as `room` lines hold, one at least; where there are none, `otherwise` says why.
+
+        Those opened stay open.
+        """
+        if found and [line.diagnosis.name for line in self._lines] == [one.name for one in found]:
+            for line, diagnosis in zip(self._lines, found, strict=True):
                 line.show(diagnosis, width)
-            return
-        opened = {line.diagnosis.name for line in lines if line.is_open}
-        focused = next((line.diagnosis.name for line in lines if line.has_focus), None)
-        self.remove_children()
-        if found:
-            fresh = [DiagnosisLine(one, width, one.name in opened) for one in found]
-            self.mount_all(fresh)
-            for line in fresh:
-                if line.diagnosis.name == focused:
-                    line.focus()
         else:
+            self._renew(found, otherwise, width)
+        count = len(found) if self._all else _fitting(found, width, room)
+        for place, line in enumerate(self._lines):
+            line.display = place < count
+        self._others.display = count < len(found)
+        self._others.update(_in_numbers(found[count:]))
+
+    def _renew(self, found: Sequence[Diagnosis], otherwise: str, width: int) -> None:
+        opened = {line.diagnosis.name for line in self._lines if line.is_open}
+        focused = next((line.diagnosis.name for line in self._lines if line.has_focus), None)
+        self.remove_children()
+        self._lines = [DiagnosisLine(one, width, one.name in opened) for one in found]
+        self._others = Others(markup=False)
+        self.mount_all([*self._lines, self._others])
+        for line in self._lines:
+            if line.diagnosis.name == focused:
+                line.focus()
+        if not found:
             self.mount(Static(wrapped(otherwise, width, "$muted"), markup=False))
+
+    @on(Others.Opened)
+    def _show_all(self) -> None:
+        first = next(line for line in self._lines if not line.display)
+        for line in self._lines:
+            line.display = True
+        self._others.display = False
+        self._all = True
+        first.focus()
+
+
+def _fitting(found: Sequence[Diagnosis], width: int, room: int) -> int:
+    """How many of them `room` lines hold, with one for the others where some are left."""
+    heights = [_sentence(one, width).plain.count("\n") + 1 for one in found]
+    if sum(heights) <= room:
+        return len(found)
+    count = 1
+    while sum(heights[: count + 1]) < room:
+        count += 1
+    return count
+
+
+def _in_numbers(found: Sequence[Diagnosis]) -> Content:
+    severities = [one.severity for one in found]
+    counts = [f"{severities.count(one)} {one}" for one in dict.fromkeys(severities)]
+    return Content.styled(f"and {len(found)} more: {', '.join(counts)}", "$text-accent")

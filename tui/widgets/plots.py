@@ -23,6 +23,8 @@ class Curve(NamedTuple):
 
     buckets: Sequence[Bucket]
     color: int = 1
+    letter: str = ""
+    """Drawn on the curve, where colour alone would tell it from the others."""
 
 
 class Axes(NamedTuple):
@@ -64,6 +66,11 @@ def plot(
         points = _zigzag(one.buckets)
         marker = _marker(unicode, one.color)
         figure.draw(figure.signal([x for x, _ in points], [y for _, y in points], marker=marker).lines())
+    for place, one in enumerate(curves):
+        if one.letter and one.buckets:
+            # At different places of each, so that curves which run together keep their letters apart.
+            bucket = one.buckets[(len(one.buckets) - 1) * (2 * place + 1) // (2 * len(curves))]
+            figure.draw(figure.signal([bucket.x], [bucket.mean], marker=_letter(one)))
     if level is not None and y_from <= level <= y_to:
         marker = _marker(unicode, 2)
         figure.draw(figure.signal([axes.x_from, x_to], [level, level], marker=marker).lines())
@@ -90,6 +97,12 @@ def _marker(unicode: bool, color: int) -> Any:
     import plotext
 
     return plotext.marker("braille" if unicode else "*.ox"[color - 1], color)
+
+
+def _letter(curve: Curve) -> Any:
+    import plotext
+
+    return plotext.marker(curve.letter, curve.color)
 
 
 def _zigzag(buckets: Sequence[Bucket]) -> list[tuple[float, float]]:

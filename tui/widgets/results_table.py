@@ -1,39 +1,96 @@
-"""The speedup table in colour, as many columns as there is room for, and what must be said beside it."""
+"""The speedup table in colour, as many columns as there is room for, in the order that was asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
 
+from textual import events
 from textual.content import Content
+from textual.message import Message
 
-from ...engine.analysis.columns import Column, cell, columns, has_figures, remarks, side_by_side
+from ...engine.analysis.columns import (
+    EFFICIENCY,
+    SPEEDUP,
+    Column,
+    cell,
+    columns,
+    has_figures,
+    ordered,
+    remarks,
+    side_by_side,
+)
 from ...engine.analysis.results import Result
 from ...engine.analysis.units import ratio
 from .grid import GridColumn, grid, wrapped
 from .plan_list import SIGNS
+from .section import Section
 
 
-def results_table(found: Sequence[Result], width: int) -> Content:
+class Order(NamedTuple):
+    """The order of the rows: by the column of that title, or the plan's."""
+
+    column: str = ""
+    backwards: bool = False
+
+    def next(self, found: Sequence[Result]) -> Order:
+        """By the next column; after the last one the plan's order again."""
+        titles = ["", *(column.title for column in _columns(found))]
+        place = titles.index(self.column) if self.column in titles else -1
+        return Order(titles[(place + 1) % len(titles)])
+
+    def by(self, column: str) -> Order:
+        """By that column, or the other way round where it is the one already."""
+        return Order(column, not self.backwards if column == self.column else False)
+
+    def of(self, found: Sequence[Result]) -> list[Result]:
+        """The results in this order."""
+        for column in _columns(found):
+            if column.title == self.column:
+                return ordered(found, column, self.backwards)
+        return list(found)
+
+
+class ResultsTable(Section):
+    """The table; a click on a title asks for another order."""
+
+    class TitleClicked(Message):
+        """The title of a column was clicked."""
+
+        def __init__(self, column: str) -> None:
+            super().__init__()
+            self.column = column
+
+    def on_click(self, event: events.Click) -> None:
+        """A title tells its column."""
+        column = event.style.meta.get("column")
+        if column:
+            self.post_message(self.TitleClicked(column))
+
+
+def results_table(found: Sequence[Result], width: int, order: Order | None = None) -> Content:
     """The table within `width` cells where possible; the least important columns go first."""
     if not found:
         return Content.styled("no runs yet", "$muted")
-    first, *others = _with_interval(columns(found), found)
-    signed = [_sign(result) + _shown(first, result) for result in found]
+    order = order or Order()
+    rows = order.of(found)
     return grid(
-        [
-            GridColumn(f"  {first.title}", signed, first.importance, is_text=True),
-            *(_grid_column(column, found) for column in others),
-        ],
-        width,
+        [_grid_column(place, column, rows, order) for place, column in enumerate(_columns(found))], width
     )
 
 
-def _with_interval(shown: Sequence[Column], found: Sequence[Result]) -> Iterator[Column]:
+def _columns(found: Sequence[Result]) -> Iterator[Column]:
     known = any(result.speedup_interval is not None for result in found)
-    for column in shown:
+    for column in columns(found):
         yield column
-        if column.title == "speedup" and known:
-            yield Column(title="95% of speedup", cell=_speedup_interval, importance=3)
+        if column is SPEEDUP and known:
+            yield Column(
+                title="95% of speedup",
+                value=lambda result: result.speedup_interval and result.speedup_interval[0],
+                cell=_speedup_interval,
+                importance=3,
+            )
 
 
 def _speedup_interval(result: Result) -> str:
@@ -43,14 +100,23 @@ def _speedup_interval(result: Result) -> str:
     return f"{ratio(low)} to {ratio(high)}"
 
 
-def _grid_column(column: Column, found: Sequence[Result]) -> GridColumn:
-    cells = [_shown(column, result) for result in found]
-    return GridColumn(column.title, cells, column.importance, column.is_text)
+def _grid_column(place: int, column: Column, rows: Sequence[Result], order: Order) -> GridColumn:
+    cells = [_shown(column, result) for result in rows]
+    title, importance = column.title, column.importance
+    if title == order.column:
+        # What the rows are sorted by stays in sight, whatever else must go.
+        title, importance = f"{title} {'▲' if order.backwards != column.is_text else '▼'}", 0
+    if place == 0:
+        title, cells = f"  {title}", [_sign(result) + text for result, text in zip(rows, cells, strict=True)]
+    return GridColumn(title, cells, importance, column.is_text, key=column.title)
 
 
 def _shown(column: Column, result: Result) -> Content:
-    emphasis = "bold $text-primary" if column.title == "speedup" else ""
-    return Content.styled(cell(column, result), emphasis if has_figures(result) else "$muted")
+    text = cell(column, result)
+    if column is EFFICIENCY and text and result.baseline == result.run:
+        return Content.styled("baseline", "$text-accent")
+    emphasis = "bold $text-primary" if column is SPEEDUP else ""
+    return Content.styled(text, emphasis if has_figures(result) else "$muted")
 
 
 def _sign(result: Result) -> Content:
@@ -58,12 +124,17 @@ def _sign(result: Result) -> Content:
     return Content.styled(f"{sign} ", style)
 
 
-def said_beside(found: Sequence[Result], width: int) -> Content:
-    """Reasons, notes, and the parts of runs side by side: a paragraph each, named after the run."""
+def said_beside(found: Sequence[Result], folder: Path, width: int) -> Content:
+    """Reasons, notes, and the parts of runs side by side: a paragraph each, named after the run.
+
+    `folder`: the session's, named where logs in it are.
+    """
     said = []
     for result in found:
         style = "$text-error" if result.state == "failed" else "$text-warning"
         lead = f"{result.label}: "
         said += [wrapped(text, width, style, lead=lead) for text in remarks(result)]
         said += [wrapped(text, width, lead=lead) for text in side_by_side(result)]
+    if any(result.failure is not None and result.failure.log for result in found):
+        said.append(wrapped(str(folder), width, "bold", lead="The session's folder: "))
     return Content("\n").join(said)

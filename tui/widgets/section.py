@@ -10,7 +10,7 @@ class Section(Static, can_focus=True):
     """Shows one piece of content that fits the page's width; the page around it scrolls."""
 
     def __init__(self, title: str, *, id: str) -> None:  # noqa: A002
-        super().__init__(id=id, markup=False)
+        super().__init__(id=id, markup=False, classes="section")
         self.border_title = title
         self._shown = Content()
 
