@@ -20,14 +20,21 @@ MODULES = (
     "torch._dynamo",  # the first DistributedDataParallel imports it
     "gpubench_tui.engine.training.worker",
 )
+NVML_CHECK = "PYTORCH_NVML_BASED_CUDA_CHECK"
+"""While it is 1, torch asks NVML whether there are GPUs; CUDA, once asked, would serve no fork any more."""
 
 
 def _preload() -> None:
+    wanted = os.environ.get(NVML_CHECK)
+    os.environ[NVML_CHECK] = "1"
     for name in MODULES:
         try:
             importlib.import_module(name)
         except Exception:  # the ranks will meet it again, and say so in their run
             traceback.print_exc()
+    del os.environ[NVML_CHECK]  # a rank may ask CUDA itself
+    if wanted is not None:
+        os.environ[NVML_CHECK] = wanted
     gc.collect()
     gc.freeze()  # a collection in a rank would copy every page it inherited
 
