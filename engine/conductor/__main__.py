@@ -18,6 +18,7 @@ from ..record.shelf import SessionFolder
 from ..training.process import redirect_output
 from .conductor import REQUESTS, WORKER, conduct
 from .row import conduct_row
+from .temporary import open_temporary
 
 EXIT_SECONDS = 5.0
 USAGE = "usage: python -m gpubench_tui.engine.conductor [--after=FOLDER ...] FOLDER ..."
@@ -34,7 +35,7 @@ def main(path: str, worker: str = WORKER) -> int:
                 raise RuntimeError("it has a journal already")
             redirect_output(folder.log)
             logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-            status = conduct(folder, worker)
+            status = conduct(folder, open_temporary(), worker)
             _leave_soon(status)
             return status
     except (RuntimeError, OSError, msgspec.DecodeError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from pathlib import Path
 from types import FrameType
 from typing import Literal
 
@@ -28,20 +29,21 @@ MEASURED, FAILED, STOPPED = 0, 1, 130
 """Exit statuses: all runs measured or skipped; a run failed or the journal did; stopped by the user."""
 
 
-def conduct(folder: SessionFolder, worker: str = WORKER) -> int:
+def conduct(folder: SessionFolder, temporary: Path, worker: str = WORKER) -> int:
     """Execute the session's plan in this process, by its main thread, and return the exit status.
 
-    `worker`, "module:function", is what each rank runs. OSError or msgspec.DecodeError when the plan cannot
-    be read or the journal not be created.
+    `temporary` is a folder for what nobody needs afterwards; `worker`, "module:function", is what each rank
+    runs. OSError or msgspec.DecodeError when the plan cannot be read or the journal not be created.
     """
-    return Conductor(folder, worker).conduct()
+    return Conductor(folder, temporary, worker).conduct()
 
 
 class Conductor:
     """Takes the runs of a plan one by one. SIGTERM and SIGINT stop it, SIGUSR1 skips the current run."""
 
-    def __init__(self, folder: SessionFolder, worker: str) -> None:
+    def __init__(self, folder: SessionFolder, temporary: Path, worker: str) -> None:
         self._folder = folder
+        self._temporary = temporary
         self._worker = worker
         self._request = folder.request()
         self._journal = Journal(folder.journal)
@@ -79,7 +81,7 @@ class Conductor:
         if spec.skip is not None:
             scribe.write(RunFinished(at=scribe.now(), run=spec.id, outcome="skipped", reason=spec.skip))
             return
-        self._run = Run(spec, self._folder, scribe, self._worker)
+        self._run = Run(spec, self._folder, self._temporary, scribe, self._worker)
         if self._stops or scribe.error:
             reason = "the session was stopped before it"
             scribe.write(RunFinished(at=scribe.now(), run=spec.id, outcome="stopped", reason=reason))

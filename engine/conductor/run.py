@@ -55,9 +55,12 @@ class Launched(Struct, frozen=True):
 class Run:
     """A run in progress. Its threads only send messages; all is decided in the one that reads them."""
 
-    def __init__(self, spec: RunSpec, folder: SessionFolder, scribe: Scribe, worker: str) -> None:
+    def __init__(
+        self, spec: RunSpec, folder: SessionFolder, temporary: Path, scribe: Scribe, worker: str
+    ) -> None:
         self.spec = spec
         self._folder = folder
+        self._temporary = temporary
         self._scribe = scribe
         self._worker = worker
         # Unlike others, this queue may be written by a signal handler.
@@ -77,7 +80,7 @@ class Run:
         """Launch the ranks, follow them, and say what became of the run once all its processes are gone."""
         start_fork_server()
         self._family = descendants()
-        with tempfile.TemporaryDirectory(prefix="gpubench-tui-", ignore_cleanup_errors=True) as meeting:
+        with tempfile.TemporaryDirectory(dir=self._temporary, ignore_cleanup_errors=True) as meeting:
             self._start(meeting)
             while (self._followed or self._launching) and not self._is_abandoned():
                 with contextlib.suppress(Empty):

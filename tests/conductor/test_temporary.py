@@ -1,0 +1,84 @@
+"""What a session leaves in the folder for temporary files, and what the next one removes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from gpubench_tui.engine.conductor.temporary import remove_abandoned
+from gpubench_tui.engine.record.events import Steps
+from gpubench_tui.engine.record.lock import take
+
+from .conftest import run_spec, wait_until_gone
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "t"  # a socket's path must be short
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    return folder
+
+
+def private(folder: Path) -> Path:
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+def ours(folder: Path) -> set[Path]:
+    """What is in it but torch's cache of compiled code, which stays for other programs."""
+    return {path for path in folder.iterdir() if not path.name.startswith("torchinductor")}
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name.rsplit("-", 1)[0] for path in ours(folder))
+
+
+def test_the_next_session_removes_what_a_killed_one_left(start, temporary: Path) -> None:
+    killed = start(run_spec(0, "work_on"))
+    killed.until(lambda event: isinstance(event, Steps), count=2)
+    processes = killed.processes()
+    killed.process.kill()
+    wait_until_gone(processes)
+    killed.process.wait()
+    assert names(temporary) == ["gpubench-tui", "pymp"]
+
+    going_on = start(run_spec(0, "work_on"))
+    going_on.until(lambda event: isinstance(event, Steps), count=2)
+    assert names(temporary) == ["gpubench-tui", "pymp"], "its own, and nothing of the killed one's"
+    own = ours(temporary)
+
+    following = start(run_spec(0, "behave"))
+    assert following.wait() == 0
+    assert ours(temporary) == own, "nothing is left by a session, and nothing is taken from another"
+    going_on.process.terminate()
+    assert going_on.wait() == 130
+    assert names(temporary) == []
+
+
+def test_only_folders_without_an_owner_that_are_surely_a_sessions_are_removed(
+    temporary: Path, tmp_path: Path
+) -> None:
+    abandoned, held, older, public = (
+        private(temporary / f"gpubench-tui-{name}") for name in ("abandoned", "held", "older", "public")
+    )
+    beside, foreign = private(temporary / "pymp-beside"), private(temporary / "pymp-foreign")
+    elsewhere = private(tmp_path / "pymp-elsewhere")
+    (abandoned / "owner").write_text("pymp-beside")
+    (temporary / "gpubench-tui-link").symlink_to(held)
+    (held / "owner").write_text("pymp-foreign")
+    (older / "run").mkdir()  # of a version that named no owner
+    (public / "owner").write_text("pymp-foreign")
+    public.chmod(0o777)
+    astray = private(temporary / "gpubench-tui-astray")
+    (astray / "owner").write_text(f"../{elsewhere.name}")
+    lock = take(held / "owner")
+    assert lock is not None
+    remove_abandoned()
+    os.close(lock)
+    left = [held, older, public, foreign, temporary / "gpubench-tui-link"]
+    assert sorted(temporary.iterdir()) == sorted(left)
+    assert elsewhere.is_dir()
+    assert not beside.exists()
