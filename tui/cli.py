@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status: 0 measured, 1 a run failed, 2 bad usage, 130 stopped."""
-    options = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    if words[:1] == ["__complete"]:  # asked by the scripts of completion.py
+        return commands.complete(_parser(), words[1:])
+    options = _parser().parse_args(words)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # an ASCII locale has no plus-minus sign
@@ -229,6 +232,15 @@ def _add_compare(subparsers: Subparsers) -> None:
 def _add_settings(subparsers: Subparsers) -> None:
     config = subparsers.add_parser("config", help="your settings, all keys, and the file that changes them")
     config.set_defaults(command=commands.config)
+    shells = subparsers.add_parser(
+        "completion",
+        help="a script that lets your shell complete commands, presets and sessions",
+        epilog='Where it goes: in ~/.bashrc, eval "$(gpubench-tui completion bash)"; in ~/.zshrc, after '
+        'compinit, eval "$(gpubench-tui completion zsh)"; in ~/.config/fish/config.fish, '
+        "gpubench-tui completion fish | source.",
+    )
+    shells.add_argument("shell", choices=("bash", "zsh", "fish"))
+    shells.set_defaults(command=commands.completion)
 
 
 def _percent(text: str) -> float:

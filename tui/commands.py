@@ -7,7 +7,8 @@ import json
 import os
 import shutil
 import sys
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,23 @@ def config(options: Namespace) -> int:
     effective = options.config._replace(keys=keys)
     sys.stdout.write(config_text(effective, default_root(), declared().values()))
     return BAD_USAGE if problems or options.config.problems else MEASURED
+
+
+def completion(options: Namespace) -> int:
+    """The script that lets a shell complete what is typed."""
+    from .completion import SCRIPTS
+
+    sys.stdout.write(SCRIPTS[options.shell])
+    return MEASURED
+
+
+def complete(parser: ArgumentParser, words: Sequence[str]) -> int:
+    """Answer such a script: a line for each word that may come, and what it means after a tab."""
+    from .completion import answers
+
+    for answer in answers(parser, words or [""]):
+        print(f"{answer.word}\t{answer.help}" if answer.help else answer.word)
+    return MEASURED
 
 
 def run(options: Namespace) -> int:
