@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from textual import on, work
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.filter import LineFilter
@@ -25,6 +24,7 @@ from .config import Config, config_path
 from .routes import Leave, Replay, RunAgain, ShowLaunch, ShowResults, ShowSessions, Watch
 from .screens.launch import LaunchScreen, Options
 from .screens.quittable import Quittable
+from .shown import QuietApp
 from .terminal import filters_for, leave_when_hung_up, terminal_shows_unicode
 from .themes import DARK, LIGHT
 
@@ -48,7 +48,7 @@ class Watched(NamedTuple):
     replay_speed: float | None = None
 
 
-class GpubenchApp(App[int]):
+class GpubenchApp(QuietApp):
     """The app; its result is the exit status."""
 
     TITLE = "gpubench-tui"

@@ -9,7 +9,6 @@ import sys
 import threading
 from collections.abc import Mapping
 
-from rich.cells import cell_len
 from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
@@ -22,19 +21,15 @@ _PLAIN = {
     **dict(zip("×±°µ·•●✓✗▶■▲▼…→←↑↓⏎", "x~ u.**+x>#^v.><^v>", strict=True)),
 }
 """Stand-ins of one cell each for the characters that this program and Textual draw with."""
-FEW_GLYPHS = ("linux", "vt100", "vt102", "vt220")
-"""The text console of Linux, and terminals on a serial line."""
 
 
 def shows_unicode(environment: Mapping[str, str], encoding: str | None) -> bool:
     """Whether the terminal is taken to show Unicode: no, where a locale without UTF-8 was chosen.
 
-    Nor do those whose fonts lack braille and thin blocks. In the C locale Python switches to UTF-8 by itself
-    and says so in LC_CTYPE, which tells nothing of the terminal; without any locale the terminal is trusted.
+    In the C locale Python switches to UTF-8 by itself and says so in LC_CTYPE, which tells nothing of the
+    terminal; without any locale the terminal is trusted.
     """
     if encoding is None or encoding.lower().replace("-", "") != "utf8":
-        return False
-    if environment.get("TERM") in FEW_GLYPHS:
         return False
     coerced = environment.get("LC_CTYPE") == "C.UTF-8" and environment.get("LANG") in ("C", "POSIX")
     names = ("LC_ALL", "LANG") if coerced else ("LC_ALL", "LC_CTYPE", "LANG")
@@ -72,11 +67,8 @@ class AsciiFilter(LineFilter):
 
 
 def to_ascii(text: str) -> str:
-    """The text in ASCII, as many cells wide as it was."""
-    return "".join(
-        character if character.isascii() else _PLAIN.get(character, "?" * cell_len(character))
-        for character in text
-    )
+    """The text in ASCII, each character replaced by one."""
+    return "".join(character if character.isascii() else _PLAIN.get(character, "?") for character in text)
 
 
 def leave_when_hung_up(file: int) -> None:

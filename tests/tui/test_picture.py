@@ -8,7 +8,6 @@ from gpubench_tui.tui.app import GpubenchApp, Watched
 from gpubench_tui.tui.picture import picture
 from gpubench_tui.tui.screens.help import HelpScreen
 from gpubench_tui.tui.themes import DARK, LIGHT
-from textual.command import CommandList
 from textual.theme import Theme
 
 from .recorded import shelve
@@ -105,22 +104,3 @@ async def test_a_picture_that_cannot_be_saved_is_said_in_a_sentence(
         app.root.write_text("")
         await pilot.press("ctrl+s")
         await wait_for_text(pilot, "The picture could not be saved")
-
-
-async def test_the_palette_saves_a_picture_of_the_screen_below_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    app = watching(tmp_path)
-    async with app.run_test(size=(120, 40)) as pilot:
-        await wait_for_text(pilot, "dp on 2 devices is 1.92x")
-        await pilot.press("ctrl+p", *"save a picture")
-        await wait_for_text(pilot, "app: Save a picture")
-        await wait_until(pilot, lambda: app.screen.query_one(CommandList).highlighted == 0)
-        await pilot.press("enter")
-        await wait_until(pilot, lambda: bool(list(Path.cwd().iterdir())))
-    (path,) = Path.cwd().iterdir()
-    assert path.name.startswith("gpubench-tui-results-")
-    drawn = words(path.read_text())
-    assert "dp on 2 devices is 1.92x" in drawn and "app: Save a picture" not in drawn

@@ -37,6 +37,8 @@ from .results import ResultsScreen
 from .sight import in_sight
 
 REDRAW_SECONDS = 0.5
+PLOT_SECONDS = 0.9
+"""Plots cost more than all else together: every second time is enough for them."""
 FOLD_SECONDS = 0.1
 """At most so long at a stretch are events folded; keys are answered in between."""
 
@@ -77,6 +79,7 @@ class MonitorScreen(Quittable):
         self._stopping = False
         self._quit_when_over = False
         self._results_due = False
+        self._plotted_at = 0.0
 
     def compose(self) -> ComposeResult:
         """Plan and present run, plots, devices, log."""
@@ -93,6 +96,7 @@ class MonitorScreen(Quittable):
 
     def on_mount(self) -> None:
         """Read what there is, in a thread, then follow."""
+        self._was_live = not self._feed.is_over()
         self._ticking = self.set_interval(REDRAW_SECONDS, self.tick)
         if isinstance(self._feed, ReplayFeed):
             self._caught_up = True
@@ -131,7 +135,7 @@ class MonitorScreen(Quittable):
             self.refresh_bindings()
             self._end()
         self._was_live |= not over
-        self.redraw()
+        self.redraw(plots=self._over or time.monotonic() - self._plotted_at > PLOT_SECONDS)
 
     def _fold_for(self, seconds: float) -> bool:
         """Fold new events for about so long; whether there are none left."""
@@ -164,19 +168,20 @@ class MonitorScreen(Quittable):
 
     # Drawing
 
-    def redraw(self) -> None:
+    def redraw(self, plots: bool = True) -> None:
         """Draw what changed, of what is visible."""
         if not in_sight(self) or not self._caught_up:
             return
         session = self.session
         with self.app.batch_update():
-            self.query_one("#state", Static).update(self._state_line())
+            self.query_one("#state", Static).update(self._state_line(), layout=False)
             self._draw_plan(session)
             now = self._panel("now")
             if now is not None:
                 now.entitle(session.runs[session.current].spec.label if session.current else "Now")
                 now.show(current_run(session, now.columns))
-            self._draw_plots(session)
+            if plots:
+                self._draw_plots(session)
             self._draw_devices(session)
             log = self._panel("log")
             if log is not None:
@@ -201,6 +206,7 @@ class MonitorScreen(Quittable):
             self.call_after_refresh(panel.reveal, current_line(session))
 
     def _draw_plots(self, session: Session) -> None:
+        self._plotted_at = time.monotonic()
         run = session.runs.get(session.current or "") or _last_started(session)
         for name, draw in (("throughput", throughput_plot), ("loss", loss_plot)):
             panel = self._panel(name)

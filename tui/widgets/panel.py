@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.widgets import Static
+from textual.geometry import Region
+
+from .lines import Lines
 
 
 class Panel(VerticalScroll, can_focus=True):
@@ -14,19 +18,20 @@ class Panel(VerticalScroll, can_focus=True):
     ALLOW_MAXIMIZE = True
 
     def __init__(self, title: str, *, id: str, classes: str = "") -> None:  # noqa: A002
+        self._entitling = False
         super().__init__(id=id, classes=classes)
         self._title = title
         self.border_title = title
-        self._content = Content()
+        self._body = Lines()
 
     def compose(self) -> ComposeResult:
-        """One static body."""
-        yield Static(markup=False)
+        """One body, which the panel scrolls."""
+        yield self._body
 
     @property
     def content(self) -> Content:
         """What is shown."""
-        return self._content
+        return self._body.content
 
     @property
     def columns(self) -> int:
@@ -40,9 +45,7 @@ class Panel(VerticalScroll, can_focus=True):
 
     def show(self, content: Content) -> None:
         """Show the content; nothing is drawn when it is what is shown already."""
-        if not content.is_same(self._content) or not self._content:
-            self._content = content
-            self.query_one(Static).update(content)
+        self._body.show(content)
 
     def reveal(self, line: int) -> None:
         """Scroll so that the line is visible, and the next one."""
@@ -53,7 +56,16 @@ class Panel(VerticalScroll, can_focus=True):
     def entitle(self, *parts: str) -> None:
         """Write these parts, those that say something, above the panel."""
         title = ": ".join(filter(None, parts))
-        # Setting a title draws the border anew, even when it is the same.
         if title != self._title:
             self._title = title
+            self._entitling = True
             self.border_title = Content(title)
+            self._entitling = False
+
+    def refresh(
+        self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False
+    ) -> Self:
+        """As ever, but a new title makes only its line be drawn anew, where Textual would draw all lines."""
+        if self._entitling:
+            regions = (Region(0, 0, self.outer_size.width, 1).translate(-self.content_offset),)
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
