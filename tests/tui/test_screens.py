@@ -388,7 +388,7 @@ async def test_a_big_journal_does_not_freeze_the_app(tmp_path: Path) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_text(pilot, "replay")
         await pilot.press("question_mark")
-        await wait_for_text(pilot, "Words")
+        await wait_for_text(pilot, "Keys and words")
         assert monitor(app).session.outcome is None
         await pilot.press("escape")
         await wait_for_text(pilot, "speedup", seconds=60)

@@ -26,11 +26,17 @@ ABOUT = {
     "limit, and what holds the clock down. Without GPUs each core of the session. n/a: the device does not "
     "tell.",
     "monitor.log": "What the session said. The ranks' own output is in the folder logs of the session.",
-    "results": "What was measured, and what explains or spoils it. Tab goes from section to section.",
+    "results": "What was measured, and what explains or spoils it. Tab, j and k go from section to section.",
     "results.diagnoses": "What explains or spoils the figures, gravest first: severe, warning, info. Enter "
     "shows the evidence of one, and what to try.",
     "results.table": "A line for each run: median over windows ± 1.4826 x their median absolute deviation. "
-    "Speedup is against the baseline, with its 95% interval; where two runs cannot be compared it says why.",
+    "Speedup is against the baseline, with its 95% interval; where two runs cannot be compared it says why. "
+    "s sorts by the next column, S the other way, and so does a click on a title; c copies all columns.",
+    "results.speedup": "A bar for each run, as long as its speedup; │ marks the ideal: as many times the "
+    "baseline as it has devices. Efficiency is how much of the way it got. A gain of trainings side by "
+    "side has its own bars.",
+    "results.curves": "Where a preset trains by epochs, test accuracy and loss after each; letters tell the "
+    "runs apart. Below, a strip for each run: its windows in their order, above or below the run's median.",
     "results.phases": "Where the time of a step goes, measured in steps of their own after the windows. The "
     "letters in a bar are explained below it.",
     "results.communication": "What synchronising gradients costs: a step against one that leaves it out. "
