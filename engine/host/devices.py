@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import psutil
+from msgspec.structs import replace
 
 from .facts import Gpu, GpuProcess, GpuSample
 from .nvml import (
@@ -69,7 +70,7 @@ class Device:
                 power_limit_watts=self._power_limit(),
                 mig=self.mig,
                 memory_used_bytes=used,
-                processes=self._processes(),
+                processes=self._owned_processes(),
                 pcie_generation=self._pcie("nvmlDeviceGetCurrPcieLinkGeneration"),
                 pcie_generation_max=self._pcie("nvmlDeviceGetMaxPcieLinkGeneration"),
                 pcie_width=self._pcie("nvmlDeviceGetCurrPcieLinkWidth"),
@@ -194,6 +195,10 @@ class Device:
             for process in sorted(running, key=lambda process: int(process.pid))
         )
 
+    def _owned_processes(self) -> tuple[GpuProcess, ...] | None:
+        found = self._processes()
+        return found and tuple(replace(process, user=_process_user(process.pid)) for process in found)
+
     def _ask(self, *calls: str | tuple[Any, ...]) -> Any:
         return self._nvml.ask(*calls, of=(self._handle,))
 
@@ -262,4 +267,11 @@ def _process_name(pid: int) -> str | None:
     try:
         return psutil.Process(pid).name()
     except psutil.Error:
+        return None
+
+
+def _process_user(pid: int) -> str | None:
+    try:
+        return psutil.Process(pid).username()
+    except (psutil.Error, KeyError):  # a user id without a name
         return None

@@ -36,6 +36,8 @@ class GpuProcess(Struct, frozen=True):
     pid: int
     name: str | None = None
     memory_bytes: int | None = None
+    user: str | None = None
+    """Whose it is; asked when the machine is inspected only."""
 
 
 class Link(Struct, frozen=True):

@@ -11,7 +11,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from .facts import Gpu, Host
+from .facts import Gpu, GpuProcess, Host
 
 GIB = 1 << 30
 FEW_FILES = 1024
@@ -63,7 +63,7 @@ def _devices(host: Host) -> Iterator[Finding]:
 
 def _gpu(gpu: Gpu) -> Iterator[Finding]:
     if gpu.processes:
-        users = ", ".join(f"{process.name or 'process'} ({process.pid})" for process in gpu.processes[:3])
+        users = ", ".join(_who(process) for process in gpu.processes[:3])
         more = f" and {len(gpu.processes) - 3} more" if len(gpu.processes) > 3 else ""
         yield Finding(
             "warning",
@@ -78,6 +78,14 @@ def _gpu(gpu: Gpu) -> Iterator[Finding]:
             "warning",
             f"GPU {gpu.index} is divided by MIG: its utilisation is n/a, and NCCL uses one instance only",
         )
+
+
+def _who(process: GpuProcess) -> str:
+    """Name, id, user and memory of a process, as far as they are known."""
+    memory = f"{process.memory_bytes / GIB:.1f} GiB" if process.memory_bytes else ""
+    return (
+        f"{process.name or 'process'} ({', '.join(filter(None, (str(process.pid), process.user, memory)))})"
+    )
 
 
 def _cpu(host: Host) -> Iterator[Finding]:

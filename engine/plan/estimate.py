@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec import Struct
 
 from .plan import Plan, RunSpec
@@ -41,6 +43,16 @@ def estimate(plan: Plan) -> Estimate:
         return Estimate(None, None)
     low = FIRST_START_SECONDS + sum(_overhead(spec) + _least(spec) for spec in runs)
     high = FIRST_START_SECONDS + sum(_overhead(spec) + _most(spec) for spec in runs)
+    return Estimate(low, high)
+
+
+def together(estimates: Iterable[Estimate]) -> Estimate:
+    """The estimate for plans one after the other."""
+    low, high = 0.0, 0.0
+    for one in estimates:
+        if one.low is None or one.high is None:
+            return Estimate(None, None)
+        low, high = low + one.low, high + one.high
     return Estimate(low, high)
 
 

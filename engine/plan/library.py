@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -10,7 +11,7 @@ import platformdirs
 from msgspec import Struct
 
 from .preset import Preset
-from .read import PresetError, read_preset
+from .read import PresetError, read_preset, write_preset
 
 
 class PresetFile(Struct, frozen=True):
@@ -35,10 +36,32 @@ def user_folder() -> Path:
     return platformdirs.user_config_path("gpubench-tui") / "presets"
 
 
+def own_file(title: str) -> PresetFile:
+    """Where a preset of the user's own with that title is kept; ValueError where there can be none."""
+    name = re.sub(r"[^\w.-]+", "-", title.strip().lower()).strip("-.")
+    if not name:
+        raise ValueError("a name has a letter or a digit at least")
+    if name in _shipped():
+        raise ValueError(f"{name} comes with the program; choose another name")
+    return PresetFile(name, user_folder() / f"{name}.toml", own=True)
+
+
+def save(file: PresetFile, preset: Preset) -> None:
+    """Write a preset of the user's own, in place of one that is there; OSError when that is impossible."""
+    file.path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = file.path.with_suffix(".new")
+    fresh.write_text(write_preset(preset), encoding="utf-8")
+    fresh.replace(file.path)
+
+
+def _shipped() -> dict[str, PresetFile]:
+    folder = Path(str(files("gpubench_tui.presets")))
+    return {path.stem: PresetFile(path.stem, path, own=False) for path in sorted(folder.glob("*.toml"))}
+
+
 def all_presets() -> list[PresetFile]:
     """Every preset by name; a user's own hides one of the program's of the same name."""
-    builtin = Path(str(files("gpubench_tui.presets")))
-    found = {path.stem: PresetFile(path.stem, path, own=False) for path in sorted(builtin.glob("*.toml"))}
+    found = _shipped()
     found |= {
         path.stem: PresetFile(path.stem, path, own=True) for path in sorted(user_folder().glob("*.toml"))
     }

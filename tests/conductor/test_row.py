@@ -51,8 +51,8 @@ def long_training() -> RunSpec:
 
 
 def states(*folders: SessionFolder) -> list[str]:
-    entries = [folder.entry() for folder in folders]
-    return [entry.state for entry in entries if entry is not None]
+    ended = [read_session(folder.journal).outcome if folder.journal.exists() else None for folder in folders]
+    return [folder.state(outcome) for folder, outcome in zip(folders, ended, strict=True)]
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

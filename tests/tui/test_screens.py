@@ -8,13 +8,11 @@ from gpubench_tui.engine.record.session import Session
 from gpubench_tui.engine.record.shelf import SessionFolder
 from gpubench_tui.tui.app import GpubenchApp, Watched
 from gpubench_tui.tui.screens import monitor as monitor_screen
-from gpubench_tui.tui.screens.launch import LaunchScreen, Options
 from gpubench_tui.tui.screens.monitor import MonitorScreen
 from gpubench_tui.tui.screens.question import QuestionScreen
 from gpubench_tui.tui.screens.results import ResultsScreen
 from gpubench_tui.tui.widgets.panel import Panel
 from textual.content import Content
-from textual.widgets import OptionList
 
 from .recorded import shelve
 from .seen import screen_text, wait_for_text, wait_until
@@ -259,114 +257,6 @@ async def test_a_monitor_behind_the_results_does_not_draw(
         assert len(drawn) == count
         await pilot.press("m")
         await wait_until(pilot, lambda: len(drawn) > count)
-
-
-# The launch screen
-
-
-@pytest.mark.parametrize("size", SIZES)
-async def test_the_launch_screen_offers_presets_with_their_plan_for_this_machine(
-    tmp_path: Path, size: tuple[int, int]
-) -> None:
-    app = GpubenchApp(tmp_path)
-    async with app.run_test(size=size) as pilot:
-        text = await wait_for_text(
-            pilot, "Quickstart", "Does training scale on", "(estimate)", " of ", "cores"
-        )
-        assert "single x1" in text
-        await wait_for_text(pilot, "memory")
-        await pilot.press("down", "down")
-        await wait_for_text(pilot, "vit")
-
-
-@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50)])
-async def test_all_presets_are_in_sight_with_their_questions_where_there_is_room(
-    tmp_path: Path, size: tuple[int, int]
-) -> None:
-    app = GpubenchApp(tmp_path)
-    async with app.run_test(size=size) as pilot:
-        await wait_for_text(pilot, "(estimate)")
-        presets = app.screen.query_one(OptionList)
-        assert presets.option_count >= 10
-        await wait_until(pilot, lambda: presets.max_scroll_y == 0)
-        text = screen_text(app)
-        assert "A full training on CIFAR-10" in text
-        assert ("Is DDP worth it here?" in text) == (size != (80, 24))
-        await pilot.resize_terminal(200, 50)
-        await wait_for_text(pilot, "Is DDP worth it here?")
-
-
-async def test_a_launch_screen_that_is_covered_looks_at_nothing(
-    running_session: Starter, tmp_path: Path
-) -> None:
-    running_session(0, 6.7)
-    app = GpubenchApp(tmp_path)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await wait_for_text(pilot, " is running", "Attach", " cores  ")
-        await pilot.press("a")
-        await wait_for_text(pilot, "running", "✓ single x1")
-        looking = [worker for worker in app.workers if worker.group == "look"]
-        await wait_until(pilot, lambda: all(worker.is_finished for worker in looking))
-
-
-async def test_overrides_are_shown_and_change_the_plan(tmp_path: Path) -> None:
-    app = GpubenchApp(tmp_path, Options(overrides=["workload.batch=32"]))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await wait_for_text(pilot, "--set workload.batch=32", "batch 32")
-
-
-async def test_a_preset_that_cannot_be_used_is_explained_in_place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    own = tmp_path / "config" / "gpubench-tui" / "presets"
-    own.mkdir(parents=True)
-    (own / "mine.toml").write_text('title = "Mine"\nquestion = "Why?"\n[matrix]\nmodes = ["singel"]\n')
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    app = GpubenchApp(tmp_path)
-    async with app.run_test(size=(80, 40)) as pilot:
-        await wait_for_text(pilot, "(estimate)")
-        await pilot.press("end")
-        await wait_for_text(pilot, "mine", "cannot be used", "matrix.modes")
-        await pilot.press("enter")
-        await pilot.pause(0.2)
-        assert isinstance(app.screen, LaunchScreen)
-        assert not list(tmp_path.glob("mine-*"))
-
-
-async def test_an_unknown_gpu_is_a_sentence(tmp_path: Path) -> None:
-    app = GpubenchApp(tmp_path, Options(gpus=[97]))
-    async with app.run_test(size=(120, 24)) as pilot:
-        await wait_for_text(pilot, "--gpus: ", "97")
-
-
-async def test_a_shelf_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    app = GpubenchApp(tmp_path / "file" / "shelf")
-    async with app.run_test(size=(80, 24)) as pilot:
-        await wait_for_text(pilot, "(estimate)")
-        await pilot.press("enter")
-        await wait_for_text(pilot, "The session cannot be started: ")
-
-
-async def test_a_session_that_runs_already_can_be_attached_to(
-    running_session: Starter, tmp_path: Path
-) -> None:
-    folder = running_session(0, 6.7)
-    app = GpubenchApp(tmp_path)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await wait_for_text(pilot, " is running", "Attach")
-        await pilot.press("a")
-        await wait_for_text(pilot, "running", "✓ single x1")
-        assert monitor(app).folder.name == folder.name
-
-
-async def test_a_narrow_launch_screen_stacks(tmp_path: Path) -> None:
-    app = GpubenchApp(tmp_path)
-    async with app.run_test(size=(60, 24)) as pilot:
-        await wait_for_text(pilot, "Quickstart", "(estimate)")
-        presets, plan = app.screen.query_one(OptionList), app.screen.query_one("#plan", Panel)
-        assert plan.region.y >= presets.region.bottom
-        assert plan.region.width >= 58
 
 
 async def test_light_and_dark_are_a_key_apart(tmp_path: Path) -> None:

@@ -7,12 +7,18 @@ from typing import Any
 from textual.screen import Screen
 
 ABOUT = {
-    "launch": "Choose a preset, see what it would run on this machine, start it with Enter.",
-    "launch.presets": "Each preset answers the question below its name. What you put beside them is marked "
-    "as yours; what cannot be used says why at the right.",
+    "launch": "Choose presets, see what they would run on this machine, start them with Enter: one after the "
+    "other, whether or not this app stays open.",
+    "launch.presets": "The presets under the question they answer. Space selects several; a number says in "
+    "which order they run. What you put beside them is marked as yours; what cannot be used says why at the "
+    "right.",
+    "launch.filter": "Only presets with all these words in their name, title, question or models are listed.",
     "launch.plan": "What the chosen preset does here: its runs in their order, which of them this machine "
     "must skip and why, how long it takes by estimate, and what will limit or disturb it.",
     "launch.devices": "The devices at this moment: what runs already takes part in every figure.",
+    "editor": "What people change of a preset. Each field takes what the preset file takes; what is wrong is "
+    "said beside it. Escape leaves the field: then w saves, Enter runs, Escape goes back.",
+    "editor.plan": "What would run here as the fields are now, and about how long it takes.",
     "monitor": "A session as it runs, or as it ran. It is a process of its own: leave this, close the "
     "terminal, and it goes on. Tab goes from panel to panel; then ? explains that panel.",
     "monitor.plan": "The runs of the plan in their order. ▶ runs now, ✓ was measured, · waits, – is skipped "

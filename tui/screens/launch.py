@@ -1,10 +1,11 @@
-"""The launch screen: pick a preset, see what it does on this machine, start it.
+"""The launch screen: pick presets, see what they do on this machine, start them.
 
 It paints before anything of the engine is imported; the presets and the machine are looked at in a thread.
 """
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import threading
 from pathlib import Path
@@ -13,28 +14,25 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.geometry import Size
-from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import OptionList, Static
-from textual.widgets.option_list import Option
 
+from ..looking import Found, Sampled, look_around
 from ..routes import Watch
 from ..widgets.footer import Footer
 from ..widgets.panel import Panel
+from ..widgets.preset_list import PresetList
 from .sight import in_sight
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Sequence
 
-    from ...engine.host.facts import CpuSample, Gpu, GpuSample
-    from ...engine.record.shelf import SessionFolder
-    from ..prepare import Offer, Prepared
+    from textual.widgets import Input
 
-SAMPLE_SECONDS = 1.0
+    from ...engine.host.facts import Host
+    from ..prepare import Offer, Prepared
 
 
 class Options(NamedTuple):
@@ -46,58 +44,35 @@ class Options(NamedTuple):
     """`key=value`, for any preset."""
 
 
-class PresetList(OptionList):
-    """The presets; Enter starts one."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "select", "Start", id="launch.start", tooltip="Run the preset chosen")
-    ]
-
-
 class LaunchScreen(Screen[None]):
-    """Presets at the left, the plan of the chosen one beside them, the devices below."""
+    """Presets at the left, the plan of the one under the cursor beside them, the devices below."""
 
     CSS_PATH = "launch.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
+        # As in the list, for the panels.
+        Binding("enter", "start", "Start", id="launch.start", tooltip="Run what is selected"),
+        Binding(
+            "slash", "filter", "Filter", id="launch.filter", tooltip="Find presets by what they are about"
+        ),
+        Binding(
+            "e",
+            "edit",
+            "Edit",
+            id="launch.edit",
+            tooltip="Change devices, batch, precision, data, duration ...",
+        ),
         Binding("a", "attach", "Attach", id="launch.attach", tooltip="Watch the session that is running"),
+        Binding("escape", "clear_filter", "Show all", id="launch.show_all", tooltip="Show all presets again"),
     ]
-
-    class Found(Message):
-        """The thread that looks around knows more."""
-
-        def __init__(self, prepared: Prepared) -> None:
-            super().__init__()
-            self.prepared = prepared
-
-    class Sampled(Message):
-        """A sample of the devices."""
-
-        def __init__(self, gpus: list[GpuSample], cpu: CpuSample, notes: list[str]) -> None:
-            super().__init__()
-            self.gpus, self.cpu, self.notes = gpus, cpu, notes
-
-    class Started(Message):
-        """A session's process has been started."""
-
-        def __init__(self, folder: SessionFolder, process: subprocess.Popen[bytes]) -> None:
-            super().__init__()
-            self.folder, self.process = folder, process
-
-    class Problem(Message):
-        """Something could not be done; one sentence."""
-
-        def __init__(self, sentence: str) -> None:
-            super().__init__()
-            self.sentence = sentence
 
     def __init__(self, root: Path | None, options: Options) -> None:
         super().__init__()
         self._root = root
         self._options = options
         self._prepared: Prepared | None = None
-        self._newest: LaunchScreen.Sampled | None = None
+        self._newest: Sampled | None = None
         self._starting = False
-        self._with_questions = False
+        self._filter = ""
         self._problem = ""
         self._leave = threading.Event()
 
@@ -105,9 +80,9 @@ class LaunchScreen(Screen[None]):
         """Nothing here waits for anything."""
         yield Static("gpubench-tui", id="machine", classes="headline", markup=False)
         with Horizontal(id="middle"):
-            presets = PresetList(*_shipped(), id="presets")
-            presets.border_title = "Presets"
-            yield presets
+            with Vertical(id="choice") as choice:
+                choice.border_title = "Presets"
+                yield PresetList(_shipped(), id="presets")
             yield Panel("Plan for this machine", id="plan")
         yield Panel("Devices", id="devices", classes="exact")
         yield Footer()
@@ -118,11 +93,11 @@ class LaunchScreen(Screen[None]):
             Content.styled("looking at the presets and this machine", "$muted")
         )
         self.query_one("#devices", Panel).show(Content.styled("looking", "$muted"))
-        self.query_one(PresetList).focus()
+        self._list.focus()
 
     def on_screen_resume(self) -> None:
         """Shown for the first time, or again: the machine and the sessions on it may have changed."""
-        self._starting, self._problem = False, ""
+        self._problem = ""
         self._leave = threading.Event()
         self.call_after_refresh(self._look_around, self._leave)
 
@@ -136,53 +111,24 @@ class LaunchScreen(Screen[None]):
 
     def on_resize(self) -> None:
         """The plan and the devices are drawn to their panels' sizes."""
-        self.call_after_refresh(self._resized)
+        self.call_after_refresh(self._redraw)
 
-    def _resized(self) -> None:
-        if self._prepared is not None and in_sight(self):
-            offers = self._prepared.offers
-            room = self.query_one(PresetList).scrollable_content_region.size
-            if _fit_with_questions(offers, room) != self._with_questions:
-                self._list_presets(offers)
-        self._redraw()
+    @property
+    def _list(self) -> PresetList:
+        return self.query_one(PresetList)
+
+    # Looking around
 
     @work(thread=True, exclusive=True, group="look", exit_on_error=False)
     def _look_around(self, leave: threading.Event) -> None:
-        from ..prepare import Prepared, prepare
-
-        prepared = Prepared()
-        for prepared in prepare(self._root, self._options.gpus, self._options.overrides):
-            if leave.is_set():
-                return
-            self.post_message(self.Found(prepared))
-        if prepared.host is not None:
-            self._sample(prepared.host.gpus, leave)
-
-    def _sample(self, gpus: Sequence[Gpu], leave: threading.Event) -> None:
-        from ...engine.host.telemetry import Sampler
-
-        sampler = Sampler(gpus, tuple)
-        try:
-            while not leave.wait(SAMPLE_SECONDS if self._newest else 0.2):
-                samples, cpu = sampler.sample()
-                self.post_message(self.Sampled(samples, cpu, sampler.take_notes()))
-        finally:
-            sampler.close()
+        look_around(self._root, *self._options, leave, self.post_message)
 
     @on(Found)
     def _found(self, message: Found) -> None:
         self._prepared = message.prepared
-        self._list_presets(message.prepared.offers)
+        self._show_presets()
         self.refresh_bindings()
         self._redraw()
-
-    def _list_presets(self, offers: Sequence[Offer]) -> None:
-        presets = self.query_one(PresetList)
-        self._with_questions = _fit_with_questions(offers, presets.scrollable_content_region.size)
-        chosen = presets.highlighted or 0
-        presets.clear_options()
-        presets.add_options(_option(offer, self._with_questions) for offer in offers)
-        presets.highlighted = min(chosen, len(offers) - 1)
 
     @on(Sampled)
     def _sampled(self, message: Sampled) -> None:
@@ -191,10 +137,14 @@ class LaunchScreen(Screen[None]):
             self.notify(note, severity="warning")
         self._draw_devices()
 
+    # Drawing
+
     @on(OptionList.OptionHighlighted)
-    def _highlighted(self) -> None:
+    @on(PresetList.Chosen)
+    def _moved(self) -> None:
         self._problem = ""
         self._draw_plan()
+        self.query_one("#plan", Panel).scroll_home(animate=False)
 
     def _redraw(self) -> None:
         if in_sight(self):
@@ -212,11 +162,14 @@ class LaunchScreen(Screen[None]):
     def _draw_plan(self) -> None:
         if self._prepared is None:
             return
-        from ..widgets.offer import offer_text
+        from ..widgets.offer import offer_text, selection_line
 
         panel = self.query_one("#plan", Panel)
-        panel.show(offer_text(self._prepared, self._chosen(), self._options.overrides, self._problem))
-        panel.scroll_home(animate=False)
+        overrides, selected = self._options.overrides, self._offers(self._list.selected)
+        text = offer_text(self._prepared, self._current(), overrides, self._problem, panel.columns)
+        if selected:
+            text = Content("\n\n").join([selection_line(selected), text])
+        panel.show(text)
 
     def _draw_devices(self) -> None:
         newest, panel = self._newest, self.query_one("#devices", Panel)
@@ -232,54 +185,105 @@ class LaunchScreen(Screen[None]):
             panel.entitle("CPU, no GPUs")
             panel.show(cpu_strip(newest.cpu, panel.columns))
 
-    def _chosen(self) -> Offer | None:
-        highlighted = self.query_one(PresetList).highlighted
-        if self._prepared is None or highlighted is None or highlighted >= len(self._prepared.offers):
-            return None
-        return self._prepared.offers[highlighted]
+    # The presets
 
-    @on(OptionList.OptionSelected)
-    def _start(self) -> None:
-        offer = self._chosen()
-        if offer is None or offer.plan is None or self._starting:
+    def _offers(self, names: Sequence[str]) -> list[Offer]:
+        offers = {offer.file.name: offer for offer in self._prepared.offers} if self._prepared else {}
+        return [offers[name] for name in names if name in offers]
+
+    def _current(self) -> Offer | None:
+        name = self._list.current
+        return next(iter(self._offers([name] if name else [])), None)
+
+    def _show_presets(self) -> None:
+        if self._prepared is not None:
+            self._list.show(self._prepared.offers, self._filter)
+            self._draw_plan()
+
+    async def action_filter(self) -> None:
+        """Type what the presets must be about."""
+        from ..widgets.filter_field import FilterField
+
+        if not self.query("#filter"):
+            await self.query_one("#choice").mount(FilterField(id="filter"), before=0)
+        self.query_one("#filter").focus()
+
+    def on_input_changed(self, message: Input.Changed) -> None:
+        """The filter narrows the list with each letter."""
+        self._filter = message.value
+        self._show_presets()
+
+    def action_leave_filter(self) -> None:
+        """Go on from the filter to the presets it left."""
+        self._list.focus()
+
+    async def action_clear_filter(self) -> None:
+        """Show all presets again."""
+        self._list.focus()
+        await self.query("#filter").remove()
+        self.refresh_bindings()
+        self._filter = ""
+        self._show_presets()
+
+    @work(exit_on_error=False)
+    async def action_edit(self) -> None:
+        """Change what people change of the preset under the cursor; run the outcome or keep it."""
+        offer, host = self._current(), self._prepared.host if self._prepared is not None else None
+        if offer is None or offer.preset is None or host is None:
             self.app.bell()
             return
-        if not offer.plan.to_run:
-            self._fail("Every run of this preset is skipped on this machine: there is nothing to start.")
+        from .editor import EditorScreen
+
+        edited = await self.app.push_screen_wait(EditorScreen(offer, self._options.overrides, host))
+        if isinstance(edited, str):
+            self._list.go_to(edited)
+        elif edited is not None:
+            await self._start([edited])
+
+    # Starting
+
+    @work(exit_on_error=False)
+    async def action_start(self) -> None:
+        """Start what is selected, or else the preset under the cursor."""
+        selected = self._offers(self._list.selected)
+        current = self._current()
+        await self._start(selected or ([current] if current is not None else []))
+
+    async def _start(self, offers: Sequence[Offer]) -> None:
+        prepared = self._prepared
+        if self._starting or not offers or prepared is None or prepared.host is None:
+            self.app.bell()
+            return
+        if obstacle := next(filter(None, (offer.obstacle for offer in offers)), "") or prepared.obstacle:
+            self._fail(obstacle)
             return
         self._starting = True
-        self._start_session(offer)
-
-    @work(thread=True, exit_on_error=False)
-    def _start_session(self, offer: Offer) -> None:
-        from ..prepare import start
-
-        if (
-            self._prepared is None
-            or self._prepared.host is None
-            or offer.plan is None
-            or offer.preset is None
-        ):
-            return
         try:
-            folder, process = start(self._root, offer.plan, self._prepared.host, offer.preset)
+            await self._start_beside_others(offers, prepared.host)
         except OSError as error:
-            self.post_message(self.Problem(f"The session cannot be started: {error}."))
-        else:
-            self.post_message(self.Started(folder, process))
+            self._fail(f"The session cannot be started: {error}.")
+        finally:
+            self._starting = False
 
-    @on(Started)
-    def _started(self, message: Started) -> None:
-        self.post_message(Watch(message.folder, message.process))
+    async def _start_beside_others(self, offers: Sequence[Offer], host: Host) -> None:
+        """Ask whether to wait when sessions go on already, then start."""
+        from ..prepare import sessions_that_go_on, start
+        from .question import wait_question
 
-    @on(Problem)
-    def _failed(self, message: Problem) -> None:
-        self._starting = False
-        self._fail(message.sentence)
+        going = await asyncio.to_thread(sessions_that_go_on, self._root)
+        if going:
+            answer = await self.app.push_screen_wait(wait_question([folder.name for folder in going]))
+            if answer == "cancel":
+                return
+            going = going if answer == "wait" else []
+        folder, process = await asyncio.to_thread(start, self._root, offers, host, going)
+        self._list.unselect()
+        self.post_message(Watch(folder, process))
 
     def _fail(self, sentence: str) -> None:
         self._problem = sentence
         self._draw_plan()
+        self.query_one("#plan", Panel).scroll_home(animate=False)
 
     def action_attach(self) -> None:
         """Watch the session that runs already."""
@@ -287,7 +291,9 @@ class LaunchScreen(Screen[None]):
             self.post_message(Watch(self._prepared.running))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """There may be nothing to attach to."""
+        """There may be nothing to attach to, and no filter to end."""
+        if action == "clear_filter":
+            return bool(self.query("#filter"))
         return action != "attach" or (self._prepared is not None and self._prepared.running is not None)
 
 
@@ -297,23 +303,3 @@ def _shipped() -> list[str]:
     folders = package.submodule_search_locations or () if package is not None else ()
     names = {path.stem for folder in folders for path in Path(folder).glob("*.toml")}
     return sorted(names, key=lambda name: (name != "quickstart", name))
-
-
-def _fit_with_questions(offers: Sequence[Offer], room: Size) -> bool:
-    """Whether all presets are visible at once with their questions; the plan beside them has it anyway."""
-    width = max(1, room.width)
-    texts = [text for offer in offers if offer.preset for text in (offer.preset.title, offer.preset.question)]
-    return sum(1 + len(text) // width for text in texts) <= room.height
-
-
-def _option(offer: Offer, with_question: bool) -> Option:
-    if offer.preset is None:
-        return Option(
-            Content.assemble(offer.file.name, ("\ncannot be used", "$text-error")), id=offer.file.name
-        )
-    parts: list[str | tuple[str, str]] = [(offer.preset.title, "bold")]
-    if offer.file.own:
-        parts.append(("  yours", "$muted"))
-    if with_question:
-        parts.append((f"\n{offer.preset.question}", "$muted"))
-    return Option(Content.assemble(*parts), id=offer.file.name)

@@ -106,3 +106,15 @@ def skip_question(label: str) -> QuestionScreen:
         f"Skip the rest of {label}? The plan goes on with the next run.",
         (Choice("y", "skip", "Yes, skip it"),),
     )
+
+
+def wait_question(names: Sequence[str]) -> QuestionScreen:
+    """Asked before starting a session while these, newest first, run or wait."""
+    others = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return QuestionScreen(
+        f"{names[-1]}{others} would run beside it: each would disturb the other's figures.",
+        (
+            Choice("w", "wait", "Wait in the row behind, and begin when it has ended"),
+            Choice("n", "now", "Start now, beside it"),
+        ),
+    )

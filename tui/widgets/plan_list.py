@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 
 from textual.content import Content
@@ -69,16 +70,22 @@ def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else text[: max(0, width - 1)] + "…" if width > 1 else ""
 
 
-def planned_runs(plan: Plan) -> Content:
+def planned_runs(plan: Plan, width: int) -> Content:
     """The plan before anything was started: the runs, then those skipped by their reason."""
     lines = [
         Content.assemble((f"{number:>2} ", "$muted"), spec.label, (_detail(spec), "$muted"))
         for number, spec in enumerate(plan.to_run, start=1)
     ]
     for reason, labels in _skipped(plan.runs).items():
-        lines.append(Content.styled(f" – {'; '.join(labels)}", "$text-warning"))
-        lines.append(Content.styled(f"   skipped: {reason}", "$muted"))
+        lines += _wrapped(f"{SIGNS['skipped'][0]} {'; '.join(labels)}", width, "$text-warning")
+        lines += _wrapped(f"  skipped: {reason}", width, "$muted")
     return Content("\n").join(lines)
+
+
+def _wrapped(text: str, width: int, style: str) -> list[Content]:
+    """The text in lines of at most so many cells, as far in as the runs' labels."""
+    lines = textwrap.wrap(text, max(20, width), initial_indent=" ", subsequent_indent="   ")
+    return [Content.styled(line, style) for line in lines]
 
 
 def _detail(spec: RunSpec) -> str:

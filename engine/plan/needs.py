@@ -1,0 +1,68 @@
+"""What a plan needs that this machine may lack, said before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from ..host.facts import Host
+from ..host.findings import Finding
+from .plan import Plan
+from .preset import Workload
+
+
+class Need(Finding, frozen=True):
+    """Something that a plan lacks here."""
+
+    key: str = ""
+    """The preset's key whose change would help; empty where none would."""
+
+
+CIFAR10_FILES, CIFAR10_ARCHIVE, CIFAR10_SIZE = "cifar-10-batches-py", "cifar-10-python.tar.gz", "163 MiB"
+
+
+def needs(plan: Plan, host: Host, cache: Path) -> list[Need]:
+    """What the runs that are not skipped lack here; `cache` is where data sets are kept."""
+    workloads = {workload: None for spec in plan.to_run for workload in spec.workloads}
+    return [*_torchvision(workloads, host), *_cifar10(workloads, cache), *_gpus(plan, host)]
+
+
+def _torchvision(workloads: Iterable[Workload], host: Host) -> Iterator[Need]:
+    if host.software.torch is None or host.software.torchvision is not None:
+        return  # without torch that is what must be said
+    wanted = ["CIFAR-10"] if any(workload.data == "cifar10" for workload in workloads) else []
+    wanted += dict.fromkeys(w.model for w in workloads if w.model.startswith("torchvision:"))
+    if wanted:
+        yield Need(
+            "error",
+            f"{' and '.join(wanted)} cannot be had: torchvision is not installed",
+            "pip install torchvision, or take synthetic data and a built-in model",
+            "workload.data",
+        )
+
+
+def _cifar10(workloads: Iterable[Workload], cache: Path) -> Iterator[Need]:
+    folders = {Path(w.data_dir) if w.data_dir else cache for w in workloads if w.data == "cifar10"}
+    for folder in sorted(folders):
+        if not (folder / CIFAR10_FILES).is_dir() and not (folder / CIFAR10_ARCHIVE).is_file():
+            yield Need(
+                "warning",
+                f"CIFAR-10 is not here yet: the first run downloads {CIFAR10_SIZE} to {_short(folder)}",
+                f"no network? put {CIFAR10_ARCHIVE} there, or take synthetic data",
+                "workload.data",
+            )
+
+
+def _gpus(plan: Plan, host: Host) -> Iterator[Need]:
+    if plan.to_run and plan.devices[0].kind == "cpu":
+        why = "torch is built without CUDA" if host.gpus else "no GPUs here"
+        yield Need(
+            "info",
+            f"{why}: each device is an equal share of the CPU cores, pinned, and a speedup is one of shares "
+            "against a share; it says nothing about GPUs",
+        )
+
+
+def _short(folder: Path) -> str:
+    home = Path.home()
+    return f"~/{folder.relative_to(home)}" if folder.is_relative_to(home) else str(folder)

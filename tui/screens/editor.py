@@ -1,0 +1,238 @@
+"""The editor: the parameters people change, checked as one types, with the plan they make beside them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
+
+from msgspec.structs import replace
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Horizontal, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.screen import Screen
+from textual.suggester import SuggestFromList
+from textual.timer import Timer
+from textual.widgets import Input, Static
+
+from ...engine.host.facts import Host
+from ...engine.plan.library import save
+from ..edits import FIELDS, NO_PLAN, Edit, Field, edit, values
+from ..prepare import Offer
+from ..widgets.footer import Footer
+from ..widgets.offer import plan_text, remarks
+from ..widgets.panel import Panel
+from .save_as import SaveAsScreen
+
+PAUSE_SECONDS = 0.15
+"""So long after the last key the plan is made anew."""
+
+
+class FieldRow(Horizontal):
+    """A field: its name, what was typed, and beside it what may be typed or what is wrong."""
+
+    class Typed(Message):
+        """Something was typed."""
+
+    def __init__(self, field: Field, found: Sequence[str]) -> None:
+        super().__init__(classes="field")
+        self.field = field
+        self._before = found[0] if len(found) == 1 else ""
+        self._different = f"{' or '.join(found)}" if len(found) > 1 else ""
+
+    def compose(self) -> ComposeResult:
+        """The name, and at its right the field with the remark, beside or below it."""
+        yield Static(self.field.label, classes="label", markup=False)
+        with Container(classes="entry"):
+            yield Input(
+                self._before,
+                placeholder=self._different or self._before,
+                compact=True,
+                suggester=SuggestFromList(self.field.words) if self.field.words else None,
+            )
+            yield Static(self.field.hint, classes="remark", markup=False)
+
+    @property
+    def change(self) -> str | None:
+        """What was typed, where that is something else than the preset says."""
+        typed = self.query_one(Input).value.strip()
+        return typed if typed and typed != self._before else None
+
+    def mark(self, error: str) -> None:
+        """Say what is wrong, or else what may be typed; tell a changed field from the others."""
+        self.set_class(bool(error), "wrong")
+        self.query_one(".remark", Static).update(Content(error or self.field.hint))
+        star = "*" if self.change is not None else ""
+        self.query_one(".label", Static).update(Content(f"{self.field.label}{star}"))
+
+    @on(Input.Changed)
+    def _typed(self, message: Input.Changed) -> None:
+        message.stop()
+        self.post_message(self.Typed())
+
+    def on_descendant_focus(self) -> None:
+        """What may be typed is said where one types."""
+        self.add_class("typing")
+
+    def on_descendant_blur(self) -> None:
+        """And no longer elsewhere."""
+        self.remove_class("typing")
+
+
+class EditorScreen(Screen[Offer | str | None]):
+    """Dismissed with the edited offer to run, with the name of a preset that was saved, or with None."""
+
+    CSS_PATH = "editor.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        # In a field Enter goes on to the next and letters are typed.
+        Binding("enter,f5", "run", "Run", id="editor.run", tooltip="Run this without saving it"),
+        Binding("w,f6", "save", "Save as", id="editor.save", tooltip="Save this as a preset of your own"),
+        Binding("down", "next", show=False, id="editor.next", tooltip="Next field"),
+        Binding("up", "previous", show=False, id="editor.previous", tooltip="Field before"),
+        Binding("escape", "leave", "Back", id="editor.back", tooltip="Leave the field; then the editor"),
+    ]
+
+    class Checked(Message):
+        """The thread that makes the plan is done."""
+
+        def __init__(self, edited: Edit) -> None:
+            super().__init__()
+            self.edited = edited
+
+    def __init__(self, base: Offer, overrides: Sequence[str], host: Host) -> None:
+        super().__init__()
+        self._base = base
+        self._overrides = overrides
+        self._host = host
+        self._edited = Edit(base, {})
+        self._pause: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        """Fields, and the plan beside them."""
+        yield Static(self._title(), classes="headline")
+        with Horizontal(id="middle"):
+            with VerticalScroll(id="fields", can_focus=False) as fields:
+                fields.border_title = "Parameters"
+                yield from self._rows()
+            yield Panel("Plan", id="plan")
+        yield Footer()
+
+    def _title(self) -> Content:
+        return Content.assemble(("Edit ", "bold"), (self._base.file.name, "bold $text-accent"))
+
+    def _rows(self) -> Iterator[FieldRow]:
+        if self._base.preset is not None:
+            yield from (FieldRow(field, values(self._base.preset, field)) for field in FIELDS)
+
+    def on_mount(self) -> None:
+        """The first field is ready to be typed in."""
+        self.query(Input).first().focus()
+        self.call_after_refresh(self._check)
+
+    def on_resize(self) -> None:
+        """The plan is drawn to its panel's size."""
+        self.call_after_refresh(self._draw_plan)
+
+    # Checking
+
+    @on(FieldRow.Typed)
+    def _typed(self) -> None:
+        if self._pause is not None:
+            self._pause.stop()
+        self._pause = self.set_timer(PAUSE_SECONDS, self._check)
+
+    def _changes(self) -> dict[str, str]:
+        rows = self.query(FieldRow)
+        return {row.field.key: row.change for row in rows if row.change is not None}
+
+    def _edit(self, changes: dict[str, str]) -> Edit:
+        return edit(self._base, changes, self._overrides, self._host)
+
+    def _check(self) -> None:
+        self._check_in_thread(self._changes())
+
+    @work(thread=True, exclusive=True, group="check", exit_on_error=False)
+    def _check_in_thread(self, changes: dict[str, str]) -> None:
+        self.post_message(self.Checked(self._edit(changes)))
+
+    @on(Checked)
+    def _checked(self, message: Checked) -> None:
+        self._show(message.edited)
+
+    def _show(self, edited: Edit) -> None:
+        self._edited = edited
+        for row in self.query(FieldRow):
+            row.mark(edited.errors.get(row.field.key, ""))
+        self._draw_plan()
+
+    def _draw_plan(self) -> None:
+        panel, edited = self.query_one("#plan", Panel), self._edited
+        parts: list[Content] = []
+        if NO_PLAN in edited.errors:
+            parts.append(Content.styled(edited.errors[NO_PLAN], "$text-error"))
+        elif edited.errors:
+            parts.append(Content.styled("no plan: see what is said beside the fields", "$text-error"))
+        elif edited.offer.plan is not None:
+            parts += [plan_text(edited.offer.plan, panel.columns), *remarks(edited.offer.needs)]
+        panel.show(Content("\n\n").join(parts))
+
+    # What the keys do
+
+    @on(Input.Submitted)
+    def _submitted(self) -> None:
+        self.action_next()
+
+    def action_next(self) -> None:
+        """Go to the next field."""
+        self.focus_next()
+
+    def action_previous(self) -> None:
+        """Go to the field before."""
+        self.focus_previous()
+
+    def action_leave(self) -> None:
+        """Leave the field for the plan, where single keys are commands; from there the editor."""
+        if isinstance(self.focused, Input):
+            self.query_one("#plan").focus()
+        else:
+            self.dismiss(None)
+
+    @work(exit_on_error=False)
+    async def action_run(self) -> None:
+        """Run what the fields say, unless something is wrong with it."""
+        if (offer := await self._sound()) is not None:
+            if offer.obstacle:
+                self.notify(offer.obstacle, severity="error", markup=False)
+            else:
+                self.dismiss(offer)
+
+    @work(exit_on_error=False)
+    async def action_save(self) -> None:
+        """Ask for a name and save what the fields say as a preset of one's own."""
+        offer = await self._sound()
+        if offer is None or offer.preset is None:
+            return
+        named = await self.app.push_screen_wait(SaveAsScreen(offer))
+        if named is None:
+            return
+        preset = replace(offer.preset, title=named.title, group="")
+        try:
+            await asyncio.to_thread(save, named.file, preset)
+        except OSError as error:
+            self.notify(f"The preset cannot be saved: {error}", severity="error", markup=False)
+        else:
+            self.notify(f"Saved as {named.file.path}", title="Preset", markup=False)
+            self.dismiss(named.file.name)
+
+    async def _sound(self) -> Offer | None:
+        """The edited offer as the fields are now; None, and the first wrong field focused, if any is."""
+        edited = await asyncio.to_thread(self._edit, self._changes())
+        self._show(edited)
+        for row in self.query(FieldRow):
+            if row.field.key in edited.errors:
+                row.query_one(Input).focus()
+                return None
+        return None if edited.errors else edited.offer

@@ -1,0 +1,167 @@
+"""The presets as a list, under the questions they answer; a filter narrows it, Space chooses several."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+if TYPE_CHECKING:
+    from ..prepare import Offer
+
+YOURS = "Yours"
+MARGIN = 2
+"""Cells before a title: for the number of one that is chosen."""
+
+
+class PresetList(OptionList):
+    """Names at first; once `show` was called the presets of each group below its question."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "enter",
+            "screen.start",
+            "Start",
+            id="launch.start",
+            tooltip="Run what is selected, one after the other; else the preset under the cursor",
+        ),
+        Binding(
+            "space", "choose", "Select", id="launch.select", tooltip="Select this preset too, or no longer"
+        ),
+    ]
+
+    class Chosen(Message):
+        """What is selected has changed."""
+
+    def __init__(self, names: Sequence[str], *, id: str) -> None:  # noqa: A002
+        super().__init__(*(Option(" " * MARGIN + name, id=name) for name in names), id=id, markup=False)
+        self.selected: list[str] = []
+        """Names of the presets selected, in the order of their selection."""
+        self._offers: Sequence[Offer] = ()
+        self._filter = ""
+        self._wanted = ""
+        self._drawn: tuple[object, ...] = ()
+
+    def show(self, offers: Sequence[Offer], text: str = "") -> None:
+        """Show those offers that the filter's text leaves."""
+        self._offers, self._filter = offers, text
+        known = {offer.file.name for offer in offers}
+        self.selected = [name for name in self.selected if name in known]
+        self._draw()
+
+    def unselect(self) -> None:
+        """Select none."""
+        self.selected = []
+        self._draw()
+
+    @property
+    def current(self) -> str | None:
+        """The name of the preset under the cursor."""
+        return self.highlighted_option.id if self.highlighted_option is not None else None
+
+    def go_to(self, name: str) -> None:
+        """Put the cursor on the preset of that name, as soon as it is known."""
+        self._wanted = name
+        self._draw()
+
+    def action_choose(self) -> None:
+        """Select the preset under the cursor, or no longer."""
+        name = self.current
+        if name is None:
+            return
+        if name in self.selected:
+            self.selected.remove(name)
+        else:
+            self.selected.append(name)
+        self._draw()
+        self.post_message(self.Chosen())
+
+    def on_resize(self) -> None:
+        """Titles are wrapped to the width there is."""
+        if self._offers:
+            self.call_after_refresh(self._draw)
+
+    def watch_highlighted(self, highlighted: int | None) -> None:
+        """The first preset's heading is shown with it."""
+        super().watch_highlighted(highlighted)
+        if highlighted is not None and all(option.disabled for option in self.options[:highlighted]):
+            self.scroll_home(animate=False)
+
+    def _draw(self) -> None:
+        region = self.scrollable_content_region
+        drawn = (self._offers, self._filter, self._wanted, tuple(self.selected), region.size)
+        if drawn == self._drawn:
+            return
+        self._drawn = drawn
+        options = list(self._options_of(region.width, with_questions=True))
+        if sum(_height(option) for option in options) > region.height:
+            options = list(self._options_of(region.width, with_questions=False))
+        current = self.current
+        self.set_options(options or [_nothing(self._filter)])
+        places = {option.id: at for at, option in enumerate(options) if not option.disabled}
+        first = next(iter(places.values()), None)
+        self.highlighted = places.get(self._wanted or current, places.get(current, first))
+        if self._wanted in places:
+            self._wanted = ""
+
+    def _options_of(self, width: int, with_questions: bool) -> Iterator[Option]:
+        for group, offers in _grouped(self._offers).items():
+            members = [offer for offer in offers if _matches(offer, self._filter)]
+            if not members:
+                continue
+            yield Option(Content("\n").join(map(Content, textwrap.wrap(group, width))), disabled=True)
+            for offer in members:
+                lines = _lines(offer, width - MARGIN, with_questions, group)
+                mark = (
+                    str(self.selected.index(offer.file.name) + 1) if offer.file.name in self.selected else ""
+                )
+                first = Content.assemble((f"{mark:<{MARGIN}}", "bold $text-success"), lines[0])
+                rest = [Content(" " * MARGIN) + line for line in lines[1:]]
+                yield Option(Content("\n").join([first, *rest]), id=offer.file.name)
+
+
+def _grouped(offers: Sequence[Offer]) -> dict[str, list[Offer]]:
+    """The offers under their questions; those of the user that name none come last."""
+    groups: dict[str, list[Offer]] = {}
+    for offer in sorted(offers, key=lambda offer: _group(offer) == YOURS):
+        groups.setdefault(_group(offer), []).append(offer)
+    return groups
+
+
+def _group(offer: Offer) -> str:
+    return (offer.preset.group if offer.preset is not None else "") or YOURS
+
+
+def _lines(offer: Offer, width: int, with_question: bool, group: str) -> list[Content]:
+    if offer.preset is None:
+        return [Content(offer.file.name), Content.styled("cannot be used", "$text-error")]
+    title = offer.preset.title + ("  (yours)" if offer.file.own and group != YOURS else "")
+    lines = [Content(line) for line in textwrap.wrap(title, width) or [offer.file.name]]
+    if with_question and offer.preset.question != group:
+        lines += [Content.styled(line, "$muted") for line in textwrap.wrap(offer.preset.question, width)]
+    return lines
+
+
+def _matches(offer: Offer, text: str) -> bool:
+    """Whether each word of the text is in the name, title, question or models of the preset."""
+    preset = offer.preset
+    said = [offer.file.name]
+    if preset is not None:
+        workloads = preset.workloads.values() or [preset.workload]
+        said += [preset.title, preset.question, preset.group, *(workload.model for workload in workloads)]
+    searched = " ".join(said).lower()
+    return all(word in searched for word in text.lower().split())
+
+
+def _height(option: Option) -> int:
+    return str(option.prompt).count("\n") + 1
+
+
+def _nothing(text: str) -> Option:
+    return Option(Content(f'No preset fits "{text}":\nEscape clears the filter.'), disabled=True)
