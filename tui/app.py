@@ -174,10 +174,12 @@ class GpubenchApp(QuietApp):
         return MonitorScreen(folder, feed, self.unicode)
 
     @on(Watch)
-    def _watch(self, message: Watch) -> None:
+    async def _watch(self, message: Watch) -> None:
         # The screen that the app opened with stays below.
         show = self.switch_screen if message.instead and len(self.screen_stack) > 1 else self.push_screen
-        show(self._monitor(message.folder, process=message.process))
+        await show(self._monitor(message.folder, process=message.process))
+        if message.said:
+            self.notify(message.said, title="Next in the row", markup=False)
 
     @on(Replay)
     def _replay(self, message: Replay) -> None:

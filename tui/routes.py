@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 class Watch(Message):
     """The user wants to watch a session; `process` is its process where this one has just started it.
 
-    `instead`: in place of the screen that is shown, not over it.
+    `instead`: in place of the screen that is shown, not over it; `said` is what is to be known of that one.
     """
 
     folder: SessionFolder
     process: subprocess.Popen[bytes] | None = None
     instead: bool = False
+    said: str = ""
 
 
 @dataclass

@@ -40,7 +40,7 @@ async def test_the_monitor_goes_on_to_the_next_session(row: tuple[SessionFolder,
         await pilot.press("s")
         await wait_for_text(pilot, f"Stop {first.name}?", "the next in the row begins", "the 1 that wait")
         await pilot.press("y")
-        await wait_for_text(pilot, f"waiting  {second.name}", f"Next in the row: {second.name}")
+        await wait_for_text(pilot, f"waiting  {second.name}", "Next in the row", "has ended.")
         assert isinstance(app.screen, MonitorScreen)
         assert second.is_waiting()
 

@@ -160,9 +160,8 @@ class MonitorScreen(Quittable):
         self._results_due = not self.is_active and not shown
         following = self.folder.next_in_row() if self._was_live else None
         if self.is_active and following is not None:
-            said = headline(self.session) or f"{self.folder.name} {self._state()}"
-            self.notify(f"{said} Next in the row: {following.name}.", title=self.folder.name, markup=False)
-            self.post_message(Watch(following, instead=True))
+            said = headline(self.session) or f"It is {self._state()}."
+            self.post_message(Watch(following, instead=True, said=f"{self.folder.name} has ended. {said}"))
         elif self.is_active:
             self.action_results()
 
