@@ -21,7 +21,7 @@ from textual.filter import LineFilter
 from textual.screen import ModalScreen, Screen
 
 from .config import Config, config_path
-from .routes import Leave, Replay, RunAgain, ShowLaunch, ShowResults, ShowSessions, Watch
+from .routes import Compare, Leave, Replay, RunAgain, ShowLaunch, ShowResults, ShowSessions, Watch
 from .screens.launch import LaunchScreen, Options
 from .screens.quittable import Quittable
 from .shown import QuietApp
@@ -216,6 +216,12 @@ class GpubenchApp(QuietApp):
             self.post_message(Watch(*run_again(self.root, self.options.gpus, folder)))
         except RefusedError as refused:
             self.notify(str(refused), severity="error", timeout=15, markup=False)
+
+    @on(Compare)
+    def _compare(self, message: Compare) -> None:
+        from .screens.compare import CompareScreen
+
+        self.push_screen(CompareScreen(message.folders))
 
     @on(Leave)
     def _leave(self, message: Leave) -> None:

@@ -150,7 +150,9 @@ Rates = list[tuple[float, ...]]
 
 
 def _changes(ours: Sequence[RunState], theirs: Sequence[RunState]) -> Iterator[Change]:
-    """One change, or one for each training of those that are of different workloads."""
+    """One change, or one for each of different trainings side by side; none of what both skip."""
+    if all(run.state == "skipped" for run in (*ours, *theirs)):
+        return
     before, after = _rates(ours), _rates(theirs)
     for rank in dict.fromkeys([*before, *after]) or [None]:
         yield _change(ours, theirs, rank, before.get(rank, []), after.get(rank, []))
@@ -236,9 +238,13 @@ def _state(repeats: Sequence[RunState]) -> str:
     run = usable(repeats)[0] if usable(repeats) else repeats[0]
     if run.state == "measured":
         return "has no throughput of its own"
-    if run.state in ("skipped", "stopped"):
-        return f"was {run.state}"
-    return run.state if run.state == "failed" else f"is {run.state}"
+    return {
+        "waiting": "has not begun",
+        "running": "has not finished",
+        "failed": "failed",
+        "skipped": "was skipped",
+        "stopped": "was stopped",
+    }[run.state]
 
 
 def _differences(ours: Sequence[RunState], theirs: Sequence[RunState], rank: int | None) -> Iterator[str]:

@@ -107,7 +107,7 @@ def sections(comparison: Comparison) -> list[Section]:
     """What must be said beside the table, those parts that have something to say."""
     several = len(comparison.sessions) > 1
     found = [
-        Section("", _merged(comparison, _reasons)),
+        Section("", _merged(comparison, _reasons) if comparison.rows else ()),
         Section("", (LEGEND, CAUTION) if several else (CAUTION,)),
         Section("What differs between the machines and programs", _merged(comparison, _environment)),
         Section("What differs in the runs' settings", _merged(comparison, _settings)),

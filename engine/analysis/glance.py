@@ -7,31 +7,19 @@ import importlib.metadata
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
 
 import msgspec
 from msgspec import Struct
 
-from ..record.events import (
-    Event,
-    RunFinished,
-    RunStarted,
-    Sampled,
-    SessionFinished,
-    SessionStarted,
-    Steps,
-)
+from ..record.events import RunFinished, RunStarted, SessionFinished, SessionStarted
 from ..record.journal import Follower
-from ..record.session import Session, fold
+from ..record.session import WITHOUT_CURVES, Session, read_session
 from ..record.shelf import SessionFolder, Shelf, State
 from .environment import hardware
 from .results import headline
 
 MILESTONES = (SessionStarted, RunStarted, RunFinished, SessionFinished)
 """What tells a session's state."""
-FOR_A_HEADLINE = tuple(set(get_args(Event)) - {Steps, Sampled})
-"""All but what fills most of a journal and is in no headline."""
-
 OVER: frozenset[State] = frozenset({"finished", "stopped", "interrupted"})
 """States that a session stays in."""
 
@@ -126,7 +114,7 @@ class _Glance:
         if self._final is not None and self._final.headline is not None:
             return self._final
         state, stamp = self._folder.state(None), _stamp(self._folder)
-        session = fold(Follower(self._folder.journal, FOR_A_HEADLINE).events(), self._folder.name)
+        session = self._read()
         entry = _entry(self._folder, session, state)
         if entry is None:
             return None
@@ -135,6 +123,12 @@ class _Glance:
             self._final = entry
             _keep(self._folder, stamp, entry)
         return entry
+
+    def _read(self) -> Session:
+        try:
+            return read_session(self._folder.journal, WITHOUT_CURVES)
+        except OSError:
+            return Session(self._folder.name)
 
 
 def _inode(folder: SessionFolder) -> int:

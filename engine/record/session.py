@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from ..host.facts import Cpu, Host, Software
 from ..plan.plan import Plan
@@ -15,12 +15,14 @@ from .history import CpuHistory, GpuHistory
 from .journal import Follower
 from .run import RankState, RunState, RunStatus
 
-__all__ = ["RankState", "RunState", "RunStatus", "Session", "fold", "read_session"]
+__all__ = ["WITHOUT_CURVES", "RankState", "RunState", "RunStatus", "Session", "fold", "read_session"]
 
 NO_PLAN = Plan(preset="", title="", question="", devices=(), runs=())
 NO_HOST = Host(name="", cpu=Cpu(model="", cores=(), physical=0, memory_bytes=0), software=Software("", ""))
 
 LOG_LINES = 1000
+WITHOUT_CURVES = tuple(set(get_args(Event)) - {events.Steps, events.Sampled})
+"""All events but those that fill most of a journal: curves are drawn from them, figures are not."""
 
 
 class Session:
@@ -102,13 +104,13 @@ def fold(events: Iterable[Event], name: str = "") -> Session:
     return session
 
 
-def read_session(journal: Path) -> Session:
+def read_session(journal: Path, kinds: Iterable[type[events.Base]] | None = None) -> Session:
     """The state a journal has come to, damaged lines counted; OSError when it cannot be opened.
 
-    Its name is that of the folder that the journal lies in.
+    Its name is that of the folder that the journal lies in. `kinds`: the only events to take in.
     """
     journal.stat()
-    follower = Follower(journal)
+    follower = Follower(journal, kinds)
     session = fold(follower.events(), journal.parent.name)
     session.unreadable = follower.unreadable
     return session

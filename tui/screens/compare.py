@@ -1,0 +1,183 @@
+"""Sessions side by side: each held against the first, and what else differs between them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Static
+from textual.worker import get_current_worker
+
+from ...engine.analysis.compare import Comparison, compare_all
+from ...engine.analysis.compare_report import render_comparison
+from ...engine.analysis.compare_table import letter
+from ...engine.analysis.environment import hardware
+from ...engine.record.session import WITHOUT_CURVES, Session, read_session
+from ...engine.record.shelf import SessionFolder
+from ..save import save
+from ..widgets.comparison_table import comparison_table, said_beside
+from ..widgets.footer import Footer
+from ..widgets.grid import wrapped
+
+FRAME = 2
+"""Cells at the sides of the page."""
+
+
+class CompareScreen(Screen[None]):
+    """Reads the sessions in a thread, then shows a page that scrolls."""
+
+    CSS_PATH = "compare.tcss"
+    AUTO_FOCUS = "#page"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("e", "export", "Export", id="compare.export", tooltip="Save the comparison as Markdown"),
+        Binding("c", "copy", "Copy", id="compare.copy", tooltip="Copy it as Markdown to the clipboard"),
+        Binding("escape", "back", "Back", id="compare.back", tooltip="Back to where you came from"),
+    ]
+
+    class Reading(Message):
+        """The thread reads a session now."""
+
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
+    class Compared(Message):
+        """The thread is done."""
+
+        def __init__(self, comparison: Comparison, who: Sequence[str]) -> None:
+            super().__init__()
+            self.comparison, self.who = comparison, who
+
+    class Failed(Message):
+        """A session cannot be read; one sentence."""
+
+        def __init__(self, sentence: str) -> None:
+            super().__init__()
+            self.sentence = sentence
+
+    class Saved(Message):
+        """The page was saved, or why not: one sentence."""
+
+        def __init__(self, sentence: str, problem: bool = False) -> None:
+            super().__init__()
+            self.sentence, self.problem = sentence, problem
+
+    def __init__(self, folders: Sequence[SessionFolder]) -> None:
+        """`folders`: the first is what the others are held against."""
+        super().__init__()
+        self._folders = folders
+        self._found: CompareScreen.Compared | None = None
+
+    def compose(self) -> ComposeResult:
+        """Who is compared, the table, and what must be said beside it."""
+        yield Static(Content.styled("Compare", "bold"), id="headline", classes="headline", markup=False)
+        with VerticalScroll(id="page"):
+            yield Static(id="who", markup=False)
+            yield Static(id="table", markup=False)
+            yield Static(id="notes", markup=False)
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Read the sessions."""
+        self._compare()
+
+    @work(thread=True, exit_on_error=False)
+    def _compare(self) -> None:
+        sessions = []
+        for folder in self._folders:
+            if get_current_worker().is_cancelled:
+                return
+            self.post_message(self.Reading(folder.name))
+            try:
+                sessions.append(read_session(folder.journal, WITHOUT_CURVES))
+            except OSError as error:
+                self.post_message(self.Failed(f"{folder.name} cannot be read: {error.strerror}."))
+                return
+        who = [_who(letter(index), session) for index, session in enumerate(sessions)]
+        self.post_message(self.Compared(compare_all(sessions[0], sessions[1:]), who))
+
+    @on(Reading)
+    def _reading(self, message: Reading) -> None:
+        self.query_one("#who", Static).update(Content.styled(f"reading {message.name}", "$muted"))
+
+    @on(Failed)
+    def _failed(self, message: Failed) -> None:
+        self.query_one("#who", Static).update(Content.styled(message.sentence, "$text-error"))
+
+    @on(Compared)
+    def _compared(self, message: Compared) -> None:
+        self._found = message
+        self.redraw()
+        self.refresh_bindings()
+
+    def on_resize(self) -> None:
+        """Other columns may fit now."""
+        self.call_after_refresh(self.redraw)
+
+    def redraw(self) -> None:
+        """Draw the page to the width there is."""
+        if self._found is None:
+            return
+        comparison, width = self._found.comparison, self._width
+        others = " and ".join(session.b for session in comparison.sessions)
+        title = Content.assemble(
+            ("Compare", "bold"), f"  {others} ", ("against", "$muted"), f" {comparison.base}"
+        )
+        who = Content("\n").join([wrapped(line, width) for line in self._found.who])
+        with self.app.batch_update():
+            self.query_one("#headline", Static).update(title)
+            self.query_one("#who", Static).update(who)
+            self.query_one("#table", Static).update(comparison_table(comparison, width))
+            self.query_one("#notes", Static).update(said_beside(comparison, width))
+
+    @property
+    def _width(self) -> int:
+        return max(20, self.query_one("#page").scrollable_content_region.width - FRAME)
+
+    def action_copy(self) -> None:
+        """Give the page to the terminal's clipboard."""
+        if self._found is not None:
+            self.app.copy_to_clipboard(render_comparison(self._found.comparison, "md"))
+            self.notify("Copied as Markdown, where the terminal allows it.")
+
+    def action_export(self) -> None:
+        """Save the page."""
+        if self._found is not None:
+            self._save(self._found.comparison)
+
+    @work(thread=True, exit_on_error=False)
+    def _save(self, comparison: Comparison) -> None:
+        base, more = self._folders[0], len(comparison.sessions) - 1
+        others = comparison.sessions[0].b + (f"-and-{more}-more" if more else "")
+        try:
+            path = save(f"{others}-against-{base.name}.md", render_comparison(comparison, "md"), base.path)
+        except OSError as error:
+            self.post_message(self.Saved(f"The comparison could not be saved: {error}.", problem=True))
+        else:
+            self.post_message(self.Saved(f"Saved as {path}"))
+
+    @on(Saved)
+    def _saved(self, message: Saved) -> None:
+        severity = "error" if message.problem else "information"
+        self.notify(message.sentence, severity=severity, markup=False)  # type: ignore[arg-type]
+
+    def action_back(self) -> None:
+        """Back to the sessions."""
+        self.dismiss()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """There may be nothing to keep yet."""
+        return self._found is not None or action not in ("copy", "export")
+
+
+def _who(name: str, session: Session) -> str:
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(session.unix_time))
+    return f"{name} is {session.name}, {when}, {hardware(session)}; gpubench-tui {session.program}"
