@@ -13,14 +13,15 @@ from typing import Literal
 import msgspec
 
 from .compare import Comparison
-from .compare_table import TableColumn, columns, fitting, names, sections
+from .compare_table import columns, columns_within, names, sections
+from .fit import text_table
 from .page import one_line, section, table
 
 VERSION = 2
 
 CompareFormat = Literal["text", "md", "json"]
 
-GAP = "  "
+INDENT = "  "
 
 
 def render_comparison(comparison: Comparison, form: CompareFormat, width: int = 100) -> str:
@@ -60,27 +61,19 @@ def _markdown(comparison: Comparison) -> str:
 
 
 def _text(comparison: Comparison, width: int) -> str:
-    shown = fitting(columns(comparison), width, len(GAP))
-    lines = [*textwrap.wrap(_who(comparison), max(width, 20)), "", *_grid(shown)]
+    lines = [
+        *textwrap.wrap(_who(comparison), max(width, 20)),
+        "",
+        *text_table(columns_within(comparison, width), width),
+    ]
     for part in sections(comparison):
         lines += ["", *([f"{part.title}:"] if part.title else [])]
-        lines += [line for text in part.lines for line in _wrapped(text, width, GAP if part.title else "")]
+        lines += [line for text in part.lines for line in _wrapped(text, width, INDENT if part.title else "")]
     return "\n".join(lines) + "\n"
 
 
 def _who(comparison: Comparison) -> str:
     return ", ".join(f"{letter} is {name}" for letter, name in names(comparison)) + "."
-
-
-def _grid(shown: list[TableColumn]) -> list[str]:
-    rows = ([column.title for column in shown], *zip(*(column.cells for column in shown), strict=True))
-    return [
-        GAP.join(
-            text.ljust(column.width) if column.is_text else text.rjust(column.width)
-            for text, column in zip(row, shown, strict=True)
-        ).rstrip()
-        for row in rows
-    ]
 
 
 def _wrapped(text: str, width: int, indent: str) -> list[str]:

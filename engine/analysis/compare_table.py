@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from msgspec import Struct
 
 from .compare import Change, Comparison, SessionComparison
+from .fit import GAPS, TextColumn
 from .units import number, ratio
 
 CAUTION = (
@@ -19,22 +20,6 @@ CAUTION = (
 UNCERTAIN = {"no difference": "", "too few windows": "?", "no figures": ""}
 """What stands behind a ratio that is neither better nor worse, where there is no column for it."""
 LEGEND = "Behind a ratio: better or worse where its 95% interval is on one side of 1; ? where it has none."
-
-
-class TableColumn(Struct, frozen=True):
-    """One column: its title and a cell for each of the base's configurations."""
-
-    title: str
-    cells: tuple[str, ...]
-    importance: int = 0
-    """The least important column goes first where space is short; 0 never goes."""
-    is_text: bool = False
-    """Aligned left."""
-
-    @property
-    def width(self) -> int:
-        """Cells that its widest text takes."""
-        return max(map(len, (self.title, *self.cells)))
 
 
 class Section(Struct, frozen=True):
@@ -55,12 +40,12 @@ def names(comparison: Comparison) -> list[tuple[str, str]]:
     return [(letter(index), name) for index, name in enumerate(found)]
 
 
-def columns(comparison: Comparison) -> list[TableColumn]:
+def columns(comparison: Comparison) -> list[TextColumn]:
     """The table: of two sessions with the verdict in a column of its own."""
     rows = comparison.rows
     found = [
-        TableColumn("run", tuple(row.label for row in rows), is_text=True),
-        TableColumn("A, samples/s", tuple(number(row.a) for row in rows), importance=1),
+        TextColumn("run", tuple(row.label for row in rows), is_text=True),
+        TextColumn("A, samples/s", tuple(number(row.a) for row in rows), importance=1),
     ]
     for index in range(len(comparison.sessions)):
         changes = [row.changes[index] for row in rows]
@@ -68,8 +53,9 @@ def columns(comparison: Comparison) -> list[TableColumn]:
     return found
 
 
-def fitting(shown: list[TableColumn], width: int, gap: int) -> list[TableColumn]:
-    """The columns that fit, so many cells between them; the least important go first, of all sessions."""
+def columns_within(comparison: Comparison, width: int) -> list[TextColumn]:
+    """The columns that fit into `width` cells where possible; those that give way do so for all sessions."""
+    shown, gap = columns(comparison), len(GAPS[-1])
     while sum(column.width + gap for column in shown) - gap > width:
         least = max(column.importance for column in shown)
         if not least:
@@ -78,10 +64,10 @@ def fitting(shown: list[TableColumn], width: int, gap: int) -> list[TableColumn]
     return shown
 
 
-def _columns_of(name: str, changes: list[Change | None], alone: bool) -> list[TableColumn]:
-    def column(title: str, cell: Callable[[Change], str], importance: int = 0) -> TableColumn:
+def _columns_of(name: str, changes: list[Change | None], alone: bool) -> list[TextColumn]:
+    def column(title: str, cell: Callable[[Change], str], importance: int = 0) -> TextColumn:
         cells = tuple("" if change is None else cell(change) for change in changes)
-        return TableColumn(title, cells, importance, is_text=title == "verdict")
+        return TextColumn(title, cells, importance, is_text=title == "verdict")
 
     rate = column(f"{name}, samples/s", lambda change: number(change.b), 2)
     interval = column(f"95% of {name} / A", _interval, 3)

@@ -138,7 +138,11 @@ def test_the_text_fits_its_width() -> None:
     assert "ddp x2: no figures: ddp x2 failed in the other" in text
     narrow = render_comparison(both(), "text", 40).splitlines()
     assert max(map(len, narrow)) <= 40
-    assert next(line for line in narrow if line.startswith("single x1")).split()[2:] == ["0.91x", "worse"]
+    assert next(line for line in narrow if line.startswith("single x1")).split()[2:] == [
+        "640",
+        "0.91x",
+        "worse",
+    ]
 
 
 def several() -> Comparison:

@@ -8,6 +8,7 @@ from pathlib import Path
 from gpubench_tui.engine.record.shelf import SessionFolder
 from gpubench_tui.tui.app import GpubenchApp, Watched
 from gpubench_tui.tui.keys import active_keys
+from gpubench_tui.tui.routes import Compare, ShowSessions
 from gpubench_tui.tui.screens.about import ABOUT, about
 from gpubench_tui.tui.screens.monitor import MonitorScreen
 from gpubench_tui.tui.widgets.footer import fitting
@@ -62,6 +63,19 @@ async def test_every_panel_of_the_monitor_and_the_results_is_explained(tmp_path:
         await pilot.press("m")
         await wait_until(pilot, lambda: isinstance(app.screen, MonitorScreen))
         await every_panel_is_explained(pilot, "monitor")
+
+
+async def test_every_panel_of_the_sessions_and_their_comparison_is_explained(tmp_path: Path) -> None:
+    app = GpubenchApp(tmp_path)
+    folders = [shelve(tmp_path, 2), shelve(tmp_path, 2)]
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.post_message(ShowSessions())
+        await wait_for_text(pilot, "Sessions  2")
+        await pilot.press("slash")
+        await every_panel_is_explained(pilot, "sessions")
+        app.post_message(Compare(folders))
+        await wait_for_text(pilot, "1.00x")
+        await every_panel_is_explained(pilot, "compare")
 
 
 async def test_help_begins_with_the_focused_panel_and_its_keys(tmp_path: Path) -> None:

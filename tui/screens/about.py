@@ -50,6 +50,18 @@ ABOUT = {
     "results.devices": "Arithmetic of the model over what the device was measured to do (MFU), and energy.",
     "results.published": "What others published for the same experiment, on their hardware.",
     "results.method": "How each figure was obtained, and which are derived or predicted.",
+    "sessions": "Every session, past and running, newest first. Enter opens one; / finds by words; Space "
+    "selects several to compare or delete.",
+    "sessions.sessions": "A line for each session: what became of it, how many of its runs were measured, "
+    "and its best result in a sentence. Running: it goes on; interrupted: its process went without a last "
+    "word, and what was measured until then counts.",
+    "sessions.find": "Each of these words must stand in a session's name, preset, title, host, state or "
+    "result.",
+    "sessions.detail": "The session that is highlighted: its result, its preset, where it was measured, and "
+    "the folder that holds its journal and logs.",
+    "compare": "Each session held against A, run by run: matched by mode, devices, workload and batch.",
+    "compare.page": "The ratio is theirs over A's. Better or worse: its 95% interval is on one side of 1. "
+    "Below the table what else differs, which may be the reason.",
 }
 """By `screen` and `screen.panel`."""
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from textual.content import Content
 
 from ...engine.analysis.compare import Comparison
-from ...engine.analysis.compare_table import TableColumn, columns, fitting, sections
-from .grid import GAPS, GridColumn, grid, wrapped
+from ...engine.analysis.compare_table import columns_within, sections
+from ...engine.analysis.fit import TextColumn
+from .grid import GridColumn, grid, wrapped
 
 STYLES = {"better": "bold $text-success", "worse": "bold $text-error"}
 
@@ -15,11 +16,10 @@ def comparison_table(comparison: Comparison, width: int) -> Content:
     """The table within `width` cells where possible."""
     if not comparison.rows:
         return Content.styled("They have no run in common, by mode, devices, workload and batch.", "")
-    shown = fitting(columns(comparison), width, len(GAPS[-1]))
-    return grid(list(map(_column, shown)), width)
+    return grid(list(map(_column, columns_within(comparison, width))), width)
 
 
-def _column(column: TableColumn) -> GridColumn:
+def _column(column: TextColumn) -> GridColumn:
     cells = [Content.styled(cell, STYLES.get(cell.rpartition(" ")[2], "")) for cell in column.cells]
     return GridColumn(column.title, cells, is_text=column.is_text)
 
