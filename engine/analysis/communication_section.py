@@ -148,6 +148,7 @@ def _remarks(c: Communication) -> Iterator[str]:
     if c.traffic:
         parts = [
             f"{item.operation} of {_megabytes(item.bytes)} MB {item.what}"
+            + (f" in {item.pieces} pieces" if item.pieces > 1 else "")
             + (f", {item.times} times" if item.times > 1 else "")
             for item in c.traffic
         ]

@@ -8,7 +8,6 @@ from typing import Literal
 
 from msgspec import Struct
 
-from ..plan.plan import RunSpec
 from ..record.events import Breakdown
 from ..record.session import RunState
 from .repeats import usable
@@ -99,7 +98,10 @@ def phases(repeats: Sequence[RunState]) -> Phases | None:
         shares={part: seconds[part] / step for part in PARTS},
         slowest=max(ranks, key=own_work).rank,
         ranks=tuple(ranks),
-        notes=tuple(_notes(repeats[0].spec, seconds["unaccounted"] / step, step, window_step)),
+        notes=(
+            *_hidden(runs[0]),
+            *_notes(seconds["unaccounted"] / step, step, window_step),
+        ),
     )
 
 
@@ -137,9 +139,20 @@ def own_work(rank: RankPhases) -> float:
     return sum(rank.seconds[part] for part in TIMED if part != "exposed")
 
 
-def _notes(spec: RunSpec, unaccounted: float, step: float, window_step: float | None) -> Iterator[str]:
+def _hidden(run: RunState) -> Iterator[str]:
+    """Which communication is not told apart from the part that holds it."""
+    spec = run.spec
     if spec.mode in ("dp", "fsdp") and spec.device_count > 1:
         yield f"{spec.mode} communicates within forward and backward, which hold that time"
+    has_buffers = any(rank.buffer_bytes for rank in run.ranks.values())
+    if spec.mode == "ddp" and spec.device_count > 1 and spec.workload.compile and has_buffers:
+        yield (
+            "compiled as it is, its forward holds the broadcast of its buffers: a rank that waits there for "
+            "rank 0 seems to be slow itself"
+        )
+
+
+def _notes(unaccounted: float, step: float, window_step: float | None) -> Iterator[str]:
     if abs(unaccounted) > MUCH_UNACCOUNTED:
         yield (
             f"{percent(unaccounted)} of a step is unaccounted for"

@@ -32,6 +32,8 @@ class Traffic(Struct, frozen=True):
     """All of it, each time, as nccl-tests count it."""
     link_bytes: int
     """What the busiest device sends, or receives where that is more, for all of them together."""
+    pieces: int = 1
+    """In how many messages it travels each time, where they are known: fsdp's blocks."""
 
 
 class Sizes(Struct, frozen=True):
@@ -65,23 +67,30 @@ def traffic(spec: RunSpec, sizes: Sizes | None) -> tuple[Traffic, ...]:
     return _data_parallel(spec, sizes) if spec.mode == "dp" else ()
 
 
-def _ring(operation: Operation, what: str, times: int, size: int, ranks: int) -> Traffic:
+def _ring(operation: Operation, what: str, times: int, size: int, ranks: int, pieces: int = 1) -> Traffic:
     """A collective in a ring: an all-reduce sends 2(N-1)/N of its buffer, the two others half of that."""
     halves = 2 if operation == "all-reduce" else 1
-    return Traffic(operation, what, times, size, times * halves * size * (ranks - 1) // ranks)
+    return Traffic(operation, what, times, size, times * halves * size * (ranks - 1) // ranks, pieces)
 
 
 def _sharded(spec: RunSpec, pieces: Sequence[Piece]) -> tuple[Traffic, ...]:
     """All pieces that are gathered equally often together, then the gradients of all."""
-    gathered: dict[int, int] = {}
+    gathered: dict[int, list[int]] = {}
     for piece in pieces:
-        gathered[piece.gathers] = gathered.get(piece.gathers, 0) + piece.bytes
+        gathered.setdefault(piece.gathers, []).append(piece.bytes)
     return (
         *(
-            _ring("all-gather", "parameters", times, size, spec.device_count)
-            for times, size in sorted(gathered.items(), reverse=True)
+            _ring("all-gather", "parameters", times, sum(sizes), spec.device_count, len(sizes))
+            for times, sizes in sorted(gathered.items(), reverse=True)
         ),
-        _ring("reduce-scatter", "gradients", 1, sum(gathered.values()), spec.device_count),
+        _ring(
+            "reduce-scatter",
+            "gradients",
+            1,
+            sum(piece.bytes for piece in pieces),
+            spec.device_count,
+            len(pieces),
+        ),
     )
 
 

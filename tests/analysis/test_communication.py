@@ -244,6 +244,7 @@ def test_the_traffic_has_the_buffers_and_every_piece() -> None:
         ("all-gather", "parameters", 1, 400, 300),
         ("reduce-scatter", "gradients", 1, 4000, 3000),
     ]
+    assert "all-gather of 0.004 MB parameters in 2 pieces, 2 times; all-gather of" in markdown(folded)
     assert "a step is broadcast of 0.001 MB buffers; all-reduce of 0.004 MB gradients" in markdown(folded)
 
 
