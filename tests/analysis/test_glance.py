@@ -80,7 +80,8 @@ def test_at_a_glance_what_a_whole_fold_would_say(shelf: Shelf) -> None:
 def test_a_session_where_all_failed_says_so(shelf: Shelf) -> None:
     shelve(shelf, [*opening(SINGLE), *failed("single"), SessionFinished(at=60.0, outcome="finished")])
     entry = worked_out(shelf)
-    assert (entry.state, entry.measured, entry.failed, entry.headline) == ("finished", 0, 1, "")
+    assert (entry.state, entry.measured, entry.failed) == ("finished", 0, 1)
+    assert entry.headline == "Nothing was measured: of 1 runs 1 failed (raised)"
 
 
 def test_what_goes_on_is_read_on(shelf: Shelf) -> None:
