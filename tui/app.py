@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -25,7 +24,7 @@ from .routes import Compare, Leave, Replay, RunAgain, ShowLaunch, ShowResults, S
 from .screens.launch import LaunchScreen, Options
 from .screens.quittable import Quittable
 from .shown import QuietApp
-from .terminal import filters_for, leave_when_hung_up, terminal_shows_unicode
+from .terminal import filters_for, leave_when_hung_up, leave_when_told, terminal_shows_unicode
 from .themes import DARK, LIGHT
 
 if TYPE_CHECKING:
@@ -118,9 +117,7 @@ class GpubenchApp(QuietApp):
     def on_mount(self) -> None:
         """Open the first screen; end in order when told to."""
         if not self.is_headless:
-            loop = asyncio.get_running_loop()
-            for number in (signal.SIGTERM, signal.SIGHUP):
-                loop.add_signal_handler(number, self.exit, 128 + number)
+            leave_when_told(self.exit)
             leave_when_hung_up(sys.__stdin__.fileno() if sys.__stdin__ else 0)
         self.set_timer(1.0, gc.enable)  # off since the start, for the first paint
         for problem in self.config.problems:

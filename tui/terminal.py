@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import select
 import signal
 import sys
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 
 from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
+
+LEAVE_SECONDS = 2.0
+"""How long the app may take to leave in order once it was told to."""
 
 _PLAIN = {
     **dict.fromkeys("─━═▔‾–—−", "-"),
@@ -69,6 +74,25 @@ class AsciiFilter(LineFilter):
 def to_ascii(text: str) -> str:
     """The text in ASCII, each character replaced by one."""
     return "".join(character if character.isascii() else _PLAIN.get(character, "?") for character in text)
+
+
+def leave_when_told(leave: Callable[[int], None]) -> None:
+    """Call `leave` with the status in the running loop when told by SIGTERM or SIGHUP; be gone soon after.
+
+    A terminal that takes no more keeps the loop from running, and there is nothing to restore for it then.
+    """
+    loop = asyncio.get_running_loop()
+
+    def told(number: int, _: object) -> None:
+        loop.call_soon_threadsafe(leave, 128 + number)
+        threading.Thread(target=give_up, args=(128 + number,), daemon=True).start()
+
+    def give_up(status: int) -> None:
+        time.sleep(LEAVE_SECONDS)
+        os._exit(status)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, told)
 
 
 def leave_when_hung_up(file: int) -> None:
