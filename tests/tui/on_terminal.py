@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -13,6 +14,11 @@ import termios
 import time
 from collections.abc import Callable
 from fcntl import ioctl
+
+PIECES = re.compile(
+    r"(?:\x1b\[([\d;?<>=]*)[\x20-\x2f]*([@-~])|\x1b[\]P][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b.)?([^\x1b]*)"
+)
+"""Parameters and name of an escape sequence, and the text behind it."""
 
 
 class Terminal:
@@ -23,8 +29,8 @@ class Terminal:
         if self.pid == 0:
             os.environ |= {"TERM": "xterm-256color"}
             os.execv(sys.executable, [sys.executable, "-m", "gpubench_tui.tui", *arguments])
-        self.resize(size)
         self.output = b""
+        self.resize(size)
 
     def resize(self, size: tuple[int, int]) -> None:
         """Columns and lines."""
@@ -34,11 +40,31 @@ class Terminal:
         """Send what the keys send."""
         os.write(self.file, keys.encode())
 
+    def screen(self) -> str:
+        """What the terminal shows: only what has changed is sent, so that words come in pieces."""
+        cells: dict[tuple[int, int], str] = {}
+        line = column = 0
+        for to, move, text in PIECES.findall(self.output.decode(errors="replace")):
+            numbers = [int(number) for number in to.split(";") if number.isdigit()]
+            if move == "H":
+                line, column = (number - 1 for number in (numbers or [1, 1]))
+            elif move == "C":
+                column += numbers[0] if numbers else 1
+            for character in text:
+                if character in "\r\n":
+                    line, column = line + (character == "\n"), 0 if character == "\r" else column
+                else:
+                    cells[line, column] = character
+                    column += 1
+        lines = range(max((line for line, _ in cells), default=0) + 1)
+        width = max((column for _, column in cells), default=0) + 1
+        return "\n".join("".join(cells.get((line, x), " ") for x in range(width)).rstrip() for line in lines)
+
     def read_until(self, *texts: str, seconds: float = 30.0) -> None:
-        """Read until all the texts have been drawn, or nothing can come any more."""
+        """Read until all the texts are shown or were sent, or nothing can come any more."""
         deadline = time.monotonic() + seconds
-        while not all(text.encode() in self.output for text in texts):
-            assert time.monotonic() < deadline, self.output[-2000:]
+        while not all(text.encode() in self.output or text in self.screen() for text in texts):
+            assert time.monotonic() < deadline, self.screen()
             if select.select([self.file], [], [], 0.2)[0]:
                 try:
                     self.output += os.read(self.file, 65536)

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from gpubench_tui.engine.record.shelf import SessionFolder
+from gpubench_tui.engine.conductor import control
+from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
 
 from .on_terminal import Terminal, wait_for
 
@@ -89,7 +90,6 @@ def test_told_to_go_while_nobody_reads_it_goes(watched: Attach) -> None:
 def test_a_terminal_that_is_read_again_shows_what_is_and_answers(watched: Attach) -> None:
     terminal, _ = watched()
     stall(terminal)
-    terminal.output = b""
     terminal.press("?")
     terminal.read_until("Show the focused panel alone")
 
@@ -99,7 +99,6 @@ def test_it_may_be_resized_at_any_moment(watched: Attach) -> None:
     for size in ((40, 12), (200, 50), (20, 5), (80, 15), (120, 40), (1, 1), (80, 24)):
         terminal.resize(size)
         time.sleep(0.02)
-    terminal.output = b""
     terminal.press("?")
     terminal.read_until("Show the focused panel alone")
 
@@ -108,9 +107,10 @@ def test_a_real_session_goes_on_through_all_of_it(tmp_path: Path) -> None:
     place = ("--sessions-dir", str(tmp_path))
     endless = ("--set=measure.seconds=600", "--set=measure.target=0", "--set=workload.images=512")
     terminal = Terminal("run", "quickstart", "--name", "long", *endless, *place)
-    terminal.read_until("running", "window 2", seconds=100)
+    wait_for(lambda: bool(Shelf(tmp_path).all()))
     (folder,) = Shelf(tmp_path).all()
     try:
+        terminal.read_until("running", "window 2", seconds=100)
         stall(terminal)
         assert grows(folder), "while nobody reads the terminal"
         terminal.press("t")
