@@ -73,6 +73,7 @@ class LaunchScreen(Screen[None]):
         self._newest: Sampled | None = None
         self._starting = False
         self._filter = ""
+        self._chosen: tuple[str | None, ...] = ()
         self._problem = ""
         self._leave = threading.Event()
 
@@ -142,9 +143,12 @@ class LaunchScreen(Screen[None]):
     @on(OptionList.OptionHighlighted)
     @on(PresetList.Chosen)
     def _moved(self) -> None:
-        self._problem = ""
+        # Listing the presets anew puts the cursor where it was.
+        chosen = (self._list.current, *self._list.selected)
+        if chosen != self._chosen:
+            self._chosen, self._problem = chosen, ""
+            self.query_one("#plan", Panel).scroll_home(animate=False)
         self._draw_plan()
-        self.query_one("#plan", Panel).scroll_home(animate=False)
 
     def _redraw(self) -> None:
         if in_sight(self):
