@@ -38,6 +38,8 @@ SECONDS = 4.0
 """How long more than these may take."""
 MOST_SECONDS = 20.0
 """How long they may take in any case; of steps longer than that, one counts."""
+PATIENCE = 3.0
+"""How much longer than they should steps may take before a rank that waits for them falls silent."""
 
 
 class Moments(NamedTuple):
@@ -124,13 +126,14 @@ class Detail:
         self._team.gather([0.0])  # all begin together
         count = steps_within(self._run.measure.detail, self._pace)
         self._phase = "detail", f"the parts of {count} steps"
-        self._train(LEAD if LEAD * self._pace <= SECONDS else 1)
+        lead = LEAD if LEAD * self._pace <= SECONDS else 1
+        self._train(lead)
         steps = self._train(count)
         if self._team is not self._everyone:
             # Independent trainings keep each other company until all are done.
-            self._finish(count)
+            self._finish(lead + count)
             self._everyone.gather([0.0], lambda: self._timed(1))
-        self._finish(count)
+        self._finish(lead + count)
         parts = [[self._clock.seconds(a, b) for a, b in pairwise(moments)] for moments in steps]
         begun, late = [moments.forward for moments in steps], [0.0] * len(steps)
         input_, transfer, forward, backward, optimizer = (list(part) for part in zip(*parts, strict=True))
@@ -181,8 +184,9 @@ class Detail:
 
     def _finish(self, steps: int) -> None:
         """Wait for the device; where so many steps take long, not in silence."""
-        if steps * self._pace > NOTE_INTERVAL:
-            wait_for(self._clock, self._show_life)
+        expected = steps * self._pace
+        if expected > NOTE_INTERVAL:
+            wait_for(self._clock, self._show_life, PATIENCE * expected)
         else:
             self._clock.synchronize()
 

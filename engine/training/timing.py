@@ -113,11 +113,14 @@ def clock_for(devices: Sequence[torch.device]) -> Clock:
     return CudaClock(devices) if devices[0].type == "cuda" else HostClock()
 
 
-def wait_for(clock: Clock, waiting: Callable[[], None]) -> None:
-    """Wait until the device has done all its work; unlike `synchronize`, `waiting` is called meanwhile."""
-    mark = clock.mark()
-    while not clock.reached(mark):
+def wait_for(clock: Clock, waiting: Callable[[], None], seconds: float) -> None:
+    """Wait until the device has done all its work, calling `waiting` meanwhile for so many seconds at most.
+
+    Beyond these it is no sign of life to wait: the device may hang.
+    """
+    mark, latest = clock.mark(), time.monotonic() + seconds
+    while not clock.reached(mark) and time.monotonic() < latest:
         waiting()
         time.sleep(LOOK_SECONDS)
-    clock.release(mark)
     clock.synchronize()
+    clock.release(mark)

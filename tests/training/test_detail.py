@@ -219,8 +219,24 @@ def test_a_device_that_takes_long_is_not_waited_for_in_silence() -> None:
             self.done.append("synchronized")
 
     clock = SlowClock()
-    wait_for(clock, lambda: clock.done.append("waiting"))
+    wait_for(clock, lambda: clock.done.append("waiting"), seconds=60)
     assert clock.done == ["waiting"] * 4 + ["synchronized"]
+
+
+def test_a_device_that_hangs_is_waited_for_in_silence() -> None:
+    class HungClock(HostClock):
+        synchronized = False
+
+        def reached(self, mark: Mark) -> bool:
+            return False
+
+        def synchronize(self) -> None:
+            self.synchronized = True
+
+    clock, waited = HungClock(), []
+    wait_for(clock, lambda: waited.append(1), seconds=0.02)
+    assert clock.synchronized
+    assert 0 < len(waited) <= 10
 
 
 def test_a_look_that_fails_leaves_what_was_measured(ranks: ModuleType, tmp_path: Path) -> None:
