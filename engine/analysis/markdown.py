@@ -19,6 +19,7 @@ from .phases_section import phases_section
 from .provenance import origins
 from .published import published_section
 from .results import Result, headline, results
+from .said import together
 from .units import duration, number, percent, ratio
 
 MOST_WARNINGS = 20
@@ -79,7 +80,8 @@ def results_table(found: Sequence[Result]) -> list[str]:
 
 def _results(found: Sequence[Result]) -> Iterator[str]:
     lines = results_table(found)
-    said = [f"- {result.label}: {one_line(remark)}" for result in found for remark in remarks(result)]
+    remarked = together((result.label, one_line(text)) for result in found for text in remarks(result))
+    said = [f"- {whose}: {text}" for whose, text in remarked]
     yield from section("Results", [*lines, *([""] if said else []), *said])
 
 

@@ -8,6 +8,7 @@ from .page import block, one_line, section, table
 from .phases import PARTS, Part, Phases
 from .plots import stacked_bar
 from .results import Result
+from .said import together
 from .units import milliseconds, percent
 
 CHARACTERS: dict[Part, str] = {
@@ -44,7 +45,8 @@ def phases_section(found: Sequence[Result]) -> Iterator[str]:
     drawn = [f"{name:<{width}} {rest}" for name, rest in bars]
     rows = [_row(result.label, phases) for result, phases in measured]
     titles = ("run", "step, ms", "in windows, ms", "difference", *PARTS)
-    notes = [f"- {one_line(f'{result.label}: {text}')}" for result, p in measured for text in p.notes]
+    noted = together((result.label, one_line(text)) for result, p in measured for text in p.notes)
+    notes = [f"- {whose}: {text}" for whose, text in noted]
     lines = [*block([*drawn, "", LEGEND]), "", *table(titles, rows, left={"run"})]
     yield from section("Where a step goes", [*lines, *([""] if notes else []), *notes])
 

@@ -197,13 +197,12 @@ def _nothing_measured(found: Sequence[Result]) -> str:
     if "failed" not in states or {"waiting", "running"} & set(states) or any(each.windows for each in found):
         return ""
     kinds = dict.fromkeys(result.failure.kind for result in found if result.failure is not None)
-    counts = [
-        f"{states.count('failed')} failed ({', '.join(kinds)})"
-        if kinds
-        else f"{states.count('failed')} failed"
-    ]
-    counts += [f"{states.count(state)} {state}" for state in ("skipped", "stopped") if state in states]
-    return f"Nothing was measured: of {len(found)} runs {', '.join(counts)}"
+    why = f" ({', '.join(kinds)})" if kinds else ""
+    failed = states.count("failed")
+    if failed == len(found):
+        return f"Nothing was measured: {'its run' if failed == 1 else f'all {failed} runs'} failed{why}"
+    counts = [f"{states.count(state)} {state}" for state in ("skipped", "stopped") if state in states]
+    return f"Nothing was measured: of {len(found)} runs {', '.join([f'{failed} failed{why}', *counts])}"
 
 
 def _speedup_sentence(best: Result, baseline: Result, found: list[Result]) -> str:

@@ -9,6 +9,7 @@ from .columns import cell, columns, remarks, side_by_side
 from .environment import hardware
 from .fit import TextColumn, text_table
 from .results import Result, results
+from .said import together
 
 INDENT = "  "
 
@@ -18,9 +19,12 @@ def table(session: Session, width: int) -> str:
     found = results(session)
     lines = [line for text in (session.plan.title, hardware(session)) for line in textwrap.wrap(text, width)]
     lines += ["", *text_table(_grid(found), width)]
-    said = [line for result in found for line in _said_of(result, width)]
+    said = together((result.label, text) for result in found for text in remarks(result))
+    said += [(result.label, text) for result in found for text in side_by_side(result)]
     if said:
-        lines += ["", *said]
+        lines.append("")
+    for whose, text in said:
+        lines += textwrap.wrap(f"{whose}: {text}", max(width, 20), subsequent_indent=INDENT)
     return "\n".join(lines)
 
 
@@ -31,10 +35,3 @@ def _grid(found: list[Result]) -> list[TextColumn]:
         )
         for column in columns(found)
     ]
-
-
-def _said_of(result: Result, width: int) -> list[str]:
-    lines = []
-    for text in [*remarks(result), *side_by_side(result)]:
-        lines += textwrap.wrap(f"{result.label}: {text}", max(width, 20), subsequent_indent=INDENT)
-    return lines

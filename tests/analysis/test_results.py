@@ -446,3 +446,6 @@ def test_a_session_in_which_all_failed_says_so() -> None:
     assert headline(fold([*opening(*specs), *failed("a", "no memory")])) == "", "c may still be measured"
     both = session(opening(*specs), failed("a", "no memory"), failed("c", "no memory"))
     assert headline(both) == "Nothing was measured: of 3 runs 2 failed (raised), 1 skipped"
+    assert headline(session(opening(specs[0]), failed("a", "no memory"))) == (
+        "Nothing was measured: its run failed (raised)"
+    )

@@ -9,6 +9,7 @@ from textual.content import Content
 from ...engine.analysis.communication import Communication
 from ...engine.analysis.communication_section import gigabytes_per_second
 from ...engine.analysis.results import Result
+from ...engine.analysis.said import together
 from ...engine.analysis.units import NOT_AVAILABLE, milliseconds, number, percent, ratio
 from ...engine.record.session import Session
 from .grid import grid, text_columns, wrapped
@@ -33,7 +34,8 @@ def communication_table(session: Session, found: Sequence[Result], over: bool, w
     transfers = [_transfers(*one) for one in measured if one[1].buckets or one[1].curves]
     if transfers:
         blocks.append(grid(text_columns(TRANSFERS, transfers, (0, 0, 3, 0, 0, 2, 0), left=("run",)), width))
-    notes = [wrapped(text, width, lead=f"{label}: ") for label, c in said for text in _notes(c)]
+    noted = together((label, text) for label, c in said for text in _notes(c))
+    notes = [wrapped(text, width, lead=f"{whose}: ") for whose, text in noted]
     if notes:
         blocks.append(Content("\n").join(notes))
     return Content("\n\n").join(blocks)

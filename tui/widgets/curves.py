@@ -21,6 +21,7 @@ from .plots import Axes, Curve, plot
 PLOT_WIDTH, PLOT_HEIGHT = 76, 11
 FEWEST_EPOCHS = 2
 CURVES_A_PLOT = 4
+MOST_TRAININGS = 8
 LEAST_DEVIATION = 0.02
 """What a strip of windows shows at least, as a share of the median: noise shall not look like mountains."""
 LEVELS = "▁▂▃▄▅▆▇█"
@@ -38,9 +39,12 @@ def curves(session: Session, width: int, unicode: bool) -> Content:
     """Test accuracy and loss over epochs, then samples/s over windows; or that there is nothing yet."""
     trainings = list(_trainings(session))
     blocks = [
-        _learnt(trainings[start : start + CURVES_A_PLOT], width, unicode)
-        for start in range(0, len(trainings), CURVES_A_PLOT)
+        _learnt(trainings[start : min(start + CURVES_A_PLOT, MOST_TRAININGS)], width, unicode)
+        for start in range(0, min(len(trainings), MOST_TRAININGS), CURVES_A_PLOT)
     ]
+    if len(trainings) > MOST_TRAININGS:
+        rest = f"{len(trainings) - MOST_TRAININGS} more trainings have their curves in the saved report."
+        blocks.append(wrapped(rest, width, "$muted"))
     strips = _strips(session, width)
     if strips is not None:
         blocks.append(strips)

@@ -10,6 +10,7 @@ from textual.content import Content
 from ...engine.analysis.phases import PARTS, WORDS, Part, Phases
 from ...engine.analysis.phases_section import CHARACTERS, phase_bar
 from ...engine.analysis.results import Result
+from ...engine.analysis.said import together
 from ...engine.analysis.units import milliseconds
 from ...engine.record.session import Session
 from .grid import grid, text_columns, wrapped
@@ -32,7 +33,8 @@ def phase_bars(session: Session, found: Sequence[Result], over: bool, width: int
     measured = [(result.label, result.phases) for result in found if result.phases is not None]
     if not measured:
         return wrapped(why_none(session, over), width, "$muted")
-    notes = [wrapped(text, width, lead=f"{label}: ") for label, phases in measured for text in phases.notes]
+    noted = together((label, text) for label, phases in measured for text in phases.notes)
+    notes = [wrapped(text, width, lead=f"{whose}: ") for whose, text in noted]
     blocks = [_bars(measured, width), _legend(width), _shares(measured, width)]
     return Content("\n\n").join([*blocks, *([Content("\n").join(notes)] if notes else [])])
 

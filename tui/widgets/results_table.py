@@ -22,6 +22,7 @@ from ...engine.analysis.columns import (
     side_by_side,
 )
 from ...engine.analysis.results import Result
+from ...engine.analysis.said import together
 from ...engine.analysis.units import ratio
 from .grid import GridColumn, grid, wrapped
 from .plan_list import SIGNS
@@ -125,16 +126,17 @@ def _sign(result: Result) -> Content:
 
 
 def said_beside(found: Sequence[Result], folder: Path, width: int) -> Content:
-    """Reasons, notes, and the parts of runs side by side: a paragraph each, named after the run.
+    """Reasons, notes, and the parts of runs side by side: a paragraph each, named after the runs.
 
     `folder`: the session's, named where logs in it are.
     """
+    failures = {text for result in found if result.state == "failed" for text in remarks(result)}
     said = []
+    for whose, text in together((result.label, text) for result in found for text in remarks(result)):
+        style = "$text-error" if text in failures else "$text-warning"
+        said.append(wrapped(text, width, style, lead=f"{whose}: "))
     for result in found:
-        style = "$text-error" if result.state == "failed" else "$text-warning"
-        lead = f"{result.label}: "
-        said += [wrapped(text, width, style, lead=lead) for text in remarks(result)]
-        said += [wrapped(text, width, lead=lead) for text in side_by_side(result)]
+        said += [wrapped(text, width, lead=f"{result.label}: ") for text in side_by_side(result)]
     if any(result.failure is not None and result.failure.log for result in found):
         said.append(wrapped(str(folder), width, "bold", lead="The session's folder: "))
     return Content("\n").join(said)

@@ -66,7 +66,7 @@ def _bars(what: str, bars: Sequence[Bar], width: int) -> Content:
         GridColumn(legend, [Content(" " * least)] * len(bars), is_text=True),
         GridColumn("", _values(bars, by_devices), is_text=True),
         GridColumn("efficiency", [_efficiency(bar) for bar in bars], 1),
-        GridColumn("95%", [_interval(bar) for bar in bars], 2, is_text=True),
+        GridColumn("95% interval", [_interval(bar) for bar in bars], 2, is_text=True),
     ]
     shown, gap = fit([column for column in columns if _says_something(column)], width)
     room = width - sum(column.width for column in shown) - len(gap) * (len(shown) - 1)

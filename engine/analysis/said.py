@@ -1,0 +1,21 @@
+"""What is said of several runs alike is said once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+MOST_NAMES = 4
+
+
+def together(said: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Whose and what, in their order, from pairs of a run's label and a text."""
+    whose: dict[str, list[str]] = {}
+    for label, text in said:
+        whose.setdefault(text, []).append(label)
+    return [(_names(list(dict.fromkeys(labels))), text) for text, labels in whose.items()]
+
+
+def _names(labels: list[str]) -> str:
+    if len(labels) <= MOST_NAMES:
+        return ", ".join(labels)
+    return f"{', '.join(labels[: MOST_NAMES - 1])} and {len(labels) - MOST_NAMES + 1} more"
