@@ -13,6 +13,8 @@ from textual.filter import LineFilter
 
 LEVELS = (0, 95, 135, 175, 215, 255)
 """Of red, green and blue in the cube of colours that begins at number 16."""
+NO_INK = Style(color="#ffffff")
+"""Blanks have no colour of their own, which might be taken for what is behind them."""
 CUBE, GREYS = 16, 232
 DARKEST_GREY, GREY_STEP, GREY_COUNT = 8, 10, 24
 
@@ -26,7 +28,10 @@ class FewColors(LineFilter):
 
     def apply(self, segments: list[Segment], background: TextualColor) -> list[Segment]:  # noqa: ARG002
         """The same segments in other colours."""
-        return [Segment(text, style and self._restyled(style), control) for text, style, control in segments]
+        return [
+            Segment(text, style and self._restyled(style + NO_INK if text.isspace() else style), control)
+            for text, style, control in segments
+        ]
 
 
 @lru_cache(maxsize=1024)

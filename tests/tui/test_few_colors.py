@@ -2,10 +2,12 @@ from pathlib import Path
 
 import pytest
 from gpubench_tui.tui.app import GpubenchApp, Watched
-from gpubench_tui.tui.few_colors import in_256
+from gpubench_tui.tui.few_colors import FewColors, in_256
 from gpubench_tui.tui.sixteen import in_sixteen
 from gpubench_tui.tui.terminal import filters_for
 from gpubench_tui.tui.themes import DARK, LIGHT
+from rich.color import Color as RichColor
+from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
 from textual.theme import Theme
@@ -78,6 +80,14 @@ def test_the_nearest_of_256_colours_keeps_dark_greys_grey(wanted: str, number: i
     assert style.bgcolor is not None and style.bgcolor.number == number
     assert style.bold
     assert in_256(Style(bold=True)).color is None
+
+
+def test_blanks_in_a_highlighted_row_stay_highlighted() -> None:
+    style = Style.parse("#b3d4b1 on #2c3a45")
+    blank, word = FewColors(in_sixteen).apply([Segment("  ", style), Segment("1 ", style)], Color(0, 0, 0))
+    assert blank.style is not None and word.style is not None
+    assert blank.style.bgcolor == RichColor.from_ansi(8)
+    assert word.style.bgcolor == RichColor.from_ansi(10)
 
 
 def test_only_a_terminal_of_few_colours_needs_a_filter() -> None:
