@@ -100,7 +100,7 @@ class Narrator:
                 yield self._evaluation(event, session.runs[event.run])
             case RunFinished() if session.runs[event.run].spec.skip is None:
                 yield self._finished(event, session)
-            case Said():
+            case Said() if event.run is None or event.level == "warning":
                 yield f"{event.level}: {event.text}" if event.level != "info" else event.text
 
     def _phase(self, event: PhaseChanged, run: RunState) -> Iterator[str]:

@@ -67,6 +67,20 @@ def compare(session: Session, repeats: Sequence[RunState]) -> Comparison:
     )
 
 
+def speedup_so_far(session: Session, run: RunState) -> float | None:
+    """The speedup of one run over its baseline by the windows there are, a cheap figure to look at.
+
+    None where there is no baseline, before either has figures, and where the two are not comparable.
+    """
+    baseline = session.runs.get(run.spec.baseline or "")
+    if baseline is None or not _is_done(baseline):
+        return None
+    ours, theirs = run_summary(run).throughput, run_summary(baseline).throughput
+    if ours is None or not theirs or differences(run, baseline):
+        return None
+    return ours / theirs
+
+
 def throughput_ratio(pairs: Sequence[tuple[RunState, RunState]]) -> Estimate:
     """X(first) / X(second) of comparable runs with figures: of one pair by bootstrap over its windows, of
     several repeats their geometric mean, by Student's t of the logarithms."""

@@ -119,7 +119,10 @@ def _side_by_side(found: Sequence[Result]) -> Iterator[str]:
 
 
 def _warnings(session: Session) -> Iterator[str]:
-    said = [line for line in session.log if line.level != "info"]
+    # Why a run failed stands beside its figures.
+    said = [
+        line for line in session.log if line.level == "warning" or (line.level, line.run) == ("error", None)
+    ]
     lines = [f"- {line.level}: {one_line(line.text)}" for line in said[:MOST_WARNINGS]]
     if len(said) > MOST_WARNINGS:
         lines.append(f"- and {len(said) - MOST_WARNINGS} more in the journal")

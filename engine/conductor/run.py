@@ -7,6 +7,7 @@ import multiprocessing
 import signal
 import tempfile
 import time
+from collections.abc import Sequence
 from multiprocessing.queues import Queue
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -16,8 +17,11 @@ import platformdirs
 import psutil
 from msgspec import Struct
 
+from ..analysis.summary import run_summary
+from ..analysis.units import rate
 from ..plan.plan import RunSpec
-from ..record.events import Failure, RunFinished
+from ..record.events import Failure, RankEvent, RankFinished, RunFinished, Window
+from ..record.run import RunState
 from ..record.shelf import SessionFolder
 from ..training.assignment import Assignment
 from .drain import Appeared, Ended, Heard, Line
@@ -66,7 +70,8 @@ class Run:
         # Unlike others, this queue may be written by a signal handler.
         self._inbox: SimpleQueue[Heard | Appeared | Ended | Launched | Request] = SimpleQueue()
         self._watch = Watch.over(spec)
-        self._logs = [folder.logs / f"{spec.id}-rank{rank}.log" for rank in range(spec.world_size)]
+        self._measured = RunState(spec)
+        self._logs = [folder.rank_log(spec.id, rank) for rank in range(spec.world_size)]
         self._ending: Ending | None = None
         self._hang: Hang | None = None
         self._kill_at = float("inf")
@@ -78,6 +83,7 @@ class Run:
 
     def run(self) -> RunFinished:
         """Launch the ranks, follow them, and say what became of the run once all its processes are gone."""
+        self._say(f"{self.spec.label} began")
         start_fork_server()
         self._family = descendants()
         with tempfile.TemporaryDirectory(dir=self._temporary, ignore_cleanup_errors=True) as meeting:
@@ -89,7 +95,9 @@ class Run:
                     self._look_after()
             self._sweep()
         self._close_readers()
-        return self._verdict()
+        verdict = self._verdict()
+        self._say_what_became(verdict)
+        return verdict
 
     def _start(self, meeting: str) -> None:
         assignment = Assignment(
@@ -118,9 +126,7 @@ class Run:
         watch = self._watch
         match message:
             case Heard(rank=rank, events=events):
-                watch.hear(rank, events)
-                if watch.finished:
-                    self._end("finished", LEAVE_SECONDS)
+                self._hear(rank, events)
             case Appeared(rank=rank, pid=pid):
                 watch.appear(rank, pid)
                 if watch.complete:
@@ -145,6 +151,14 @@ class Run:
                 self._end("stopped", 0.0)
         if watch.broken:
             self._end("failed", FAIL_SECONDS)
+
+    def _hear(self, rank: int, events: Sequence[RankEvent]) -> None:
+        self._watch.hear(rank, events)
+        for event in events:
+            if isinstance(event, Window | RankFinished):
+                self._measured.apply(event)
+        if self._watch.finished:
+            self._end("finished", LEAVE_SECONDS)
 
     def _end(self, ending: Ending, grace: float) -> None:
         """The run is over, as the first call says; its ranks may take `grace` seconds to leave."""
@@ -218,6 +232,21 @@ class Run:
             case "skipped":
                 return RunFinished(at=at, run=run, outcome="skipped", reason="skipped by the user")
         return RunFinished(at=at, run=run, outcome="failed", failure=self._failure())
+
+    def _say_what_became(self, verdict: RunFinished) -> None:
+        label, throughput = self.spec.label, run_summary(self._measured).throughput
+        if verdict.failure is not None:
+            self._say(f"{label} failed: {verdict.failure.message}", "error")
+        elif verdict.outcome != "measured":
+            self._say(f"{label}: {verdict.reason}")
+        else:
+            ends = (rank.finished for _, rank in sorted(self._measured.ranks.items()))
+            reason = next((end.stop_reason for end in ends if end is not None), "")
+            figure = "" if throughput is None else rate(throughput)
+            self._say(f"{label}: {', '.join(filter(None, (figure, reason)))}")
+
+    def _say(self, text: str, level: Literal["info", "error"] = "info") -> None:
+        self._scribe.say(text, level, self.spec.id)
 
     def _failure(self) -> Failure:
         if (hang := self._hang) is not None:

@@ -69,9 +69,10 @@ class Follower:
             file.seek(self._offset)
             while chunk := file.read(CHUNK_BYTES):
                 self._offset += len(chunk)
-                yield from self._decode(chunk)
+                yield from self.decode(chunk)
 
-    def _decode(self, chunk: bytes) -> list[Event]:
+    def decode(self, chunk: bytes) -> list[Event]:
+        """The events whose lines this chunk completes."""
         lines = chunk.split(b"\n")
         lines[0] = self._rest + lines[0]
         self._rest = lines.pop()
@@ -95,3 +96,18 @@ def read_journal(path: Path) -> Iterator[Event]:
     """All complete, readable events of a journal, in order; OSError when it cannot be opened."""
     path.stat()
     return Follower(path).events()
+
+
+def last_moment(path: Path) -> float:
+    """When the last event of a journal happened, seconds since the session started; 0 where there is none."""
+    try:
+        with path.open("rb") as file:
+            start = max(0, file.seek(0, os.SEEK_END) - CHUNK_BYTES)
+            file.seek(start)
+            tail = file.read(CHUNK_BYTES)
+    except OSError:
+        return 0.0
+    follower = Follower(path)
+    # The first line is cut off where the file is longer.
+    lines = tail.partition(b"\n")[2] if start else tail
+    return max((event.at for event in follower.decode(lines)), default=0.0)

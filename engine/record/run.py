@@ -74,6 +74,8 @@ class RunState:
         self.finished_at: float | None = None
         self.phase = ""
         """Rank 0's."""
+        self.entered: dict[str, float] = {}
+        """When rank 0 first entered each phase."""
         self.note = ""
         self.epoch: int | None = None
         self.ranks: dict[int, RankState] = {}
@@ -145,6 +147,7 @@ def _phase_changed(run: RunState, event: events.PhaseChanged) -> None:
     run.rank(event.rank).phase = event.phase
     if event.rank == 0:
         run.phase, run.note = event.phase, event.note
+        run.entered.setdefault(event.phase, event.at)
         run.epoch = event.epoch if event.epoch is not None else run.epoch
 
 

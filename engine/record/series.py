@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -73,15 +74,38 @@ class Series:
 
     def buckets(self, most: int | None = None) -> list[Bucket]:
         """The curve in at most `most` buckets, oldest first, extremes kept."""
-        closed = zip(self._x, self._mean, self._low, self._high, strict=True)
-        buckets = [Bucket(*values, self._per_bucket) for values in closed]
+        count = len(self)
+        parts = count if most is None else min(count, most)
+        edges = [count * part // parts for part in range(parts + 1)] if parts else []
+        return self._joined(edges)
+
+    def binned(self, start: float, end: float, parts: int) -> list[Bucket]:
+        """The curve from x = `start` to `end` in equal parts of it, oldest first, empty ones left out.
+
+        Where a part begins does not depend on the points: a curve that grows stays where it was.
+        """
+        xs = self._x[:]
         if self._count:
-            mean = self._sum / self._count
-            buckets.append(Bucket(self._open_x, mean, self._open_low, self._open_high, self._count))
-        if most is None or len(buckets) <= most:
-            return buckets
-        edges = [len(buckets) * part // most for part in range(most + 1)]
-        return [_join(buckets[a:b]) for a, b in pairwise(edges)]
+            xs.append(self._open_x)
+        width = (end - start) / parts
+        edges = [bisect_left(xs, start + part * width) for part in range(parts)]
+        return self._joined([*edges, bisect_right(xs, end)])
+
+    def _joined(self, edges: Sequence[int]) -> list[Bucket]:
+        """One bucket for those between each two edges, where there are any."""
+        return [self._join(a, b) for a, b in pairwise(edges) if a < b]
+
+    def _join(self, start: int, end: int) -> Bucket:
+        closed = min(end, len(self._x))
+        low, high, mean = self._low[start:closed], self._high[start:closed], self._mean[start:closed]
+        points, total, x = self._per_bucket * len(mean), self._per_bucket * sum(mean), self._open_x
+        if end > closed:
+            points, total = points + self._count, total + self._sum
+            low.append(self._open_low)
+            high.append(self._open_high)
+        else:
+            x = self._x[end - 1]
+        return Bucket(x, total / points, min(low), max(high), points)
 
     def _close_bucket(self) -> None:
         self._x.append(self._open_x)
@@ -99,14 +123,3 @@ class Series:
         self._mean = array("d", [(a + b) / 2 for a, b in means])
         self._low = array("d", map(min, self._low[::2], self._low[1::2]))
         self._high = array("d", map(max, self._high[::2], self._high[1::2]))
-
-
-def _join(buckets: list[Bucket]) -> Bucket:
-    points = sum(bucket.points for bucket in buckets)
-    return Bucket(
-        x=buckets[-1].x,
-        mean=sum(bucket.mean * bucket.points for bucket in buckets) / points,
-        low=min(bucket.low for bucket in buckets),
-        high=max(bucket.high for bucket in buckets),
-        points=points,
-    )

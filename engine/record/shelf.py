@@ -60,6 +60,10 @@ class SessionFolder:
         """The session's name."""
         return self.path.name
 
+    def rank_log(self, run: str, rank: int) -> Path:
+        """The file that takes all that a rank of a run prints."""
+        return self.logs / f"{run}-rank{rank}.log"
+
     def request(self) -> Request:
         """What the session was asked to do; OSError or msgspec.DecodeError when that cannot be read."""
         return msgspec.json.decode(self.plan.read_bytes(), type=Request)

@@ -30,6 +30,8 @@ class WindowTotal(Struct):
     """Of the slowest rank."""
     ranks: int
     """How many ranks have reported it."""
+    at: float = 0.0
+    """When the last of them did."""
 
     @property
     def throughput(self) -> float:
@@ -121,6 +123,7 @@ class RunWindows:
         total.samples += window.samples
         total.seconds = max(total.seconds, window.seconds)
         total.ranks += 1
+        total.at = max(total.at, window.at)
         if total.ranks == self._world_size:
             del self._open[window.index]
             self._complete.append(total)
@@ -142,4 +145,11 @@ def _add_windows(a: Window, b: Window) -> Window:
 
 
 def _add_totals(a: WindowTotal, b: WindowTotal) -> WindowTotal:
-    return WindowTotal(a.index, a.steps + b.steps, a.samples + b.samples, a.seconds + b.seconds, a.ranks)
+    return WindowTotal(
+        index=a.index,
+        steps=a.steps + b.steps,
+        samples=a.samples + b.samples,
+        seconds=a.seconds + b.seconds,
+        ranks=a.ranks,
+        at=b.at,
+    )
