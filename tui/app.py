@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     import subprocess
 
     from ..engine.record.shelf import SessionFolder, Shelf
-    from .screens.monitor import MonitorScreen
 
 
 def _commands() -> type[Provider]:
@@ -142,7 +141,8 @@ class GpubenchApp(QuietApp):
         """The screen that the app opens with."""
         if self._watched is None:
             return LaunchScreen(self.root, self.options)
-        return self._monitor(self._watched.folder, self._watched.replay_speed)
+        folder, speed = self._watched
+        return self._monitor(folder) if speed is None else self._replayed(folder, speed)
 
     @on(ShowLaunch)
     def show_launch(self) -> None:
@@ -157,30 +157,30 @@ class GpubenchApp(QuietApp):
         if not isinstance(self.screen_stack[0], LaunchScreen):
             self.push_screen(LaunchScreen(self.root, self.options))
 
-    def _monitor(
-        self,
-        folder: SessionFolder,
-        replay_speed: float | None = None,
-        process: subprocess.Popen[bytes] | None = None,
-    ) -> MonitorScreen:
+    def _monitor(self, folder: SessionFolder, process: subprocess.Popen[bytes] | None = None) -> Screen[None]:
         """The monitor of a session; `process` is its process when this one has just started it."""
-        from .feed import LiveFeed, ReplayFeed
+        from .feed import LiveFeed
         from .screens.monitor import MonitorScreen
 
-        feed = LiveFeed(folder, process) if replay_speed is None else ReplayFeed(folder, replay_speed)
-        return MonitorScreen(folder, feed, self.unicode)
+        return MonitorScreen(folder, LiveFeed(folder, process), self.unicode)
+
+    def _replayed(self, folder: SessionFolder, speed: float) -> Screen[None]:
+        from .feed import ReplayFeed
+        from .screens.replay import ReplayScreen
+
+        return ReplayScreen(folder, ReplayFeed(folder, speed), self.unicode)
 
     @on(Watch)
     async def _watch(self, message: Watch) -> None:
         # The screen that the app opened with stays below.
         show = self.switch_screen if message.instead and len(self.screen_stack) > 1 else self.push_screen
-        await show(self._monitor(message.folder, process=message.process))
+        await show(self._monitor(message.folder, message.process))
         if message.said:
             self.notify(message.said, title="Next in the row", markup=False)
 
     @on(Replay)
     def _replay(self, message: Replay) -> None:
-        self.push_screen(self._monitor(message.folder, message.speed))
+        self.push_screen(self._replayed(message.folder, message.speed))
 
     @on(ShowSessions)
     def show_sessions(self) -> None:

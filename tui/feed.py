@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from ..engine.record.events import Event
-from ..engine.record.journal import Follower
+from ..engine.record.journal import Follower, last_moment
 from ..engine.record.shelf import SessionFolder
 
 
@@ -52,23 +52,65 @@ class LiveFeed:
 
 
 class ReplayFeed:
-    """A recorded journal, each event at its own time, `speed` times as fast."""
+    """A recorded journal, each event at its own time, `speed` times as fast; still until it is played."""
 
     def __init__(
-        self, folder: SessionFolder, speed: float, clock: Callable[[], float] = time.monotonic
+        self,
+        folder: SessionFolder,
+        speed: float,
+        clock: Callable[[], float] = time.monotonic,
+        position: float = 0.0,
     ) -> None:
-        self.speed = speed
+        self.folder = folder
+        self.duration = last_moment(folder.journal)
+        """Seconds of the session."""
         self._follower = Follower(folder.journal)
         self._recorded = self._follower.events()
         self._next = next(self._recorded, None)
         self._clock = clock
-        self._started: float | None = None
+        self._speed = speed
+        self._from = position
+        self._since: float | None = None
+        """When it was played from there; None while it stands still."""
+
+    @property
+    def position(self) -> float:
+        """Which second of the session it is now."""
+        return min(self.duration, self._now)
+
+    @property
+    def _now(self) -> float:
+        return self._from + (0.0 if self._since is None else (self._clock() - self._since) * self._speed)
+
+    @property
+    def speed(self) -> float:
+        """How many seconds of the session pass in one."""
+        return self._speed
+
+    @speed.setter
+    def speed(self, speed: float) -> None:
+        plays = self._since is not None
+        self.pause()
+        self._speed = speed
+        if plays:
+            self.play()
+
+    def play(self) -> None:
+        """Let time pass."""
+        if self._since is None:
+            self._since = self._clock()
+
+    def pause(self) -> None:
+        """Stand still."""
+        self._from, self._since = self._now, None
+
+    def at(self, position: float) -> ReplayFeed:
+        """The same recording from its start, standing still at that second: all up to it is due at once."""
+        return ReplayFeed(self.folder, self._speed, self._clock, position)
 
     def events(self) -> Iterator[Event]:
-        """Events whose time has come; the first call starts the clock."""
-        if self._started is None:
-            self._started = self._clock()
-        now = (self._clock() - self._started) * self.speed
+        """Events whose time has come."""
+        now = self._now
         while self._next is not None and self._next.at <= now:
             event, self._next = self._next, next(self._recorded, None)
             yield event

@@ -58,7 +58,8 @@ def declared() -> dict[str, Declared]:
         for binding in Binding.make_bindings(bindings):
             if binding.id is not None:
                 keys = found[binding.id].keys if binding.id in found else ()
-                found[binding.id] = Declared(binding.id, (*keys, binding.key), binding.tooltip)
+                keys = tuple(dict.fromkeys((*keys, binding.key)))
+                found[binding.id] = Declared(binding.id, keys, binding.tooltip)
     return found
 
 

@@ -5,9 +5,25 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from gpubench_tui.engine.record.shelf import SessionFolder
+from gpubench_tui.tui.app import GpubenchApp, Watched
+from gpubench_tui.tui.screens.session_screen import SessionScreen
 from textual.app import App
 from textual.content import Content
 from textual.pilot import Pilot
+
+SIZES = [(80, 24), (120, 40), (200, 50)]
+
+
+def watching(folder: SessionFolder, speed: float | None = None) -> GpubenchApp:
+    """The app as `attach` opens it, or with a speed `replay`."""
+    return GpubenchApp(folder.path.parent, watched=Watched(folder, speed))
+
+
+def monitor(app: GpubenchApp) -> SessionScreen:
+    """The screen that shows the session, wherever it lies in the stack."""
+    (screen,) = (screen for screen in app.screen_stack if isinstance(screen, SessionScreen))
+    return screen
 
 
 def screen_text(app: App[int]) -> str:

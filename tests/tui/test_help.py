@@ -10,7 +10,7 @@ from gpubench_tui.tui.app import GpubenchApp, Watched
 from gpubench_tui.tui.keys import active_keys
 from gpubench_tui.tui.routes import Compare, ShowSessions
 from gpubench_tui.tui.screens.about import ABOUT, about
-from gpubench_tui.tui.screens.monitor import MonitorScreen
+from gpubench_tui.tui.screens.session_screen import SessionScreen
 from gpubench_tui.tui.widgets.footer import fitting
 from textual.pilot import Pilot
 
@@ -61,7 +61,7 @@ async def test_every_panel_of_the_monitor_and_the_results_is_explained(tmp_path:
         await wait_for_text(pilot, "severe: ", "Evidence")
         await every_panel_is_explained(pilot, "results")
         await pilot.press("m")
-        await wait_until(pilot, lambda: isinstance(app.screen, MonitorScreen))
+        await wait_until(pilot, lambda: isinstance(app.screen, SessionScreen))
         await every_panel_is_explained(pilot, "monitor")
 
 
@@ -96,7 +96,7 @@ async def test_the_palette_has_what_the_keys_do_and_does_it(running_session: Sta
     async with app.run_test(size=(80, 30)) as pilot:
         await wait_for_text(pilot, "running", "✓ single x1")
         await pilot.press("ctrl+p")
-        await wait_for_text(pilot, "monitor: Stop", "app: Help", "Stop the session; what was measured")
+        await wait_for_text(pilot, "monitor: Stop", "monitor: Log", "Stop the session; what was measured")
         await pilot.press(*"table")
         await wait_until(pilot, lambda: "monitor: Stop" not in screen_text(app))
         await pilot.press("enter")

@@ -306,3 +306,12 @@ async def test_on_a_plain_terminal_groups_and_numbers_still_tell(
         await pilot.press("space")
         text = await wait_for_text(pilot, "1 Quickstart", "Which batch size?")
         assert text.isascii(), [character for character in text if not character.isascii()]
+
+
+async def test_light_and_dark_are_a_key_apart(tmp_path: Path) -> None:
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        assert app.current_theme.dark
+        await pilot.press("f2")
+        assert not app.current_theme.dark
+        await wait_for_text(pilot, "Quickstart")

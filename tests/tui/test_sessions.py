@@ -15,6 +15,7 @@ from gpubench_tui.tui.app import GpubenchApp
 from gpubench_tui.tui.routes import Compare, ShowResults, ShowSessions
 from gpubench_tui.tui.screens.launch import LaunchScreen
 from gpubench_tui.tui.screens.monitor import MonitorScreen
+from gpubench_tui.tui.screens.replay import ReplayScreen
 from gpubench_tui.tui.screens.sessions import SessionsScreen
 from gpubench_tui.tui.widgets.session_browser import SessionBrowser, SessionList
 from textual.message import Message
@@ -108,7 +109,7 @@ async def test_the_key_opens_the_list_from_anywhere_and_closes_it(
         await pilot.press("o")
         await wait_for_text(pilot, "Sessions  3")
         await pilot.press("r")
-        await wait_until(pilot, lambda: isinstance(app.screen, MonitorScreen))
+        await wait_until(pilot, lambda: isinstance(app.screen, ReplayScreen))
         await pilot.press("o")
         await wait_until(pilot, lambda: isinstance(app.screen, SessionsScreen))
         assert len(app.screen_stack) == 2

@@ -21,8 +21,9 @@ from gpubench_tui.tui.widgets.phase_bars import phase_bars
 from gpubench_tui.tui.widgets.plan_list import current_line, plan_list
 from gpubench_tui.tui.widgets.published_figures import published_figures
 from gpubench_tui.tui.widgets.results_table import results_table, said_beside
-from gpubench_tui.tui.widgets.run_plots import loss_plot, throughput_plot
+from gpubench_tui.tui.widgets.run_plots import Canvas, loss_plot, throughput_plot
 from gpubench_tui.tui.widgets.speedup_bars import speedup_bars
+from gpubench_tui.tui.widgets.time_range import TIME_RANGES
 from msgspec.structs import replace
 from textual.content import Content
 
@@ -99,33 +100,43 @@ def test_all_cores_fit_the_width(cores: int) -> None:
 @pytest.mark.parametrize("unicode", [True, False])
 @pytest.mark.parametrize(("width", "height"), [(38, 7), (58, 12), (98, 20)])
 def test_plots_fill_their_panel_exactly_and_label_their_axes(width: int, height: int, unicode: bool) -> None:
-    run = next(iter(session(2, until=3.0).runs.values()))
-    for drawn in (throughput_plot(run, width, height, unicode), loss_plot(run, width, height, unicode)):
+    state, canvas = session(2, until=3.0), Canvas(width, height, unicode)
+    run = next(iter(state.runs.values()))
+    for drawn in (throughput_plot(state, run, canvas), loss_plot(run, canvas)):
         lines = lines_of(drawn.content)
         assert len(lines) == height
         assert all(len(line) <= width for line in lines)
         assert any("⠀" < character <= "⣿" for character in drawn.content.plain) == unicode
-    assert "0:00" in throughput_plot(run, width, height, unicode).content.plain
-    assert to_ascii(throughput_plot(run, width, height, False).content.plain).isascii()
+    assert "0:00" in throughput_plot(state, run, canvas).content.plain
+    plain = throughput_plot(state, run, Canvas(width, height, unicode=False)).content.plain
+    assert to_ascii(plain).isascii() and "o" in plain
 
 
 def test_a_plot_says_what_it_shows() -> None:
-    run = next(iter(session(2, until=3.0).runs.values()))
-    assert throughput_plot(run, 60, 10, True).title == "Samples/s: live 6,449, median 6,369"
+    state = session(2, until=3.0)
+    run = next(iter(state.runs.values()))
+    assert throughput_plot(state, run, Canvas(60, 10)).title == "Samples/s: live 6,449, median 6,369"
+    later = session(2, until=8.0)
+    run = next(run for run in later.runs.values() if run.state == "running")
+    assert throughput_plot(later, run, Canvas(60, 10)).title.endswith(", single x1 6,404")
+    assert loss_plot(run, Canvas(60, 10, time=TIME_RANGES[2])).title.startswith(
+        "Loss over steps, last 1 min: "
+    )
 
 
 def test_a_plot_of_nothing_and_a_plot_without_room_say_so() -> None:
-    started = session(2, until=0.3)
-    assert "no run yet" in throughput_plot(None, 60, 10, True).content.plain
-    assert "waiting" in throughput_plot(next(iter(started.runs.values())), 60, 10, True).content.plain
-    run = next(iter(session(2).runs.values()))
-    assert "too small" in throughput_plot(run, 10, 3, True).content.plain
+    started, done = session(2, until=0.3), session(2)
+    assert "no run yet" in throughput_plot(started, None, Canvas(60, 10)).content.plain
+    run = next(iter(started.runs.values()))
+    assert "waiting" in throughput_plot(started, run, Canvas(60, 10)).content.plain
+    run = next(iter(done.runs.values()))
+    assert "too small" in throughput_plot(done, run, Canvas(10, 3)).content.plain
 
 
 def test_the_plan_shows_every_state_on_a_line_of_its_own() -> None:
     lines = lines_of(plan_list(session(8, until=5.0), 78))
     assert len(lines) == 7
-    assert lines[0].startswith("✓ single x1") and lines[0].endswith("6,404 samples/s")
+    assert lines[0].startswith("✓ single x1") and lines[0].endswith("6,404 samples/s  1.00x")
     assert lines[1].startswith("▶ dp x2")
     assert lines[3].startswith("– dp x16") and "skipped: 16 GPUs asked, 8 here" in lines[3]
     assert lines[4].startswith("· ddp x2") and lines[4].endswith("waiting")
@@ -135,15 +146,15 @@ def test_the_plan_shows_every_state_on_a_line_of_its_own() -> None:
 def test_the_present_run_says_how_sure_it_is() -> None:
     text = current_run(session(2, until=3.6), 60).plain
     assert "measuring" in text
-    assert "window 5: 6," in text
-    assert re.search(r"/s ±\d\.\d% \(to 1\.0%\)", text)
-    assert "at most 0:0" in text
+    assert "window 6" in text and "samples/s" in text
+    assert re.search(r"interval ±\d\.\d% to 1\.0% █", text)
+    assert "about 0:0" in text
 
 
 def test_a_run_by_epochs_tells_epoch_and_accuracy() -> None:
     text = current_run(session(2, until=3.0, epochs=6), 60).plain
-    assert "measuring, epoch 5 of 6" in text
-    assert "test accuracy" in text
+    assert "measuring epoch 5 of 6: window 5" in text
+    assert re.search(r"test accuracy \d\d\.\d% [▁▂▃▄▅▆▇█]{4}", text)
 
 
 def test_a_silent_rank_is_noticed() -> None:
@@ -198,8 +209,8 @@ def test_the_plan_points_at_the_run_that_is_on_among_many_repeats() -> None:
 @pytest.mark.parametrize(
     ("mode", "before_end", "said"),
     [
-        ("single", 0.07, "detail: windows done; finding out where a step goes"),
-        ("ddp", 0.035, "communication: windows done; finding out what communication costs"),
+        ("single", 0.07, "closer look: where a step goes"),
+        ("ddp", 0.035, "closer look: what communication costs"),
     ],
 )
 def test_what_comes_after_the_windows_is_said_in_words(mode: str, before_end: float, said: str) -> None:
@@ -207,7 +218,7 @@ def test_what_comes_after_the_windows_is_said_in_words(mode: str, before_end: fl
     assert run.finished_at is not None
     text = current_run(session(2, until=run.finished_at - before_end), 60).plain
     assert said in text
-    assert "left" not in text
+    assert "left" in text and "100%" not in text
 
 
 @pytest.mark.parametrize("width", [58, 78, 118, 198])

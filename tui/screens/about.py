@@ -19,19 +19,28 @@ ABOUT = {
     "editor": "What people change of a preset. Each field takes what the preset file takes; what is wrong is "
     "said beside it. Escape leaves the field: then w saves, Enter runs, Escape goes back.",
     "editor.plan": "What would run here as the fields are now, and about how long it takes.",
-    "monitor": "A session as it runs, or as it ran. It is a process of its own: leave this, close the "
+    "monitor": "A session as it runs, or as it ended. It is a process of its own: leave this, close the "
     "terminal, and it goes on. Tab goes from panel to panel; then ? explains that panel.",
+    "replay": "A recorded session as if it were live. Space holds it, the arrows seek in it; nothing here "
+    "changes it. Tab goes from panel to panel; then ? explains that panel.",
     "monitor.plan": "The runs of the plan in their order. ▶ runs now, ✓ was measured, · waits, – is skipped "
-    "by rule, ✗ failed, ■ was stopped. At the right the throughput, the phase or the reason.",
+    "by rule, ✗ failed, ■ was stopped. At the right the throughput and how many times that of its baseline "
+    "it is, the phase or the reason.",
     "monitor.now": "What the measurement does now: warming up until the step time has settled, then windows "
-    "until half the 95% interval of their mean is within the preset's target, or the time is up.",
-    "monitor.throughput": "Samples a second of all ranks together, live. The horizontal line is the median "
-    "over the windows so far: that is what the results give.",
+    "until half the 95% interval of their median is within the preset's target, or the time is up; then a "
+    "closer look at where a step goes. The bar beside the interval is the share of the windows that it will "
+    "need if they go on as they are. The time left is an estimate.",
+    "monitor.throughput": "Samples a second of all ranks together, live. Each point is a window; the "
+    "horizontal line is their median: that is what the results give. A second line is the run that this one "
+    "is held against. [ and ] choose the stretch of time.",
     "monitor.loss": "Training loss of rank 0 over its steps; where epochs are tested, the test loss as well.",
+    "monitor.ranks": "A bar for each rank: the seconds of its steps, less the waiting for others once that "
+    "was measured. It is shown where one rank takes so much longer that the others wait for it.",
     "monitor.devices": "For each GPU: how busy, memory, temperature, power and its limit, clock and its "
-    "limit, and what holds the clock down. Without GPUs each core of the session. n/a: the device does not "
-    "tell.",
-    "monitor.log": "What the session said. The ranks' own output is in the folder logs of the session.",
+    "limit, and what holds the clock down; above them which are throttled, and why. Without GPUs each core "
+    "of the session. n/a: the device does not tell.",
+    "monitor.log": "What the session said; l shows what each rank prints. The whole files are in the folder "
+    "logs of the session.",
     "results": "What was measured, and what explains or spoils it. Tab, j and k go from section to section.",
     "results.diagnoses": "What explains or spoils the figures, gravest first: severe, warning, info. Enter "
     "shows the evidence of one, and what to try.",
@@ -64,6 +73,8 @@ ABOUT = {
     "Below the table what else differs, which may be the reason.",
 }
 """By `screen` and `screen.panel`."""
+PANELS_OF = {"replay": "monitor"}
+"""A screen with the panels of another one."""
 
 
 def about(screen: Screen[Any]) -> tuple[str, str]:
@@ -71,7 +82,7 @@ def about(screen: Screen[Any]) -> tuple[str, str]:
     name = screen_name(screen)
     focused = screen.focused
     for node in focused.ancestors_with_self if focused is not None else ():
-        text = ABOUT.get(f"{name}.{node.id}")
+        text = ABOUT.get(f"{PANELS_OF.get(name, name)}.{node.id}")
         if text is not None:
             return str(node.id).capitalize(), text
     return "This screen", ABOUT.get(name, "")

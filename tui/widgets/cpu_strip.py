@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from textual.content import Content
 
 from ...engine.host.facts import CpuSample
+from .sparkline import level
 
-LEVELS = "▁▂▃▄▅▆▇█"
 GIB = 1 << 30
 
 
@@ -47,11 +47,6 @@ def _cores(per_core: Sequence[float], width: int, pinned: frozenset[int]) -> Con
         bar = level(share) if cells == 1 else _wide_bar(share, cells) + " "
         parts.append(Content.styled(bar, style))
     return Content("").join(parts)
-
-
-def level(share: float) -> str:
-    """One cell whose height says how much."""
-    return LEVELS[min(len(LEVELS) - 1, int(max(0.0, share) * len(LEVELS)))]
 
 
 def _wide_bar(share: float, cells: int) -> str:

@@ -4,56 +4,74 @@ from __future__ import annotations
 
 from textual.content import Content
 
+from ...engine.analysis.comparison import speedup_so_far
+from ...engine.analysis.statistics import FEWEST
 from ...engine.analysis.summary import Summary, run_summary, summarise
-from ...engine.analysis.units import clock, duration, number, percent, rate
-from ...engine.record.events import Evaluation
+from ...engine.analysis.units import clock, duration, number, percent, rate, ratio
 from ...engine.record.session import RunState, Session
-from ..time_left import run_seconds_left
+from ..time_left import run_seconds_left, share_done
 from .gpu_strip import bar
+from .sparkline import level
 
-TRAINING = ("warming up", "measuring")
-AFTERWARDS = {
-    "detail": "windows done; finding out where a step goes",
-    "communication": "windows done; finding out what communication costs",
+WORDS = {
+    "": "starting its processes",
+    "starting": "starting its processes",
+    "warming up": "warming up until the step time settles",
+    "detail": "closer look: where a step goes",
+    "communication": "closer look: what communication costs",
 }
-"""What the phases after the windows do."""
+"""What phases do, where their name does not say it."""
+TRAINING = ("warming up", "measuring")
 SILENCE_SECONDS = 5.0
 """Ranks report their steps ten times a second."""
+MOST_EPOCHS = 20
 
 
 def current_run(session: Session, width: int) -> Content:
-    """The run that is on: its phase, its windows and their interval, loss, and progress."""
+    """The run that is on: its phase, its figures and how sure they are, loss, and progress."""
     if session.current is None:
-        return Content.styled(_between_runs(session), "$muted")
+        return _between_runs(session)
     run = session.runs[session.current]
-    now = session.elapsed
-    lines = [_phase(run), _measured(run), _newest(run, now), *_accuracy(run), _progress(run, now, width)]
+    lines = [
+        _phase(run),
+        _measured(session, run),
+        _accuracy(run) if run.spec.measure.epochs else _sureness(run, width),
+        _newest(run, session.elapsed),
+        _progress(session, run, width),
+    ]
     return Content("\n").join(lines)
 
 
-def _between_runs(session: Session) -> str:
+def _between_runs(session: Session) -> Content:
     if not session.started:
-        return "starting the session"
-    if session.outcome is not None:
-        return f"the session has {'finished' if session.outcome == 'finished' else 'been stopped'}"
-    return "between two runs"
+        return Content.styled("starting the session", "$muted")
+    if session.outcome is None:
+        return Content.styled("between two runs", "$muted")
+    how = "finished" if session.outcome == "finished" else "been stopped"
+    return Content.styled(f"the session has {how}; t shows its results", "$muted")
 
 
 def _phase(run: RunState) -> Content:
-    epochs = run.spec.measure.epochs
-    if run.phase in AFTERWARDS:
-        note = f" ({run.note})" if run.note else ""
-        return Content.assemble((run.phase, "bold"), f": {AFTERWARDS[run.phase]}", (note, "$muted"))
-    text = run.note or run.phase or "starting"
-    if epochs and run.epoch is not None:
-        text += f", epoch {run.epoch} of {epochs}"
+    measure = run.spec.measure
+    text = WORDS.get(run.phase, run.phase)
+    if run.phase in ("measuring", "evaluating") and measure.epochs and run.epoch is not None:
+        text += f" epoch {run.epoch} of {measure.epochs}"
+    if run.phase == "measuring":
+        window = len(run.complete_windows) + 1
+        text += f": window {window}"
+        if not measure.epochs and window <= measure.windows:
+            text += f" of at least {measure.windows}"
+    if run.phase == "communication" and run.note:
+        text = f"closer look: {run.note}"
+    elif run.note:
+        text = f"{run.phase}: {run.note}"
     missing = run.spec.world_size - len(run.ranks)
-    if missing:
+    if missing and run.ranks:
         text += f", waiting for {missing} of {run.spec.world_size} ranks"
     return Content.styled(text, "bold")
 
 
-def _measured(run: RunState) -> Content:
+def _measured(session: Session, run: RunState) -> Content:
     summary = run_summary(run)
     if not run.complete_windows:
         return Content.styled("no window measured yet", "$muted")
@@ -63,21 +81,36 @@ def _measured(run: RunState) -> Content:
             f"{run.spec.workload_of(number).name} {rate(summarise(rank.windows).throughput)}"
             for number, rank in sorted(run.ranks.items())
         ]
-        return Content(f"window {summary.windows}: {', '.join(parts)}")
-    return Content.assemble(
-        f"window {summary.windows}: ",
-        (f"{number(summary.throughput)}/s", "$text-primary"),
-        _sureness(run, summary),
-    )
+        return Content(", ".join(parts))
+    figures: list[Content] = [Content.styled(rate(summary.throughput), "$text-primary")]
+    if run.spec.measure.epochs and (half := _half(summary)) is not None:
+        figures.append(Content(f" ±{percent(half)}"))
+    speedup, baseline = speedup_so_far(session, run), session.runs.get(run.spec.baseline or "")
+    if speedup is not None and baseline is not None and baseline is not run:
+        figures.append(Content(f", {ratio(speedup)} {baseline.spec.label}"))
+    return Content("").join(figures)
 
 
-def _sureness(run: RunState, summary: Summary) -> str:
-    if summary.interval is None or summary.throughput is None:
-        return ""
+def _half(summary: Summary) -> float | None:
+    """Half the 95% interval as a share of the throughput."""
+    if summary.interval is None or not summary.throughput:
+        return None
     low, high = summary.interval
-    text = f" ±{percent((high - low) / 2 / summary.throughput)}"
-    target = run.spec.measure.target
-    return f"{text} (to {percent(target)})" if target and not run.spec.measure.epochs else text
+    return (high - low) / 2 / summary.throughput
+
+
+def _sureness(run: RunState, width: int) -> Content:
+    target, half = run.spec.measure.target, _half(run_summary(run))
+    aim = f" to {percent(target)}" if target else ""
+    if half is None:
+        return Content.styled(f"interval{aim}: from window {FEWEST} on", "$muted")
+    text = f"interval ±{percent(half)}{aim} "
+    if not target:
+        return Content(text)
+    # The interval shrinks with the root of the number of windows: this is the share of those it needs.
+    share = min(1.0, (target / half) ** 2) if half else 1.0
+    style = "$success" if half <= target else "$accent"
+    return Content.assemble(text, (bar(share, max(4, min(30, width - len(text)))), style))
 
 
 def _newest(run: RunState, now: float) -> Content:
@@ -99,23 +132,23 @@ def _newest(run: RunState, now: float) -> Content:
     return Content.styled(", ".join(parts), "$muted")
 
 
-def _accuracy(run: RunState) -> list[Content]:
-    newest: list[Evaluation] = [ofrank[-1] for _, ofrank in sorted(run.evaluations.items()) if ofrank]
-    if not newest:
-        return []
+def _accuracy(run: RunState) -> Content:
+    evaluations = [list(ofrank) for _, ofrank in sorted(run.evaluations.items()) if ofrank]
+    if not evaluations:
+        return Content.styled("test accuracy: known after the first epoch", "$muted")
     if run.spec.mode != "concurrent":
-        newest = newest[:1]
-    texts = [f"epoch {one.epoch}: test accuracy {percent(one.test_accuracy)}" for one in newest]
-    return [Content(", ".join(texts))]
+        evaluations = evaluations[:1]
+    texts = [
+        f"test accuracy {percent(each[-1].test_accuracy)} "
+        + "".join(level(one.test_accuracy) for one in each[-MOST_EPOCHS:])
+        for each in evaluations
+    ]
+    return Content(", ".join(texts))
 
 
-def _progress(run: RunState, now: float, width: int) -> Content:
-    progress = run.progress
-    if progress is None:
-        return Content("")
-    left = run_seconds_left(run, now)
-    text = f" {progress:4.0%}"
-    if left is not None and run.phase not in AFTERWARDS:
-        at_most = "at most " if run.spec.measure.target and not run.spec.measure.epochs else "about "
-        text += f" {at_most}{clock(left)} left"
-    return Content.assemble((bar(progress, max(4, min(30, width - len(text)))), "$primary"), (text, "$muted"))
+def _progress(session: Session, run: RunState, width: int) -> Content:
+    share, left = share_done(session, run), run_seconds_left(session, run)
+    if share is None or left is None:
+        return Content.styled("time left: known after the first steps", "$muted")
+    text = f" {share:4.0%} about {clock(left)} left"
+    return Content.assemble((bar(share, max(4, min(30, width - len(text)))), "$primary"), (text, "$muted"))

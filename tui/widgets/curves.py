@@ -16,7 +16,7 @@ from ...engine.record.events import Evaluation
 from ...engine.record.series import Bucket
 from ...engine.record.session import Session
 from .grid import GridColumn, grid, wrapped
-from .plots import Axes, Curve, plot
+from .plots import Axes, Curve, Plot, plot
 
 PLOT_WIDTH, PLOT_HEIGHT = 76, 11
 FEWEST_EPOCHS = 2
@@ -92,8 +92,10 @@ def _plot(trainings: Sequence[Learning], what: str, width: int, unicode: bool) -
         )
         for color, (letter, training) in enumerate(zip("abcd", trainings, strict=False), start=1)
     ]
-    axes = Axes(x_label="{:.0f}".format, y_label=percent if is_accuracy else number, x_from=1.0)
-    return Content.styled(what, "bold $muted") + "\n" + plot(lines, None, axes, width, PLOT_HEIGHT, unicode)
+    last = max(training.evaluations[-1].epoch for training in trainings)
+    axes = Axes("{:.0f}".format, percent if is_accuracy else number, 1.0, max(2.0, last))
+    drawn = plot(Plot(lines, axes), width, PLOT_HEIGHT, unicode)
+    return Content.styled(what, "bold $muted") + "\n" + drawn
 
 
 def _beside(left: Content, right: Content, width: int) -> Content:

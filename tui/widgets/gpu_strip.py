@@ -2,37 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from textual.content import Content
 
 from ...engine.host.facts import GpuSample
+from ...engine.record.history import GpuHistory
+from ...engine.record.series import Series
+from .sparkline import sparkline
+from .time_range import TimeRange
 
 HOT_CELSIUS = 85.0
+FULL_MEMORY = 0.9
 GIB = 1 << 30
+SHORTER = {
+    "slowdown (hardware)": "slowdown",
+    "thermal (software)": "thermal",
+    "thermal (hardware)": "thermal",
+    "reliability limit": "reliable",
+    "power brake": "brake",
+    "board limit": "board",
+}
+"""Throttle reasons where there is little room; the panel's title has them in full."""
 
 Cell = tuple[str, str]
 """Text and style."""
+
+
+class Past(NamedTuple):
+    """What the GPUs did up to now, and how much of it is shown."""
+
+    gpus: Mapping[int, GpuHistory]
+    now: float
+    time: TimeRange
+
+
+class Strip(NamedTuple):
+    """What a strip is drawn from."""
+
+    sample: GpuSample
+    past: Past | None
+
+    def history(self, of: Callable[[GpuHistory], Series], top: float, width: int) -> str | None:
+        """A figure's curve; None where nothing is known of the past."""
+        if self.past is None or self.sample.index not in self.past.gpus:
+            return None
+        series = of(self.past.gpus[self.sample.index])
+        return sparkline(series, top, self.past.now, self.past.time, width)
 
 
 class Column(NamedTuple):
     """One figure of a strip; width 0 takes what the others leave."""
 
     width: int
-    show: Callable[[GpuSample, int], Cell]
+    show: Callable[[Strip, int], Cell]
 
 
-def gpu_strips(samples: Sequence[GpuSample], width: int, height: int) -> Content:
+def gpu_strips(samples: Sequence[GpuSample], width: int, height: int, past: Past | None = None) -> Content:
     """A strip for each GPU within `width` cells; several side by side where `height` lines are too few."""
     if not samples:
         return Content("no GPUs here")
     abreast = _abreast(len(samples), width, height)
     cell = (width - 2 * (abreast - 1)) // abreast
-    strips = [_strip(sample, cell) for sample in samples]
+    strips = [_strip(Strip(sample, past), cell) for sample in samples]
     rows = -(-len(strips) // abreast)
     # Down the columns, so that neighbours stay neighbours.
     return Content("\n").join([Content("  ").join(strips[row::rows]) for row in range(rows)])
+
+
+def throttled(samples: Sequence[GpuSample]) -> str:
+    """Which GPUs are held down and why, in full: `1, 3 power cap; 2 thermal (hardware)`; "" for none."""
+    held: dict[tuple[str, ...], list[str]] = {}
+    for sample in samples:
+        if sample.throttle:
+            held.setdefault(sample.throttle, []).append(str(sample.index))
+    return "; ".join(f"{', '.join(which)} {', '.join(why)}" for why, which in held.items())
 
 
 def _abreast(count: int, width: int, height: int) -> int:
@@ -46,28 +91,25 @@ def _abreast(count: int, width: int, height: int) -> int:
     return 4
 
 
-def _strip(sample: GpuSample, width: int) -> Content:
-    index = f"{sample.index:>2} "
-    if sample.lost:
+def _strip(strip: Strip, width: int) -> Content:
+    index = f"{strip.sample.index:>2} "
+    if strip.sample.lost:
         text = "lost: no longer answers" if width >= 26 else "lost"
         return Content.assemble(index, (_fit(text, width - 3), "$text-error"))
     columns = next((columns for least, columns in LAYOUTS if width >= least), LAYOUTS[-1][1])
-    flexible = width - 3 - sum(column.width for column in columns) - (len(columns) - 1)
-    parts: list[Content] = []
+    rest = width - 3 - sum(column.width for column in columns) - (len(columns) - 1)
+    return Content(index) + Content(" ").join(list(_cells(strip, columns, max(0, rest))))
+
+
+def _cells(strip: Strip, columns: Sequence[Column], rest: int) -> Iterator[Content]:
     for column in columns:
-        size = column.width or max(0, flexible)
-        text, style = column.show(sample, size)
-        parts.append(Content.styled(_fit(text, size), style))
-    return Content(index) + Content(" ").join(parts)
+        size = column.width or rest
+        text, style = column.show(strip, size)
+        yield Content.styled(_fit(text, size), style)
 
 
 def _fit(text: str, width: int) -> str:
     return text[:width].ljust(width)
-
-
-def _bar(sample: GpuSample, width: int) -> Cell:
-    share = (sample.utilization or 0.0) / 100
-    return bar(share, width), "$primary"
 
 
 def bar(share: float, width: int) -> str:
@@ -76,52 +118,76 @@ def bar(share: float, width: int) -> str:
     return "█" * filled + "·" * (width - filled)
 
 
-def _utilization(sample: GpuSample, width: int) -> Cell:
-    return _figure(sample.utilization, "%", width)
+def _bar(strip: Strip, width: int) -> Cell:
+    return bar((strip.sample.utilization or 0.0) / 100, width), "$primary"
 
 
-def _memory(sample: GpuSample, width: int) -> Cell:
-    used = sample.memory_used_bytes
-    return _figure(None if used is None else used / GIB, " GiB", width)
+def _utilization(strip: Strip, width: int) -> Cell:
+    return _figure(strip.sample.utilization, "%", width)
 
 
-def _memory_of(sample: GpuSample, width: int) -> Cell:
-    used, total = sample.memory_used_bytes, sample.memory_total_bytes
+def _utilization_history(strip: Strip, width: int) -> Cell:
+    curve = strip.history(lambda gpu: gpu.utilization, 100.0, width)
+    return _bar(strip, width) if curve is None else (curve, "$primary")
+
+
+def _power_history(strip: Strip, width: int) -> Cell:
+    limit = strip.sample.power_limit_watts
+    curve = strip.history(lambda gpu: gpu.power, limit, width) if limit else None
+    return curve or "", "$accent"
+
+
+def _memory(strip: Strip, width: int) -> Cell:
+    used, total = strip.sample.memory_used_bytes, strip.sample.memory_total_bytes
+    text, style = _figure(None if used is None else used / GIB, "G" if width < 7 else " GiB", width)
+    full = used is not None and total is not None and used > FULL_MEMORY * total
+    return text, "$text-warning" if full else style
+
+
+def _memory_of(strip: Strip, width: int) -> Cell:
+    used, total = strip.sample.memory_used_bytes, strip.sample.memory_total_bytes
     if used is None or total is None:
-        return _memory(sample, width)
-    style = "$text-warning" if used > 0.9 * total else ""
+        return _memory(strip, width)
+    style = "$text-warning" if used > FULL_MEMORY * total else ""
     return f"{used / GIB:.0f}/{total / GIB:.0f} GiB".rjust(width), style
 
 
-def _temperature(sample: GpuSample, width: int) -> Cell:
-    text, style = _figure(sample.temperature, "°C", width)
-    hot = sample.temperature is not None and sample.temperature >= HOT_CELSIUS
+def _temperature(strip: Strip, width: int) -> Cell:
+    text, style = _figure(strip.sample.temperature, "°C", width)
+    hot = strip.sample.temperature is not None and strip.sample.temperature >= HOT_CELSIUS
     return text, "$text-warning" if hot else style
 
 
-def _power(sample: GpuSample, width: int) -> Cell:
-    return _figure(sample.power_watts, " W", width)
+def _power(strip: Strip, width: int) -> Cell:
+    return _figure(strip.sample.power_watts, " W", width)
 
 
-def _power_of(sample: GpuSample, width: int) -> Cell:
-    return _of(sample.power_watts, sample.power_limit_watts, " W", width)
+def _power_mark(strip: Strip, width: int) -> Cell:
+    """Power, and a mark where the GPU is held down."""
+    held = bool(strip.sample.throttle)
+    text, style = _figure(strip.sample.power_watts, "W", width - 1)
+    return text + ("!" if held else ""), "$text-warning" if held else style
 
 
-def _clock_of(sample: GpuSample, width: int) -> Cell:
-    return _of(sample.sm_clock_mhz, sample.sm_clock_max_mhz, " MHz", width)
+def _power_of(strip: Strip, width: int) -> Cell:
+    return _of(strip.sample.power_watts, strip.sample.power_limit_watts, " W", width)
 
 
-def _throttle(sample: GpuSample, width: int) -> Cell:
-    if sample.throttle is None:
+def _clock_of(strip: Strip, width: int) -> Cell:
+    return _of(strip.sample.sm_clock_mhz, strip.sample.sm_clock_max_mhz, " MHz", width)
+
+
+def _throttle(strip: Strip, width: int) -> Cell:
+    reasons = strip.sample.throttle
+    if reasons is None:
         return "throttle n/a" if width >= 12 else "", "$muted"
-    text = ", ".join(sample.throttle)
-    if len(text) > width and len(sample.throttle) > 1:
-        text = f"{sample.throttle[0]} +{len(sample.throttle) - 1}"
-    return text if len(text) <= width else text[: max(0, width - 1)] + "…", "$text-warning"
-
-
-def _mark(sample: GpuSample, _width: int) -> Cell:
-    return ("!" if sample.throttle else ""), "$text-warning"
+    text = ", ".join(reasons)
+    if len(text) > width and reasons:
+        more = f" +{len(reasons) - 1}" if len(reasons) > 1 else ""
+        text = reasons[0] + more
+        if len(text) > width:
+            text = SHORTER.get(reasons[0], reasons[0])[: max(0, width - len(more))] + more
+    return text, "$text-warning"
 
 
 def _of(value: float | None, limit: float | None, unit: str, width: int) -> Cell:
@@ -137,52 +203,38 @@ def _figure(value: float | None, unit: str, width: int) -> Cell:
 
 
 REST = 0
+UTILIZATION, MEMORY, MEMORY_OF = Column(4, _utilization), Column(7, _memory), Column(11, _memory_of)
+TEMPERATURE, POWER_OF, CLOCK_OF = Column(5, _temperature), Column(9, _power_of), Column(13, _clock_of)
+THROTTLE = Column(REST, _throttle)
 LAYOUTS: tuple[tuple[int, tuple[Column, ...]], ...] = (
+    (
+        150,
+        (
+            Column(40, _utilization_history),
+            UTILIZATION,
+            MEMORY_OF,
+            TEMPERATURE,
+            Column(24, _power_history),
+            POWER_OF,
+            CLOCK_OF,
+            THROTTLE,
+        ),
+    ),
     (
         104,
         (
-            Column(24, _bar),
-            Column(4, _utilization),
-            Column(11, _memory_of),
-            Column(5, _temperature),
-            Column(10, _power_of),
-            Column(13, _clock_of),
-            Column(REST, _throttle),
+            Column(24, _utilization_history),
+            UTILIZATION,
+            MEMORY_OF,
+            TEMPERATURE,
+            POWER_OF,
+            CLOCK_OF,
+            THROTTLE,
         ),
     ),
-    (
-        70,
-        (
-            Column(6, _bar),
-            Column(4, _utilization),
-            Column(11, _memory_of),
-            Column(5, _temperature),
-            Column(9, _power_of),
-            Column(13, _clock_of),
-            Column(REST, _throttle),
-        ),
-    ),
-    (
-        52,
-        (
-            Column(5, _bar),
-            Column(4, _utilization),
-            Column(11, _memory_of),
-            Column(5, _temperature),
-            Column(9, _power_of),
-            Column(REST, _throttle),
-        ),
-    ),
-    (
-        33,
-        (
-            Column(4, _utilization),
-            Column(7, _memory),
-            Column(5, _temperature),
-            Column(6, _power),
-            Column(REST, _throttle),
-        ),
-    ),
-    (17, (Column(4, _utilization), Column(7, _memory), Column(1, _mark))),
+    (70, (Column(6, _bar), UTILIZATION, MEMORY_OF, TEMPERATURE, POWER_OF, CLOCK_OF, THROTTLE)),
+    (52, (Column(5, _bar), UTILIZATION, MEMORY_OF, TEMPERATURE, POWER_OF, THROTTLE)),
+    (33, (UTILIZATION, MEMORY, TEMPERATURE, Column(6, _power), THROTTLE)),
+    (17, (UTILIZATION, Column(4, _memory), Column(5, _power_mark))),
 )
 """From which width on, which figures."""

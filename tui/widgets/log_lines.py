@@ -1,4 +1,4 @@
-"""What the session said, newest last."""
+"""What the session said, or a rank printed, newest last."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STYLES = {"info": "", "warning": "$text-warning", "error": "$text-error"}
 def log_lines(said: Sequence[Said]) -> Content:
     """A line each, with the time since the session started."""
     if not said:
-        return Content.styled("nothing said yet", "$muted")
+        return Content.styled("nothing said yet; l shows what the ranks print", "$muted")
     newest = list(said)[-MOST_LINES:]
     return Content("\n").join(
         [
@@ -24,3 +24,10 @@ def log_lines(said: Sequence[Said]) -> Content:
             for line in newest
         ]
     )
+
+
+def printed_lines(lines: Sequence[str]) -> Content:
+    """What a rank printed."""
+    if not any(lines):
+        return Content.styled("this rank has printed nothing", "$muted")
+    return Content("\n".join(lines[-MOST_LINES:]))

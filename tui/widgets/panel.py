@@ -20,8 +20,8 @@ class Panel(VerticalScroll, can_focus=True):
     def __init__(self, title: str, *, id: str, classes: str = "") -> None:  # noqa: A002
         self._entitling = False
         super().__init__(id=id, classes=classes)
-        self._title = title
-        self.border_title = title
+        self._entitled = Content(title)
+        self.border_title = self._entitled
         self._body = Lines()
 
     def compose(self) -> ComposeResult:
@@ -53,13 +53,15 @@ class Panel(VerticalScroll, can_focus=True):
         if top != self.scroll_offset.y:
             self.scroll_to(y=top, animate=False)
 
-    def entitle(self, *parts: str) -> None:
-        """Write these parts, those that say something, above the panel."""
-        title = ": ".join(filter(None, parts))
-        if title != self._title:
-            self._title = title
+    def entitle(self, *parts: str, warning: str = "") -> None:
+        """Write these parts, those that say something, above the panel, and after them a warning."""
+        title = Content(": ".join(filter(None, parts)))
+        if warning:
+            title = Content.assemble(title, ", ", (warning, "$text-warning"))
+        if not title.is_same(self._entitled):
+            self._entitled = title
             self._entitling = True
-            self.border_title = Content(title)
+            self.border_title = title
             self._entitling = False
 
     def refresh(

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 
 from textual.content import Content
 
+from ...engine.analysis.comparison import speedup_so_far
 from ...engine.analysis.summary import run_summary
-from ...engine.analysis.units import clock, rate
+from ...engine.analysis.units import clock, number, rate, ratio
 from ...engine.plan.plan import Plan, RunSpec
 from ...engine.record.session import RunState, Session
 
@@ -24,10 +25,19 @@ SIGNS = {
 
 
 def plan_list(session: Session, width: int) -> Content:
-    """A line a run: sign, label, and at the right the figure, the phase or the reason."""
+    """A line a run: sign, label, and at the right the figures, the phase or the reason."""
     if not session.runs:
         return Content.styled("waiting for the session to start", "$muted")
-    return Content("\n").join([_run_line(run, session.elapsed, width) for run in session.runs.values()])
+    return Content("\n").join([_run_line(session, run, width) for run in session.runs.values()])
+
+
+def plan_title(session: Session) -> str:
+    """How many of the runs that this machine can do are done: `2 of 5 runs, 3 skipped`."""
+    states = [run.state for run in session.runs.values()]
+    skipped = states.count("skipped")
+    done = len(states) - skipped - states.count("waiting") - states.count("running")
+    text = f"{done} of {len(states) - skipped} runs"
+    return f"{text}, {skipped} skipped" if skipped else text
 
 
 def current_line(session: Session) -> int:
@@ -39,11 +49,12 @@ def current_line(session: Session) -> int:
     return max(0, len(states) - 1)
 
 
-def _run_line(run: RunState, now: float, width: int) -> Content:
+def _run_line(session: Session, run: RunState, width: int) -> Content:
     sign, style = SIGNS[run.state]
-    right = _outcome(run, now)
-    label = run.spec.label
-    room = width - 3
+    label, room = run.spec.label, width - 3
+    right, shorter = _outcome(session, run)
+    if len(label) + len(right) > room:
+        right = shorter
     if len(label) + len(right) > room:
         # The label says which run it is; the rest gives way.
         right = _cut(right, max(0, room - len(label)))
@@ -53,17 +64,20 @@ def _run_line(run: RunState, now: float, width: int) -> Content:
     return Content.assemble((f"{sign} ", style), (label, text_style), gap, (right, text_style))
 
 
-def _outcome(run: RunState, now: float) -> str:
+def _outcome(session: Session, run: RunState) -> tuple[str, str]:
+    """What came of the run, and the same in fewer letters."""
+    text: str = run.state
     if run.state == "running":
-        return f"{run.phase or 'starting'} {clock(now - (run.started_at or 0.0))}"
-    if run.state == "measured":
-        summary = run_summary(run)
-        return rate(summary.throughput) if summary.throughput is not None else "measured"
-    if run.state == "failed" and run.failure is not None:
-        return f"failed: {run.failure.kind}"
-    if run.state == "skipped" and run.reason:
-        return f"skipped: {run.reason}"
-    return run.state
+        text = f"{run.phase or 'starting'} {clock(session.elapsed - (run.started_at or 0.0))}"
+    elif run.state == "measured" and (throughput := run_summary(run).throughput) is not None:
+        speedup = speedup_so_far(session, run)
+        against = "" if speedup is None else f"{ratio(speedup):>7}"
+        return f"{rate(throughput)}{against}", f"{number(throughput)}/s{against}"
+    elif run.state == "failed" and run.failure is not None:
+        text = f"failed: {run.failure.kind}"
+    elif run.state == "skipped" and run.reason:
+        text = f"skipped: {run.reason}"
+    return text, text
 
 
 def _cut(text: str, width: int) -> str:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from textual.content import Content
 
-from ...engine.record.series import Bucket, Series
+from ...engine.record.series import Bucket
 
 LEAST_WIDTH, LEAST_HEIGHT = 24, 4
 LEAST_SPAN = 0.04
@@ -27,56 +27,72 @@ class Curve(NamedTuple):
     """Drawn on the curve, where colour alone would tell it from the others."""
 
 
+class Level(NamedTuple):
+    """A value that does not change, drawn across the plot where it lies within."""
+
+    value: float
+    color: int
+
+
 class Axes(NamedTuple):
-    """How the numbers at the axes are written, and what stretch the x axis shows at least."""
+    """How the numbers at the axes are written, and what stretch the x axis shows."""
 
     x_label: Callable[[float], str]
     y_label: Callable[[float], str]
-    x_from: float = 0.0
-    x_to: float = 0.0
+    x_from: float
+    x_to: float
+    x_steps: Sequence[float] = ()
+    """Distances that its numbers may have; 1, 2 and 5 times powers of ten where there are none."""
 
 
-def curve(series: Series, width: int, color: int = 1) -> Curve:
-    """The series in at most as many buckets as the plot has columns, extremes kept."""
-    return Curve(series.buckets(max(2, width)), color)
+class Plot(NamedTuple):
+    """What a plot shows: at most four colours."""
+
+    curves: Sequence[Curve]
+    axes: Axes
+    levels: Sequence[Level] = ()
+    marks: Sequence[tuple[float, float]] = ()
+    """Single points."""
 
 
-def plot(
-    curves: Sequence[Curve],
-    level: float | None,
-    axes: Axes,
-    width: int,
-    height: int,
-    unicode: bool,
-) -> Content:
-    """At most four curves and a level line in `width` x `height` cells; braille where Unicode is shown."""
+def plot(shown: Plot, width: int, height: int, unicode: bool) -> Content:
+    """The plot in `width` x `height` cells; braille where Unicode is shown."""
     if width < LEAST_WIDTH or height < LEAST_HEIGHT:
         return Content.styled("too small to plot: z shows it alone", "$muted")
-    xs = [bucket.x for curve in curves for bucket in curve.buckets]
-    if not xs:
+    buckets = [bucket for curve in shown.curves for bucket in curve.buckets]
+    if not buckets:
         return Content.styled("waiting for the first steps", "$muted")
-    lows = [bucket.low for curve in curves for bucket in curve.buckets]
-    highs = [bucket.high for curve in curves for bucket in curve.buckets]
-    y_from, y_to = _span(min(lows), max(highs))
-    x_to = max(*xs, axes.x_to, axes.x_from + 1e-9)
+    axes = shown.axes
+    marked = [y for _, y in shown.marks]
+    y_from, y_to = _span(
+        min([bucket.low for bucket in buckets] + marked), max([bucket.high for bucket in buckets] + marked)
+    )
+    x_ticks = _ticks(0, axes.x_to - axes.x_from, max(2, width // 14), axes.x_steps)
     y_ticks = _ticks(y_from, y_to, max(2, min(6, (height - 1) // 2)))
-    x_ticks = [axes.x_from + x for x in _ticks(0, x_to - axes.x_from, max(2, width // 14))]
     figure = _fresh_figure(width, height)
-    for one in curves:
+    for one in shown.curves:
         points = _zigzag(one.buckets)
-        marker = _marker(unicode, one.color)
-        figure.draw(figure.signal([x for x, _ in points], [y for _, y in points], marker=marker).lines())
-    for place, one in enumerate(curves):
+        _draw_line(figure, points, _marker(unicode, one.color))
+    for place, one in enumerate(shown.curves):
         if one.letter and one.buckets:
             # At different places of each, so that curves which run together keep their letters apart.
-            bucket = one.buckets[(len(one.buckets) - 1) * (2 * place + 1) // (2 * len(curves))]
+            bucket = one.buckets[(len(one.buckets) - 1) * (2 * place + 1) // (2 * len(shown.curves))]
             figure.draw(figure.signal([bucket.x], [bucket.mean], marker=_letter(one)))
-    if level is not None and y_from <= level <= y_to:
-        marker = _marker(unicode, 2)
-        figure.draw(figure.signal([axes.x_from, x_to], [level, level], marker=marker).lines())
-    figure.ruler("x", "lower").lim(axes.x_from, x_to).ticks(x_ticks, [axes.x_label(x) for x in x_ticks])
+    for level in shown.levels:
+        if y_from <= level.value <= y_to:
+            ends = [(axes.x_from, level.value), (axes.x_to, level.value)]
+            _draw_line(figure, ends, _marker(unicode, level.color))
+    if shown.marks:
+        xs, ys = zip(*shown.marks, strict=True)
+        figure.draw(figure.signal(list(xs), list(ys), marker=_marker(unicode, 2, "•", "o")))
+    places = [axes.x_from + x for x in x_ticks]
+    figure.ruler("x", "lower").lim(axes.x_from, axes.x_to).ticks(places, [axes.x_label(x) for x in places])
     figure.ruler("y", "left").lim(y_from, y_to).ticks(y_ticks, [axes.y_label(y) for y in y_ticks])
     return _to_content(figure.build().string())
+
+
+def _draw_line(figure: Any, points: Sequence[tuple[float, float]], marker: Any) -> None:
+    figure.draw(figure.signal([x for x, _ in points], [y for _, y in points], marker=marker).lines())
 
 
 def _fresh_figure(width: int, height: int) -> Any:
@@ -93,10 +109,10 @@ def _fresh_figure(width: int, height: int) -> Any:
     return figure
 
 
-def _marker(unicode: bool, color: int) -> Any:
+def _marker(unicode: bool, color: int, character: str = "braille", plain: str = "") -> Any:
     import plotext
 
-    return plotext.marker("braille" if unicode else "*.ox"[color - 1], color)
+    return plotext.marker(character if unicode else plain or "*.-x"[color - 1], color)
 
 
 def _letter(curve: Curve) -> Any:
@@ -119,18 +135,19 @@ def _zigzag(buckets: Sequence[Bucket]) -> list[tuple[float, float]]:
 
 
 def _span(low: float, high: float) -> tuple[float, float]:
-    """What the y axis shows: the data and a little air."""
+    """What the y axis shows: the data and a little air, in steps, so that it changes seldom."""
     # A flat curve still needs some height, without turning its noise into mountains.
     least = LEAST_SPAN * max(abs(low), abs(high), 1e-6)
     margin = max(0.05 * (high - low), (least - (high - low)) / 2)
-    return low - margin, high + margin
+    low, high = low - margin, high + margin
+    step = 10.0 ** math.floor(math.log10(high - low)) / 4
+    return math.floor(low / step) * step, math.ceil(high / step) * step
 
 
-def _ticks(low: float, high: float, most: int) -> list[float]:
+def _ticks(low: float, high: float, most: int, steps: Sequence[float] = ()) -> list[float]:
     """At most so many round numbers from `low` to `high`, and at least one."""
     scale = 10.0 ** math.floor(math.log10((high - low) / most))
-    for factor in (1, 2, 5, 10, 20):
-        step = factor * scale
+    for step in (*steps, *(factor * scale for factor in (1, 2, 5, 10, 20))):
         first, last = math.ceil(low / step), math.floor(high / step)
         if last - first + 1 <= most:
             return [number * step for number in range(first, last + 1)]

@@ -1,3 +1,5 @@
+"""The monitor of a running session."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -6,31 +8,18 @@ from pathlib import Path
 import pytest
 from gpubench_tui.engine.record.session import Session
 from gpubench_tui.engine.record.shelf import SessionFolder
-from gpubench_tui.tui.app import GpubenchApp, Watched
-from gpubench_tui.tui.screens import monitor as monitor_screen
+from gpubench_tui.tui.screens import session_screen
 from gpubench_tui.tui.screens.monitor import MonitorScreen
 from gpubench_tui.tui.screens.question import QuestionScreen
 from gpubench_tui.tui.screens.results import ResultsScreen
+from gpubench_tui.tui.widgets import session_view
 from gpubench_tui.tui.widgets.panel import Panel
 from textual.content import Content
 
 from .recorded import shelve
-from .seen import screen_text, wait_for_text, wait_until
+from .seen import SIZES, screen_text, wait_for_text, wait_until, watching
 
 Starter = Callable[[int, float], SessionFolder]
-SIZES = [(80, 24), (120, 40), (200, 50)]
-
-
-def watching(folder: SessionFolder, speed: float | None = None) -> GpubenchApp:
-    return GpubenchApp(folder.path.parent, watched=Watched(folder, speed))
-
-
-def monitor(app: GpubenchApp) -> MonitorScreen:
-    (screen,) = (screen for screen in app.screen_stack if isinstance(screen, MonitorScreen))
-    return screen
-
-
-# The monitor
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -41,7 +30,9 @@ async def test_the_monitor_shows_all_of_a_running_session(
     folder = running_session(gpus, 6.7)
     app = watching(folder)
     async with app.run_test(size=size) as pilot:
-        text = await wait_for_text(pilot, "running", "window 2: ", "Samples/s: live", "✓ single x1", "Skip")
+        text = await wait_for_text(
+            pilot, "running", "window 3 of at least 5", "Samples/s: live", "✓ single x1", "measured single x1"
+        )
         assert "left (estimate)" in text
         assert "6,404 samples/s" in text and "measured single x1" in text
         assert "▶ d" in text and "skipped: " in text
@@ -51,7 +42,8 @@ async def test_the_monitor_shows_all_of_a_running_session(
         if gpus == 0:
             assert "70% of 2 cores" in text and "CPU: AMD EPYC 9554" in text
         else:
-            assert f"{gpus} x NVIDIA H200: memory 12.0 of 64.0 GiB, session 1.3 cores 2.0 GiB" in text
+            assert "throttled: 1 power cap, thermal (software)" in text
+            assert ("memory 12.0 of 64.0 GiB, session 1.3 cores 2.0 GiB" in text) == (size[0] > 80)
             assert all(f"{index:>2} " in text for index in range(gpus))
             assert ("15 lost" in text) == (gpus == 16)
         for name in ("plan", "now", "throughput", "loss", "devices", "log"):
@@ -67,13 +59,13 @@ async def test_a_long_plan_shows_the_repeat_that_is_on(tmp_path: Path, size: tup
         await pilot.press("escape")
         text = await wait_for_text(pilot, "▶ ")
         assert "repeat 4" in next(line for line in text.splitlines() if "▶ " in line)
-        assert "28 runs" in text
+        assert "17 of 20 runs, 8 skipped" in text
 
 
 async def test_the_phases_after_the_windows_say_what_they_do(running_session: Starter) -> None:
     app = watching(running_session(2, 4.03))
     async with app.run_test(size=(80, 24)) as pilot:
-        await wait_for_text(pilot, "detail: windows done; finding out")
+        await wait_for_text(pilot, "closer look: where a step goes", "left")
         assert "▶ single x1" in screen_text(app) and "detail 0:0" in screen_text(app)
 
 
@@ -119,9 +111,6 @@ async def test_a_panel_can_be_shown_alone(running_session: Starter) -> None:
         assert "15 lost: no longer answers" in text
         await pilot.press("z")
         await wait_for_text(pilot, "Samples/s: live")
-
-
-# Leaving it
 
 
 async def test_quitting_a_running_session_asks_and_can_leave_it_running(running_session: Starter) -> None:
@@ -220,32 +209,18 @@ async def test_a_session_that_died_is_said_to_be_interrupted(tmp_path: Path) -> 
     assert app.return_value == 1
 
 
-# Replay and results
-
-
-async def test_a_replay_keeps_to_its_speed_and_can_be_left_without_a_question(tmp_path: Path) -> None:
-    app = watching(shelve(tmp_path, 0), speed=1.0)
-    async with app.run_test(size=(80, 24)) as pilot:
-        text = await wait_for_text(pilot, "replay", "▶ single x1")
-        assert "Stop" not in text
-        assert "✓" not in text
-        await pilot.press("q")
-        await wait_until(pilot, lambda: app._exit)
-    assert app.return_value == 0
-
-
 async def test_a_monitor_behind_the_results_does_not_draw(
     running_session: Starter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn: list[object] = []
-    draw = monitor_screen.plan_list
+    draw = session_view.plan_list
 
     def counted(session: Session, width: int) -> Content:
         drawn.append(session)
         return draw(session, width)
 
-    monkeypatch.setattr(monitor_screen, "plan_list", counted)
-    monkeypatch.setattr(monitor_screen, "REDRAW_SECONDS", 0.05)
+    monkeypatch.setattr(session_view, "plan_list", counted)
+    monkeypatch.setattr(session_screen, "REDRAW_SECONDS", 0.05)
     app = watching(running_session(2, 6.7))
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_text(pilot, "running", "✓ single x1")
@@ -257,28 +232,3 @@ async def test_a_monitor_behind_the_results_does_not_draw(
         assert len(drawn) == count
         await pilot.press("m")
         await wait_until(pilot, lambda: len(drawn) > count)
-
-
-async def test_light_and_dark_are_a_key_apart(tmp_path: Path) -> None:
-    app = GpubenchApp(tmp_path)
-    async with app.run_test(size=(80, 24)) as pilot:
-        assert app.current_theme.dark
-        await pilot.press("f2")
-        assert not app.current_theme.dark
-        await wait_for_text(pilot, "Quickstart")
-
-
-async def test_a_big_journal_does_not_freeze_the_app(tmp_path: Path) -> None:
-    folder = shelve(tmp_path, 2)
-    lines = folder.journal.read_bytes().splitlines(keepends=True)
-    steps = [line for line in lines if b'"steps"' in line[:20]]
-    body = lines[:-1] + steps * 600 + lines[-1:]
-    folder.journal.write_bytes(b"".join(body))
-    app = watching(folder, speed=1e9)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await wait_for_text(pilot, "replay")
-        await pilot.press("question_mark")
-        await wait_for_text(pilot, "Keys and words")
-        assert monitor(app).session.outcome is None
-        await pilot.press("escape")
-        await wait_for_text(pilot, "speedup", seconds=60)

@@ -1,0 +1,155 @@
+"""The panels of the monitor: plan, present run, plots, ranks, devices and log of one session."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+
+from ...engine.analysis.stragglers import paces
+from ...engine.record.session import RunState, Session
+from .cpu_strip import cpu_strip, cpu_summary
+from .current_run import current_run
+from .gpu_strip import Past, gpu_strips, throttled
+from .panel import Panel
+from .plan_list import current_line, plan_list, plan_title
+from .rank_bars import rank_bars, rank_title
+from .run_plots import Canvas, Drawn, loss_plot, throughput_plot
+from .time_range import TIME_RANGES
+
+
+class SessionView(Vertical):
+    """Draws a session; only what changed since it was drawn last, and nothing that is hidden."""
+
+    def __init__(self, unicode: bool) -> None:
+        super().__init__()
+        self.time = TIME_RANGES[0]
+        """Which stretch of time the plots show."""
+        self._unicode = unicode
+        self._drawn: dict[str, Hashable] = {}
+
+    def compose(self) -> ComposeResult:
+        """Plan and present run, plots, devices, log."""
+        with Horizontal(id="top"):
+            yield Panel("Plan", id="plan")
+            yield Panel("Now", id="now")
+        with Horizontal(id="plots"):
+            yield Panel("Samples/s", id="throughput", classes="exact")
+            yield Panel("Loss", id="loss", classes="exact")
+            yield Panel("Step of each rank", id="ranks", classes="exact")
+        yield Panel("Devices", id="devices", classes="exact")
+        yield Panel("Log", id="log")
+
+    def draw(self, session: Session) -> None:
+        """Draw all but the log, whose source is the screen's to choose."""
+        self._draw_plan(session)
+        self._draw_present_run(session)
+        run = present_run(session)
+        self._draw_ranks(run)
+        self._draw_plots(session, run)
+        self._draw_devices(session)
+
+    def draw_log(self, title: str, lines: Content) -> None:
+        """Draw the log; one that stands at its end stays there."""
+        panel = self._panel("log")
+        if panel is not None:
+            at_end = panel.max_scroll_y - panel.scroll_y <= 1
+            panel.entitle(title)
+            panel.show(lines)
+            if at_end:
+                panel.scroll_end(animate=False)
+
+    def _panel(self, name: str) -> Panel | None:
+        """The panel, unless it is hidden or another one hides it."""
+        panel = self.query_one(f"#{name}", Panel)
+        return panel if panel.display and self.screen.maximized in (None, panel) else None
+
+    def _is_drawn(self, panel: Panel, *made_of: Hashable) -> bool:
+        """Whether the panel shows what is made of this, in its present size; if not, it will."""
+        name = panel.id or ""
+        key = (panel.columns, panel.lines, self.time, *made_of)
+        if self._drawn.get(name) == key:
+            return True
+        self._drawn[name] = key
+        return False
+
+    def _draw_plan(self, session: Session) -> None:
+        panel = self._panel("plan")
+        if panel is None:
+            return
+        panel.entitle(session.plan.title or "Plan", plan_title(session) if session.started else "")
+        panel.show(plan_list(session, panel.columns))
+        if not panel.has_focus:
+            self.call_after_refresh(panel.reveal, current_line(session))
+
+    def _draw_present_run(self, session: Session) -> None:
+        panel = self._panel("now")
+        if panel is not None:
+            panel.entitle(session.runs[session.current].spec.label if session.current else "Now")
+            panel.show(current_run(session, panel.columns))
+
+    def _draw_ranks(self, run: RunState | None) -> None:
+        """The ranks' paces are worth a place of their own where one of them straggles."""
+        known = paces(run) if run is not None else None
+        straggles = known is not None and known.straggler is not None
+        self.screen.set_class(straggles, "-straggling")
+        panel = self._panel("ranks")
+        if panel is not None and known is not None:
+            panel.entitle(rank_title(known))
+            panel.show(rank_bars(known, panel.columns, panel.lines))
+
+    def _draw_plots(self, session: Session, run: RunState | None) -> None:
+        # A second of the session is drawn at a time: a plot costs more than all the rest.
+        made_of = (id(run), run and run.state, int(session.elapsed))
+        panel = self._panel("throughput")
+        if panel is not None and not self._is_drawn(panel, *made_of):
+            _show(panel, throughput_plot(session, run, self._canvas(panel)))
+        panel = self._panel("loss")
+        if panel is not None and not self._is_drawn(panel, *made_of):
+            _show(panel, loss_plot(run, self._canvas(panel)))
+
+    def _canvas(self, panel: Panel) -> Canvas:
+        return Canvas(panel.columns, panel.lines, self._unicode, self.time)
+
+    def _draw_devices(self, session: Session) -> None:
+        panel = self._panel("devices")
+        if panel is None or self._is_drawn(panel, id(session), session.cpu.memory.points, self._strip_lines):
+            return
+        sample = session.cpu.last
+        if not session.gpus:
+            cores = [core for device in session.plan.devices for core in device.cores]
+            panel.entitle("CPU", session.host.cpu.model)
+            panel.show(cpu_strip(sample, panel.columns, cores))
+            return
+        samples = [history.last for _, history in sorted(session.gpus.items())]
+        names = (
+            f"{len(samples)} x {' + '.join(dict.fromkeys(gpu.name for gpu in session.host.gpus)) or 'GPU'}"
+        )
+        held, processor = throttled(samples), cpu_summary(sample) if sample is not None else ""
+        fits = len(names) + len(held) + len(processor) < panel.columns - 20
+        panel.entitle(
+            names, processor if fits or not held else "", warning=f"throttled: {held}" if held else ""
+        )
+        past = Past(session.gpus, session.elapsed, self.time)
+        panel.show(gpu_strips(samples, panel.columns, self._strip_lines, past))
+
+    @property
+    def _strip_lines(self) -> int:
+        """Lines that the devices may take."""
+        panel = self.query_one("#devices", Panel)
+        return panel.lines if self.screen.maximized is panel else max(4, self.screen.size.height // 2 - 8)
+
+
+def _show(panel: Panel, drawn: Drawn) -> None:
+    panel.entitle(drawn.title)
+    panel.show(drawn.content)
+
+
+def present_run(session: Session) -> RunState | None:
+    """The run that is on, or else the one that was."""
+    if session.current is not None:
+        return session.runs[session.current]
+    started = [run for run in session.runs.values() if run.started_at is not None]
+    return started[-1] if started else None
