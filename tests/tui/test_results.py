@@ -163,7 +163,7 @@ async def test_the_results_page_holds_everything_within_its_width(
         page = app.screen.query_one("#page")
         assert page.max_scroll_x == 0
         text = await read_page(pilot)
-    titles = ("Diagnosis", "Results", "Speedup", "Curves", "Where a step", "Communication", "How well")
+    titles = ("Diagnosis", "Results", "What more", "Curves", "Where a step", "Communication", "How well")
     assert all(f"─{title}" in text for title in titles)
     assert "severe: " in text and "next batch" in text
     assert "iiii" in text and "X exposed communication" in text and "XXX" in text
@@ -376,7 +376,9 @@ async def test_j_and_k_go_from_section_to_section(tmp_path: Path) -> None:
 async def test_a_wide_terminal_shows_two_columns(tmp_path: Path) -> None:
     app = watching(shelve(tmp_path, 8))
     async with app.run_test(size=(200, 50)) as pilot:
-        text = await wait_for_text(pilot, "─Results", "─Where a step goes", "─Communication", "─Speedup")
+        text = await wait_for_text(
+            pilot, "─Results", "─Where a step goes", "─Communication", "─What more devices"
+        )
         assert any("─Diagnosis─" in line for line in text.splitlines())
         await pilot.resize_terminal(100, 30)
         await wait_until(pilot, lambda: "─Where a step goes" not in screen_text(app))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
@@ -11,6 +12,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
+from textual.geometry import Size
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
@@ -36,6 +38,8 @@ from .export import ExportScreen
 from .sight import in_sight
 
 REFRESH_SECONDS = 1.0
+REST = 19
+"""Times as long as a drawing took, nothing is drawn: a twentieth of a core is enough."""
 FRAME = 2
 """Cells at the sides of a section."""
 ROWS_IN_SIGHT = 7
@@ -102,6 +106,7 @@ class ResultsScreen(Screen[None]):
         self._unicode = unicode
         self._order = Order()
         self._drawn: tuple[object, ...] = ()
+        self._rests_until = 0.0
         self._found: list[Result] = []
         self._width = 0
 
@@ -113,7 +118,7 @@ class ResultsScreen(Screen[None]):
                 yield Static(id="sentence", markup=False)
                 yield Diagnoses(id="diagnoses")
                 yield ResultsTable("Results", id="table")
-                yield Section("Speedup", id="speedup")
+                yield Section("What more devices bring", id="speedup")
                 yield Section("Curves", id="curves")
             with Vertical(classes="column"):
                 yield Section("Where a step goes", id="phases")
@@ -168,19 +173,26 @@ class ResultsScreen(Screen[None]):
         self.call_after_refresh(self.redraw)
 
     def redraw(self) -> None:
-        """Draw what has changed; once the session is over nothing will."""
+        """Draw what has changed, the more seldom the longer it takes; nothing will once it is over."""
         if self._session is None or not in_sight(self):
             return
-        session, over = self._session, self._is_over()
-        page = self.query_one("#page").scrollable_content_region
-        columns = 2 if self.has_class("-two-columns") else 1
-        width = max(20, page.width // columns - FRAME - (columns - 1))
-        shows = (over, width, page.height, *map(_state_of, session.runs.values()))
+        over = self._is_over()
         if over:
             self._ticking.stop()
-        if shows == self._drawn:
+        page = self.query_one("#page").scrollable_content_region
+        frame = (over, page.width, page.height)
+        shows = (*frame, *map(_state_of, self._session.runs.values()))
+        rests = time.monotonic() < self._rests_until and frame == self._drawn[: len(frame)]
+        if shows == self._drawn or rests:
             return
-        self._drawn, self._width = shows, width
+        self._drawn = shows
+        began = time.monotonic()
+        self._draw(self._session, over, page.size)
+        self._rests_until = time.monotonic() + REST * (time.monotonic() - began)
+
+    def _draw(self, session: Session, over: bool, page: Size) -> None:
+        columns = 2 if self.has_class("-two-columns") else 1
+        width = self._width = max(20, page.width // columns - FRAME - (columns - 1))
         self.refresh_bindings()
         found = self._found = results(session)
         with self.app.batch_update():

@@ -154,5 +154,9 @@ def _fitting(found: Sequence[Diagnosis], width: int, room: int) -> int:
 
 def _in_numbers(found: Sequence[Diagnosis]) -> Content:
     severities = [one.severity for one in found]
-    counts = [f"{severities.count(one)} {one}" for one in dict.fromkeys(severities)]
+    several = severities.count("warning") > 1
+    counts = [
+        f"{severities.count(one)} {one}{'s' if several and one == 'warning' else ''}"
+        for one in dict.fromkeys(severities)
+    ]
     return Content.styled(f"and {len(found)} more: {', '.join(counts)}", "$text-accent")
