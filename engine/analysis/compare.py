@@ -223,9 +223,11 @@ def _verdict(
     found: Estimate | None,
 ) -> tuple[Verdict, str]:
     if found is None:
-        sides = ((ours, before, "the first session"), (theirs, after, "the other"))
-        missing = [f"{label(runs)} {_state(runs)} in {which}" for runs, rates, which in sides if not rates]
-        return "no figures", "; ".join(missing)
+        missing = [_state(runs) if not rates else "" for runs, rates in ((ours, before), (theirs, after))]
+        if missing[0] == missing[1]:
+            return "no figures", f"{missing[0]} in both"
+        sides = zip(missing, ("the first session", "the other"), strict=True)
+        return "no figures", "; ".join(f"{state} in {which}" for state, which in sides if state)
     if found.interval is None:
         needs = f"an interval needs {statistics.FEWEST} windows in each session, or two repeats in one"
         return "too few windows", needs

@@ -91,10 +91,12 @@ def _ratio_and_verdict(change: Change) -> str:
 
 def sections(comparison: Comparison) -> list[Section]:
     """What must be said beside the table, those parts that have something to say."""
-    several = len(comparison.sessions) > 1
+    changes = [change for session in comparison.sessions for change in session.changes]
+    explained = [LEGEND] if comparison.rows and len(comparison.sessions) > 1 else []
+    explained += [CAUTION] if any(change.interval for change in changes) else []
     found = [
         Section("", _merged(comparison, _reasons) if comparison.rows else ()),
-        Section("", (LEGEND, CAUTION) if several else (CAUTION,)),
+        Section("", tuple(explained)),
         Section("What differs between the machines and programs", _merged(comparison, _environment)),
         Section("What differs in the runs' settings", _merged(comparison, _settings)),
         Section("Runs that only one session has", tuple(_unmatched(comparison))),

@@ -135,7 +135,7 @@ def test_the_text_fits_its_width() -> None:
     assert row.split()[2:5] == ["640", "582", "0.91x"]
     assert row.endswith("worse")
     assert "only in after: fsdp x2" in text
-    assert "ddp x2: no figures: ddp x2 failed in the other" in text
+    assert "ddp x2: no figures: failed in the other" in text
     narrow = render_comparison(both(), "text", 40).splitlines()
     assert max(map(len, narrow)) <= 40
     assert next(line for line in narrow if line.startswith("single x1")).split()[2:] == [
