@@ -20,7 +20,7 @@ LEAST_HUE = 0.12
 Greys = tuple[tuple[float, int], ...]
 
 TEXT: Greys = ((0.8, WHITE), (0.5, GREY), (0.25, DARK_GREY), (0.0, BLACK))
-BEHIND: Greys = ((0.92, WHITE), (0.5, GREY), (0.15, DARK_GREY), (0.0, BLACK))
+BEHIND: Greys = ((0.92, WHITE), (0.4, GREY), (0.15, DARK_GREY), (0.0, BLACK))
 """Greys of text and of what is behind it, by the value from which on they are taken."""
 
 
