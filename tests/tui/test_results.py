@@ -235,6 +235,27 @@ async def test_the_results_are_computed_only_when_they_change(
         await wait_until(pilot, lambda: len(computed) > count)
 
 
+async def test_a_page_that_takes_long_to_draw_is_drawn_seldom(
+    running_session: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(results_screen, "REFRESH_SECONDS", 0.05)
+    monkeypatch.setattr(results_screen, "REST", 1e6)
+    folder = running_session(2, 6.7)
+    app = watching(folder, None)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "running", "✓ single x1")
+        await pilot.press("t")
+        await wait_for_text(pilot, "so far", "✓ single", "▶ dp")
+        session = monitor(app).session
+        session.apply(
+            RunFinished(at=session.elapsed, run=session.current or "", outcome="skipped", reason="enough")
+        )
+        await pilot.pause(0.3)
+        assert "▶ dp" in screen_text(app)
+        control.stop(folder)
+        await wait_for_text(pilot, "stopped before its end", "– dp")
+
+
 async def test_a_session_that_ends_behind_its_results_shows_them_once(
     running_session: Starter,
 ) -> None:
