@@ -13,8 +13,7 @@ from textual.filter import LineFilter
 
 LEVELS = (0, 95, 135, 175, 215, 255)
 """Of red, green and blue in the cube of colours that begins at number 16."""
-NO_INK = Style(color="#ffffff")
-"""Blanks have no colour of their own, which might be taken for what is behind them."""
+WHITE = Style(color="#ffffff")
 CUBE, GREYS = 16, 232
 DARKEST_GREY, GREY_STEP, GREY_COUNT = 8, 10, 24
 
@@ -29,9 +28,14 @@ class FewColors(LineFilter):
     def apply(self, segments: list[Segment], background: TextualColor) -> list[Segment]:  # noqa: ARG002
         """The same segments in other colours."""
         return [
-            Segment(text, style and self._restyled(style + NO_INK if text.isspace() else style), control)
+            Segment(text, style and self._restyled(_blanked(style) if text.isspace() else style), control)
             for text, style, control in segments
         ]
+
+
+def _blanked(style: Style) -> Style:
+    """The style without a colour of text, which might be taken for that of what is behind the blanks."""
+    return style if style.reverse else style + WHITE
 
 
 @lru_cache(maxsize=1024)

@@ -88,6 +88,10 @@ def test_blanks_in_a_highlighted_row_stay_highlighted() -> None:
     assert blank.style is not None and word.style is not None
     assert blank.style.bgcolor == RichColor.from_ansi(8)
     assert word.style.bgcolor == RichColor.from_ansi(10)
+    (thumb,) = FewColors(in_sixteen).apply(
+        [Segment(" ", Style.parse("reverse #262d34 on #15191d"))], Color(0, 0, 0)
+    )
+    assert thumb.style is not None and thumb.style.color == RichColor.from_ansi(8), "as in a scrollbar"
 
 
 def test_only_a_terminal_of_few_colours_needs_a_filter() -> None:
