@@ -10,7 +10,7 @@ from ..engine.analysis.glance import OVER, Entry, Glances
 from ..engine.record.shelf import Shelf
 
 LOOK_SECONDS = 1.0
-FIRST_LOOK_SECONDS = 0.25
+FIRST_LOOK_SECONDS = 0.1
 """While many sessions are looked at for the first time, those seen so far come so often."""
 
 

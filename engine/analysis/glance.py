@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,8 @@ MILESTONES = (SessionStarted, RunStarted, RunFinished, SessionFinished)
 """What tells a session's state."""
 OVER: frozenset[State] = frozenset({"finished", "stopped", "interrupted"})
 """States that a session stays in."""
+SETTLING_NS = 2_000_000_000
+"""So long after a change a shelf is listed anew at each look."""
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -66,9 +69,20 @@ class Glances:
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
         self._known: dict[str, _Glance] = {}
+        self._listed: int | None = None
 
     def look(self) -> Iterator[Entry]:
         """Every readable session, newest first."""
+        changed = _changed(self._shelf.root)
+        if changed is None or changed != self._listed:
+            yield from self._list()
+            # A folder gets its files a moment after the shelf has changed.
+            is_settled = changed is not None and time.time_ns() - changed > SETTLING_NS
+            self._listed = changed if is_settled else None
+        else:
+            yield from filter(None, (seen.look() for seen in self._known.values()))
+
+    def _list(self) -> Iterator[Entry]:
         before, self._known = self._known, {}
         for folder in self._shelf.all():
             inode = _inode(folder)
@@ -129,6 +143,14 @@ class _Glance:
             return read_session(self._folder.journal, WITHOUT_CURVES)
         except OSError:
             return Session(self._folder.name)
+
+
+def _changed(root: Path) -> int | None:
+    """When a session was last added to the shelf or taken from it, in ns; None when that cannot be told."""
+    try:
+        return root.stat().st_mtime_ns
+    except OSError:
+        return None
 
 
 def _inode(folder: SessionFolder) -> int:

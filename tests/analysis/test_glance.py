@@ -183,6 +183,27 @@ def test_another_session_of_the_same_name_is_another_one(shelf: Shelf) -> None:
     assert (entry.name, entry.failed) == (first.name, 1)
 
 
+def test_a_shelf_that_has_not_changed_is_not_listed_again(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = shelve(shelf, whole())
+    os.utime(shelf.root, (1.0, 1.0))
+    glances = Glances(shelf)
+    before = list(glances.look())
+
+    def refuse(_shelf: Shelf) -> list[SessionFolder]:
+        raise AssertionError("the shelf was listed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Shelf, "all", refuse)
+        assert list(glances.look()) == before
+    begun = shelf.root / "begun"
+    begun.mkdir()
+    assert list(glances.look()) == before
+    (begun / "plan.json").write_bytes(first.plan.read_bytes())
+    assert len(list(glances.look())) == 2, "its plan comes a moment after its folder"
+
+
 def test_passing_over_what_fills_a_journal_changes_no_headline(shelf: Shelf) -> None:
     folder = shelve(shelf, whole())
     assert len(list(read_journal(folder.journal))) > 100

@@ -15,6 +15,9 @@ from textual.strip import Strip
 from textual.visual import Visual
 from textual.widgets import OptionList
 
+Row = Sequence[tuple[str, str]]
+"""Texts and their styles, one after the other."""
+
 
 class RowList(ScrollView, can_focus=True):
     """Rows, each of one line and with a key of its own, one of them highlighted."""
@@ -35,7 +38,7 @@ class RowList(ScrollView, can_focus=True):
     def __init__(self, *, id: str) -> None:  # noqa: A002
         super().__init__(id=id)
         self._keys: list[str] = []
-        self._rows: list[Content] = []
+        self._rows: list[Row] = []
         self._at = 0
 
     @property
@@ -49,13 +52,13 @@ class RowList(ScrollView, can_focus=True):
         top = round(self.scroll_y)
         return self._keys[top : top + max(1, self.size.height)]
 
-    def show(self, rows: Sequence[tuple[str, Content]]) -> None:
-        """Show these rows; the highlight stays on its key, or where it is when that is gone."""
+    def show(self, rows: Sequence[tuple[str, Row]]) -> None:
+        """Show these rows by their keys; the highlight stays on its key, or where it is when that is gone."""
         before, keys = self._rows, [key for key, _ in rows]
-        self._rows = [content for _, content in rows]
+        self._rows = [row for _, row in rows]
         if keys == self._keys:
             for index, (old, new) in enumerate(zip(before, self._rows, strict=True)):
-                if not new.is_same(old):
+                if new != old:
                     self.refresh_line(index)
             return
         at = keys.index(self.highlighted) if self.highlighted in keys else min(self._at, len(keys) - 1)
@@ -76,8 +79,8 @@ class RowList(ScrollView, can_focus=True):
         if index >= len(self._rows):
             return Strip.blank(width, self.rich_style)
         of_row = ("row-list--row", "row-list--highlighted")[: 2 if index == self._at else 1]
-        strips = Visual.to_strips(self, self._rows[index], width, 1, self.get_visual_style(*of_row), pad=True)
-        return strips[0]
+        content = Content.assemble(*self._rows[index]).truncate(width, ellipsis=True)
+        return Visual.to_strips(self, content, width, 1, self.get_visual_style(*of_row), pad=True)[0]
 
     def _move_to(self, index: int) -> None:
         index = max(0, min(index, len(self._keys) - 1))

@@ -62,7 +62,7 @@ class SessionBrowser(Vertical):
         self._shown: Sequence[Entry] = ()
         self._selected: set[str] = set()
         self._to_highlight = ""
-        self._titles = Content()
+        self._titles = ""
 
     def compose(self) -> ComposeResult:
         """Count, words to find, list, detail."""
@@ -154,9 +154,9 @@ class SessionBrowser(Vertical):
     def _draw_list(self, entries: Sequence[Entry]) -> None:
         rows = self.query_one(SessionList)
         table = session_rows(entries, self._selected, max(40, rows.scrollable_content_region.width))
-        if not table.titles.is_same(self._titles):
+        if table.titles != self._titles:
             self._titles = table.titles
-            self.query_one("#titles", Static).update(table.titles)
+            self.query_one("#titles", Static).update(Content.styled(table.titles, "bold $muted"))
         rows.show(table.rows)
         if self._to_highlight in {entry.name for entry in entries}:
             rows.highlight(self._to_highlight)

@@ -6,11 +6,12 @@ import time
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
+from rich.cells import cell_len
 from textual.content import Content
 
 from ...engine.analysis.fit import GAPS, fit
 from ...engine.analysis.glance import Entry
-from .grid import GridColumn, wrapped
+from .grid import wrapped
 
 FEWEST_FOR_A_RESULT = 32
 """Cells: before a result has fewer, other columns are left out."""
@@ -25,35 +26,54 @@ STATE_STYLES = {
 }
 
 
-class SessionRows(NamedTuple):
-    """The table's titles, and a line for each session with its name."""
+Span = tuple[str, str]
+"""A text and its style."""
 
-    titles: Content
-    rows: list[tuple[str, Content]]
+
+class SessionRows(NamedTuple):
+    """The table's titles, and for each session its name and its line."""
+
+    titles: str
+    rows: list[tuple[str, tuple[Span, ...]]]
+
+
+class Column(NamedTuple):
+    """One column: a cell for each session."""
+
+    title: str
+    cells: Sequence[Span]
+    importance: int = 0
+
+    @property
+    def width(self) -> int:
+        """Cells that its widest text takes."""
+        return max(map(cell_len, (self.title, *(text for text, _ in self.cells))))
 
 
 def session_rows(entries: Sequence[Entry], selected: Collection[str], width: int) -> SessionRows:
-    """The sessions in lines of `width` cells; columns are left out where space is short."""
+    """The sessions in lines for `width` cells; columns are left out where space is short."""
     several_hosts = len({entry.host for entry in entries}) > 1
     columns = [
-        GridColumn("  session", [_name(entry, entry.name in selected, width // 2) for entry in entries]),
-        GridColumn("date", [Content.styled(date(entry), "$muted") for entry in entries], 3),
-        GridColumn("host", [Content(entry.host) for entry in entries], 2 if several_hosts else 5),
-        GridColumn("preset", [Content(entry.preset) for entry in entries], 4),
-        GridColumn("state", [_state(entry) for entry in entries]),
-        GridColumn("runs", [_runs(entry) for entry in entries], 1),
+        Column("  session", [_name(entry, entry.name in selected, width // 2) for entry in entries]),
+        Column("date", [(date(entry), "$muted") for entry in entries], 3),
+        Column("host", [(entry.host, "") for entry in entries], 2 if several_hosts else 5),
+        Column("preset", [(entry.preset, "") for entry in entries], 4),
+        Column("state", [(entry.state, STATE_STYLES[entry.state]) for entry in entries]),
+        Column("runs", [_runs(entry) for entry in entries], 1),
     ]
     shown, gap = fit(columns, width - FEWEST_FOR_A_RESULT - len(GAPS[-1]))
     widths = [column.width for column in shown]
 
-    def line(cells: Iterable[Content], last: Content) -> Content:
-        padded = [cell + " " * (room - cell.cell_length) for cell, room in zip(cells, widths, strict=True)]
-        return Content(gap).join([*padded, last]).truncate(width, ellipsis=True)
+    def padded(cells: Iterable[Span]) -> tuple[Span, ...]:
+        return tuple(
+            (text + " " * (room - cell_len(text)) + gap, style)
+            for (text, style), room in zip(cells, widths, strict=True)
+        )
 
-    titles = line([Content(column.title) for column in shown], Content("result"))
+    titles = "".join(text for text, _ in padded((column.title, "") for column in shown)) + "result"
     cells = zip(*(column.cells for column in shown), strict=True)
-    rows = [(entry.name, line(row, result(entry))) for entry, row in zip(entries, cells, strict=True)]
-    return SessionRows(titles.stylize("bold $muted"), rows)
+    rows = [(entry.name, (*padded(row), result(entry))) for entry, row in zip(entries, cells, strict=True)]
+    return SessionRows(titles, rows)
 
 
 def session_detail(entry: Entry, width: int) -> Content:
@@ -62,7 +82,7 @@ def session_detail(entry: Entry, width: int) -> Content:
     failed = f", {entry.failed} failed" if entry.failed else ""
     program = f"gpubench-tui {entry.program} on " if entry.program else "nothing was recorded; planned for "
     lines = [
-        wrapped(f"{result(entry).plain}", width, result(entry).plain and "bold"),
+        wrapped(result(entry)[0], width, "bold"),
         wrapped(f"{entry.title}, preset {entry.preset}; {date(entry)}, {entry.state}; {runs}{failed}", width),
         wrapped(f"{program}{entry.hardware}", width, "$muted"),
         wrapped(entry.path, width, "$muted"),
@@ -75,29 +95,25 @@ def date(entry: Entry) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.unix_time))
 
 
-def result(entry: Entry) -> Content:
+def result(entry: Entry) -> Span:
     """The session's result in a sentence, or what it does now."""
     if entry.state == "running":
-        return Content.styled(f"now: {entry.current}" if entry.current else "starting", "$text-accent")
+        return f"now: {entry.current}" if entry.current else "starting", "$text-accent"
     if entry.state == "waiting":
-        return Content.styled("waits for its turn", "$muted")
+        return "waits for its turn", "$muted"
     if entry.headline is None:
-        return Content.styled("…", "$muted")
-    return Content(entry.headline) if entry.headline else Content.styled("nothing was measured", "$muted")
+        return "…", "$muted"
+    return (entry.headline, "") if entry.headline else ("nothing was measured", "$muted")
 
 
-def _name(entry: Entry, selected: bool, width: int) -> Content:
-    name = Content.styled(MARK + entry.name, "bold $text-accent") if selected else Content("  " + entry.name)
-    return name.truncate(width, ellipsis=True)
+def _name(entry: Entry, selected: bool, width: int) -> Span:
+    name = entry.name if len(entry.name) < width - 2 else entry.name[: width - 3] + "…"
+    return (MARK + name, "bold $text-accent") if selected else (" " * len(MARK) + name, "")
 
 
-def _state(entry: Entry) -> Content:
-    return Content.styled(entry.state, STATE_STYLES[entry.state])
-
-
-def _runs(entry: Entry) -> Content:
-    figures = Content(f"{entry.measured} of {entry.runs}")
-    return figures + Content.styled(f", {entry.failed} failed", "$text-error") if entry.failed else figures
+def _runs(entry: Entry) -> Span:
+    figures = f"{entry.measured} of {entry.runs}"
+    return (f"{figures}, {entry.failed} failed", "$text-error") if entry.failed else (figures, "")
 
 
 def _count(number: int, noun: str) -> str:
