@@ -111,7 +111,7 @@ class GpubenchApp(QuietApp):
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual's own filters, then those for plain terminals."""
-        return [*super().get_line_filters(), *self._plain]
+        return [*super().get_line_filters(), *(each for each in self._plain if each.enabled)]
 
     def on_mount(self) -> None:
         """Open the first screen; end in order when told to."""

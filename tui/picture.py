@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from html import escape
 from typing import Any
 
 from textual.app import App
 from textual.color import Color
+from textual.widget import Widget
+
+from .few_colors import FewColors
 
 MONOSPACE = (
     "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', 'Liberation Mono', "
@@ -27,7 +32,8 @@ _WINDOW_TITLE = re.compile(r'-title" fill="#c5c8c6"')
 def picture(app: App[Any], title: str) -> str:
     """The present screen of a running app in the colours of its theme, in a window of that title."""
     window, text = (Color.parse(app.theme_variables[name]).hex6 for name in ("surface", "foreground"))
-    drawn = app.export_screenshot(title=title)
+    with _all_colors(app):
+        drawn = app.export_screenshot(title=title)
     drawn = _OPENING.sub(lambda found: f'<svg role="img"{found[1]}><title>{escape(title)}</title>', drawn, 1)
     for pattern, replacement in (
         (_WEB_FONT, ""),
@@ -38,3 +44,24 @@ def picture(app: App[Any], title: str) -> str:
         drawn = pattern.sub(replacement, drawn)
     drawn = drawn.replace("font-family: Fira Code, monospace", f"font-family: {MONOSPACE}")
     return drawn.replace("font-family: arial", f"font-family: {SANS}")
+
+
+@contextmanager
+def _all_colors(app: App[Any]) -> Iterator[None]:
+    """Draws in the theme's own colours for a while, however few the terminal has."""
+    reductions = [each for each in app.get_line_filters() if isinstance(each, FewColors)]
+    for reduction in reductions:
+        reduction.enabled = False
+        _draw_anew(app)
+    try:
+        yield
+    finally:
+        for reduction in reductions:
+            reduction.enabled = True
+            _draw_anew(app)
+
+
+def _draw_anew(app: App[Any]) -> None:
+    for screen in app.screen_stack:
+        for widget in screen.walk_children(Widget, with_self=True):
+            widget._styles_cache.clear()  # lines are kept as they were filtered

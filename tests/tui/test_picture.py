@@ -63,6 +63,23 @@ async def test_a_plain_terminal_gets_a_plain_picture(tmp_path: Path, monkeypatch
     assert words(svg).isascii()
 
 
+@pytest.mark.parametrize("terminal", ["xterm-16color", "xterm-256color"])
+async def test_a_picture_has_all_colours_however_few_the_terminal_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, terminal: str
+) -> None:
+    monkeypatch.setenv("TERM", terminal)
+    monkeypatch.delenv("COLORTERM", raising=False)
+    app = watching(tmp_path)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await wait_for_text(pilot, "dp on 2 devices is 1.92x")
+        few = app.export_screenshot()
+        svg = picture(app, "x").lower()
+        assert app.export_screenshot() == few
+    for color in (DARK.foreground, DARK.background, DARK.panel, DARK.variables["muted"]):
+        assert f"fill: {color}" in svg or f'fill="{color}"' in svg
+        assert f"fill: {color}" not in few.lower()
+
+
 async def test_ctrl_s_saves_any_screen_and_says_where(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
