@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
-from textual._compositor import CompositorUpdate, LayoutUpdate
+from textual._compositor import CompositorUpdate
 from textual._path import CSSPathType
 from textual.app import App
 from textual.screen import Screen
@@ -30,10 +30,19 @@ class QuietApp(App[int]):
     def __init__(self, css_path: CSSPathType) -> None:
         super().__init__(css_path=css_path)
         self._shown = Shown()
+        self._displayed: Screen[object] | None = None
+
+    def on_resize(self) -> None:
+        """A terminal that was resized or suspended has lost cells."""
+        self._shown.forget()
+        self.screen.refresh()
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         # Textual has no public place where an update can be made smaller before it is sent.
         if isinstance(renderable, CompositorUpdate):
+            if screen is not self._displayed:  # a person's way to get rid of what others wrote over it
+                self._displayed = screen
+                self._shown.forget()
             renderable = _Changes(self._shown, renderable)
         super()._display(screen, renderable)
 
@@ -44,11 +53,12 @@ class Shown:
     def __init__(self) -> None:
         self._rows: dict[int, list[_Cell | None]] = {}
 
-    def changes(self, update: str, whole: bool) -> str:
+    def forget(self) -> None:
+        """All cells are unknown again."""
+        self._rows.clear()
+
+    def changes(self, update: str) -> str:
         """What must be sent of an update's escape sequences, given that all before it was."""
-        if whole:
-            # A terminal that was resized or suspended has lost cells; then Textual draws the whole screen.
-            self._rows.clear()
         sender = _Sender()
         row = column = 0
         style = ""
@@ -62,7 +72,7 @@ class Shown:
             elif to_row is not None:
                 row, column = int(to_row), int(to_column)
             elif unknown is not None:
-                self._rows.clear()
+                self.forget()
                 return update
         return sender.sent()
 
@@ -90,8 +100,7 @@ class _Changes(CompositorUpdate):
         self._shown, self._update = shown, update
 
     def render_segments(self, console: Console) -> str:
-        whole = isinstance(self._update, LayoutUpdate)
-        return self._shown.changes(self._update.render_segments(console), whole)
+        return self._shown.changes(self._update.render_segments(console))
 
 
 class _Sender:

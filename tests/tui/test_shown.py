@@ -12,7 +12,7 @@ from gpubench_tui.tui.shown import Shown
 from textual.drivers.headless_driver import HeadlessDriver
 
 from .recorded import shelve
-from .seen import screen_text, wait_for_text
+from .seen import screen_text, wait_for_text, wait_until
 
 STYLES = ("", "1;38;2;200;100;50", "38;2;1;2;3;48;2;9;9;9")
 PIECES = re.compile(
@@ -46,12 +46,10 @@ class Picture:
                 column += 1
         assert position == len(data)
 
-    def text(self) -> str:
-        rows = max(row for row, _ in self.cells)
-        columns = max(column for _, column in self.cells)
+    def text(self, width: int, height: int) -> str:
         lines = (
-            "".join(self.cells.get((row, column), (" ", ""))[0] for column in range(1, columns + 1))
-            for row in range(1, rows + 1)
+            "".join(self.cells.get((row, column), (" ", ""))[0] for column in range(1, width + 1))
+            for row in range(1, height + 1)
         )
         return "\n".join(line.rstrip() for line in lines)
 
@@ -75,53 +73,53 @@ def test_the_terminal_ends_up_with_the_same_cells(seed: int) -> None:
     for _ in range(50):
         update = an_update(rng)
         plain.take(update)
-        quiet.take(shown.changes(update, whole=False))
+        quiet.take(shown.changes(update))
         assert quiet.cells == plain.cells and quiet.style == ""
 
 
 def test_what_stands_there_is_not_sent_again() -> None:
     shown = Shown()
     update = "\x1b[3;5H\x1b[1mGPU 0  97% 612 W  61 C\x1b[0m\n"
-    assert shown.changes(update, whole=False) == "\x1b[3;5H\x1b[1mGPU 0  97% 612 W  61 C\x1b[0m"
-    assert shown.changes(update, whole=False) == ""
+    assert shown.changes(update) == "\x1b[3;5H\x1b[1mGPU 0  97% 612 W  61 C\x1b[0m"
+    assert shown.changes(update) == ""
     changed = update.replace("97%", "98%").replace("61 C", "62 C")
-    assert shown.changes(changed, whole=False) == "\x1b[3;13H\x1b[1m8\x1b[10C2\x1b[0m"
+    assert shown.changes(changed) == "\x1b[3;13H\x1b[1m8\x1b[10C2\x1b[0m"
 
 
-def test_a_whole_screen_is_sent_whole() -> None:
+def test_what_a_terminal_has_lost_is_sent_again() -> None:
     shown = Shown()
     update = "\x1b[1;1Habc\n\x1b[2;1Hdef"
-    assert shown.changes(update, whole=True) == shown.changes(update, whole=True) != ""
+    first = shown.changes(update)
+    shown.forget()
+    assert shown.changes(update) == first
 
 
 def test_wide_characters_are_sent_each_time_and_do_not_shift_what_follows() -> None:
     shown = Shown()
     update = "\x1b[1;1Hab中\x1b[1mcd\x1b[0m"
-    assert shown.changes(update, whole=False) == update
-    assert shown.changes(update, whole=False) == "\x1b[1;1Hab中"
-    assert shown.changes("\x1b[1;5H\x1b[1mcx\x1b[0m", whole=False) == "\x1b[1;6H\x1b[1mx\x1b[0m"
+    assert shown.changes(update) == update
+    assert shown.changes(update) == "\x1b[1;1Hab中"
+    assert shown.changes("\x1b[1;5H\x1b[1mcx\x1b[0m") == "\x1b[1;6H\x1b[1mx\x1b[0m"
 
 
 def test_an_update_that_is_not_understood_is_sent_as_it_is() -> None:
     shown = Shown()
     plain, linked = "\x1b[1;1Habc", "\x1b[1;1H\x1b]8;;http://a\x1b\\abc\x1b]8;;\x1b\\"
-    shown.changes(plain, whole=False)
-    assert shown.changes(linked, whole=False) == linked
-    assert shown.changes(plain, whole=False) == plain
+    shown.changes(plain)
+    assert shown.changes(linked) == linked
+    assert shown.changes(plain) == plain
 
 
 class Recording(HeadlessDriver):
     """Keeps what is written, as a terminal would show it."""
 
     picture = Picture()
-    sent = 0
 
     @property
     def is_headless(self) -> bool:
         return False
 
     def write(self, data: str) -> None:
-        Recording.sent += len(data)
         Recording.picture.take(data)
 
 
@@ -129,11 +127,12 @@ async def test_the_terminal_shows_what_the_app_drew(tmp_path: Path, monkeypatch:
     monkeypatch.setattr("textual.drivers.headless_driver.HeadlessDriver", Recording)
     monkeypatch.setattr("gpubench_tui.tui.app.leave_when_hung_up", lambda _: None)
     monkeypatch.setattr(Recording, "picture", Picture())
-    app = GpubenchApp(tmp_path, watched=Watched(shelve(tmp_path, 8), 40.0))
+    app = GpubenchApp(tmp_path, watched=Watched(shelve(tmp_path, 8), 4.0))
     async with app.run_test(size=(120, 40)) as pilot:
         await wait_for_text(pilot, "replay", "Samples/s: live")
         for keys in ("tab", "t", "escape", "question_mark", "escape", "z", "z"):
             await pilot.press(keys)
-            await pilot.pause(0.1)
-            drawn, shown = screen_text(app), Recording.picture.text()
-            assert shown == drawn
+            await wait_until(pilot, lambda: Recording.picture.text(120, 40) == screen_text(app), 5.0)
+        Recording.picture.cells.clear()
+        await pilot.resize_terminal(90, 30)
+        await wait_until(pilot, lambda: Recording.picture.text(90, 30) == screen_text(app), 5.0)
