@@ -91,6 +91,13 @@ class Series:
         edges = [bisect_left(xs, start + part * width) for part in range(parts)]
         return self._joined([*edges, bisect_right(xs, end)])
 
+    def between(self, start: float, end: float) -> list[Bucket]:
+        """The buckets whose x lies from `start` to `end`, oldest first."""
+        first, after = bisect_left(self._x, start), bisect_right(self._x, end)
+        if self._count and after == len(self._x) and start <= self._open_x <= end:
+            after += 1
+        return self._joined(range(first, after + 1))
+
     def _joined(self, edges: Sequence[int]) -> list[Bucket]:
         """One bucket for those between each two edges, where there are any."""
         return [self._join(a, b) for a, b in pairwise(edges) if a < b]

@@ -99,3 +99,12 @@ def test_drawn_in_fewer_columns_the_extremes_are_kept(most: int) -> None:
 def test_a_capacity_that_cannot_be_halved_is_refused(capacity: int) -> None:
     with pytest.raises(ValueError, match="even capacity"):
         Series(capacity)
+
+
+@pytest.mark.parametrize("points", [0, 1, 5, 7, 8, 9, 100])
+def test_a_part_of_it_is_the_buckets_that_end_there(points: int) -> None:
+    series = Series(capacity=8)
+    for x in range(points):
+        series.add(x, x)
+    for start, end in ((-5, -1), (-1, 3), (0, 0), (2, 50), (points - 1, points), (0, 1000), (3, 2)):
+        assert series.between(start, end) == [b for b in series.buckets() if start <= b.x <= end]

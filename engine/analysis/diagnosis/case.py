@@ -124,8 +124,8 @@ def case_of(session: Session) -> Case:
 
 
 def during(series: Series, spans: Sequence[tuple[float, float]]) -> list[Bucket]:
-    """The part of a curve over time that lies in these spans."""
-    return [bucket for bucket in series.buckets() if any(start <= bucket.x <= end for start, end in spans)]
+    """The part of a curve over time that lies in these spans, which do not overlap."""
+    return [bucket for start, end in spans for bucket in series.between(start, end)]
 
 
 def mean(buckets: Sequence[Bucket]) -> float | None:
