@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from textual import on, work
 from textual.binding import Binding, BindingType
@@ -170,8 +170,23 @@ class GpubenchApp(QuietApp):
 
         return ReplayScreen(folder, ReplayFeed(folder, speed), self.unicode)
 
+    def _back_to(self, is_wanted: Callable[[Screen[Any]], bool]) -> bool:
+        """Close what is over the screen wanted; False when there is none."""
+        if not any(map(is_wanted, self.screen_stack)):
+            return False
+        while not is_wanted(self.screen):
+            self.pop_screen()
+        return True
+
     @on(Watch)
     async def _watch(self, message: Watch) -> None:
+        from .screens.monitor import MonitorScreen
+
+        def shows_it(screen: Screen[Any]) -> bool:
+            return type(screen) is MonitorScreen and screen.folder.path == message.folder.path
+
+        if message.process is None and self._back_to(shows_it):
+            return
         # The screen that the app opened with stays below.
         show = self.switch_screen if message.instead and len(self.screen_stack) > 1 else self.push_screen
         await show(self._monitor(message.folder, message.process))
@@ -188,10 +203,7 @@ class GpubenchApp(QuietApp):
         from ..engine.record.shelf import Shelf, default_root
         from .screens.sessions import SessionsScreen
 
-        if any(isinstance(screen, SessionsScreen) for screen in self.screen_stack):
-            while not isinstance(self.screen, SessionsScreen):
-                self.pop_screen()
-        else:
+        if not self._back_to(lambda screen: isinstance(screen, SessionsScreen)):
             self.push_screen(SessionsScreen(Shelf(self.root or default_root())))
 
     @on(ShowResults)

@@ -11,7 +11,7 @@ from gpubench_tui.engine.record.events import SessionFinished
 from gpubench_tui.engine.record.journal import Journal
 from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
 from gpubench_tui.tui import shelf_watch
-from gpubench_tui.tui.app import GpubenchApp
+from gpubench_tui.tui.app import GpubenchApp, Watched
 from gpubench_tui.tui.routes import Compare, ShowResults, ShowSessions
 from gpubench_tui.tui.screens.launch import LaunchScreen
 from gpubench_tui.tui.screens.monitor import MonitorScreen
@@ -85,7 +85,7 @@ async def test_all_sessions_newest_first(
         assert [lines.index(row) for row in rows] == [2, 3, 4]
         assert "finished" in rows[0] and "interrupted" in rows[2]
         assert ("2 of 6, 1 failed" in rows[1]) == (size[0] > 80)
-        assert ("bench01" in rows[0]) == (size[0] == 200)
+        assert ("scaling  " in rows[0]) == (size[0] > 80)
         assert "gpubench-tui 0.1.0 on bench01: 2 x NVIDIA H200" in text
         assert str(tmp_path) in text
         assert "Open" in text and "Replay" in text and "Quit" in text
@@ -166,6 +166,17 @@ async def test_a_running_session_is_watched_and_becomes_an_ended_one(
         assert "interrupted" in row
 
 
+async def test_the_monitor_that_is_open_already_is_gone_back_to(running_session: Starter) -> None:
+    folder = running_session(2, 6.7)
+    app = GpubenchApp(folder.path.parent, watched=Watched(folder))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await wait_for_text(pilot, "running")
+        await opened(pilot, "now: dp x2")
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: isinstance(app.screen, MonitorScreen))
+        assert len(app.screen_stack) == 1
+
+
 async def test_a_session_that_ends_is_drawn_alone(
     folders: list[SessionFolder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,7 +218,7 @@ async def test_moving_draws_two_lines(
 
         monkeypatch.setattr(SessionList, "render_line", note)
         await pilot.press("down")
-        await pilot.pause()
+        await wait_for_text(pilot, f">  {folders[1].name}", f"   {folders[0].name}")
         assert drawn == {0, 1}
         for key, name in (("end", 2), ("up", 1), ("home", 0), ("up", 0), ("pagedown", 2), ("pageup", 0)):
             await pilot.press(key)

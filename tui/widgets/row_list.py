@@ -15,6 +15,9 @@ from textual.strip import Strip
 from textual.visual import Visual
 from textual.widgets import OptionList
 
+POINTER = ">"
+"""Before the row that is highlighted: its background alone would be lost on a terminal without colours."""
+
 Row = Sequence[tuple[str, str]]
 """Texts and their styles, one after the other."""
 
@@ -79,7 +82,8 @@ class RowList(ScrollView, can_focus=True):
         if index >= len(self._rows):
             return Strip.blank(width, self.rich_style)
         of_row = ("row-list--row", "row-list--highlighted")[: 2 if index == self._at else 1]
-        content = Content.assemble(*self._rows[index]).truncate(width, ellipsis=True)
+        pointer = POINTER if index == self._at else " "
+        content = Content.assemble(pointer, *self._rows[index]).truncate(width, ellipsis=True)
         return Visual.to_strips(self, content, width, 1, self.get_visual_style(*of_row), pad=True)[0]
 
     def _move_to(self, index: int) -> None:

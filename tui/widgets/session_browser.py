@@ -16,7 +16,7 @@ from textual.widgets import Input, Static
 
 from ...engine.analysis.glance import Entry
 from .panel import Panel
-from .row_list import RowList
+from .row_list import POINTER, RowList
 from .session_rows import session_detail, session_rows
 
 
@@ -153,7 +153,9 @@ class SessionBrowser(Vertical):
 
     def _draw_list(self, entries: Sequence[Entry]) -> None:
         rows = self.query_one(SessionList)
-        table = session_rows(entries, self._selected, max(40, rows.scrollable_content_region.width))
+        table = session_rows(
+            entries, self._selected, max(40, rows.scrollable_content_region.width - len(POINTER))
+        )
         if table.titles != self._titles:
             self._titles = table.titles
             self.query_one("#titles", Static).update(Content.styled(table.titles, "bold $muted"))
