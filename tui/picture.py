@@ -24,6 +24,10 @@ SANS = "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif"
 _OPENING = re.compile(r"<svg\b([^>]*)>")
 _WEB_FONT = re.compile(r"\s*@font-face\s*\{[^}]*\}")
 _COMMENT = re.compile(r"\s*<!--.*?-->", re.DOTALL)
+# What would cut each text at its line is a third of a picture, and none is larger than its cells.
+_LINE = re.compile(
+    r'\s*<clipPath id="[^"]*-line-\d+">.*?</clipPath>| clip-path="[^"]*-line-\d+\)"', re.DOTALL
+)
 # The window around the screen is dark grey in every theme.
 _WINDOW = re.compile(r'<rect fill="#292929" stroke="rgba\(255,255,255,0\.35\)"')
 _WINDOW_TITLE = re.compile(r'-title" fill="#c5c8c6"')
@@ -33,15 +37,18 @@ def picture(app: App[Any], title: str) -> str:
     """The present screen of a running app in the colours of its theme, in a window of that title."""
     window, text = (Color.parse(app.theme_variables[name]).hex6 for name in ("surface", "foreground"))
     with _all_colors(app):
-        drawn = app.export_screenshot(title=title)
+        drawn = app.export_screenshot(title=title, simplify=True)
     drawn = _OPENING.sub(lambda found: f'<svg role="img"{found[1]}><title>{escape(title)}</title>', drawn, 1)
     for pattern, replacement in (
         (_WEB_FONT, ""),
         (_COMMENT, ""),
+        (_LINE, ""),
         (_WINDOW, f'<rect fill="{window}" stroke="{text}" stroke-opacity="0.35"'),
         (_WINDOW_TITLE, f'-title" fill="{text}"'),
     ):
         drawn = pattern.sub(replacement, drawn)
+    drawn = drawn.replace("&#160;", "\N{NO-BREAK SPACE}").replace(' shape-rendering="crispEdges"', "")
+    drawn = drawn.replace("<style>", "<style>rect { shape-rendering: crispEdges; }", 1)
     drawn = drawn.replace("font-family: Fira Code, monospace", f"font-family: {MONOSPACE}")
     return drawn.replace("font-family: arial", f"font-family: {SANS}")
 
