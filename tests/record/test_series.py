@@ -108,3 +108,28 @@ def test_a_part_of_it_is_the_buckets_that_end_there(points: int) -> None:
         series.add(x, x)
     for start, end in ((-5, -1), (-1, 3), (0, 0), (2, 50), (points - 1, points), (0, 1000), (3, 2)):
         assert series.between(start, end) == [b for b in series.buckets() if start <= b.x <= end]
+
+
+def test_parts_of_a_stretch_stand_still_while_the_curve_grows() -> None:
+    series = Series(64)
+    shown = []
+    for x in range(60):
+        series.add(x, float(x % 7))
+        shown.append(series.binned(10, 50, 8))
+    assert shown[5] == []
+    full = shown[-1]
+    assert [bucket.x for bucket in full] == [14, 19, 24, 29, 34, 39, 44, 50]
+    assert sum(bucket.points for bucket in full) == 41
+    for step in range(16, 60):
+        done = [bucket for bucket in shown[step] if bucket.x < 15]
+        assert done == [bucket for bucket in full if bucket.x < 15]
+
+
+def test_parts_keep_extremes_and_count_the_newest_points() -> None:
+    series = Series(8)
+    for x in range(37):
+        series.add(x, 100.0 if x == 3 else float(x == 36))
+    (everything,) = series.binned(0, 36, 1)
+    assert everything.points == 37 and everything.x == 36
+    assert (everything.low, everything.high) == (0.0, 100.0)
+    assert everything.mean == pytest.approx(101 / 37)

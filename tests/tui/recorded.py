@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from gpubench_tui.engine.host.facts import Cpu, CpuSample, Gpu, GpuSample, Host, Software
@@ -13,6 +13,7 @@ from gpubench_tui.engine.plan.preset import Figure, Matrix, Measure, Preset, Pub
 from gpubench_tui.engine.record import events
 from gpubench_tui.engine.record.journal import Journal
 from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
+from msgspec.structs import replace
 
 GIB = 1 << 30
 STEP_SECONDS = 0.02
@@ -281,6 +282,16 @@ def cpu_sample() -> CpuSample:
     return CpuSample((98.0, 42.0), 12 * GIB, 64 * GIB, session_percent=131.0, session_memory_bytes=2 * GIB)
 
 
+def straggling(recording: Iterable[events.Event], culprit: int, seconds: float) -> Iterator[events.Event]:
+    """The same session with one rank for which the others wait so long in each step of the detail phase."""
+    for event in recording:
+        if isinstance(event, events.Breakdown) and event.rank != culprit and event.exposed[0]:
+            exposed = [waited + seconds for waited in event.exposed]
+            yield replace(event, exposed=exposed, forward=[part - seconds for part in event.forward])
+        else:
+            yield event
+
+
 def shelve(
     root: Path,
     gpus: int,
@@ -289,11 +300,14 @@ def shelve(
     until: float = math.inf,
     name: str | None = None,
     repeats: int = 1,
+    *,
+    straggler: int | None = None,
 ) -> SessionFolder:
     """A session's folder with its journal, cut off at `until`."""
     folder = Shelf(root).create(name, plan(gpus, epochs, repeats), host(gpus), "")
     journal = Journal(folder.journal)
-    for event in session_events(gpus, epochs, fail, repeats):
+    recording = session_events(gpus, epochs, fail, repeats)
+    for event in recording if straggler is None else straggling(recording, straggler, 0.004):
         if event.at <= until:
             journal.append(event)
     journal.close()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from gpubench_tui.engine.conductor import control
 from gpubench_tui.engine.record.session import Session
 from gpubench_tui.engine.record.shelf import SessionFolder
 from gpubench_tui.tui.screens import session_screen
@@ -17,7 +18,7 @@ from gpubench_tui.tui.widgets.panel import Panel
 from textual.content import Content
 
 from .recorded import shelve
-from .seen import SIZES, screen_text, wait_for_text, wait_until, watching
+from .seen import SIZES, monitor, screen_text, wait_for_text, wait_until, watching
 
 Starter = Callable[[int, float], SessionFolder]
 
@@ -232,3 +233,93 @@ async def test_a_monitor_behind_the_results_does_not_draw(
         assert len(drawn) == count
         await pilot.press("m")
         await wait_until(pilot, lambda: len(drawn) > count)
+
+
+async def test_the_view_can_be_held_still_while_the_session_goes_on(running_session: Starter) -> None:
+    folder = running_session(2, 6.7)
+    app = watching(folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "running", "▶ dp x2")
+        await pilot.press("p")
+        await wait_for_text(pilot, "view paused, p goes on")
+        control.skip(folder)
+        await wait_until(pilot, lambda: monitor(app).session.current is None)
+        assert "▶ dp x2" in screen_text(app) and "– dp x2" not in screen_text(app)
+        control.stop(folder)
+        await wait_for_text(pilot, "stopped", "view paused")
+        assert isinstance(app.screen, MonitorScreen)
+        await pilot.press("p")
+        await wait_until(pilot, lambda: isinstance(app.screen, ResultsScreen))
+
+
+async def test_the_stretch_of_time_is_a_key_away(running_session: Starter) -> None:
+    app = watching(running_session(2, 6.7))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await wait_for_text(pilot, "Samples/s: live")
+        await pilot.press("right_square_bracket")
+        await wait_for_text(pilot, "Samples/s, last 10 min: live", "Loss over steps, last 10 min: ")
+        await pilot.press("right_square_bracket", "right_square_bracket")
+        await wait_for_text(pilot, "Samples/s, last 1 min: live")
+        await pilot.press(*["left_square_bracket"] * 3)
+        await wait_for_text(pilot, "Samples/s: live")
+
+
+async def test_the_log_of_each_rank_can_be_followed(running_session: Starter) -> None:
+    folder = running_session(8, 20.0)
+    app = watching(folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "running", "▶ ddp x8", "measured ddp x2")
+        spec = monitor(app).session.runs[monitor(app).session.current or ""].spec
+        folder.rank_log(spec.id, 0).write_text("\x1b[31mepoch 1\x1b[0m:  10%\repoch 1: 100%\nNCCL is fine\n")
+        await pilot.press("l")
+        text = await wait_for_text(pilot, "Log of rank 0: logs/", "NCCL is fine")
+        assert "epoch 1: 100%" in text and "10%" not in text and "measured ddp x2" not in text
+        with folder.rank_log(spec.id, 0).open("a") as file:
+            file.write("and goes on\n")
+        await wait_for_text(pilot, "and goes on")
+        await pilot.press("l")
+        await wait_for_text(pilot, "Log of rank 1: ", "this rank has printed nothing")
+        await pilot.press(*["l"] * 7)
+        await wait_for_text(pilot, "─Log─", "measured ddp x2")
+
+
+async def test_zoom_needs_no_focus_and_tab_goes_on_to_the_next_panel(running_session: Starter) -> None:
+    app = watching(running_session(2, 6.7))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "running", "Samples/s: live")
+        await pilot.press("z")
+        await wait_until(pilot, lambda: "Samples/s" not in screen_text(app))
+        assert "running" in screen_text(app) and "▶ dp x2" in screen_text(app)
+        await pilot.press("tab", "tab")
+        text = await wait_for_text(pilot, "Samples/s: live")
+        assert "▶ dp x2" not in text
+        await pilot.press("shift+tab")
+        await wait_for_text(pilot, "window 3 of at least 5")
+        await pilot.press("escape")
+        await wait_for_text(pilot, "Samples/s: live", "▶ dp x2")
+
+
+async def test_a_click_focuses_a_panel(running_session: Starter) -> None:
+    app = watching(running_session(2, 6.7))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "running", "Samples/s: live")
+        await pilot.click("#devices")
+        await wait_until(pilot, lambda: app.screen.query_one("#devices").has_focus)
+        await pilot.press("z")
+        await wait_until(pilot, lambda: "Samples/s" not in screen_text(app))
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_rank_that_straggles_is_shown_among_all(tmp_path: Path, size: tuple[int, int]) -> None:
+    folder = shelve(tmp_path, 16, straggler=11, until=22.7)
+    app = watching(folder)
+    async with app.run_test(size=size) as pilot:
+        await wait_for_text(pilot, "interrupted: its process is gone")
+        await pilot.press("escape")
+        text = await wait_for_text(pilot, "Rank 11 straggles: ", "11! ")
+        bars = app.screen.query_one("#ranks", Panel)
+        assert bars.region.bottom <= app.screen.query_one("#devices", Panel).region.y
+        words = bars.content.plain.replace("!", " ").split()
+        assert all(str(rank) in words for rank in range(16))
+        assert bars.content.plain.count("!") == 1
+        assert ("Loss" in text) == (size[0] >= 110)

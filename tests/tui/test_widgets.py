@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 from gpubench_tui.engine.analysis.results import Result, results
+from gpubench_tui.engine.analysis.stragglers import Paces
 from gpubench_tui.engine.host.facts import CpuSample, GpuSample
 from gpubench_tui.engine.record.events import Said
+from gpubench_tui.engine.record.series import Series
 from gpubench_tui.engine.record.session import Session, fold
 from gpubench_tui.tui.terminal import to_ascii
 from gpubench_tui.tui.widgets.communication_table import communication_table
@@ -14,14 +16,16 @@ from gpubench_tui.tui.widgets.cpu_strip import cpu_strip
 from gpubench_tui.tui.widgets.current_run import current_run
 from gpubench_tui.tui.widgets.curves import curves
 from gpubench_tui.tui.widgets.devices_table import devices_table
-from gpubench_tui.tui.widgets.gpu_strip import gpu_strips
+from gpubench_tui.tui.widgets.gpu_strip import gpu_strips, throttled
 from gpubench_tui.tui.widgets.grid import wrapped
 from gpubench_tui.tui.widgets.log_lines import log_lines
 from gpubench_tui.tui.widgets.phase_bars import phase_bars
 from gpubench_tui.tui.widgets.plan_list import current_line, plan_list
 from gpubench_tui.tui.widgets.published_figures import published_figures
+from gpubench_tui.tui.widgets.rank_bars import rank_bars, rank_title
 from gpubench_tui.tui.widgets.results_table import results_table, said_beside
 from gpubench_tui.tui.widgets.run_plots import Canvas, loss_plot, throughput_plot
+from gpubench_tui.tui.widgets.sparkline import sparkline
 from gpubench_tui.tui.widgets.speedup_bars import speedup_bars
 from gpubench_tui.tui.widgets.time_range import TIME_RANGES
 from msgspec.structs import replace
@@ -364,3 +368,44 @@ def test_a_strip_of_windows_has_a_level_a_window_on_one_scale_for_all_runs() -> 
 
 def test_curves_of_nothing_say_so() -> None:
     assert "Nothing yet" in curves(session(2, until=1.0), 78, True).plain
+
+
+def test_an_axis_stands_still_and_then_steps_on() -> None:
+    everything, _, minute = TIME_RANGES
+    assert everything.stretch(100.0, 100.0) == (100.0, 110.0)
+    assert everything.stretch(100.0, 131.0) == everything.stretch(100.0, 155.0) == (100.0, 160.0)
+    assert everything.stretch(0.0, 100_000.0) == (0.0, 100_800.0)
+    assert minute.stretch(100.0, 104.0) == (100.0, 110.0)
+    assert minute.stretch(100.0, 401.0) == minute.stretch(100.0, 409.0) == (350.0, 410.0)
+
+
+def test_a_sparkline_ends_now_and_is_blank_before_its_series_began() -> None:
+    series = Series()
+    for second in range(30):
+        series.add(float(second), 100.0 if second >= 20 else 0.0)
+    assert sparkline(series, 100.0, 29.5, TIME_RANGES[2], 30) == " " * 15 + "▁" * 10 + "█" * 5
+    assert sparkline(series, 100.0, 29.5, TIME_RANGES[0], 10) == "    ▁▁▁▁██"
+
+
+def test_who_is_throttled_and_why_is_said_in_full() -> None:
+    samples = [gpu_sample(index, 8) for index in (0, 1, 2)]
+    held = [replace(sample, throttle=("thermal (hardware)",)) for sample in (samples[0], samples[2])]
+    assert throttled(samples) == "1 power cap, thermal (software)"
+    assert throttled([*held, samples[1]]) == "0, 2 thermal (hardware); 1 power cap, thermal (software)"
+
+
+@pytest.mark.parametrize("width", [17, 24, 38, 58, 78, 104, 160])
+def test_a_throttled_gpu_is_marked_at_any_width(width: int) -> None:
+    held, free = gpu_sample(1, 2), gpu_sample(2, 8)
+    lines = [gpu_strips([sample], width, 4).plain for sample in (held, free)]
+    assert "!" in lines[0] or "power cap" in lines[0]
+    assert "!" not in lines[1] and "power cap" not in lines[1]
+
+
+@pytest.mark.parametrize(("width", "height"), [(38, 6), (60, 10), (100, 20)])
+def test_sixteen_ranks_fit_their_panel(width: int, height: int) -> None:
+    pace = Paces({rank: 0.02 + 0.01 * (rank == 11) for rank in range(16)}, straggler=11, behind=0.5)
+    lines = lines_of(rank_bars(pace, width, height))
+    assert len(lines) <= max(height, 8) and all(len(line) <= width for line in lines)
+    assert "11! 30.0 ms" in " ".join(" ".join(lines).split())
+    assert rank_title(pace).startswith("Rank 11 straggles: 30.0 ms a step, 50.0% longer")

@@ -71,7 +71,10 @@ class HelpScreen(ModalScreen[None]):
 
     def _keys(self) -> list[tuple[str, str]]:
         """What the program's own keys do below, the focused panel's first."""
-        keys = [(" ".join(key.shown), key.binding.tooltip) for key in active_keys(self._below)]
+        active = active_keys(self._below)
+        keys = [(" ".join(key.shown), key.binding.tooltip) for key in active]
+        if any(key.binding.key == "tab" for key in active):
+            return keys
         return [*keys, ("tab", "next panel; the arrows scroll in it")]
 
     def action_close(self) -> None:

@@ -73,7 +73,7 @@ class MonitorScreen(SessionScreen[LiveFeed]):
         remarks = super()._remarks()
         left = None if self._over else session_seconds_left(self.session)
         if left is not None and self.session.started:
-            remarks.append((f"  about {clock(left)} left (estimate)", "$muted"))
+            remarks.append((f"  about {clock(max(1.0, left))} left (estimate)", "$muted"))
         return remarks
 
     def state(self) -> str:

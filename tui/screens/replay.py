@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import on, work
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
+from textual.widget import Widget
 from textual.worker import get_current_worker
 
 from ...engine.record.session import Session
@@ -60,12 +61,10 @@ class ReplayScreen(SessionScreen[ReplayFeed]):
         self._target: float | None = None
         """The moment that is being sought."""
 
-    def compose(self) -> ComposeResult:
-        """The monitor with a line of time."""
-        for widget in super().compose():
-            yield widget
-            if widget.id == "state":
-                yield Timeline()
+    def head(self) -> Iterable[Widget]:
+        """The headline and the line of time."""
+        yield from super().head()
+        yield Timeline()
 
     def on_mount(self) -> None:
         """Begin to play."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Static
 
 from ...engine.analysis.units import clock
@@ -64,6 +66,17 @@ VIEW_KEYS: list[BindingType] = [
         tooltip="Show a shorter stretch of time: all, the last 10 minutes, the last minute",
     ),
     Binding(
+        "tab",
+        "panel(1)",
+        "Next panel",
+        show=False,
+        id="monitor.next",
+        tooltip="Next panel; the arrows scroll in it",
+    ),
+    Binding(
+        "shift+tab", "panel(-1)", "Last panel", show=False, id="monitor.previous", tooltip="Previous panel"
+    ),
+    Binding(
         "escape",
         "unzoom",
         "All panels",
@@ -88,6 +101,7 @@ class SessionScreen(Quittable, Generic[Source]):
     """Shows a session; measures nothing, and may come and go as it likes."""
 
     CSS_PATH = "monitor.tcss"
+    ALLOW_IN_MAXIMIZED_VIEW = "Footer, #head"
     AUTO_FOCUS = ""
 
     def __init__(self, folder: SessionFolder, feed: Source, unicode: bool = True) -> None:
@@ -107,10 +121,15 @@ class SessionScreen(Quittable, Generic[Source]):
         self._reads_log = False
 
     def compose(self) -> ComposeResult:
-        """A headline, the panels, the keys."""
-        yield Static(id="state", classes="headline", markup=False)
+        """What stands above, the panels, the keys."""
+        with Vertical(id="head"):
+            yield from self.head()
         yield SessionView(self._unicode)
         yield Footer()
+
+    def head(self) -> Iterable[Widget]:
+        """What is always in sight above the panels: the headline."""
+        yield Static(id="state", classes="headline", markup=False)
 
     @property
     def view(self) -> SessionView:
@@ -265,6 +284,19 @@ class SessionScreen(Quittable, Generic[Source]):
     def action_unzoom(self) -> None:
         """Show all panels."""
         self.minimize()
+        self.call_after_refresh(self.redraw)
+
+    def action_panel(self, direction: int) -> None:
+        """Go on to another panel, which is shown alone where one is."""
+        if self.maximized is None:
+            self.focus_next() if direction > 0 else self.focus_previous()
+            return
+        panels = [panel for panel in self.query(Panel) if panel.display]
+        place = panels.index(self.maximized) if self.maximized in panels else 0
+        following = panels[(place + direction) % len(panels)]
+        self.minimize()
+        self.maximize(following, container=False)
+        following.focus()
         self.call_after_refresh(self.redraw)
 
     def action_log(self) -> None:

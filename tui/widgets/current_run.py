@@ -16,7 +16,7 @@ from .sparkline import level
 WORDS = {
     "": "starting its processes",
     "starting": "starting its processes",
-    "warming up": "warming up until the step time settles",
+    "warming up": "warming up until step time settles",
     "detail": "closer look: where a step goes",
     "communication": "closer look: what communication costs",
 }
@@ -39,7 +39,7 @@ def current_run(session: Session, width: int) -> Content:
         _newest(run, session.elapsed),
         _progress(session, run, width),
     ]
-    return Content("\n").join(lines)
+    return Content("\n").join([line.truncate(width, ellipsis=True) for line in lines])
 
 
 def _between_runs(session: Session) -> Content:
@@ -150,5 +150,5 @@ def _progress(session: Session, run: RunState, width: int) -> Content:
     share, left = share_done(session, run), run_seconds_left(session, run)
     if share is None or left is None:
         return Content.styled("time left: known after the first steps", "$muted")
-    text = f" {share:4.0%} about {clock(left)} left"
+    text = f" {share:4.0%} about {clock(max(1.0, left))} left"
     return Content.assemble((bar(share, max(4, min(30, width - len(text)))), "$primary"), (text, "$muted"))

@@ -181,13 +181,12 @@ def _throttle(strip: Strip, width: int) -> Cell:
     reasons = strip.sample.throttle
     if reasons is None:
         return "throttle n/a" if width >= 12 else "", "$muted"
-    text = ", ".join(reasons)
-    if len(text) > width and reasons:
-        more = f" +{len(reasons) - 1}" if len(reasons) > 1 else ""
-        text = reasons[0] + more
-        if len(text) > width:
-            text = SHORTER.get(reasons[0], reasons[0])[: max(0, width - len(more))] + more
-    return text, "$text-warning"
+    if not reasons:
+        return "", ""
+    first, more = reasons[0], f" +{len(reasons) - 1}" if len(reasons) > 1 else ""
+    shorter = SHORTER.get(first, first)
+    texts = (", ".join(reasons), first + more, shorter + more, shorter)
+    return next((text for text in texts if len(text) <= width), shorter[:width]), "$text-warning"
 
 
 def _of(value: float | None, limit: float | None, unit: str, width: int) -> Cell:

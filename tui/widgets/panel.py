@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import ClassVar, Self
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.geometry import Region
@@ -12,10 +13,19 @@ from textual.geometry import Region
 from .lines import Lines
 
 
-class Panel(VerticalScroll, can_focus=True):
+class Panel(VerticalScroll, can_focus=True, inherit_bindings=False):
     """Shows one piece of content; long ones scroll by keyboard while the panel has the focus."""
 
     ALLOW_MAXIMIZE = True
+    # Nothing scrolls sideways: those keys are the screen's.
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "scroll_up", show=False),
+        Binding("down", "scroll_down", show=False),
+        Binding("home", "scroll_home", show=False),
+        Binding("end", "scroll_end", show=False),
+        Binding("pageup", "page_up", show=False),
+        Binding("pagedown", "page_down", show=False),
+    ]
 
     def __init__(self, title: str, *, id: str, classes: str = "") -> None:  # noqa: A002
         self._entitling = False

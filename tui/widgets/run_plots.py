@@ -49,7 +49,8 @@ def throughput_plot(session: Session, run: RunState | None, canvas: Canvas) -> D
     start, end = canvas.time.stretch(started, run.finished_at or session.elapsed)
     columns = max(2, canvas.width - AXIS_CELLS)
     live = Curve(run.throughput.binned(start, end, columns))
-    title = [f"live {number(run.throughput.last)}"] if run.state == "running" else []
+    is_live = run.state == "running" and run.throughput.last is not None
+    title = [f"live {number(run.throughput.last)}"] if is_live else []
     levels = []
     measured = run_summary(run).throughput
     if measured is not None:
@@ -62,7 +63,8 @@ def throughput_plot(session: Session, run: RunState | None, canvas: Canvas) -> D
             levels.append(Level(known, 3))
     axes = Axes(lambda x: clock(x - started), _short, start, end, CLOCK_STEPS)
     shown = Plot([live], axes, levels, _window_marks(run, start, end, columns))
-    return Drawn(f"Samples/s: {', '.join(title)}", plot(shown, canvas.width, canvas.height, canvas.unicode))
+    words = ": ".join(filter(None, (canvas.named("Samples/s"), ", ".join(title))))
+    return Drawn(words, plot(shown, canvas.width, canvas.height, canvas.unicode))
 
 
 def _earlier(session: Session, run: RunState) -> RunState | None:
@@ -98,7 +100,9 @@ def loss_plot(run: RunState | None, canvas: Canvas) -> Drawn:
     tested = [point for point in _test_loss(run) if start <= point.x <= end]
     if tested:
         curves.append(Curve(tested, 2))
-    title = f"{canvas.named('Loss over steps')}: {number(run.loss.last)}"
+    title = canvas.named("Loss over steps")
+    if run.loss.last is not None:
+        title += f": {number(run.loss.last)}"
     if run.evaluations.get(0):
         last: Evaluation = run.evaluations[0][-1]
         title += f", test {number(last.test_loss)}, test accuracy {percent(last.test_accuracy)}"
