@@ -84,6 +84,7 @@ def run(options: Namespace) -> int:
     from ..engine.conductor.start import start_session
     from ..engine.plan.expand import make_plan
     from ..engine.plan.library import find_preset
+    from ..engine.plan.needs import needs
     from ..engine.plan.read import PresetError, write_preset
     from .headless import follow, print_results
 
@@ -96,6 +97,9 @@ def run(options: Namespace) -> int:
         plan = make_plan(preset_file.name, preset, host)
     except PresetError as error:
         raise UsageError(str(error)) from None
+    for need in needs(plan, host):
+        if need.level != "info":
+            print(f"{need.level}: {need.text} ({need.remedy})", file=sys.stderr)
     for other in _running_sessions(options):
         print(f"warning: {other.name} is running: each disturbs the other's figures", file=sys.stderr)
     try:

@@ -142,8 +142,9 @@ class Narrator:
 
 
 def _overview(plan: Plan) -> str:
-    runs = f"{len(plan.to_run)} of {len(plan.runs)} runs on {devices(plan)}"
-    return f"{runs}, {estimate(plan)}"
+    count, skipped = len(plan.to_run), len(plan.runs) - len(plan.to_run)
+    runs = f"{count} {'run' if count == 1 else 'runs'}" + (f", {skipped} skipped," if skipped else "")
+    return f"{runs} on {devices(plan)}, {estimate(plan)}"
 
 
 def print_results(session: Session) -> None:

@@ -36,24 +36,26 @@ def preset_listing(host: Host, overrides: Sequence[str]) -> Listing:
     data, blocks = [], []
     for preset_file in all_presets():
         try:
-            plan = make_plan(preset_file.name, preset_file.read(overrides), host)
+            preset = preset_file.read(overrides)
+            plan = make_plan(preset_file.name, preset, host)
         except PresetError as error:
             data.append({"name": preset_file.name, "path": str(preset_file.path), "error": str(error)})
             blocks.append(f"{preset_file.name}\n    cannot be used: {error}")
             continue
-        data.append(_preset_data(preset_file, plan))
+        data.append(_preset_data(preset_file, preset.group, plan))
         blocks.append(_preset_text(preset_file, plan))
     blocks.append(f"Your own presets go into {user_folder()}")
     return Listing(data, "\n\n".join(blocks))
 
 
-def _preset_data(preset_file: PresetFile, plan: Plan) -> dict[str, Any]:
+def _preset_data(preset_file: PresetFile, group: str, plan: Plan) -> dict[str, Any]:
     expected = estimate(plan)
     return {
         "name": preset_file.name,
         "path": str(preset_file.path),
         "title": plan.title,
         "question": plan.question,
+        "group": group,
         "estimated_seconds": None if expected.low is None else [expected.low, expected.high],
         "runs": [{"id": spec.id, "label": spec.label, "skip": spec.skip} for spec in plan.runs],
     }

@@ -7,7 +7,6 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import platformdirs
 from msgspec import Struct
 
 from ..engine.conductor.start import start_session
@@ -107,7 +106,7 @@ def offer(file: PresetFile, overrides: Sequence[str], host: Host | None = None) 
         return Offer(file, preset, problem=str(error))
     if plan is None or host is None:
         return Offer(file, preset)
-    return Offer(file, preset, plan, tuple(needs(plan, host, platformdirs.user_cache_path("gpubench-tui"))))
+    return Offer(file, preset, plan, tuple(needs(plan, host)))
 
 
 def sessions_that_go_on(root: Path | None) -> list[SessionFolder]:

@@ -13,12 +13,12 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Literal
 
-import platformdirs
 import psutil
 from msgspec import Struct
 
 from ..analysis.summary import run_summary
 from ..analysis.units import rate
+from ..plan.needs import cache_folder
 from ..plan.plan import RunSpec
 from ..record.events import Failure, RankEvent, RankFinished, RunFinished, Window
 from ..record.run import RunState
@@ -105,7 +105,7 @@ class Run:
             started=self._scribe.started,
             logs=str(self._folder.logs),
             rendezvous=meeting,
-            cache=str(platformdirs.user_cache_path("gpubench-tui")),
+            cache=str(cache_folder()),
         )
         context = multiprocessing.get_context("forkserver")
         queues = [context.Queue(QUEUE_MESSAGES) for _ in range(self.spec.world_size)]

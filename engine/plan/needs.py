@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import platformdirs
+
 from ..host.facts import Host
 from ..host.findings import Finding
 from .plan import Plan
@@ -21,10 +23,15 @@ class Need(Finding, frozen=True):
 CIFAR10_FILES, CIFAR10_ARCHIVE, CIFAR10_SIZE = "cifar-10-batches-py", "cifar-10-python.tar.gz", "163 MiB"
 
 
-def needs(plan: Plan, host: Host, cache: Path) -> list[Need]:
-    """What the runs that are not skipped lack here; `cache` is where data sets are kept."""
+def cache_folder() -> Path:
+    """Where data sets are kept unless a preset says otherwise."""
+    return platformdirs.user_cache_path("gpubench-tui")
+
+
+def needs(plan: Plan, host: Host, cache: Path | None = None) -> list[Need]:
+    """What the runs that are not skipped lack here; `cache` in place of the user's cache folder."""
     workloads = {workload: None for spec in plan.to_run for workload in spec.workloads}
-    return [*_torchvision(workloads, host), *_cifar10(workloads, cache), *_gpus(plan, host)]
+    return [*_torchvision(workloads, host), *_cifar10(workloads, cache or cache_folder()), *_gpus(plan, host)]
 
 
 def _torchvision(workloads: Iterable[Workload], host: Host) -> Iterator[Need]:
@@ -60,6 +67,7 @@ def _gpus(plan: Plan, host: Host) -> Iterator[Need]:
             "info",
             f"{why}: each device is an equal share of the CPU cores, pinned, and a speedup is one of shares "
             "against a share; it says nothing about GPUs",
+            "; ".join(host.notes[:1]),
         )
 
 

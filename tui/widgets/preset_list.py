@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 YOURS = "Yours"
 MARGIN = 2
-"""Cells before a title: for the number of one that is chosen."""
+"""Cells before a title: for the number of one that is selected."""
+LAYOUTS = ((True, True), (False, True), (True, False), (False, False))
+"""Whether there is a line between groups, and each preset's question; the first that fits is taken."""
 
 
 class PresetList(OptionList):
@@ -99,9 +101,10 @@ class PresetList(OptionList):
         if drawn == self._drawn:
             return
         self._drawn = drawn
-        options = list(self._options_of(region.width, with_questions=True))
-        if sum(_height(option) for option in options) > region.height:
-            options = list(self._options_of(region.width, with_questions=False))
+        for roomy, with_questions in LAYOUTS:
+            options = list(self._options_of(region.width, roomy, with_questions))
+            if sum(_height(option) for option in options) <= region.height:
+                break
         current = self.current
         self.set_options(options or [_nothing(self._filter)])
         places = {option.id: at for at, option in enumerate(options) if not option.disabled}
@@ -110,12 +113,14 @@ class PresetList(OptionList):
         if self._wanted in places:
             self._wanted = ""
 
-    def _options_of(self, width: int, with_questions: bool) -> Iterator[Option]:
+    def _options_of(self, width: int, roomy: bool, with_questions: bool) -> Iterator[Option]:
+        above = ""
         for group, offers in _grouped(self._offers).items():
             members = [offer for offer in offers if _matches(offer, self._filter)]
             if not members:
                 continue
-            yield Option(Content("\n").join(map(Content, textwrap.wrap(group, width))), disabled=True)
+            yield Option(Content(above + "\n".join(textwrap.wrap(group, width))), disabled=True)
+            above = "\n" * roomy
             for offer in members:
                 lines = _lines(offer, width - MARGIN, with_questions, group)
                 mark = (
