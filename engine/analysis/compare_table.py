@@ -42,14 +42,14 @@ def names(comparison: Comparison) -> list[tuple[str, str]]:
 
 def columns(comparison: Comparison) -> list[TextColumn]:
     """The table: of two sessions with the verdict in a column of its own."""
-    rows = comparison.rows
+    rows, alone = comparison.rows, len(comparison.sessions) == 1
     found = [
         TextColumn("run", tuple(row.label for row in rows), is_text=True),
-        TextColumn("A, samples/s", tuple(number(row.a) for row in rows), importance=1),
+        TextColumn("A, samples/s", tuple(number(row.a) for row in rows), importance=2 if alone else 1),
     ]
     for index in range(len(comparison.sessions)):
         changes = [row.changes[index] for row in rows]
-        found += _columns_of(letter(index + 1), changes, alone=len(comparison.sessions) == 1)
+        found += _columns_of(letter(index + 1), changes, alone)
     return found
 
 
@@ -69,8 +69,8 @@ def _columns_of(name: str, changes: list[Change | None], alone: bool) -> list[Te
         cells = tuple("" if change is None else cell(change) for change in changes)
         return TextColumn(title, cells, importance, is_text=title == "verdict")
 
-    rate = column(f"{name}, samples/s", lambda change: number(change.b), 2)
-    interval = column(f"95% of {name} / A", _interval, 3)
+    rate = column(f"{name}, samples/s", lambda change: number(change.b), 3 if alone else 2)
+    interval = column(f"95% of {name} / A", _interval, 1 if alone else 3)
     if not alone:
         return [rate, column(f"{name} / A", _ratio_and_verdict), interval]
     return [
