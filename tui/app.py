@@ -1,4 +1,4 @@
-"""The Textual app: which screen comes first, the keys that work everywhere, the theme, and how it ends.
+"""The Textual app: which screen comes first, the keys that work everywhere, the settings, the theme.
 
 Nothing here imports the engine before the first paint: screens do that when they need it.
 """
@@ -11,26 +11,30 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from textual import on, work
+from textual import events, on, work
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.filter import LineFilter
+from textual.geometry import Size
 from textual.screen import ModalScreen, Screen
 
 from .config import Config, config_path
-from .routes import Compare, Leave, Replay, RunAgain, ShowLaunch, ShowResults, ShowSessions, Watch
+from .navigation import NavigatingApp
+from .resizing import ignore_past_sizes
+from .routes import ShowSessions
 from .screens.launch import LaunchScreen, Options
-from .screens.quittable import Quittable
-from .shown import QuietApp
 from .terminal import filters_for, leave_when_hung_up, leave_when_told, terminal_shows_unicode
 from .themes import DARK, LIGHT
 
 if TYPE_CHECKING:
-    import subprocess
-
     from ..engine.record.shelf import SessionFolder, Shelf
+
+ignore_past_sizes()
+
+LEAST = Size(40, 10)
+"""The smallest window that the screens fit into."""
 
 
 def _commands() -> type[Provider]:
@@ -46,7 +50,7 @@ class Watched(NamedTuple):
     replay_speed: float | None = None
 
 
-class GpubenchApp(QuietApp):
+class GpubenchApp(NavigatingApp):
     """The app; its result is the exit status."""
 
     TITLE = "gpubench-tui"
@@ -56,9 +60,11 @@ class GpubenchApp(QuietApp):
         (76, "-normal"),
         (110, "-wide"),
     ]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-high")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark,f1", "help", "Help", id="app.help", tooltip="Keys and words of this screen"),
         Binding("q", "quit", "Quit", id="app.quit", tooltip="Leave; asks when a session is running"),
+        Binding("o", "sessions", "Sessions", id="app.sessions", tooltip="All sessions, past and running"),
         Binding(
             "ctrl+p",
             "command_palette",
@@ -67,7 +73,6 @@ class GpubenchApp(QuietApp):
             tooltip="All that can be done here, found by typing",
         ),
         Binding("f2", "toggle_theme", "Theme", show=False, id="app.theme", tooltip="Light or dark colours"),
-        Binding("o", "sessions", "Sessions", id="app.sessions", tooltip="All sessions, past and running"),
         # Before the screens' own keys, so that it works over a question and in the help as well.
         Binding(
             "ctrl+s",
@@ -89,15 +94,9 @@ class GpubenchApp(QuietApp):
     ) -> None:
         # A screen's own style sheet is read when it is pushed; the first one never is.
         first = "launch" if watched is None else "monitor"
-        super().__init__(css_path=["app.tcss", f"screens/{first}.tcss"])
-        self.root = root
-        """Where sessions are kept; None for the platform's place."""
-        self.options = options or Options()
+        super().__init__(["app.tcss", f"screens/{first}.tcss"], root, options or Options())
         self.config = config or Config()
         self.unicode = terminal_shows_unicode() if self.config.ascii is None else not self.config.ascii
-        """Whether the terminal shows more than ASCII."""
-        self.last_words: list[str] = []
-        """What is said on standard error once the terminal is back."""
         self._watched = watched
         self._plain = filters_for(self.unicode, self.console.color_system)
         self.animation_level = "none"
@@ -125,6 +124,15 @@ class GpubenchApp(QuietApp):
             self.set_keymap(dict(self.config.keys))
             self.call_after_refresh(self._check_keys)
 
+    @on(events.Resize)
+    def _fit(self, event: events.Resize) -> None:
+        """Where the window is too small, say so in place of all else."""
+        if event.size.width < LEAST.width or event.size.height < LEAST.height:
+            from .screens.too_small import TooSmallScreen
+
+            if not isinstance(self.screen, TooSmallScreen):
+                self.push_screen(TooSmallScreen(LEAST))
+
     @work(exit_on_error=False)
     async def _check_keys(self) -> None:
         """Take back the keys that make no sense, and say why; that needs all screens, so it comes late."""
@@ -142,121 +150,7 @@ class GpubenchApp(QuietApp):
         if self._watched is None:
             return LaunchScreen(self.root, self.options)
         folder, speed = self._watched
-        return self._monitor(folder) if speed is None else self._replayed(folder, speed)
-
-    @on(ShowLaunch)
-    def show_launch(self) -> None:
-        """Go back to the launch screen, or open it."""
-        from .screens.launch import LaunchScreen
-
-        for screen in reversed(self.screen_stack[1:]):
-            if isinstance(screen, LaunchScreen):
-                return
-            self.pop_screen()
-        # The monitor that the app opened with stays below: its session's is the exit status.
-        if not isinstance(self.screen_stack[0], LaunchScreen):
-            self.push_screen(LaunchScreen(self.root, self.options))
-
-    def _monitor(self, folder: SessionFolder, process: subprocess.Popen[bytes] | None = None) -> Screen[None]:
-        """The monitor of a session; `process` is its process when this one has just started it."""
-        from .feed import LiveFeed
-        from .screens.monitor import MonitorScreen
-
-        return MonitorScreen(folder, LiveFeed(folder, process), self.unicode)
-
-    def _replayed(self, folder: SessionFolder, speed: float) -> Screen[None]:
-        from .feed import ReplayFeed
-        from .screens.replay import ReplayScreen
-
-        return ReplayScreen(folder, ReplayFeed(folder, speed), self.unicode)
-
-    def _back_to(self, is_wanted: Callable[[Screen[Any]], bool]) -> bool:
-        """Close what is over the screen wanted; False when there is none."""
-        if not any(map(is_wanted, self.screen_stack)):
-            return False
-        while not is_wanted(self.screen):
-            self.pop_screen()
-        return True
-
-    @on(Watch)
-    async def _watch(self, message: Watch) -> None:
-        from .screens.monitor import MonitorScreen
-
-        def shows_it(screen: Screen[Any]) -> bool:
-            return type(screen) is MonitorScreen and screen.folder.path == message.folder.path
-
-        if message.process is None and self._back_to(shows_it):
-            return
-        # The screen that the app opened with stays below.
-        show = self.switch_screen if message.instead and len(self.screen_stack) > 1 else self.push_screen
-        await show(self._monitor(message.folder, message.process))
-        if message.said:
-            self.notify(message.said, title="Next in the row", markup=False)
-
-    @on(Replay)
-    def _replay(self, message: Replay) -> None:
-        self.push_screen(self._replayed(message.folder, message.speed))
-
-    @on(ShowSessions)
-    def show_sessions(self) -> None:
-        """Go back to the list of sessions, or open it."""
-        from ..engine.record.shelf import Shelf, default_root
-        from .screens.sessions import SessionsScreen
-
-        if not self._back_to(lambda screen: isinstance(screen, SessionsScreen)):
-            self.push_screen(SessionsScreen(Shelf(self.root or default_root())))
-
-    @on(ShowResults)
-    def _show_results(self, message: ShowResults) -> None:
-        from .screens.results import ResultsScreen
-
-        self.push_screen(ResultsScreen(None, message.folder, unicode=self.unicode))
-
-    @on(RunAgain)
-    def _run_again(self, message: RunAgain) -> None:
-        self.notify(f"Planning {message.folder.name} again for this machine", timeout=3, markup=False)
-        self._start_again(message.folder)
-
-    @work(thread=True, exclusive=True, group="again", exit_on_error=False)
-    def _start_again(self, folder: SessionFolder) -> None:
-        from .again import RefusedError, run_again
-
-        try:
-            self.post_message(Watch(*run_again(self.root, self.options.gpus, folder)))
-        except RefusedError as refused:
-            self.notify(str(refused), severity="error", timeout=15, markup=False)
-
-    @on(Compare)
-    def _compare(self, message: Compare) -> None:
-        from .screens.compare import CompareScreen
-
-        self.push_screen(CompareScreen(message.folders))
-
-    @on(Leave)
-    def _leave(self, message: Leave) -> None:
-        if message.words:
-            self.last_words.append(message.words)
-        self.exit(message.status)
-
-    async def action_quit(self) -> None:
-        """Leave, unless the screen has something to ask first."""
-        if isinstance(self.screen, ModalScreen):
-            return
-        for screen in reversed(self.screen_stack):
-            if isinstance(screen, Quittable) and screen.asks_before_quitting():
-                return
-        self.exit(self.status())
-
-    def action_help_quit(self) -> None:
-        """Ctrl+C is how many people leave."""
-        self.call_later(self.action_quit)
-
-    def status(self) -> int:
-        """The exit status if the app ended now: that of the session it shows."""
-        for screen in self.screen_stack:
-            if isinstance(screen, Quittable):
-                return screen.status()
-        return 0
+        return self.monitor(folder) if speed is None else self.replayed(folder, speed)
 
     def action_sessions(self) -> None:
         """Show all sessions."""
@@ -280,11 +174,10 @@ class GpubenchApp(QuietApp):
 
     def _take_picture(self) -> None:
         from .picture import picture
+        from .screens.about import screen_name
 
-        screen = type(self.screen).__name__.removesuffix("Screen").lower()
-        self._save_picture(
-            f"{self.TITLE}-{screen}-{time.strftime('%Y%m%d-%H%M%S')}.svg", picture(self, self.title)
-        )
+        name = f"{self.TITLE}-{screen_name(self.screen)}-{time.strftime('%Y%m%d-%H%M%S')}.svg"
+        self._save_picture(name, picture(self, self.title))
 
     @work(thread=True, exit_on_error=False)
     def _save_picture(self, name: str, text: str) -> None:

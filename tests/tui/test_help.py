@@ -108,9 +108,9 @@ async def test_the_palette_finds_by_what_is_said_of_a_command(tmp_path: Path) ->
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_text(pilot, "Quickstart")
         await pilot.press("ctrl+p")
-        await wait_for_text(pilot, "app: Theme")
+        await wait_for_text(pilot, "launch: Start")
         await pilot.press(*"colours")
-        await wait_until(pilot, lambda: "app: Help" not in screen_text(app))
+        await wait_until(pilot, lambda: "launch: Start" not in screen_text(app))
         await pilot.press("enter")
         await wait_until(pilot, lambda: not app.current_theme.dark)
 
@@ -119,7 +119,7 @@ async def test_the_footer_keeps_help_and_the_way_out_in_sight(running_session: S
     app = watching(running_session(0, 6.7))
     async with app.run_test(size=(120, 24)) as pilot:
         await wait_for_text(pilot, "s Stop", "d Detach", "z Zoom", "^p Commands", "? Help", "q Quit")
-        await pilot.resize_terminal(34, 24)
+        await pilot.resize_terminal(40, 24)
         text = await wait_for_text(pilot, "s Stop", "…")
         assert text.splitlines()[-1].endswith("… ? Help q Quit")
 

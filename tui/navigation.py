@@ -1,0 +1,147 @@
+"""Which screen comes when a screen asks for one, and how the app ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any
+
+from textual import on, work
+from textual.screen import ModalScreen, Screen
+
+from .routes import Compare, Leave, Replay, RunAgain, ShowLaunch, ShowResults, ShowSessions, Watch
+from .screens.launch import LaunchScreen, Options
+from .screens.quittable import Quittable
+from .shown import QuietApp
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from ..engine.record.shelf import SessionFolder
+
+
+class NavigatingApp(QuietApp):
+    """An app that opens the screens; they post what they want, and never open each other."""
+
+    def __init__(self, css_path: list[str | PurePath], root: Path | None, options: Options) -> None:
+        super().__init__(css_path)
+        self.root = root
+        """Where sessions are kept; None for the platform's place."""
+        self.options = options
+        self.unicode = True
+        """Whether the terminal shows more than ASCII."""
+        self.last_words: list[str] = []
+        """What is said on standard error once the terminal is back."""
+
+    @on(ShowLaunch)
+    def show_launch(self) -> None:
+        """Go back to the launch screen, or open it."""
+        for screen in reversed(self.screen_stack[1:]):
+            if isinstance(screen, LaunchScreen):
+                return
+            self.pop_screen()
+        # The monitor that the app opened with stays below: its session's is the exit status.
+        if not isinstance(self.screen_stack[0], LaunchScreen):
+            self.push_screen(LaunchScreen(self.root, self.options))
+
+    def monitor(self, folder: SessionFolder, process: subprocess.Popen[bytes] | None = None) -> Screen[None]:
+        """The monitor of a session; `process` is its process when this one has just started it."""
+        from .feed import LiveFeed
+        from .screens.monitor import MonitorScreen
+
+        return MonitorScreen(folder, LiveFeed(folder, process), self.unicode)
+
+    def replayed(self, folder: SessionFolder, speed: float) -> Screen[None]:
+        """The monitor over a recorded session, `speed` times as fast as it was."""
+        from .feed import ReplayFeed
+        from .screens.replay import ReplayScreen
+
+        return ReplayScreen(folder, ReplayFeed(folder, speed), self.unicode)
+
+    def _back_to(self, is_wanted: Callable[[Screen[Any]], bool]) -> bool:
+        """Close what is over the screen wanted; False when there is none."""
+        if not any(map(is_wanted, self.screen_stack)):
+            return False
+        while not is_wanted(self.screen):
+            self.pop_screen()
+        return True
+
+    @on(Watch)
+    async def _watch(self, message: Watch) -> None:
+        from .screens.monitor import MonitorScreen
+
+        def shows_it(screen: Screen[Any]) -> bool:
+            return type(screen) is MonitorScreen and screen.folder.path == message.folder.path
+
+        if message.process is None and self._back_to(shows_it):
+            return
+        # The screen that the app opened with stays below.
+        show = self.switch_screen if message.instead and len(self.screen_stack) > 1 else self.push_screen
+        await show(self.monitor(message.folder, message.process))
+        if message.said:
+            self.notify(message.said, title="Next in the row", markup=False)
+
+    @on(Replay)
+    def _replay(self, message: Replay) -> None:
+        self.push_screen(self.replayed(message.folder, message.speed))
+
+    @on(ShowSessions)
+    def show_sessions(self) -> None:
+        """Go back to the list of sessions, or open it."""
+        from ..engine.record.shelf import Shelf, default_root
+        from .screens.sessions import SessionsScreen
+
+        if not self._back_to(lambda screen: isinstance(screen, SessionsScreen)):
+            self.push_screen(SessionsScreen(Shelf(self.root or default_root())))
+
+    @on(ShowResults)
+    def _show_results(self, message: ShowResults) -> None:
+        from .screens.results import ResultsScreen
+
+        self.push_screen(ResultsScreen(None, message.folder, unicode=self.unicode))
+
+    @on(RunAgain)
+    def _run_again(self, message: RunAgain) -> None:
+        self.notify(f"Planning {message.folder.name} again for this machine", timeout=3, markup=False)
+        self._start_again(message.folder)
+
+    @work(thread=True, exclusive=True, group="again", exit_on_error=False)
+    def _start_again(self, folder: SessionFolder) -> None:
+        from .again import RefusedError, run_again
+
+        try:
+            self.post_message(Watch(*run_again(self.root, self.options.gpus, folder)))
+        except RefusedError as refused:
+            self.notify(str(refused), severity="error", timeout=15, markup=False)
+
+    @on(Compare)
+    def _compare(self, message: Compare) -> None:
+        from .screens.compare import CompareScreen
+
+        self.push_screen(CompareScreen(message.folders))
+
+    @on(Leave)
+    def _leave(self, message: Leave) -> None:
+        if message.words:
+            self.last_words.append(message.words)
+        self.exit(message.status)
+
+    async def action_quit(self) -> None:
+        """Leave, unless the screen has something to ask first."""
+        if isinstance(self.screen, ModalScreen):
+            return
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, Quittable) and screen.asks_before_quitting():
+                return
+        self.exit(self.status())
+
+    def action_help_quit(self) -> None:
+        """Ctrl+C is how many people leave."""
+        self.call_later(self.action_quit)
+
+    def status(self) -> int:
+        """The exit status if the app ended now: that of the session it shows."""
+        for screen in self.screen_stack:
+            if isinstance(screen, Quittable):
+                return screen.status()
+        return 0
