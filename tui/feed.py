@@ -59,7 +59,6 @@ class ReplayFeed:
         folder: SessionFolder,
         speed: float,
         clock: Callable[[], float] = time.monotonic,
-        position: float = 0.0,
     ) -> None:
         self.folder = folder
         self.duration = last_moment(folder.journal)
@@ -69,7 +68,7 @@ class ReplayFeed:
         self._next = next(self._recorded, None)
         self._clock = clock
         self._speed = speed
-        self._from = position
+        self._from = 0.0
         self._since: float | None = None
         """When it was played from there; None while it stands still."""
 
@@ -104,9 +103,13 @@ class ReplayFeed:
         """Stand still."""
         self._from, self._since = self._now, None
 
-    def at(self, position: float) -> ReplayFeed:
-        """The same recording from its start, standing still at that second: all up to it is due at once."""
-        return ReplayFeed(self.folder, self._speed, self._clock, position)
+    def stand(self, position: float) -> None:
+        """Stand still at that second: all up to it is due at once, and what was shown stays shown."""
+        self._from, self._since = position, None
+
+    def anew(self) -> ReplayFeed:
+        """The same recording from its start, standing still."""
+        return ReplayFeed(self.folder, self._speed, self._clock)
 
     def events(self) -> Iterator[Event]:
         """Events whose time has come."""

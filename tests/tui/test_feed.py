@@ -58,18 +58,21 @@ def test_a_pause_and_another_speed_lose_no_time_and_no_event(folder: SessionFold
     assert seen == list(read_journal(folder.journal))
 
 
-def test_another_moment_is_a_feed_of_its_own_with_all_up_to_it_due(folder: SessionFolder) -> None:
+def test_it_stands_at_another_moment_with_all_up_to_it_due(folder: SessionFolder) -> None:
     watch = Watch()
     feed = ReplayFeed(folder, 5.0, watch)
     feed.play()
-    watch.now += 2
-    later = len(list(feed.events()))
-    back = feed.at(4.0)
+    watch.now += 1
+    early = list(feed.events())
+    feed.stand(9.0)
     watch.now += 60
-    events = list(back.events())
-    assert back.position == 4.0 and back.speed == 5.0
-    assert 0 < len(events) < later
-    assert max(event.at for event in events) <= 4.0
+    later = list(feed.events())
+    assert feed.position == 9.0
+    assert all(5.0 < event.at <= 9.0 for event in later)
+    back = feed.anew()
+    assert back.position == 0.0 and back.speed == 5.0
+    back.stand(9.0)
+    assert list(back.events()) == early + later
 
 
 def test_a_journal_that_is_gone_or_damaged_has_its_end_all_the_same(folder: SessionFolder) -> None:

@@ -18,9 +18,8 @@ async def moved(pilot: Pilot[int], key: str) -> float:
     """The position that a key leads to."""
     screen = monitor(pilot.app)  # type: ignore[arg-type]
     assert isinstance(screen, ReplayScreen)
-    feed = screen._feed
     await pilot.press(key)
-    await wait_until(pilot, lambda: screen._feed is not feed and screen._target is None)
+    await wait_until(pilot, lambda: screen._ready)
     return screen._feed.position
 
 

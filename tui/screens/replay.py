@@ -130,28 +130,36 @@ class ReplayScreen(SessionScreen[ReplayFeed]):
 
     def _seek(self, to: float) -> None:
         self._target = min(self._feed.duration, max(0.0, to))
-        self._ready = False
         self._draw_headline()
-        self._fold_to(self._feed.at(self._target))
+        if self._ready:
+            self._ready = False
+            self._fold_to_target()
 
-    @work(thread=True, exclusive=True, group="seek", exit_on_error=False)
-    def _fold_to(self, feed: ReplayFeed) -> None:
-        """Fold the session anew up to a moment: from its start, for what was folded cannot be taken back."""
+    @work(thread=True, exit_on_error=False)
+    def _fold_to_target(self) -> None:
+        """Fold on to the moment that is sought, or anew from the start: what was folded stays folded."""
         worker = get_current_worker()
-        session = Session(self.folder.name)
-        for count, event in enumerate(feed.events()):
-            session.apply(event)
-            if count % CHECK_EVENTS == 0 and worker.is_cancelled:
+        session, feed = self.session, self._feed
+        while (target := self._target) is not None and not worker.is_cancelled:
+            if target < session.elapsed:
+                session, feed = Session(self.folder.name), feed.anew()
+            feed.stand(target)
+            for count, event in enumerate(feed.events()):
+                session.apply(event)
+                if count % CHECK_EVENTS == 0 and (self._target != target or worker.is_cancelled):
+                    break
+            else:
+                self.post_message(Sought(session, feed))
                 return
-        self.post_message(Sought(session, feed))
 
     @on(Sought)
     def _go_on_from(self, message: Sought) -> None:
-        if message.feed.position != self._target:
-            return  # another moment was sought meanwhile
         message.feed.speed = self._feed.speed
-        self.session, self._feed = message.session, message.feed
-        self._pending, self._target, self._ready = iter(()), None, True
+        self.session, self._feed, self._pending = message.session, message.feed, iter(())
+        if self._feed.position != self._target:  # another moment was sought meanwhile
+            self._fold_to_target()
+            return
+        self._target, self._ready = None, True
         self._over = self._feed.is_over()
         self._follow_clock()
         self._ticking.resume()

@@ -270,7 +270,8 @@ class SessionScreen(Quittable, Generic[Source]):
 
     def action_results(self) -> None:
         """The table."""
-        self.app.push_screen(ResultsScreen(self.session, self.folder, lambda: self._over, self._unicode))
+        if self._ready:
+            self.app.push_screen(ResultsScreen(self.session, self.folder, lambda: self._over, self._unicode))
 
     def action_zoom(self) -> None:
         """Show the focused panel alone, or the first; or all again."""
