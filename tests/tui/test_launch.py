@@ -304,7 +304,7 @@ async def test_on_a_plain_terminal_groups_and_numbers_still_tell(
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_text(pilot, "(estimate)")
         await pilot.press("space")
-        text = await wait_for_text(pilot, "1 Quickstart", "Which batch size?")
+        text = await wait_for_text(pilot, "1>Quickstart", "Which batch size?")
         assert text.isascii(), [character for character in text if not character.isascii()]
 
 

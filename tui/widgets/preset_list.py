@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from ..prepare import Offer
 
 YOURS = "Yours"
-MARGIN = 2
-"""Cells before a title: for the number of one that is selected."""
+MARGIN, POINTER = 2, ">"
+"""Cells before a title: for the number of one that is selected, and for the sign of the one under the cursor,
+whose background alone would be lost on a terminal without colours."""
 LAYOUTS = ((True, True), (False, True), (True, False), (False, False))
 """Whether there is a line between groups, and each preset's question; the first that fits is taken."""
 
@@ -42,13 +43,15 @@ class PresetList(OptionList):
         """What is selected has changed."""
 
     def __init__(self, names: Sequence[str], *, id: str) -> None:  # noqa: A002
-        super().__init__(*(Option(" " * MARGIN + name, id=name) for name in names), id=id, markup=False)
         self.selected: list[str] = []
         """Names of the presets selected, in the order of their selection."""
         self._offers: Sequence[Offer] = ()
         self._filter = ""
         self._wanted = ""
+        self._texts: dict[str, list[Content]] = {}
+        self._pointed: int | None = None
         self._drawn: tuple[object, ...] = ()
+        super().__init__(*(Option(" " * MARGIN + name, id=name) for name in names), id=id, markup=False)
 
     def show(self, offers: Sequence[Offer], text: str = "") -> None:
         """Show those offers that the filter's text leaves."""
@@ -90,10 +93,21 @@ class PresetList(OptionList):
             self.call_after_refresh(self._draw)
 
     def watch_highlighted(self, highlighted: int | None) -> None:
-        """The first preset's heading is shown with it."""
+        """The cursor has its sign; the first preset's heading is shown with it."""
+        for index in (self._pointed, highlighted):
+            name = self.options[index].id if index is not None else None
+            if index is not None and name in self._texts:
+                self.replace_option_prompt_at_index(index, self._prompt(name, index == highlighted))
+        self._pointed = highlighted
         super().watch_highlighted(highlighted)
         if highlighted is not None and all(option.disabled for option in self.options[:highlighted]):
             self.scroll_home(animate=False)
+
+    def _prompt(self, name: str, is_current: bool) -> Content:
+        mark = str(self.selected.index(name) + 1) if name in self.selected else " "
+        first, *rest = self._texts[name]
+        head = Content.assemble((mark, "bold $text-success"), (POINTER if is_current else " ", "bold"), first)
+        return Content("\n").join([head, *(Content(" " * MARGIN) + line for line in rest)])
 
     def _draw(self) -> None:
         region = self.scrollable_content_region
@@ -105,7 +119,7 @@ class PresetList(OptionList):
             options = list(self._options_of(region.width, roomy, with_questions))
             if sum(_height(option) for option in options) <= region.height:
                 break
-        current = self.current
+        current, self._pointed = self.current, None
         self.set_options(options or [_nothing(self._filter)])
         places = {option.id: at for at, option in enumerate(options) if not option.disabled}
         first = next(iter(places.values()), None)
@@ -122,13 +136,9 @@ class PresetList(OptionList):
             yield Option(Content(above + "\n".join(textwrap.wrap(group, width))), disabled=True)
             above = "\n" * roomy
             for offer in members:
-                lines = _lines(offer, width - MARGIN, with_questions, group)
-                mark = (
-                    str(self.selected.index(offer.file.name) + 1) if offer.file.name in self.selected else ""
-                )
-                first = Content.assemble((f"{mark:<{MARGIN}}", "bold $text-success"), lines[0])
-                rest = [Content(" " * MARGIN) + line for line in lines[1:]]
-                yield Option(Content("\n").join([first, *rest]), id=offer.file.name)
+                name = offer.file.name
+                self._texts[name] = _lines(offer, width - MARGIN, with_questions, group)
+                yield Option(self._prompt(name, False), id=name)
 
 
 def _grouped(offers: Sequence[Offer]) -> dict[str, list[Offer]]:
