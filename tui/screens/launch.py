@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import OptionList, Static
@@ -81,9 +81,9 @@ class LaunchScreen(Screen[None]):
         """Nothing here waits for anything."""
         yield Static("gpubench-tui", id="machine", classes="headline", markup=False)
         with Horizontal(id="middle"):
-            with Vertical(id="choice") as choice:
-                choice.border_title = "Presets"
-                yield PresetList(_shipped(), id="presets")
+            presets = PresetList(_shipped(), id="presets")
+            presets.border_title = "Presets"
+            yield presets
             yield Panel("Plan for this machine", id="plan")
         yield Panel("Devices", id="devices", classes="exact")
         yield Footer()
@@ -209,7 +209,7 @@ class LaunchScreen(Screen[None]):
         from ..widgets.filter_field import FilterField
 
         if not self.query("#filter"):
-            await self.query_one("#choice").mount(FilterField(id="filter"), before=0)
+            await self.mount(FilterField(id="filter"), before="#middle")
         self.query_one("#filter").focus()
 
     def on_input_changed(self, message: Input.Changed) -> None:
