@@ -22,7 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else list(arguments)
     if words[:1] == ["__complete"]:  # asked by the scripts of completion.py
         return commands.complete(_parser(), words[1:])
-    options = _parser().parse_args(words)
+    # Most start the app, and to say what all the commands take would hold up its first paint.
+    options = _parser(with_commands=bool(words)).parse_args(words)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # an ASCII locale has no plus-minus sign
@@ -54,7 +55,7 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(with_commands: bool = True) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gpubench-tui",
         description="Measure how fast training runs on one GPU, with DataParallel and with "
@@ -67,6 +68,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_ascii(parser)
     _add_plan_options(parser, "early_overrides")
     parser.set_defaults(command=commands.app)
+    if not with_commands:
+        return parser
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_run(subparsers)
     _add_listings(subparsers)

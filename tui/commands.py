@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import os
 import shutil
 import sys
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from ..engine.host.facts import Host
     from ..engine.record.session import Session
     from ..engine.record.shelf import SessionFolder, Shelf
+    from .listings import Listing
 
 # Every command imports what it needs when it runs: `--help` and the app's first paint wait for nothing else.
 
@@ -196,7 +196,7 @@ def presets(options: Namespace) -> int:
     from .listings import preset_listing
 
     listing = preset_listing(_inspect(options), options.early_overrides + options.overrides)
-    print(json.dumps(listing.data, indent=2) if options.json else listing.text)
+    _print_listing(listing, options)
     return 0
 
 
@@ -205,7 +205,7 @@ def doctor(options: Namespace) -> int:
     from .listings import doctor_listing
 
     listing = doctor_listing(_inspect(options), _shelf(options).root)
-    print(json.dumps(listing.data, indent=2) if options.json else listing.text)
+    _print_listing(listing, options)
     return 0
 
 
@@ -214,7 +214,7 @@ def sessions(options: Namespace) -> int:
     from .listings import session_listing
 
     listing = session_listing(_shelf(options), options.find)
-    print(json.dumps(listing.data, indent=2) if options.json else listing.text)
+    _print_listing(listing, options)
     return 0
 
 
@@ -252,6 +252,15 @@ def delete(options: Namespace) -> int:
     except ShelfError as error:
         raise UsageError(str(error)) from None
     return 0
+
+
+def _print_listing(listing: Listing, options: Namespace) -> None:
+    if options.json:
+        import json
+
+        print(json.dumps(listing.data, indent=2))
+    else:
+        print(listing.text)
 
 
 def _shelf(options: Namespace) -> Shelf:

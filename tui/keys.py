@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -64,6 +62,9 @@ def declared() -> dict[str, Declared]:
 
 
 def _declarations() -> Iterator[list[Binding]]:
+    import importlib
+    import pkgutil
+
     from . import app, screens, widgets
 
     names = ["app"] + [
