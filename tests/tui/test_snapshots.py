@@ -1,0 +1,186 @@
+"""Every screen as it looks, in three sizes, from recorded sessions: see snapshots.py."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from gpubench_tui.engine.host import cpu_meter, findings
+from gpubench_tui.engine.record.shelf import SessionFolder
+from gpubench_tui.tui import prepare
+from gpubench_tui.tui.app import GpubenchApp
+from gpubench_tui.tui.routes import Compare, ShowSessions
+from nvml_standin import Machine, build
+from textual.pilot import Pilot
+
+from . import recorded
+from .seen import wait_for_text, watching
+from .snapshots import SIZES, check, check_colors, check_sizes
+
+GPUS = [0, 2, 8, 16]
+
+
+@pytest.fixture(autouse=True)
+def the_same_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The same folder, time zone, terminal and machine wherever the tests run."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(prepare, "inspect_host", lambda gpus: recorded.host(0))
+    monkeypatch.setattr(cpu_meter.CpuMeter, "sample", lambda _: recorded.cpu_sample())
+    monkeypatch.setattr(findings, "_permissions", lambda _: iter(()))
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def shelved(name: str, gpus: int, age: int = 0, **how: object) -> SessionFolder:
+    """A recorded session under a name without its time of day, in the folder `sessions`."""
+    folder = recorded.shelve(Path("sessions"), gpus, **how)  # type: ignore[arg-type]
+    folder = SessionFolder(folder.path.rename(folder.path.with_name(name)))
+    os.utime(folder.plan, (1.8e9 - age, 1.8e9 - age))
+    return folder
+
+
+@pytest.mark.parametrize("gpus", GPUS)
+async def test_the_monitor(gpus: int) -> None:
+    folder = shelved("scaling", gpus, until=6.7)
+    with folder.hold():
+        app = watching(folder)
+        async with app.run_test() as pilot:
+            await check_sizes(pilot, f"monitor-{gpus}gpus", "running", "▶ d")
+
+
+@pytest.mark.parametrize("gpus", GPUS)
+async def test_the_results(gpus: int) -> None:
+    app = watching(shelved("scaling", gpus))
+    async with app.run_test() as pilot:
+        await check_sizes(pilot, f"results-{gpus}gpus", "Diagnosis", "Results")
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The stand-in for NVIDIA's driver library."""
+    return build(tmp_path_factory.mktemp("driver"))
+
+
+@pytest.mark.parametrize("gpus", GPUS[1:])
+def test_the_launch_screen_with_gpus(gpus: int, driver: Path, tmp_path: Path) -> None:
+    machine = Machine(
+        tmp_path / "machine",
+        f"count {gpus}",
+        "name NVIDIA H200",
+        "total 143771",
+        "util 97",
+        "used 72000",
+        "temp 61",
+        "power 612000",
+        "clock 1755",
+        "gpu1.reasons 0x4",
+    )
+    script = Path(__file__).with_name("launch_on_gpus.py")
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        env=machine.environment(driver),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    for size, text in json.loads(done.stdout).items():
+        check(f"launch-{gpus}gpus-{size}", text)
+
+
+async def test_the_launch_screen_without_gpus() -> None:
+    app = GpubenchApp(Path("sessions"))
+    async with app.run_test() as pilot:
+        await check_sizes(pilot, "launch-0gpus", "(estimate)", "memory 12.0")
+        await pilot.press("e")
+        await check_sizes(pilot, "editor-0gpus", "Edit quickstart", "runs on")
+
+
+async def listed(pilot: Pilot[int]) -> None:
+    """The screen of all sessions: one of each kind."""
+    shelved("newest", 2, age=1)
+    shelved("middle", 0, age=2, fail="05")
+    shelved("oldest", 8, age=3, until=5.0)
+    pilot.app.post_message(ShowSessions())
+    await wait_for_text(pilot, "Sessions  ", "dp on 2 devices is 1.92x", "ddp cannot be told")
+
+
+async def test_sessions() -> None:
+    app = GpubenchApp(Path("sessions"))
+    async with app.run_test() as pilot:
+        await listed(pilot)
+        await check_sizes(pilot, "sessions", "Sessions  ")
+
+
+async def test_two_sessions_compared() -> None:
+    app = GpubenchApp(Path("sessions"))
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        app.post_message(Compare([shelved("before", 8), shelved("after", 8, fail="05")]))
+        await check_sizes(pilot, "compare", "no difference", "ddp x2")
+
+
+async def test_help_and_questions() -> None:
+    folder = shelved("scaling", 2, until=6.7)
+    with folder.hold():
+        app = watching(folder)
+        async with app.run_test() as pilot:
+            await wait_for_text(pilot, "running", "✓ single x1")
+            await pilot.press("question_mark")
+            await check_sizes(pilot, "help", "This screen")
+            await pilot.press("escape", "s")
+            await check_sizes(pilot, "question", "Stop scaling?")
+
+
+async def test_a_replay() -> None:
+    app = watching(shelved("scaling", 2), 1.0)
+    async with app.run_test() as pilot:
+        await wait_for_text(pilot, "▶ single x1")
+        await pilot.press("space", "left", "left")
+        await wait_for_text(pilot, "■ paused", "0:00 of 0:13")
+        await pilot.press("shift+right")
+        await check_sizes(pilot, "replay", "0:10 of 0:13", "✓ dp x2")
+
+
+async def test_colors_dark_and_light() -> None:
+    folder = shelved("scaling", 8, until=6.7)
+    with folder.hold():
+        app = watching(folder)
+        async with app.run_test(size=SIZES[1]) as pilot:
+            await wait_for_text(pilot, "running", "✓ single x1")
+            await check_colors(pilot, "monitor")
+            await pilot.press("s")
+            await wait_for_text(pilot, "Stop scaling?")
+            await check_colors(pilot, "question")
+    app = watching(shelved("over", 8))
+    async with app.run_test(size=SIZES[1]) as pilot:
+        await wait_for_text(pilot, "Diagnosis")
+        await check_colors(pilot, "results")
+    app = GpubenchApp(Path("sessions"))
+    async with app.run_test(size=SIZES[1]) as pilot:
+        await wait_for_text(pilot, "(estimate)", "memory 12.0")
+        await check_colors(pilot, "launch")
+
+
+async def test_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+    folder = shelved("scaling", 8, until=6.7)
+    with folder.hold():
+        app = watching(folder)
+        async with app.run_test() as pilot:
+            await check_sizes(pilot, "monitor-ascii", "running", "+ single x1", sizes=SIZES[:2])
+    app = watching(shelved("over", 8))
+    async with app.run_test() as pilot:
+        await check_sizes(pilot, "results-ascii", "Diagnosis", "Results", sizes=SIZES[:2])
