@@ -38,9 +38,9 @@ LEAST = Size(40, 10)
 
 
 def _commands() -> type[Provider]:
-    from .palette import KeyCommands
+    from .palette import Commands
 
-    return KeyCommands
+    return Commands
 
 
 class Watched(NamedTuple):

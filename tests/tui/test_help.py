@@ -12,6 +12,7 @@ from gpubench_tui.tui.routes import Compare, ShowSessions
 from gpubench_tui.tui.screens.about import ABOUT, about
 from gpubench_tui.tui.screens.session_screen import SessionScreen
 from gpubench_tui.tui.widgets.footer import fitting
+from gpubench_tui.tui.widgets.preset_list import PresetList
 from textual.pilot import Pilot
 
 from .recorded import shelve
@@ -113,6 +114,26 @@ async def test_the_palette_finds_by_what_is_said_of_a_command(tmp_path: Path) ->
         await wait_until(pilot, lambda: "launch: Start" not in screen_text(app))
         await pilot.press("enter")
         await wait_until(pilot, lambda: not app.current_theme.dark)
+
+
+async def test_the_palette_finds_presets_and_sessions_by_name(tmp_path: Path) -> None:
+    folder = shelve(tmp_path, 2, name="nightly")
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=(100, 40)) as pilot:
+        await wait_for_text(pilot, "(estimate)")
+        await pilot.press("ctrl+p")
+        await wait_for_text(pilot, "launch: Start")
+        await pilot.press(*"fsdp")
+        await wait_for_text(pilot, "launch: Go to fsdp-vs-ddp")
+        await pilot.press("enter")
+        await wait_for_text(pilot, "What does sharding a model cost")
+        await wait_until(pilot, lambda: app.screen.query_one(PresetList).current == "fsdp-vs-ddp")
+        await pilot.press("ctrl+p")
+        await wait_for_text(pilot, "launch: Start")
+        await pilot.press(*"nightly")
+        await wait_for_text(pilot, f"sessions: Open {folder.name}")
+        await pilot.press("enter")
+        await wait_for_text(pilot, "dp on 2 devices is")
 
 
 async def test_the_footer_keeps_help_and_the_way_out_in_sight(running_session: Starter) -> None:
