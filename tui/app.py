@@ -73,6 +73,14 @@ class GpubenchApp(NavigatingApp):
             tooltip="All that can be done here, found by typing",
         ),
         Binding("f2", "toggle_theme", "Theme", show=False, id="app.theme", tooltip="Light or dark colours"),
+        Binding(
+            "ctrl+z",
+            "suspend_process",
+            "Suspend",
+            show=False,
+            id="app.suspend",
+            tooltip="Back to the shell, whose fg brings the app back; sessions go on",
+        ),
         # Before the screens' own keys, so that it works over a question and in the help as well.
         Binding(
             "ctrl+s",
