@@ -116,6 +116,11 @@ class GpubenchApp(NavigatingApp):
         """What the app's style needs beside the variables that every theme has."""
         return {"muted": "#808080"}
 
+    def get_key_display(self, binding: Binding) -> str:
+        """How a key is written: by its name where its sign cannot be shown."""
+        shown = super().get_key_display(binding)
+        return shown if self.unicode or shown.isascii() else binding.key
+
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual's own filters, then those for plain terminals."""
         return [*super().get_line_filters(), *(each for each in self._plain if each.enabled)]

@@ -86,6 +86,7 @@ async def test_every_character_fits_a_plain_terminal(tmp_path: Path) -> None:
     app = GpubenchApp(tmp_path, watched=Watched(shelve(tmp_path, 2, fail="04"), 1e6), config=config)
     async with app.run_test(size=(120, 40)) as pilot:
         await wait_for_text(pilot, "severe: ", "Evidence")
+        await wait_for_text(pilot, "enter Evidence")
         for key in ("tab", "ctrl+p", "escape", "question_mark", "escape", "m", "z", "z", "q"):
             assert screen_text(app).isascii(), key
             await pilot.press(key)
