@@ -155,7 +155,7 @@ class Evaluation(Base, frozen=True, kw_only=True, tag="evaluation"):
     test_loss: float | None
     test_accuracy: float
     seconds: float
-    """Time the epoch's training took on this rank, evaluation excluded."""
+    """Time the epoch's training took on the slowest rank, evaluation excluded."""
 
 
 class Breakdown(Base, frozen=True, kw_only=True, tag="breakdown"):

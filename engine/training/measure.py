@@ -202,6 +202,7 @@ class Measurement:
 
     def _evaluate(self, epoch: int, trained: Tally, seconds: float) -> None:
         self._reporter.phase("evaluating", epoch=epoch)
+        (slowest,) = max(self._team.gather([seconds]))
         train_loss, train_accuracy = trained.read(self._team)
         test_loss, test_accuracy = self._trainer.evaluate(
             lambda note: self._reporter.phase("evaluating", note, epoch)
@@ -217,7 +218,7 @@ class Measurement:
                     train_accuracy=train_accuracy,
                     test_loss=finite(test_loss),
                     test_accuracy=test_accuracy,
-                    seconds=seconds,
+                    seconds=slowest,
                 )
             )
 

@@ -137,13 +137,16 @@ def test_epochs_learn_through_both_placements(
     assert not done.failed, done.log.read_text()
     built = done.of(ModelBuilt)[0]
     assert built.steps_per_epoch == 50
+    trained: dict[int, list[float]] = {1: [], 2: []}
     for rank in range(devices):
-        for epoch in (1, 2):
+        for epoch, seconds in trained.items():
             windows = [window for window in done.of(Window, rank) if window.epoch == epoch]
             assert sum(window.steps for window in windows) == built.steps_per_epoch
+            seconds.append(sum(window.seconds for window in windows))
         assert done.of(RankFinished, rank)[0].stop_reason == "2 epochs"
     first, last = done.of(Evaluation)
     assert (first.epoch, last.epoch) == (1, 2)
+    assert (first.seconds, last.seconds) == (max(trained[1]), max(trained[2]))
     assert last.test_accuracy > 0.5
     assert last.train_loss < first.train_loss
     assert last.train_accuracy > first.train_accuracy
