@@ -58,6 +58,15 @@ def test_published_figures_are_about_runs_of_their_preset_or_say_what_they_are_o
             assert bool(made.runs_of(figure)) != bool(figure.label), figure
 
 
+@pytest.mark.parametrize("name", SHIPPED)
+def test_what_was_published_of_an_epoch_stands_beside_an_epoch_as_long(name: str) -> None:
+    made = plan(name, 4)
+    figures = [figure for published in made.published for figure in published.figures]
+    of_an_epoch = [figure for figure in figures if figure.metric.endswith("_seconds")]
+    workloads = {each for figure in of_an_epoch for spec in made.runs_of(figure) for each in spec.workloads}
+    assert {each.images for each in workloads if each.data == "synthetic"} <= {50_000}
+
+
 def test_every_metric_has_its_unit() -> None:
     assert set(UNITS) == set(get_args(Metric))
 
