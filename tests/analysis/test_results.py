@@ -262,7 +262,8 @@ def test_accuracies_of_two_recipes_are_called_so() -> None:
         measured("ddp", [[1.1, 1.1]] * 2),
         evaluations("ddp", 0, [0.2]),
     )
-    assert "two recipes" in one(folded, "ddp").notes[0]
+    (note,) = one(folded, "ddp").notes
+    assert "two recipes" in note and "learning_rate_batch = 128" in note and "warmup_epochs" in note
 
 
 def test_steps_alone_are_no_measurement() -> None:
