@@ -17,7 +17,8 @@ from ..feed import LiveFeed
 from ..routes import Leave, Watch
 from ..time_left import session_seconds_left
 from .question import quit_question, skip_question, stop_question
-from .session_screen import VIEW_KEYS, SessionScreen
+from .session_screen import SessionScreen
+from .view_keys import VIEW_KEYS
 
 
 class MonitorScreen(SessionScreen[LiveFeed]):

@@ -9,7 +9,6 @@ from typing import Generic, TypeVar
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
@@ -32,60 +31,12 @@ from .results import ResultsScreen
 from .sight import in_sight
 
 REDRAW_SECONDS = 0.5
+PLOT_SECONDS = 0.9
+"""Plots cost more than all else together: every second time is enough for them."""
 FOLD_SECONDS = 0.1
 """At most so long at a stretch are events folded; keys are answered in between."""
 
 Source = TypeVar("Source", bound=Feed)
-
-
-VIEW_KEYS: list[BindingType] = [
-    Binding("t", "results", "Table", id="monitor.results", tooltip="The results so far"),
-    Binding(
-        "p",
-        "pause",
-        "Pause",
-        id="monitor.pause",
-        tooltip="Hold the view still, or let it go on; the session is not touched",
-    ),
-    Binding("z", "zoom", "Zoom", id="monitor.zoom", tooltip="Show the focused panel alone, or all again"),
-    Binding("l", "log", "Log", id="monitor.log", tooltip="Whose log: the session's, then that of each rank"),
-    Binding(
-        "left_square_bracket",
-        "time(-1)",
-        "Longer",
-        show=False,
-        id="monitor.longer",
-        tooltip="Show a longer stretch of time",
-    ),
-    Binding(
-        "right_square_bracket",
-        "time(1)",
-        "Shorter",
-        show=False,
-        id="monitor.shorter",
-        tooltip="Show a shorter stretch of time: all, the last 10 minutes, the last minute",
-    ),
-    Binding(
-        "tab",
-        "panel(1)",
-        "Next panel",
-        show=False,
-        id="monitor.next",
-        tooltip="Next panel; the arrows scroll in it",
-    ),
-    Binding(
-        "shift+tab", "panel(-1)", "Last panel", show=False, id="monitor.previous", tooltip="Previous panel"
-    ),
-    Binding(
-        "escape",
-        "unzoom",
-        "All panels",
-        show=False,
-        id="monitor.unzoom",
-        tooltip="Show all panels again",
-    ),
-]
-"""What every screen with a session can do; a screen's own keys come before them."""
 
 
 @dataclass
@@ -119,6 +70,7 @@ class SessionScreen(Quittable, Generic[Source]):
         self._log_rank: int | None = None
         self._printed: Printed | None = None
         self._reads_log = False
+        self._plotted_at = 0.0
 
     def compose(self) -> ComposeResult:
         """What stands above, the panels, the keys."""
@@ -168,7 +120,7 @@ class SessionScreen(Quittable, Generic[Source]):
         if self._paused:
             self._draw_headline()
         else:
-            self.redraw()
+            self.redraw(plots=self._over or time.monotonic() - self._plotted_at > PLOT_SECONDS)
 
     def _heard(self, over: bool) -> None:
         """Take note of whether the feed was over before it was read."""
@@ -199,13 +151,15 @@ class SessionScreen(Quittable, Generic[Source]):
 
     # Drawing
 
-    def redraw(self) -> None:
-        """Draw what changed, of what is visible."""
+    def redraw(self, plots: bool = True) -> None:
+        """Draw what changed, of what is visible; the plots only if asked to."""
         if not in_sight(self) or not self._ready:
             return
+        if plots:
+            self._plotted_at = time.monotonic()
         with self.app.batch_update():
             self._draw_headline()
-            self.view.draw(self.session)
+            self.view.draw(self.session, plots)
             self._draw_log()
 
     def _draw_headline(self) -> None:

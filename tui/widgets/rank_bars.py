@@ -18,7 +18,7 @@ def rank_title(paces: Paces) -> str:
     if paces.straggler is None:
         return "Step of each rank"
     seconds = duration(paces.seconds[paces.straggler])
-    return f"Rank {paces.straggler} straggles: {seconds} a step, {percent(paces.behind)} longer than others"
+    return f"Rank {paces.straggler} straggles by {percent(paces.behind)}: {seconds} a step"
 
 
 def rank_bars(paces: Paces, width: int, height: int) -> Content:

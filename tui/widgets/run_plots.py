@@ -105,7 +105,7 @@ def loss_plot(run: RunState | None, canvas: Canvas) -> Drawn:
         title += f": {number(run.loss.last)}"
     if run.evaluations.get(0):
         last: Evaluation = run.evaluations[0][-1]
-        title += f", test {number(last.test_loss)}, test accuracy {percent(last.test_accuracy)}"
+        title += f", accuracy {percent(last.test_accuracy)}, test loss {number(last.test_loss)}"
     content = plot(
         Plot(curves, Axes(_short, number, start, end)), canvas.width, canvas.height, canvas.unicode
     )

@@ -42,13 +42,14 @@ class SessionView(Vertical):
         yield Panel("Devices", id="devices", classes="exact")
         yield Panel("Log", id="log")
 
-    def draw(self, session: Session) -> None:
-        """Draw all but the log, whose source is the screen's to choose."""
+    def draw(self, session: Session, plots: bool = True) -> None:
+        """Draw all but the log, whose source is the screen's to choose; the plots only if asked to."""
         self._draw_plan(session)
         self._draw_present_run(session)
         run = present_run(session)
         self._draw_ranks(run)
-        self._draw_plots(session, run)
+        if plots:
+            self._draw_plots(session, run)
         self._draw_devices(session)
 
     def draw_log(self, title: str, lines: Content) -> None:
@@ -101,8 +102,10 @@ class SessionView(Vertical):
             panel.show(rank_bars(known, panel.columns, panel.lines))
 
     def _draw_plots(self, session: Session, run: RunState | None) -> None:
-        # A second of the session is drawn at a time: a plot costs more than all the rest.
-        made_of = (id(run), run and run.state, int(session.elapsed))
+        made_of: tuple[Hashable, ...] = (id(session), int(session.elapsed))
+        if run is not None:
+            news = run.throughput.points, run.loss.points, len(run.complete_windows)
+            made_of += (run.spec.id, run.state, *news, len(run.evaluations.get(0, ())))
         panel = self._panel("throughput")
         if panel is not None and not self._is_drawn(panel, *made_of):
             _show(panel, throughput_plot(session, run, self._canvas(panel)))
@@ -124,9 +127,8 @@ class SessionView(Vertical):
             panel.show(cpu_strip(sample, panel.columns, cores))
             return
         samples = [history.last for _, history in sorted(session.gpus.items())]
-        names = (
-            f"{len(samples)} x {' + '.join(dict.fromkeys(gpu.name for gpu in session.host.gpus)) or 'GPU'}"
-        )
+        models = " + ".join(dict.fromkeys(gpu.name for gpu in session.host.gpus))
+        names = f"{len(samples)} x {models or 'GPU'}"
         held, processor = throttled(samples), cpu_summary(sample) if sample is not None else ""
         fits = len(names) + len(held) + len(processor) < panel.columns - 20
         panel.entitle(
