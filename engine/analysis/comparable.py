@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from hashlib import sha256
 
 from ..plan.plan import RunSpec
@@ -15,9 +15,8 @@ UNDER_TEST = frozenset({"affinity", "backend", "nccl", "batch_per_device", "glob
 """Settings in which the runs of a matrix differ by design."""
 SCHEDULE = frozenset({"learning_rate", "learning_rate_batch", "warmup_epochs", "milestones", "gamma"})
 """What of a recipe decides what is learnt, and not how long a step takes."""
-
-
-_LEFT_OUT = UNDER_TEST | SCHEDULE
+NOT_COMPARED = UNDER_TEST | SCHEDULE
+"""What may differ between a run and its baseline."""
 
 
 def differences(run: RunState, baseline: RunState) -> tuple[str, ...]:
@@ -43,7 +42,7 @@ def fingerprint(session: Session, run: RunState) -> str | None:
     if not run.ranks or not all(rank.settings for rank in run.ranks.values()):
         return None
     ranks = {
-        tuple(sorted((key, str(value)) for key, value in rank.settings.items() if key not in _LEFT_OUT))
+        tuple(sorted((key, str(value)) for key, value in rank.settings.items() if key not in NOT_COMPARED))
         for rank in run.ranks.values()
     }
     workloads = {
@@ -56,12 +55,14 @@ def fingerprint(session: Session, run: RunState) -> str | None:
     return sha256(repr(everything).encode()).hexdigest()[:12]
 
 
-def setting_differences(ours: Mapping[str, Setting], theirs: Mapping[str, Setting]) -> list[str]:
-    """Settings of one rank that differ from another's, `NAME: OURS against THEIRS`."""
+def setting_differences(
+    ours: Mapping[str, Setting], theirs: Mapping[str, Setting], left_out: Set[str] = NOT_COMPARED
+) -> list[str]:
+    """Settings of one rank that differ from another's, `NAME: OURS against THEIRS`, but those left out."""
     return [
         f"{key}: {ours.get(key, 'not recorded')} against {theirs.get(key, 'not recorded')}"
         for key in dict.fromkeys([*ours, *theirs])
-        if key not in _LEFT_OUT and ours.get(key) != theirs.get(key)
+        if key not in left_out and ours.get(key) != theirs.get(key)
     ]
 
 

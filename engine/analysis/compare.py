@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from ..record.session import RunState, Session
 from . import statistics
-from .comparable import Setting, setting_differences, workload_differences
+from .comparable import SCHEDULE, Setting, setting_differences, workload_differences
 from .environment import environment
 from .estimates import Estimate, Interval
 from .repeats import configurations, label, usable
@@ -258,7 +258,8 @@ def _differences(ours: Sequence[RunState], theirs: Sequence[RunState], rank: int
     a_settings, b_settings = _settings(ours, rank), _settings(theirs, rank)
     if a_settings and b_settings:
         in_workload = set(ours[0].spec.workload.__struct_fields__)
-        for text in setting_differences(b_settings, a_settings):
+        # Of the same mode, devices and batch: nothing of how their ranks speak is under test here.
+        for text in setting_differences(b_settings, a_settings, left_out=SCHEDULE):
             if text.partition(":")[0] not in in_workload:
                 yield text
 

@@ -89,6 +89,11 @@ def test_what_differs_is_named() -> None:
     assert comparison.changes[0].differences == ("precision: bf16 against fp32", "threads: 2 against 1")
 
 
+def test_how_the_ranks_speak_is_under_test_within_a_session_and_not_between_two() -> None:
+    a, b = (one_run(STEADY, settings={"backend": "nccl", "nccl": nccl}) for nccl in ("2.27.3", "2.28.0"))
+    assert compare_sessions(a, b).changes[0].differences == ("nccl: 2.28.0 against 2.27.3",)
+
+
 def test_a_run_that_failed_has_no_figures_and_is_a_regression() -> None:
     change = compared(one_run(STEADY), session(opening(SINGLE), failed("single")))["single x1"]
     assert (change.verdict, change.b, change.ratio) == ("no figures", None, None)
