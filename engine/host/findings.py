@@ -17,6 +17,10 @@ GIB = 1 << 30
 FEW_FILES = 1024
 SMALL_SHARED_MEMORY = GIB
 LITTLE_DISK = GIB
+BUSY_LOAD = 0.5
+"""Of the usable CPUs: from this load average on the machine is busy."""
+TAKEN_MEMORY = 0.1
+"""Of a GPU's memory: a driver keeps less for itself."""
 
 
 class Finding(Struct, frozen=True):
@@ -70,14 +74,21 @@ def _gpu(gpu: Gpu) -> Iterator[Finding]:
             f"GPU {gpu.index} is in use by {users}{more}: figures will be too low",
             "wait, or choose others with --gpus",
         )
-    elif gpu.memory_used_bytes and gpu.memory_bytes and gpu.memory_used_bytes > 0.1 * gpu.memory_bytes:
-        used = gpu.memory_used_bytes / GIB
-        yield Finding("warning", f"GPU {gpu.index} has {used:.1f} GiB in use by processes not visible here")
+    elif taken := taken_memory(gpu):
+        yield Finding(
+            "warning", f"GPU {gpu.index} has {taken / GIB:.1f} GiB in use by processes not visible here"
+        )
     if gpu.mig:
         yield Finding(
             "warning",
             f"GPU {gpu.index} is divided by MIG: its utilisation is n/a, and NCCL uses one instance only",
         )
+
+
+def taken_memory(gpu: Gpu) -> int | None:
+    """Bytes that others held on a GPU before anything was started; None where they are the driver's own."""
+    used, whole = gpu.memory_used_bytes, gpu.memory_bytes
+    return used if used and whole and used > TAKEN_MEMORY * whole else None
 
 
 def _who(process: GpuProcess) -> str:
@@ -90,7 +101,7 @@ def _who(process: GpuProcess) -> str:
 
 def _cpu(host: Host) -> Iterator[Finding]:
     cores, load = len(host.cpu.cores), host.cpu.load_average
-    if load is not None and load > 0.5 * cores:
+    if load is not None and load > BUSY_LOAD * cores:
         yield Finding(
             "warning",
             f"the machine is busy: load {load:.1f} on {cores} usable cores",

@@ -487,6 +487,11 @@ def test_processes_of_others_on_a_gpu() -> None:
     before = gpu_host(processes=(stranger,))
     found = one(session(opening(ON_GPU, host=before), measured("gpu", [STEADY])), "shared GPU")
     assert "python (777)" in figures(found)
+    hidden = gpu_host(memory_used_bytes=20 * GIB, memory_bytes=80 * GIB)
+    found = one(session(opening(ON_GPU, host=hidden), measured("gpu", [STEADY])), "shared GPU")
+    assert "20.0 GiB of 80.0 GiB" in figures(found)
+    drivers_own = gpu_host(memory_used_bytes=GIB, memory_bytes=80 * GIB)
+    assert names(session(opening(ON_GPU, host=drivers_own), measured("gpu", [STEADY]))) == set()
     ours = GpuProcess(10, "python")
 
     def with_processes(*processes: GpuProcess) -> set[str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...host.findings import BUSY_LOAD, taken_memory
 from ...record.history import GpuHistory
 from .. import statistics
 from ..summary import throughputs
-from ..units import percent, rate
+from ..units import gib, percent, rate
 from .case import Case, Diagnosis, Evidence, Figure, Run, during, mean
 
 LOW_CLOCK = 0.8
@@ -22,8 +23,6 @@ DRIFT = 0.03
 """Between the median windows of the first and of the last third of a run."""
 OTHERS = 0.25
 """Of the usable CPUs: other programs that take more take part in the figures."""
-LOAD = 0.5
-"""Of the usable CPUs: the load average before a session from which `doctor` calls the machine busy."""
 
 QUIET = "wait until the machine is idle, and measure again"
 
@@ -63,24 +62,29 @@ def _throttled(run: Run, index: int, history: GpuHistory) -> Iterator[Diagnosis]
 
 
 def shared_gpus(case: Case) -> Iterator[Diagnosis]:
-    """Processes of others on the GPUs used."""
+    """Processes of others on the GPUs used, or memory that was taken before the session."""
     for index in sorted({index for run in case.runs for index in run.gpus}):
-        if others := _others(case, index):
+        figures = [*_others(case, index), *_taken(case, index)]
+        if figures:
             yield Diagnosis(
                 name="shared GPU",
                 severity="warning",
                 sentence=f"GPU {index} was not the session's alone: figures on it are too low",
-                evidence=tuple(
-                    Evidence(f"GPU {index}: process of others", f"{name or 'unnamed'} ({pid})")
-                    for pid, name in others.items()
-                ),
+                evidence=tuple(Evidence(f"GPU {index}: {what}", value) for what, value in figures),
                 remedy="wait until they are done, or choose other GPUs with --gpus",
                 runs=tuple(run.result.run for run in case.runs if index in run.gpus),
             )
 
 
-def _others(case: Case, index: int) -> dict[int, str | None]:
-    """Id and name of the processes on a GPU that are not the session's own."""
+def _taken(case: Case, index: int) -> Iterator[Figure]:
+    """Memory in use before the session: in a container its processes may not be seen."""
+    for gpu in case.session.host.gpus:
+        if gpu.index == index and (taken := taken_memory(gpu)):
+            yield "memory in use before the session", f"{gib(taken)} of {gib(gpu.memory_bytes)}"
+
+
+def _others(case: Case, index: int) -> Iterator[Figure]:
+    """The processes on a GPU that are not the session's own."""
     session = case.session
     own = {rank.pid for run in session.runs.values() for rank in run.ranks.values()}
     before = next((gpu.processes for gpu in session.host.gpus if gpu.index == index), None)
@@ -89,14 +93,14 @@ def _others(case: Case, index: int) -> dict[int, str | None]:
     # In a container the driver may number processes otherwise than ranks do: then none of ours is there.
     if own & set(seen):
         others |= {pid: process.name for pid, process in seen.items() if pid not in own}
-    return others
+    yield from (("process of others", f"{name or 'unnamed'} ({pid})") for pid, name in others.items())
 
 
 def busy_machine(case: Case) -> Iterator[Diagnosis]:
     """Other programs on the CPUs, before the session or while a run was measured."""
     session, cpus = case.session, len(case.session.host.cpu.cores)
     load, last = session.host.cpu.load_average, session.cpu.last
-    if load is not None and load > LOAD * cpus > 0:
+    if load is not None and load > BUSY_LOAD * cpus > 0:
         yield Diagnosis(
             name="busy machine",
             severity="warning",
