@@ -30,6 +30,8 @@ class Comparison(Struct, frozen=True, kw_only=True):
     """95% interval of the speedup."""
     efficiency: float | None = None
     """Speedup over devices, in units of the baseline's; None where the batch is what differs."""
+    efficiency_interval: Interval | None = None
+    """95%: the speedup's over devices."""
     scaling: Scaling | None = None
     notes: tuple[str, ...] = ()
 
@@ -62,6 +64,7 @@ def compare(session: Session, repeats: Sequence[RunState]) -> Comparison:
         speedup=speedup.value,
         interval=speedup.interval,
         efficiency=speedup.value / devices if by_devices else None,
+        efficiency_interval=_over(speedup.interval, devices) if by_devices else None,
         scaling=scaling,
         notes=tuple(_notes(run, baseline, speedup.value, devices if by_devices else None)),
     )
@@ -94,6 +97,10 @@ def throughput_ratio(pairs: Sequence[tuple[RunState, RunState]]) -> Estimate:
     count = min(len(ours), len(theirs))
     interval = statistics.ratio_interval(ours, theirs) if count >= statistics.FEWEST else None
     return Estimate(ratios[0], interval, count)
+
+
+def _over(interval: Interval | None, devices: float) -> Interval | None:
+    return None if interval is None else (interval[0] / devices, interval[1] / devices)
 
 
 def _is_done(run: RunState) -> bool:

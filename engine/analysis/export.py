@@ -96,6 +96,8 @@ CSV_COLUMNS: dict[str, Cell] = {
     "speedup_low": lambda result: result.speedup_interval and result.speedup_interval[0],
     "speedup_high": lambda result: result.speedup_interval and result.speedup_interval[1],
     "efficiency": lambda result: result.efficiency,
+    "efficiency_low": lambda result: result.efficiency_interval and result.efficiency_interval[0],
+    "efficiency_high": lambda result: result.efficiency_interval and result.efficiency_interval[1],
     "scaling": lambda result: result.scaling,
     "fingerprint": lambda result: result.fingerprint,
     "concurrency_gain": lambda result: result.concurrency_gain,

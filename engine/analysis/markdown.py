@@ -86,13 +86,17 @@ def _results(found: Sequence[Result]) -> Iterator[str]:
 
 
 def _intervals(found: Sequence[Result]) -> Iterator[str]:
-    titles = ("run", "windows", "95% of samples/s", "95% of speedup", "scaling", "measuring ended by")
+    titles = (
+        *("run", "windows", "95% of samples/s", "95% of speedup", "95% of efficiency", "scaling"),
+        "measuring ended by",
+    )
     rows = [
         (
             result.label,
             str(result.windows),
             _interval(result.interval, number),
             _interval(result.speedup_interval, ratio),
+            _interval(result.efficiency_interval, percent),
             result.scaling or "",
             result.stop_reason or result.state,
         )

@@ -69,6 +69,8 @@ class Result(Struct, frozen=True, kw_only=True):
     several repeats, by Student's t over them."""
     efficiency: float | None
     """Speedup over devices, in units of the baseline's."""
+    efficiency_interval: Interval | None
+    """95%: the speedup's over devices."""
     fingerprint: str | None
     """Equal for runs that may be compared, of whichever session: of settings, workload, GPUs and driver."""
     scaling: Scaling | None
@@ -148,6 +150,7 @@ def _result(session: Session, repeats: Sequence[RunState]) -> Result:
         speedup=comparison.speedup,
         speedup_interval=comparison.interval,
         efficiency=comparison.efficiency,
+        efficiency_interval=comparison.efficiency_interval,
         fingerprint=fingerprint(session, run),
         scaling=comparison.scaling,
         peak_memory_bytes=peak_memory(ranks),

@@ -79,6 +79,7 @@ def test_speedup_and_efficiency_against_the_baseline() -> None:
     assert ddp.efficiency == pytest.approx(1 / 1.05)
     assert ddp.speedup_interval is not None
     assert ddp.speedup_interval[0] <= 2 / 1.05 <= ddp.speedup_interval[1]
+    assert ddp.efficiency_interval == pytest.approx([limit / 2 for limit in ddp.speedup_interval])
     assert ddp.scaling == "weak"
     assert ddp.peak_memory_bytes == 2 * GIB, "that of the device which used most"
     assert ddp.stop_reason == "time limit of 30 s"
