@@ -20,14 +20,19 @@ COMMUNICATION_SECONDS = 4.0
 
 
 class Estimate(Struct, frozen=True):
-    """Seconds a plan takes at least and at most; None where it trains by epochs, of unknown speed."""
+    """Seconds a plan takes at least and at most; None where it trains by epochs, of unknown speed.
+
+    Where only a part does, the least is that of the rest.
+    """
 
     low: float | None
     high: float | None
 
     def __str__(self) -> str:
-        if self.low is None or self.high is None:
+        if self.low is None:
             return "duration known after the first epoch"
+        if self.high is None:
+            return f"{_words(self.low)} (estimate) and what is known after the first epoch"
         if self.high == 0:
             return "nothing to run"
         low, high = _words(self.low), _words(self.high)
@@ -48,12 +53,13 @@ def estimate(plan: Plan) -> Estimate:
 
 def together(estimates: Iterable[Estimate]) -> Estimate:
     """The estimate for plans one after the other."""
-    low, high = 0.0, 0.0
-    for one in estimates:
-        if one.low is None or one.high is None:
-            return Estimate(None, None)
-        low, high = low + one.low, high + one.high
-    return Estimate(low, high)
+    every = list(estimates)
+    known = [one.low for one in every if one.low is not None]
+    open_ended = any(one.high is None for one in every)
+    return Estimate(
+        sum(known) if known or not every else None,
+        None if open_ended else sum(one.high for one in every if one.high is not None),
+    )
 
 
 def _overhead(spec: RunSpec) -> float:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 from gpubench_tui.engine.host.facts import Cpu, Gpu, Host, Software
-from gpubench_tui.engine.plan.estimate import estimate
+from gpubench_tui.engine.plan.estimate import Estimate, estimate, together
 from gpubench_tui.engine.plan.expand import make_plan
 from gpubench_tui.engine.plan.plan import Plan
 from gpubench_tui.engine.plan.read import PresetError, read_preset
@@ -233,3 +233,11 @@ def test_the_estimate_grows_with_what_is_run() -> None:
     assert one.low < two.low
     assert estimate(plan('modes = ["single"]', host(), measure="seconds = 10\nrepeats = 2")) == two
     assert estimate(plan('modes = ["single"]', host(), measure="epochs = 2")).low is None
+
+
+def test_the_estimate_of_several_plans_adds_up_what_is_known() -> None:
+    seconds, epochs = Estimate(20.0, 40.0), Estimate(None, None)
+    assert together([seconds, seconds]) == Estimate(40.0, 80.0)
+    assert str(together([seconds, epochs])) == "20 s (estimate) and what is known after the first epoch"
+    assert str(together([epochs, epochs])) == "duration known after the first epoch"
+    assert str(together([])) == "nothing to run"

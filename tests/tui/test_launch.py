@@ -117,6 +117,8 @@ async def test_a_preset_that_cannot_be_used_is_explained_in_place(own_presets: P
         await wait_for_text(pilot, "(estimate)", "Yours")
         await pilot.press("end")
         await wait_for_text(pilot, "mine", "cannot be used", "matrix.modes")
+        await pilot.press("e")
+        await wait_for_text(pilot, "mine cannot be edited before it is right", "singel")
         await pilot.press("enter")
         await pilot.pause(0.2)
         assert isinstance(app.screen, LaunchScreen)

@@ -126,7 +126,10 @@ class LaunchScreen(Screen[None]):
 
     @on(Found)
     def _found(self, message: Found) -> None:
-        self._prepared = message.prepared
+        known, found = self._prepared, message.prepared
+        if known is not None and known.host is not None and found.host is None and not found.problem:
+            return  # looking again, it knows less at first
+        self._prepared = found
         self._show_presets()
         self.refresh_bindings()
         self._redraw()
@@ -233,7 +236,10 @@ class LaunchScreen(Screen[None]):
     async def action_edit(self) -> None:
         """Change what people change of the preset under the cursor; run the outcome or keep it."""
         offer, host = self._current(), self._prepared.host if self._prepared is not None else None
-        if offer is None or offer.preset is None or host is None:
+        if offer is not None and offer.preset is None:
+            self._fail(f"{offer.file.name} cannot be edited before it is right. {offer.problem}")
+            return
+        if offer is None or host is None:
             self.app.bell()
             return
         from .editor import EditorScreen
