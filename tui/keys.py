@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.keys import REPLACED_KEYS, Keys, key_to_character
 
 from .config import nearest
@@ -47,21 +47,25 @@ class Declared(NamedTuple):
     keys: tuple[str, ...]
     """In Textual's names, `question_mark` for `?`."""
     tooltip: str
+    areas: frozenset[str]
+    """Its own, and those whose screens are made of the screen that declares it."""
 
 
 def declared() -> dict[str, Declared]:
     """All that keys do, by id: first the app's, then each screen's. Imports all screens."""
     found: dict[str, Declared] = {}
-    for bindings in _declarations():
-        for binding in Binding.make_bindings(bindings):
-            if binding.id is not None:
-                keys = found[binding.id].keys if binding.id in found else ()
-                keys = tuple(dict.fromkeys((*keys, binding.key)))
-                found[binding.id] = Declared(binding.id, keys, binding.tooltip)
+    for owner in _owners():
+        areas = {area(name) for name, _ in _bindings(owner)}
+        for base in owner.__mro__:
+            for name, binding in _bindings(base):
+                before = found.get(name, Declared(name, (), binding.tooltip, frozenset({area(name)})))
+                keys = tuple(dict.fromkeys((*before.keys, binding.key)))
+                found[name] = before._replace(keys=keys, areas=before.areas | areas)
     return found
 
 
-def _declarations() -> Iterator[list[Binding]]:
+def _owners() -> Iterator[type]:
+    """All classes of the app, its screens and their widgets."""
     import importlib
     import pkgutil
 
@@ -77,7 +81,13 @@ def _declarations() -> Iterator[list[Binding]]:
         module = importlib.import_module(f"{root}.{name}")
         for value in vars(module).values():
             if isinstance(value, type) and value.__module__ == module.__name__:
-                yield vars(value).get("BINDINGS", [])
+                yield value
+
+
+def _bindings(owner: type) -> Iterator[tuple[str, Binding]]:
+    """Those that the class itself declares, by id; Textual's own have none."""
+    bindings: list[BindingType] = vars(owner).get("BINDINGS", [])
+    return ((binding.id, binding) for binding in Binding.make_bindings(bindings) if binding.id)
 
 
 def checked(wanted: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
@@ -116,8 +126,8 @@ def _conflicts(sound: Mapping[str, str], known: Mapping[str, Declared]) -> Itera
     keys |= {name: _normalised(wanted) for name, wanted in sound.items()}
     for name in reversed(list(sound)):
         for other in known:
-            areas = area(name), area(other)
-            if other == name or (areas[0] != areas[1] and "app" not in areas):
+            together = known[name].areas & known[other].areas or "app" in (area(name), area(other))
+            if other == name or not together:
                 continue
             # Where the program itself shares a key, as between a screen and the help over it, it knows why.
             shared = set(known[name].keys) & set(known[other].keys)

@@ -80,6 +80,7 @@ def test_every_binding_has_an_id_of_its_own_screen_and_says_what_it_does() -> No
         ({"monitor.stop": "x,"}, "'' is no key"),
         ({"monitor.stop": "shift+x"}, "terminals tell shift+x as X"),
         ({"monitor.stop": "d"}, "d is the key of monitor.detach already (Quit and leave"),
+        ({"replay.pause": "t"}, "t is the key of monitor.results already (The results so far)"),
         ({"app.help": "x,s"}, "s is the key of monitor.stop already (Stop the session"),
     ],
 )
