@@ -131,8 +131,8 @@ def _headrooms(session: Session, runs: Sequence[RunState]) -> Iterator[tuple[flo
         for number, rank in run.ranks.items():
             if rank.finished is None:
                 continue
-            devices = run.spec.devices if run.spec.mode == "dp" else run.spec.devices[number : number + 1]
-            for device, reserved in zip(devices, rank.finished.peak_reserved_bytes, strict=False):
+            devices, peaks = run.spec.devices_of(number), rank.finished.peak_reserved_bytes
+            for device, reserved in zip(devices, peaks, strict=False):
                 space = memory.get(device.index) if device.kind == "cuda" else None
                 if space and reserved is not None:
                     yield 1 - reserved / space, space

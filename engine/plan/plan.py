@@ -62,6 +62,10 @@ class RunSpec(Struct, frozen=True, kw_only=True):
         """The workload that a rank trains."""
         return self.workloads[rank % len(self.workloads)]
 
+    def devices_of(self, rank: int) -> tuple[Device, ...]:
+        """The devices that a rank trains on: all of them for DataParallel, else one."""
+        return self.devices if self.mode == "dp" else self.devices[rank : rank + 1]
+
     def batch_per_device(self, rank: int = 0) -> int:
         """Samples a device consumes each step."""
         workload = self.workload_of(rank)

@@ -21,7 +21,6 @@ from .data import Batch, Batches
 from .energy import EnergyMeter
 from .group import Group
 from .memory import reset_peak
-from .parallel import own_devices
 from .reporter import Reporter
 from .trainer import Tally, Trainer
 
@@ -63,7 +62,7 @@ class Measurement:
         self._reporter = reporter
         self._stream: Iterator[Batch] = iter(())
         self._windows = 0
-        self.energy = EnergyMeter(own_devices(run, reporter.rank))
+        self.energy = EnergyMeter(run.devices_of(reporter.rank))
         """What the windows take."""
 
     def run(self) -> str:

@@ -46,11 +46,6 @@ class Shard:
         return torch.arange(self.index, samples, self.count)
 
 
-def own_devices(run: RunSpec, rank: int) -> tuple[Device, ...]:
-    """The devices that a rank trains on: all of them for DataParallel, else one."""
-    return run.devices if run.mode == "dp" else (run.devices[rank],)
-
-
 def own_batch(run: RunSpec, rank: int) -> int:
     """Samples that a rank consumes each step."""
     return run.global_batch if run.mode == "dp" else run.batch_per_device(rank)

@@ -13,7 +13,6 @@ import torch
 from ..plan.plan import Device, RunSpec
 from ..plan.preset import Workload
 from .errors import TrainingError
-from .parallel import own_devices
 
 Settings = dict[str, str | int | float | bool]
 
@@ -24,7 +23,7 @@ def claim_devices(run: RunSpec, rank: int) -> list[torch.device]:
     All ranks see the GPUs of the whole run, as NCCL likes it best, and no others. Must come before anything
     touches CUDA, and before this process starts threads: they inherit the cores.
     """
-    own = own_devices(run, rank)
+    own = run.devices_of(rank)
     cores = sorted({core for device in own for core in device.cores})
     if cores and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)
