@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from statistics import fmean
 
 from ..record.events import Evaluation
 from ..record.session import RunState, Session
@@ -45,7 +46,10 @@ def _epoch_table(evaluations: Sequence[Evaluation]) -> list[str]:
     ]
     best = max(evaluations, key=lambda item: item.test_accuracy)
     summary = f"Best test accuracy: {percent(best.test_accuracy)}, after epoch {best.epoch}."
-    lines = [*table(titles, rows), "", summary]
+    seconds = [item.seconds for item in evaluations]
+    mean, total = duration(fmean(seconds)), duration(sum(seconds))
+    times = f"An epoch was trained in {mean} on average, all of them in {total}."
+    lines = [*table(titles, rows), "", f"{summary} {times}"]
     if stride > 1:
         lines.append(f"Every {stride}th epoch is shown, and the first and the last.")
     return [*lines, *_curves(evaluations)]

@@ -129,6 +129,7 @@ def test_epochs_with_the_best_and_the_last(demo: Session) -> None:
     assert rows[0] == ["1", "1.0000", "30.0%", "1.2500", "30.0%", "3.00 s"]
     assert [row[0] for row in rows] == ["1", "2", "3"]
     assert "Best test accuracy: 50.0%, after epoch 2." in text
+    assert "An epoch was trained in 3.00 s on average, all of them in 9.00 s." in text
 
 
 def test_hundreds_of_epochs_are_shown_in_steps_with_the_first_and_the_last() -> None:
