@@ -18,6 +18,7 @@ throughputs samples/s, bandwidths B/s, accuracies and efficiencies shares of 1; 
       communication   `engine.analysis.communication.Communication`: buckets, sync_cost (value, interval, n),
                       exposed, broadcasting, exchange (of dp), curves, traffic, link, wrapper
       compute         `engine.analysis.compute.Compute`: FLOP, MFU, energy, memory
+      gpus            `engine.analysis.gpus.GpuUse` of each GPU while the run was measured
     provenance   field of a result -> kind (measured, derived, predicted or datasheet), figure, how
     published    figures of others beside one's own: `engine.analysis.published.Beside`
     evaluations  run id -> rank -> for each epoch: epoch, train_loss, train_accuracy, test_loss,

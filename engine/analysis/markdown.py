@@ -13,6 +13,7 @@ from .diagnosis.rules import diagnose
 from .diagnosis.text import diagnosis_section
 from .environment import environment, fingerprints, hardware, settings
 from .epochs_section import epochs_section
+from .gpus_section import gpus_section
 from .method import method
 from .page import one_line, section, table
 from .phases_section import phases_section
@@ -37,6 +38,7 @@ def markdown(session: Session) -> str:
         phases_section(found),
         communication_section(found),
         devices_section(found),
+        gpus_section(session, found),
         epochs_section(session),
         published_section(session, found),
         _warnings(session),

@@ -154,6 +154,12 @@ ORIGINS = (
         "measured",
         "NVML's energy counter over the measured windows, whole devices with all that runs on them",
     ),
+    Origin(
+        "gpus",
+        "each GPU",
+        "measured",
+        "by NVML about twice a second while windows were measured; torch's peak by its allocator",
+    ),
     Origin("compute.headroom", "headroom", "derived", "memory less the peak that torch had reserved"),
 )
 

@@ -15,6 +15,7 @@ from .comparison import Scaling, compare
 from .compute import Compute, compute
 from .concurrency import Part, concurrency_gain, parts
 from .estimates import Interval
+from .gpus import GpuUse, gpu_uses
 from .phases import Phases, phases
 from .repeats import configurations, label, usable
 from .summary import learnt_by, peak_memory, summarise_repeats
@@ -97,6 +98,8 @@ class Result(Struct, frozen=True, kw_only=True):
     communication: Communication | None
     compute: Compute | None
     """Arithmetic, energy and memory."""
+    gpus: tuple[GpuUse, ...]
+    """Each of its GPUs while it was measured."""
 
     parts: tuple[Part, ...]
     """The trainings of a concurrent run, by rank."""
@@ -164,6 +167,7 @@ def _result(session: Session, repeats: Sequence[RunState]) -> Result:
         phases=phases(repeats),
         communication=communication(session, repeats),
         compute=compute(session, repeats),
+        gpus=gpu_uses(session, repeats),
         parts=trainings,
         concurrency_gain=gain.value if gain else None,
         notes=(*_notes(repeats), *comparison.notes, *(gain.notes if gain else ())),

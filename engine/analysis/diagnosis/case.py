@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from msgspec import Struct
@@ -10,10 +10,10 @@ from msgspec.structs import replace
 
 from ...plan.plan import RunSpec
 from ...plan.preset import Workload
-from ...record.series import Bucket, Series
 from ...record.session import RankState, RunState, Session
 from ..repeats import configurations, usable
 from ..results import Result, results
+from ..spans import measured_spans
 
 Severity = Literal["severe", "warning", "info"]
 """`severe`: figures are wrong or the machine is mostly wasted; `warning`: worth acting on."""
@@ -63,14 +63,8 @@ class Run(NamedTuple):
 
     @property
     def spans(self) -> list[tuple[float, float]]:
-        """When it was measured, one span a repeat: from its first window's start to its last one's end."""
-        found = []
-        for run in usable(self.repeats):
-            windows = [window for rank in run.ranks.values() for window in rank.windows]
-            if windows:
-                start = min(window.at - window.seconds for window in windows)
-                found.append((start, max(window.at for window in windows)))
-        return found
+        """When it was measured, one span a repeat."""
+        return measured_spans(self.repeats)
 
     def diagnosis(
         self, name: str, severity: Severity, sentence: str, evidence: Iterable[Figure], remedy: str
@@ -121,17 +115,6 @@ Rule = Callable[[Case], Iterator[Diagnosis]]
 def case_of(session: Session) -> Case:
     """The session's results beside the runs that they come from."""
     return Case(session, tuple(map(Run, results(session), configurations(session))))
-
-
-def during(series: Series, spans: Sequence[tuple[float, float]]) -> list[Bucket]:
-    """The part of a curve over time that lies in these spans, which do not overlap."""
-    return [bucket for start, end in spans for bucket in series.between(start, end)]
-
-
-def mean(buckets: Sequence[Bucket]) -> float | None:
-    """Mean of all points in these buckets; None where there are none."""
-    points = sum(bucket.points for bucket in buckets)
-    return sum(bucket.mean * bucket.points for bucket in buckets) / points if points else None
 
 
 def at_any_batch(workload: Workload) -> Workload:

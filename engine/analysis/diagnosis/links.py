@@ -7,10 +7,10 @@ from itertools import combinations
 
 from ...host.facts import Gpu
 from ...record.history import GpuHistory
-from ...record.series import Series
 from ..communication import Communication
+from ..spans import Span, during, highest, mean
 from ..units import percent
-from .case import Case, Diagnosis, Figure, Run, during, mean
+from .case import Case, Diagnosis, Figure, Run
 from .exchange import SYNC_SHARE
 from .machine import LOADED
 
@@ -102,21 +102,17 @@ def slow_pcie(case: Case) -> Iterator[Diagnosis]:
                 )
 
 
-def _below_maximum(gpu: Gpu, history: GpuHistory, spans: Sequence[tuple[float, float]]) -> Iterator[Figure]:
+def _below_maximum(gpu: Gpu, history: GpuHistory, spans: Sequence[Span]) -> Iterator[Figure]:
     """Generation and width of PCIe that stayed below their maxima in these spans."""
     busy = mean(during(history.utilization, spans))
     # A GPU with little to do lowers the generation by itself, never the width.
-    generation = _highest(history.pcie_generation, spans) if busy is not None and busy >= LOADED else None
+    generation = highest(history.pcie_generation, spans) if busy is not None and busy >= LOADED else None
     if generation is not None and gpu.pcie_generation_max and generation < gpu.pcie_generation_max:
         value = f"{generation:.0f} of at most {gpu.pcie_generation_max}"
         yield f"PCIe generation of GPU {gpu.index}, highest under load", value
-    width = _highest(history.pcie_width, spans)
+    width = highest(history.pcie_width, spans)
     if width is not None and gpu.pcie_width_max and width < gpu.pcie_width_max:
         yield f"PCIe lanes of GPU {gpu.index}, most while measured", f"{width:.0f} of {gpu.pcie_width_max}"
-
-
-def _highest(series: Series, spans: Sequence[tuple[float, float]]) -> float | None:
-    return max((bucket.high for bucket in during(series, spans)), default=None)
 
 
 def _exchanges_over_pcie(run: Run) -> bool:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from ...host.findings import BUSY_LOAD, taken_memory
 from ...record.history import GpuHistory
 from .. import statistics
+from ..spans import during, mean
 from ..summary import throughputs
 from ..units import gib, percent, rate
-from .case import Case, Diagnosis, Evidence, Figure, Run, during, mean
+from .case import Case, Diagnosis, Evidence, Figure, Run
 
 LOW_CLOCK = 0.8
 """Of the highest SM clock, under load."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from ..spans import during, mean
 from ..units import duration, percent
-from .case import Case, Diagnosis, Run, at_any_batch, during, mean
+from .case import Case, Diagnosis, Run, at_any_batch
 from .memory import is_full
 
 UNEQUAL_SAMPLES = 0.01
