@@ -67,7 +67,7 @@ async def test_the_phases_after_the_windows_say_what_they_do(running_session: St
     app = watching(running_session(2, 4.03))
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_text(pilot, "closer look: where a step goes", "left")
-        assert "▶ single x1" in screen_text(app) and "detail 0:0" in screen_text(app)
+        assert "▶ single x1" in screen_text(app) and "closer look 0:0" in screen_text(app)
 
 
 async def test_a_narrow_window_stacks_the_panels_and_scrolls(running_session: Starter) -> None:

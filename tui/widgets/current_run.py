@@ -11,6 +11,7 @@ from ...engine.analysis.units import clock, duration, number, percent, rate, rat
 from ...engine.record.session import RunState, Session
 from ..time_left import run_seconds_left, share_done
 from .gpu_strip import bar
+from .plan_list import LOOKING
 from .sparkline import level
 
 WORDS = {
@@ -61,7 +62,7 @@ def _phase(run: RunState) -> Content:
         text += f": window {window}"
         if not measure.epochs and window <= measure.windows:
             text += f" of at least {measure.windows}"
-    if run.phase == "communication" and run.note:
+    if run.note and run.phase in LOOKING:
         text = f"closer look: {run.note}"
     elif run.note:
         text = f"{run.phase}: {run.note}"

@@ -22,6 +22,8 @@ SIGNS = {
     "stopped": ("■", "$text-warning"),
 }
 """What stands before a run in each state, and its colour."""
+LOOKING = ("detail", "communication")
+"""The phases after the windows: a closer look at where a step goes."""
 
 
 def plan_list(session: Session, width: int) -> Content:
@@ -68,7 +70,8 @@ def _outcome(session: Session, run: RunState) -> tuple[str, str]:
     """What came of the run, and the same in fewer letters."""
     text: str = run.state
     if run.state == "running":
-        text = f"{run.phase or 'starting'} {clock(session.elapsed - (run.started_at or 0.0))}"
+        phase = "closer look" if run.phase in LOOKING else run.phase or "starting"
+        text = f"{phase} {clock(session.elapsed - (run.started_at or 0.0))}"
     elif run.state == "measured" and (throughput := run_summary(run).throughput) is not None:
         speedup = speedup_so_far(session, run)
         against = "" if speedup is None else f"{ratio(speedup):>7}"
