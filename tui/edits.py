@@ -29,7 +29,7 @@ class Field(NamedTuple):
 
 
 FIELDS = (
-    Field("matrix.modes", "modes", "list", "single dp ddp fsdp concurrent"),
+    Field("matrix.modes", "modes", "list", "single, dp, ddp, fsdp, concurrent"),
     Field("matrix.devices", "devices", "list", "how many: 1, 2, 4, all"),
     Field("workload.batch", "batch", "list", "one, or several: 32, 128"),
     Field("workload.batch_scope", "batch is per", "word", "device, global", ("device", "global")),

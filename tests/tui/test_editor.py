@@ -181,7 +181,7 @@ async def test_every_field_is_in_sight_with_the_plan(tmp_path: Path, size: tuple
         await opened(pilot)
         text = screen_text(app)
         assert all(f"\n {field.label}" in text for field in FIELDS), text
-        assert "single dp ddp fsdp" in text
+        assert "single, dp, ddp, fsdp" in text
         await pilot.press("down")
         await wait_for_text(pilot, "how many: 1, 2, 4, all")
 
