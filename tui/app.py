@@ -106,7 +106,7 @@ class GpubenchApp(NavigatingApp):
         self.config = config or Config()
         self.unicode = terminal_shows_unicode() if self.config.ascii is None else not self.config.ascii
         self._watched = watched
-        self._plain = filters_for(self.unicode, self.console.color_system)
+        self._plain = filters_for(self.unicode, self.console.color_system, self.no_color)
         self.animation_level = "none"
         self.register_theme(DARK)
         self.register_theme(LIGHT)

@@ -47,10 +47,15 @@ def terminal_shows_unicode() -> bool:
     return shows_unicode(os.environ, sys.__stdout__.encoding if sys.__stdout__ else None)
 
 
-def filters_for(unicode: bool, color_system: str | None) -> list[LineFilter]:
+def filters_for(unicode: bool, color_system: str | None, no_color: bool = False) -> list[LineFilter]:
     """What a terminal needs that shows less than others; the names of colour systems are Rich's."""
     filters: list[LineFilter] = [] if unicode else [AsciiFilter()]
-    if color_system in ("standard", "256"):
+    if no_color:
+        from .few_colors import FewColors
+        from .no_colors import without_colors
+
+        filters.append(FewColors(without_colors))
+    elif color_system in ("standard", "256"):
         from .few_colors import FewColors, in_256
         from .sixteen import in_sixteen
 

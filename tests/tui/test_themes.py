@@ -9,7 +9,6 @@ import pytest
 from gpubench_tui.tui.app import GpubenchApp, Watched
 from gpubench_tui.tui.config import Config
 from gpubench_tui.tui.themes import DARK, LIGHT
-from rich.color import Color as DrawnColor
 from rich.style import Style
 from textual.color import Color
 from textual.theme import Theme
@@ -47,24 +46,28 @@ def test_all_text_stands_out_from_what_is_behind_it(theme: Theme) -> None:
         assert found >= LEAST_CONTRAST, f"{text} on {behind}: {found:.1f}"
 
 
-def drawn_colors(app: GpubenchApp) -> Iterator[tuple[int, int, int]]:
+def drawn_styles(app: GpubenchApp) -> Iterator[tuple[str, Style]]:
     for strip in app.screen._compositor.render_strips():
         for segment in strip:
-            style = segment.style or Style()
-            for color in (style.color, style.bgcolor):
-                if isinstance(color, DrawnColor) and color.triplet is not None:
-                    yield tuple(color.triplet)
+            yield segment.text, segment.style or Style()
 
 
-async def test_without_colours_there_is_no_hue_and_states_are_told_by_signs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("dark", [True, False])
+async def test_without_colours_signs_and_swapped_colours_tell_what_is_what(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dark: bool
 ) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    app = GpubenchApp(tmp_path, watched=Watched(shelve(tmp_path, 2, fail="04"), 1e6))
+    config = Config(theme="dark" if dark else "light")
+    app = GpubenchApp(tmp_path, watched=Watched(shelve(tmp_path, 2, fail="04"), 1e6), config=config)
     async with app.run_test(size=(120, 40)) as pilot:
         text = await wait_for_text(pilot, "severe: ", "Evidence")
         assert "✓ single" in text and "✗ ddp" in text
-        assert all(red == green == blue for red, green, blue in drawn_colors(app))
+        styles = list(drawn_styles(app))
+        for drawn, style in styles:
+            assert all(color is None or color.is_default for color in (style.color, style.bgcolor)), drawn
+        swapped = "".join(drawn for drawn, style in styles if style.reverse)
+        assert "Scaling" in swapped and "severe: " in swapped, "the headline, and the line in focus"
+        assert "Results" not in swapped and "single" not in swapped.partition("severe: ")[0]
 
 
 async def test_the_focused_panel_is_told_by_more_than_its_colour(tmp_path: Path) -> None:
