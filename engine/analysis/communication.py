@@ -74,7 +74,7 @@ class Communication(Struct, frozen=True, kw_only=True):
     link: str | None
     """How the run's GPUs are connected, worst pair: `NV18`, `PHB`; None where the machine did not say."""
     link_bandwidth: float | None
-    """Datasheet rate of that link one way; only for NVLink, whose links were counted."""
+    """Datasheet rate of that link one way: of NVLinks that were counted, or of the lanes to PCIe switches."""
     wrapper: Estimate | None
     """X(DDP on one device) / X(single) of the same workload and batch: what DDP itself costs."""
 

@@ -42,6 +42,11 @@ NVLINK: dict[tuple[int, int], float] = {
     (10, 0): 50,
 }
 
+# One PCIe lane one way in GB/s, by generation, line coding taken off (PCI-SIG).
+PCIE_LANE = {3: 0.985, 4: 1.969, 5: 3.938}
+BY_SWITCHES = ("PIX", "PXB")
+"""Paths that PCIe switches alone make up, so that lanes decide; others lead through the processor."""
+
 WORST_FIRST = ("SYS", "NODE", "PHB", "PXB", "PIX")
 
 
@@ -69,13 +74,23 @@ def link_kind(links: Iterable[Link], gpus: Sequence[int]) -> str | None:
 
 
 def link_bandwidth(kind: str | None, gpus: Iterable[Gpu]) -> float | None:
-    """Datasheet rate one way between GPUs with so many NVLinks, B/s; None for any other link."""
-    count = nvlinks(kind or "")
-    rates = [NVLINK.get(gpu.compute_capability or (0, 0)) for gpu in gpus]
+    """Datasheet rate one way of the link of these GPUs, B/s, of the slowest; None where it is not known.
+
+    That of their NVLinks, or of their lanes where only PCIe switches are between them.
+    """
+    rates = [_pcie(gpu) if kind in BY_SWITCHES else _nvlink(kind or "", gpu) for gpu in gpus]
     known = [rate for rate in rates if rate is not None]
-    if not count or not known or len(known) < len(rates):
-        return None
-    return count * min(known) * 1e9
+    return min(known) * 1e9 if known and len(known) == len(rates) else None
+
+
+def _nvlink(kind: str, gpu: Gpu) -> float | None:
+    count, rate = nvlinks(kind), NVLINK.get(gpu.compute_capability or (0, 0))
+    return count * rate if count and rate else None
+
+
+def _pcie(gpu: Gpu) -> float | None:
+    rate = PCIE_LANE.get(gpu.pcie_generation_max or 0)
+    return rate * gpu.pcie_width_max if rate and gpu.pcie_width_max else None
 
 
 def nvlinks(kind: str) -> int | None:

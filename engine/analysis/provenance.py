@@ -126,7 +126,7 @@ ORIGINS = (
         "communication.link_bandwidth",
         "link rate",
         "datasheet",
-        "NVLinks that NVML counted times one link's rate",
+        "NVLinks that NVML counted times one link's rate; between PCIe switches lanes times a lane's rate",
     ),
     Origin(
         "communication.wrapper", "DDP's wrapper", "derived", "samples/s of DDP on one device over single's"

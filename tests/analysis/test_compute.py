@@ -162,3 +162,8 @@ def test_links_in_the_words_of_the_driver() -> None:
     a100 = Gpu(index=0, uuid="a", name="A100", compute_capability=(8, 0))
     assert link_bandwidth("NV12", [a100, a100]) == 300e9
     assert link_bandwidth("NV12", []) is None
+    wide = Gpu(index=0, uuid="a", name="L40S", pcie_generation_max=4, pcie_width_max=16)
+    narrow = replace(wide, pcie_width_max=8)
+    assert link_bandwidth("PIX", [wide, narrow]) == pytest.approx(15.75e9, rel=1e-3)
+    assert link_bandwidth("PXB", [wide, a100]) is None, "nobody said how many lanes the other has"
+    assert link_bandwidth("PHB", [wide, wide]) is None, "the processor has a part in it"

@@ -356,6 +356,15 @@ def test_a_link_that_is_slower_than_it_should(gigabytes: int, found: set[str]) -
         assert "datasheet rate of NV18, one way: 450.0 GB/s" in text
 
 
+def test_lanes_between_switches_have_a_rate_too() -> None:
+    host = gpu_host("PIX", pcie_generation_max=4, pcie_width_max=16)
+    curve = bandwidth("gpus", "all_gather", {256 << 20: (256 << 20) / 16e9})  # what fsdp measures
+    folded = session(opening(ON_GPUS, host=host), measured("gpus", [STEADY, STEADY]), [curve])
+    found = one(folded, "slow link")
+    assert "best busbw measured: 8.0 GB/s" in figures(found)
+    assert "datasheet rate of PIX, one way: 31.5 GB/s" in figures(found)
+
+
 def test_a_path_through_the_host_only_where_it_costs() -> None:
     def through(kind: str, cost: float) -> set[str]:
         turns = exchange("gpus", [0.001, 0.001], with_sync=STEP, without=STEP - cost)

@@ -26,15 +26,14 @@ def slow_link(case: Case) -> Iterator[Diagnosis]:
         said = run.result.communication
         if said is None:
             continue
-        curve, rated = said.curves.get("all_reduce"), said.link_bandwidth
-        if curve is not None and rated and curve.best_busbw < SLOW_BUS * rated:
+        best, rated = _best(said), said.link_bandwidth
+        if best is not None and rated and best < SLOW_BUS * rated:
             yield run.diagnosis(
                 "slow link",
                 "warning",
-                f"all-reduces reach {percent(curve.best_busbw / rated)} of what the "
-                f"{said.link} link is made for",
+                f"collectives reach {percent(best / rated)} of what the {said.link} link is made for",
                 (
-                    ("best busbw measured", _bandwidth(curve.best_busbw)),
+                    ("best busbw measured", _bandwidth(best)),
                     (f"datasheet rate of {said.link}, one way", _bandwidth(rated)),
                 ),
                 "see that NCCL uses the links (NCCL_DEBUG=INFO names them) and that peer access is not "
@@ -45,8 +44,8 @@ def slow_link(case: Case) -> Iterator[Diagnosis]:
 
 
 def _through_host(run: Run, said: Communication) -> Diagnosis:
-    curve = said.curves.get("all_reduce")
-    reached = [] if curve is None else [("best busbw measured", _bandwidth(curve.best_busbw))]
+    best = _best(said)
+    reached = [] if best is None else [("best busbw measured", _bandwidth(best))]
     return run.diagnosis(
         "slow link",
         "warning",
@@ -119,6 +118,11 @@ def _exchanges_over_pcie(run: Run) -> bool:
     """Whether its GPUs send gradients over PCIe; over NVLink, and alone, only batches come that way."""
     said = run.result.communication
     return said is not None and said.link is not None and not said.link.startswith("NV")
+
+
+def _best(said: Communication) -> float | None:
+    """The greatest busbw that any collective reached with nothing else to do."""
+    return max((curve.best_busbw for curve in said.curves.values()), default=None)
 
 
 def _costs(said: Communication) -> bool:
