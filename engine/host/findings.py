@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -55,7 +55,15 @@ def _devices(host: Host) -> Iterator[Finding]:
     if not host.gpus or host.software.torch_cuda is None:
         yield Finding("info", "no usable GPU: runs train on equal shares of the CPU cores, pinned")
     for gpu in host.gpus:
-        yield from _gpu(gpu)
+        if gpu.processes:
+            yield _in_use(gpu, gpu.processes)
+    yield from _hidden_use([gpu for gpu in host.gpus if not gpu.processes])
+    divided = [gpu for gpu in host.gpus if gpu.mig]
+    if divided:
+        yield Finding(
+            "warning",
+            f"{_names(divided)} divided by MIG: utilisation is n/a, and NCCL uses one instance only",
+        )
     names = {gpu.name for gpu in host.gpus}
     if len(names) > 1:
         yield Finding(
@@ -65,24 +73,36 @@ def _devices(host: Host) -> Iterator[Finding]:
         )
 
 
-def _gpu(gpu: Gpu) -> Iterator[Finding]:
-    if gpu.processes:
-        users = ", ".join(_who(process) for process in gpu.processes[:3])
-        more = f" and {len(gpu.processes) - 3} more" if len(gpu.processes) > 3 else ""
+def _in_use(gpu: Gpu, processes: Sequence[GpuProcess]) -> Finding:
+    users = ", ".join(_who(process) for process in processes[:3])
+    more = f" and {len(processes) - 3} more" if len(processes) > 3 else ""
+    return Finding(
+        "warning",
+        f"GPU {gpu.index} is in use by {users}{more}: figures will be too low",
+        "wait, or choose others with --gpus",
+    )
+
+
+def _hidden_use(gpus: Sequence[Gpu]) -> Iterator[Finding]:
+    busy = [(gpu, taken / GIB) for gpu in gpus if (taken := taken_memory(gpu))]
+    if busy:
+        least, most = min(held for _, held in busy), max(held for _, held in busy)
+        much = f"{least:.1f}" if most - least < 0.1 else f"{least:.1f} to {most:.1f}"
         yield Finding(
             "warning",
-            f"GPU {gpu.index} is in use by {users}{more}: figures will be too low",
+            f"{_names([gpu for gpu, _ in busy])} in use by processes not visible here, which hold {much} GiB"
+            + (" each" if len(busy) > 1 else ""),
             "wait, or choose others with --gpus",
         )
-    elif taken := taken_memory(gpu):
-        yield Finding(
-            "warning", f"GPU {gpu.index} has {taken / GIB:.1f} GiB in use by processes not visible here"
-        )
-    if gpu.mig:
-        yield Finding(
-            "warning",
-            f"GPU {gpu.index} is divided by MIG: its utilisation is n/a, and NCCL uses one instance only",
-        )
+
+
+def _names(gpus: Sequence[Gpu]) -> str:
+    """`GPU 0 is`, `GPUs 0 to 7 are`, `GPUs 0, 2 are`."""
+    indices = [gpu.index for gpu in gpus]
+    if len(indices) == 1:
+        return f"GPU {indices[0]} is"
+    in_a_row = len(indices) > 2 and indices == list(range(indices[0], indices[-1] + 1))
+    return f"GPUs {f'{indices[0]} to {indices[-1]}' if in_a_row else ', '.join(map(str, indices))} are"
 
 
 def taken_memory(gpu: Gpu) -> int | None:
