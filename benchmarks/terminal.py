@@ -87,10 +87,14 @@ class Terminal:
     def _sized(self, width: int, height: int) -> None:
         fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
 
+    def has_sent(self, text: bytes, since: int) -> bool:
+        """Whether the program has sent a text, `since` so many bytes."""
+        return self._seen.find(text, since) >= 0
+
     def wait_for(self, text: bytes, since: int = 0, seconds: float = 60.0) -> None:
         """Wait until the program sends a text, `since` so many bytes; SystemExit when it does not."""
         with self._arrived:
-            if not self._arrived.wait_for(lambda: self._seen.find(text, since) >= 0, seconds):
+            if not self._arrived.wait_for(lambda: self.has_sent(text, since), seconds):
                 raise SystemExit(f"{text!r} was never drawn; last: {bytes(self._seen[-2000:])!r}")
 
     def seconds_until(self, text: bytes, keys: bytes) -> float:
