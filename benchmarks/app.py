@@ -69,8 +69,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as root:
         empty, early, late = memory(Path(root))
     print(
-        f"memory: {empty:.0f} MiB at the start, {early:.0f} MiB after an hour of events, {late:.0f} MiB after three: "
-        f"ratio {late / early:.2f} (target: flat)"
+        f"memory: {empty:.0f} MiB at the start, {early:.0f} MiB after an hour of events, "
+        f"{late:.0f} MiB after three: ratio {late / early:.2f} (target: flat)"
     )
 
 

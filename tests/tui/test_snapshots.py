@@ -18,6 +18,7 @@ from gpubench_tui.tui.app import GpubenchApp
 from gpubench_tui.tui.routes import Compare, ShowSessions
 from nvml_standin import Machine, build
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from . import recorded
 from .seen import wait_for_text, watching
@@ -122,6 +123,8 @@ async def test_sessions() -> None:
     async with app.run_test() as pilot:
         await listed(pilot)
         await check_sizes(pilot, "sessions", "Sessions  ")
+        await pilot.press("n")
+        await check_sizes(pilot, "rename", "Rename newest")
 
 
 async def test_two_sessions_compared() -> None:
@@ -142,6 +145,16 @@ async def test_help_and_questions() -> None:
             await check_sizes(pilot, "help", "This screen")
             await pilot.press("escape", "s")
             await check_sizes(pilot, "question", "Stop scaling?")
+
+
+async def test_what_opens_over_the_results() -> None:
+    app = watching(shelved("scaling", 2))
+    async with app.run_test() as pilot:
+        await wait_for_text(pilot, "Diagnosis", "Results")
+        await pilot.press("e")
+        await wait_for_text(pilot, "Markdown")
+        app.screen.query_one(Input).value = "/home/me/results"
+        await check_sizes(pilot, "export", "/home/me/results")
 
 
 async def test_a_replay() -> None:
