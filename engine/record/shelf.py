@@ -19,7 +19,6 @@ from msgspec import Struct
 from ..host.facts import Host
 from ..plan.plan import Plan
 from .lock import is_taken, take
-from .session import Session
 
 LONGEST_NAME = 100
 NAME = re.compile(rf"[^\W_][\w.-]{{,{LONGEST_NAME - 1}}}")
@@ -237,11 +236,6 @@ class Shelf:
 def default_root() -> Path:
     """Where sessions are kept unless the user says otherwise."""
     return platformdirs.user_state_path("gpubench-tui") / "sessions"
-
-
-def describe_state(folder: SessionFolder, session: Session) -> State:
-    """What became of a session, or that it goes on."""
-    return folder.state(session.outcome)
 
 
 def _new_folder(path: Path) -> Path:

@@ -10,14 +10,13 @@ from pathlib import Path
 import pytest
 from gpubench_tui.engine.record.events import Event
 from gpubench_tui.engine.record.journal import Journal
-from gpubench_tui.engine.record.session import fold, read_session
+from gpubench_tui.engine.record.session import read_session
 from gpubench_tui.engine.record.shelf import (
     Request,
     SessionFolder,
     Shelf,
     ShelfError,
     default_root,
-    describe_state,
 )
 
 from .events_of_all_kinds import HOST, PLAN, STARTED
@@ -142,12 +141,11 @@ def test_a_session_runs_while_its_process_holds_the_lock(shelf: Shelf) -> None:
 
 def test_a_killed_session_was_interrupted(shelf: Shelf) -> None:
     folder = create(shelf)
-    session = fold([STARTED])
     with held(folder) as process:
-        assert describe_state(folder, session) == "running"
+        assert folder.state(None) == "running"
         process.send_signal(signal.SIGKILL)
         process.wait()
-    assert describe_state(folder, session) == "interrupted"
+    assert folder.state(None) == "interrupted"
     with folder.hold():
         assert folder.pid() == os.getpid()
 
