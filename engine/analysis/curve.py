@@ -5,14 +5,11 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import Literal
 
 from msgspec import Struct
 
-from ..record.events import Bandwidth
+from ..record.events import Bandwidth, Collective
 from .statistics import median
-
-Collective = Literal["all_reduce", "all_gather", "reduce_scatter"]
 
 
 class CurvePoint(Struct, frozen=True):

@@ -27,6 +27,7 @@ Phase = Literal[
 ]
 Exchange = Literal["scatter", "replicate", "gather", "reduce"]
 """What DataParallel does each step besides computing."""
+Collective = Literal["all_reduce", "all_gather", "reduce_scatter"]
 Outcome = Literal["measured", "failed", "skipped", "stopped"]
 FailureKind = Literal["raised", "out of memory", "killed", "hung", "no data", "launch"]
 
@@ -213,7 +214,7 @@ class Bandwidth(Base, frozen=True, kw_only=True, tag="bandwidth"):
 
     run: str
     rank: int
-    collective: Literal["all_reduce", "all_gather", "reduce_scatter"]
+    collective: Collective
     sizes: list[int]
     """Bytes, as nccl-tests counts them: the whole buffer."""
     seconds: list[float]

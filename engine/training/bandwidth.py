@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from typing import Literal
 
 import psutil
 import torch
@@ -12,10 +11,10 @@ import torch.distributed as dist
 
 from ..analysis.statistics import median
 from ..plan.preset import Mode
+from ..record.events import Collective
 from .group import Group
 from .timing import Clock
 
-Collective = Literal["all_reduce", "all_gather", "reduce_scatter"]
 OF_MODE: dict[Mode, tuple[Collective, ...]] = {
     "ddp": ("all_reduce",),
     "fsdp": ("all_gather", "reduce_scatter"),

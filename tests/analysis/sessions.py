@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from gpubench_tui.engine.analysis.curve import Collective
 from gpubench_tui.engine.analysis.phases import PARTS
 from gpubench_tui.engine.host.facts import Cpu, Host, Software
 from gpubench_tui.engine.plan.plan import Device, Plan, RunSpec
@@ -13,6 +12,7 @@ from gpubench_tui.engine.record.events import (
     Bandwidth,
     Breakdown,
     BucketTimes,
+    Collective,
     Communication,
     Compute,
     Evaluation,

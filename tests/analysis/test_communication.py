@@ -3,13 +3,13 @@ from collections.abc import Sequence
 
 import pytest
 from gpubench_tui.engine.analysis.communication import Communication
-from gpubench_tui.engine.analysis.curve import Collective, bus_factor, curve
+from gpubench_tui.engine.analysis.curve import bus_factor, curve
 from gpubench_tui.engine.analysis.markdown import markdown
 from gpubench_tui.engine.analysis.results import result_of, results
 from gpubench_tui.engine.host.facts import Gpu, Link
 from gpubench_tui.engine.plan.plan import Device
 from gpubench_tui.engine.plan.preset import Workload
-from gpubench_tui.engine.record.events import Event
+from gpubench_tui.engine.record.events import Collective, Event
 from gpubench_tui.engine.record.session import Session
 from msgspec.structs import replace
 
