@@ -106,6 +106,7 @@ CSV_COLUMNS: dict[str, Cell] = {
     "parameters": lambda result: result.parameters,
     "epochs": lambda result: result.epochs,
     "test_accuracy": lambda result: result.test_accuracy,
+    "best_test_accuracy": lambda result: result.best_accuracy,
     "test_loss": lambda result: result.test_loss,
     "epoch_s": lambda result: result.epoch_seconds,
     "detail_step_s": lambda result: result.phases and result.phases.step_seconds,

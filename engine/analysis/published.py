@@ -95,6 +95,7 @@ def _own(result: Result, figure: Figure) -> Own:
         "training_seconds": (_training_seconds(learnt), "measured"),
         "epoch_seconds": (learnt.epoch_seconds if learnt else None, "measured"),
         "accuracy": (learnt.test_accuracy if learnt else None, "measured"),
+        "best_accuracy": (learnt.best_accuracy if learnt else None, "measured"),
         "loss": (learnt.test_loss if learnt else None, "measured"),
         "memory": (_over(part.peak_memory_bytes, 1e9), "measured"),
     }
@@ -153,6 +154,7 @@ _OF_RESULT: dict[Metric, Callable[[Result], Own]] = {
     "efficiency": lambda result: (result.efficiency, "derived"),
     "concurrency_gain": lambda result: (result.concurrency_gain, "derived"),
     "accuracy": lambda result: (result.test_accuracy, "measured"),
+    "best_accuracy": lambda result: (result.best_accuracy, "measured"),
     "loss": lambda result: (result.test_loss, "measured"),
     "memory": lambda result: (_over(result.peak_memory_bytes, 1e9), "measured"),
     "bandwidth": lambda result: (

@@ -86,6 +86,8 @@ class Result(Struct, frozen=True, kw_only=True):
     """Epochs evaluated."""
     test_accuracy: float | None
     """After the last epoch, a share of 1."""
+    best_accuracy: float | None
+    """After the best epoch for the test set: chosen by it, and so too high for images never seen."""
     test_loss: float | None
     epoch_seconds: float | None
     """Mean training time of an epoch on the slowest rank."""
@@ -161,6 +163,7 @@ def _result(session: Session, repeats: Sequence[RunState]) -> Result:
         train_images=None if concurrent else _train_images(run),
         epochs=taught.epochs if taught else None,
         test_accuracy=taught.test_accuracy if taught else None,
+        best_accuracy=taught.best_accuracy if taught else None,
         test_loss=taught.test_loss if taught else None,
         epoch_seconds=taught.epoch_seconds if taught else None,
         replicas_equal=_replicas_equal(repeats),

@@ -39,6 +39,8 @@ class Learnt(Struct, frozen=True, kw_only=True):
     epochs: int
     test_accuracy: float
     """After the last epoch, a share of 1."""
+    best_accuracy: float
+    """After the best epoch for the test set."""
     test_loss: float | None
     epoch_seconds: float
     """Mean training time of an epoch, evaluation excluded, on the slowest rank."""
@@ -133,6 +135,7 @@ def learnt_by(repeats: Sequence[RunState], ranks: Iterable[int] | None = None) -
     return Learnt(
         epochs=longest[0].epochs,
         test_accuracy=fmean(each.test_accuracy for each in longest),
+        best_accuracy=fmean(each.best_accuracy for each in longest),
         test_loss=fmean(losses) if len(losses) == len(longest) else None,
         epoch_seconds=fmean(each.epoch_seconds for each in longest),
     )
@@ -151,6 +154,7 @@ def learnt(run: RunState, ranks: Iterable[int]) -> Learnt | None:
     return Learnt(
         epochs=max(epochs),
         test_accuracy=last.test_accuracy,
+        best_accuracy=max(epoch[0].test_accuracy for epoch in epochs.values()),
         test_loss=last.test_loss,
         epoch_seconds=sum(slowest) / len(slowest),
     )
