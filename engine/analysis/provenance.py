@@ -107,7 +107,8 @@ ORIGINS = (
         "bandwidth curve",
         "measured",
         "the collective alone on the same ranks by size, the median over repetitions of the slowest rank; of "
-        "several repeats of the run the median at each size",
+        "several repeats of the run the median at each size; from 1 KiB to 256 MiB as far as an eighth of "
+        "the free memory and two seconds allow",
     ),
     Origin(
         "communication.utilisation",
