@@ -143,8 +143,11 @@ def side_by_side(result: Result) -> list[str]:
             line += f"; test accuracy {percent(part.learnt.test_accuracy)} after {part.learnt.epochs} epochs"
         lines.append(line)
     if result.concurrency_gain is not None:
+        low, high = result.concurrency_gain_interval or (None, None)
+        interval = "" if low is None else f" (95%: {ratio(low)} to {ratio(high)})"
         lines.append(
-            f"concurrency gain {ratio(result.concurrency_gain)} of at most {result.devices}x: the sum of the "
-            "times alone over the longest time side by side, each training the same number of samples"
+            f"concurrency gain {ratio(result.concurrency_gain)} of at most {result.devices}x{interval}: the "
+            "sum of the times alone over the longest time side by side, each training the same number of "
+            "samples"
         )
     return lines

@@ -102,6 +102,12 @@ CSV_COLUMNS: dict[str, Cell] = {
     "scaling": lambda result: result.scaling,
     "fingerprint": lambda result: result.fingerprint,
     "concurrency_gain": lambda result: result.concurrency_gain,
+    "concurrency_gain_low": lambda result: (
+        result.concurrency_gain_interval and result.concurrency_gain_interval[0]
+    ),
+    "concurrency_gain_high": lambda result: (
+        result.concurrency_gain_interval and result.concurrency_gain_interval[1]
+    ),
     "peak_memory_bytes": lambda result: result.peak_memory_bytes,
     "parameters": lambda result: result.parameters,
     "epochs": lambda result: result.epochs,

@@ -107,6 +107,8 @@ class Result(Struct, frozen=True, kw_only=True):
     """The trainings of a concurrent run, by rank."""
     concurrency_gain: float | None
     """Sum of the times alone over the longest time side by side."""
+    concurrency_gain_interval: Interval | None
+    """95%, as the speedup's."""
     notes: tuple[str, ...]
     """What a reader must know before believing the row, one sentence each."""
 
@@ -127,7 +129,7 @@ def _result(session: Session, repeats: Sequence[RunState]) -> Result:
     concurrent = spec.mode == "concurrent"
     summary, comparison = summarise_repeats(repeats), compare(session, repeats)
     trainings = parts(session, repeats) if concurrent else ()
-    gain = concurrency_gain(repeats, trainings) if concurrent else None
+    gain = concurrency_gain(session, repeats, trainings) if concurrent else None
     taught = None if concurrent else learnt_by(repeats)
     ranks = [rank for each in usable(repeats) or repeats for rank in each.ranks.values()]
     return Result(
@@ -173,6 +175,7 @@ def _result(session: Session, repeats: Sequence[RunState]) -> Result:
         gpus=gpu_uses(session, repeats),
         parts=trainings,
         concurrency_gain=gain.value if gain else None,
+        concurrency_gain_interval=gain.interval if gain else None,
         notes=(*_notes(repeats), *comparison.notes, *(gain.notes if gain else ())),
     )
 

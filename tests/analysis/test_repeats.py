@@ -169,6 +169,7 @@ def test_side_by_side_is_held_against_all_repeats_alone() -> None:
     assert both.parts[0].alone == pytest.approx(640 / 1.1)
     assert both.parts[0].side_by_side.throughput == pytest.approx(640 / 1.21)
     assert both.concurrency_gain == pytest.approx(2 / 1.1)
+    assert both.concurrency_gain_interval == pytest.approx((2 / 1.1, 2 / 1.1)), "the same in each turn"
 
 
 def test_the_report_shows_how_far_repeats_lie_apart() -> None:

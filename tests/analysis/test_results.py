@@ -2,7 +2,7 @@ import math
 import random
 
 import pytest
-from gpubench_tui.engine.analysis.columns import columns, ordered
+from gpubench_tui.engine.analysis.columns import columns, ordered, side_by_side
 from gpubench_tui.engine.analysis.results import Result, headline, result_of, results
 from gpubench_tui.engine.analysis.statistics import median_interval
 from gpubench_tui.engine.plan.plan import Device
@@ -311,6 +311,24 @@ def test_side_by_side_is_a_gain_and_never_a_speedup() -> None:
     assert [part.side_by_side.throughput for part in result.parts] == [pytest.approx(512), pytest.approx(128)]
     assert [part.peak_memory_bytes for part in result.parts] == [GIB, 2 * GIB]
     assert "concurrency gain 1.00x" in headline(folded)
+
+
+def test_a_gain_has_an_interval_where_every_training_has_enough_windows() -> None:
+    wobbly = [1.0, 1.02, 0.98, 1.01, 0.99]
+
+    def both(windows: int) -> Result:
+        times = {"cnn": [wobbly], "vit": [[4 * each for each in wobbly]]}
+        beside = measured("both", [wobbly[:windows], [4.4 * each for each in wobbly]])
+        alone = [event for run, seconds in times.items() for event in measured(run, seconds)]
+        return one(session(opening(*ALONE, CONCURRENT), alone, beside), "both")
+
+    found = both(5)
+    assert found.concurrency_gain == pytest.approx(5 / 4.4)
+    assert found.concurrency_gain_interval is not None
+    low, high = found.concurrency_gain_interval
+    assert 1.05 < low < 5 / 4.4 < high < 1.25
+    assert f"(95%: {low:.2f}x to {high:.2f}x)" in side_by_side(found)[-1]
+    assert both(4).concurrency_gain_interval is None
 
 
 def test_the_same_training_twice_gains_at_most_the_number_of_devices() -> None:

@@ -3,6 +3,7 @@ import random
 
 import pytest
 from gpubench_tui.engine.analysis.statistics import (
+    gain_interval,
     geometric_mean,
     inflation,
     mad,
@@ -208,3 +209,22 @@ def test_the_interval_of_a_ratio_of_thousands_is_narrow_and_holds_the_ratio() ->
 def test_a_ratio_needs_five_values_on_each_side() -> None:
     with pytest.raises(ValueError, match="each side"):
         ratio_interval((1.0,) * 4, (1.0,) * 5)
+
+
+def test_the_interval_of_a_gain_contains_the_truth_as_often_as_it_says() -> None:
+    """Two trainings of unlike rates, alone and side by side: their true gain is 2.5 / 1.4."""
+    held = 0
+    for seed in range(200):
+        source = random.Random(seed)
+        alone, beside = (
+            tuple(tuple(source.gauss(rate, 0.02 * rate) for _ in range(10)) for rate in rates)
+            for rates in ((100.0, 100 / 1.5), (90.0, 100 / 1.4))
+        )
+        low, high = gain_interval(alone, beside)
+        held += low <= 2.5 / 1.4 <= high
+    assert 0.93 <= held / 200 <= 1
+
+
+def test_a_gain_needs_five_values_of_each_training() -> None:
+    with pytest.raises(ValueError, match="at least 5"):
+        gain_interval(((1.0,) * 5, (1.0,) * 4), ((1.0,) * 5,) * 2)
