@@ -13,6 +13,7 @@ from rich.console import Console, RenderableType
 from textual._compositor import CompositorUpdate
 from textual._path import CSSPathType
 from textual.app import App
+from textual.events import Resize
 from textual.screen import Screen
 
 _PIECES = re.compile(r"\x1b\[(\d+);(\d+)H|\x1b\[([\d;]*)m|([^\x00-\x1f\x7f]+)|\n|(.)", re.DOTALL)
@@ -32,10 +33,11 @@ class QuietApp(App[int]):
         self._shown = Shown()
         self._displayed: Screen[object] | None = None
 
-    def on_resize(self) -> None:
-        """A terminal that was resized or suspended has lost cells."""
+    def on_resize(self, event: Resize) -> None:
+        """A terminal of a new size has lost cells; one that the shell gives back, of the same size, all."""
         self._shown.forget()
-        self.screen.refresh()
+        if event.size == self.screen.size:
+            self.screen.refresh()
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         # Textual has no public place where an update can be made smaller before it is sent.
