@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ class NavigatingApp(QuietApp):
         self.options = options
         self.unicode = True
         """Whether the terminal shows more than ASCII."""
+        self._starting_again = False
         self.last_words: list[str] = []
         """What is said on standard error once the terminal is back."""
 
@@ -102,17 +104,23 @@ class NavigatingApp(QuietApp):
 
     @on(RunAgain)
     def _run_again(self, message: RunAgain) -> None:
+        if self._starting_again:  # the key was pressed twice: a second session would disturb the first
+            return
+        self._starting_again = True
         self.notify(f"Planning {message.folder.name} again for this machine", timeout=3, markup=False)
         self._start_again(message.folder)
 
-    @work(thread=True, exclusive=True, group="again", exit_on_error=False)
-    def _start_again(self, folder: SessionFolder) -> None:
+    @work(exit_on_error=False)
+    async def _start_again(self, folder: SessionFolder) -> None:
         from .again import RefusedError, run_again
 
         try:
-            self.post_message(Watch(*run_again(self.root, self.options.gpus, folder)))
+            started = await asyncio.to_thread(run_again, self.root, self.options.gpus, folder)
+            await self._watch(Watch(*started))
         except RefusedError as refused:
             self.notify(str(refused), severity="error", timeout=15, markup=False)
+        finally:
+            self._starting_again = False
 
     @on(Compare)
     def _compare(self, message: Compare) -> None:

@@ -445,7 +445,7 @@ async def test_run_again_starts_the_same_preset_anew(tmp_path: Path, monkeypatch
     app = watching(old)
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_text(pilot, "1.00x")
-        await pilot.press("r")
+        await pilot.press("r", "r")  # twice, as on a slow line
         await wait_until(pilot, lambda: bool(started))
         await wait_until(pilot, lambda: isinstance(app.screen, MonitorScreen))
         (fresh,) = started
