@@ -23,7 +23,7 @@ class Paces(Struct, frozen=True):
     straggler: int | None
     """The slowest rank, where the ranks differ by as much as the diagnosis calls straggling."""
     behind: float
-    """How much longer the slowest rank takes than the median one, as a share of that."""
+    """How much longer the slowest rank takes than the median of the others, as a share of that."""
 
 
 def paces(run: RunState) -> Paces | None:
@@ -38,12 +38,13 @@ def paces(run: RunState) -> Paces | None:
     if all(rank.breakdown is not None and rank.breakdown.exposed for _, rank in ranks):
         waited = [median(rank.breakdown.exposed) for _, rank in ranks if rank.breakdown]
     own = {number: max(0.0, step - wait) for (number, step), wait in zip(steps.items(), waited, strict=True)}
-    slowest, middle = max(own, key=own.__getitem__), median(list(own.values()))
+    slowest = max(own, key=own.__getitem__)
+    others = median([seconds for number, seconds in own.items() if number != slowest])
     apart = (own[slowest] - min(own.values())) / median(list(steps.values()))
     return Paces(
         seconds=own,
         straggler=slowest if apart >= STRAGGLER_SHARE else None,
-        behind=own[slowest] / middle - 1 if middle else 0.0,
+        behind=own[slowest] / others - 1 if others else 0.0,
     )
 
 

@@ -54,6 +54,12 @@ def test_independent_ranks_differ_by_their_own_steps() -> None:
     assert found.seconds == pytest.approx({0: 0.010, 1: 0.010, 2: 0.013})
 
 
+def test_of_two_ranks_one_is_behind_the_other() -> None:
+    found = paces(run_of([0.020, 0.010], mode="concurrent"))
+    assert found is not None
+    assert found.behind == pytest.approx(1.0)
+
+
 def test_ranks_that_wait_for_each_other_differ_by_what_they_do_not_wait() -> None:
     together = [0.020, 0.020, 0.020, 0.020]
     before = paces(run_of(together))
