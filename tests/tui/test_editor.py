@@ -202,11 +202,12 @@ async def test_f5_runs_what_the_fields_say_without_saving_it(
     tmp_path: Path, started: list[SessionFolder], own_presets: Path
 ) -> None:
     app = GpubenchApp(tmp_path, Options(overrides=["measure.seconds=2"]))
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await opened(pilot)
         await type_in(pilot, "workload.batch", "none")
         await pilot.press("f5")
         await wait_for_text(pilot, "expected a whole number, got")
+        await wait_until(pilot, lambda: any("Put batch right" in one.message for one in app._notifications))
         assert not started
         await type_in(pilot, "workload.batch", "48")
         await pilot.press("f5")

@@ -205,7 +205,7 @@ class EditorScreen(Screen[Offer | str | None]):
         """Run what the fields say, unless something is wrong with it."""
         if (offer := await self._sound()) is not None:
             if offer.obstacle:
-                self.notify(offer.obstacle, severity="error", markup=False)
+                self._refuse(offer.obstacle)
             else:
                 self.dismiss(offer)
 
@@ -222,7 +222,7 @@ class EditorScreen(Screen[Offer | str | None]):
         try:
             await asyncio.to_thread(save, named.file, preset)
         except OSError as error:
-            self.notify(f"The preset cannot be saved: {error}", severity="error", markup=False)
+            self._refuse(f"The preset cannot be saved: {error}")
         else:
             self.notify(f"Saved as {named.file.path}", title="Preset", markup=False)
             self.dismiss(named.file.name)
@@ -234,5 +234,11 @@ class EditorScreen(Screen[Offer | str | None]):
         for row in self.query(FieldRow):
             if row.field.key in edited.errors:
                 row.query_one(Input).focus()
+                self._refuse(f"Put {row.field.label} right first: what it takes is said beside it.")
                 return None
+        if NO_PLAN in edited.errors:
+            self._refuse(edited.errors[NO_PLAN])
         return None if edited.errors else edited.offer
+
+    def _refuse(self, sentence: str) -> None:
+        self.notify(sentence, severity="error", markup=False)
