@@ -38,7 +38,7 @@ async def test_the_monitor_goes_on_to_the_next_session(row: tuple[SessionFolder,
     async with app.run_test(size=(100, 30), notifications=True) as pilot:
         await wait_for_text(pilot, "running", "✓ single x1")
         await pilot.press("s")
-        await wait_for_text(pilot, f"Stop {first.name}?", "the next in the row begins", "the 1 that wait")
+        await wait_for_text(pilot, f"Stop {first.name}?", "the next in the row begins", "the one that waits")
         await pilot.press("y")
         await wait_for_text(pilot, f"waiting  {second.name}", "Next in the row", "has ended.")
         assert isinstance(app.screen, MonitorScreen)
@@ -51,7 +51,7 @@ async def test_a_row_can_be_stopped_as_a_whole(row: tuple[SessionFolder, Session
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_text(pilot, "running", "✓ single x1")
         await pilot.press("s")
-        await wait_for_text(pilot, "Stop it and the 1 that wait")
+        await wait_for_text(pilot, "Stop it and the one that waits")
         await pilot.press("r")
         await wait_for_text(pilot, "stopped before its end")
     assert read_session(second.journal).outcome == "stopped"

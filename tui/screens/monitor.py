@@ -116,8 +116,9 @@ class MonitorScreen(SessionScreen[LiveFeed]):
         if current is None:
             self.notify("There is no run to skip at the moment.")
             return
-        label = self.session.runs[current].spec.label
-        answer = await self.app.push_screen_wait(skip_question(label))
+        runs = self.session.runs
+        is_last = not any(run.state == "waiting" for run in runs.values())
+        answer = await self.app.push_screen_wait(skip_question(runs[current].spec.label, is_last))
         # The run may have ended while the question stood; the next one was not meant.
         if answer == "skip" and self.session.current == current:
             control.skip(self.folder)

@@ -76,7 +76,7 @@ def _shown(key: str) -> str:
 
 def quit_question(name: str, waiting: int = 0) -> QuestionScreen:
     """Asked before leaving while a session runs, so many waiting behind it."""
-    stop = f"Stop it and the {waiting} that wait behind it, and quit" if waiting else "Stop it and quit"
+    stop = f"Stop it and {_behind(waiting)}, and quit" if waiting else "Stop it and quit"
     return QuestionScreen(
         f"{name} is still running.",
         (
@@ -95,15 +95,20 @@ def stop_question(name: str, waiting: int = 0) -> QuestionScreen:
         question,
         (
             Choice("y", "stop", "Yes, stop it; the next in the row begins"),
-            Choice("r", "stop row", f"Stop it and the {waiting} that wait behind it"),
+            Choice("r", "stop row", f"Stop it and {_behind(waiting)}"),
         ),
     )
 
 
-def skip_question(label: str) -> QuestionScreen:
+def _behind(waiting: int) -> str:
+    return "the one that waits behind it" if waiting == 1 else f"the {waiting} that wait behind it"
+
+
+def skip_question(label: str, is_last: bool = False) -> QuestionScreen:
     """Asked before skipping the run that is on."""
+    then = "It is the last run: the session then ends." if is_last else "The plan goes on with the next run."
     return QuestionScreen(
-        f"Skip the rest of {label}? The plan goes on with the next run.",
+        f"Skip the rest of {label}? {then}",
         (Choice("y", "skip", "Yes, skip it"),),
     )
 
