@@ -74,7 +74,7 @@ def percent(fraction: float | None) -> str:
     if fraction is None:
         return NOT_AVAILABLE
     value = fraction * 100
-    return f"{value:.0f}%" if value >= 99.95 or value == 0 else f"{value:.1f}%"
+    return f"{value:.0f}%" if value >= 99.95 or value == 0 else f"{value:z.1f}%"
 
 
 def gib(size_bytes: float | None) -> str:

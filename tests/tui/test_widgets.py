@@ -340,7 +340,10 @@ def test_a_gain_is_never_called_a_speedup() -> None:
 
 
 def test_without_anything_to_compare_the_bars_say_so() -> None:
-    assert "Nothing to compare" in speedup_bars(results(session(2, fail="0")), 78).plain
+    found = results(session(2, fail="0"))
+    assert "Nothing to compare" in speedup_bars(found, 78).plain
+    found = [replace(each, speedup=None, state="waiting") for each in found]
+    assert "Nothing yet" in speedup_bars(found, 78).plain
 
 
 @pytest.mark.parametrize("width", [58, 78, 118, 198])

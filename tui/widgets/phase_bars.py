@@ -83,7 +83,7 @@ def _shares(measured: Sequence[tuple[str, Phases]], width: int) -> Content:
             label,
             milliseconds(phases.step_seconds),
             milliseconds(phases.window_step_seconds),
-            *(f"{100 * phases.shares[part]:.0f}%" for part in PARTS),
+            *(f"{100 * phases.shares[part]:z.0f}%" for part in PARTS),
         )
         for label, phases in measured
     ]

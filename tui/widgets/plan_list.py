@@ -71,12 +71,13 @@ def _outcome(session: Session, run: RunState) -> tuple[str, str]:
     text: str = run.state
     if run.state == "running":
         phase = "closer look" if run.phase in LOOKING else run.phase or "starting"
-        text = f"{phase} {clock(session.elapsed - (run.started_at or 0.0))}"
-    elif run.state == "measured" and (throughput := run_summary(run).throughput) is not None:
+        since = clock(session.elapsed - (run.started_at or 0.0))
+        return f"{phase} {since}", since  # the phase is named beside the list too
+    if run.state == "measured" and (throughput := run_summary(run).throughput) is not None:
         speedup = speedup_so_far(session, run)
         against = "" if speedup is None else f"{ratio(speedup):>7}"
         return f"{rate(throughput)}{against}", f"{number(throughput)}/s{against}"
-    elif run.state == "failed" and run.failure is not None:
+    if run.state == "failed" and run.failure is not None:
         text = f"failed: {run.failure.kind}"
     elif run.state == "skipped" and run.reason:
         text = f"skipped: {run.reason}"

@@ -38,7 +38,10 @@ def speedup_bars(found: Sequence[Result], width: int) -> Content:
     if gains:
         blocks.append(_bars("concurrency gain", gains, width))
     if not blocks:
-        return wrapped("Nothing to compare: no run has a speedup over another one.", width, "$muted")
+        goes_on = any(result.state in ("waiting", "running") for result in found)
+        why = "Nothing yet: a speedup takes two measured runs."
+        over = "Nothing to compare: no run has a speedup over another one."
+        return wrapped(why if goes_on else over, width, "$muted")
     return Content("\n\n").join(blocks)
 
 
