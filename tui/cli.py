@@ -23,11 +23,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[:1] == ["__complete"]:  # asked by the scripts of completion.py
         return commands.complete(_parser(), words[1:])
     # Most start the app, and to say what all the commands take would hold up its first paint.
-    options = _parser(with_commands=bool(words)).parse_args(words)
+    parser = _parser(with_commands=bool(words))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # an ASCII locale has no plus-minus sign
     try:
+        commands.check_command(parser, words[:1])
+        options = parser.parse_args(words)
         commands.settle(options)
         status: int = options.command(options)
     except commands.UsageError as error:

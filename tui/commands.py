@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from .exits import BAD_USAGE, MEASURED, RUN_FAILED
 
 if TYPE_CHECKING:
+    from ..engine.analysis.export import Format
     from ..engine.host.facts import Host
     from ..engine.record.session import Session
     from ..engine.record.shelf import SessionFolder, Shelf
@@ -79,6 +80,27 @@ def complete(parser: ArgumentParser, words: Sequence[str]) -> int:
     return MEASURED
 
 
+def check_command(parser: ArgumentParser, first: Sequence[str]) -> None:
+    """Refuse a first word that is no command with what was meant by it."""
+    word = "".join(first)
+    if not word or word.startswith("-"):
+        return
+    from .completion import answers
+
+    known = [answer.word for answer in answers(parser, [""])]
+    if word in known:
+        return
+    from ..engine.plan.library import find_preset
+    from ..engine.plan.read import PresetError
+    from .config import nearest
+
+    try:
+        find_preset(word)
+    except PresetError:
+        raise UsageError(f"{word!r} is no command{nearest(word, known)}") from None
+    raise UsageError(f"{word!r} is no command; did you mean gpubench-tui run {word}?")
+
+
 def run(options: Namespace) -> int:
     """One session, from the preset to its results."""
     from ..engine.conductor.start import start_session
@@ -106,20 +128,26 @@ def run(options: Namespace) -> int:
         folder = _shelf(options).create(options.name, plan, host, write_preset(preset))
     except OSError as error:
         raise UsageError(f"the session's folder cannot be made: {error}") from None
-    if _on_terminal() and not options.headless:
+    try:
+        if not _on_terminal() or options.headless:
+            return follow(folder, start_session)
         start_session(folder)
         status = _watch(options, folder)
         if not folder.goes_on():
             print_results(_fold(folder))
             print(f"\ngpubench-tui report {folder.name} prints all of it", file=sys.stderr)
-    else:
-        status = follow(folder, start_session)
-    if options.output is not None:
-        try:
-            _write_report(folder, options.output)
-        except UsageError as error:  # the session's own outcome is what its exit status tells
-            print(f"gpubench-tui: {error}", file=sys.stderr)
-    return status
+        return status
+    finally:  # also where the reader of the results left, as `head` does
+        _keep_report(options, folder)
+
+
+def _keep_report(options: Namespace, folder: SessionFolder) -> None:
+    if options.output is None:
+        return
+    try:
+        _write_report(folder, options.output)
+    except UsageError as error:  # the session's own outcome is what its exit status tells
+        print(f"gpubench-tui: {error}", file=sys.stderr)
 
 
 def attach(options: Namespace) -> int:
@@ -154,10 +182,10 @@ def stop(options: Namespace) -> int:
 
 def report(options: Namespace) -> int:
     """A session's results in one of the formats."""
-    from ..engine.analysis.export import format_of, render
+    from ..engine.analysis.export import render
 
     folder = _find(options)
-    form = options.format or ("md" if options.output is None else format_of(options.output))
+    form = options.format or ("md" if options.output is None else _format_of(options.output))
     text = render(_fold(folder), form)
     if options.output is None:
         sys.stdout.write(text)
@@ -334,6 +362,7 @@ def _need_terminal(instead: str) -> None:
 
 def _check_writable(path: Path) -> None:
     """Find out before the measurement rather than after it."""
+    _format_of(path)
     if path.is_dir():
         raise UsageError(f"--output {path}: is a folder, expected a file")
     parent = path.resolve().parent
@@ -343,10 +372,19 @@ def _check_writable(path: Path) -> None:
         raise UsageError(f"--output {path}: cannot be written")
 
 
-def _write_report(folder: SessionFolder, path: Path) -> None:
-    from ..engine.analysis.export import format_of, render
+def _format_of(path: Path) -> Format:
+    from ..engine.analysis.export import format_of
 
-    _write(path, render(_fold(folder), format_of(path)))
+    try:
+        return format_of(path)
+    except ValueError as error:
+        raise UsageError(f"--output {path}: {error}") from None
+
+
+def _write_report(folder: SessionFolder, path: Path) -> None:
+    from ..engine.analysis.export import render
+
+    _write(path, render(_fold(folder), _format_of(path)))
     print(f"report: {path.resolve()}", file=sys.stderr)
 
 

@@ -157,8 +157,12 @@ def render(session: Session, form: Format) -> str:
 
 
 def format_of(file: Path) -> Format:
-    """The format that a file's name asks for: Markdown unless its suffix is that of another."""
-    return next((form for form in FORMATS if file.suffix.lower() == f".{form}"), "md")
+    """The format that a file's name asks for, Markdown without a suffix; ValueError for another."""
+    suffix = file.suffix.lower()
+    form = next((form for form in FORMATS if suffix in ("", f".{form}")), None)
+    if form is None:
+        raise ValueError(f"{file.suffix} is none of {', '.join(f'.{form}' for form in FORMATS)}")
+    return form
 
 
 def json(session: Session) -> str:

@@ -12,6 +12,10 @@ from pathlib import Path
 
 import pytest
 from gpubench_tui.engine.plan.library import find_preset
+from gpubench_tui.engine.record.shelf import SessionFolder
+from gpubench_tui.tui import cli, commands, headless
+
+from .recorded import shelve
 
 SHORT = [
     "--set=workload.images=400",
@@ -71,6 +75,23 @@ def test_run_writes_the_report_as_markdown(shelf: Path) -> None:
     assert re.search(r"^\| ddp +\| +2 \|", report, re.MULTILINE)
 
 
+def test_the_report_is_written_though_the_reader_of_the_results_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def follow(folder: SessionFolder, start: object) -> int:
+        shutil.copy(shelve(tmp_path / "recorded", 0).journal, folder.journal)
+        raise BrokenPipeError
+
+    monkeypatch.setattr(headless, "follow", follow)
+    report = tmp_path / "r.md"
+    options = cli._parser().parse_args(
+        ["run", "quickstart", "--headless", f"--sessions-dir={tmp_path}", f"--output={report}"]
+    )
+    with pytest.raises(BrokenPipeError):
+        commands.run(options)
+    assert "| ddp " in report.read_text()
+
+
 def test_report_in_every_format(shelf: Path, tmp_path: Path) -> None:
     where = f"--sessions-dir={shelf}"
     markdown = gpubench("report", "first", where)
@@ -127,6 +148,19 @@ def test_doctor_describes_this_machine() -> None:
 
 
 @pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ("quickstart", "'quickstart' is no command; did you mean gpubench-tui run quickstart?"),
+        ("sesions", "'sesions' is no command; did you mean sessions?"),
+    ],
+)
+def test_a_word_that_is_no_command_is_answered_with_what_was_meant(word: str, sentence: str) -> None:
+    done = gpubench(word)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.strip() == f"gpubench-tui: {sentence}"
+
+
+@pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (["run", "nothing"], "nothing: no such preset; there are: quickstart"),
@@ -137,6 +171,7 @@ def test_doctor_describes_this_machine() -> None:
         ),
         (["run", "quickstart", "--gpus=7"], "--gpus: "),
         (["run", "quickstart", "--output=/no/such/folder/x.md"], "no folder /no/such/folder"),
+        (["run", "quickstart", "--output=x.pdf"], "--output x.pdf: .pdf is none of .md, .json, .csv, .svg"),
         (["report", "nothing"], "nothing"),
         (["stop"], "no session runs"),
         (["attach"], "no session runs"),
