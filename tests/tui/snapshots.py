@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from gpubench_tui.tui.screens.session_screen import SessionScreen
 from rich.style import Style
 from textual.app import App
 from textual.pilot import Pilot
+from textual.scrollbar import ScrollBar
 
 from .seen import screen_text, wait_for_text
 
@@ -30,7 +32,8 @@ async def check_sizes(
     for width, height in sizes:
         await pilot.resize_terminal(width, height)
         await wait_for_text(pilot, *texts)
-        check(f"{name}-{width}x{height}", await settled(pilot))
+        text = await settled(pilot)
+        check(f"{name}-{width}x{height}", without_thumbs(pilot.app, text))
 
 
 async def settled(pilot: Pilot[int]) -> str:
@@ -43,6 +46,18 @@ async def settled(pilot: Pilot[int]) -> str:
                 screen.redraw()
         await pilot.pause(0.1)
     return text
+
+
+def without_thumbs(app: App[int], text: str) -> str:
+    """The text without what its scrollbars tell of the lines that are out of sight."""
+    lines = [list(line) for line in text.split("\n")]
+    for widget, (region, clip) in app.screen._compositor.visible_widgets.items():
+        if isinstance(widget, ScrollBar):
+            left, top, width, height = region.intersection(clip)
+            for x, y in product(range(left, left + width), range(top, top + height)):
+                if x < len(lines[y]):
+                    lines[y][x] = " "
+    return "\n".join(map("".join, lines))
 
 
 async def check_colors(pilot: Pilot[int], name: str) -> None:
