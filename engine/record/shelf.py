@@ -97,7 +97,7 @@ class SessionFolder:
         """
         if following is not None:
             self.row.write_text(following.name)
-        file = take(self.turn)
+        file = take(self.turn, seconds=1.0)
         if file is None:
             raise OSError(f"the session {self.name} waits already")
         return file

@@ -99,6 +99,7 @@ class LaunchScreen(Screen[None]):
     def on_screen_resume(self) -> None:
         """Shown for the first time, or again: the machine and the sessions on it may have changed."""
         self._problem = ""
+        self._leave.set()
         self._leave = threading.Event()
         self.call_after_refresh(self._look_around, self._leave)
 

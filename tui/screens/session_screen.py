@@ -207,7 +207,8 @@ class SessionScreen(Quittable, Generic[Source]):
         self._reads_log = False
         if message != self._printed:
             self._printed = message
-            self._draw_log()
+            if self._ready:
+                self._draw_log()
 
     # What the keys do
 
