@@ -78,8 +78,12 @@ def prepare(root: Path | None, gpus: Sequence[int] | None, overrides: Sequence[s
         yield Prepared(offers, problem=f"--gpus: {error}")
         return
     planned = tuple(offer(file, overrides, host) for file in files)
-    found = tuple(findings(host, _shelf(root).root))
-    going = tuple(sessions_that_go_on(root))
+    try:
+        found = tuple(findings(host, _shelf(root).root))
+        going = tuple(sessions_that_go_on(root))
+    except OSError as error:
+        yield Prepared(planned, host, problem=f"The sessions' folder cannot be looked at: {error}.")
+        return
     running = next((folder for folder in going if folder.is_running()), None)
     yield Prepared(planned, host, found, going=going, running=running)
 

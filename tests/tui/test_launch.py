@@ -140,6 +140,12 @@ async def test_a_shelf_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> N
         await wait_for_text(pilot, "The session cannot be started: ")
 
 
+async def test_a_shelf_that_cannot_be_looked_at_is_a_sentence(tmp_path: Path) -> None:
+    app = GpubenchApp(tmp_path / ("long" * 100))
+    async with app.run_test(size=(120, 24)) as pilot:
+        await wait_for_text(pilot, "The sessions' folder cannot be looked at: ", "File name too long")
+
+
 async def test_a_session_that_runs_already_can_be_attached_to(
     running_session: Starter, tmp_path: Path
 ) -> None:

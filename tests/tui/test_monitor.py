@@ -323,3 +323,18 @@ async def test_a_rank_that_straggles_is_shown_among_all(tmp_path: Path, size: tu
         assert all(str(rank) in words for rank in range(16))
         assert bars.content.plain.count("!") == 1
         assert ("Loss" in text) == (size[0] >= 110)
+
+
+async def test_a_journal_that_cannot_be_read_is_said_and_tried_again(tmp_path: Path) -> None:
+    recorded = shelve(tmp_path / "other", 0, until=6.7)
+    folder = shelve(tmp_path / "shelf", 0)
+    folder.journal.unlink()
+    folder.journal.mkdir()
+    with folder.hold():
+        app = watching(folder)
+        async with app.run_test(size=(120, 40)) as pilot:
+            await wait_for_text(pilot, "its journal cannot be read: Is a directory")
+            folder.journal.rmdir()
+            recorded.journal.rename(folder.journal)
+            text = await wait_for_text(pilot, "running", "✓ single x1")
+            assert "cannot be read" not in text

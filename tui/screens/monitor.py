@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import ClassVar
 
 from textual import work
@@ -48,8 +49,10 @@ class MonitorScreen(SessionScreen[LiveFeed]):
 
     @work(thread=True, exit_on_error=False)
     def _catch_up(self) -> None:
-        for event in self._feed.events():
-            self.session.apply(event)
+        # What keeps it from being read will be met again, and said.
+        with suppress(OSError):
+            for event in self._feed.events():
+                self.session.apply(event)
         self._ready = True
 
     def _heard(self, over: bool) -> None:

@@ -64,6 +64,8 @@ class SessionScreen(Quittable, Generic[Source]):
         self._pending: Iterator[Event] = iter(())
         self._ready = True
         """Whether the session may be touched: a thread may be filling it."""
+        self._unread = ""
+        """Why the journal cannot be read at the moment; empty while it can."""
         self._over = False
         self._paused = False
         self._results_due = False
@@ -109,7 +111,11 @@ class SessionScreen(Quittable, Generic[Source]):
             return
         # Asked before reading: what a session wrote before it went is then read after it went.
         over = self._feed.is_over()
-        drained = self._fold_for(FOLD_SECONDS)
+        try:
+            drained = self._fold_for(FOLD_SECONDS)
+            self._unread = ""
+        except OSError as error:  # a disk on the network that is away: the next time may do
+            drained, self._unread = over, error.strerror or str(error)
         self.session.unreadable = self._feed.unreadable
         if drained and not self._over and (over or self.session.outcome is not None):
             self._over = True
@@ -169,6 +175,8 @@ class SessionScreen(Quittable, Generic[Source]):
             parts.append(("  view paused, p goes on", "bold $text-warning"))
         parts.append(f"  {session.name}")
         parts += self._remarks()
+        if self._unread:
+            parts.append((f"  its journal cannot be read: {self._unread}", "$text-error"))
         if session.unreadable:
             parts.append((f"  {session.unreadable} journal lines unreadable", "$text-error"))
         self.query_one("#state", Static).update(Content.assemble(*parts), layout=False)
