@@ -157,9 +157,11 @@ def render(session: Session, form: Format) -> str:
 
 
 def format_of(file: Path) -> Format:
-    """The format that a file's name asks for, Markdown without a suffix; ValueError for another."""
+    """The format that a file's name asks for, Markdown for plain text; ValueError for a strange suffix."""
     suffix = file.suffix.lower()
-    form = next((form for form in FORMATS if suffix in ("", f".{form}")), None)
+    if suffix in ("", ".txt"):
+        return "md"
+    form = next((form for form in FORMATS if suffix == f".{form}"), None)
     if form is None:
         raise ValueError(f"{file.suffix} is none of {', '.join(f'.{form}' for form in FORMATS)}")
     return form

@@ -316,3 +316,8 @@ def test_words_fit_their_room() -> None:
 )
 def test_a_file_name_asks_for_its_format(name: str, form: str) -> None:
     assert format_of(Path(name)) == form
+
+
+def test_a_strange_suffix_asks_for_none() -> None:
+    with pytest.raises(ValueError, match=r"\.pdf is none of \.md, \.json, \.csv, \.svg"):
+        format_of(Path("a.pdf"))
