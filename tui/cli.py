@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import commands
+from .asked import UsageError
 from .exits import BAD_USAGE, MEASURED, STOPPED
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = parser.parse_args(words)
         commands.settle(options)
         status: int = options.command(options)
-    except commands.UsageError as error:
+    except UsageError as error:
         print(f"gpubench-tui: {error}", file=sys.stderr)
         return BAD_USAGE
     except BrokenPipeError:
@@ -161,15 +162,17 @@ def _add_listings(subparsers: Subparsers) -> None:
 
 
 def _add_session_commands(subparsers: Subparsers) -> None:
+    from . import session_commands
+
     attach = subparsers.add_parser("attach", help="the live monitor on a running session")
-    attach.set_defaults(command=commands.attach)
+    attach.set_defaults(command=session_commands.attach)
     replay = subparsers.add_parser("replay", help="the monitor over a recorded session")
     replay.add_argument(
         "--speed", type=_speed, default=1.0, metavar="N", help="times as fast as it was (default: 1)"
     )
-    replay.set_defaults(command=commands.replay)
+    replay.set_defaults(command=session_commands.replay)
     stop = subparsers.add_parser("stop", help="stop a running session; what was measured is kept")
-    stop.set_defaults(command=commands.stop)
+    stop.set_defaults(command=session_commands.stop)
     report = subparsers.add_parser("report", help="a session's results on standard output")
     report.add_argument(
         "--format",
@@ -177,9 +180,9 @@ def _add_session_commands(subparsers: Subparsers) -> None:
         help="svg: charts fit for a README (default: what FILE ends in, or md)",
     )
     report.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to a file instead")
-    report.set_defaults(command=commands.report)
+    report.set_defaults(command=session_commands.report)
     rename = subparsers.add_parser("rename", help="give a session another name")
-    rename.set_defaults(command=commands.rename)
+    rename.set_defaults(command=session_commands.rename)
     newest = {
         "attach": " (default: the newest that runs)",
         "stop": " (default: the newest that runs)",
@@ -205,16 +208,20 @@ def _add_session_commands(subparsers: Subparsers) -> None:
 
 
 def _add_delete(subparsers: Subparsers) -> None:
+    from . import session_commands
+
     delete = subparsers.add_parser("delete", help="remove sessions with everything recorded of them")
     delete.add_argument(
         "sessions", metavar="SESSION", nargs="+", help="its name, a unique prefix of it, or a path"
     )
     delete.add_argument("--yes", action="store_true", help="do not ask")
     _add_places(delete)
-    delete.set_defaults(command=commands.delete)
+    delete.set_defaults(command=session_commands.delete)
 
 
 def _add_compare(subparsers: Subparsers) -> None:
+    from . import session_commands
+
     compare = subparsers.add_parser(
         "compare",
         help="sessions against the first of them, run by run: better, worse or no difference",
@@ -231,7 +238,7 @@ def _add_compare(subparsers: Subparsers) -> None:
         "measured in A and has no figures in B",
     )
     _add_places(compare)
-    compare.set_defaults(command=commands.compare)
+    compare.set_defaults(command=session_commands.compare)
 
 
 def _add_settings(subparsers: Subparsers) -> None:

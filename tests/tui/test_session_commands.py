@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
-from gpubench_tui.tui import commands
+from gpubench_tui.tui import asked
 from gpubench_tui.tui.cli import main
 
 from .recorded import shelve
@@ -65,7 +65,7 @@ def test_deleting_needs_a_yes(
     where = f"--sessions-dir={tmp_path}"
     assert main(["delete", "good", "bad", where]) == 2
     assert "--yes is what deletes" in capsys.readouterr().err
-    monkeypatch.setattr(commands, "_on_terminal", lambda: True)
+    monkeypatch.setattr(asked, "on_terminal", lambda: True)
     for answer in ("", "n\n", "\n"):
         monkeypatch.setattr("sys.stdin", io.StringIO(answer))
         assert main(["delete", "good", where]) == 0
