@@ -231,6 +231,23 @@ async def test_enter_starts_the_preset_under_the_cursor_where_none_is_selected(
     assert len(started) == 1
 
 
+async def test_enter_pressed_again_on_a_slow_line_asks_nothing(
+    tmp_path: Path, started: list[tuple[list[str], list[str]]]
+) -> None:
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "(estimate)")
+        launch = app.screen
+        assert isinstance(launch, LaunchScreen)
+        await pilot.press("enter")
+        await wait_for_text(pilot, "waiting  quickstart-")
+        launch.action_start()
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        assert isinstance(app.screen, MonitorScreen)
+    assert len(started) == 1
+
+
 async def test_beside_another_session_it_asks_first(
     running_session: Starter, tmp_path: Path, started: list[tuple[list[str], list[str]]]
 ) -> None:

@@ -72,6 +72,8 @@ class LaunchScreen(Screen[None]):
         self._prepared: Prepared | None = None
         self._newest: Sampled | None = None
         self._starting = False
+        self._started = False
+        """Whether the monitor of what was started is still to come."""
         self._filter = ""
         self._chosen: tuple[str | None, ...] = ()
         self._problem = ""
@@ -99,6 +101,7 @@ class LaunchScreen(Screen[None]):
     def on_screen_resume(self) -> None:
         """Shown for the first time, or again: the machine and the sessions on it may have changed."""
         self._problem = ""
+        self._started = False
         self._leave.set()
         self._leave = threading.Event()
         self.call_after_refresh(self._look_around, self._leave)
@@ -262,7 +265,7 @@ class LaunchScreen(Screen[None]):
 
     async def _start(self, offers: Sequence[Offer]) -> None:
         prepared = self._prepared
-        if self._starting or not offers or prepared is None or prepared.host is None:
+        if self._starting or self._started or not offers or prepared is None or prepared.host is None:
             self.app.bell()
             return
         if obstacle := next(filter(None, (offer.obstacle for offer in offers)), "") or prepared.obstacle:
@@ -288,6 +291,7 @@ class LaunchScreen(Screen[None]):
                 return
             going = going if answer == "wait" else []
         folder, process = await asyncio.to_thread(start, self._root, offers, host, going)
+        self._started = True
         self._list.unselect()
         self.post_message(Watch(folder, process))
 
