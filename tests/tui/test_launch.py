@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -241,9 +242,7 @@ async def test_enter_pressed_again_on_a_slow_line_asks_nothing(
         assert isinstance(launch, LaunchScreen)
         await pilot.press("enter")
         await wait_for_text(pilot, "waiting  quickstart-")
-        launch.action_start()
-        await app.workers.wait_for_complete()
-        await pilot.pause()
+        await asyncio.wait_for(launch.action_start().wait(), 10)
         assert isinstance(app.screen, MonitorScreen)
     assert len(started) == 1
 
