@@ -12,7 +12,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.screen import Screen
 from textual.widgets import Static
 from textual.worker import get_current_worker
 
@@ -26,12 +25,13 @@ from ..save import save
 from ..widgets.comparison_table import comparison_table, said_beside
 from ..widgets.footer import Footer
 from ..widgets.grid import wrapped
+from .closed_once import ClosedOnce
 
 FRAME = 2
 """Cells at the sides of the page."""
 
 
-class CompareScreen(Screen[None]):
+class CompareScreen(ClosedOnce[None]):
     """Reads the sessions in a thread, then shows a page that scrolls."""
 
     CSS_PATH = "compare.tcss"

@@ -13,7 +13,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.screen import Screen
 from textual.suggester import SuggestFromList
 from textual.timer import Timer
 from textual.widgets import Input, Static
@@ -25,6 +24,7 @@ from ..prepare import Offer
 from ..widgets.footer import Footer
 from ..widgets.offer import plan_text, remarks
 from ..widgets.panel import Panel
+from .closed_once import ClosedOnce
 from .save_as import SaveAsScreen
 
 PAUSE_SECONDS = 0.15
@@ -82,7 +82,7 @@ class FieldRow(Horizontal):
         self.remove_class("typing")
 
 
-class EditorScreen(Screen[Offer | str | None]):
+class EditorScreen(ClosedOnce[Offer | str | None]):
     """Dismissed with the edited offer to run, with the name of a preset that was saved, or with None."""
 
     CSS_PATH = "editor.tcss"

@@ -19,6 +19,7 @@ from ...engine.analysis.export import Format, render
 from ...engine.record.session import Session
 from ...engine.record.shelf import SessionFolder
 from ..save import save_in, usual_folder
+from .closed_once import ClosedOnce
 
 
 class Choice(NamedTuple):
@@ -37,7 +38,7 @@ CHOICES = (
 )
 
 
-class ExportScreen(ModalScreen[Path | None]):
+class ExportScreen(ModalScreen[Path | None], ClosedOnce[Path | None]):
     """Asks for format and folder, and saves; dismissed with the file's full path, None when given up."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -15,6 +15,7 @@ from textual.widgets import Static
 
 from ..keys import active_keys
 from .about import about
+from .closed_once import ClosedOnce
 
 BOX_WIDTH, BOX_FRAME, NAME_WIDTH = 72, 7, 10
 """Cells: as in app.tcss, its border, padding and scrollbar, and the column of keys and words."""
@@ -43,7 +44,7 @@ WORDS = (
 )
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(ModalScreen[None], ClosedOnce[None]):
     """Shown over another screen until a key closes it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

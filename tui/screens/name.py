@@ -13,10 +13,12 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from .closed_once import ClosedOnce
+
 HINT = "Enter takes it, Escape leaves it as it was"
 
 
-class NameScreen(ModalScreen[str]):
+class NameScreen(ModalScreen[str], ClosedOnce[str]):
     """Asks for a name; dismissed with it, or with "" for Escape."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -14,6 +14,8 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from .closed_once import ClosedOnce
+
 
 class Choice(NamedTuple):
     """One answer."""
@@ -23,7 +25,7 @@ class Choice(NamedTuple):
     text: str
 
 
-class QuestionScreen(ModalScreen[str]):
+class QuestionScreen(ModalScreen[str], ClosedOnce[str]):
     """Asks; dismissed with the answer chosen, `cancel` for Escape."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -14,7 +14,6 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message
-from textual.screen import Screen
 from textual.widgets import Static
 
 from ...engine.analysis.diagnosis.rules import diagnose
@@ -34,6 +33,7 @@ from ..widgets.published_figures import published_figures
 from ..widgets.results_table import Order, ResultsTable, results_table, said_beside
 from ..widgets.section import Section
 from ..widgets.speedup_bars import speedup_bars
+from .closed_once import ClosedOnce
 from .export import ExportScreen
 from .sight import in_sight
 
@@ -49,7 +49,7 @@ ABOVE_AND_BETWEEN = 10
 UNSPOILT = "Nothing was found that would explain or spoil these figures."
 
 
-class ResultsScreen(Screen[None]):
+class ResultsScreen(ClosedOnce[None]):
     """What a session has measured so far, or all of it."""
 
     CSS_PATH = "results.tcss"

@@ -14,6 +14,7 @@ from textual.widgets import Input, Static
 
 from ...engine.plan.library import PresetFile, own_file
 from ..prepare import Offer
+from .closed_once import ClosedOnce
 
 
 class Named(NamedTuple):
@@ -23,7 +24,7 @@ class Named(NamedTuple):
     title: str
 
 
-class SaveAsScreen(ModalScreen[Named | None]):
+class SaveAsScreen(ModalScreen[Named | None], ClosedOnce[Named | None]):
     """Dismissed with where to save, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

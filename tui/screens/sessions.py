@@ -14,7 +14,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
-from textual.screen import Screen
 from textual.widgets import Static
 
 from ...engine.analysis.glance import OVER, Entry
@@ -24,6 +23,7 @@ from ..shelf_watch import watch_shelf
 from ..widgets.footer import Footer
 from ..widgets.row_list import RowList
 from ..widgets.session_browser import SessionBrowser
+from .closed_once import ClosedOnce
 from .name import NameScreen
 from .question import Choice, QuestionScreen
 
@@ -31,7 +31,7 @@ REPLAY_SPEED = 10.0
 NEED_SESSIONS = frozenset({"replay", "mark", "compare", "rename", "delete", "find"})
 
 
-class SessionsScreen(Screen[None]):
+class SessionsScreen(ClosedOnce[None]):
     """The list; what is done with sessions is done here."""
 
     CSS_PATH = "sessions.tcss"

@@ -12,9 +12,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from ..routes import Leave
+from .closed_once import ClosedOnce
 
 
-class TooSmallScreen(ModalScreen[None]):
+class TooSmallScreen(ModalScreen[None], ClosedOnce[None]):
     """One sentence, until the window is larger."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
