@@ -10,29 +10,20 @@ from typing import ClassVar
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.geometry import Size
 from textual.message import Message
 from textual.widgets import Static
 
-from ...engine.analysis.diagnosis.rules import diagnose
 from ...engine.analysis.markdown import results_table as markdown_table
 from ...engine.analysis.results import Result, results
 from ...engine.record.session import RunState, Session, read_session
 from ...engine.record.shelf import SessionFolder
 from ..routes import RunAgain, ShowLaunch
-from ..widgets.communication_table import communication_table
-from ..widgets.curves import curves
-from ..widgets.devices_table import devices_table
-from ..widgets.diagnoses import Diagnoses, DiagnosisLine
+from ..widgets.diagnoses import DiagnosisLine
 from ..widgets.footer import Footer
-from ..widgets.opening import closing, opening, title_line
-from ..widgets.phase_bars import phase_bars
-from ..widgets.published_figures import published_figures
-from ..widgets.results_table import Order, ResultsTable, results_table, said_beside
-from ..widgets.section import Section
-from ..widgets.speedup_bars import speedup_bars
+from ..widgets.opening import title_line
+from ..widgets.results_page import ResultsPage
+from ..widgets.results_table import Order, ResultsTable
 from .closed_once import ClosedOnce
 from .export import ExportScreen
 from .sight import in_sight
@@ -40,13 +31,6 @@ from .sight import in_sight
 REFRESH_SECONDS = 1.0
 REST = 19
 """Times as long as a drawing took, nothing is drawn: a twentieth of a core is enough."""
-FRAME = 2
-"""Cells at the sides of a section."""
-ROWS_IN_SIGHT = 7
-"""So many lines of the table shall be seen below the diagnoses."""
-ABOVE_AND_BETWEEN = 10
-"""Lines that headline, titles and gaps take down to the table's first line."""
-UNSPOILT = "Nothing was found that would explain or spoil these figures."
 
 
 class ResultsScreen(ClosedOnce[None]):
@@ -108,26 +92,17 @@ class ResultsScreen(ClosedOnce[None]):
         self._drawn: tuple[object, ...] = ()
         self._rests_until = 0.0
         self._found: list[Result] = []
-        self._width = 0
 
     def compose(self) -> ComposeResult:
-        """The headline stays; everything else scrolls below it, in two columns where the terminal is wide."""
+        """The headline stays; everything else scrolls below it."""
         yield Static(id="title", classes="headline", markup=False)
-        with VerticalScroll(id="page", can_focus=False):
-            with Vertical(classes="column"):
-                yield Static(id="sentence", markup=False)
-                yield Diagnoses(id="diagnoses")
-                yield ResultsTable("Results", id="table")
-                yield Section("What more devices bring", id="speedup")
-                yield Section("Curves", id="curves")
-            with Vertical(classes="column"):
-                yield Section("Where a step goes", id="phases")
-                yield Section("Communication", id="communication")
-                yield Section("How well the devices were used", id="devices")
-                yield Section("Published by others, on other hardware", id="published")
-                yield Section("How these figures were obtained", id="method")
+        yield ResultsPage(self._folder.path, self._unicode, id="page")
         yield Static(id="said", markup=False)
         yield Footer()
+
+    @property
+    def _page(self) -> ResultsPage:
+        return self.query_one(ResultsPage)
 
     def on_mount(self) -> None:
         """Draw once laid out, or once the journal was read; go on while the session does."""
@@ -135,7 +110,7 @@ class ResultsScreen(ClosedOnce[None]):
         self.call_after_refresh(self._draw_first)
         if self._session is None:
             self.query_one("#title", Static).update(Content.styled(self._folder.name, "bold"))
-            self.query_one("#sentence", Static).update(Content.styled("reading the journal ...", "$muted"))
+            self._page.say(Content.styled("reading the journal ...", "$muted"))
             self._read()
 
     @work(thread=True, exit_on_error=False)
@@ -155,7 +130,7 @@ class ResultsScreen(ClosedOnce[None]):
 
     @on(Unreadable)
     def _failed(self, message: Unreadable) -> None:
-        self.query_one("#sentence", Static).update(Content.styled(message.sentence, "$text-error"))
+        self._page.say(Content.styled(message.sentence, "$text-error"))
 
     def _draw_first(self) -> None:
         self.redraw()
@@ -179,7 +154,7 @@ class ResultsScreen(ClosedOnce[None]):
         over = self._is_over()
         if over:
             self._ticking.stop()
-        page = self.query_one("#page").scrollable_content_region
+        page = self._page.scrollable_content_region
         frame = (over, page.width, page.height)
         shows = (*frame, *map(_state_of, self._session.runs.values()))
         rests = time.monotonic() < self._rests_until and frame == self._drawn[: len(frame)]
@@ -187,38 +162,15 @@ class ResultsScreen(ClosedOnce[None]):
             return
         self._drawn = shows
         began = time.monotonic()
-        self._draw(self._session, over, page.size)
+        self._draw(self._session, over)
         self._rests_until = time.monotonic() + REST * (time.monotonic() - began)
 
-    def _draw(self, session: Session, over: bool, page: Size) -> None:
-        columns = 2 if self.has_class("-two-columns") else 1
-        width = self._width = max(20, page.width // columns - FRAME - (columns - 1))
+    def _draw(self, session: Session, over: bool) -> None:
         self.refresh_bindings()
-        found = self._found = results(session)
+        self._found = results(session)
         with self.app.batch_update():
             self.query_one("#title", Static).update(title_line(session, over))
-            self.query_one("#sentence", Static).update(opening(session, found, width))
-            otherwise = UNSPOILT if any(result.windows for result in found) else "Nothing was measured yet."
-            room = page.height - ABOVE_AND_BETWEEN - min(len(found) + 1, ROWS_IN_SIGHT)
-            self.query_one(Diagnoses).show(diagnose(session), otherwise, width, room)
-            self._draw_table()
-            self._show("curves", curves(session, width, self._unicode))
-            self._show("phases", phase_bars(session, found, over, width))
-            self._show("communication", communication_table(session, found, over, width))
-            self._show("devices", devices_table(session, found, over, width))
-            self._show("published", published_figures(session, found, width))
-            self._show("method", closing(session, found, width))
-
-    def _draw_table(self) -> None:
-        """The table and the bars, in the order that was asked for."""
-        found, width = self._order.of(self._found), self._width
-        said = said_beside(found, self._folder.path, width)
-        table = results_table(found, width, self._order)
-        self._show("table", table + "\n\n" + said if said else table)
-        self._show("speedup", speedup_bars(found, width))
-
-    def _show(self, name: str, content: Content) -> None:
-        self.query_one(f"#{name}", Section).show(content)
+            self._page.show(session, self._found, self._order, over)
 
     # What the keys do
 
@@ -238,18 +190,12 @@ class ResultsScreen(ClosedOnce[None]):
     def _sort(self, order: Order) -> None:
         if self._found:
             self._order = order
-            self._draw_table()
+            self._page.sort(self._found, order)
 
     def action_section(self, step: int) -> None:
-        """Go to the section that many further down, and show it from its top."""
-        if not self._found:
-            return
-        sections = list(self.query(".section"))
-        focused = self.focused
-        here = [place for place, one in enumerate(sections) if focused in (one, *one.children)]
-        target = sections[max(0, min(len(sections) - 1, here[0] + step if here else 0))]
-        (target.children[0] if target.children else target).focus(scroll_visible=False)
-        self.query_one("#page").scroll_to_widget(target, top=True, animate=False)
+        """Go to the section that many further down."""
+        if self._found:
+            self._page.go_on(step)
 
     def action_copy(self) -> None:
         """Copy the table, every column of it, in the order shown."""

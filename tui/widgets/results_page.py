@@ -1,0 +1,100 @@
+"""The page of the results: diagnoses, tables, bars, curves, and how the figures were obtained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from textual.app import ComposeResult
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from ...engine.analysis.diagnosis.rules import diagnose
+from ...engine.analysis.results import Result
+from ...engine.record.session import Session
+from .communication_table import communication_table
+from .curves import curves
+from .devices_table import devices_table
+from .diagnoses import Diagnoses
+from .opening import closing, opening
+from .phase_bars import phase_bars
+from .published_figures import published_figures
+from .results_table import Order, ResultsTable, results_table, said_beside
+from .section import Section
+from .speedup_bars import speedup_bars
+
+FRAME = 2
+"""Cells at the sides of a section."""
+ROWS_IN_SIGHT = 7
+"""So many lines of the table shall be seen below the diagnoses."""
+ABOVE_AND_BETWEEN = 10
+"""Lines that headline, titles and gaps take down to the table's first line."""
+UNSPOILT = "Nothing was found that would explain or spoil these figures."
+
+
+class ResultsPage(VerticalScroll, can_focus=False):
+    """Sections one below the other, in two columns where the terminal is wide."""
+
+    def __init__(self, folder: Path, unicode: bool, *, id: str) -> None:  # noqa: A002
+        """`folder`: the session's, named where logs in it are."""
+        super().__init__(id=id)
+        self._folder = folder
+        self._unicode = unicode
+        self._width = 0
+
+    def compose(self) -> ComposeResult:
+        """The figures at the left, what they are made of at the right or below."""
+        with Vertical(classes="column"):
+            yield Static(id="sentence", markup=False)
+            yield Diagnoses(id="diagnoses")
+            yield ResultsTable("Results", id="table")
+            yield Section("What more devices bring", id="speedup")
+            yield Section("Curves", id="curves")
+        with Vertical(classes="column"):
+            yield Section("Where a step goes", id="phases")
+            yield Section("Communication", id="communication")
+            yield Section("How well the devices were used", id="devices")
+            yield Section("Published by others, on other hardware", id="published")
+            yield Section("How these figures were obtained", id="method")
+
+    def say(self, content: Content) -> None:
+        """Say something in place of the headline."""
+        self.query_one("#sentence", Static).update(content)
+
+    def show(self, session: Session, found: Sequence[Result], order: Order, over: bool) -> None:
+        """Show what a session has measured; `over`: nothing more can come."""
+        page = self.scrollable_content_region
+        columns = 2 if self.screen.has_class("-two-columns") else 1
+        width = self._width = max(20, page.width // columns - FRAME - (columns - 1))
+        self.say(opening(session, found, width))
+        otherwise = UNSPOILT if any(result.windows for result in found) else "Nothing was measured yet."
+        room = page.height - ABOVE_AND_BETWEEN - min(len(found) + 1, ROWS_IN_SIGHT)
+        self.query_one(Diagnoses).show(diagnose(session), otherwise, width, room)
+        self.sort(found, order)
+        self._show("curves", curves(session, width, self._unicode))
+        self._show("phases", phase_bars(session, found, over, width))
+        self._show("communication", communication_table(session, found, over, width))
+        self._show("devices", devices_table(session, found, over, width))
+        self._show("published", published_figures(session, found, width))
+        self._show("method", closing(session, found, width))
+
+    def sort(self, found: Sequence[Result], order: Order) -> None:
+        """Show the table and the bars in the order that was asked for."""
+        ordered, width = order.of(found), self._width
+        said = said_beside(ordered, self._folder, width)
+        table = results_table(ordered, width, order)
+        self._show("table", table + "\n\n" + said if said else table)
+        self._show("speedup", speedup_bars(ordered, width))
+
+    def _show(self, name: str, content: Content) -> None:
+        self.query_one(f"#{name}", Section).show(content)
+
+    def go_on(self, step: int) -> None:
+        """Go to the section that many further down, and show it from its top."""
+        sections = list(self.query(".section"))
+        focused = self.screen.focused
+        here = [place for place, one in enumerate(sections) if focused in (one, *one.children)]
+        target = sections[max(0, min(len(sections) - 1, here[0] + step if here else 0))]
+        (target.children[0] if target.children else target).focus(scroll_visible=False)
+        self.scroll_to_widget(target, top=True, animate=False)
