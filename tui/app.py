@@ -21,10 +21,11 @@ from textual.geometry import Size
 from textual.screen import ModalScreen, Screen
 
 from .config import Config, config_path
+from .looking import Options
 from .navigation import NavigatingApp
 from .resizing import ignore_past_sizes
 from .routes import ShowSessions
-from .screens.launch import LaunchScreen, Options
+from .screens.launch import LaunchScreen
 from .terminal import filters_for, leave_when_hung_up, leave_when_told, terminal_shows_unicode
 from .themes import DARK, LIGHT
 

@@ -17,7 +17,7 @@ from ..engine.analysis.diagnosis.text import diagnosis_text
 from ..engine.analysis.environment import devices
 from ..engine.analysis.results import headline, result_of
 from ..engine.analysis.table import table
-from ..engine.analysis.units import clock, percent, rate
+from ..engine.analysis.units import clock, count, percent, rate
 from ..engine.conductor.control import stop
 from ..engine.plan.estimate import estimate
 from ..engine.plan.plan import Plan
@@ -142,8 +142,8 @@ class Narrator:
 
 
 def _overview(plan: Plan) -> str:
-    count, skipped = len(plan.to_run), len(plan.runs) - len(plan.to_run)
-    runs = f"{count} {'run' if count == 1 else 'runs'}" + (f", {skipped} skipped," if skipped else "")
+    skipped = len(plan.runs) - len(plan.to_run)
+    runs = count(len(plan.to_run), "run") + (f", {skipped} skipped," if skipped else "")
     return f"{runs} on {devices(plan)}, {estimate(plan)}"
 
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from ..engine.analysis.environment import devices
 from ..engine.analysis.glance import Entry, Glances
-from ..engine.analysis.units import gib
+from ..engine.analysis.units import count, gib
 from ..engine.host.facts import Gpu, Host
 from ..engine.host.findings import findings
 from ..engine.plan.estimate import estimate
@@ -65,22 +65,13 @@ def _preset_text(preset_file: PresetFile, plan: Plan) -> str:
     lines = [
         f"{preset_file.name}: {plan.title}",
         f"    {plan.question}",
-        f"    here: {_count(len(plan.to_run), 'run')} on {devices(plan)}, {estimate(plan)}",
+        f"    here: {count(len(plan.to_run), 'run')} on {devices(plan)}, {estimate(plan)}",
     ]
-    for reason, labels in _skips(plan).items():
+    for reason, labels in plan.skipped.items():
         lines += textwrap.wrap(
             f"skipped: {'; '.join(labels)}: {reason}", 96, initial_indent="    ", subsequent_indent="      "
         )
     return "\n".join(lines)
-
-
-def _skips(plan: Plan) -> dict[str, list[str]]:
-    """Labels of the runs skipped, by their reason."""
-    skips: dict[str, list[str]] = {}
-    for spec in plan.runs:
-        if spec.skip is not None:
-            skips.setdefault(spec.skip, []).append(spec.label)
-    return skips
 
 
 def doctor_listing(host: Host, sessions: Path) -> Listing:
@@ -100,7 +91,7 @@ def _hardware_lines(host: Host) -> list[str]:
     cpu = host.cpu
     lines = [
         f"host      {host.name}",
-        f"cpu       {cpu.model}, {_count(len(cpu.cores), 'usable CPU')} on {_count(cpu.physical, 'core')}",
+        f"cpu       {cpu.model}, {count(len(cpu.cores), 'usable CPU')} on {count(cpu.physical, 'core')}",
         f"memory    {gib(cpu.memory_bytes)}",
     ]
     for gpu in host.gpus:
@@ -156,7 +147,7 @@ def session_listing(shelf: Shelf, text: str = "") -> Listing:
         return Listing(data, f"no sessions yet in {shelf.root}; gpubench-tui run quickstart makes one")
     if not entries:
         return Listing(
-            data, f"{text!r} is found in none of the {_count(len(seen), 'session')} in {shelf.root}"
+            data, f"{text!r} is found in none of the {count(len(seen), 'session')} in {shelf.root}"
         )
     width = max(len(entry.name) for entry in entries)
     lines = [line for entry in entries for line in _session_lines(entry, width)]
@@ -166,7 +157,7 @@ def session_listing(shelf: Shelf, text: str = "") -> Listing:
 def _session_lines(entry: Entry, width: int) -> Iterator[str]:
     yield (
         f"{entry.name:<{width}}  {_date(entry.unix_time)}  {entry.host}  {entry.state:<11}  "
-        f"{entry.measured} of {_count(entry.runs, 'run')} measured"
+        f"{entry.measured} of {count(entry.runs, 'run')} measured"
         + (f", {entry.failed} failed" if entry.failed else "")
     )
     if entry.headline:
@@ -175,7 +166,3 @@ def _session_lines(entry: Entry, width: int) -> Iterator[str]:
 
 def _date(unix_time: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(unix_time))
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from textual.message import Message
 
@@ -16,6 +17,15 @@ if TYPE_CHECKING:
 SAMPLE_SECONDS = 1.0
 LOOK_SECONDS = 5.0
 """The machine is looked at anew at most so often, when its GPUs' processes or the sessions have changed."""
+
+
+class Options(NamedTuple):
+    """What the user said on the command line."""
+
+    gpus: Sequence[int] | None = None
+    """Indices of the GPUs to use; None for all."""
+    overrides: Sequence[str] = ()
+    """`key=value`, for any preset."""
 
 
 class Found(Message):
@@ -34,10 +44,17 @@ class Sampled(Message):
         self.gpus, self.cpu, self.notes = gpus, cpu, notes
 
 
+def shipped_names() -> list[str]:
+    """Names of the presets that come with the program, for the first frame, before any was read."""
+    package = importlib.util.find_spec("gpubench_tui.presets")
+    folders = package.submodule_search_locations or () if package is not None else ()
+    names = {path.stem for folder in folders for path in Path(folder).glob("*.toml")}
+    return sorted(names, key=lambda name: (name != "quickstart", name))
+
+
 def look_around(
     root: Path | None,
-    gpus: Sequence[int] | None,
-    overrides: Sequence[str],
+    options: Options,
     leave: threading.Event,
     post: Callable[[Message], object],
 ) -> None:
@@ -45,7 +62,7 @@ def look_around(
     from .prepare import prepare
 
     while not leave.is_set():
-        for prepared in prepare(root, gpus, overrides):
+        for prepared in prepare(root, *options):
             if leave.is_set():
                 return
             post(Found(prepared))

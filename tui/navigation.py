@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from textual import on, work
 from textual.screen import ModalScreen, Screen
 
+from .looking import Options
 from .routes import Compare, Leave, Replay, RunAgain, ShowLaunch, ShowResults, ShowSessions, Watch
-from .screens.launch import LaunchScreen, Options
+from .screens.launch import LaunchScreen
 from .screens.quittable import Quittable
 from .shown import QuietApp
 

@@ -19,6 +19,11 @@ def number(value: float | None) -> str:
     return f"{value:.{decimals}f}" if size >= 0.0005 else f"{value:.2g}"
 
 
+def count(amount: int, noun: str) -> str:
+    """So many of a thing: `1 run`, `3 runs`."""
+    return f"{amount} {noun}" if amount == 1 else f"{amount} {noun}s"
+
+
 def with_spread(value: float | None, spread: float | None) -> str:
     """A value and its spread in the same decimals: `1,234 ±12`, `12.30 ±0.41`."""
     if value is None or spread is None:

@@ -111,3 +111,12 @@ class Plan(Struct, frozen=True, kw_only=True):
     def to_run(self) -> tuple[RunSpec, ...]:
         """The runs that this machine can do."""
         return tuple(spec for spec in self.runs if spec.skip is None)
+
+    @property
+    def skipped(self) -> dict[str, list[str]]:
+        """Labels of the runs that this machine must skip, by their reason."""
+        reasons: dict[str, list[str]] = {}
+        for spec in self.runs:
+            if spec.skip is not None:
+                reasons.setdefault(spec.skip, []).append(spec.label)
+        return reasons

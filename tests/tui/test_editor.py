@@ -14,8 +14,9 @@ from gpubench_tui.engine.record.shelf import SessionFolder
 from gpubench_tui.tui import prepare
 from gpubench_tui.tui.app import GpubenchApp
 from gpubench_tui.tui.edits import FIELDS, NO_PLAN, Edit, edit, values
+from gpubench_tui.tui.looking import Options
 from gpubench_tui.tui.screens.editor import EditorScreen, FieldRow
-from gpubench_tui.tui.screens.launch import LaunchScreen, Options
+from gpubench_tui.tui.screens.launch import LaunchScreen
 from gpubench_tui.tui.screens.save_as import SaveAsScreen
 from gpubench_tui.tui.widgets.preset_list import PresetList
 from textual.pilot import Pilot

@@ -13,7 +13,8 @@ from gpubench_tui.engine.host.facts import GpuProcess, Host
 from gpubench_tui.engine.record.shelf import SessionFolder
 from gpubench_tui.tui import prepare
 from gpubench_tui.tui.app import GpubenchApp
-from gpubench_tui.tui.screens.launch import LaunchScreen, Options
+from gpubench_tui.tui.looking import Options
+from gpubench_tui.tui.screens.launch import LaunchScreen
 from gpubench_tui.tui.screens.monitor import MonitorScreen
 from gpubench_tui.tui.screens.question import QuestionScreen
 from gpubench_tui.tui.widgets.panel import Panel

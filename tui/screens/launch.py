@@ -6,10 +6,9 @@ It paints before anything of the engine is imported; the presets and the machine
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -19,7 +18,7 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import OptionList, Static
 
-from ..looking import Found, Sampled, look_around
+from ..looking import Found, Options, Sampled, look_around, shipped_names
 from ..routes import Watch
 from ..widgets.footer import Footer
 from ..widgets.panel import Panel
@@ -33,15 +32,6 @@ if TYPE_CHECKING:
 
     from ...engine.host.facts import Host
     from ..prepare import Offer, Prepared
-
-
-class Options(NamedTuple):
-    """What the user said on the command line."""
-
-    gpus: Sequence[int] | None = None
-    """Indices of the GPUs to use; None for all."""
-    overrides: Sequence[str] = ()
-    """`key=value`, for any preset."""
 
 
 class LaunchScreen(Screen[None]):
@@ -83,7 +73,7 @@ class LaunchScreen(Screen[None]):
         """Nothing here waits for anything."""
         yield Static("gpubench-tui", id="machine", classes="headline", markup=False)
         with Horizontal(id="middle"):
-            presets = PresetList(_shipped(), id="presets")
+            presets = PresetList(shipped_names(), id="presets")
             presets.border_title = "Presets"
             yield presets
             yield Panel("Plan for this machine", id="plan")
@@ -126,7 +116,7 @@ class LaunchScreen(Screen[None]):
 
     @work(thread=True, exclusive=True, group="look", exit_on_error=False)
     def _look_around(self, leave: threading.Event) -> None:
-        look_around(self._root, *self._options, leave, self.post_message)
+        look_around(self._root, self._options, leave, self.post_message)
 
     @on(Found)
     def _found(self, message: Found) -> None:
@@ -310,11 +300,3 @@ class LaunchScreen(Screen[None]):
         if action == "clear_filter":
             return bool(self.query("#filter"))
         return action != "attach" or (self._prepared is not None and self._prepared.running is not None)
-
-
-def _shipped() -> list[str]:
-    """Names of the presets that come with the program, for the first frame, before any was read."""
-    package = importlib.util.find_spec("gpubench_tui.presets")
-    folders = package.submodule_search_locations or () if package is not None else ()
-    names = {path.stem for folder in folders for path in Path(folder).glob("*.toml")}
-    return sorted(names, key=lambda name: (name != "quickstart", name))

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
+from ...engine.analysis.units import GIB
 from ...engine.host.facts import CpuSample
 from .sparkline import level
-
-GIB = 1 << 30
 
 
 def cpu_strip(sample: CpuSample | None, width: int, pinned: Sequence[int] = ()) -> Content:

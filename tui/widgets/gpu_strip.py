@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from textual.content import Content
 
+from ...engine.analysis.units import GIB
 from ...engine.host.facts import GpuSample
 from ...engine.record.history import GpuHistory
 from ...engine.record.series import Series
@@ -15,7 +16,6 @@ from .time_range import TimeRange
 
 HOT_CELSIUS = 85.0
 FULL_MEMORY = 0.9
-GIB = 1 << 30
 SHORTER = {
     "slowdown (hardware)": "slowdown",
     "thermal (software)": "thermal",

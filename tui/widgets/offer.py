@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from textual.content import Content
 
 from ...engine.analysis.environment import devices
+from ...engine.analysis.units import count
 from ...engine.host.facts import Host
 from ...engine.host.findings import Finding
 from ...engine.plan.estimate import estimate, together
@@ -105,10 +106,10 @@ def plan_text(plan: Plan, width: int) -> Content:
 
 
 def _summary(plan: Plan) -> Content:
-    runs, count = len(plan.runs), len(plan.to_run)
-    skipped = f" ({runs - count} of {runs} skipped)" if count < runs else ""
+    runs, here = len(plan.runs), len(plan.to_run)
+    skipped = f" ({runs - here} of {runs} skipped)" if here < runs else ""
     return Content.assemble(
-        (f"{count} {'run' if count == 1 else 'runs'}", "bold"),
+        (count(here, "run"), "bold"),
         f"{skipped} on {devices(plan)}, ",
         (str(estimate(plan)), "bold"),
     )

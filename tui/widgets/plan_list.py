@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
 
 from textual.content import Content
 
@@ -94,7 +93,7 @@ def planned_runs(plan: Plan, width: int) -> Content:
         Content.assemble((f"{number:>2} ", "$muted"), spec.label, (_detail(spec), "$muted"))
         for number, spec in enumerate(plan.to_run, start=1)
     ]
-    for reason, labels in _skipped(plan.runs).items():
+    for reason, labels in plan.skipped.items():
         lines += _wrapped(f"{SIGNS['skipped'][0]} {'; '.join(labels)}", width, "$text-warning")
         lines += _wrapped(f"  skipped: {reason}", width, "$muted")
     return Content("\n").join(lines)
@@ -112,11 +111,3 @@ def _detail(spec: RunSpec) -> str:
     if spec.device_count == 1:
         return f"  batch {spec.global_batch}"
     return f"  batch {spec.device_count} x {spec.batch_per_device()} = {spec.global_batch}"
-
-
-def _skipped(runs: Iterable[RunSpec]) -> dict[str, list[str]]:
-    reasons: dict[str, list[str]] = {}
-    for spec in runs:
-        if spec.skip is not None:
-            reasons.setdefault(spec.skip, []).append(spec.label)
-    return reasons

@@ -11,6 +11,7 @@ from textual.content import Content
 
 from ...engine.analysis.fit import GAPS, fit
 from ...engine.analysis.glance import Entry
+from ...engine.analysis.units import count
 from .grid import wrapped
 
 FEWEST_FOR_A_RESULT = 32
@@ -78,7 +79,7 @@ def session_rows(entries: Sequence[Entry], selected: Collection[str], width: int
 
 def session_detail(entry: Entry, width: int) -> Content:
     """What the list has no room for."""
-    runs = f"{entry.measured} of {_count(entry.runs, 'run')} measured"
+    runs = f"{entry.measured} of {count(entry.runs, 'run')} measured"
     failed = f", {entry.failed} failed" if entry.failed else ""
     program = f"gpubench-tui {entry.program} on " if entry.program else "nothing was recorded; planned for "
     lines = [
@@ -114,7 +115,3 @@ def _name(entry: Entry, selected: bool, width: int) -> Span:
 def _runs(entry: Entry) -> Span:
     figures = f"{entry.measured} of {entry.runs}"
     return (f"{figures}, {entry.failed} failed", "$text-error") if entry.failed else (figures, "")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
