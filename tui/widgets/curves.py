@@ -49,7 +49,7 @@ def curves(session: Session, width: int, unicode: bool) -> Content:
     if strips is not None:
         blocks.append(strips)
     if not blocks:
-        return wrapped("Nothing yet: no run has measured two windows.", width, "$muted")
+        return wrapped("No run has measured two windows.", width, "$muted")
     return Content("\n\n").join(blocks)
 
 

@@ -32,7 +32,9 @@ def opening(session: Session, found: Sequence[Result], width: int) -> Content:
     """The headline, and where it was measured."""
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(session.unix_time))
     measured = f"Measured {when} on {hardware(session)}; gpubench-tui {session.program}."
-    sentence = headline(session) or "Nothing to compare yet"
+    goes_on = any(result.state in ("waiting", "running") for result in found)
+    nothing = "Nothing to compare yet" if goes_on or not found else "Nothing was measured"
+    sentence = headline(session) or nothing
     in_vain = not any(result.windows for result in found) and any(each.state == "failed" for each in found)
     style = "bold $text-error" if in_vain else "bold"
     return wrapped(f"{sentence}.", width, style) + "\n" + wrapped(measured, width, "$muted")
