@@ -10,6 +10,7 @@ import pytest
 from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
 
 from . import recorded
+from .seen import PATIENCE_SECONDS
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +38,7 @@ def running_session(tmp_path: Path) -> Iterator[Callable[[int, float], SessionFo
         processes.append(
             subprocess.Popen([sys.executable, str(script), str(folder.path), str(gpus), str(until)])
         )
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not folder.is_running():
             assert time.monotonic() < deadline
             time.sleep(0.02)

@@ -13,6 +13,8 @@ from textual.content import Content
 from textual.pilot import Pilot
 
 SIZES = [(80, 24), (120, 40), (200, 50)]
+PATIENCE_SECONDS = 60.0
+"""What never comes is waited for so long: a machine that is busy with other tests may take a while."""
 
 
 def watching(folder: SessionFolder, speed: float | None = None) -> GpubenchApp:
@@ -32,7 +34,9 @@ def screen_text(app: App[int]) -> str:
     return "\n".join(strip.text.rstrip() for strip in strips)
 
 
-async def wait_until(pilot: Pilot[int], condition: Callable[[], bool], seconds: float = 20.0) -> None:
+async def wait_until(
+    pilot: Pilot[int], condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS
+) -> None:
     """Let the app run until the condition holds; fail with what is on the screen when it never does."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -40,7 +44,7 @@ async def wait_until(pilot: Pilot[int], condition: Callable[[], bool], seconds: 
         await pilot.pause(0.05)
 
 
-async def wait_for_text(pilot: Pilot[int], *texts: str, seconds: float = 20.0) -> str:
+async def wait_for_text(pilot: Pilot[int], *texts: str, seconds: float = PATIENCE_SECONDS) -> str:
     """Wait until all these texts stand on the screen, and return it."""
     await wait_until(pilot, lambda: all(text in screen_text(pilot.app) for text in texts), seconds)
     return screen_text(pilot.app)
