@@ -370,7 +370,7 @@ def test_a_strip_of_windows_has_a_level_a_window_on_one_scale_for_all_runs() -> 
 
 
 def test_curves_of_nothing_say_so() -> None:
-    assert "Nothing yet" in curves(session(2, until=1.0), 78, True).plain
+    assert "No run has measured" in curves(session(2, until=1.0), 78, True).plain
 
 
 def test_an_axis_stands_still_and_then_steps_on() -> None:
