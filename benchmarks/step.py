@@ -41,9 +41,9 @@ from gpubench_tui.engine.training.setup import claim_devices
 from gpubench_tui.engine.training.timing import clock_for
 from gpubench_tui.engine.training.trainer import Trainer
 
-STARTS = 3
+STARTS = 4
 """Times that fresh ranks are started for each run."""
-ROUNDS = 20
+ROUNDS = 30
 """Pairs of turns in each."""
 STEPS = 8
 """In a turn of each loop."""
