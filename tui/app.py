@@ -44,6 +44,12 @@ def _commands() -> type[Provider]:
     return Commands
 
 
+def _collect_garbage() -> None:
+    """From now on, it was off for the first paint; what is there by now stays, so that keys wait less."""
+    gc.freeze()
+    gc.enable()
+
+
 class Watched(NamedTuple):
     """The session that the app opens with."""
 
@@ -131,7 +137,7 @@ class GpubenchApp(NavigatingApp):
         if not self.is_headless:
             leave_when_told(self.exit)
             leave_when_hung_up(sys.__stdin__.fileno() if sys.__stdin__ else 0)
-        self.set_timer(1.0, gc.enable)  # off since the start, for the first paint
+        self.set_timer(1.0, _collect_garbage)
         for problem in self.config.problems:
             self.notify(problem, severity="warning", markup=False)
         if self.config.keys:
