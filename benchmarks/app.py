@@ -77,7 +77,10 @@ def main() -> None:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="What the app costs.")
     parser.add_argument("--nvitop", metavar="PATH", default=shutil.which("nvitop"))
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.nvitop is not None and shutil.which(options.nvitop) is None:
+        parser.error(f"--nvitop {options.nvitop}: no such program")
+    return options
 
 
 def program() -> list[str]:
