@@ -5,7 +5,7 @@ python benchmarks/answer.py
 
 from __future__ import annotations
 
-from gpubench_tui.engine.analysis.results import result_of
+from gpubench_tui.engine.analysis.results.result import result_of
 from gpubench_tui.engine.record.events import RunFinished, RunStarted
 from gpubench_tui.engine.record.session import fold
 from sessions import run_session

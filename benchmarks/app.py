@@ -84,7 +84,7 @@ def arguments() -> argparse.Namespace:
 
 
 def program() -> list[str]:
-    return [sys.executable, "-m", "gpubench_tui.tui"]
+    return [sys.executable, "-m", "gpubench_tui.tui.cli"]
 
 
 def app(*words: str) -> Terminal:

@@ -31,7 +31,7 @@ Bare().run()
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {"XDG_STATE_HOME": folder, "XDG_CONFIG_HOME": folder}
-        ours = [sys.executable, "-m", "gpubench_tui.tui"]
+        ours = [sys.executable, "-m", "gpubench_tui.tui.cli"]
         bare = [sys.executable, "-c", BARE]
         seconds_to_paint(ours, b"uickstart"), seconds_to_paint(bare, b"painted")  # fill the file cache
         pairs = [

@@ -5,7 +5,7 @@ python benchmarks/placement.py
 
 from __future__ import annotations
 
-from gpubench_tui.engine.analysis.results import results
+from gpubench_tui.engine.analysis.results.result import results
 from gpubench_tui.engine.record.session import fold
 from sessions import run_session
 

@@ -21,12 +21,12 @@ from textual.geometry import Size
 from textual.screen import ModalScreen, Screen
 
 from .config import Config, config_path
-from .looking import Options
+from .data.machine_watch import Options
 from .navigation import NavigatingApp
-from .resizing import ignore_past_sizes
-from .routes import ShowSessions
+from .requests import ShowSessions
 from .screens.launch import LaunchScreen
-from .terminal import filters_for, leave_when_hung_up, leave_when_told, terminal_shows_unicode
+from .terminal.capabilities import filters_for, leave_when_hung_up, leave_when_told, terminal_shows_unicode
+from .terminal.resizing import ignore_past_sizes
 from .themes import DARK, LIGHT
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ LEAST = Size(40, 10)
 
 
 def _commands() -> type[Provider]:
-    from .palette import Commands
+    from .command_palette import Commands
 
     return Commands
 
@@ -148,7 +148,7 @@ class GpubenchApp(NavigatingApp):
     def _fit(self, event: events.Resize) -> None:
         """Where the window is too small, say so in place of all else."""
         if event.size.width < LEAST.width or event.size.height < LEAST.height:
-            from .screens.too_small import TooSmallScreen
+            from .screens.dialogs.too_small import TooSmallScreen
 
             if not isinstance(self.screen, TooSmallScreen):
                 self.push_screen(TooSmallScreen(LEAST))
@@ -179,7 +179,7 @@ class GpubenchApp(NavigatingApp):
 
     def action_help(self) -> None:
         """Show the keys and words of the present screen."""
-        from .screens.help import HelpScreen
+        from .screens.dialogs.help import HelpScreen
 
         if not isinstance(self.screen, ModalScreen):
             self.push_screen(HelpScreen(self.screen))
@@ -193,8 +193,8 @@ class GpubenchApp(NavigatingApp):
         self.call_after_refresh(self._take_picture)
 
     def _take_picture(self) -> None:
-        from .picture import picture
-        from .screens.about import screen_name
+        from .screens.dialogs.help_texts import screen_name
+        from .screenshot import picture
 
         name = f"{self.TITLE}-{screen_name(self.screen)}-{time.strftime('%Y%m%d-%H%M%S')}.svg"
         self._save_picture(name, picture(self, self.title))
@@ -202,7 +202,7 @@ class GpubenchApp(NavigatingApp):
     @work(thread=True, exit_on_error=False)
     def _save_picture(self, name: str, text: str) -> None:
         from ..engine.record.shelf import default_root
-        from .save import save
+        from .data.save import save
 
         try:
             path = save(name, text, self.root or default_root())

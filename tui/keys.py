@@ -71,14 +71,13 @@ def _owners() -> Iterator[type]:
 
     from . import app, screens, widgets
 
-    names = ["app"] + [
-        f"{package.__name__.rpartition('.')[2]}.{module.name}"
+    names = [app.__name__] + [
+        module.name
         for package in (screens, widgets)
-        for module in pkgutil.iter_modules(package.__path__)
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
     ]
-    root = app.__name__.rpartition(".")[0]
     for name in names:
-        module = importlib.import_module(f"{root}.{name}")
+        module = importlib.import_module(name)
         for value in vars(module).values():
             if isinstance(value, type) and value.__module__ == module.__name__:
                 yield value

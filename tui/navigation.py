@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from textual import on, work
 from textual.screen import ModalScreen, Screen
 
-from .looking import Options
-from .routes import Compare, Leave, Replay, RunAgain, ShowLaunch, ShowResults, ShowSessions, Watch
+from .data.machine_watch import Options
+from .requests import Compare, Leave, Replay, RunAgain, ShowLaunch, ShowResults, ShowSessions, Watch
 from .screens.launch import LaunchScreen
 from .screens.quittable import Quittable
-from .shown import QuietApp
+from .terminal.output import QuietApp
 
 if TYPE_CHECKING:
     import subprocess
@@ -49,14 +49,14 @@ class NavigatingApp(QuietApp):
 
     def monitor(self, folder: SessionFolder, process: subprocess.Popen[bytes] | None = None) -> Screen[None]:
         """The monitor of a session; `process` is its process when this one has just started it."""
-        from .feed import LiveFeed
+        from .data.feed import LiveFeed
         from .screens.monitor import MonitorScreen
 
         return MonitorScreen(folder, LiveFeed(folder, process), self.unicode)
 
     def replayed(self, folder: SessionFolder, speed: float) -> Screen[None]:
         """The monitor over a recorded session, `speed` times as fast as it was."""
-        from .feed import ReplayFeed
+        from .data.feed import ReplayFeed
         from .screens.replay import ReplayScreen
 
         return ReplayScreen(folder, ReplayFeed(folder, speed), self.unicode)
@@ -113,7 +113,7 @@ class NavigatingApp(QuietApp):
 
     @work(exit_on_error=False)
     async def _start_again(self, folder: SessionFolder) -> None:
-        from .again import RefusedError, run_again
+        from .data.rerun import RefusedError, run_again
 
         try:
             started = await asyncio.to_thread(run_again, self.root, self.options.gpus, folder)

@@ -12,10 +12,10 @@ from typing import Literal
 
 import msgspec
 
-from .compare import Comparison
-from .compare_table import columns, columns_within, names, sections
-from .fit import text_table
-from .page import one_line, section, table
+from ..text.markdown import one_line, section, table
+from ..text.tables import text_table
+from .sessions.compare import Comparison
+from .sessions.comparison_report import columns, columns_within, names, sections
 
 VERSION = 2
 

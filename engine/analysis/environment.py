@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from ..plan.plan import Plan
 from ..record.session import Session
-from .comparable import Setting
-from .results import Result
-from .units import NOT_AVAILABLE, gib, number
+from ..text.units import NOT_AVAILABLE, gib, number
+from .results.comparable import Setting
+from .results.result import Result
 
 Row = tuple[str, str]
 

@@ -42,15 +42,15 @@ from typing import Any, Literal, get_args
 import msgspec
 
 from ..record.session import RunState, Session
-from .charts.picture import picture
-from .communication import Communication
-from .compute import Compute
+from .charts.report import picture
 from .diagnosis.rules import diagnose
-from .markdown import markdown
-from .phases import PARTS, Part
-from .provenance import origins
-from .published import beside
-from .results import Result, headline, results
+from .report.markdown import markdown
+from .report.provenance import origins
+from .report.published import beside
+from .results.communication import Communication
+from .results.devices import Compute
+from .results.phases import PARTS, Part
+from .results.result import Result, headline, results
 
 VERSION = 1
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 from ..host.facts import GpuSample
 from ..record.history import GpuHistory
 from ..record.session import RunState, Session
-from .repeats import usable
+from .results.configuration import usable
 from .spans import Span, during, highest, mean, measured_spans
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from ..record.series import Series
 from ..record.session import Session
-from .page import block, section, table
-from .plots import WIDTH
-from .results import Result
-from .units import clock, gib_number, number, percent
+from ..text.ascii import WIDTH
+from ..text.markdown import block, section, table
+from ..text.units import clock, gib_number, number, percent
+from .results.result import Result
 
 TITLES = (
     *("run", "GPU", "runs a kernel", "torch's peak, GiB", "in use, GiB", "power, W", "SM clock, MHz"),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..record.series import Bucket, Series
 from ..record.session import RunState
-from .repeats import usable
+from .results.configuration import usable
 
 Span = tuple[float, float]
 """From and until, seconds since the session started."""

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import msgspec
 
+from ..host.process import redirect_output
 from ..record.shelf import SessionFolder
-from ..training.process import redirect_output
 from .conductor import REQUESTS, WORKER, conduct
 from .row import conduct_row
 from .temporary import open_temporary

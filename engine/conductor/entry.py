@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from ..host.process import die_with_parent, redirect_output
 from ..record.events import FailureKind, RankFailed
-from ..training.process import die_with_parent, redirect_output
 
 if TYPE_CHECKING:
-    from ..training.assignment import Assignment
+    from ..plan.assignment import Assignment
 
 
 class Entered(Struct, frozen=True):

@@ -22,7 +22,7 @@ from .entry import enter
 if TYPE_CHECKING:
     from torch.distributed.elastic.rendezvous import RendezvousHandler, RendezvousParameters
 
-    from ..training.assignment import Assignment
+    from ..plan.assignment import Assignment
 
 BACKEND = "gpubench-tui"
 LOOK_SECONDS = 0.02

@@ -11,7 +11,7 @@ import os
 import signal
 import traceback
 
-from ..training.process import die_with_parent
+from ..host.process import die_with_parent
 
 MODULES = (
     "torch",

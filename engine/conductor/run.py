@@ -16,14 +16,14 @@ from typing import Any, Literal
 import psutil
 from msgspec import Struct
 
-from ..analysis.summary import run_summary
-from ..analysis.units import rate
+from ..analysis.results.throughput import run_summary
+from ..plan.assignment import Assignment
 from ..plan.needs import cache_folder
 from ..plan.plan import RunSpec
 from ..record.events import Failure, RankEvent, RankFinished, RunFinished, Window
 from ..record.run import RunState
 from ..record.shelf import SessionFolder
-from ..training.assignment import Assignment
+from ..text.units import rate
 from .drain import Appeared, Ended, Heard, Line
 from .entry import close_end
 from .launch import Launch, start_fork_server

@@ -9,9 +9,9 @@ import psutil
 import torch
 import torch.distributed as dist
 
-from ..analysis.statistics import median
 from ..plan.preset import Mode
 from ..record.events import Collective
+from ..statistics import median
 from .group import Group
 from .timing import Clock
 

@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (everybody's name for it)
 from torch.utils.flop_counter import FlopCounterMode
 
-from ..analysis.statistics import median
 from ..plan.plan import RunSpec
 from ..plan.preset import Precision, Workload
 from ..record.events import Compute
+from ..statistics import median
 from .errors import kind_of
 from .group import Group
 from .models import BUILT_IN, build_model

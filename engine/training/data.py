@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from ..host.process import die_with_parent
 from ..plan.preset import Augmentation, Workload
 from .augment import augment_batch, augment_image
 from .datasets import NORMALISATION, Images, Normalisation, Note, pixels_of
 from .errors import TrainingError
 from .parallel import Shard
-from .process import die_with_parent
 
 Batch = tuple[Tensor, Tensor]
 """Normalised float32 images (batch, 3, size, size) and int64 labels, both on the rank's device."""

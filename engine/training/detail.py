@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 from torch.nn.parallel import DistributedDataParallel
 
-from ..analysis.statistics import median
 from ..plan.plan import RunSpec
 from ..record.events import Bandwidth, Breakdown, Communication, Phase
+from ..statistics import median
 from .bandwidth import OF_MODE, measure_bandwidth
 from .communication import BucketHook, BufferHook, ddp_of, take_turns
 from .data import Batches

@@ -13,10 +13,10 @@ from itertools import pairwise
 
 import torch
 
-from ..analysis.statistics import median, relative_half_width
 from ..plan.plan import RunSpec
 from ..plan.preset import Measure
 from ..record.events import Evaluation, Window
+from ..statistics import median, relative_half_width
 from .data import Batch, Batches
 from .energy import EnergyMeter
 from .group import Group

@@ -12,8 +12,8 @@ from typing import NoReturn
 
 import torch
 
+from ..plan.assignment import Assignment
 from ..record.events import ModelBuilt, RankEvent, RankFailed, RankFinished, RankStarted
-from .assignment import Assignment
 from .compute import report_compute
 from .data import make_batches
 from .datasets import open_data

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from gpubench_tui.engine.analysis.phases import PARTS
+from gpubench_tui.engine.analysis.results.phases import PARTS
 from gpubench_tui.engine.host.facts import Cpu, Host, Software
 from gpubench_tui.engine.plan.plan import Device, Plan, RunSpec
 from gpubench_tui.engine.plan.preset import Measure, Mode, Published, Workload

@@ -6,12 +6,12 @@ from itertools import combinations, pairwise
 from pathlib import Path
 
 import pytest
-from gpubench_tui.engine.analysis.charts.picture import picture
+from gpubench_tui.engine.analysis.charts.report import picture
 from gpubench_tui.engine.analysis.charts.scale import Scale, numbered, ticks
 from gpubench_tui.engine.analysis.charts.svg import fit, width_of, wrap
 from gpubench_tui.engine.analysis.export import format_of, render
-from gpubench_tui.engine.analysis.phases import PARTS
-from gpubench_tui.engine.analysis.results import results
+from gpubench_tui.engine.analysis.results.phases import PARTS
+from gpubench_tui.engine.analysis.results.result import results
 from gpubench_tui.engine.plan.plan import RunSpec
 from gpubench_tui.engine.plan.preset import Workload
 from gpubench_tui.engine.record.events import Event, SessionFinished

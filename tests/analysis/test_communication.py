@@ -2,10 +2,10 @@ import random
 from collections.abc import Sequence
 
 import pytest
-from gpubench_tui.engine.analysis.communication import Communication
-from gpubench_tui.engine.analysis.curve import bus_factor, curve
-from gpubench_tui.engine.analysis.markdown import markdown
-from gpubench_tui.engine.analysis.results import result_of, results
+from gpubench_tui.engine.analysis.report.markdown import markdown
+from gpubench_tui.engine.analysis.results.bandwidth import bus_factor, curve
+from gpubench_tui.engine.analysis.results.communication import Communication
+from gpubench_tui.engine.analysis.results.result import result_of, results
 from gpubench_tui.engine.host.facts import Gpu, Link
 from gpubench_tui.engine.plan.plan import Device
 from gpubench_tui.engine.plan.preset import Workload

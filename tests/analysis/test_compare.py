@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
-from gpubench_tui.engine.analysis.compare import Change, Comparison, compare_all, compare_sessions
 from gpubench_tui.engine.analysis.compare_report import render_comparison
+from gpubench_tui.engine.analysis.sessions.compare import Change, Comparison, compare_all, compare_sessions
 from gpubench_tui.engine.host.facts import Host
 from gpubench_tui.engine.plan.plan import RunSpec
 from gpubench_tui.engine.plan.preset import Workload
@@ -14,7 +14,7 @@ from gpubench_tui.engine.record.events import Event, SessionFinished, SessionSta
 from gpubench_tui.engine.record.journal import Journal
 from gpubench_tui.engine.record.session import Session
 from gpubench_tui.engine.record.shelf import Shelf
-from gpubench_tui.tui.cli import main
+from gpubench_tui.tui.cli.main import main
 from msgspec.structs import replace
 
 from .sessions import HOST, failed, measured, opening, session, spec

@@ -1,8 +1,13 @@
 import pytest
-from gpubench_tui.engine.analysis.compute import Compute
-from gpubench_tui.engine.analysis.datasheet import link_bandwidth, link_kind, nvlinks, peak_flop_per_second
-from gpubench_tui.engine.analysis.markdown import markdown
-from gpubench_tui.engine.analysis.results import result_of
+from gpubench_tui.engine.analysis.report.markdown import markdown
+from gpubench_tui.engine.analysis.results.datasheet import (
+    link_bandwidth,
+    link_kind,
+    nvlinks,
+    peak_flop_per_second,
+)
+from gpubench_tui.engine.analysis.results.devices import Compute
+from gpubench_tui.engine.analysis.results.result import result_of
 from gpubench_tui.engine.host.facts import Gpu, Link
 from gpubench_tui.engine.plan.plan import Device
 from gpubench_tui.engine.plan.preset import Mode, Workload

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 import pytest
 from gpubench_tui.engine.analysis.diagnosis.case import Diagnosis
 from gpubench_tui.engine.analysis.diagnosis.rules import diagnose
-from gpubench_tui.engine.analysis.diagnosis.text import diagnosis_text
 from gpubench_tui.engine.analysis.export import render
+from gpubench_tui.engine.analysis.report.diagnosis import diagnosis_text
 from gpubench_tui.engine.host.facts import CpuSample, Gpu, GpuProcess, GpuSample, Host, Link
 from gpubench_tui.engine.plan.plan import Device
 from gpubench_tui.engine.plan.preset import Workload

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from gpubench_tui.engine.analysis.diagnosis.case import Diagnosis
 from gpubench_tui.engine.analysis.diagnosis.rules import diagnose
-from gpubench_tui.engine.analysis.results import result_of
+from gpubench_tui.engine.analysis.results.result import result_of
 from gpubench_tui.engine.record.session import Session, read_session
 
 MODELS = Path(__file__).with_name("provoking_models.py")
@@ -103,7 +103,7 @@ def measure(folder: Path, preset: str) -> Session:
         [
             sys.executable,
             "-m",
-            "gpubench_tui.tui",
+            "gpubench_tui.tui.cli",
             "run",
             str(file),
             "--headless",

@@ -2,7 +2,7 @@
 
 import pytest
 from gpubench_tui.engine.analysis.export import json, markdown
-from gpubench_tui.engine.analysis.results import results
+from gpubench_tui.engine.analysis.results.result import results
 from gpubench_tui.engine.host.facts import CpuSample, GpuSample
 from gpubench_tui.engine.plan.plan import Device
 from gpubench_tui.engine.record.events import Sampled

@@ -1,6 +1,6 @@
 import pytest
-from gpubench_tui.engine.analysis.plots import HEIGHT, WIDTH, bar, plot, stacked_bar
-from gpubench_tui.engine.analysis.units import percent
+from gpubench_tui.engine.text.ascii import HEIGHT, WIDTH, bar, plot, stacked_bar
+from gpubench_tui.engine.text.units import percent
 
 
 def test_a_curve_rises_from_corner_to_corner() -> None:

@@ -2,9 +2,9 @@ import json as json_reader
 
 import pytest
 from gpubench_tui.engine.analysis.export import json
-from gpubench_tui.engine.analysis.markdown import markdown
-from gpubench_tui.engine.analysis.published import Beside, beside
-from gpubench_tui.engine.analysis.results import results
+from gpubench_tui.engine.analysis.report.markdown import markdown
+from gpubench_tui.engine.analysis.report.published import Beside, beside
+from gpubench_tui.engine.analysis.results.result import results
 from gpubench_tui.engine.plan.preset import UNITS, Figure, Metric, Mode, Published, Workload
 from gpubench_tui.engine.record.session import Session
 

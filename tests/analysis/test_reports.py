@@ -4,11 +4,11 @@ import json as json_reader
 import re
 
 import pytest
-from gpubench_tui.engine.analysis.columns import FIXED
 from gpubench_tui.engine.analysis.export import csv, json, render
-from gpubench_tui.engine.analysis.markdown import markdown
-from gpubench_tui.engine.analysis.results import results
-from gpubench_tui.engine.analysis.table import table
+from gpubench_tui.engine.analysis.report.columns import FIXED
+from gpubench_tui.engine.analysis.report.markdown import markdown
+from gpubench_tui.engine.analysis.report.terminal import table
+from gpubench_tui.engine.analysis.results.result import results
 from gpubench_tui.engine.plan.preset import Measure, Workload
 from gpubench_tui.engine.record.events import Event, RunFinished, Said, SessionFinished
 from gpubench_tui.engine.record.session import Session, fold

@@ -2,13 +2,13 @@ import math
 import random
 
 import pytest
-from gpubench_tui.engine.analysis.columns import columns, ordered, side_by_side
-from gpubench_tui.engine.analysis.results import Result, headline, result_of, results
-from gpubench_tui.engine.analysis.statistics import median_interval
+from gpubench_tui.engine.analysis.report.columns import columns, ordered, side_by_side
+from gpubench_tui.engine.analysis.results.result import Result, headline, result_of, results
 from gpubench_tui.engine.plan.plan import Device
 from gpubench_tui.engine.plan.preset import Measure, Mode, Precision, Workload
 from gpubench_tui.engine.record.events import Event, RankFinished, RunFinished, RunStarted, SessionFinished
 from gpubench_tui.engine.record.session import Session, fold
+from gpubench_tui.engine.statistics import median_interval
 from msgspec.structs import replace
 
 from .sessions import (

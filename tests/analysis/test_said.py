@@ -1,4 +1,4 @@
-from gpubench_tui.engine.analysis.said import together
+from gpubench_tui.engine.text.grouping import together
 
 
 def test_what_is_said_of_several_runs_is_said_once_in_the_order_it_came() -> None:

@@ -2,7 +2,7 @@ import math
 import random
 
 import pytest
-from gpubench_tui.engine.analysis.statistics import (
+from gpubench_tui.engine.statistics import (
     gain_interval,
     geometric_mean,
     inflation,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from gpubench_tui.engine.analysis.stragglers import FEWEST_STEPS, paces
+from gpubench_tui.engine.analysis.diagnosis.stragglers import FEWEST_STEPS, paces
 from gpubench_tui.engine.plan.plan import Device, RunSpec
 from gpubench_tui.engine.plan.preset import Measure, Mode, Workload
 from gpubench_tui.engine.record.events import Breakdown, Steps

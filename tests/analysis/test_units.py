@@ -1,5 +1,5 @@
 import pytest
-from gpubench_tui.engine.analysis.units import (
+from gpubench_tui.engine.text.units import (
     clock,
     duration,
     gib,

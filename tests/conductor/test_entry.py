@@ -5,8 +5,8 @@ from __future__ import annotations
 import multiprocessing
 
 from gpubench_tui.engine.conductor.entry import Entered, enter
+from gpubench_tui.engine.plan.assignment import Assignment
 from gpubench_tui.engine.record.events import RankFailed
-from gpubench_tui.engine.training.assignment import Assignment
 
 from .conftest import PATIENCE, run_spec
 

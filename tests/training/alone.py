@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from gpubench_tui.engine.plan.assignment import Assignment
 from gpubench_tui.engine.training import bandwidth
-from gpubench_tui.engine.training.assignment import Assignment
 from gpubench_tui.engine.training.communication import BucketHook
 from gpubench_tui.engine.training.group import Group
 from gpubench_tui.engine.training.logger import DdpLogger

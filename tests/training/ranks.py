@@ -19,10 +19,10 @@ import psutil
 import torch
 from gpubench_tui.engine.conductor.entry import close_end, enter
 from gpubench_tui.engine.conductor.launch import start_fork_server
+from gpubench_tui.engine.plan.assignment import Assignment
 from gpubench_tui.engine.plan.plan import Device, RunSpec
 from gpubench_tui.engine.plan.preset import Measure, Mode, Workload
 from gpubench_tui.engine.record.events import RankEvent
-from gpubench_tui.engine.training.assignment import Assignment
 from gpubench_tui.engine.training.data import make_batches
 from gpubench_tui.engine.training.datasets import open_data
 from gpubench_tui.engine.training.group import Group

@@ -16,8 +16,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from gpubench_tui.engine.host import cpu_meter, findings
 from gpubench_tui.engine.host.facts import Host
 from gpubench_tui.engine.host.inspect import inspect_host
-from gpubench_tui.tui import prepare
 from gpubench_tui.tui.app import GpubenchApp
+from gpubench_tui.tui.data import offers as prepare
 from tui.seen import wait_for_text
 from tui.snapshots import SIZES, settled
 

@@ -28,7 +28,7 @@ class Terminal:
         self.pid, self.file = pty.fork()
         if self.pid == 0:
             os.environ |= {"TERM": "xterm-256color"}
-            os.execv(sys.executable, [sys.executable, "-m", "gpubench_tui.tui", *arguments])
+            os.execv(sys.executable, [sys.executable, "-m", "gpubench_tui.tui.cli", *arguments])
         self.output = b""
         self.resize(size)
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 from gpubench_tui.tui.app import GpubenchApp
-from gpubench_tui.tui.routes import ShowSessions
-from gpubench_tui.tui.screens.question import QuestionScreen, stop_question
+from gpubench_tui.tui.requests import ShowSessions
+from gpubench_tui.tui.screens.dialogs.question import QuestionScreen, stop_question
 from gpubench_tui.tui.screens.sessions import SessionsScreen
 from textual import events
 

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 from gpubench_tui.engine.plan.library import find_preset
 from gpubench_tui.engine.record.shelf import SessionFolder
-from gpubench_tui.tui import cli, commands, headless
+from gpubench_tui.tui.cli import commands
+from gpubench_tui.tui.cli import main as cli
+from gpubench_tui.tui.cli import progress as headless
 
 from .recorded import shelve
 
@@ -29,7 +31,7 @@ ENDLESS = ["--set=measure.seconds=600", "--set=measure.target=0"]
 
 def start(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "gpubench_tui.tui", *arguments],
+        [sys.executable, "-m", "gpubench_tui.tui.cli", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -11,7 +11,7 @@ from gpubench_tui.engine.record.events import Event
 from gpubench_tui.engine.record.journal import Journal
 from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
 from gpubench_tui.tui.app import GpubenchApp
-from gpubench_tui.tui.routes import Compare
+from gpubench_tui.tui.requests import Compare
 from gpubench_tui.tui.screens.compare import CompareScreen
 from gpubench_tui.tui.screens.launch import LaunchScreen
 from msgspec.structs import replace

@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 import pytest
-from gpubench_tui.tui.cli import main
-from gpubench_tui.tui.completion import SCRIPTS
+from gpubench_tui.tui.cli.completion import SCRIPTS
+from gpubench_tui.tui.cli.main import main
 
 from .recorded import shelve
 
@@ -98,7 +98,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     """One in which the program is found as a shell finds it."""
     program = tmp_path / "bin" / "gpubench-tui"
     program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m gpubench_tui.tui "$@"\n')
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m gpubench_tui.tui.cli "$@"\n')
     program.chmod(0o755)
     path = f"{program.parent}:{os.environ['PATH']}"
     return {

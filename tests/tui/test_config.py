@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from gpubench_tui.tui.app import GpubenchApp
-from gpubench_tui.tui.cli import main
+from gpubench_tui.tui.cli.main import main
 from gpubench_tui.tui.config import Config, config_path, read_config
 from gpubench_tui.tui.keys import checked, declared
-from gpubench_tui.tui.screens.help import HelpScreen
+from gpubench_tui.tui.screens.dialogs.help import HelpScreen
 
 from .seen import wait_for_text, wait_until
 

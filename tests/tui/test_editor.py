@@ -11,13 +11,13 @@ from gpubench_tui.engine.plan.library import PresetFile, find_preset
 from gpubench_tui.engine.plan.preset import Preset
 from gpubench_tui.engine.plan.read import read_preset
 from gpubench_tui.engine.record.shelf import SessionFolder
-from gpubench_tui.tui import prepare
 from gpubench_tui.tui.app import GpubenchApp
-from gpubench_tui.tui.edits import FIELDS, NO_PLAN, Edit, edit, values
-from gpubench_tui.tui.looking import Options
+from gpubench_tui.tui.data import offers as prepare
+from gpubench_tui.tui.data.machine_watch import Options
+from gpubench_tui.tui.data.preset_edits import FIELDS, NO_PLAN, Edit, edit, values
+from gpubench_tui.tui.screens.dialogs.save_as import SaveAsScreen
 from gpubench_tui.tui.screens.editor import EditorScreen, FieldRow
 from gpubench_tui.tui.screens.launch import LaunchScreen
-from gpubench_tui.tui.screens.save_as import SaveAsScreen
 from gpubench_tui.tui.widgets.preset_list import PresetList
 from textual.pilot import Pilot
 from textual.widgets import Input

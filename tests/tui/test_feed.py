@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from gpubench_tui.engine.record.journal import last_moment, read_journal
 from gpubench_tui.engine.record.shelf import SessionFolder
-from gpubench_tui.tui.feed import ReplayFeed
+from gpubench_tui.tui.data.feed import ReplayFeed
 
 from .recorded import shelve
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from gpubench_tui.engine.record.shelf import SessionFolder
 from gpubench_tui.tui.app import GpubenchApp, Watched
 from gpubench_tui.tui.keys import active_keys
-from gpubench_tui.tui.routes import Compare, ShowSessions
-from gpubench_tui.tui.screens.about import ABOUT, about
+from gpubench_tui.tui.requests import Compare, ShowSessions
+from gpubench_tui.tui.screens.dialogs.help_texts import ABOUT, about
 from gpubench_tui.tui.screens.session_screen import SessionScreen
 from gpubench_tui.tui.widgets.footer import fitting
 from gpubench_tui.tui.widgets.preset_list import PresetList

@@ -11,12 +11,12 @@ import msgspec
 import pytest
 from gpubench_tui.engine.host.facts import GpuProcess, Host
 from gpubench_tui.engine.record.shelf import SessionFolder
-from gpubench_tui.tui import prepare
 from gpubench_tui.tui.app import GpubenchApp
-from gpubench_tui.tui.looking import Options
+from gpubench_tui.tui.data import offers as prepare
+from gpubench_tui.tui.data.machine_watch import Options
+from gpubench_tui.tui.screens.dialogs.question import QuestionScreen
 from gpubench_tui.tui.screens.launch import LaunchScreen
 from gpubench_tui.tui.screens.monitor import MonitorScreen
-from gpubench_tui.tui.screens.question import QuestionScreen
 from gpubench_tui.tui.widgets.panel import Panel
 from gpubench_tui.tui.widgets.preset_list import PresetList
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from gpubench_tui.engine.host.facts import Link
-from gpubench_tui.tui.listings import doctor_listing
+from gpubench_tui.tui.cli.listings import doctor_listing
 from msgspec.structs import replace
 
 from .recorded import host

@@ -10,8 +10,8 @@ from gpubench_tui.engine.conductor import control
 from gpubench_tui.engine.record.session import Session
 from gpubench_tui.engine.record.shelf import SessionFolder
 from gpubench_tui.tui.screens import session_screen
+from gpubench_tui.tui.screens.dialogs.question import QuestionScreen
 from gpubench_tui.tui.screens.monitor import MonitorScreen
-from gpubench_tui.tui.screens.question import QuestionScreen
 from gpubench_tui.tui.screens.results import ResultsScreen
 from gpubench_tui.tui.widgets import session_view
 from gpubench_tui.tui.widgets.panel import Panel

@@ -5,8 +5,8 @@ from xml.etree import ElementTree
 
 import pytest
 from gpubench_tui.tui.app import GpubenchApp, Watched
-from gpubench_tui.tui.picture import picture
-from gpubench_tui.tui.screens.help import HelpScreen
+from gpubench_tui.tui.screens.dialogs.help import HelpScreen
+from gpubench_tui.tui.screenshot import picture
 from gpubench_tui.tui.themes import DARK, LIGHT
 from textual.theme import Theme
 

@@ -10,18 +10,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from gpubench_tui.engine.analysis.markdown import results_table
-from gpubench_tui.engine.analysis.results import Result, results
+from gpubench_tui.engine.analysis.report.markdown import results_table
+from gpubench_tui.engine.analysis.results.result import Result, results
 from gpubench_tui.engine.conductor import control
 from gpubench_tui.engine.plan.read import write_preset
 from gpubench_tui.engine.record.events import RunFinished
 from gpubench_tui.engine.record.session import Session, read_session
 from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
-from gpubench_tui.tui import again
 from gpubench_tui.tui.app import GpubenchApp, Watched
-from gpubench_tui.tui.routes import RunAgain, ShowResults
+from gpubench_tui.tui.data import rerun as again
+from gpubench_tui.tui.requests import RunAgain, ShowResults
 from gpubench_tui.tui.screens import results as results_screen
-from gpubench_tui.tui.screens.export import ExportScreen
+from gpubench_tui.tui.screens.dialogs.export import ExportScreen
 from gpubench_tui.tui.screens.launch import LaunchScreen
 from gpubench_tui.tui.screens.monitor import MonitorScreen
 from gpubench_tui.tui.screens.results import ResultsScreen

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
-from gpubench_tui.tui import asked
-from gpubench_tui.tui.cli import main
+from gpubench_tui.tui.cli import options as asked
+from gpubench_tui.tui.cli.main import main
 
 from .recorded import shelve
 

@@ -10,9 +10,9 @@ import pytest
 from gpubench_tui.engine.record.events import SessionFinished
 from gpubench_tui.engine.record.journal import Journal
 from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
-from gpubench_tui.tui import shelf_watch
 from gpubench_tui.tui.app import GpubenchApp, Watched
-from gpubench_tui.tui.routes import Compare, ShowResults, ShowSessions
+from gpubench_tui.tui.data import shelf_watch
+from gpubench_tui.tui.requests import Compare, ShowResults, ShowSessions
 from gpubench_tui.tui.screens.launch import LaunchScreen
 from gpubench_tui.tui.screens.monitor import MonitorScreen
 from gpubench_tui.tui.screens.replay import ReplayScreen

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from gpubench_tui.tui.app import GpubenchApp, Watched
-from gpubench_tui.tui.shown import Shown
+from gpubench_tui.tui.terminal.output import Shown
 from textual.drivers.headless_driver import HeadlessDriver
 
 from .recorded import shelve

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from gpubench_tui.tui.app import LEAST, GpubenchApp, Watched
+from gpubench_tui.tui.screens.dialogs.too_small import TooSmallScreen
 from gpubench_tui.tui.screens.session_screen import SessionScreen
-from gpubench_tui.tui.screens.too_small import TooSmallScreen
 from textual.pilot import Pilot
 
 from .recorded import shelve

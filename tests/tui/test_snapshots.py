@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from gpubench_tui.engine.host import cpu_meter, findings
 from gpubench_tui.engine.record.shelf import SessionFolder
-from gpubench_tui.tui import prepare
 from gpubench_tui.tui.app import GpubenchApp
-from gpubench_tui.tui.routes import Compare, ShowSessions
+from gpubench_tui.tui.data import offers as prepare
+from gpubench_tui.tui.requests import Compare, ShowSessions
 from nvml_standin import Machine, build
 from textual.pilot import Pilot
 from textual.widgets import Input

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gpubench_tui.tui.tail import tail
+from gpubench_tui.tui.data.log_tail import tail
 
 
 def test_what_steers_a_terminal_is_left_out(tmp_path: Path) -> None:

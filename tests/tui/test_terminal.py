@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from gpubench_tui.tui.terminal import shows_unicode, to_ascii
+from gpubench_tui.tui.terminal.capabilities import shows_unicode, to_ascii
 
 from .on_terminal import Terminal
 

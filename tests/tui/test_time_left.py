@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from gpubench_tui.engine.analysis.time_left import run_seconds_left, session_seconds_left, share_done
 from gpubench_tui.engine.plan.estimate import COMMUNICATION_SECONDS, DETAIL_SECONDS, estimate
 from gpubench_tui.engine.record.session import Session, fold
-from gpubench_tui.tui.time_left import run_seconds_left, session_seconds_left, share_done
 
 from .recorded import plan, session_events
 

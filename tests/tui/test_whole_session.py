@@ -9,7 +9,7 @@ from gpubench_tui.engine.record.journal import read_journal
 from gpubench_tui.engine.record.session import fold
 from gpubench_tui.engine.record.shelf import Shelf
 from gpubench_tui.tui.app import GpubenchApp
-from gpubench_tui.tui.looking import Options
+from gpubench_tui.tui.data.machine_watch import Options
 from gpubench_tui.tui.screens.monitor import MonitorScreen
 from gpubench_tui.tui.screens.results import ResultsScreen
 

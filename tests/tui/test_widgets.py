@@ -4,30 +4,30 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from gpubench_tui.engine.analysis.results import Result, results
-from gpubench_tui.engine.analysis.stragglers import Paces
+from gpubench_tui.engine.analysis.diagnosis.stragglers import Paces
+from gpubench_tui.engine.analysis.results.result import Result, results
 from gpubench_tui.engine.host.facts import CpuSample, GpuSample
 from gpubench_tui.engine.record.events import Said
 from gpubench_tui.engine.record.series import Series
 from gpubench_tui.engine.record.session import Session, fold
-from gpubench_tui.tui.terminal import to_ascii
-from gpubench_tui.tui.widgets.communication_table import communication_table
-from gpubench_tui.tui.widgets.cpu_strip import cpu_strip
-from gpubench_tui.tui.widgets.current_run import current_run
-from gpubench_tui.tui.widgets.curves import curves
-from gpubench_tui.tui.widgets.devices_table import devices_table
-from gpubench_tui.tui.widgets.gpu_strip import gpu_strips, throttled
-from gpubench_tui.tui.widgets.grid import wrapped
-from gpubench_tui.tui.widgets.log_lines import log_lines
-from gpubench_tui.tui.widgets.phase_bars import phase_bars
-from gpubench_tui.tui.widgets.plan_list import current_line, plan_list
-from gpubench_tui.tui.widgets.published_figures import published_figures
-from gpubench_tui.tui.widgets.rank_bars import rank_bars, rank_title
+from gpubench_tui.tui.render.communication import communication_table
+from gpubench_tui.tui.render.cpu_strip import cpu_strip
+from gpubench_tui.tui.render.current_run import current_run
+from gpubench_tui.tui.render.curves import curves
+from gpubench_tui.tui.render.devices import devices_table
+from gpubench_tui.tui.render.gpu_strip import gpu_strips, throttled
+from gpubench_tui.tui.render.grid import wrapped
+from gpubench_tui.tui.render.log_lines import log_lines
+from gpubench_tui.tui.render.phases import phase_bars
+from gpubench_tui.tui.render.plan import current_line, plan_list
+from gpubench_tui.tui.render.published import published_figures
+from gpubench_tui.tui.render.rank_bars import rank_bars, rank_title
+from gpubench_tui.tui.render.run_plots import Canvas, loss_plot, throughput_plot
+from gpubench_tui.tui.render.sparkline import sparkline
+from gpubench_tui.tui.render.speedup_bars import speedup_bars
+from gpubench_tui.tui.render.time_range import TIME_RANGES
+from gpubench_tui.tui.terminal.capabilities import to_ascii
 from gpubench_tui.tui.widgets.results_table import results_table, said_beside
-from gpubench_tui.tui.widgets.run_plots import Canvas, loss_plot, throughput_plot
-from gpubench_tui.tui.widgets.sparkline import sparkline
-from gpubench_tui.tui.widgets.speedup_bars import speedup_bars
-from gpubench_tui.tui.widgets.time_range import TIME_RANGES
 from msgspec.structs import replace
 from textual.content import Content
 

@@ -15,17 +15,17 @@ from textual.message import Message
 from textual.widgets import Static
 from textual.worker import get_current_worker
 
-from ...engine.analysis.compare import Comparison, compare_all
 from ...engine.analysis.compare_report import render_comparison
-from ...engine.analysis.compare_table import letter
 from ...engine.analysis.environment import hardware
+from ...engine.analysis.sessions.compare import Comparison, compare_all
+from ...engine.analysis.sessions.comparison_report import letter
 from ...engine.record.session import WITHOUT_CURVES, Session, read_session
 from ...engine.record.shelf import SessionFolder
-from ..save import save
-from ..widgets.comparison_table import comparison_table, said_beside
+from ..data.save import save
+from ..render.comparison import comparison_table, said_beside
+from ..render.grid import wrapped
 from ..widgets.footer import Footer
-from ..widgets.grid import wrapped
-from .closed_once import ClosedOnce
+from .base import ClosedOnce
 
 FRAME = 2
 """Cells at the sides of the page."""

@@ -19,13 +19,13 @@ from textual.widgets import Input, Static
 
 from ...engine.host.facts import Host
 from ...engine.plan.library import save
-from ..edits import FIELDS, NO_PLAN, Edit, Field, edit, values
-from ..prepare import Offer
+from ..data.offers import Offer
+from ..data.preset_edits import FIELDS, NO_PLAN, Edit, Field, edit, values
+from ..render.offer import plan_text, remarks
 from ..widgets.footer import Footer
-from ..widgets.offer import plan_text, remarks
 from ..widgets.panel import Panel
-from .closed_once import ClosedOnce
-from .save_as import SaveAsScreen
+from .base import ClosedOnce
+from .dialogs.save_as import SaveAsScreen
 
 PAUSE_SECONDS = 0.15
 """So long after the last key the plan is made anew."""

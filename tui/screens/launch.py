@@ -18,8 +18,8 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import OptionList, Static
 
-from ..looking import Found, Options, Sampled, look_around, shipped_names
-from ..routes import Watch
+from ..data.machine_watch import Found, Options, Sampled, look_around, shipped_names
+from ..requests import Watch
 from ..widgets.footer import Footer
 from ..widgets.panel import Panel
 from ..widgets.preset_list import PresetList
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from textual.widgets import Input
 
     from ...engine.host.facts import Host
-    from ..prepare import Offer, Prepared
+    from ..data.offers import Offer, Prepared
 
 
 class LaunchScreen(Screen[None]):
@@ -156,14 +156,14 @@ class LaunchScreen(Screen[None]):
     def _draw_machine(self) -> None:
         if self._prepared is None:
             return
-        from ..widgets.offer import machine_line
+        from ..render.offer import machine_line
 
         self.query_one("#machine", Static).update(machine_line(self._prepared))
 
     def _draw_plan(self) -> None:
         if self._prepared is None:
             return
-        from ..widgets.offer import offer_text, selection_line
+        from ..render.offer import offer_text, selection_line
 
         panel = self.query_one("#plan", Panel)
         overrides, selected = self._options.overrides, self._offers(self._list.selected)
@@ -176,8 +176,8 @@ class LaunchScreen(Screen[None]):
         newest, panel = self._newest, self.query_one("#devices", Panel)
         if newest is None or not in_sight(self):
             return
-        from ..widgets.cpu_strip import cpu_strip, cpu_summary
-        from ..widgets.gpu_strip import gpu_strips
+        from ..render.cpu_strip import cpu_strip, cpu_summary
+        from ..render.gpu_strip import gpu_strips
 
         if newest.gpus:
             panel.entitle("GPUs", cpu_summary(newest.cpu))
@@ -271,8 +271,8 @@ class LaunchScreen(Screen[None]):
 
     async def _start_beside_others(self, offers: Sequence[Offer], host: Host) -> None:
         """Ask whether to wait when sessions go on already, then start."""
-        from ..prepare import sessions_that_go_on, start
-        from .question import wait_question
+        from ..data.offers import sessions_that_go_on, start
+        from .dialogs.question import wait_question
 
         going = await asyncio.to_thread(sessions_that_go_on, self._root)
         if going:

@@ -9,15 +9,15 @@ from textual import work
 from textual.binding import Binding, BindingType
 from textual.content import Content
 
-from ...engine.analysis.results import headline
-from ...engine.analysis.units import clock
+from ...engine.analysis.results.result import headline
+from ...engine.analysis.time_left import session_seconds_left
 from ...engine.conductor import control
+from ...engine.record.exit_status import exit_status
 from ...engine.record.shelf import SessionFolder
-from ..exits import exit_status
-from ..feed import LiveFeed
-from ..routes import Leave, Watch
-from ..time_left import session_seconds_left
-from .question import quit_question, skip_question, stop_question
+from ...engine.text.units import clock
+from ..data.feed import LiveFeed
+from ..requests import Leave, Watch
+from .dialogs.question import quit_question, skip_question, stop_question
 from .session_screen import SessionScreen
 from .view_keys import VIEW_KEYS
 

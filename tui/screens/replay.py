@@ -14,7 +14,7 @@ from textual.worker import get_current_worker
 
 from ...engine.record.session import Session
 from ...engine.record.shelf import SessionFolder
-from ..feed import ReplayFeed
+from ..data.feed import ReplayFeed
 from ..widgets.timeline import Timeline
 from .session_screen import SessionScreen
 from .view_keys import VIEW_KEYS

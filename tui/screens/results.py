@@ -14,18 +14,18 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
-from ...engine.analysis.markdown import results_table as markdown_table
-from ...engine.analysis.results import Result, results
+from ...engine.analysis.report.markdown import results_table as markdown_table
+from ...engine.analysis.results.result import Result, results
 from ...engine.record.session import RunState, Session, read_session
 from ...engine.record.shelf import SessionFolder
-from ..routes import RunAgain, ShowLaunch
+from ..render.results_header import title_line
+from ..requests import RunAgain, ShowLaunch
 from ..widgets.diagnoses import DiagnosisLine
 from ..widgets.footer import Footer
-from ..widgets.opening import title_line
 from ..widgets.results_page import ResultsPage
 from ..widgets.results_table import Order, ResultsTable
-from .closed_once import ClosedOnce
-from .export import ExportScreen
+from .base import ClosedOnce
+from .dialogs.export import ExportScreen
 from .sight import in_sight
 
 REFRESH_SECONDS = 1.0

@@ -15,17 +15,17 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Static
 
-from ...engine.analysis.units import clock
 from ...engine.record.events import Event
 from ...engine.record.session import Session
 from ...engine.record.shelf import SessionFolder
-from ..feed import Feed
-from ..tail import tail
+from ...engine.text.units import clock
+from ..data.feed import Feed
+from ..data.log_tail import tail
+from ..render.log_lines import log_lines, printed_lines
+from ..render.time_range import TIME_RANGES
 from ..widgets.footer import Footer
-from ..widgets.log_lines import log_lines, printed_lines
 from ..widgets.panel import Panel
 from ..widgets.session_view import SessionView, present_run
-from ..widgets.time_range import TIME_RANGES
 from .quittable import Quittable
 from .results import ResultsScreen
 from .sight import in_sight

@@ -16,16 +16,16 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
-from ...engine.analysis.glance import OVER, Entry
+from ...engine.analysis.sessions.overview import OVER, Entry
 from ...engine.record.shelf import Shelf, ShelfError
-from ..routes import Compare, Replay, ShowResults, Watch
-from ..shelf_watch import watch_shelf
+from ..data.shelf_watch import watch_shelf
+from ..requests import Compare, Replay, ShowResults, Watch
 from ..widgets.footer import Footer
 from ..widgets.row_list import RowList
 from ..widgets.session_browser import SessionBrowser
-from .closed_once import ClosedOnce
-from .name import NameScreen
-from .question import Choice, QuestionScreen
+from .base import ClosedOnce
+from .dialogs.name import NameScreen
+from .dialogs.question import Choice, QuestionScreen
 
 REPLAY_SPEED = 10.0
 NEED_SESSIONS = frozenset({"replay", "mark", "compare", "rename", "delete", "find"})

@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from ...engine.analysis.diagnosis.case import Diagnosis
-from .grid import wrapped
+from ..render.grid import wrapped
 
 STYLES = {"severe": "$text-error", "warning": "$text-warning", "info": "$text-primary"}
 

@@ -13,7 +13,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 if TYPE_CHECKING:
-    from ..prepare import Offer
+    from ..data.offers import Offer
 
 YOURS = "Yours"
 MARGIN, POINTER = 2, ">"

@@ -11,18 +11,18 @@ from textual.content import Content
 from textual.widgets import Static
 
 from ...engine.analysis.diagnosis.rules import diagnose
-from ...engine.analysis.results import Result
+from ...engine.analysis.results.result import Result
 from ...engine.record.session import Session
-from .communication_table import communication_table
-from .curves import curves
-from .devices_table import devices_table
+from ..render.communication import communication_table
+from ..render.curves import curves
+from ..render.devices import devices_table
+from ..render.phases import phase_bars
+from ..render.published import published_figures
+from ..render.results_header import closing, opening
+from ..render.speedup_bars import speedup_bars
 from .diagnoses import Diagnoses
-from .opening import closing, opening
-from .phase_bars import phase_bars
-from .published_figures import published_figures
 from .results_table import Order, ResultsTable, results_table, said_beside
 from .section import Section
-from .speedup_bars import speedup_bars
 
 FRAME = 2
 """Cells at the sides of a section."""

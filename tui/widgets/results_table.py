@@ -10,7 +10,7 @@ from textual import events
 from textual.content import Content
 from textual.message import Message
 
-from ...engine.analysis.columns import (
+from ...engine.analysis.report.columns import (
     EFFICIENCY,
     SPEEDUP,
     Column,
@@ -21,11 +21,11 @@ from ...engine.analysis.columns import (
     remarks,
     side_by_side,
 )
-from ...engine.analysis.results import Result
-from ...engine.analysis.said import together
-from ...engine.analysis.units import ratio
-from .grid import GridColumn, grid, wrapped
-from .plan_list import SIGNS
+from ...engine.analysis.results.result import Result
+from ...engine.text.grouping import together
+from ...engine.text.units import ratio
+from ..render.grid import GridColumn, grid, wrapped
+from ..render.plan import SIGNS
 from .section import Section
 
 

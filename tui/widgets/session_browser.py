@@ -14,10 +14,10 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from ...engine.analysis.glance import Entry
+from ...engine.analysis.sessions.overview import Entry
+from ..render.session_rows import session_detail, session_rows
 from .panel import Panel
 from .row_list import POINTER, RowList
-from .session_rows import session_detail, session_rows
 
 
 class SessionList(RowList):

@@ -8,16 +8,16 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 
-from ...engine.analysis.stragglers import paces
+from ...engine.analysis.diagnosis.stragglers import paces
 from ...engine.record.session import RunState, Session
-from .cpu_strip import cpu_strip, cpu_summary
-from .current_run import current_run
-from .gpu_strip import Past, gpu_strips, throttled
+from ..render.cpu_strip import cpu_strip, cpu_summary
+from ..render.current_run import current_run
+from ..render.gpu_strip import Past, gpu_strips, throttled
+from ..render.plan import current_line, plan_list, plan_title
+from ..render.rank_bars import rank_bars, rank_title
+from ..render.run_plots import Canvas, Drawn, loss_plot, throughput_plot
+from ..render.time_range import TIME_RANGES
 from .panel import Panel
-from .plan_list import current_line, plan_list, plan_title
-from .rank_bars import rank_bars, rank_title
-from .run_plots import Canvas, Drawn, loss_plot, throughput_plot
-from .time_range import TIME_RANGES
 
 
 class SessionView(Vertical):

@@ -9,8 +9,8 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
-from ...engine.analysis.units import clock
-from .gpu_strip import bar
+from ...engine.text.units import clock
+from ..render.gpu_strip import bar
 
 
 class Timeline(Static):

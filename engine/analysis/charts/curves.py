@@ -9,13 +9,13 @@ from msgspec import Struct
 
 from ...record.events import Evaluation
 from ...record.session import Session
-from ..repeats import configurations, label, usable
-from ..results import Result
-from ..units import percent
-from .key import SAMPLE, Entry, key
-from .look import SERIES, SMALL
-from .plot import Line, Plot, Point, line_plot, mark
+from ...text.units import percent
+from ..results.configuration import configurations, label, usable
+from ..results.result import Result
+from .legend import SAMPLE, Entry, key
+from .line_plot import Line, Plot, Point, line_plot, mark
 from .scale import numbered
+from .style import SERIES, SMALL
 from .svg import Block, element, group, paragraph, stack
 
 MOST_LINES = 12

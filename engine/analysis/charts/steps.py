@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ..phases import PARTS, WORDS, Part
-from ..results import Result
-from ..units import milliseconds, percent
-from .key import SAMPLE, Entry, key
-from .look import SMALL, TEXT
+from ...text.units import milliseconds, percent
+from ..results.phases import PARTS, WORDS, Part
+from ..results.result import Result
+from .legend import SAMPLE, Entry, key
+from .style import SMALL, TEXT
 from .svg import Block, element, fit, group, label, room_for, stack, width_of
 
 ROW, BAR = 26.0, 18.0

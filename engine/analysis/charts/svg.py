@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from msgspec import Struct
 
-from .look import TEXT
+from .style import TEXT
 
 EM = 0.6
 """Width of a character, as a share of the font's size: more than the fonts of systems need on average."""

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from ...plan.plan import RunSpec
 from ...plan.preset import Workload
 from ...record.session import RankState, RunState, Session
-from ..repeats import configurations, usable
-from ..results import Result, results
+from ..results.configuration import configurations, usable
+from ..results.result import Result, results
 from ..spans import measured_spans
 
 Severity = Literal["severe", "warning", "info"]

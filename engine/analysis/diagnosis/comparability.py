@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..comparable import differences
-from ..comparison import SUPER_LINEAR
-from ..units import rate, ratio
+from ...text.units import rate, ratio
+from ..results.baseline import SUPER_LINEAR
+from ..results.comparable import differences
 from .case import Case, Diagnosis
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..comparable import differences
-from ..comparison import throughput_ratio
-from ..phases import Part
-from ..units import duration, gib, percent, ratio
+from ...text.units import duration, gib, percent, ratio
+from ..results.baseline import throughput_ratio
+from ..results.comparable import differences
+from ..results.phases import Part
 from .case import Case, Diagnosis, Figure, Run
 from .memory import is_full
 

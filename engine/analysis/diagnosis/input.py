@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from ...plan.preset import Workload
-from ..units import duration, percent, rate
+from ...text.units import duration, percent, rate
 from .case import Case, Diagnosis, Evidence, Run, at_any_batch
 from .processors import crowd
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ... import statistics
 from ...host.findings import BUSY_LOAD, taken_memory
 from ...record.history import GpuHistory
-from .. import statistics
+from ...text.units import gib, percent, rate
+from ..results.throughput import throughputs
 from ..spans import during, mean
-from ..summary import throughputs
-from ..units import gib, percent, rate
 from .case import Case, Diagnosis, Evidence, Figure, Run
 
 LOW_CLOCK = 0.8

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..units import gib, percent
+from ...text.units import gib, percent
 from .case import Case, Diagnosis, Figure, Run
 
 HEADROOM = 0.1

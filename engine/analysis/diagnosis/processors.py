@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ...plan.plan import RunSpec
-from ..units import number
+from ...text.units import number
 from .case import Case, Diagnosis, Figure, Run
 
 OVERSUBSCRIBED = 1.5

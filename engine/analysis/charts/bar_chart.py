@@ -1,0 +1,146 @@
+"""Horizontal bars in rows, for one or more quantities side by side: figures, 95% intervals, ideals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from msgspec import Struct
+
+from ..estimates import Interval
+from .scale import Scale, numbered, ticks
+from .style import SMALL, TEXT
+from .svg import Block, element, fit, group, label, room_for, width_of
+
+ROW, BAR, CAP, MARK = 26.0, 14.0, 3.0, 10.0
+"""Heights in pixels: a row, its bar, half of a whisker's end, half of the mark of the ideal."""
+HEADER, FOOT = 26.0, 20.0
+GAP = 12.0
+BETWEEN = 28.0
+TICK_ROOM = 54.0
+
+
+class Bar(Struct, frozen=True, kw_only=True):
+    """One figure."""
+
+    value: float
+    text: str
+    """The figure as it is printed."""
+    beside: str = ""
+    """Another figure, printed behind it."""
+    interval: Interval | None = None
+    ideal: float | None = None
+    is_baseline: bool = False
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    """One line of the chart."""
+
+    name: str
+    bars: tuple[Bar | str, ...] = ()
+    """For each panel, or what is said there instead; fewer where the last word needs their room."""
+    about: str = ""
+    """All there is to say of it, for a pointer that rests on it."""
+
+
+class Panel(Struct, frozen=True, kw_only=True):
+    """One quantity."""
+
+    title: str
+    beside: str = ""
+    """What the figures are that are printed behind."""
+    unit: str = ""
+    """Of the numbers on the axis."""
+
+
+class _Place(Struct, frozen=True, kw_only=True):
+    """Where a panel is."""
+
+    panel: Panel
+    scale: Scale
+    text: float
+    """Right end of its figures."""
+    beside: float
+    """Right end of the figures behind them, and of the panel."""
+
+
+def bar_chart(panels: Sequence[Panel], rows: Sequence[Row], width: float) -> Block:
+    """The chart, so wide; names that are too long are cut."""
+    names = room_for(row.name for row in rows)
+    places = _places(panels, rows, names + GAP, width)
+    bottom = HEADER + len(rows) * ROW
+    drawn = [each for place in places for each in _frame(place, bottom)]
+    for number, row in enumerate(rows):
+        drawn.append(group(list(_row(row, places, names, width)), y=HEADER + number * ROW, title=row.about))
+    return Block(bottom + FOOT, tuple(drawn))
+
+
+def _places(panels: Sequence[Panel], rows: Sequence[Row], left: float, width: float) -> list[_Place]:
+    each = (width - left - BETWEEN * (len(panels) - 1)) / len(panels)
+    places = []
+    for number, panel in enumerate(panels):
+        bars = [row.bars[number] for row in rows if len(row.bars) > number]
+        found = [bar for bar in bars if isinstance(bar, Bar)]
+        start = left + number * (each + BETWEEN)
+        text = max((width_of(bar.text, TEXT) for bar in found), default=0.0)
+        beside = max([width_of(panel.beside, SMALL), *(width_of(bar.beside, TEXT) for bar in found)])
+        behind = beside + GAP if beside else 0.0
+        high = max((_reach(bar) for bar in found), default=1.0)
+        end = start + each - behind - text - GAP
+        scale = Scale(low=0.0, high=high, start=start, end=end)
+        places.append(_Place(panel=panel, scale=scale, text=start + each - behind, beside=start + each))
+    return places
+
+
+def _reach(bar: Bar) -> float:
+    return max(bar.value, bar.ideal or 0.0, *(bar.interval or ()))
+
+
+def _frame(place: _Place, bottom: float) -> Iterator[str]:
+    """Titles and the grid."""
+    scale, panel = place.scale, place.panel
+    yield label(scale.start, 12, panel.title, "small muted")
+    if panel.beside:
+        yield label(place.beside, 12, panel.beside, "small muted", "end")
+    marked = ticks(0.0, scale.high, max(2, int((scale.end - scale.start) / TICK_ROOM)))
+    for tick, text in zip(marked, numbered(marked), strict=True):
+        if tick <= scale.high * (1 + 1e-9):
+            x, kind = scale(tick), "grid" if tick else "axis"
+            yield element("line", x1=x, y1=HEADER - 4, x2=x, y2=bottom, class_=kind)
+            yield label(x, bottom + 14, text + panel.unit, "small muted", "middle")
+
+
+def _row(row: Row, places: Sequence[_Place], names: float, width: float) -> Iterator[str]:
+    middle = ROW / 2
+    baseline = middle + 0.35 * TEXT
+    yield label(0, baseline, fit(row.name, TEXT, names), "ink")
+    for number, (bar, place) in enumerate(zip(row.bars, places, strict=False)):
+        if isinstance(bar, str):
+            room = (width if number == len(row.bars) - 1 else place.beside) - place.scale.start
+            yield label(place.scale.start + 6, baseline, fit(bar, TEXT, room - 6), "muted over")
+        else:
+            yield from _bar(bar, place, middle)
+            yield label(place.text, baseline, bar.text, "ink strong", "end")
+            if bar.beside:
+                yield label(place.beside, baseline, bar.beside, "muted", "end")
+
+
+def _bar(bar: Bar, place: _Place, middle: float) -> Iterator[str]:
+    scale, top = place.scale, middle - BAR / 2
+    if bar.ideal is not None:
+        yield _rectangle(scale, bar.ideal, top, "track")
+    yield _rectangle(scale, bar.value, top, "base" if bar.is_baseline else "bar")
+    if bar.ideal is not None:
+        x = scale(bar.ideal)
+        yield element("line", x1=x, y1=middle - MARK, x2=x, y2=middle + MARK, class_="ideal")
+    if bar.interval is not None:
+        yield whisker(scale(bar.interval[0]), scale(bar.interval[1]), middle)
+
+
+def _rectangle(scale: Scale, value: float, top: float, kind: str) -> str:
+    return element("rect", x=scale.start, y=top, width=scale(value) - scale.start, height=BAR, class_=kind)
+
+
+def whisker(low: float, high: float, y: float) -> str:
+    """An interval from pixel to pixel."""
+    ends = f"M{low:.1f} {y - CAP:.1f}V{y + CAP:.1f}M{high:.1f} {y - CAP:.1f}V{y + CAP:.1f}"
+    return element("path", d=f"M{low:.1f} {y:.1f}H{high:.1f}{ends}", class_="whisker")

@@ -1,0 +1,34 @@
+"""What the marks of a chart mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from .style import SMALL
+from .svg import Block, group, label, width_of
+
+SAMPLE, GAP, PITCH = 14.0, 16.0, 20.0
+
+
+class Entry(Struct, frozen=True):
+    """A mark's meaning."""
+
+    text: str
+    sample: str
+    """Drawn from 0 to SAMPLE pixels, its middle at y = 0."""
+
+
+def key(entries: Sequence[Entry], width: float) -> Block:
+    """The entries beside each other, in as many lines as they need."""
+    x = y = 0.0
+    drawn = []
+    for entry in entries:
+        room = SAMPLE + 6 + width_of(entry.text, SMALL)
+        if x and x + room > width:
+            x, y = 0.0, y + PITCH
+        drawn.append(group([entry.sample], x, y + PITCH / 2))
+        drawn.append(label(x + SAMPLE + 6, y + PITCH / 2 + 4, entry.text, "muted small"))
+        x += room + GAP
+    return Block(y + PITCH if drawn else 0.0, tuple(drawn))

@@ -1,0 +1,110 @@
+"""A session's results as one SVG picture: title, where it was measured, and every chart that applies."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+from ...record.session import Session
+from ...text.units import number, ratio
+from ..diagnosis.rules import diagnose
+from ..environment import hardware
+from ..report.columns import remarks
+from ..results.result import Result, headline, results
+from .curves import batch_chart, epochs_chart
+from .steps import steps_chart
+from .style import HEADING, SENTENCE, SMALL, SUBTITLE, style
+from .svg import Block, element, group, label, paragraph, stack, words
+from .throughput import runs_chart
+
+WIDTH, MARGIN = 880.0, 28.0
+"""The width of a README on GitHub, in pixels."""
+MOST_DIAGNOSES, MOST_FINGERPRINTS = 3, 3
+"""The report has all of them."""
+
+
+def picture(session: Session) -> str:
+    """The whole picture; of a session that is not over, as far as it went."""
+    found = results(session)
+    width = WIDTH - 2 * MARGIN
+    blocks = [stack(list(_opening(session, found, width)), 5), *_charts(session, found, width)]
+    page = stack(blocks, 24)
+    height = page.height + 2 * MARGIN
+    frame = element("rect", x=0.5, y=0.5, width=WIDTH - 1, height=height - 1, rx=8, class_="page frame")
+    return (
+        element(
+            "svg",
+            element("title", words(session.plan.title or session.name), id="title"),
+            element("desc", words(_in_words(session, found)), id="desc"),
+            element("style", style()),
+            frame,
+            group(page.elements, MARGIN, MARGIN),
+            xmlns="http://www.w3.org/2000/svg",
+            viewBox=f"0 0 {WIDTH:g} {height:g}",
+            width=WIDTH,
+            height=height,
+            role="img",
+            aria_labelledby="title desc",
+        )
+        + "\n"
+    )
+
+
+def _opening(session: Session, found: Sequence[Result], width: float) -> Iterator[Block]:
+    yield paragraph(session.plan.title or session.name, "ink heading", HEADING, width)
+    if sentence := headline(session):
+        yield paragraph(f"{sentence}.", "ink sentence", SENTENCE, width)
+    yield paragraph(f"Measured on {hardware(session)}.", "muted small", SMALL, width)
+    when = time.strftime("%Y-%m-%d", time.localtime(session.unix_time))
+    facts = [
+        when,
+        f"gpubench-tui {session.program}",
+        f"preset {session.plan.preset}",
+        f"session {session.name}",
+    ]
+    prints = list(dict.fromkeys(result.fingerprint for result in found if result.fingerprint))
+    if 0 < len(prints) <= MOST_FINGERPRINTS:
+        facts.append(f"fingerprint{'s' if len(prints) > 1 else ''} {' '.join(prints)}")
+    yield paragraph(", ".join(facts) + ".", "muted small", SMALL, width)
+    if session.outcome is None:
+        yield paragraph("The session had not ended, or was cut off.", "ink small strong", SMALL, width)
+    elif session.outcome == "stopped":
+        yield paragraph("The session was stopped before its end.", "ink small strong", SMALL, width)
+    grave = [each for each in diagnose(session) if each.severity != "info"]
+    for each in grave[:MOST_DIAGNOSES]:
+        yield paragraph(f"{each.severity}: {each.sentence}", "ink small", SMALL, width)
+
+
+def _charts(session: Session, found: Sequence[Result], width: float) -> Iterator[Block]:
+    """Each under its title."""
+    charts = (
+        ("How fast it trains", runs_chart(found, width) if found else None),
+        ("Throughput over batch size", batch_chart(found, width)),
+        ("Where a step goes", steps_chart(found, width)),
+        ("What was learnt", epochs_chart(session, width)),
+    )
+    for title, chart in charts:
+        if chart is not None:
+            heading = Block(SUBTITLE + 4, (label(0, SUBTITLE, title, "ink subtitle"),))
+            yield stack([heading, chart], 8)
+
+
+def _in_words(session: Session, found: Sequence[Result]) -> str:
+    """What the picture shows, for those who cannot see it."""
+    sentence = headline(session)
+    said = [f"{sentence}."] if sentence else []
+    said += [f"{result.label}: {_figures(result)}." for result in found]
+    return " ".join([*said, f"Measured on {hardware(session)} with gpubench-tui {session.program}."])
+
+
+def _figures(result: Result) -> str:
+    if result.throughput is None:
+        return "; ".join(remarks(result)) or result.state
+    text = f"{number(result.throughput)} samples/s"
+    if result.interval is not None:
+        text += f" (95% interval {number(result.interval[0])} to {number(result.interval[1])})"
+    if result.speedup is not None and result.run != result.baseline:
+        text += f", speedup {ratio(result.speedup)}"
+        if result.speedup_interval is not None:
+            text += f" ({ratio(result.speedup_interval[0])} to {ratio(result.speedup_interval[1])})"
+    return text

@@ -1,0 +1,113 @@
+"""The runs of a session as bars: throughput, speedup against the ideal, or what became of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ...text.units import number, percent, ratio
+from ..report.columns import remarks, side_by_side
+from ..results.result import Result
+from ..results.side_by_side import Part
+from .bar_chart import MARK, Bar, Panel, Row, bar_chart, whisker
+from .legend import Entry, key
+from .style import SMALL
+from .svg import Block, element, paragraph, stack
+
+NO_SPEEDUP = "no speedup"
+
+
+def runs_chart(found: Sequence[Result], width: float) -> Block:
+    """A row a run, speedups where some run has one, and below it what must be said."""
+    panels = [Panel(title="samples/s")]
+    compared = any(result.speedup is not None and result.run != result.baseline for result in found)
+    if compared:
+        panels.append(Panel(title=_speedup_title(found), beside="efficiency", unit="x"))
+    rows = [
+        Row(name=row.name, bars=row.bars[: len(panels)], about=row.about)
+        for result in found
+        for row in _rows(result, compared)
+    ]
+    said: dict[str, list[str]] = {}
+    for result in found:
+        for text in _notes(result):
+            said.setdefault(text, []).append(result.label)
+    notes = [
+        paragraph(f"{'; '.join(labels)}: {text}", "muted small", SMALL, width)
+        for text, labels in said.items()
+    ]
+    return stack([bar_chart(panels, rows, width), key(list(_entries(rows)), width), *notes], 4)
+
+
+def _speedup_title(found: Sequence[Result]) -> str:
+    baselines = [result.label for result in found if result.run == result.baseline]
+    return f"speedup over {baselines[0]}" if len(baselines) == 1 else "speedup over its baseline"
+
+
+def _rows(result: Result, compared: bool) -> Iterator[Row]:
+    about = "; ".join([result.label, *remarks(result)])
+    if result.throughput is not None:
+        bar = Bar(
+            value=result.throughput,
+            text=number(result.throughput),
+            interval=result.interval,
+            is_baseline=compared and result.run == result.baseline,
+        )
+        yield Row(name=result.label, bars=(bar, _speedup(result)), about=about)
+    elif any(part.side_by_side.throughput is not None for part in result.parts):
+        yield Row(name=result.label, bars=("side by side", _gain(result)), about=about)
+        for part in result.parts:
+            yield _part_row(part)
+    else:
+        yield Row(name=result.label, bars=(_instead(result),), about=about)
+
+
+def _instead(result: Result) -> str:
+    """What became of a run that has no figures."""
+    if result.failure is not None:
+        return f"failed ({result.failure.kind}): {result.failure.message}"
+    said = remarks(result)
+    return said[0] if said and not result.windows else result.state
+
+
+def _speedup(result: Result) -> Bar | str:
+    if result.speedup is None:
+        return _gain(result) or (NO_SPEEDUP if result.baseline is not None else "")
+    is_baseline = result.run == result.baseline
+    return Bar(
+        value=result.speedup,
+        text=ratio(result.speedup),
+        beside="" if result.efficiency is None or is_baseline else percent(result.efficiency),
+        interval=result.speedup_interval,
+        ideal=None if is_baseline or not result.efficiency else result.speedup / result.efficiency,
+        is_baseline=is_baseline,
+    )
+
+
+def _gain(result: Result) -> str:
+    return "" if result.concurrency_gain is None else f"concurrency gain {ratio(result.concurrency_gain)}"
+
+
+def _part_row(part: Part) -> Row:
+    name, together = f"– {part.workload} on {part.device}", part.side_by_side
+    if together.throughput is None:
+        return Row(name=name, about=name)
+    bar = Bar(value=together.throughput, text=number(together.throughput), interval=together.interval)
+    alone = "" if not part.alone else f"{percent(together.throughput / part.alone)} of it alone"
+    return Row(name=name, bars=(bar, alone), about=name)
+
+
+def _notes(result: Result) -> list[str]:
+    """What the figures need; of a run without any the row itself says it."""
+    said = remarks(result) if result.windows else []
+    return [*said, *side_by_side(result)[-1:]] if result.concurrency_gain is not None else said
+
+
+def _entries(rows: Sequence[Row]) -> Iterator[Entry]:
+    bars = [bar for row in rows for bar in row.bars if isinstance(bar, Bar)]
+    if any(bar.is_baseline for bar in bars):
+        yield Entry("baseline", element("rect", y=-5, width=14, height=10, class_="base"))
+    if any(bar.interval is not None for bar in bars):
+        yield Entry("95% interval", whisker(0, 14, 0))
+    if any(bar.ideal is not None for bar in bars):
+        mark = element("line", x1=7, y1=-MARK / 2 - 2, x2=7, y2=MARK / 2 + 2, class_="ideal")
+        yield Entry("ideal: as many times as devices", mark)

@@ -1,0 +1,1 @@
+"""The figures of a session in documents: Markdown and terminal text."""

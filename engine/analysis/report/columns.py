@@ -1,0 +1,153 @@
+"""The columns of the results table, for every place that shows one; the title of each names its unit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ...record.events import Failure
+from ...text.units import gib_number, milliseconds, number, percent, ratio, with_spread
+from ..results.result import Result
+
+
+class Column(Struct, frozen=True, kw_only=True):
+    """One column: its title, what it shows of a result, and how soon it is left out where space is short."""
+
+    title: str
+    value: Callable[[Result], str | float | None]
+    """What results are sorted by; None where there is none."""
+    cell: Callable[[Result], str]
+    importance: int
+    """The least important column goes first; 0 never goes."""
+    is_text: bool = False
+    """Aligned left."""
+
+
+def throughput(result: Result) -> str:
+    """Samples/s with their spread."""
+    if result.throughput is None and result.parts:
+        return "see below"
+    return with_spread(result.throughput, result.spread)
+
+
+def _words(title: str, words: Callable[[Result], str]) -> Column:
+    return Column(title=title, value=words, cell=words, importance=0, is_text=True)
+
+
+def _figure(
+    title: str, value: Callable[[Result], float | None], shown: Callable[[float | None], str], importance: int
+) -> Column:
+    return Column(title=title, value=value, cell=lambda result: shown(value(result)), importance=importance)
+
+
+def _whole(count: float | None) -> str:
+    return f"{count:,}"
+
+
+def _where_it_applies(gain: float | None) -> str:
+    return "" if gain is None else ratio(gain)
+
+
+MODE = _words("mode", lambda result: result.mode)
+WORKLOAD = _words("workload", lambda result: result.workload)
+BATCH = _figure("batch", lambda result: result.global_batch, _whole, 5)
+THROUGHPUT = Column(title="samples/s", value=lambda result: result.throughput, cell=throughput, importance=0)
+SPEEDUP = _figure("speedup", lambda result: result.speedup, ratio, 1)
+EFFICIENCY = _figure("efficiency", lambda result: result.efficiency, percent, 2)
+GAIN = _figure("gain", lambda result: result.concurrency_gain, _where_it_applies, 1)
+ACCURACY = _figure("accuracy", lambda result: result.test_accuracy, percent, 4)
+FIXED = (
+    _figure("devices", lambda result: result.devices, _whole, 1),
+    BATCH,
+    THROUGHPUT,
+    _figure("per device", lambda result: result.throughput_per_device, number, 8),
+    _figure("step, ms", lambda result: result.step_seconds, milliseconds, 6),
+    SPEEDUP,
+    EFFICIENCY,
+    _figure("peak, GiB", lambda result: result.peak_memory_bytes, gib_number, 7),
+)
+PLACE_ALWAYS_GIVEN = ("mode", "workload", "devices", "batch")
+"""Columns that a run without figures has too."""
+
+
+def columns(found: Sequence[Result]) -> list[Column]:
+    """The columns that say something about these results, in their order."""
+    chosen = [WORKLOAD] if len({result.workload for result in found}) > 1 else []
+    chosen += [MODE, *FIXED]
+    rows = {(result.workload, result.mode, result.devices) for result in found}
+    if len(rows) < len(found):  # only the batch tells some of them apart
+        chosen = [replace(column, importance=0) if column is BATCH else column for column in chosen]
+    optional = (GAIN, ACCURACY)
+    return [*chosen, *(each for each in optional if any(each.value(result) is not None for result in found))]
+
+
+def ordered(found: Sequence[Result], column: Column, backwards: bool = False) -> list[Result]:
+    """Sorted by a column: words from A to Z, figures from the greatest; those without one come last."""
+    with_value = [result for result in found if _sort_value(column, result) is not None]
+    without = [result for result in found if _sort_value(column, result) is None]
+    greatest_first = not column.is_text
+    key: Callable[[Result], Any] = column.value
+    return [*sorted(with_value, key=key, reverse=greatest_first != backwards), *without]
+
+
+def _sort_value(column: Column, result: Result) -> str | float | None:
+    return column.value(result) if _is_shown(column, result) else None
+
+
+def _is_shown(column: Column, result: Result) -> bool:
+    return column.title in PLACE_ALWAYS_GIVEN or has_figures(result)
+
+
+def cell(column: Column, result: Result) -> str:
+    """What a column shows of a result: its figures, or in their place what became of the run."""
+    if _is_shown(column, result):
+        return " ".join(column.cell(result).split())
+    return result.state if column is THROUGHPUT else ""
+
+
+def has_figures(result: Result) -> bool:
+    """Whether anything was measured of the run."""
+    return result.windows > 0
+
+
+def remarks(result: Result) -> list[str]:
+    """What must be said under the table about a result, each a sentence without the run's name."""
+    said = []
+    if result.failure is not None:
+        said.append(_failure(result.failure))
+    elif result.state in ("failed", "skipped", "stopped") and (result.reason or not has_figures(result)):
+        prefix = "" if result.reason.startswith(result.state) else f"{result.state}: "
+        said.append(f"{prefix}{result.reason}" if result.reason else result.state)
+    return [*said, *result.notes]
+
+
+def _failure(failure: Failure) -> str:
+    where = "" if failure.rank is None else f" on rank {failure.rank}"
+    log = f" (log: {failure.log} in the session's folder)" if failure.log else ""
+    return f"failed ({failure.kind}{where}): {failure.message}{log}"
+
+
+def side_by_side(result: Result) -> list[str]:
+    """The trainings of a concurrent run, and what they gain, a line each."""
+    lines = []
+    for part in result.parts:
+        together = part.side_by_side
+        rate = with_spread(together.throughput, together.spread)
+        line = f"{part.workload} on {part.device}: {rate} samples/s, {together.windows} windows"
+        if part.alone is not None and together.throughput is not None:
+            line += f", {percent(together.throughput / part.alone)} of its {number(part.alone)} alone"
+        if part.learnt is not None:
+            line += f"; test accuracy {percent(part.learnt.test_accuracy)} after {part.learnt.epochs} epochs"
+        lines.append(line)
+    if result.concurrency_gain is not None:
+        low, high = result.concurrency_gain_interval or (None, None)
+        interval = "" if low is None else f" (95%: {ratio(low)} to {ratio(high)})"
+        lines.append(
+            f"concurrency gain {ratio(result.concurrency_gain)} of at most {result.devices}x{interval}: the "
+            "sum of the times alone over the longest time side by side, each training the same number of "
+            "samples"
+        )
+    return lines

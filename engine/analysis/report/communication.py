@@ -1,0 +1,170 @@
+"""What communication costs: the report's section about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ...record.events import Exchange
+from ...text.ascii import bar
+from ...text.markdown import block, one_line, section, table
+from ...text.units import NOT_AVAILABLE, duration, milliseconds, number, percent, ratio
+from ..estimates import Estimate
+from ..results.bandwidth import Curve
+from ..results.communication import Communication
+from ..results.result import Result
+
+MOST_BUCKETS = 24
+EXCHANGE: tuple[Exchange, ...] = ("scatter", "replicate", "gather", "reduce")
+"""In the order of a step."""
+
+
+def communication_section(found: Sequence[Result]) -> Iterator[str]:
+    """The report's section: a row a run, its buckets and curves; nothing where no run speaks of it."""
+    said = [(result, result.communication) for result in found if result.communication is not None]
+    lines = [*_overview(said), *_buckets(said), *_exchange(said), *_curves(said)]
+    remarks = [f"- {one_line(f'{result.label}: {text}')}" for result, c in said for text in _remarks(c)]
+    if remarks:
+        lines += [*([""] if lines else []), *remarks]
+    yield from section("Communication", lines)
+
+
+def gigabytes_per_second(rate: float | None) -> str:
+    """A bandwidth in GB/s without its unit: 1e9 B/s."""
+    return NOT_AVAILABLE if rate is None else number(rate / 1e9)
+
+
+def cost(estimate: Estimate | None) -> str:
+    """The cost of synchronising in ms with its interval, or that it drowns in the noise."""
+    if estimate is None:
+        return NOT_AVAILABLE
+    text = milliseconds(estimate.value)
+    if estimate.interval is None:
+        return text
+    low, high = estimate.interval
+    text += f" ({milliseconds(low)} to {milliseconds(high)})"
+    return f"{text}, below the noise" if estimate.contains(0.0) else text
+
+
+def _overview(said: Sequence[tuple[Result, Communication]]) -> list[str]:
+    titles = (
+        *("run", "MB a step", "buckets", "exposed, ms", "overlap", "sync cost, ms (95%)"),
+        *("predicted, ms", "busbw, GB/s", "utilisation"),
+    )
+    rows = [
+        (
+            result.label,
+            _megabytes(c.bytes_per_step) + (" (derived)" if c.bytes_provenance == "derived" else ""),
+            str(len(c.buckets)) if c.buckets else NOT_AVAILABLE,
+            milliseconds(c.exposed_seconds),
+            percent(c.overlap),
+            cost(c.sync_cost),
+            milliseconds(c.predicted_seconds),
+            gigabytes_per_second(c.busbw),
+            percent(c.utilisation),
+        )
+        for result, c in said
+        if c.buckets or c.sync_cost or c.curves or c.bytes_per_step
+    ]
+    return table(titles, rows, left={"run"})
+
+
+def _buckets(said: Sequence[tuple[Result, Communication]]) -> list[str]:
+    titles = (
+        *("run", "bucket", "MB", "wait, ms", "transfer, ms", "algbw, GB/s", "busbw, GB/s"),
+        *("reachable, GB/s", "utilisation"),
+    )
+    rows = [
+        (
+            result.label,
+            str(place),
+            _megabytes(bucket.bytes),
+            milliseconds(bucket.wait_seconds),
+            milliseconds(bucket.transfer_seconds),
+            gigabytes_per_second(bucket.algbw),
+            gigabytes_per_second(bucket.busbw),
+            gigabytes_per_second(bucket.reachable),
+            percent(bucket.utilisation),
+        )
+        for result, c in said
+        for place, bucket in enumerate(c.buckets[:MOST_BUCKETS], 1)
+    ]
+    lines = table(titles, rows, left={"run"})
+    lines += [
+        f"Of the {len(c.buckets)} buckets of {result.label} the first {MOST_BUCKETS} are shown."
+        for result, c in said
+        if len(c.buckets) > MOST_BUCKETS
+    ]
+    return ["", "Gradient buckets, in the order in which they were ready:", "", *lines] if rows else []
+
+
+def _exchange(said: Sequence[tuple[Result, Communication]]) -> list[str]:
+    titles = ("run", *(f"{operation}, ms" for operation in EXCHANGE), "together, ms", "of a step")
+    rows = [
+        (
+            result.label,
+            *(milliseconds(c.exchange.get(operation)) for operation in EXCHANGE),
+            milliseconds(sum(c.exchange.values())),
+            percent(c.exchange_share),
+        )
+        for result, c in said
+        if c.exchange
+    ]
+    lines = table(titles, rows, left={"run"})
+    heading = "What DataParallel does besides computing, seen from its first device:"
+    return ["", heading, "", *lines] if rows else []
+
+
+def _curves(said: Sequence[tuple[Result, Communication]]) -> list[str]:
+    lines: list[str] = []
+    for result, c in said:
+        for curve in c.curves.values():
+            what = curve.collective.replace("_", "-")
+            lines += ["", f"{result.label}, {what} with nothing else to do, busbw by size:", ""]
+            lines += block(_curve(curve))
+    return lines
+
+
+def _curve(curve: Curve) -> Iterator[str]:
+    for point in curve.points:
+        rate = gigabytes_per_second(point.busbw)
+        drawn = bar(point.busbw, curve.best_busbw)
+        yield f"{_size(point.bytes):>8} {duration(point.seconds):>9} {rate:>9} GB/s {drawn}"
+
+
+def _remarks(c: Communication) -> Iterator[str]:
+    if c.below_noise:
+        yield "the cost of synchronising is below the noise: its interval contains 0"
+    if c.broadcasting:
+        rank = max(c.broadcasting, key=c.broadcasting.__getitem__)
+        longest = milliseconds(c.broadcasting[rank])
+        yield f"of what is exposed, broadcasting its buffers takes up to {longest} ms (rank {rank})"
+    if c.wrapper is not None:
+        interval = "" if c.wrapper.interval is None else " ({:.2f} to {:.2f})".format(*c.wrapper.interval)
+        yield f"DDP's wrapper: on one device it runs at {ratio(c.wrapper.value)}{interval} of single"
+    if c.link is not None:
+        rate = gigabytes_per_second(c.link_bandwidth)
+        known = f", {rate} GB/s one way by the datasheet" if c.link_bandwidth else ""
+        yield f"its GPUs are connected by {c.link}{known}"
+    if c.traffic:
+        parts = [
+            f"{item.operation} of {_megabytes(item.bytes)} MB {item.what}"
+            + (f" in {item.pieces} pieces" if item.pieces > 1 else "")
+            + (f", {item.times} times" if item.times > 1 else "")
+            for item in c.traffic
+        ]
+        total = sum(item.link_bytes for item in c.traffic)
+        yield (
+            f"by its own model a step is {'; '.join(parts)}: {_megabytes(total)} MB through the busiest "
+            "device (derived)"
+        )
+
+
+def _megabytes(size: float | None) -> str:
+    return NOT_AVAILABLE if size is None else number(size / 1e6)
+
+
+def _size(size: int) -> str:
+    for unit, bytes_ in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if size >= bytes_:
+            return f"{size / bytes_:.4g} {unit}"
+    return f"{size} B"

@@ -1,0 +1,81 @@
+"""What was learnt: the report's tables and curves over epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from statistics import fmean
+
+from ...record.events import Evaluation
+from ...record.session import RunState, Session
+from ...text.ascii import plot
+from ...text.markdown import block, section, table
+from ...text.units import duration, percent
+
+MOST_EPOCHS = 30
+FEWEST_FOR_CURVES = 3
+
+
+def epochs_section(session: Session) -> Iterator[str]:
+    """What each training learnt, epoch by epoch: a table and curves; nothing where none was evaluated."""
+    for run in session.runs.values():
+        for rank in sorted(run.evaluations):
+            # Ranks of one training evaluate the same model: the first of them speaks for all.
+            if run.spec.mode == "concurrent" or rank == min(run.evaluations):
+                yield from section(_epochs_title(run, rank), _epoch_table(list(run.evaluations[rank])))
+
+
+def _epochs_title(run: RunState, rank: int) -> str:
+    whose = f", {run.spec.workload_of(rank).name}" if run.spec.mode == "concurrent" else ""
+    return f"Epochs: {run.spec.label}{whose}"
+
+
+def _epoch_table(evaluations: Sequence[Evaluation]) -> list[str]:
+    titles = ("epoch", "train loss", "train accuracy", "test loss", "test accuracy", "training time")
+    stride = -(-len(evaluations) // MOST_EPOCHS)
+    shown = [item for i, item in enumerate(evaluations, 1) if i % stride == 0 or i in (1, len(evaluations))]
+    rows = [
+        (
+            str(item.epoch),
+            _loss(item.train_loss),
+            percent(item.train_accuracy),
+            _loss(item.test_loss),
+            percent(item.test_accuracy),
+            duration(item.seconds),
+        )
+        for item in shown
+    ]
+    best = max(evaluations, key=lambda item: item.test_accuracy)
+    summary = f"Best test accuracy: {percent(best.test_accuracy)}, after epoch {best.epoch}."
+    seconds = [item.seconds for item in evaluations]
+    mean, total = duration(fmean(seconds)), duration(sum(seconds))
+    times = f"An epoch was trained in {mean} on average, all of them in {total}."
+    lines = [*table(titles, rows), "", f"{summary} {times}"]
+    if stride > 1:
+        lines.append(f"Every {stride}th epoch is shown, and the first and the last.")
+    return [*lines, *_curves(evaluations)]
+
+
+def _curves(evaluations: Sequence[Evaluation]) -> list[str]:
+    if len(evaluations) < FEWEST_FOR_CURVES:
+        return []
+    epochs = [float(item.epoch) for item in evaluations]
+    lines: list[str] = []
+    for what, shown, train, test in (
+        ("loss", "{:.3g}".format, *_pairs(evaluations, "train_loss", "test_loss")),
+        ("accuracy", percent, *_pairs(evaluations, "train_accuracy", "test_accuracy")),
+    ):
+        curves = {".": train, "o": test}
+        drawn = plot(epochs, curves, shown)
+        if drawn:
+            lines += ["", f"{what.capitalize()} over epochs, `.` training and `o` test:", "", *block(drawn)]
+    return lines
+
+
+def _pairs(
+    evaluations: Sequence[Evaluation], train: str, test: str
+) -> tuple[list[float | None], list[float | None]]:
+    return [getattr(item, train) for item in evaluations], [getattr(item, test) for item in evaluations]
+
+
+def _loss(loss: float | None) -> str:
+    return "not finite" if loss is None else f"{loss:.4f}"

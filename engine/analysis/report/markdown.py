@@ -1,0 +1,152 @@
+"""A session's report as Markdown: reads well on GitHub, and in a terminal as it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from ...record.session import Session
+from ...text.grouping import together
+from ...text.markdown import one_line, section, table
+from ...text.units import duration, number, percent, ratio
+from ..diagnosis.rules import diagnose
+from ..environment import environment, fingerprints, hardware, settings
+from ..gpus_section import gpus_section
+from ..results.result import Result, headline, results
+from .columns import cell, columns, remarks, side_by_side
+from .communication import communication_section
+from .devices import devices_section
+from .diagnosis import diagnosis_section
+from .epochs import epochs_section
+from .method import method
+from .phases import phases_section
+from .provenance import origins
+from .published import published_section
+
+MOST_WARNINGS = 20
+
+
+def markdown(session: Session) -> str:
+    """The whole report; of a session that is not over, as far as it went."""
+    found = results(session)
+    sections = (
+        _opening(session),
+        diagnosis_section(diagnose(session)),
+        _results(found),
+        _intervals(found),
+        _side_by_side(found),
+        phases_section(found),
+        communication_section(found),
+        devices_section(found),
+        gpus_section(session, found),
+        epochs_section(session),
+        published_section(session, found),
+        _warnings(session),
+        _rows("Environment", ("what", "value"), environment(session)),
+        _rows("Settings of the ranks", ("setting", "value"), settings(session)),
+        section("Fingerprints", [f"- {line}" for line in fingerprints(found)]),
+        _obtained(session, found),
+    )
+    return "\n".join(line for section in sections for line in section).rstrip("\n") + "\n"
+
+
+def _opening(session: Session) -> Iterator[str]:
+    yield f"# {session.plan.title or session.name}"
+    yield ""
+    if session.plan.question:
+        yield f"> {session.plan.question}"
+        yield ""
+    if sentence := headline(session):
+        yield f"**{sentence}.**"
+        yield ""
+    when = time.strftime("%Y-%m-%d %H:%M %Z", time.localtime(session.unix_time))
+    yield f"Measured on {hardware(session)}."
+    yield (
+        f"Session `{session.name}`, preset `{session.plan.preset}`, {when}, {duration(session.elapsed)}, "
+        f"gpubench-tui {session.program}."
+    )
+    if session.outcome is None:
+        yield "**The session had not ended, or was cut off, when this was written.**"
+    elif session.outcome == "stopped":
+        yield "**The session was stopped before its end; what was measured until then is here.**"
+    yield ""
+
+
+def results_table(found: Sequence[Result]) -> list[str]:
+    """The lines of the table alone, with every column that says something."""
+    shown = columns(found)
+    titles = [column.title for column in shown]
+    rows = [[cell(column, result) for column in shown] for result in found]
+    return table(titles, rows, left={column.title for column in shown if column.is_text})
+
+
+def _results(found: Sequence[Result]) -> Iterator[str]:
+    lines = results_table(found)
+    remarked = together((result.label, one_line(text)) for result in found for text in remarks(result))
+    said = [f"- {whose}: {text}" for whose, text in remarked]
+    yield from section("Results", [*lines, *([""] if said else []), *said])
+
+
+def _intervals(found: Sequence[Result]) -> Iterator[str]:
+    titles = (
+        *("run", "windows", "95% of samples/s", "95% of speedup", "95% of efficiency", "scaling"),
+        "measuring ended by",
+    )
+    rows = [
+        (
+            result.label,
+            str(result.windows),
+            _interval(result.interval, number),
+            _interval(result.speedup_interval, ratio),
+            _interval(result.efficiency_interval, percent),
+            result.scaling or "",
+            result.stop_reason or result.state,
+        )
+        for result in found
+        if result.windows
+    ]
+    lines = table(titles, rows, left={"run", "scaling", "measuring ended by"})
+    said = [f"- {result.label}: {_repeats(result)}" for result in found if result.repeats > 1]
+    yield from section("How sure this is", [*lines, *([""] if said else []), *said])
+
+
+def _repeats(result: Result) -> str:
+    each = ", ".join(map(number, result.repeat_throughputs))
+    return (
+        f"{result.repeats} repeats of {each} samples/s, {percent(result.repeat_spread)} from the least to "
+        "the greatest; the table has their geometric mean"
+    )
+
+
+def _side_by_side(found: Sequence[Result]) -> Iterator[str]:
+    for result in found:
+        lines = [f"- {one_line(line)}" for line in side_by_side(result)]
+        yield from section(f"Side by side: {result.label}", lines)
+
+
+def _warnings(session: Session) -> Iterator[str]:
+    # Why a run failed stands beside its figures.
+    said = [
+        line for line in session.log if line.level == "warning" or (line.level, line.run) == ("error", None)
+    ]
+    lines = [f"- {line.level}: {one_line(line.text)}" for line in said[:MOST_WARNINGS]]
+    if len(said) > MOST_WARNINGS:
+        lines.append(f"- and {len(said) - MOST_WARNINGS} more in the journal")
+    lines += [f"- {one_line(note)}" for note in session.host.notes]
+    if session.unreadable:
+        lines.append(f"- {session.unreadable} lines of the journal could not be read and are missing here")
+    yield from section("Said on the way", lines)
+
+
+def _obtained(session: Session, found: Sequence[Result]) -> Iterator[str]:
+    lines = [f"- {one_line(line)}" for line in method(session, found)]
+    each = [f"- **{origin.figure}** ({origin.kind}): {one_line(origin.how)}" for origin in origins(found)]
+    yield from section("How these figures were obtained", [*lines, *([""] if each else []), *each])
+
+
+def _rows(title: str, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    return section(title, table(titles, rows, left=set(titles)) if rows else [])
+
+
+def _interval(interval: tuple[float, float] | None, shown: Callable[[float], str]) -> str:
+    return "" if interval is None else f"{shown(interval[0])} to {shown(interval[1])}"

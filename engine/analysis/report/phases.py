@@ -1,0 +1,70 @@
+"""Where a step goes: a bar for each run and each rank, as text, and the report's section about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ...text.ascii import stacked_bar
+from ...text.grouping import together
+from ...text.markdown import block, one_line, section, table
+from ...text.units import milliseconds, percent
+from ..results.phases import PARTS, Part, Phases
+from ..results.result import Result
+
+CHARACTERS: dict[Part, str] = {
+    "input": "i",
+    "transfer": "t",
+    "forward": "f",
+    "backward": "b",
+    "exposed": "X",
+    "optimizer": "o",
+    "unaccounted": ".",
+}
+"""What a part is drawn with."""
+LEGEND = (
+    "i input wait, t transfer to the device, f forward, b backward, X exposed communication, o optimizer, "
+    ". unaccounted"
+)
+BAR_WIDTH = 50
+APART = 0.05
+"""Imbalance from which on the slowest rank is named."""
+
+
+def phase_bar(shares: dict[Part, float], width: int = BAR_WIDTH) -> str:
+    """The parts of a step as one bar of so many characters."""
+    return stacked_bar({CHARACTERS[part]: shares[part] for part in PARTS}, width)
+
+
+def phases_section(found: Sequence[Result]) -> Iterator[str]:
+    """The report's section: bars, shares, and what must be said; nothing where no run measured it."""
+    measured = [(result, result.phases) for result in found if result.phases is not None]
+    bars = [line for result, phases in measured for line in _bars(result.label, phases)]
+    if not bars:
+        return
+    width = max(len(name) for name, _ in bars)
+    drawn = [f"{name:<{width}} {rest}" for name, rest in bars]
+    rows = [_row(result.label, phases) for result, phases in measured]
+    titles = ("run", "step, ms", "in windows, ms", "difference", *PARTS)
+    noted = together((result.label, one_line(text)) for result, p in measured for text in p.notes)
+    notes = [f"- {whose}: {text}" for whose, text in noted]
+    lines = [*block([*drawn, "", LEGEND]), "", *table(titles, rows, left={"run"})]
+    yield from section("Where a step goes", [*lines, *([""] if notes else []), *notes])
+
+
+def _bars(label: str, phases: Phases) -> list[tuple[str, str]]:
+    if len(phases.ranks) == 1:
+        return [(label, f"{phase_bar(phases.shares)}  {milliseconds(phases.step_seconds)} ms")]
+    names = len({rank.workload for rank in phases.ranks}) > 1
+    bars = []
+    for rank in phases.ranks:
+        whose = f"{label} rank {rank.rank}" + (f" {rank.workload}" if names else "")
+        mark = " slowest" if rank.rank == phases.slowest and phases.imbalance > APART and not names else ""
+        bars.append((whose, f"{phase_bar(rank.shares)}  {milliseconds(rank.step_seconds)} ms{mark}"))
+    return bars
+
+
+def _row(label: str, phases: Phases) -> list[str]:
+    difference = "" if phases.difference is None else f"{100 * phases.difference:+.1f}%"
+    window = "" if phases.window_step_seconds is None else milliseconds(phases.window_step_seconds)
+    shares = (percent(phases.shares[part]) for part in PARTS)
+    return [label, milliseconds(phases.step_seconds), window, difference, *shares]

@@ -1,0 +1,196 @@
+"""Figures that others published, beside one's own: never mixed with them, and always marked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from msgspec import Struct
+
+from ...plan.preset import UNITS, Figure, Metric, Published
+from ...record.session import Session
+from ...text.markdown import one_line, table
+from ...text.units import NOT_AVAILABLE, number, percent, ratio
+from ..results.result import Result
+from ..results.throughput import Learnt
+
+Own = tuple[float | None, str]
+"""A figure of one's own, and whether it was measured or derived, and from what."""
+
+_LEFT = ("what", "figure", "here it is")
+
+
+class Beside(Struct, frozen=True, kw_only=True):
+    """A published figure, and one's own of one result where there is any."""
+
+    source: str
+    hardware: str
+    metric: Metric
+    what: str
+    """The run it is of, or its own label."""
+    published: float
+    unit: str
+    own: float | None = None
+    own_run: str | None = None
+    """Id of the result that is beside it."""
+    own_kind: str | None = None
+    """`measured` or `derived`, and from what."""
+
+
+def beside(session: Session, found: Sequence[Result]) -> list[Beside]:
+    """Every published figure of the plan, once for each result that it is about; once where there is none."""
+    return [
+        row
+        for study in session.plan.published
+        for figure in study.figures
+        for row in _rows(session, found, study, figure)
+    ]
+
+
+def published_section(session: Session, found: Sequence[Result]) -> Iterator[str]:
+    """The report's section: a table for each study, with its hardware and what to know of its figures."""
+    if not session.plan.published:
+        return
+    yield from (
+        "## Published by others",
+        "",
+        "Not measured here, and on other hardware: beside them stands what this session measured.",
+        "",
+    )
+    for study in session.plan.published:
+        rows = [row for figure in study.figures for row in _rows(session, found, study, figure)]
+        yield from (f"**{one_line(study.source)}**, published, on {one_line(study.hardware)}:", "")
+        yield from table(("what", "figure", "published", "here", "here it is"), map(cells, rows), left=_LEFT)
+        yield ""
+        if study.note:
+            yield from (one_line(study.note), "")
+
+
+def _rows(session: Session, found: Sequence[Result], study: Published, figure: Figure) -> Iterator[Beside]:
+    about = [spec.configuration or spec.id for spec in session.plan.runs_of(figure)]
+    results = [result for result in found if result.run in about]
+    shown: list[Result | None] = [*results] or [None]
+    for result in shown:
+        value, kind = (None, "") if result is None else _own(result, figure)
+        yield Beside(
+            source=study.source,
+            hardware=study.hardware,
+            metric=figure.metric,
+            what=figure.label or (result.label if result is not None else _selected(figure)),
+            published=figure.value,
+            unit=UNITS[figure.metric],
+            own=value,
+            own_run=None if result is None else result.run,
+            own_kind=None if value is None else kind,
+        )
+
+
+def _own(result: Result, figure: Figure) -> Own:
+    """One's own figure of that kind, of the workload alone where several train side by side."""
+    part = next((part for part in result.parts if part.workload == figure.workload), None)
+    if part is None:
+        return _OF_RESULT[figure.metric](result)
+    learnt = part.learnt
+    of_part: dict[Metric, Own] = {
+        "throughput": (part.side_by_side.throughput, "measured"),
+        "training_seconds": (_training_seconds(learnt), "measured"),
+        "epoch_seconds": (learnt.epoch_seconds if learnt else None, "measured"),
+        "accuracy": (learnt.test_accuracy if learnt else None, "measured"),
+        "best_accuracy": (learnt.best_accuracy if learnt else None, "measured"),
+        "loss": (learnt.test_loss if learnt else None, "measured"),
+        "memory": (_over(part.peak_memory_bytes, 1e9), "measured"),
+    }
+    return of_part.get(figure.metric, (None, ""))
+
+
+def _epoch_seconds(result: Result) -> Own:
+    if result.epoch_seconds is not None:
+        return result.epoch_seconds, f"measured, {result.train_images or 0:,} images"
+    if result.throughput is None or result.train_images is None:
+        return None, ""
+    return result.train_images / result.throughput, f"derived, {result.train_images:,} images over samples/s"
+
+
+def _of_epoch(result: Result, step_seconds: float | None, what: str) -> Own:
+    if step_seconds is None or result.train_images is None:
+        return None, ""
+    steps = result.train_images // result.global_batch
+    return steps * step_seconds, f"derived, {steps:,} steps an epoch times {what}"
+
+
+def _communication_seconds(result: Result) -> Own:
+    said = result.communication
+    return _of_epoch(result, said.sync_cost.value if said and said.sync_cost else None, "the sync cost")
+
+
+def _compute_seconds(result: Result) -> Own:
+    said = result.communication
+    if said is None or said.sync_cost is None or not said.sync_share:
+        return None, ""
+    step = said.sync_cost.value / said.sync_share
+    return _of_epoch(result, step - said.sync_cost.value, "a step under no_sync")
+
+
+def _training(result: Result) -> Own:
+    if result.epochs is None or result.epoch_seconds is None:
+        return None, ""
+    return result.epochs * result.epoch_seconds, f"measured, {result.epochs} epochs"
+
+
+def _training_seconds(learnt: Learnt | None) -> float | None:
+    return None if learnt is None else learnt.epochs * learnt.epoch_seconds
+
+
+def _over(value: float | None, unit: float) -> float | None:
+    return None if value is None else value / unit
+
+
+_OF_RESULT: dict[Metric, Callable[[Result], Own]] = {
+    "epoch_seconds": _epoch_seconds,
+    "training_seconds": _training,
+    "compute_seconds": _compute_seconds,
+    "communication_seconds": _communication_seconds,
+    "throughput": lambda result: (result.throughput, "measured"),
+    "speedup": lambda result: (result.speedup, "derived"),
+    "efficiency": lambda result: (result.efficiency, "derived"),
+    "concurrency_gain": lambda result: (result.concurrency_gain, "derived"),
+    "accuracy": lambda result: (result.test_accuracy, "measured"),
+    "best_accuracy": lambda result: (result.best_accuracy, "measured"),
+    "loss": lambda result: (result.test_loss, "measured"),
+    "memory": lambda result: (_over(result.peak_memory_bytes, 1e9), "measured"),
+    "bandwidth": lambda result: (
+        _over(result.communication.busbw if result.communication else None, 1e9),
+        "derived, busbw of the buckets",
+    ),
+    "bandwidth_utilization": lambda result: (
+        result.communication.utilisation if result.communication else None,
+        "derived, of what the same ranks reach",
+    ),
+}
+
+
+def _selected(figure: Figure) -> str:
+    """The selection in words, where no run of the plan is in it."""
+    parts = [figure.mode or "", f"x{figure.devices}" if figure.devices else ""]
+    named = [" ".join(part for part in parts if part)]
+    named += [f"batch {figure.batch}"] if figure.batch else []
+    named += [figure.workload] if figure.workload else []
+    return ", ".join(part for part in named if part)
+
+
+def cells(row: Beside) -> tuple[str, ...]:
+    """What it is, which figure, the published one, one's own, and what that is: texts for a table."""
+    return (
+        row.what,
+        row.metric.replace("_", " "),
+        _with_unit(row.published, row.unit),
+        NOT_AVAILABLE if row.own is None else _with_unit(row.own, row.unit),
+        row.own_kind or "",
+    )
+
+
+def _with_unit(value: float, unit: str) -> str:
+    if unit == "share of 1":
+        return percent(value)
+    if unit == "×":
+        return ratio(value)
+    return f"{number(value)} {unit}".strip()

@@ -1,0 +1,37 @@
+"""The results table as plain text that fits a terminal."""
+
+from __future__ import annotations
+
+import textwrap
+
+from ...record.session import Session
+from ...text.grouping import together
+from ...text.tables import TextColumn, text_table
+from ..environment import hardware
+from ..results.result import Result, results
+from .columns import cell, columns, remarks, side_by_side
+
+INDENT = "  "
+
+
+def table(session: Session, width: int) -> str:
+    """The results in at most `width` columns where that is possible: the least important columns go first."""
+    found = results(session)
+    lines = [line for text in (session.plan.title, hardware(session)) for line in textwrap.wrap(text, width)]
+    lines += ["", *text_table(_grid(found), width)]
+    said = together((result.label, text) for result in found for text in remarks(result))
+    said += [(result.label, text) for result in found for text in side_by_side(result)]
+    if said:
+        lines.append("")
+    for whose, text in said:
+        lines += textwrap.wrap(f"{whose}: {text}", max(width, 20), subsequent_indent=INDENT)
+    return "\n".join(lines)
+
+
+def _grid(found: list[Result]) -> list[TextColumn]:
+    return [
+        TextColumn(
+            column.title, [cell(column, result) for result in found], column.importance, column.is_text
+        )
+        for column in columns(found)
+    ]

@@ -1,0 +1,1 @@
+"""The figures of a session, computed from its events."""

@@ -1,0 +1,143 @@
+"""A run against its baseline: speedup, efficiency and scaling, or the reason why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from ... import statistics
+from ...plan.plan import RunSpec
+from ...record.session import RunState, Session
+from ...text.units import ratio
+from ..estimates import Estimate, Interval
+from .comparable import differences
+from .configuration import label, usable
+from .throughput import run_summary, throughputs
+
+Scaling = Literal["weak", "strong"]
+
+SUPER_LINEAR = 1.05
+"""A speedup of more than so many times the devices is more likely a fault than a success."""
+
+
+class Comparison(Struct, frozen=True, kw_only=True):
+    """A run against its baseline."""
+
+    speedup: float | None = None
+    interval: Interval | None = None
+    """95% interval of the speedup."""
+    efficiency: float | None = None
+    """Speedup over devices, in units of the baseline's; None where the batch is what differs."""
+    efficiency_interval: Interval | None = None
+    """95%: the speedup's over devices."""
+    scaling: Scaling | None = None
+    notes: tuple[str, ...] = ()
+
+
+def compare(session: Session, repeats: Sequence[RunState]) -> Comparison:
+    """Hold a configuration that is done against its baseline, each repeat against that of its own turn.
+
+    Everything is None where the plan names no baseline.
+    """
+    runs = [run for run in usable(repeats) if _is_done(run)]
+    found = [(run, session.runs[run.spec.baseline]) for run in runs if run.spec.baseline in session.runs]
+    if not found:
+        return Comparison()
+    run, baseline = found[0]
+    scaling = _scaling(run.spec, baseline.spec)
+    pairs = [pair for pair in found if _has_figures(pair[0])]
+    if not pairs:
+        return Comparison(scaling=scaling)
+    pairs = [pair for pair in pairs if _is_done(pair[1]) and _has_figures(pair[1])]
+    if not pairs:
+        note = f"no speedup: its baseline {label([baseline])} has no figures ({_why(baseline)})"
+        return Comparison(scaling=scaling, notes=(note,))
+    if apart := dict.fromkeys(text for ours, theirs in pairs for text in differences(ours, theirs)):
+        note = f"no speedup: not comparable with {label([baseline])}, which differs in {'; '.join(apart)}"
+        return Comparison(scaling=scaling, notes=(note,))
+    speedup = throughput_ratio(pairs)
+    devices = run.spec.device_count / baseline.spec.device_count
+    by_devices = scaling is not None or run.spec.global_batch == baseline.spec.global_batch
+    return Comparison(
+        speedup=speedup.value,
+        interval=speedup.interval,
+        efficiency=speedup.value / devices if by_devices else None,
+        efficiency_interval=_over(speedup.interval, devices) if by_devices else None,
+        scaling=scaling,
+        notes=tuple(_notes(run, baseline, speedup.value, devices if by_devices else None)),
+    )
+
+
+def speedup_so_far(session: Session, run: RunState) -> float | None:
+    """The speedup of one run over its baseline by the windows there are, a cheap figure to look at.
+
+    None where there is no baseline, before either has figures, and where the two are not comparable.
+    """
+    baseline = session.runs.get(run.spec.baseline or "")
+    if baseline is None or not _is_done(baseline):
+        return None
+    ours, theirs = run_summary(run).throughput, run_summary(baseline).throughput
+    if ours is None or not theirs or differences(run, baseline):
+        return None
+    return ours / theirs
+
+
+def throughput_ratio(pairs: Sequence[tuple[RunState, RunState]]) -> Estimate:
+    """X(first) / X(second) of comparable runs with figures: of one pair by bootstrap over its windows, of
+    several repeats their geometric mean, by Student's t of the logarithms."""
+    windows = [(throughputs(a.complete_windows), throughputs(b.complete_windows)) for a, b in pairs]
+    ratios = [statistics.median(ours) / statistics.median(theirs) for ours, theirs in windows]
+    if all(a is b for a, b in pairs):
+        return Estimate(1.0, None, len(ratios))
+    if len(ratios) > 1:
+        return Estimate(statistics.geometric_mean(ratios), statistics.repeats_interval(ratios), len(ratios))
+    ((ours, theirs),) = windows
+    count = min(len(ours), len(theirs))
+    interval = statistics.ratio_interval(ours, theirs) if count >= statistics.FEWEST else None
+    return Estimate(ratios[0], interval, count)
+
+
+def _over(interval: Interval | None, devices: float) -> Interval | None:
+    return None if interval is None else (interval[0] / devices, interval[1] / devices)
+
+
+def _is_done(run: RunState) -> bool:
+    """Measured, or stopped with more than one window to go by."""
+    return run.state == "measured" or (run.state == "stopped" and len(run.complete_windows) > 1)
+
+
+def _has_figures(run: RunState) -> bool:
+    return run_summary(run).throughput is not None
+
+
+def _why(run: RunState) -> str:
+    return f"{run.state}: {run.reason}" if run.reason else run.state
+
+
+def _scaling(ours: RunSpec, theirs: RunSpec) -> Scaling | None:
+    if ours.device_count == theirs.device_count:
+        return None
+    if ours.batch_per_device() == theirs.batch_per_device():
+        return "weak"
+    return "strong" if ours.global_batch == theirs.global_batch else None
+
+
+def _notes(run: RunState, baseline: RunState, speedup: float, devices: float | None) -> Iterator[str]:
+    ours, theirs = run.spec, baseline.spec
+    if devices is not None and devices >= 1 and speedup > SUPER_LINEAR * devices:
+        yield (
+            f"super-linear: {ratio(speedup)} where the devices explain {ratio(devices)}; likely the baseline "
+            "was slowed by other work or throttling, or a smaller batch per device fits caches better"
+        )
+    same_recipe = ours.global_batch == theirs.global_batch or (
+        ours.workload.learning_rate != theirs.workload.learning_rate
+    )
+    if run.evaluations and not same_recipe:
+        yield (
+            f"its global batch is {ours.global_batch} and the baseline's {theirs.global_batch} at the same "
+            "learning rate: their accuracies come from two recipes; a rate in proportion to the batch "
+            f"(workload.learning_rate_batch = {theirs.global_batch}) that rises over a first epoch "
+            "(workload.warmup_epochs = 1) makes up for it"
+        )

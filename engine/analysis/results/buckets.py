@@ -1,0 +1,174 @@
+"""Gradient buckets: how long each rank waits, how long the transfer takes, and how much of it is exposed.
+
+All ranks' times are on one clock. The last rank to start a bucket is what the others wait for; from there to
+the end of the last rank is transfer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from ...record.events import BucketTimes, Communication
+from ...statistics import median
+from .bandwidth import Curve, bus_factor
+
+
+class Bucket(Struct, frozen=True, kw_only=True):
+    """One gradient bucket's all-reduce; times are medians over steps, bandwidths in B/s."""
+
+    bytes: int
+    waits: dict[int, float]
+    """Rank -> seconds from its own start until the last rank's; the rank that waits least is waited for."""
+    wait_seconds: float
+    """Longest of those."""
+    transfer_seconds: float
+    """From the last rank's start to the last rank's end; where buckets queue, the queue counts."""
+    algbw: float
+    """Bytes / transfer time."""
+    busbw: float
+    """algbw * 2(N-1)/N."""
+    reachable: float | None
+    """busbw of the measured curve at this size: with nothing else to do."""
+    utilisation: float | None
+    """busbw / reachable."""
+
+
+class Steps(NamedTuple):
+    """One repeat's buckets: for each rank and bucket the times of as many steps as all of them have."""
+
+    ranks: Mapping[int, Sequence[BucketTimes]]
+    early: Mapping[int, Sequence[float]]
+    """Of models that have buffers: seconds before each step's forward in which a rank broadcasts them."""
+    steps: int
+    buckets: int
+
+
+def steps_of(ranks: Mapping[int, Communication], world_size: int) -> Steps | None:
+    """What the ranks of one run say of the same buckets; None unless all of them do."""
+    buckets = {rank: said.buckets for rank, said in ranks.items() if said.buckets}
+    counts = {len(found) for found in buckets.values()}
+    if len(buckets) < world_size or len(counts) != 1:
+        return None
+    steps = min(len(times) for found in buckets.values() for b in found for times in (b.start, b.end))
+    early = {rank: said.buffers for rank, said in ranks.items() if len(said.buffers) >= steps}
+    return Steps(buckets, early, steps, counts.pop()) if steps else None
+
+
+def bucket_sizes(repeats: Sequence[Steps]) -> tuple[int, ...]:
+    """Bytes of every bucket of a step, of those too whose times make no sense."""
+    return tuple(bucket.bytes for bucket in next(iter(repeats[0].ranks.values())))
+
+
+def bucket_times(repeats: Sequence[Steps], all_reduce: Curve | None) -> tuple[Bucket, ...]:
+    """Each bucket over all steps of all repeats, which have the same buckets."""
+    found = (_bucket(repeats, index, all_reduce) for index in range(repeats[0].buckets))
+    return tuple(bucket for bucket in found if bucket is not None)
+
+
+def exposed(repeats: Sequence[Steps]) -> dict[int, float]:
+    """Rank -> median seconds in which it communicates and computes nothing.
+
+    From its last bucket being ready to the end of its last all-reduce, and those of broadcasting its buffers.
+    """
+    return {
+        rank: median([early + end - ready for early, _, ready, end in _spans(repeats, rank)])
+        for rank in repeats[0].ranks
+    }
+
+
+def broadcasting(repeats: Sequence[Steps]) -> dict[int, float]:
+    """Rank -> median seconds of broadcasting its buffers; empty where there are none."""
+    return {
+        rank: median([early for early, *_ in _spans(repeats, rank)])
+        for rank in repeats[0].ranks
+        if any(rank in run.early for run in repeats)
+    }
+
+
+def overlap(repeats: Sequence[Steps]) -> float | None:
+    """1 - exposed / all communication, which is exposed or in the span of the buckets; mean over ranks."""
+    shares = []
+    for rank in repeats[0].ranks:
+        hidden = [
+            1 - (early + end - ready) / (early + end - first)
+            for early, first, ready, end in _spans(repeats, rank)
+            if end > first
+        ]
+        if not hidden:
+            return None
+        shares.append(median(hidden))
+    return fmean(shares)
+
+
+def busy_seconds(repeats: Sequence[Steps]) -> float:
+    """Time of a step in which at least one bucket was being transferred, median over steps."""
+    return median(
+        [
+            _union([_transfer(run, step, index) for index in range(run.buckets)])
+            for run in repeats
+            for step in range(run.steps)
+        ]
+    )
+
+
+def _bucket(repeats: Sequence[Steps], index: int, all_reduce: Curve | None) -> Bucket | None:
+    ranks = list(repeats[0].ranks)
+    size = repeats[0].ranks[ranks[0]][index].bytes
+    waits: dict[int, list[float]] = {rank: [] for rank in ranks}
+    transfers = []
+    for run in repeats:
+        for step in range(run.steps):
+            start, end = _transfer(run, step, index)
+            transfers.append(end - start)
+            for rank in ranks:
+                waits[rank].append(start - run.ranks[rank][index].start[step])
+    transfer = median(transfers)
+    if transfer <= 0:  # a clock that is not shared
+        return None
+    algbw = size / transfer
+    busbw = algbw * bus_factor("all_reduce", len(ranks))
+    reachable = None
+    if all_reduce is not None and busbw:
+        reachable = busbw * transfer / all_reduce.seconds(size)
+    typical = {rank: median(times) for rank, times in waits.items()}
+    return Bucket(
+        bytes=size,
+        waits=typical,
+        wait_seconds=max(typical.values()),
+        transfer_seconds=transfer,
+        algbw=algbw,
+        busbw=busbw,
+        reachable=reachable,
+        utilisation=busbw / reachable if reachable else None,
+    )
+
+
+def _transfer(run: Steps, step: int, index: int) -> tuple[float, float]:
+    """When the last rank started a bucket in a step, and when the last rank was done."""
+    times = [rank[index] for rank in run.ranks.values()]
+    return max(each.start[step] for each in times), max(each.end[step] for each in times)
+
+
+def _spans(repeats: Sequence[Steps], rank: int) -> list[tuple[float, float, float, float]]:
+    """For each step of a rank: seconds of broadcasting; first bucket ready, last bucket ready, all done."""
+    spans = []
+    for run in repeats:
+        buckets, early = run.ranks[rank], run.early.get(rank, [0.0] * run.steps)
+        for step in range(run.steps):
+            starts = [bucket.start[step] for bucket in buckets]
+            ends = [bucket.end[step] for bucket in buckets]
+            spans.append((early[step], min(starts), max(starts), max(ends)))
+    return spans
+
+
+def _union(intervals: Sequence[tuple[float, float]]) -> float:
+    """Total length of intervals that may overlap."""
+    total, reached = 0.0, float("-inf")
+    for start, end in sorted(intervals):
+        total += max(0.0, end - max(start, reached))
+        reached = max(reached, end)
+    return total

@@ -1,0 +1,252 @@
+"""What it costs a run that its devices speak with each other: time, bytes and bandwidth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from statistics import fmean
+from typing import Literal
+
+from msgspec import Struct
+
+from ... import statistics
+from ...plan.plan import RunSpec
+from ...record.events import Bandwidth, Exchange
+from ...record.session import RankState, RunState, Session
+from ..estimates import Estimate
+from .bandwidth import Curve, bus_factor, curve
+from .baseline import throughput_ratio
+from .buckets import (
+    Bucket,
+    Steps,
+    broadcasting,
+    bucket_sizes,
+    bucket_times,
+    busy_seconds,
+    exposed,
+    overlap,
+    steps_of,
+)
+from .comparable import differences, workload_differences
+from .configuration import configurations, usable
+from .datasheet import link_bandwidth, link_kind
+from .throughput import run_summary, summarise_repeats
+from .traffic import Sizes, Traffic, sizes_of, traffic
+
+
+class Communication(Struct, frozen=True, kw_only=True):
+    """What synchronising costs a run; bandwidths in B/s. What was not measured or does not apply is None."""
+
+    bytes_per_step: int | None
+    """Gradients that DDP all-reduces in a step."""
+    bytes_provenance: Literal["measured", "derived"] | None
+    """From the buckets, or from the number of parameters."""
+    traffic: tuple[Traffic, ...]
+    """What crosses the links in a step by the mode's own model; derived."""
+    buckets: tuple[Bucket, ...]
+    """In the order in which they became ready."""
+    exposed_seconds: float | None
+    """From a rank's last bucket being ready to the end of its last all-reduce, and what broadcasting its
+    buffers takes: mean over ranks of medians."""
+    exposed: dict[int, float]
+    """The same by rank."""
+    exposed_share: float | None
+    """Of a step in the windows."""
+    overlap: float | None
+    """1 - exposed / that and the span from a rank's first bucket to the end of its last all-reduce."""
+    broadcasting: dict[int, float]
+    """By rank, how much of what is exposed is DDP's broadcast of buffers, the wait for rank 0 included."""
+    exchange: dict[Exchange, float]
+    """What DataParallel does besides computing, seconds of a step by operation: mean over steps."""
+    exchange_share: float | None
+    """All of that, of a step of those."""
+    sync_cost: Estimate | None
+    """Seconds of a step with synchronisation beyond one without: median of turns taken alternately."""
+    sync_share: float | None
+    """Of a step with synchronisation."""
+    predicted_seconds: float | None
+    """Predicted time of a step's collectives: what the curve says of each bucket's size, summed."""
+    busbw: float | None
+    """Of all buckets: their bytes over the time in which at least one was under way."""
+    utilisation: float | None
+    """What the curve needs for these buckets over that time."""
+    curves: dict[str, Curve]
+    """By collective; where there are repeats, their median at each size."""
+    link: str | None
+    """How the run's GPUs are connected, worst pair: `NV18`, `PHB`; None where the machine did not say."""
+    link_bandwidth: float | None
+    """Datasheet rate of that link one way: of NVLinks that were counted, or of the lanes to PCIe switches."""
+    wrapper: Estimate | None
+    """X(DDP on one device) / X(single) of the same workload and batch: what DDP itself costs."""
+
+    @property
+    def below_noise(self) -> bool:
+        """Whether the interval of the sync cost contains 0."""
+        return self.sync_cost is not None and self.sync_cost.contains(0.0)
+
+
+def communication(session: Session, repeats: Sequence[RunState]) -> Communication | None:
+    """What a configuration's communication costs; None where its devices do not speak with each other."""
+    spec, runs = repeats[0].spec, usable(repeats)
+    wrapper = _wrapper(session, spec)
+    if spec.mode in ("single", "concurrent") or (spec.device_count < 2 and wrapper is None):
+        return None
+    steps = _steps(runs)
+    curves = _curves(runs)
+    all_reduce = curves.get("all_reduce")
+    model = _model(runs)
+    buckets = bucket_times(steps, all_reduce) if steps else ()
+    busy = busy_seconds(steps) if steps else None
+    lingering = exposed(steps) if steps else {}
+    step = summarise_repeats(repeats).step_seconds
+    late = fmean(lingering.values()) if lingering else None
+    sizes = bucket_sizes(steps) if steps else ()
+    size = sum(sizes)
+    cost, share = _sync_cost(runs)
+    needed = sum(map(all_reduce.seconds, sizes)) if all_reduce and sizes else None
+    derived = model.weights if model and spec.mode == "ddp" and spec.device_count > 1 else None
+    exchange, exchange_share = _exchange(runs)
+    kind = _link(session, spec)
+    return Communication(
+        bytes_per_step=size or derived,
+        bytes_provenance="measured" if size else "derived" if derived else None,
+        traffic=traffic(spec, model),
+        buckets=buckets,
+        exposed_seconds=late,
+        exposed=lingering,
+        exposed_share=late / step if late is not None and step else None,
+        overlap=overlap(steps) if steps else None,
+        broadcasting=broadcasting(steps) if steps else {},
+        exchange=exchange,
+        exchange_share=exchange_share,
+        sync_cost=cost,
+        sync_share=share,
+        predicted_seconds=needed if spec.mode == "ddp" else _predicted_sharded(spec, curves, model),
+        busbw=size * bus_factor("all_reduce", spec.device_count) / busy if busy else None,
+        utilisation=needed / busy if needed and busy else None,
+        curves=curves,
+        link=kind,
+        link_bandwidth=_link_bandwidth(session, spec, kind),
+        wrapper=wrapper,
+    )
+
+
+def _steps(runs: Sequence[RunState]) -> list[Steps]:
+    """The repeats whose ranks all timed the same buckets."""
+    found: list[Steps] = []
+    for run in runs:
+        if run.spec.device_count < 2:
+            continue
+        ranks = {number: rank.communication for number, rank in run.ranks.items() if rank.communication}
+        steps = steps_of(ranks, run.spec.world_size)
+        if steps is not None and (not found or found[0].buckets == steps.buckets):
+            found.append(steps)
+    return found
+
+
+def _ranks(runs: Sequence[RunState]) -> Iterator[RankState]:
+    for run in runs:
+        yield from run.ranks.values()
+
+
+def _model(runs: Sequence[RunState]) -> Sizes | None:
+    return next(
+        (
+            sizes_of(rank.parameters, rank.buffer_bytes, rank.pieces)
+            for rank in _ranks(runs)
+            if rank.parameters is not None
+        ),
+        None,
+    )
+
+
+def _exchange(runs: Sequence[RunState]) -> tuple[dict[Exchange, float], float | None]:
+    """DataParallel's operations, over all steps of all repeats, and their share of those steps."""
+    found = [rank.breakdown for rank in _ranks(runs) if rank.breakdown and rank.breakdown.exchange]
+    steps = [seconds for breakdown in found for seconds in breakdown.step]
+    if not sum(steps):
+        return {}, None
+    totals: dict[Exchange, float] = {}
+    for breakdown in found:
+        for operation, seconds in breakdown.exchange.items():
+            totals[operation] = totals.get(operation, 0.0) + sum(seconds)
+    means = {operation: total / len(steps) for operation, total in totals.items()}
+    return means, sum(totals.values()) / sum(steps)
+
+
+def _sync_cost(runs: Sequence[RunState]) -> tuple[Estimate | None, float | None]:
+    """What synchronising adds to a step of the slowest rank, over all turns, and its share of the step."""
+    costs: list[float] = []
+    steps: list[float] = []
+    for run in runs:
+        said = [rank.communication for rank in run.ranks.values() if rank.communication]
+        if len(said) < run.spec.world_size:
+            continue
+        together = [max(turn) for turn in zip(*(each.synchronised for each in said), strict=False)]
+        apart = [max(turn) for turn in zip(*(each.unsynchronised for each in said), strict=False)]
+        costs += [a - b for a, b in zip(together, apart, strict=False)]
+        steps += together[: len(apart)]
+    if not costs:
+        return None, None
+    enough = len(costs) >= statistics.FEWEST
+    cost = Estimate(
+        statistics.median(costs), statistics.median_interval(costs) if enough else None, len(costs)
+    )
+    return cost, cost.value / statistics.median(steps)
+
+
+def _curves(runs: Sequence[RunState]) -> dict[str, Curve]:
+    """One for each collective, of all repeats together."""
+    measured: dict[str, list[Bandwidth]] = {}
+    for rank in _ranks(runs):
+        for collective, bandwidth in rank.bandwidth.items():
+            measured.setdefault(collective, []).append(bandwidth)
+    ranks = runs[0].spec.world_size if runs else 1
+    if ranks < 2:
+        return {}
+    curves = {collective: curve(repeats, ranks) for collective, repeats in measured.items()}
+    return {collective: found for collective, found in curves.items() if found is not None}
+
+
+def _predicted_sharded(spec: RunSpec, curves: dict[str, Curve], model: Sizes | None) -> float | None:
+    """FSDP: the all-gathers of every piece of the model, and the reduce-scatter of its gradients."""
+    gather, scatter = curves.get("all_gather"), curves.get("reduce_scatter")
+    if spec.mode != "fsdp" or gather is None or scatter is None or model is None:
+        return None
+    return sum(
+        piece.gathers * gather.seconds(piece.bytes) + scatter.seconds(piece.bytes) for piece in model.pieces
+    )
+
+
+def _link(session: Session, spec: RunSpec) -> str | None:
+    if spec.device_count < 2 or any(device.kind != "cuda" for device in spec.devices):
+        return None
+    return link_kind(session.host.links, [device.index for device in spec.devices])
+
+
+def _link_bandwidth(session: Session, spec: RunSpec, kind: str | None) -> float | None:
+    used = {device.index for device in spec.devices if device.kind == "cuda"}
+    return link_bandwidth(kind, [gpu for gpu in session.host.gpus if gpu.index in used])
+
+
+def _wrapper(session: Session, spec: RunSpec) -> Estimate | None:
+    """DDP on one device against single, where the plan has both for this run's workload and batch."""
+    if spec.mode != "ddp":
+        return None
+    alone = _alike(session, spec, "single")
+    wrapped = _alike(session, spec, "ddp")
+    pairs = [(a, b) for a in wrapped for b in alone if a.spec.repeat == b.spec.repeat]
+    if not pairs or any(differences(a, b) for a, b in pairs):
+        return None
+    return throughput_ratio(pairs)
+
+
+def _alike(session: Session, spec: RunSpec, mode: Literal["single", "ddp"]) -> list[RunState]:
+    """The measured runs on one device of that mode with the same workload and batch a device."""
+    for repeats in configurations(session):
+        other = repeats[0].spec
+        if (other.mode, other.device_count) != (mode, 1):
+            continue
+        same_batch = other.batch_per_device() == spec.batch_per_device()
+        if same_batch and not workload_differences(other.workload, spec.workload):
+            return [run for run in repeats if run.state == "measured" and run_summary(run).throughput]
+    return []

@@ -1,0 +1,85 @@
+"""Whether two runs may be compared: everything but the variable under test must be equal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from hashlib import sha256
+
+from ...plan.plan import RunSpec
+from ...plan.preset import Workload
+from ...record.session import RunState, Session
+
+Setting = str | int | float | bool
+
+UNDER_TEST = frozenset({"affinity", "backend", "nccl", "batch_per_device", "global_batch"})
+"""Settings in which the runs of a matrix differ by design."""
+SCHEDULE = frozenset({"learning_rate", "learning_rate_batch", "warmup_epochs", "milestones", "gamma"})
+"""What of a recipe decides what is learnt, and not how long a step takes."""
+NOT_COMPARED = UNDER_TEST | SCHEDULE
+"""What may differ between a run and its baseline."""
+
+
+def differences(run: RunState, baseline: RunState) -> tuple[str, ...]:
+    """What differs between two runs beside mode, devices and batch; empty when they are comparable.
+
+    Every rank of the run is held against the first rank of the baseline.
+    """
+    found = workload_differences(run.spec.workload, baseline.spec.workload)
+    found += _gpu_differences(run.spec, baseline.spec)
+    first = min(baseline.ranks, default=None)
+    if first is not None:
+        for rank in run.ranks.values():
+            found += setting_differences(rank.settings, baseline.ranks[first].settings)
+    return tuple(dict.fromkeys(found))
+
+
+def fingerprint(session: Session, run: RunState) -> str | None:
+    """A digest of all that must be equal for two runs to be compared, in this session or another.
+
+    It holds the settings of every rank but what is under test, the workload, the GPUs' names and links and
+    the driver; None before the ranks have reported their settings.
+    """
+    if not run.ranks or not all(rank.settings for rank in run.ranks.values()):
+        return None
+    ranks = {
+        tuple(sorted((key, str(value)) for key, value in rank.settings.items() if key not in NOT_COMPARED))
+        for rank in run.ranks.values()
+    }
+    workloads = {
+        tuple((name, str(getattr(workload, name))) for name in _compared_fields())
+        for workload in run.spec.workloads
+    }
+    gpus = sorted({device.name for device in run.spec.devices if device.kind == "cuda"})
+    links = sorted(f"{link.a}-{link.b} {link.kind}" for link in session.host.links)
+    everything = (sorted(ranks), sorted(workloads), gpus, links, session.host.software.driver)
+    return sha256(repr(everything).encode()).hexdigest()[:12]
+
+
+def setting_differences(
+    ours: Mapping[str, Setting], theirs: Mapping[str, Setting], left_out: Set[str] = NOT_COMPARED
+) -> list[str]:
+    """Settings of one rank that differ from another's, `NAME: OURS against THEIRS`, but those left out."""
+    return [
+        f"{key}: {ours.get(key, 'not recorded')} against {theirs.get(key, 'not recorded')}"
+        for key in dict.fromkeys([*ours, *theirs])
+        if key not in left_out and ours.get(key) != theirs.get(key)
+    ]
+
+
+def workload_differences(ours: Workload, theirs: Workload) -> list[str]:
+    """What differs between two workloads beside their names, batches and learning rates."""
+    return [
+        f"{name}: {getattr(ours, name)} against {getattr(theirs, name)}"
+        for name in _compared_fields()
+        if getattr(ours, name) != getattr(theirs, name)
+    ]
+
+
+def _compared_fields() -> tuple[str, ...]:
+    alike = SCHEDULE | {"name", "batch", "batch_scope"}
+    return tuple(name for name in Workload.__struct_fields__ if name not in alike)
+
+
+def _gpu_differences(ours: RunSpec, theirs: RunSpec) -> list[str]:
+    a, b = ({device.name for device in spec.devices if device.kind == "cuda"} for spec in (ours, theirs))
+    return [f"GPUs: {', '.join(sorted(a))} against {', '.join(sorted(b))}"] if a != b else []

@@ -1,0 +1,154 @@
+"""How well a run used its devices: arithmetic, energy and memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
+
+from msgspec import Struct
+
+from ...plan.plan import RunSpec
+from ...record.events import RankFinished
+from ...record.session import RunState, Session
+from ...statistics import median
+from .configuration import usable
+from .datasheet import peak_flop_per_second
+from .throughput import pool, summarise_repeats
+
+T = TypeVar("T", int, float)
+
+
+class Compute(Struct, frozen=True, kw_only=True):
+    """Of all devices of a run, where not said otherwise. What was not measured is None."""
+
+    flop_per_step: int | None
+    """Of all ranks, forward and backward, by torch's counter."""
+    flop_per_second: float | None
+    """By the step time of the windows."""
+    flop_per_second_per_device: float | None
+    peak_flop_per_second: float | None
+    """Of one device: the largest matrix product measured in the same precision, on the slowest device."""
+    mfu: float | None
+    """Model FLOP utilisation: flop_per_second over the measured peaks of all devices."""
+    datasheet_flop_per_second: float | None
+    """Dense peak of one device in this precision by its maker's datasheet; only for devices known by name."""
+    joules: float | None
+    """Over the measured windows, all devices."""
+    joules_per_sample: float | None
+    samples_per_joule: float | None
+    peak_allocated_bytes: int | None
+    """Most on any one device; on a CPU peak resident memory."""
+    peak_reserved_bytes: int | None
+    """Most that torch's allocator held on any one device."""
+    device_memory_bytes: int | None
+    """Of the device with the least headroom."""
+    headroom: float | None
+    """Share of its memory that the peak of reserved memory left free, of the device with the least."""
+    allocator_retries: int | None
+    """On all devices."""
+
+
+def compute(session: Session, repeats: Sequence[RunState]) -> Compute | None:
+    """How well a configuration used its devices; None where nothing of it was measured."""
+    runs = usable(repeats)
+    spec = repeats[0].spec
+    ranks = [rank for run in runs for rank in run.ranks.values()]
+    if not any(rank.compute or rank.finished for rank in ranks):
+        return None
+    flop, per_second = _arithmetic(repeats)
+    peak = _peak(runs)
+    done = [rank.finished for rank in ranks if rank.finished is not None]
+    joules, samples = _energy(spec, done)
+    headroom, space = min(_headrooms(session, runs), default=(None, None))
+    return Compute(
+        flop_per_step=flop,
+        flop_per_second=per_second,
+        flop_per_second_per_device=None if per_second is None else per_second / spec.device_count,
+        peak_flop_per_second=peak,
+        mfu=None if per_second is None or not peak else per_second / (peak * spec.device_count),
+        datasheet_flop_per_second=_datasheet(spec),
+        joules=joules,
+        joules_per_sample=joules / samples if joules is not None and samples else None,
+        samples_per_joule=samples / joules if joules and samples else None,
+        peak_allocated_bytes=max(_known(event.peak_memory_bytes for event in done), default=None),
+        peak_reserved_bytes=max(_known(event.peak_reserved_bytes for event in done), default=None),
+        device_memory_bytes=space,
+        headroom=headroom,
+        allocator_retries=_retries(done),
+    )
+
+
+def _arithmetic(repeats: Sequence[RunState]) -> tuple[int | None, float | None]:
+    """FLOP of a step on all ranks, and in a second; None where some rank did not count."""
+    runs = usable(repeats)
+    spec = runs[0].spec
+    found = {
+        number: rank.compute.flop_per_step
+        for run in runs
+        for number, rank in run.ranks.items()
+        if rank.compute is not None and rank.compute.flop_per_step is not None
+    }
+    if len(found) < spec.world_size:
+        return None, None
+    total = sum(found.values())
+    if spec.mode != "concurrent":
+        step = summarise_repeats(repeats).step_seconds
+        return total, total / step if step else None
+    steps = {
+        number: pool([run.ranks[number].windows for run in runs if number in run.ranks]).step_seconds
+        for number in found
+    }
+    rates = [found[number] / step for number, step in steps.items() if step]
+    return total, sum(rates) if len(rates) == len(found) else None
+
+
+def _peak(runs: Sequence[RunState]) -> float | None:
+    """Of the slowest rank's device, where there are repeats the median of each rank's."""
+    found: dict[int, list[float]] = {}
+    for run in runs:
+        for number, rank in run.ranks.items():
+            if rank.compute is not None and rank.compute.peak_flop_per_second is not None:
+                found.setdefault(number, []).append(rank.compute.peak_flop_per_second)
+    return min(map(median, found.values()), default=None)
+
+
+def _energy(spec: RunSpec, done: Sequence[RankFinished]) -> tuple[float | None, int | None]:
+    """Joules of all devices and the samples they went into; None where one device did not count."""
+    joules = [joules for event in done for joules in event.energy_joules]
+    known = _known(event.energy_joules for event in done)
+    if not known or len(known) < len(joules) or not all(event.energy_joules for event in done):
+        return None, None
+    samples = [event.energy_samples for event in done if event.energy_samples is not None]
+    # A sample of one workload is not one of another.
+    whole = len(samples) == len(done) and len(set(spec.workloads)) == 1
+    return sum(known), sum(samples) if whole else None
+
+
+def _headrooms(session: Session, runs: Sequence[RunState]) -> Iterator[tuple[float, int]]:
+    """For each device the share of its memory that was left free, and that memory in bytes."""
+    memory = {gpu.index: gpu.memory_bytes for gpu in session.host.gpus}
+    for run in runs:
+        for number, rank in run.ranks.items():
+            if rank.finished is None:
+                continue
+            devices, peaks = run.spec.devices_of(number), rank.finished.peak_reserved_bytes
+            for device, reserved in zip(devices, peaks, strict=False):
+                space = memory.get(device.index) if device.kind == "cuda" else None
+                if space and reserved is not None:
+                    yield 1 - reserved / space, space
+
+
+def _retries(done: Iterable[RankFinished]) -> int | None:
+    counts = _known(event.allocator_retries for event in done)
+    return sum(counts) if counts else None
+
+
+def _datasheet(spec: RunSpec) -> float | None:
+    peaks = [peak_flop_per_second(device.name, spec.workload.precision) for device in spec.devices]
+    known = [peak for peak in peaks if peak is not None]
+    return min(known) if known and len(known) == len(peaks) else None
+
+
+def _known(lists: Iterable[Sequence[T | None]]) -> list[T]:
+    """What is not None in any of them."""
+    return [value for values in lists for value in values if value is not None]

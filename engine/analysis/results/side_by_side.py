@@ -1,0 +1,121 @@
+"""Independent trainings side by side: what each loses, and what all gain. Never called a speedup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from msgspec import Struct
+
+from ... import statistics
+from ...plan.plan import RunSpec
+from ...record.session import RunState, Session
+from ...text.units import ratio
+from ..estimates import Interval
+from .baseline import SUPER_LINEAR
+from .comparable import Setting, setting_differences, workload_differences
+from .configuration import configurations, usable
+from .throughput import Learnt, Summary, learnt_by, peak_memory, pool, summarise_repeats, throughputs
+
+
+class Part(Struct, frozen=True, kw_only=True):
+    """One of the trainings."""
+
+    rank: int
+    workload: str
+    device: str
+    side_by_side: Summary
+    alone: float | None
+    """Throughput of the same workload in the plan's single run, samples/s."""
+    peak_memory_bytes: int | None
+    learnt: Learnt | None
+
+
+class Gain(Struct, frozen=True):
+    """Sum of the times alone over the longest time side by side, each training the same number of samples."""
+
+    value: float | None
+    interval: Interval | None = None
+    """95%."""
+    notes: tuple[str, ...] = ()
+
+
+def parts(session: Session, repeats: Sequence[RunState]) -> tuple[Part, ...]:
+    """The trainings of a concurrent configuration, by rank; none where all its runs failed."""
+    runs = usable(repeats)
+    return tuple(_part(session, runs, rank) for rank in sorted({rank for run in runs for rank in run.ranks}))
+
+
+def concurrency_gain(session: Session, repeats: Sequence[RunState], trainings: tuple[Part, ...]) -> Gain:
+    """The gain of doing a concurrent run's trainings side by side, which its devices bound."""
+    devices = repeats[0].spec.device_count
+    beside = [part.side_by_side.throughput for part in trainings]
+    rates = [rate for rate in beside if rate is not None]
+    done = any(run.state in ("measured", "stopped") for run in usable(repeats))
+    if not done or len(rates) < devices:
+        return Gain(None)
+    alone = [part.alone for part in trainings if part.alone is not None]
+    if len(alone) < devices:
+        missing = dict.fromkeys(part.workload for part in trainings if part.alone is None)
+        return Gain(None, notes=(f"no concurrency gain: no comparable single run of {', '.join(missing)}",))
+    gain, interval = _gain(alone, rates), _interval(session, usable(repeats))
+    if gain > SUPER_LINEAR * devices:
+        note = f"a gain of {ratio(gain)} is more than {devices} devices can give: a run alone was slowed"
+        return Gain(gain, interval, (note,))
+    return Gain(gain, interval)
+
+
+def _gain(alone: Iterable[float], beside: Iterable[float]) -> float:
+    """From samples/s of each training."""
+    return sum(1 / rate for rate in alone) / max(1 / rate for rate in beside)
+
+
+def _interval(session: Session, runs: Sequence[RunState]) -> Interval | None:
+    """By bootstrap over the windows of all runs; of several repeats by Student's t over each turn's gain."""
+    turns = [turn for run in runs if (turn := _turn(session, run)) is not None]
+    if len(turns) > 1:
+        gains = [_gain(*(map(statistics.median, rates) for rates in turn)) for turn in turns]
+        return statistics.repeats_interval(gains)
+    if not turns or min(len(rates) for side in turns[0] for rates in side) < statistics.FEWEST:
+        return None
+    return statistics.gain_interval(*turns[0])
+
+
+def _turn(session: Session, run: RunState) -> tuple[statistics.Values, statistics.Values] | None:
+    """Rates of each training's windows, alone and side by side, of one turn of the plan."""
+    alone, beside = [], []
+    for number, rank in sorted(run.ranks.items()):
+        singles = _singles(session, run.spec, number, rank.settings)
+        single = next((each for each in singles if each.spec.repeat == run.spec.repeat), None)
+        if single is None or not single.complete_windows or not rank.windows:
+            return None
+        alone.append(throughputs(single.complete_windows))
+        beside.append(throughputs(rank.windows))
+    return (tuple(alone), tuple(beside)) if alone else None
+
+
+def _part(session: Session, runs: Sequence[RunState], number: int) -> Part:
+    spec, ranks = runs[0].spec, [run.ranks[number] for run in runs if number in run.ranks]
+    singles = _singles(session, spec, number, ranks[0].settings)
+    workload = spec.workload_of(number)
+    return Part(
+        rank=number,
+        workload=workload.name or workload.model,
+        device=spec.devices[number].name if number < len(spec.devices) else ranks[0].device,
+        side_by_side=pool([rank.windows for rank in ranks]),
+        alone=summarise_repeats(singles).throughput if singles else None,
+        peak_memory_bytes=peak_memory(ranks),
+        learnt=learnt_by(runs, [number]),
+    )
+
+
+def _singles(session: Session, spec: RunSpec, number: int, settings: Mapping[str, Setting]) -> list[RunState]:
+    """The measured repeats of the comparable single run of what a rank trains; none where there is none."""
+    for singles in configurations(session):
+        single = usable(singles)[0] if usable(singles) else singles[0]
+        if single.spec.mode != "single" or single.state != "measured" or 0 not in single.ranks:
+            continue
+        same_work = not workload_differences(single.spec.workload, spec.workload_of(number))
+        same_batch = single.spec.batch_per_device() == spec.batch_per_device(number)
+        if same_work and same_batch and not setting_differences(settings, single.ranks[0].settings):
+            return usable(singles)
+    return []

@@ -1,0 +1,1 @@
+"""Sessions beside each other: the list, the comparison."""

@@ -1,0 +1,270 @@
+"""Sessions side by side, run by run: what became faster or slower, and what else differs between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from ... import statistics
+from ...record.session import RunState, Session
+from ..environment import environment
+from ..estimates import Estimate, Interval
+from ..results.comparable import SCHEDULE, Setting, setting_differences, workload_differences
+from ..results.configuration import configurations, label, usable
+from ..results.throughput import run_summary, throughputs
+
+Verdict = Literal["better", "worse", "no difference", "too few windows", "no figures"]
+
+PASSING = frozenset({"load average at the start"})
+"""What of a machine is never the same twice."""
+
+
+class Difference(Struct, frozen=True):
+    """One thing that the two sessions do not have in common; `not recorded` where one does not say."""
+
+    what: str
+    a: str
+    b: str
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    """A configuration that both sessions have, or one of the different trainings that it has side by side."""
+
+    label: str
+    mode: str
+    devices: int
+    workload: str
+    batch_per_device: int
+    run_a: str
+    """Id, of the first repeat."""
+    run_b: str
+    rank: int | None
+    """Of the training, where it is one of several."""
+    a: float | None
+    """Samples/s, the geometric mean of the repeats' medians."""
+    b: float | None
+    ratio: float | None
+    """b / a."""
+    interval: Interval | None
+    """95% interval of the ratio: by bootstrap over both runs' windows, by Student's t over all repeats."""
+    verdict: Verdict
+    reason: str
+    """Why there is no ratio, or what its interval lacks."""
+    differences: tuple[str, ...]
+    """Settings and workload, `NAME: B against A`."""
+
+    def is_regression(self, percent: float) -> bool:
+        """Whether it is worse by more than so many percent, and its interval agrees that it is worse.
+
+        A run that was measured in the first session and is not in the second is one too.
+        """
+        if self.ratio is None:
+            return self.a is not None and self.b is None
+        return self.verdict == "worse" and self.ratio < 1 - percent / 100
+
+
+class SessionComparison(Struct, frozen=True, kw_only=True):
+    """Session b against session a."""
+
+    a: str
+    b: str
+    environment: tuple[Difference, ...]
+    """Host, GPUs, versions."""
+    changes: tuple[Change, ...]
+    only_a: tuple[str, ...]
+    """Labels of the configurations that only the first session has."""
+    only_b: tuple[str, ...]
+
+
+class Row(Struct, frozen=True):
+    """A configuration of the base, and what became of it in each of the other sessions."""
+
+    label: str
+    a: float | None
+    """The base's samples/s."""
+    changes: tuple[Change | None, ...]
+    """None where a session does not have it."""
+
+
+class Comparison(Struct, frozen=True):
+    """Sessions held against one of them."""
+
+    base: str
+    sessions: tuple[SessionComparison, ...]
+    rows: tuple[Row, ...]
+    """The base's configurations that others have, in its order."""
+
+
+def compare_all(base: Session, others: Sequence[Session]) -> Comparison:
+    """Hold each of the others against the base."""
+    compared = tuple(compare_sessions(base, other) for other in others)
+    found = [{(change.run_a, change.rank): change for change in each.changes} for each in compared]
+    order = list(base.runs)
+    keys = sorted({key for each in found for key in each}, key=lambda key: (order.index(key[0]), key[1] or 0))
+    rows = []
+    for key in keys:
+        changes = tuple(each.get(key) for each in found)
+        first = next(change for change in changes if change is not None)
+        rows.append(Row(first.label, first.a, changes))
+    return Comparison(base.name, compared, tuple(rows))
+
+
+def compare_sessions(a: Session, b: Session) -> SessionComparison:
+    """Match the configurations by mode, devices, workload and batch, and hold each of b against a's."""
+    ours, theirs = _by_key(a), _by_key(b)
+    return SessionComparison(
+        a=a.name,
+        b=b.name,
+        environment=tuple(_environment(a, b)),
+        changes=tuple(change for key in ours if key in theirs for change in _changes(ours[key], theirs[key])),
+        only_a=tuple(label(repeats) for key, repeats in ours.items() if key not in theirs),
+        only_b=tuple(label(repeats) for key, repeats in theirs.items() if key not in ours),
+    )
+
+
+Key = tuple[str, int, tuple[tuple[str, int], ...], int]
+
+
+def _by_key(session: Session) -> dict[Key, list[RunState]]:
+    """The configurations by what matches them; of several alike, the second is told by its number."""
+    found: dict[Key, list[RunState]] = {}
+    for repeats in configurations(session):
+        spec = repeats[0].spec
+        workloads = tuple((each.name or each.model, each.batch) for each in spec.workloads)
+        number = sum(key[:3] == (spec.mode, spec.device_count, workloads) for key in found)
+        found[(spec.mode, spec.device_count, workloads, number)] = repeats
+    return found
+
+
+def _environment(a: Session, b: Session) -> Iterator[Difference]:
+    ours, theirs = dict(environment(a)), dict(environment(b))
+    for what in dict.fromkeys([*ours, *theirs]):
+        if what not in PASSING and ours.get(what) != theirs.get(what):
+            yield Difference(what, ours.get(what, "not recorded"), theirs.get(what, "not recorded"))
+
+
+Rates = list[tuple[float, ...]]
+"""Samples/s of the windows of each repeat that was measured."""
+
+
+def _changes(ours: Sequence[RunState], theirs: Sequence[RunState]) -> Iterator[Change]:
+    """One change, or one for each of different trainings side by side; none of what both skip."""
+    if all(run.state == "skipped" for run in (*ours, *theirs)):
+        return
+    before, after = _rates(ours), _rates(theirs)
+    for rank in dict.fromkeys([*before, *after]) or [None]:
+        yield _change(ours, theirs, rank, before.get(rank, []), after.get(rank, []))
+
+
+def _rates(repeats: Sequence[RunState]) -> dict[int | None, Rates]:
+    """Of all ranks together, by None; of different trainings side by side of each, by rank."""
+    measured = [run for run in usable(repeats) if run.state == "measured"]
+    together = [throughputs(run.complete_windows) for run in measured if run_summary(run).throughput]
+    if together:
+        return {None: together}
+    found: dict[int | None, Rates] = {}
+    for run in measured:
+        for number, rank in sorted(run.ranks.items()):
+            if run.spec.mode == "concurrent" and rank.windows:
+                found.setdefault(number, []).append(throughputs(rank.windows))
+    return found
+
+
+def _change(
+    ours: Sequence[RunState], theirs: Sequence[RunState], rank: int | None, before: Rates, after: Rates
+) -> Change:
+    spec = ours[0].spec
+    a, b = _typical(before), _typical(after)
+    found = Estimate(b / a, _interval(before, after), len(after)) if a and b else None
+    verdict, reason = _verdict(ours, theirs, before, after, found)
+    workloads = spec.workloads if rank is None else (spec.workload_of(rank),)
+    workload = " + ".join(dict.fromkeys(each.name or each.model for each in workloads))
+    return Change(
+        label=label(ours) if rank is None else f"{label(ours)}: {workload} (rank {rank})",
+        mode=spec.mode,
+        devices=spec.device_count,
+        workload=workload,
+        batch_per_device=spec.batch_per_device(rank or 0),
+        run_a=spec.id,
+        run_b=theirs[0].spec.id,
+        rank=rank,
+        a=a,
+        b=b,
+        ratio=found.value if found else None,
+        interval=found.interval if found else None,
+        verdict=verdict,
+        reason=reason,
+        differences=tuple(_differences(ours, theirs, rank)),
+    )
+
+
+def _typical(repeats: Rates) -> float | None:
+    return statistics.geometric_mean(list(map(statistics.median, repeats))) if repeats else None
+
+
+def _interval(before: Rates, after: Rates) -> Interval | None:
+    """Of the ratio of after to before; None where there is too little to tell."""
+    if len(before) + len(after) > 2:
+        medians = [[statistics.median(rates) for rates in repeats] for repeats in (after, before)]
+        return statistics.repeats_ratio_interval(*medians)
+    ((ours,), (theirs,)) = before, after
+    if min(len(ours), len(theirs)) < statistics.FEWEST:
+        return None
+    return statistics.ratio_interval(theirs, ours)
+
+
+def _verdict(
+    ours: Sequence[RunState],
+    theirs: Sequence[RunState],
+    before: Rates,
+    after: Rates,
+    found: Estimate | None,
+) -> tuple[Verdict, str]:
+    if found is None:
+        missing = [_state(runs) if not rates else "" for runs, rates in ((ours, before), (theirs, after))]
+        if missing[0] == missing[1]:
+            return "no figures", f"{missing[0]} in both"
+        sides = zip(missing, ("the first session", "the other"), strict=True)
+        return "no figures", "; ".join(f"{state} in {which}" for state, which in sides if state)
+    if found.interval is None:
+        needs = f"an interval needs {statistics.FEWEST} windows in each session, or two repeats in one"
+        return "too few windows", needs
+    if found.interval[0] > 1:
+        return "better", ""
+    return ("worse", "") if found.interval[1] < 1 else ("no difference", "")
+
+
+def _state(repeats: Sequence[RunState]) -> str:
+    run = usable(repeats)[0] if usable(repeats) else repeats[0]
+    if run.state == "measured":
+        return "has no throughput of its own"
+    return {
+        "waiting": "has not begun",
+        "running": "has not finished",
+        "failed": "failed",
+        "skipped": "was skipped",
+        "stopped": "was stopped",
+    }[run.state]
+
+
+def _differences(ours: Sequence[RunState], theirs: Sequence[RunState], rank: int | None) -> Iterator[str]:
+    pairs = list(zip(ours[0].spec.workloads, theirs[0].spec.workloads, strict=False))
+    if rank is not None:
+        pairs = [(ours[0].spec.workload_of(rank), theirs[0].spec.workload_of(rank))]
+    for a, b in pairs:
+        yield from workload_differences(b, a)
+    a_settings, b_settings = _settings(ours, rank), _settings(theirs, rank)
+    if a_settings and b_settings:
+        in_workload = set(ours[0].spec.workload.__struct_fields__)
+        # Of the same mode, devices and batch: nothing of how their ranks speak is under test here.
+        for text in setting_differences(b_settings, a_settings, left_out=SCHEDULE):
+            if text.partition(":")[0] not in in_workload:
+                yield text
+
+
+def _settings(repeats: Sequence[RunState], rank: int | None) -> dict[str, Setting]:
+    run = usable(repeats)[0] if usable(repeats) else repeats[0]
+    number = min(run.ranks, default=0) if rank is None else rank
+    return run.ranks[number].settings if number in run.ranks else {}

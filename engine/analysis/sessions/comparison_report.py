@@ -1,0 +1,156 @@
+"""What a comparison of sessions says, as the columns of a table and as lines of text: each format draws them.
+
+Sessions go by letters: A is the base.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from msgspec import Struct
+
+from ...text.tables import GAPS, TextColumn
+from ...text.units import number, ratio
+from .compare import Change, Comparison, SessionComparison
+
+CAUTION = (
+    "The intervals hold the noise within the sessions, not what changes from one session to the next on the "
+    "same machine: with repeats they hold more of it."
+)
+UNCERTAIN = {"no difference": "", "too few windows": "?", "no figures": ""}
+"""What stands behind a ratio that is neither better nor worse, where there is no column for it."""
+LEGEND = "Behind a ratio: better or worse where its 95% interval is on one side of 1; ? where it has none."
+
+
+class Section(Struct, frozen=True):
+    """Lines that say what a table cannot."""
+
+    title: str
+    lines: tuple[str, ...]
+
+
+def letter(index: int) -> str:
+    """What the session is called in the table, 0 being the base."""
+    return chr(ord("A") + index) if index < 26 else f"S{index + 1}"
+
+
+def names(comparison: Comparison) -> list[tuple[str, str]]:
+    """Letter and name of each session, the base first."""
+    found = [comparison.base, *(session.b for session in comparison.sessions)]
+    return [(letter(index), name) for index, name in enumerate(found)]
+
+
+def columns(comparison: Comparison) -> list[TextColumn]:
+    """The table: of two sessions with the verdict in a column of its own."""
+    rows, alone = comparison.rows, len(comparison.sessions) == 1
+    found = [
+        TextColumn("run", tuple(row.label for row in rows), is_text=True),
+        TextColumn("A, samples/s", tuple(number(row.a) for row in rows), importance=2 if alone else 1),
+    ]
+    for index in range(len(comparison.sessions)):
+        changes = [row.changes[index] for row in rows]
+        found += _columns_of(letter(index + 1), changes, alone)
+    return found
+
+
+def columns_within(comparison: Comparison, width: int) -> list[TextColumn]:
+    """The columns that fit into `width` cells where possible; those that give way do so for all sessions."""
+    shown, gap = columns(comparison), len(GAPS[-1])
+    while sum(column.width + gap for column in shown) - gap > width:
+        least = max(column.importance for column in shown)
+        if not least:
+            break
+        shown = [column for column in shown if column.importance != least]
+    return shown
+
+
+def _columns_of(name: str, changes: list[Change | None], alone: bool) -> list[TextColumn]:
+    def column(title: str, cell: Callable[[Change], str], importance: int = 0) -> TextColumn:
+        cells = tuple("" if change is None else cell(change) for change in changes)
+        return TextColumn(title, cells, importance, is_text=title == "verdict")
+
+    rate = column(f"{name}, samples/s", lambda change: number(change.b), 3 if alone else 2)
+    interval = column(f"95% of {name} / A", _interval, 1 if alone else 3)
+    if not alone:
+        return [rate, column(f"{name} / A", _ratio_and_verdict), interval]
+    return [
+        rate,
+        column(f"{name} / A", lambda change: ratio(change.ratio)),
+        interval,
+        column("verdict", lambda change: change.verdict),
+    ]
+
+
+def _interval(change: Change) -> str:
+    return "" if change.interval is None else f"{ratio(change.interval[0])} to {ratio(change.interval[1])}"
+
+
+def _ratio_and_verdict(change: Change) -> str:
+    return f"{ratio(change.ratio)} {UNCERTAIN.get(change.verdict, change.verdict)}".rstrip()
+
+
+def sections(comparison: Comparison) -> list[Section]:
+    """What must be said beside the table, those parts that have something to say."""
+    changes = [change for session in comparison.sessions for change in session.changes]
+    explained = [LEGEND] if comparison.rows and len(comparison.sessions) > 1 else []
+    explained += [CAUTION] if any(change.interval for change in changes) else []
+    found = [
+        Section("", _merged(comparison, _reasons) if comparison.rows else ()),
+        Section("", tuple(explained)),
+        Section("What differs between the machines and programs", _merged(comparison, _environment)),
+        Section("What differs in the runs' settings", _merged(comparison, _settings)),
+        Section("Runs that only one session has", tuple(_unmatched(comparison))),
+    ]
+    return [section for section in found if section.lines]
+
+
+def _merged(comparison: Comparison, said_of: Callable[[SessionComparison], Iterable[str]]) -> tuple[str, ...]:
+    """What is said of each session, once; with the letters of those it is said of where there are several."""
+    letters: dict[str, list[str]] = {}
+    for index, session in enumerate(comparison.sessions, 1):
+        for text in said_of(session):
+            letters.setdefault(text, []).append(letter(index))
+    if len(comparison.sessions) == 1:
+        return tuple(letters)
+    return tuple(f"{', '.join(found)}: {text}" for text, found in letters.items())
+
+
+def _reasons(session: SessionComparison) -> Iterator[str]:
+    if not session.changes:
+        yield "no run in common with A, by mode, devices, workload and batch"
+    for change in session.changes:
+        if change.reason:
+            yield f"{change.label}: {change.verdict}: {change.reason}"
+
+
+def _environment(session: SessionComparison) -> Iterator[str]:
+    """Each difference, those of many GPUs alike once."""
+    alike: dict[tuple[str, str, str], list[str]] = {}
+    for item in session.environment:
+        kind = "GPU" if item.what.startswith("GPU ") else item.what
+        alike.setdefault((kind, item.a, item.b), []).append(item.what)
+    for (_, a, b), found in alike.items():
+        what = " and ".join(found) if len(found) < 3 else f"{found[0]} to {found[-1]}"
+        yield f"{what}: {b} against {a}"
+
+
+def _settings(session: SessionComparison) -> Iterator[str]:
+    """Each difference once, with the runs that have it unless all do."""
+    runs: dict[str, list[str]] = {}
+    for change in session.changes:
+        for text in change.differences:
+            runs.setdefault(text, []).append(change.label)
+    for text, labels in runs.items():
+        everywhere = len(labels) == len(session.changes)
+        yield text if everywhere else f"{text} ({'; '.join(labels)})"
+
+
+def _unmatched(comparison: Comparison) -> Iterator[str]:
+    for session in comparison.sessions:
+        for name, other, labels in (
+            (session.a, session.b, session.only_a),
+            (session.b, session.a, session.only_b),
+        ):
+            if labels:
+                beside = "" if len(comparison.sessions) == 1 else f" and not in {other}"
+                yield f"only in {name}{beside}: {'; '.join(labels)}"

@@ -1,0 +1,228 @@
+"""Sessions at a glance: what a list of hundreds says of each, without reading all of their journals."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from ...record.events import RunFinished, RunStarted, SessionFinished, SessionStarted
+from ...record.journal import Follower
+from ...record.session import WITHOUT_CURVES, Session, read_session
+from ...record.shelf import SessionFolder, Shelf, State
+from ..environment import hardware
+from ..results.result import headline
+
+MILESTONES = (SessionStarted, RunStarted, RunFinished, SessionFinished)
+"""What tells a session's state."""
+OVER: frozenset[State] = frozenset({"finished", "stopped", "interrupted"})
+"""States that a session stays in."""
+SETTLING_NS = 2_000_000_000
+"""So long after a change a shelf is listed anew at each look."""
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """A session at a glance."""
+
+    name: str
+    path: str
+    preset: str
+    title: str
+    unix_time: float
+    """When it started."""
+    host: str
+    hardware: str
+    """Host, devices and versions in one line."""
+    program: str
+    """Version of gpubench-tui that measured; "" where nothing was recorded."""
+    state: State
+    runs: int
+    """Runs of the plan."""
+    measured: int
+    failed: int
+    current: str
+    """Label of the run that is on; "" when none is."""
+    headline: str | None = None
+    """Its result in one sentence, "" when there is none; None while that was not worked out."""
+
+    @property
+    def folder(self) -> SessionFolder:
+        """The session's files."""
+        return SessionFolder(Path(self.path))
+
+    def matches(self, text: str) -> bool:
+        """Whether each word of the text stands somewhere in what the list says of it, in capitals or not."""
+        own = (self.name, self.preset, self.title, self.host, self.state, self.current)
+        said = "\n".join((*own, self.headline or "", "failed" if self.failed else "")).casefold()
+        return all(word in said for word in text.casefold().split())
+
+
+class Glances:
+    """The sessions of a shelf, looked at again and again by one thread: only what goes on is read again."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+        self._known: dict[str, _Glance] = {}
+        self._listed: int | None = None
+
+    def look(self) -> Iterator[Entry]:
+        """Every readable session, newest first."""
+        changed = _changed(self._shelf.root)
+        if changed is None or changed != self._listed:
+            yield from self._list()
+            # A folder gets its files a moment after the shelf has changed.
+            is_settled = changed is not None and time.time_ns() - changed > SETTLING_NS
+            self._listed = changed if is_settled else None
+        else:
+            yield from filter(None, (seen.look() for seen in self._known.values()))
+
+    def _list(self) -> Iterator[Entry]:
+        before, self._known = self._known, {}
+        for folder in self._shelf.all():
+            inode = _inode(folder)
+            seen = before.get(folder.name)
+            if seen is None or seen.inode != inode:
+                seen = _Glance(folder, inode)
+            self._known[folder.name] = seen
+            if (entry := seen.look()) is not None:
+                yield entry
+
+    def work_out(self, name: str) -> Entry | None:
+        """The entry of a session seen before, with its headline; None when it is not there any more."""
+        seen = self._known.get(name)
+        return seen.work_out() if seen is not None else None
+
+
+class _Glance:
+    """One session: its milestones so far, or what was kept of it when it was over."""
+
+    def __init__(self, folder: SessionFolder, inode: int) -> None:
+        self.inode = inode
+        """Of the folder: another one may get the name of one renamed or deleted."""
+        self._folder = folder
+        self._follower = Follower(folder.journal, MILESTONES)
+        self._session = Session(folder.name)
+        self._final = _kept(folder)
+
+    def look(self) -> Entry | None:
+        """The entry as it is now; None when the session left nothing readable."""
+        if self._final is not None:
+            return self._final
+        # Asked before reading: what a session wrote before it went is then read after it went.
+        state = self._folder.state(None)
+        for event in self._follower.events():
+            self._session.apply(event)
+        entry = _entry(self._folder, self._session, state)
+        if self._session.outcome is not None:
+            self._final = entry
+        return entry
+
+    def work_out(self) -> Entry | None:
+        """The entry with its headline, kept beside the journal when no more can come."""
+        if self._final is not None and self._final.headline is not None:
+            return self._final
+        state, stamp = self._folder.state(None), _stamp(self._folder)
+        session = self._read()
+        entry = _entry(self._folder, session, state)
+        if entry is None:
+            return None
+        entry = msgspec.structs.replace(entry, headline=headline(session))
+        if session.started and entry.state in OVER:
+            self._final = entry
+            _keep(self._folder, stamp, entry)
+        return entry
+
+    def _read(self) -> Session:
+        try:
+            return read_session(self._folder.journal, WITHOUT_CURVES)
+        except OSError:
+            return Session(self._folder.name)
+
+
+def _changed(root: Path) -> int | None:
+    """When a session was last added to the shelf or taken from it, in ns; None when that cannot be told."""
+    try:
+        return root.stat().st_mtime_ns
+    except OSError:
+        return None
+
+
+def _inode(folder: SessionFolder) -> int:
+    try:
+        return folder.path.stat().st_ino
+    except OSError:
+        return 0
+
+
+def _entry(folder: SessionFolder, session: Session, state: State) -> Entry | None:
+    if not session.started:
+        try:
+            request = folder.request()
+            session.unix_time = folder.plan.stat().st_mtime
+        except (OSError, msgspec.DecodeError, ValueError):
+            return None
+        session.plan, session.host = request.plan, request.host
+    states = [run.state for run in session.runs.values()]
+    return Entry(
+        name=folder.name,
+        path=str(folder.path),
+        preset=session.plan.preset,
+        title=session.plan.title,
+        unix_time=session.unix_time,
+        host=session.host.name,
+        hardware=hardware(session),
+        program=session.program,
+        state=session.outcome or state,
+        runs=len(session.plan.runs),
+        measured=states.count("measured"),
+        failed=states.count("failed"),
+        current=session.runs[session.current].spec.label if session.current else "",
+    )
+
+
+class _Kept(Struct, frozen=True):
+    """The file `summary.json`: an entry, of a journal of that size and age, by that version."""
+
+    stamp: tuple[int, int]
+    version: str
+    entry: Entry
+
+
+def _stamp(folder: SessionFolder) -> tuple[int, int]:
+    """Bytes of the journal, and when it was written to in ns; zeros where there is none."""
+    try:
+        status = folder.journal.stat()
+    except OSError:
+        return 0, 0
+    return status.st_size, status.st_mtime_ns
+
+
+def _kept(folder: SessionFolder) -> Entry | None:
+    """What was kept of a session that was over, unless it is out of date."""
+    try:
+        kept = msgspec.json.decode(folder.summary.read_bytes(), type=_Kept)
+    except (OSError, msgspec.DecodeError, ValueError):
+        return None
+    if kept.stamp != _stamp(folder) or kept.version != _version():
+        return None
+    return msgspec.structs.replace(kept.entry, name=folder.name, path=str(folder.path))
+
+
+def _keep(folder: SessionFolder, stamp: tuple[int, int], entry: Entry) -> None:
+    content = msgspec.json.encode(_Kept(stamp, _version(), entry))
+    unfinished = folder.summary.with_suffix(f".{os.getpid()}")
+    # A shelf that cannot be written to is only slower.
+    with contextlib.suppress(OSError):
+        unfinished.touch(mode=0o600)
+        unfinished.write_bytes(content)
+        unfinished.replace(folder.summary)
+
+
+def _version() -> str:
+    return importlib.metadata.version("gpubench-tui")

@@ -1,0 +1,25 @@
+"""What the session process tells its ranks: one run, and where its files go. Imports no torch."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from .plan import RunSpec
+
+
+class Assignment(Struct, frozen=True, kw_only=True):
+    """One run, as every rank of it receives it."""
+
+    run: RunSpec
+    started: float
+    """`time.monotonic()` when the session started: an event's `at` is the monotonic clock less this."""
+    logs: str
+    """Folder that takes one log file from each rank."""
+    rendezvous: str
+    """Fresh private folder in which the ranks find each other."""
+    cache: str
+    """Folder that keeps downloaded data sets."""
+
+    def log_name(self, rank: int) -> str:
+        """The file in `logs` that takes all a rank prints."""
+        return f"{self.run.id}-rank{rank}.log"

@@ -1,0 +1,1 @@
+"""Text shared by reports and screens: units, tables, grouping, Markdown."""

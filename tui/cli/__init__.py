@@ -1,0 +1,1 @@
+"""The `gpubench-tui` command; nothing of Textual before the app starts."""

@@ -1,0 +1,232 @@
+"""Shell completion: scripts for three shells that ask the program what may come next, and its answers.
+
+The answers are read off the command line's own parser, so that nothing is declared twice.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from ...engine.plan.preset import Preset
+
+FILES, FOLDERS = ":files", ":folders"
+"""Answers that leave the rest to the shell."""
+
+SCRIPTS = {
+    "bash": r"""# gpubench-tui: in ~/.bashrc, eval "$(gpubench-tui completion bash)"
+_gpubench_tui() {
+    local line text
+    COMPREPLY=()
+    while IFS= read -r line; do
+        case $line in
+            :files) compopt -o filenames; COMPREPLY+=($(compgen -f -- "$2")) ;;
+            :folders) compopt -o filenames; COMPREPLY+=($(compgen -d -- "$2")) ;;
+            *)
+                printf -v text %q "${line%%$'\t'*}"
+                COMPREPLY+=("$text")
+                case $text in *=) compopt -o nospace ;; esac
+                ;;
+        esac
+    done < <("${1/#\~/$HOME}" __complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+}
+complete -o nosort -F _gpubench_tui gpubench-tui 2>/dev/null || complete -F _gpubench_tui gpubench-tui
+""",
+    "zsh": r"""#compdef gpubench-tui
+# In ~/.zshrc, after compinit: eval "$(gpubench-tui completion zsh)"
+_gpubench_tui() {
+    local line
+    local -a found open
+    for line in "${(@f)$(${~${(Q)words[1]}} __complete "${(@Q)words[2,CURRENT]}" 2>/dev/null)}"; do
+        case $line in
+            '') ;;
+            :files) compset -P '--*='; _files ;;
+            :folders) compset -P '--*='; _files -/ ;;
+            *=$'\t'*) open+=("${${line%%$'\t'*}//:/\\:}:${line#*$'\t'}") ;;
+            *) found+=("${${line%%$'\t'*}//:/\\:}:${line#*$'\t'}") ;;
+        esac
+    done
+    (( $#found )) && _describe -V gpubench-tui found
+    (( $#open )) && _describe -V gpubench-tui open -S ''
+}
+if [[ $funcstack[1] == _gpubench_tui ]]; then
+    _gpubench_tui "$@"
+else
+    compdef _gpubench_tui gpubench-tui
+fi
+""",
+    "fish": r"""# gpubench-tui: in ~/.config/fish/config.fish, gpubench-tui completion fish | source
+function __gpubench_tui
+    set -l words (commandline -opc)
+    set -l program (string replace -r '^~' $HOME -- $words[1])
+    set -e words[1]
+    set -l current (commandline -ct)
+    for line in ($program __complete $words "$current" 2>/dev/null)
+        switch $line
+            case :files
+                __fish_complete_path "$current"
+            case :folders
+                __fish_complete_directories "$current"
+            case '*'
+                echo $line
+        end
+    end
+end
+complete -c gpubench-tui -f -k -a '(__gpubench_tui)'
+""",
+}
+
+
+class Answer(NamedTuple):
+    """A word that may come next, or one of `FILES` and `FOLDERS`."""
+
+    word: str
+    help: str = ""
+
+
+class _Place(NamedTuple):
+    """What stands before the word to complete."""
+
+    parser: argparse.ArgumentParser
+    command: str = ""
+    expects: argparse.Action | None = None
+    """The argument, or the option, whose value comes next."""
+    sessions_dir: Path | None = None
+
+
+def answers(parser: argparse.ArgumentParser, words: Sequence[str]) -> list[Answer]:
+    """What the last of the words may be; those before it are complete."""
+    *before, current = _joined(words)
+    option, equals, _ = current.partition("=")
+    lead = option + equals if equals and option.startswith("--") else ""
+    place = _place(parser, [*before, option] if lead else before)
+    begun = current[len(lead) :]
+    if begun.startswith("-") and not _is_option(place.expects):
+        found: Sequence[Answer] = _options(place.parser)
+    else:
+        found = _values(place, begun)
+    # Of `--format=m` bash completes no more than what follows the sign.
+    done = len(current.rpartition("=")[0]) + 1 if "=" in words else 0
+    return [
+        one if one.word in (FILES, FOLDERS) else one._replace(word=(lead + one.word)[done:])
+        for one in found
+        if one.word in (FILES, FOLDERS) or one.word.startswith(begun)
+    ]
+
+
+def _joined(words: Sequence[str]) -> list[str]:
+    """The words as they were typed: bash makes three of `a=b`."""
+    joined: list[str] = []
+    for number, word in enumerate(words):
+        if number and "=" in (word, words[number - 1]):
+            joined[-1] += word
+        else:
+            joined.append(word)
+    return joined
+
+
+def _place(parser: argparse.ArgumentParser, before: Sequence[str]) -> _Place:
+    place = _Place(parser)
+    waiting = _arguments(parser)
+    left = list(before)
+    while left:
+        word, equals, value = left.pop(0).partition("=")
+        option = place.parser._option_string_actions.get(word)
+        if option is not None:
+            if option.nargs != 0 and not equals:
+                if not left:
+                    return place._replace(expects=option)
+                value = left.pop(0)
+            if option.dest == "sessions_dir":
+                place = place._replace(sessions_dir=Path(value).expanduser())
+        elif waiting and isinstance(waiting[0], argparse._SubParsersAction):
+            if word not in waiting[0].choices:
+                return place
+            place = place._replace(parser=waiting[0].choices[word], command=word)
+            waiting = _arguments(place.parser)
+        elif waiting and waiting[0].nargs not in ("*", "+"):
+            del waiting[0]
+    return place._replace(expects=waiting[0] if waiting else None)
+
+
+def _arguments(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    return [action for action in parser._actions if not action.option_strings]
+
+
+def _is_option(action: argparse.Action | None) -> bool:
+    return action is not None and bool(action.option_strings)
+
+
+def _options(parser: argparse.ArgumentParser) -> list[Answer]:
+    return [
+        Answer(action.option_strings[-1], _plain(action.help))
+        for action in parser._actions
+        if action.option_strings
+    ]
+
+
+def _values(place: _Place, begun: str) -> Sequence[Answer]:
+    action = place.expects
+    if action is None:
+        return _options(place.parser)
+    if isinstance(action, argparse._SubParsersAction):
+        return [Answer(str(one.dest), _plain(one.help)) for one in action._choices_actions]
+    if action.choices is not None:
+        return [Answer(str(choice)) for choice in action.choices]
+    return _named(place, str(action.metavar), is_path="/" in begun)
+
+
+def _named(place: _Place, metavar: str, is_path: bool) -> Sequence[Answer]:
+    """What the help calls by that name."""
+    shell = {"FILE": [Answer(FILES)], "DIR": [Answer(FOLDERS)]}
+    if metavar == "PRESET":
+        return shell["FILE"] if is_path else _presets()
+    if metavar in ("SESSION", "A", "B"):
+        running = place.command in ("attach", "stop")
+        return shell["DIR"] if is_path else _sessions(place.sessions_dir, running)
+    return _preset_keys() if metavar == "KEY=VALUE" else shell.get(metavar, [])
+
+
+def _plain(text: str | None) -> str:
+    return (text or "").replace("%%", "%")
+
+
+def _presets() -> list[Answer]:
+    from ...engine.plan.library import all_presets
+    from ...engine.plan.read import PresetError
+
+    def title(read: Callable[[], Preset]) -> str:
+        try:
+            return read().title
+        except PresetError:
+            return "cannot be used"
+
+    return [Answer(file.name, title(file.read)) for file in all_presets()]
+
+
+def _preset_keys() -> list[Answer]:
+    import msgspec
+
+    from ...engine.plan.preset import Preset
+
+    tables = [
+        (field.name, field.type)
+        for field in msgspec.structs.fields(Preset)
+        if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct)
+    ]
+    return [
+        Answer(f"{name}.{field.name}=") for name, table in tables for field in msgspec.structs.fields(table)
+    ]
+
+
+def _sessions(root: Path | None, running: bool) -> list[Answer]:
+    """Newest first; where only those that run make sense, only those."""
+    from ...engine.record.shelf import Shelf, default_root
+    from ..config import read_config
+
+    shelf = Shelf(root or read_config().sessions_dir or default_root())
+    found = [(folder.name, folder.goes_on()) for folder in shelf.all()]
+    return [Answer(name, "running" if runs else "") for name, runs in found if runs or not running]

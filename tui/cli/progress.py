@@ -1,0 +1,183 @@
+"""A session without an app: progress lines on standard error, the results on standard output."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+from ...engine.analysis.diagnosis.rules import diagnose
+from ...engine.analysis.environment import devices
+from ...engine.analysis.report.columns import remarks
+from ...engine.analysis.report.diagnosis import diagnosis_text
+from ...engine.analysis.report.terminal import table
+from ...engine.analysis.results.result import headline, result_of
+from ...engine.conductor.control import stop
+from ...engine.plan.estimate import estimate
+from ...engine.plan.plan import Plan
+from ...engine.record.events import Evaluation, Event, PhaseChanged, RunFinished, Said, SessionStarted, Window
+from ...engine.record.exit_status import MEASURED, exit_status
+from ...engine.record.journal import Follower
+from ...engine.record.session import RunState, Session
+from ...engine.record.shelf import SessionFolder
+from ...engine.text.units import clock, count, percent, rate
+
+POLL_SECONDS = 0.1
+WINDOW_LINE_SECONDS = 2.0
+"""Windows are reported at most so often; every one is in the journal."""
+
+
+def follow(
+    folder: SessionFolder, start: Callable[[SessionFolder], subprocess.Popen[bytes]] | None = None
+) -> int:
+    """Print what happens until the session ends, then its results; returns the exit status.
+
+    `start` starts the session where it does not run yet: Ctrl+C and SIGTERM then stop it, while one that was
+    only attached to is left running.
+    """
+    _say(f"session {folder.name} in {folder.path}")
+    session, narrator = Session(folder.name), Narrator()
+    follower = Follower(folder.journal)
+    with _interrupts() as interrupts:
+        process = start(folder) if start is not None else None
+        while session.outcome is None:
+            if interrupts and process is None:
+                _say(f"left it running; gpubench-tui attach {folder.name} comes back")
+                return MEASURED
+            # A session that has only just been started cannot be stopped yet: then it is asked again.
+            if interrupts and stop(folder):
+                _say("stopping; what was measured is kept")
+                interrupts.pop()
+            # Asked before reading: what a session wrote before it went is then read after it went.
+            alive = folder.goes_on() or (process is not None and process.poll() is None)
+            for event in follower.read():
+                session.apply(event)
+                for line in narrator.lines(event, session):
+                    _say(line)
+            session.unreadable = follower.unreadable
+            if session.outcome is None and not alive:
+                _say(f"the session process ended unexpectedly; {folder.log} may say why")
+                break
+            time.sleep(POLL_SECONDS)
+    print_results(session)
+    return exit_status(session)
+
+
+def wait_until_gone(folder: SessionFolder) -> None:
+    """Return once the session's process has ended."""
+    while folder.goes_on():
+        time.sleep(POLL_SECONDS)
+
+
+class Narrator:
+    """Turns events into lines that a person can follow."""
+
+    def __init__(self) -> None:
+        self._phases: dict[str, str] = {}
+        self._window_line_at = 0.0
+
+    def lines(self, event: Event, session: Session) -> Iterator[str]:
+        """The lines to print for an event that was just folded into the session."""
+        run = getattr(event, "run", None)
+        if run is not None and run not in session.runs:
+            return  # of a plan that could not be read
+        match event:
+            case SessionStarted():
+                yield _overview(event.plan)
+                for spec in event.plan.runs:
+                    if spec.skip is not None:
+                        yield f"{spec.label}: skipped: {spec.skip}"
+            case PhaseChanged(rank=0):
+                yield from self._phase(event, session.runs[event.run])
+            case Window(rank=0):
+                yield from self._window(event, session.runs[event.run])
+            case Evaluation():
+                yield self._evaluation(event, session.runs[event.run])
+            case RunFinished() if session.runs[event.run].spec.skip is None:
+                yield self._finished(event, session)
+            case Said() if event.run is None or event.level == "warning":
+                yield f"{event.level}: {event.text}" if event.level != "info" else event.text
+
+    def _phase(self, event: PhaseChanged, run: RunState) -> Iterator[str]:
+        text = event.note or event.phase
+        if event.epoch is not None:
+            text += f" (epoch {event.epoch} of {run.spec.measure.epochs})"
+        if self._phases.get(event.run) != text and event.phase != "finishing":
+            self._phases[event.run] = text
+            yield _timed(event.at, f"{run.spec.label}: {text}")
+
+    def _window(self, event: Window, run: RunState) -> Iterator[str]:
+        done = run.complete_windows
+        if not done or event.at - self._window_line_at < WINDOW_LINE_SECONDS:
+            return
+        self._window_line_at = event.at
+        yield _timed(event.at, f"{run.spec.label}: window {len(done)}: {rate(done[-1].throughput)}")
+
+    def _evaluation(self, event: Evaluation, run: RunState) -> str:
+        who = f" {run.spec.workload_of(event.rank).name}" if run.spec.mode == "concurrent" else ""
+        loss = "n/a" if event.test_loss is None else f"{event.test_loss:.3f}"
+        return _timed(
+            event.at,
+            f"{run.spec.label}:{who} epoch {event.epoch} of {run.spec.measure.epochs}: "
+            f"test accuracy {percent(event.test_accuracy)}, test loss {loss}",
+        )
+
+    def _finished(self, event: RunFinished, session: Session) -> str:
+        result = result_of(session, event.run)
+        said = remarks(result)
+        if event.outcome == "measured":
+            text = "measured"
+            if result.throughput is not None:
+                text += (
+                    f" {rate(result.throughput)} (median of {result.windows} windows; {result.stop_reason})"
+                )
+        else:
+            text = said[0] if said else event.outcome
+        return _timed(event.at, f"{result.label}: {text}")
+
+
+def _overview(plan: Plan) -> str:
+    skipped = len(plan.runs) - len(plan.to_run)
+    runs = count(len(plan.to_run), "run") + (f", {skipped} skipped," if skipped else "")
+    return f"{runs} on {devices(plan)}, {estimate(plan)}"
+
+
+def print_results(session: Session) -> None:
+    """Write the table, the headline and the diagnoses to standard output."""
+    if session.started:
+        width = shutil.get_terminal_size((100, 24)).columns
+        print(table(session, width))
+        if sentence := headline(session):
+            print(f"\n{sentence}")
+        if lines := diagnosis_text(diagnose(session), width):
+            print("\n" + "\n".join(lines))
+        sys.stdout.flush()
+
+
+def _timed(at: float, text: str) -> str:
+    return f"[{clock(at)}] {text}"
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """A list that grows when Ctrl+C or SIGTERM arrives, so that neither breaks what is being done."""
+    received: list[int] = []
+
+    def receive(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
+
+    previous = {number: signal.signal(number, receive) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

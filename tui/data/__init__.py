@@ -1,0 +1,1 @@
+"""Feeds of the screens: sessions, presets and the machine, read off the event loop."""

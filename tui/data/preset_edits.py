@@ -1,0 +1,161 @@
+"""What people change of a preset before they run it: the fields of the editor, and what comes of them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from ...engine.host.facts import Host
+from ...engine.plan.preset import Baseline, Preset
+from ...engine.plan.read import workloads
+from .offers import Offer, offer
+
+NO_PLAN = ""
+"""Where an error stands that belongs to no field."""
+
+
+class Field(NamedTuple):
+    """One field of the editor."""
+
+    key: str
+    """The preset's key."""
+    label: str
+    kind: Literal["number", "word", "list"]
+    hint: str
+    words: tuple[str, ...] = ()
+    """What may be typed, where only these may."""
+
+
+FIELDS = (
+    Field("matrix.modes", "modes", "list", "single, dp, ddp, fsdp, concurrent"),
+    Field("matrix.devices", "devices", "list", "how many: 1, 2, 4, all"),
+    Field("workload.batch", "batch", "list", "one, or several: 32, 128"),
+    Field("workload.batch_scope", "batch is per", "word", "device, global", ("device", "global")),
+    Field(
+        "workload.precision", "precision", "word", "fp32, tf32, fp16, bf16", ("fp32", "tf32", "fp16", "bf16")
+    ),
+    Field("workload.data", "data", "word", "synthetic, cifar10, folder", ("synthetic", "cifar10", "folder")),
+    Field("workload.data_dir", "data folder", "word", "of cifar10, or with train/ and test/"),
+    Field("workload.placement", "placement", "word", "device, loader", ("device", "loader")),
+    Field("measure.seconds", "seconds", "number", "a run, at most"),
+    Field("measure.target", "target", "number", "stop at ±1%; 0%: only after the seconds"),
+    Field("measure.epochs", "epochs", "number", "0: windows of seconds instead"),
+    Field("measure.repeats", "repeats", "number", "of each run, in turns"),
+)
+
+
+class Edit(NamedTuple):
+    """What the fields amount to."""
+
+    offer: Offer
+    """With a plan where nothing is wrong."""
+    errors: Mapping[str, str]
+    """One sentence by the key of its field, or `NO_PLAN`."""
+
+
+def values(preset: Preset, field: Field) -> list[str]:
+    """The preset's value as it is typed; several where its workloads differ, none where it has none."""
+    table, _, name = field.key.partition(".")
+    if field.key == "workload.batch" and preset.matrix.batches:
+        return [_typed(preset.matrix.batches)]
+    if table != "workload":
+        value = getattr(getattr(preset, table), name)
+        return [f"{value * 100:g}%" if field.key == "measure.target" else _typed(value)]
+    found = (getattr(workload, name) for workload in workloads(preset).values())
+    return list(dict.fromkeys(_typed(value) for value in found if value is not None))
+
+
+def _typed(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def edit(base: Offer, changes: Mapping[str, str], overrides: Sequence[str], host: Host) -> Edit:
+    """The preset with those changes, what is typed by key, and all that is wrong with them."""
+    left, errors = dict(changes), dict[str, str]()
+    while True:
+        edited = offer(base.file, [*_others(overrides, left), *_overrides(base, left)], host)
+        if not edited.problem:
+            return Edit(edited, errors)
+        key, sentence = _where(edited.problem)
+        errors.setdefault(key, sentence)
+        if left.pop(key, None) is None:
+            return Edit(edited, errors)
+
+
+def _others(overrides: Sequence[str], changes: Mapping[str, str]) -> list[str]:
+    """What was said on the command line, less what is changed here."""
+    changed = set(changes) | ({"matrix.batches"} if "workload.batch" in changes else set())
+    return [override for override in overrides if override.partition("=")[0].strip() not in changed]
+
+
+def _overrides(base: Offer, changes: Mapping[str, str]) -> Iterator[str]:
+    """The changes as `--set` takes them."""
+    preset = base.preset
+    if preset is None:
+        return
+    for field in FIELDS:
+        text = changes.get(field.key, "").strip()
+        if not text:
+            continue
+        table, _, name = field.key.partition(".")
+        if field.key == "workload.batch" and (preset.matrix.batches or len(_words(text)) > 1):
+            yield f"matrix.batches={_list(text)}"
+        elif table == "workload":
+            value = json.dumps(text) if field.kind == "word" else text
+            yield f"{field.key}={value}"
+            yield from (f"workloads.{workload}.{name}={value}" for workload in preset.workloads)
+        elif field.kind == "list":
+            yield f"{field.key}={_list(text)}"
+        else:
+            yield f"{field.key}={_share(text)}"
+    if preset.matrix.baseline is not None:
+        yield from _baseline(preset.matrix.baseline, changes)
+
+
+def _baseline(baseline: Baseline, changes: Mapping[str, str]) -> Iterator[str]:
+    """A baseline that is no longer among the runs gives way to the first that may be one."""
+    modes = [mode for mode in _words(changes.get("matrix.modes", "")) if mode != "concurrent"]
+    batches = _words(changes.get("workload.batch", ""))
+    devices = [count for count in _words(changes.get("matrix.devices", "")) if count.isdigit()]
+    if modes and baseline.mode not in modes:
+        yield f"matrix.baseline.mode={modes[0]}"
+    if batches and baseline.batch is not None and str(baseline.batch) not in batches:
+        yield f"matrix.baseline.batch={batches[0]}"
+    if devices and baseline.mode != "single" and str(baseline.devices) not in devices:
+        yield f"matrix.baseline.devices={devices[0]}"
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\s,\[\]\"']+", text)
+
+
+def _list(text: str) -> str:
+    """Words and numbers as a TOML list."""
+    words = (word if re.fullmatch(r"[+-]?\d+(\.\d+)?", word) else json.dumps(word) for word in _words(text))
+    return f"[{', '.join(words)}]"
+
+
+def _share(text: str) -> str:
+    """`1%` as 0.01."""
+    number = re.fullmatch(r"([\d.]+)\s*%", text)
+    try:
+        return repr(float(number[1]) / 100) if number else text
+    except ValueError:
+        return text
+
+
+def _where(problem: str) -> tuple[str, str]:
+    """The key of the field that a preset's error is about, and the rest of its sentence."""
+    parts = re.fullmatch(r"[^:]+: ([^:\s]+): (.*)", problem)
+    if parts is None:
+        return NO_PLAN, problem
+    key, sentence = re.sub(r"\[[^]]*\]", "", parts[1]), parts[2]
+    key = re.sub(r"^workloads\.[^.]+", "workload", key)
+    key = {"matrix.batches": "workload.batch"}.get(key, key)
+    if any(field.key == key for field in FIELDS):
+        return key, sentence
+    return NO_PLAN, f"{parts[1]}: {sentence}"

@@ -1,0 +1,46 @@
+"""Looking at the shelf again and again, for a list of its sessions; runs in a thread."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from ...engine.analysis.sessions.overview import OVER, Entry, Glances
+from ...engine.record.shelf import Shelf
+
+LOOK_SECONDS = 1.0
+FIRST_LOOK_SECONDS = 0.1
+"""While many sessions are looked at for the first time, those seen so far come so often."""
+
+
+def watch_shelf(
+    shelf: Shelf, in_sight: Callable[[], Sequence[str]], leave: threading.Event
+) -> Iterator[list[Entry]]:
+    """All sessions, newest first, as they are now; again each second until told to leave.
+
+    Meanwhile results are worked out that are not known: of those `in_sight`, by name, before the others.
+    """
+    glances = Glances(shelf)
+    yield from _first_look(glances)
+    while not leave.is_set():
+        until = time.monotonic() + LOOK_SECONDS
+        entries = list(glances.look())
+        yield entries
+        lacking = [entry.name for entry in entries if entry.state in OVER and entry.headline is None]
+        while lacking and time.monotonic() < until and not leave.is_set():
+            name = next((name for name in in_sight() if name in lacking), lacking[0])
+            lacking.remove(name)
+            glances.work_out(name)
+        if not lacking:
+            leave.wait(max(0.0, until - time.monotonic()))
+
+
+def _first_look(glances: Glances) -> Iterator[list[Entry]]:
+    entries: list[Entry] = []
+    shown = time.monotonic()
+    for entry in glances.look():
+        entries.append(entry)
+        if time.monotonic() - shown > FIRST_LOOK_SECONDS:
+            yield list(entries)
+            shown = time.monotonic()

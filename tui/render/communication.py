@@ -1,0 +1,94 @@
+"""What communication costs each run, and what its links reach."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from textual.content import Content
+
+from ...engine.analysis.report.communication import gigabytes_per_second
+from ...engine.analysis.results.communication import Communication
+from ...engine.analysis.results.result import Result
+from ...engine.record.session import Session
+from ...engine.text.grouping import together
+from ...engine.text.units import NOT_AVAILABLE, milliseconds, number, percent, ratio
+from .grid import grid, text_columns, wrapped
+from .phases import why_none
+
+COSTS = ("run", "MB a step", "sync cost, ms (95%)", "of a step", "predicted, ms")
+TRANSFERS = ("run", "exposed, ms", "of a step", "overlap", "busbw, GB/s", "reachable", "utilisation")
+
+Said = tuple[str, Communication]
+
+
+def communication_table(session: Session, found: Sequence[Result], over: bool, width: int) -> Content:
+    """A row a run in two tables, costs and transfers, and what must be said; or why there is nothing."""
+    said = [(result.label, result.communication) for result in found if result.communication is not None]
+    measured = [(label, c) for label, c in said if c.buckets or c.sync_cost or c.curves or c.bytes_per_step]
+    blocks = []
+    if measured:
+        costs = [_costs(*one) for one in measured]
+        blocks.append(grid(text_columns(COSTS, costs, (0, 0, 0, 2, 1), left=("run",)), width))
+    else:
+        blocks.append(wrapped(_why_none(session, over), width, "$muted"))
+    transfers = [_transfers(*one) for one in measured if one[1].buckets or one[1].curves]
+    if transfers:
+        blocks.append(grid(text_columns(TRANSFERS, transfers, (0, 0, 3, 0, 0, 2, 0), left=("run",)), width))
+    noted = together((label, text) for label, c in said for text in _notes(c))
+    notes = [wrapped(text, width, lead=f"{whose}: ") for whose, text in noted]
+    if notes:
+        blocks.append(Content("\n").join(notes))
+    return Content("\n\n").join(blocks)
+
+
+def _why_none(session: Session, over: bool) -> str:
+    specs = [run.spec for run in session.runs.values() if run.spec.skip is None]
+    speaking = [spec for spec in specs if spec.mode not in ("single", "concurrent") and spec.device_count > 1]
+    if not speaking:
+        return "Nothing to measure: no run here has devices that must speak with each other."
+    return why_none(session, over)
+
+
+def _costs(label: str, c: Communication) -> tuple[str, ...]:
+    size = number(None if c.bytes_per_step is None else c.bytes_per_step / 1e6)
+    derived = " (derived)" if c.bytes_provenance == "derived" else ""
+    share = "" if c.below_noise else percent(c.sync_share)
+    return label, size + derived, _cost(c), share, milliseconds(c.predicted_seconds)
+
+
+def _cost(c: Communication) -> str:
+    if c.sync_cost is None:
+        return NOT_AVAILABLE
+    if c.sync_cost.interval is None:
+        return milliseconds(c.sync_cost.value)
+    low, high = map(milliseconds, c.sync_cost.interval)
+    what = "below the noise" if c.below_noise else milliseconds(c.sync_cost.value)
+    return f"{what} ({low} to {high})"
+
+
+def _transfers(label: str, c: Communication) -> tuple[str, ...]:
+    best = max((curve.best_busbw for curve in c.curves.values()), default=None)
+    return (
+        label,
+        milliseconds(c.exposed_seconds),
+        percent(c.exposed_share),
+        percent(c.overlap),
+        gigabytes_per_second(c.busbw),
+        gigabytes_per_second(best),
+        percent(c.utilisation),
+    )
+
+
+def _notes(c: Communication) -> Iterator[str]:
+    if c.link is not None:
+        rate = c.link_bandwidth
+        known = f", {gigabytes_per_second(rate)} GB/s one way by the datasheet" if rate else ""
+        yield f"its GPUs are connected by {c.link}{known}"
+    if c.exchange:
+        together = milliseconds(sum(c.exchange.values()))
+        yield f"{' + '.join(c.exchange)}: {together} ms, {percent(c.exchange_share)} of a step"
+    if c.wrapper is not None:
+        yield f"DDP's wrapper: on one device it runs at {ratio(c.wrapper.value)} of single"
+    if c.traffic:
+        total = sum(item.link_bytes for item in c.traffic)
+        yield f"{number(total / 1e6)} MB a step through the busiest device, derived by the mode's own model"

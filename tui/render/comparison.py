@@ -1,0 +1,34 @@
+"""Sessions held against one of them as a table, better and worse in colour and in words."""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from ...engine.analysis.sessions.compare import Comparison
+from ...engine.analysis.sessions.comparison_report import columns_within, sections
+from ...engine.text.tables import TextColumn
+from .grid import GridColumn, grid, wrapped
+
+STYLES = {"better": "bold $text-success", "worse": "bold $text-error"}
+
+
+def comparison_table(comparison: Comparison, width: int) -> Content:
+    """The table within `width` cells where possible."""
+    if not comparison.rows:
+        return Content.styled("They have no run in common, by mode, devices, workload and batch.", "")
+    return grid(list(map(_column, columns_within(comparison, width))), width)
+
+
+def _column(column: TextColumn) -> GridColumn:
+    cells = [Content.styled(cell, STYLES.get(cell.rpartition(" ")[2], "")) for cell in column.cells]
+    return GridColumn(column.title, cells, is_text=column.is_text)
+
+
+def said_beside(comparison: Comparison, width: int) -> Content:
+    """What must be said beside the table."""
+    parts = []
+    for section in sections(comparison):
+        lines = [wrapped(line, width, indent=2 if section.title else 0) for line in section.lines]
+        title = [Content.styled(section.title, "bold $muted")] if section.title else []
+        parts.append(Content("\n").join([*title, *lines]))
+    return Content("\n\n").join(parts)

@@ -1,0 +1,53 @@
+"""The processor at this moment: each core, memory, and what the session itself uses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.content import Content
+
+from ...engine.host.facts import CpuSample
+from ...engine.text.units import GIB
+from .sparkline import level
+
+
+def cpu_strip(sample: CpuSample | None, width: int, pinned: Sequence[int] = ()) -> Content:
+    """Two lines: how busy the cores are, those of `pinned` in colour; memory and the session's share."""
+    if sample is None:
+        return Content.styled("no sample yet", "$muted")
+    return Content("\n").join(
+        [_cores(sample.per_core, width, frozenset(pinned)), Content(cpu_summary(sample))]
+    )
+
+
+def cpu_summary(sample: CpuSample) -> str:
+    """Memory and the session's share in one line."""
+    machine = f"memory {sample.memory_used_bytes / GIB:.1f} of {sample.memory_total_bytes / GIB:.1f} GiB"
+    if not sample.session_memory_bytes:
+        return machine
+    own = f"{sample.session_percent / 100:.1f} cores {sample.session_memory_bytes / GIB:.1f} GiB"
+    return f"{machine}, session {own}"
+
+
+def _cores(per_core: Sequence[float], width: int, pinned: frozenset[int]) -> Content:
+    if not per_core:
+        return Content.styled("cores n/a", "$muted")
+    busy = sum(per_core) / len(per_core)
+    text = f"{busy:3.0f}% of {len(per_core)} cores  "
+    room = max(1, width - len(text))
+    # More cores than cells: neighbours share a cell, which shows the busiest of them.
+    group = -(-len(per_core) // room)
+    # Few cores get wider bars, which read better than single cells.
+    cells = 1 if len(per_core) * 2 > room else min(12, room // len(per_core) - 1)
+    parts = [Content(text)]
+    for first in range(0, len(per_core), group):
+        share = max(per_core[first : first + group]) / 100
+        style = "$primary" if not pinned or first in pinned else "$muted"
+        bar = level(share) if cells == 1 else _wide_bar(share, cells) + " "
+        parts.append(Content.styled(bar, style))
+    return Content("").join(parts)
+
+
+def _wide_bar(share: float, cells: int) -> str:
+    filled = round(min(1.0, share) * cells)
+    return "█" * filled + "·" * (cells - filled)

@@ -1,0 +1,155 @@
+"""What the measurement is doing right now, and how sure it is."""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from ...engine.analysis.results.baseline import speedup_so_far
+from ...engine.analysis.results.throughput import Summary, run_summary, summarise
+from ...engine.analysis.time_left import run_seconds_left, share_done
+from ...engine.record.session import RunState, Session
+from ...engine.statistics import FEWEST
+from ...engine.text.units import clock, duration, number, percent, rate, ratio
+from .gpu_strip import bar
+from .plan import LOOKING
+from .sparkline import level
+
+WORDS = {
+    "": "starting its processes",
+    "starting": "starting its processes",
+    "warming up": "warming up until step time settles",
+    "detail": "closer look: where a step goes",
+    "communication": "closer look: what communication costs",
+}
+"""What phases do, where their name does not say it."""
+TRAINING = ("warming up", "measuring")
+SILENCE_SECONDS = 5.0
+"""Ranks report their steps ten times a second."""
+MOST_EPOCHS = 20
+
+
+def current_run(session: Session, width: int) -> Content:
+    """The run that is on: its phase, its figures and how sure they are, loss, and progress."""
+    if session.current is None:
+        return _between_runs(session)
+    run = session.runs[session.current]
+    lines = [
+        _phase(run),
+        _measured(session, run),
+        _accuracy(run) if run.spec.measure.epochs else _sureness(run, width),
+        _newest(run, session.elapsed),
+        _progress(session, run, width),
+    ]
+    return Content("\n").join([line.truncate(width, ellipsis=True) for line in lines])
+
+
+def _between_runs(session: Session) -> Content:
+    if not session.started:
+        return Content.styled("starting the session", "$muted")
+    if session.outcome is None:
+        return Content.styled("between two runs", "$muted")
+    how = "finished" if session.outcome == "finished" else "been stopped"
+    return Content.styled(f"the session has {how}; t shows its results", "$muted")
+
+
+def _phase(run: RunState) -> Content:
+    measure = run.spec.measure
+    text = WORDS.get(run.phase, run.phase)
+    if run.phase in ("measuring", "evaluating") and measure.epochs and run.epoch is not None:
+        text += f" epoch {run.epoch} of {measure.epochs}"
+    if run.phase == "measuring":
+        window = len(run.complete_windows) + 1
+        text += f": window {window}"
+        if not measure.epochs and window <= measure.windows:
+            text += f" of at least {measure.windows}"
+    if run.note and run.phase in LOOKING:
+        text = f"closer look: {run.note}"
+    elif run.note:
+        text = f"{run.phase}: {run.note}"
+    missing = run.spec.world_size - len(run.ranks)
+    if missing and run.ranks:
+        text += f", waiting for {missing} of {run.spec.world_size} ranks"
+    return Content.styled(text, "bold")
+
+
+def _measured(session: Session, run: RunState) -> Content:
+    summary = run_summary(run)
+    if not run.complete_windows:
+        return Content.styled("no window measured yet", "$muted")
+    if summary.throughput is None:
+        # Different workloads side by side have no common rate: each has its own.
+        parts = [
+            f"{run.spec.workload_of(number).name} {rate(summarise(rank.windows).throughput)}"
+            for number, rank in sorted(run.ranks.items())
+        ]
+        return Content(", ".join(parts))
+    figures: list[Content] = [Content.styled(rate(summary.throughput), "$text-primary")]
+    if run.spec.measure.epochs and (half := _half(summary)) is not None:
+        figures.append(Content(f" ±{percent(half)}"))
+    speedup, baseline = speedup_so_far(session, run), session.runs.get(run.spec.baseline or "")
+    if speedup is not None and baseline is not None and baseline is not run:
+        figures.append(Content(f", {ratio(speedup)} {baseline.spec.label}"))
+    return Content("").join(figures)
+
+
+def _half(summary: Summary) -> float | None:
+    """Half the 95% interval as a share of the throughput."""
+    if summary.interval is None or not summary.throughput:
+        return None
+    low, high = summary.interval
+    return (high - low) / 2 / summary.throughput
+
+
+def _sureness(run: RunState, width: int) -> Content:
+    target, half = run.spec.measure.target, _half(run_summary(run))
+    aim = f" to {percent(target)}" if target else ""
+    if half is None:
+        return Content.styled(f"interval{aim}: from window {FEWEST} on", "$muted")
+    text = f"interval ±{percent(half)}{aim} "
+    if not target:
+        return Content(text)
+    # The interval shrinks with the root of the number of windows: this is the share of those it needs.
+    share = min(1.0, (target / half) ** 2) if half else 1.0
+    style = "$success" if half <= target else "$accent"
+    return Content.assemble(text, (bar(share, max(4, min(30, width - len(text)))), style))
+
+
+def _newest(run: RunState, now: float) -> Content:
+    heard = [rank.last_at for rank in run.ranks.values() if rank.last_at is not None]
+    if heard and run.phase in TRAINING and now - min(heard) > SILENCE_SECONDS:
+        limit = f"{run.spec.measure.hang_seconds:.0f} s count as hung"
+        return Content.styled(f"a rank is silent for {clock(now - min(heard))}; {limit}", "$text-warning")
+    parts = []
+    steps = [rank.step_seconds.last for rank in run.ranks.values() if rank.step_seconds.last is not None]
+    if steps:
+        parts.append(f"step {duration(max(steps))}")
+    if run.loss.last is not None:
+        parts.append(f"loss {number(run.loss.last)}")
+    if run.learning_rate is not None:
+        parts.append(f"lr {run.learning_rate:.3g}")
+    lost = sum(rank.lost_steps for rank in run.ranks.values())
+    if lost:
+        parts.append(f"metrics of {lost} steps lost")
+    return Content.styled(", ".join(parts), "$muted")
+
+
+def _accuracy(run: RunState) -> Content:
+    evaluations = [list(ofrank) for _, ofrank in sorted(run.evaluations.items()) if ofrank]
+    if not evaluations:
+        return Content.styled("test accuracy: known after the first epoch", "$muted")
+    if run.spec.mode != "concurrent":
+        evaluations = evaluations[:1]
+    texts = [
+        f"test accuracy {percent(each[-1].test_accuracy)} "
+        + "".join(level(one.test_accuracy) for one in each[-MOST_EPOCHS:])
+        for each in evaluations
+    ]
+    return Content(", ".join(texts))
+
+
+def _progress(session: Session, run: RunState, width: int) -> Content:
+    share, left = share_done(session, run), run_seconds_left(session, run)
+    if share is None or left is None:
+        return Content.styled("time left: known after the first steps", "$muted")
+    text = f" {share:4.0%} about {clock(max(1.0, left))} left"
+    return Content.assemble((bar(share, max(4, min(30, width - len(text)))), "$primary"), (text, "$muted"))

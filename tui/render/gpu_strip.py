@@ -1,0 +1,239 @@
+"""The GPUs at this moment, one strip each, as wide as there is room for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from textual.content import Content
+
+from ...engine.host.facts import GpuSample
+from ...engine.record.history import GpuHistory
+from ...engine.record.series import Series
+from ...engine.text.units import GIB
+from .sparkline import sparkline
+from .time_range import TimeRange
+
+HOT_CELSIUS = 85.0
+FULL_MEMORY = 0.9
+SHORTER = {
+    "slowdown (hardware)": "slowdown",
+    "thermal (software)": "thermal",
+    "thermal (hardware)": "thermal",
+    "reliability limit": "reliable",
+    "power brake": "brake",
+    "board limit": "board",
+}
+"""Throttle reasons where there is little room; the panel's title has them in full."""
+
+Cell = tuple[str, str]
+"""Text and style."""
+
+
+class Past(NamedTuple):
+    """What the GPUs did up to now, and how much of it is shown."""
+
+    gpus: Mapping[int, GpuHistory]
+    now: float
+    time: TimeRange
+
+
+class Strip(NamedTuple):
+    """What a strip is drawn from."""
+
+    sample: GpuSample
+    past: Past | None
+
+    def history(self, of: Callable[[GpuHistory], Series], top: float, width: int) -> str | None:
+        """A figure's curve; None where nothing is known of the past."""
+        if self.past is None or self.sample.index not in self.past.gpus:
+            return None
+        series = of(self.past.gpus[self.sample.index])
+        return sparkline(series, top, self.past.now, self.past.time, width)
+
+
+class Column(NamedTuple):
+    """One figure of a strip; width 0 takes what the others leave."""
+
+    width: int
+    show: Callable[[Strip, int], Cell]
+
+
+def gpu_strips(samples: Sequence[GpuSample], width: int, height: int, past: Past | None = None) -> Content:
+    """A strip for each GPU within `width` cells; several side by side where `height` lines are too few."""
+    if not samples:
+        return Content("no GPUs here")
+    abreast = _abreast(len(samples), width, height)
+    cell = (width - 2 * (abreast - 1)) // abreast
+    strips = [_strip(Strip(sample, past), cell) for sample in samples]
+    rows = -(-len(strips) // abreast)
+    # Down the columns, so that neighbours stay neighbours.
+    return Content("\n").join([Content("  ").join(strips[row::rows]) for row in range(rows)])
+
+
+def throttled(samples: Sequence[GpuSample]) -> str:
+    """Which GPUs are held down and why, in full: `1, 3 power cap; 2 thermal (hardware)`; "" for none."""
+    held: dict[tuple[str, ...], list[str]] = {}
+    for sample in samples:
+        if sample.throttle:
+            held.setdefault(sample.throttle, []).append(str(sample.index))
+    return "; ".join(f"{', '.join(which)} {', '.join(why)}" for why, which in held.items())
+
+
+def _abreast(count: int, width: int, height: int) -> int:
+    """How many strips to a line: as few as fit the height, no more than the width allows."""
+    narrowest = LAYOUTS[-1][0]
+    for abreast in (1, 2, 4):
+        if (width - 2 * (abreast - 1)) // abreast < narrowest:
+            return max(1, abreast // 2)
+        if -(-count // abreast) <= height:
+            return abreast
+    return 4
+
+
+def _strip(strip: Strip, width: int) -> Content:
+    index = f"{strip.sample.index:>2} "
+    if strip.sample.lost:
+        text = "lost: no longer answers" if width >= 26 else "lost"
+        return Content.assemble(index, (_fit(text, width - 3), "$text-error"))
+    columns = next((columns for least, columns in LAYOUTS if width >= least), LAYOUTS[-1][1])
+    rest = width - 3 - sum(column.width for column in columns) - (len(columns) - 1)
+    return Content(index) + Content(" ").join(list(_cells(strip, columns, max(0, rest))))
+
+
+def _cells(strip: Strip, columns: Sequence[Column], rest: int) -> Iterator[Content]:
+    for column in columns:
+        size = column.width or rest
+        text, style = column.show(strip, size)
+        yield Content.styled(_fit(text, size), style)
+
+
+def _fit(text: str, width: int) -> str:
+    return text[:width].ljust(width)
+
+
+def bar(share: float, width: int) -> str:
+    """A bar of `width` cells, filled from the left."""
+    filled = round(min(1.0, max(0.0, share)) * width)
+    return "█" * filled + "·" * (width - filled)
+
+
+def _bar(strip: Strip, width: int) -> Cell:
+    return bar((strip.sample.utilization or 0.0) / 100, width), "$primary"
+
+
+def _utilization(strip: Strip, width: int) -> Cell:
+    return _figure(strip.sample.utilization, "%", width)
+
+
+def _utilization_history(strip: Strip, width: int) -> Cell:
+    curve = strip.history(lambda gpu: gpu.utilization, 100.0, width)
+    return _bar(strip, width) if curve is None else (curve, "$primary")
+
+
+def _power_history(strip: Strip, width: int) -> Cell:
+    limit = strip.sample.power_limit_watts
+    curve = strip.history(lambda gpu: gpu.power, limit, width) if limit else None
+    return curve or "", "$accent"
+
+
+def _memory(strip: Strip, width: int) -> Cell:
+    used, total = strip.sample.memory_used_bytes, strip.sample.memory_total_bytes
+    text, style = _figure(None if used is None else used / GIB, "G" if width < 7 else " GiB", width)
+    full = used is not None and total is not None and used > FULL_MEMORY * total
+    return text, "$text-warning" if full else style
+
+
+def _memory_of(strip: Strip, width: int) -> Cell:
+    used, total = strip.sample.memory_used_bytes, strip.sample.memory_total_bytes
+    if used is None or total is None:
+        return _memory(strip, width)
+    style = "$text-warning" if used > FULL_MEMORY * total else ""
+    return f"{used / GIB:.0f}/{total / GIB:.0f} GiB".rjust(width), style
+
+
+def _temperature(strip: Strip, width: int) -> Cell:
+    text, style = _figure(strip.sample.temperature, "°C", width)
+    hot = strip.sample.temperature is not None and strip.sample.temperature >= HOT_CELSIUS
+    return text, "$text-warning" if hot else style
+
+
+def _power(strip: Strip, width: int) -> Cell:
+    return _figure(strip.sample.power_watts, " W", width)
+
+
+def _power_mark(strip: Strip, width: int) -> Cell:
+    """Power, and a mark where the GPU is held down."""
+    held = bool(strip.sample.throttle)
+    text, style = _figure(strip.sample.power_watts, "W", width - 1)
+    return text + ("!" if held else ""), "$text-warning" if held else style
+
+
+def _power_of(strip: Strip, width: int) -> Cell:
+    return _of(strip.sample.power_watts, strip.sample.power_limit_watts, " W", width)
+
+
+def _clock_of(strip: Strip, width: int) -> Cell:
+    return _of(strip.sample.sm_clock_mhz, strip.sample.sm_clock_max_mhz, " MHz", width)
+
+
+def _throttle(strip: Strip, width: int) -> Cell:
+    reasons = strip.sample.throttle
+    if reasons is None:
+        return "throttle n/a" if width >= 12 else "", "$muted"
+    if not reasons:
+        return "", ""
+    first, more = reasons[0], f" +{len(reasons) - 1}" if len(reasons) > 1 else ""
+    shorter = SHORTER.get(first, first)
+    texts = (", ".join(reasons), first + more, shorter + more, shorter)
+    return next((text for text in texts if len(text) <= width), shorter[:width]), "$text-warning"
+
+
+def _of(value: float | None, limit: float | None, unit: str, width: int) -> Cell:
+    if value is None or limit is None:
+        return _figure(value, unit, width)
+    return f"{value:.0f}/{limit:.0f}{unit}".rjust(width), ""
+
+
+def _figure(value: float | None, unit: str, width: int) -> Cell:
+    if value is None:
+        return "n/a".rjust(width), "$muted"
+    return f"{value:.0f}{unit}".rjust(width), ""
+
+
+REST = 0
+UTILIZATION, MEMORY, MEMORY_OF = Column(4, _utilization), Column(7, _memory), Column(11, _memory_of)
+TEMPERATURE, POWER_OF, CLOCK_OF = Column(5, _temperature), Column(9, _power_of), Column(13, _clock_of)
+THROTTLE = Column(REST, _throttle)
+LAYOUTS: tuple[tuple[int, tuple[Column, ...]], ...] = (
+    (
+        150,
+        (
+            Column(40, _utilization_history),
+            UTILIZATION,
+            MEMORY_OF,
+            TEMPERATURE,
+            Column(24, _power_history),
+            POWER_OF,
+            CLOCK_OF,
+            THROTTLE,
+        ),
+    ),
+    (
+        104,
+        (
+            Column(24, _utilization_history),
+            UTILIZATION,
+            MEMORY_OF,
+            TEMPERATURE,
+            POWER_OF,
+            CLOCK_OF,
+            THROTTLE,
+        ),
+    ),
+    (70, (Column(6, _bar), UTILIZATION, MEMORY_OF, TEMPERATURE, POWER_OF, CLOCK_OF, THROTTLE)),
+    (52, (Column(5, _bar), UTILIZATION, MEMORY_OF, TEMPERATURE, POWER_OF, THROTTLE)),
+    (33, (UTILIZATION, MEMORY, TEMPERATURE, Column(6, _power), THROTTLE)),
+    (17, (UTILIZATION, Column(4, _memory), Column(5, _power_mark))),
+)
+"""From which width on, which figures."""

@@ -1,0 +1,95 @@
+"""Where a step goes: a bar for each run, its parts told apart by letter and by colour, and their shares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from textual.content import Content
+
+from ...engine.analysis.report.phases import CHARACTERS, phase_bar
+from ...engine.analysis.results.phases import PARTS, WORDS, Part, Phases
+from ...engine.analysis.results.result import Result
+from ...engine.record.session import Session
+from ...engine.text.grouping import together
+from ...engine.text.units import milliseconds
+from .grid import grid, text_columns, wrapped
+
+STYLES: dict[Part, str] = {
+    "input": "$text-warning on $warning-muted",
+    "transfer": "$text-secondary on $secondary-muted",
+    "forward": "$text-primary on $primary-muted",
+    "backward": "$text-success on $success-muted",
+    "exposed": "bold $text-error on $error-muted",
+    "optimizer": "$text-accent on $accent-muted",
+    "unaccounted": "$muted",
+}
+PART_OF = {character: part for part, character in CHARACTERS.items()}
+WIDEST_BAR = 100
+
+
+def phase_bars(session: Session, found: Sequence[Result], over: bool, width: int) -> Content:
+    """A line a run, the legend, the shares in numbers, and what must be said; or why there is nothing."""
+    measured = [(result.label, result.phases) for result in found if result.phases is not None]
+    if not measured:
+        return wrapped(why_none(session, over), width, "$muted")
+    noted = together((label, text) for label, phases in measured for text in phases.notes)
+    notes = [wrapped(text, width, lead=f"{whose}: ") for whose, text in noted]
+    blocks = [_bars(measured, width), _legend(width), _shares(measured, width)]
+    return Content("\n\n").join([*blocks, *([Content("\n").join(notes)] if notes else [])])
+
+
+def why_none(session: Session, over: bool) -> str:
+    """Why nothing is known of what is found out after a run's windows."""
+    if not any(run.spec.measure.detail for run in session.runs.values()):
+        return "Not measured: the preset sets measure.detail to 0."
+    if over:
+        return "No run came so far: it is found out after a run's windows."
+    return "Nothing yet: it is found out after a run's windows."
+
+
+def _bars(measured: Sequence[tuple[str, Phases]], width: int) -> Content:
+    names = min(max(len(label) for label, _ in measured), max(8, width // 3))
+    times = [f"{milliseconds(phases.step_seconds)} ms" for _, phases in measured]
+    room = max(10, min(WIDEST_BAR, width - names - max(map(len, times)) - 2))
+    lines = []
+    for (label, phases), time in zip(measured, times, strict=True):
+        name = label if len(label) <= names else f"{label[: names - 1]}…"
+        lines.append(
+            Content.assemble(f"{name:<{names}} ", _colored(phase_bar(phases.shares, room)), f" {time}")
+        )
+    return Content("\n").join(lines)
+
+
+def _colored(bar: str) -> Content:
+    parts = (("".join(run), STYLES[PART_OF[character]]) for character, run in groupby(bar))
+    return Content.assemble(*parts)
+
+
+def _legend(width: int) -> Content:
+    lines: list[list[Content]] = [[]]
+    for part in PARTS:
+        entry = Content.assemble((CHARACTERS[part], STYLES[part]), f" {WORDS.get(part, part)}")
+        if sum(each.cell_length + 2 for each in lines[-1]) + entry.cell_length > width:
+            lines.append([])
+        lines[-1].append(entry)
+    return Content("\n").join([Content("  ").join(line) for line in lines])
+
+
+def _shares(measured: Sequence[tuple[str, Phases]], width: int) -> Content:
+    """The step here and in the windows, and its parts in percent; named by letter where space is short."""
+    rows = [
+        (
+            label,
+            milliseconds(phases.step_seconds),
+            milliseconds(phases.window_step_seconds),
+            *(f"{100 * phases.shares[part]:z.0f}%" for part in PARTS),
+        )
+        for label, phases in measured
+    ]
+    for names in (PARTS, tuple(CHARACTERS[part] for part in PARTS)):
+        titles = ("run", "step, ms", "in windows", *names)
+        columns = text_columns(titles, rows, [0] * len(titles), left=("run",))
+        if sum(column.width + 1 for column in columns) <= width:
+            break
+    return grid(columns, width)

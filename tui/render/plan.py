@@ -1,0 +1,113 @@
+"""The plan as a list: each run with its state and what came of it."""
+
+from __future__ import annotations
+
+import textwrap
+
+from textual.content import Content
+
+from ...engine.analysis.results.baseline import speedup_so_far
+from ...engine.analysis.results.throughput import run_summary
+from ...engine.plan.plan import Plan, RunSpec
+from ...engine.record.session import RunState, Session
+from ...engine.text.units import clock, number, rate, ratio
+
+SIGNS = {
+    "waiting": ("·", "$muted"),
+    "running": ("▶", "$text-accent"),
+    "measured": ("✓", "$text-success"),
+    "failed": ("✗", "$text-error"),
+    "skipped": ("–", "$muted"),
+    "stopped": ("■", "$text-warning"),
+}
+"""What stands before a run in each state, and its colour."""
+LOOKING = ("detail", "communication")
+"""The phases after the windows: a closer look at where a step goes."""
+
+
+def plan_list(session: Session, width: int) -> Content:
+    """A line a run: sign, label, and at the right the figures, the phase or the reason."""
+    if not session.runs:
+        return Content.styled("waiting for the session to start", "$muted")
+    return Content("\n").join([_run_line(session, run, width) for run in session.runs.values()])
+
+
+def plan_title(session: Session) -> str:
+    """How many of the runs that this machine can do are done: `2 of 5 runs, 3 skipped`."""
+    states = [run.state for run in session.runs.values()]
+    skipped = states.count("skipped")
+    done = len(states) - skipped - states.count("waiting") - states.count("running")
+    text = f"{done} of {len(states) - skipped} runs"
+    return f"{text}, {skipped} skipped" if skipped else text
+
+
+def current_line(session: Session) -> int:
+    """The line of the run that is on, or of the first that waits, or the last."""
+    states = [run.state for run in session.runs.values()]
+    for state in ("running", "waiting"):
+        if state in states:
+            return states.index(state)
+    return max(0, len(states) - 1)
+
+
+def _run_line(session: Session, run: RunState, width: int) -> Content:
+    sign, style = SIGNS[run.state]
+    label, room = run.spec.label, width - 3
+    right, shorter = _outcome(session, run)
+    if len(label) + len(right) > room:
+        right = shorter
+    if len(label) + len(right) > room:
+        # The label says which run it is; the rest gives way.
+        right = _cut(right, max(0, room - len(label)))
+        label = _cut(label, room - len(right))
+    text_style = style if run.state in ("failed", "skipped", "stopped", "waiting") else ""
+    gap = " " * (room - len(label) - len(right) + 1)
+    return Content.assemble((f"{sign} ", style), (label, text_style), gap, (right, text_style))
+
+
+def _outcome(session: Session, run: RunState) -> tuple[str, str]:
+    """What came of the run, and the same in fewer letters."""
+    text: str = run.state
+    if run.state == "running":
+        phase = "closer look" if run.phase in LOOKING else run.phase or "starting"
+        since = clock(session.elapsed - (run.started_at or 0.0))
+        return f"{phase} {since}", since  # the phase is named beside the list too
+    if run.state == "measured" and (throughput := run_summary(run).throughput) is not None:
+        speedup = speedup_so_far(session, run)
+        against = "" if speedup is None else f"{ratio(speedup):>7}"
+        return f"{rate(throughput)}{against}", f"{number(throughput)}/s{against}"
+    if run.state == "failed" and run.failure is not None:
+        text = f"failed: {run.failure.kind}"
+    elif run.state == "skipped" and run.reason:
+        text = f"skipped: {run.reason}"
+    return text, text
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: max(0, width - 1)] + "…" if width > 1 else ""
+
+
+def planned_runs(plan: Plan, width: int) -> Content:
+    """The plan before anything was started: the runs, then those skipped by their reason."""
+    lines = [
+        Content.assemble((f"{number:>2} ", "$muted"), spec.label, (_detail(spec), "$muted"))
+        for number, spec in enumerate(plan.to_run, start=1)
+    ]
+    for reason, labels in plan.skipped.items():
+        lines += _wrapped(f"{SIGNS['skipped'][0]} {'; '.join(labels)}", width, "$text-warning")
+        lines += _wrapped(f"  skipped: {reason}", width, "$muted")
+    return Content("\n").join(lines)
+
+
+def _wrapped(text: str, width: int, style: str) -> list[Content]:
+    """The text in lines of at most so many cells, as far in as the runs' labels."""
+    lines = textwrap.wrap(text, max(20, width), initial_indent=" ", subsequent_indent="   ")
+    return [Content.styled(line, style) for line in lines]
+
+
+def _detail(spec: RunSpec) -> str:
+    if spec.mode == "concurrent":
+        return ""
+    if spec.device_count == 1:
+        return f"  batch {spec.global_batch}"
+    return f"  batch {spec.device_count} x {spec.batch_per_device()} = {spec.global_batch}"

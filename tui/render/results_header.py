@@ -1,0 +1,49 @@
+"""How the results open and close: which session, its headline, where it was measured, and by what method."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from textual.content import Content
+
+from ...engine.analysis.environment import hardware
+from ...engine.analysis.report.method import method
+from ...engine.analysis.report.provenance import origins
+from ...engine.analysis.results.result import Result, headline
+from ...engine.record.session import Session
+from .grid import wrapped
+
+
+def title_line(session: Session, over: bool) -> Content:
+    """The session's title and name, and what is unusual about its state."""
+    if session.outcome is None:
+        state = "interrupted: its process is gone" if over else "so far"
+    else:
+        state = "" if session.outcome == "finished" else "stopped before its end"
+    parts: list[Content | str | tuple[str, str]] = [(session.plan.title or session.name, "bold")]
+    parts.append((f"  {session.name}", "$muted"))
+    if state:
+        parts.append((f"  {state}", "$text-warning"))
+    return Content.assemble(*parts)
+
+
+def opening(session: Session, found: Sequence[Result], width: int) -> Content:
+    """The headline, and where it was measured."""
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(session.unix_time))
+    measured = f"Measured {when} on {hardware(session)}; gpubench-tui {session.program}."
+    goes_on = any(result.state in ("waiting", "running") for result in found)
+    nothing = "Nothing to compare yet" if goes_on or not found else "Nothing was measured"
+    sentence = headline(session) or nothing
+    in_vain = not any(result.windows for result in found) and any(each.state == "failed" for each in found)
+    style = "bold $text-error" if in_vain else "bold"
+    return wrapped(f"{sentence}.", width, style) + "\n" + wrapped(measured, width, "$muted")
+
+
+def closing(session: Session, found: Sequence[Result], width: int) -> Content:
+    """How the figures were obtained."""
+    paragraphs = [wrapped(line, width) for line in method(session, found)]
+    for origin in origins(found):
+        lead = f"{origin.figure} ({origin.kind}): "
+        paragraphs.append(wrapped(origin.how, width, "$muted", lead=lead))
+    return Content("\n").join(paragraphs)

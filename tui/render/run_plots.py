@@ -1,0 +1,144 @@
+"""The two plots of a run: its throughput over time and its loss over steps."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import NamedTuple
+
+from textual.content import Content
+
+from ...engine.analysis.results.throughput import run_summary
+from ...engine.record.events import Evaluation
+from ...engine.record.series import Bucket
+from ...engine.record.session import RunState, Session
+from ...engine.text.units import clock, number, percent
+from .plot import Axes, Curve, Level, Plot, plot
+from .time_range import CLOCK_STEPS, TIME_RANGES, TimeRange, round_up
+
+AXIS_CELLS = 10
+"""About what the labels of the y axis take."""
+BESIDE = 1.5
+"""An earlier run is drawn beside this one when neither is more than so many times as fast."""
+
+
+class Drawn(NamedTuple):
+    """A plot with what stands above it."""
+
+    title: str
+    content: Content
+
+
+class Canvas(NamedTuple):
+    """Where a plot is drawn, and which time it shows."""
+
+    width: int
+    height: int
+    unicode: bool = True
+    time: TimeRange = TIME_RANGES[0]
+
+    def named(self, title: str) -> str:
+        """What stands above the plot first: what it shows, and of which time."""
+        return f"{title}, {self.time.words}" if self.time.words else title
+
+
+def throughput_plot(session: Session, run: RunState | None, canvas: Canvas) -> Drawn:
+    """Live samples/s of all ranks, each window as a mark, and as lines their median and an earlier run's."""
+    if run is None or run.started_at is None:
+        return Drawn("Samples/s", Content.styled("no run yet", "$muted"))
+    started = run.started_at
+    start, end = canvas.time.stretch(started, run.finished_at or session.elapsed)
+    columns = max(2, canvas.width - AXIS_CELLS)
+    live = Curve(run.throughput.binned(start, end, columns))
+    is_live = run.state == "running" and run.throughput.last is not None
+    title = [f"live {number(run.throughput.last)}"] if is_live else []
+    levels = []
+    measured = run_summary(run).throughput
+    if measured is not None:
+        levels.append(Level(measured, 2))
+        title.append(f"median {number(measured)}")
+    earlier = _earlier(session, run)
+    if earlier is not None and (known := run_summary(earlier).throughput):
+        title.append(f"{earlier.spec.label} {number(known)}")
+        if measured and 1 / BESIDE < known / measured < BESIDE:
+            levels.append(Level(known, 3))
+    axes = Axes(lambda x: clock(x - started), _short, start, end, CLOCK_STEPS)
+    shown = Plot([live], axes, levels, _window_marks(run, start, end, columns))
+    words = ": ".join(filter(None, (canvas.named("Samples/s"), ", ".join(title))))
+    return Drawn(words, plot(shown, canvas.width, canvas.height, canvas.unicode))
+
+
+def _earlier(session: Session, run: RunState) -> RunState | None:
+    """What the run is held against: its baseline, or else the newest measured run of the same workload."""
+    baseline = session.runs.get(run.spec.baseline or "")
+    if baseline is not None and baseline is not run and baseline.state == "measured":
+        return baseline
+    alike = [
+        other
+        for other in session.runs.values()
+        if other is not run and other.state == "measured" and other.spec.workloads == run.spec.workloads
+    ]
+    return max(alike, key=lambda other: other.finished_at or 0.0, default=None)
+
+
+def _window_marks(run: RunState, start: float, end: float, columns: int) -> list[tuple[float, float]]:
+    """A point for each window, the median of those that share a column."""
+    width = (end - start) / columns
+    shared: dict[int, list[float]] = {}
+    for window in run.complete_windows:
+        if start <= window.at <= end:
+            shared.setdefault(int((window.at - start) / width), []).append(window.throughput)
+    return [(start + (column + 0.5) * width, median(rates)) for column, rates in shared.items()]
+
+
+def loss_plot(run: RunState | None, canvas: Canvas) -> Drawn:
+    """Training loss of rank 0 over steps; where epochs were evaluated, the test loss beside it."""
+    if run is None or run.started_at is None:
+        return Drawn("Loss", Content.styled("no run yet", "$muted"))
+    steps = run.ranks[0].steps if 0 in run.ranks else 0
+    start, end = _steps_shown(run, steps, canvas.time)
+    curves = [Curve(run.loss.binned(start, end, max(2, canvas.width - AXIS_CELLS)))]
+    tested = [point for point in _test_loss(run) if start <= point.x <= end]
+    if tested:
+        curves.append(Curve(tested, 2))
+    title = canvas.named("Loss over steps")
+    if run.loss.last is not None:
+        title += f": {number(run.loss.last)}"
+    if run.evaluations.get(0):
+        last: Evaluation = run.evaluations[0][-1]
+        title += f", accuracy {percent(last.test_accuracy)}, test loss {number(last.test_loss)}"
+    content = plot(
+        Plot(curves, Axes(_short, number, start, end)), canvas.width, canvas.height, canvas.unicode
+    )
+    return Drawn(title, content)
+
+
+def _steps_shown(run: RunState, steps: int, time: TimeRange) -> tuple[float, float]:
+    if time.seconds is None or 0 not in run.ranks:
+        return 0.0, round_up(steps)
+    # Steps have no times of their own: the newest ones whose seconds add up to that long.
+    left = time.seconds
+    for bucket in reversed(run.ranks[0].step_seconds.buckets()):
+        left -= bucket.mean * bucket.points
+        if left <= 0:
+            shown = round_up(steps - bucket.x)
+            end = -(-steps // max(1, shown // 6)) * max(1, shown // 6)
+            return max(0.0, end - shown), end
+    return 0.0, round_up(steps)
+
+
+def _test_loss(run: RunState) -> list[Bucket]:
+    steps = run.ranks[0].steps_per_epoch if 0 in run.ranks else None
+    if not steps:
+        return []
+    points = [
+        (one.epoch * steps, one.test_loss) for one in run.evaluations.get(0, ()) if one.test_loss is not None
+    ]
+    return [Bucket(x, loss, loss, loss, 1) for x, loss in points[-200:]]
+
+
+def _short(value: float) -> str:
+    """A number for an axis: `12.5k`, `850`, `0.25`."""
+    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= limit:
+            return f"{value / limit:.4g}{unit}"
+    return f"{value:.3g}"

@@ -1,0 +1,121 @@
+"""What more devices bring: a bar a run, the ideal marked on the same line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from textual.content import Content
+
+from ...engine.analysis.results.result import Result
+from ...engine.text.tables import fit
+from ...engine.text.units import percent, ratio
+from .grid import GridColumn, grid, wrapped
+
+WIDEST_BAR = 80
+IDEAL = "│"
+THIRD = 3
+"""The bar gets at least this part of the width, a run's name at most this part."""
+
+
+class Bar(NamedTuple):
+    """One run's bar."""
+
+    label: str
+    value: float
+    ideal: float | None
+    """What the devices could bring; None where something else than devices differs."""
+    interval: tuple[float, float] | None = None
+    is_baseline: bool = False
+
+
+def speedup_bars(found: Sequence[Result], width: int) -> Content:
+    """The speedups, and the gains of trainings side by side; or that there is nothing to compare."""
+    speedups, gains = list(_speedups(found)), list(_gains(found))
+    blocks = []
+    if any(not bar.is_baseline for bar in speedups):
+        blocks.append(_bars("speedup", speedups, width))
+    if gains:
+        blocks.append(_bars("concurrency gain", gains, width))
+    if not blocks:
+        goes_on = any(result.state in ("waiting", "running") for result in found)
+        why = "Nothing yet: a speedup takes two measured runs."
+        over = "Nothing to compare: no run has a speedup over another one."
+        return wrapped(why if goes_on else over, width, "$muted")
+    return Content("\n\n").join(blocks)
+
+
+def _speedups(found: Sequence[Result]) -> Iterator[Bar]:
+    for result in found:
+        if result.speedup is not None:
+            ideal = result.speedup / result.efficiency if result.efficiency else None
+            is_baseline = result.baseline == result.run
+            yield Bar(result.label, result.speedup, ideal, result.speedup_interval, is_baseline)
+
+
+def _gains(found: Sequence[Result]) -> Iterator[Bar]:
+    for result in found:
+        if result.concurrency_gain is not None:
+            yield Bar(result.label, result.concurrency_gain, float(result.devices))
+
+
+def _bars(what: str, bars: Sequence[Bar], width: int) -> Content:
+    most = max(max(bar.value, bar.ideal or 0.0) for bar in bars)
+    by_devices = any(bar.ideal is not None and not bar.is_baseline for bar in bars)
+    legend = f"█ {what}" + (f"  {IDEAL} ideal" if by_devices else "")
+    least = max(len(legend), width // THIRD)
+    columns = [
+        GridColumn("run", [_name(bar.label, width) for bar in bars], is_text=True),
+        GridColumn(legend, [Content(" " * least)] * len(bars), is_text=True),
+        GridColumn("", _values(bars, by_devices), is_text=True),
+        GridColumn("efficiency", [_efficiency(bar) for bar in bars], 1),
+        GridColumn("95% interval", [_interval(bar) for bar in bars], 2, is_text=True),
+    ]
+    shown, gap = fit([column for column in columns if _says_something(column)], width)
+    room = width - sum(column.width for column in shown) - len(gap) * (len(shown) - 1)
+    cells = min(WIDEST_BAR, columns[1].width + max(0, room))
+    drawn = [_bar(bar, most, cells, by_devices) for bar in bars]
+    return grid([column._replace(cells=drawn) if column is columns[1] else column for column in shown], width)
+
+
+def _says_something(column: GridColumn) -> bool:
+    return bool(column.title.startswith("█") or any(cell.plain.strip() for cell in column.cells))
+
+
+def _bar(bar: Bar, most: float, cells: int, with_ideal: bool) -> Content:
+    """Filled up to the value, dotted from there to the ideal; a fill that passes the ideal shows it too."""
+    filled = max(1, round(cells * bar.value / most))
+    if bar.ideal is None or not with_ideal:
+        return Content.styled("█" * filled, "$primary")
+    mark = max(1, round(cells * bar.ideal / most))
+    before, after = min(filled, mark - 1), max(0, filled - mark)
+    return Content.assemble(
+        ("█" * before, "$primary"),
+        ("·" * (mark - 1 - before), "$muted"),
+        (IDEAL, "bold $text-accent"),
+        ("█" * after, "$primary"),
+    )
+
+
+def _name(label: str, width: int) -> Content:
+    most = max(8, width // THIRD)
+    return Content(label if len(label) <= most else f"{label[: most - 1]}…")
+
+
+def _values(bars: Sequence[Bar], with_ideal: bool) -> list[Content]:
+    widest = max(len(ratio(bar.value)) for bar in bars)
+    values = (Content.styled(f"{ratio(bar.value):>{widest}}", "bold $text-primary") for bar in bars)
+    if not with_ideal:
+        return list(values)
+    ideals = ("" if bar.ideal is None else f" of {bar.ideal:.3g}" for bar in bars)
+    return [value + Content.styled(ideal, "$muted") for value, ideal in zip(values, ideals, strict=True)]
+
+
+def _efficiency(bar: Bar) -> Content:
+    if bar.is_baseline:
+        return Content.styled("baseline", "$text-accent")
+    return Content(percent(bar.value / bar.ideal) if bar.ideal else "")
+
+
+def _interval(bar: Bar) -> Content:
+    return Content("" if bar.interval is None else f"{ratio(bar.interval[0])} to {ratio(bar.interval[1])}")

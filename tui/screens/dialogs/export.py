@@ -1,0 +1,124 @@
+"""Where and in which format the results are saved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, NamedTuple
+
+from textual import events, on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from ....engine.analysis.export import Format, render
+from ....engine.record.session import Session
+from ....engine.record.shelf import SessionFolder
+from ...data.save import save_in, usual_folder
+from ..base import ClosedOnce
+
+
+class Choice(NamedTuple):
+    """A format as it is offered."""
+
+    key: str
+    form: Format
+    text: str
+
+
+CHOICES = (
+    Choice("m", "md", "Markdown: the whole report, to read and to share"),
+    Choice("j", "json", "JSON: everything, for programs"),
+    Choice("c", "csv", "CSV: a row a run, for spreadsheets"),
+    Choice("s", "svg", "SVG: charts fit for a README"),
+)
+
+
+class ExportScreen(ModalScreen[Path | None], ClosedOnce[Path | None]):
+    """Asks for format and folder, and saves; dismissed with the file's full path, None when given up."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "cancel", "Cancel", id="export.cancel", tooltip="Go back without saving")
+    ]
+
+    class Written(Message):
+        """The file is there."""
+
+        def __init__(self, path: Path) -> None:
+            super().__init__()
+            self.path = path
+
+    class Failed(Message):
+        """It could not be written; one sentence."""
+
+        def __init__(self, sentence: str) -> None:
+            super().__init__()
+            self.sentence = sentence
+
+    def __init__(self, session: Session, folder: SessionFolder) -> None:
+        super().__init__()
+        self._session = session
+        self._folder = folder
+
+    def compose(self) -> ComposeResult:
+        """The formats, the folder, and room for what went wrong."""
+        with Vertical(classes="box"):
+            yield Static(Content(f"Save the results of {self._folder.name} as"))
+            yield OptionList(
+                *(
+                    Option(Content.assemble((f"{one.key}  ", "$text-accent"), one.text), id=one.form)
+                    for one in CHOICES
+                )
+            )
+            where = Input(str(usual_folder(self._folder.path)), id="where", compact=True)
+            where.border_title = "in the folder"
+            yield where
+            yield Static(id="problem", markup=False)
+
+    def on_mount(self) -> None:
+        """Enter saves Markdown."""
+        formats = self.query_one(OptionList)
+        formats.highlighted = 0
+        formats.focus()
+
+    def on_key(self, event: events.Key) -> None:
+        """A format's own key saves at once, unless it is typed into the folder's name."""
+        choice = next((one for one in CHOICES if one.key == event.key), None)
+        if choice is not None and not self.query_one(Input).has_focus:
+            event.stop()
+            self._save(choice.form)
+
+    @on(OptionList.OptionSelected)
+    @on(Input.Submitted)
+    def _chosen(self) -> None:
+        highlighted = self.query_one(OptionList).highlighted
+        self._save(CHOICES[highlighted or 0].form)
+
+    def _save(self, form: Format) -> None:
+        # Rendered here, where the session is folded: it must not change meanwhile.
+        text = render(self._session, form)
+        self._write(Path(self.query_one(Input).value).expanduser(), f"{self._folder.name}.{form}", text)
+
+    @work(thread=True, exclusive=True, exit_on_error=False)
+    def _write(self, folder: Path, name: str, text: str) -> None:
+        try:
+            self.post_message(self.Written(save_in(folder, name, text)))
+        except OSError as error:
+            why = "there is no such folder" if not folder.is_dir() else error.strerror or str(error)
+            self.post_message(self.Failed(f"{folder / name} cannot be written: {why}."))
+
+    @on(Written)
+    def _written(self, message: Written) -> None:
+        self.dismiss(message.path)
+
+    @on(Failed)
+    def _failed(self, message: Failed) -> None:
+        self.query_one("#problem", Static).update(Content.styled(message.sentence, "$text-error"))
+
+    def action_cancel(self) -> None:
+        """Save nothing."""
+        self.dismiss(None)

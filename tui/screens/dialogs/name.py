@@ -1,0 +1,66 @@
+"""A name asked for in front of the screen, checked as it is typed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from ..base import ClosedOnce
+
+HINT = "Enter takes it, Escape leaves it as it was"
+
+
+class NameScreen(ModalScreen[str], ClosedOnce[str]):
+    """Asks for a name; dismissed with it, or with "" for Escape."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "cancel", "Cancel", id="name.cancel", tooltip="Go back without doing anything")
+    ]
+
+    def __init__(self, question: str, name: str, problem_with: Callable[[str], str]) -> None:
+        """`problem_with`: why a name cannot be taken, one sentence; "" when it can."""
+        super().__init__()
+        self._question = question
+        self._name_before = name
+        self._problem_with = problem_with
+
+    def compose(self) -> ComposeResult:
+        """The question, the name, and what is wrong with it."""
+        with Vertical(classes="box"):
+            yield Static(Content(self._question))
+            yield Input(self._name_before, select_on_focus=False, compact=True, id="name")
+            yield Static(Content.styled(HINT, "$muted"), id="said")
+
+    def on_mount(self) -> None:
+        """The cursor is in the name."""
+        self.query_one(Input).focus()
+
+    def _problem(self) -> str:
+        name = self.query_one(Input).value.strip()
+        return "" if name == self._name_before else self._problem_with(name)
+
+    @on(Input.Changed)
+    def _typed(self) -> None:
+        problem = self._problem()
+        said = Content.styled(problem, "$text-error") if problem else Content.styled(HINT, "$muted")
+        self.query_one("#said", Static).update(said)
+
+    @on(Input.Submitted)
+    def _take(self) -> None:
+        name = self.query_one(Input).value.strip()
+        if self._problem():
+            self.app.bell()
+        else:
+            self.dismiss("" if name == self._name_before else name)
+
+    def action_cancel(self) -> None:
+        """Leave it as it was."""
+        self.dismiss("")

@@ -1,0 +1,90 @@
+"""Asks under which name an edited preset is saved; asks again before another is replaced."""
+
+from __future__ import annotations
+
+from typing import ClassVar, NamedTuple
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from ....engine.plan.library import PresetFile, own_file
+from ...data.offers import Offer
+from ..base import ClosedOnce
+
+
+class Named(NamedTuple):
+    """The file to save to, and the title of what is in it."""
+
+    file: PresetFile
+    title: str
+
+
+class SaveAsScreen(ModalScreen[Named | None], ClosedOnce[Named | None]):
+    """Dismissed with where to save, or None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "cancel", "Cancel", id="save.cancel", tooltip="Save nothing")
+    ]
+
+    def __init__(self, offer: Offer) -> None:
+        super().__init__()
+        title = offer.preset.title if offer.preset is not None else offer.file.name
+        self._title = title if offer.file.own else f"My {offer.file.name}"
+        self._confirmed = ""
+
+    def compose(self) -> ComposeResult:
+        """A field, and below it what will become of what is typed."""
+        with Vertical(classes="box"):
+            yield Static("Save as a preset of your own. Its name:", markup=False)
+            yield Input(self._title, compact=True)
+            yield Static(id="place", markup=False)
+
+    def on_mount(self) -> None:
+        """Ready to be typed in."""
+        self.query_one(Input).focus()
+
+    @on(Input.Changed)
+    def _typed(self) -> None:
+        self._confirmed = ""
+        self._say(self._named())
+
+    def _named(self) -> Named | str:
+        """Where to, or what is wrong with the name."""
+        title = self.query_one(Input).value.strip()
+        try:
+            return Named(own_file(title), title)
+        except ValueError as error:
+            return str(error)
+
+    def _say(self, named: Named | str) -> None:
+        place = self.query_one("#place", Static)
+        if isinstance(named, str):
+            place.update(Content.styled(named, "$text-error"))
+        elif named.file.path.exists():
+            again = " again" if self._confirmed else ""
+            place.update(
+                Content.styled(
+                    f"{named.file.path} is there already: Enter{again} replaces it, Escape keeps it.",
+                    "$text-warning",
+                )
+            )
+        else:
+            place.update(Content.styled(f"Enter saves it to {named.file.path}", "$muted"))
+
+    @on(Input.Submitted)
+    def _submitted(self) -> None:
+        named = self._named()
+        if isinstance(named, Named) and (not named.file.path.exists() or self._confirmed == named.title):
+            self.dismiss(named)
+        elif isinstance(named, Named):
+            self._confirmed = named.title
+            self._say(named)
+
+    def action_cancel(self) -> None:
+        """Save nothing."""
+        self.dismiss(None)

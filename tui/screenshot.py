@@ -1,0 +1,74 @@
+"""A picture of a screen, as SVG that needs nothing from elsewhere: Textual's own without its web fonts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html import escape
+from typing import Any
+
+from textual.app import App
+from textual.color import Color
+from textual.widget import Widget
+
+from .terminal.colors import FewColors
+
+MONOSPACE = (
+    "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', 'Liberation Mono', "
+    "'Courier New', monospace"
+)
+"""What systems bring along; the SVG says of each text how wide it is, so that any of them fits the cells."""
+SANS = "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif"
+
+_OPENING = re.compile(r"<svg\b([^>]*)>")
+_WEB_FONT = re.compile(r"\s*@font-face\s*\{[^}]*\}")
+_COMMENT = re.compile(r"\s*<!--.*?-->", re.DOTALL)
+# What would cut each text at its line is a third of a picture, and none is larger than its cells.
+_LINE = re.compile(
+    r'\s*<clipPath id="[^"]*-line-\d+">.*?</clipPath>| clip-path="[^"]*-line-\d+\)"', re.DOTALL
+)
+# The window around the screen is dark grey in every theme.
+_WINDOW = re.compile(r'<rect fill="#292929" stroke="rgba\(255,255,255,0\.35\)"')
+_WINDOW_TITLE = re.compile(r'-title" fill="#c5c8c6"')
+
+
+def picture(app: App[Any], title: str) -> str:
+    """The present screen of a running app in the colours of its theme, in a window of that title."""
+    window, text = (Color.parse(app.theme_variables[name]).hex6 for name in ("surface", "foreground"))
+    with _all_colors(app):
+        drawn = app.export_screenshot(title=title, simplify=True)
+    drawn = _OPENING.sub(lambda found: f'<svg role="img"{found[1]}><title>{escape(title)}</title>', drawn, 1)
+    for pattern, replacement in (
+        (_WEB_FONT, ""),
+        (_COMMENT, ""),
+        (_LINE, ""),
+        (_WINDOW, f'<rect fill="{window}" stroke="{text}" stroke-opacity="0.35"'),
+        (_WINDOW_TITLE, f'-title" fill="{text}"'),
+    ):
+        drawn = pattern.sub(replacement, drawn)
+    drawn = drawn.replace("&#160;", "\N{NO-BREAK SPACE}").replace(' shape-rendering="crispEdges"', "")
+    drawn = drawn.replace("<style>", "<style>rect { shape-rendering: crispEdges; }", 1)
+    drawn = drawn.replace("font-family: Fira Code, monospace", f"font-family: {MONOSPACE}")
+    return drawn.replace("font-family: arial", f"font-family: {SANS}")
+
+
+@contextmanager
+def _all_colors(app: App[Any]) -> Iterator[None]:
+    """Draws in the theme's own colours for a while, however few the terminal has."""
+    reductions = [each for each in app.get_line_filters() if isinstance(each, FewColors)]
+    for reduction in reductions:
+        reduction.enabled = False
+        _draw_anew(app)
+    try:
+        yield
+    finally:
+        for reduction in reductions:
+            reduction.enabled = True
+            _draw_anew(app)
+
+
+def _draw_anew(app: App[Any]) -> None:
+    for screen in app.screen_stack:
+        for widget in screen.walk_children(Widget, with_self=True):
+            widget._styles_cache.clear()  # lines are kept as they were filtered

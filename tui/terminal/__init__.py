@@ -1,0 +1,1 @@
+"""The terminal: its capabilities, colours, output, size and loss."""
