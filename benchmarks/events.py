@@ -19,9 +19,9 @@ from multiprocessing.queues import Queue
 from pathlib import Path
 from typing import Any
 
-from gpubench_tui.engine.conductor.drain import Ended, Line
-from gpubench_tui.engine.conductor.entry import Entered
-from gpubench_tui.engine.conductor.scribe import Scribe
+from gpubench_tui.engine.conductor.listener import Ended, RankListener
+from gpubench_tui.engine.conductor.rank_entry import Entered
+from gpubench_tui.engine.conductor.recorder import Recorder
 from gpubench_tui.engine.host.facts import Cpu, Host, Software
 from gpubench_tui.engine.plan.plan import Device, Plan, RunSpec
 from gpubench_tui.engine.plan.preset import Measure, Workload
@@ -111,9 +111,11 @@ def through_the_queues(path: Path) -> float:
     """Events a second from ranks' queues, by the conductor's own threads, into the journal's file."""
     context = multiprocessing.get_context("spawn")
     start = context.Event()
-    scribe = Scribe(Journal(path), time.monotonic(), failed=lambda: sys.exit("the journal cannot be written"))
-    scribe.write(session_started())
-    scribe.write(RunStarted(at=0.0, run=RUN))
+    recorder = Recorder(
+        Journal(path), time.monotonic(), failed=lambda: sys.exit("the journal cannot be written")
+    )
+    recorder.write(session_started())
+    recorder.write(RunStarted(at=0.0, run=RUN))
     done = threading.Semaphore(0)
     up = threading.Semaphore(0)
 
@@ -125,7 +127,7 @@ def through_the_queues(path: Path) -> float:
 
     queues: list[Queue[Any]] = [context.Queue(256) for _ in range(RANKS)]
     ranks = [context.Process(target=rank_process, args=(rank, queues[rank], start)) for rank in range(RANKS)]
-    lines = [Line(rank, queue, scribe.write, told) for rank, queue in enumerate(queues)]
+    lines = [RankListener(rank, queue, recorder.write, told) for rank, queue in enumerate(queues)]
     for thread in (*lines, *ranks):
         thread.start()
     for _ in ranks:

@@ -24,8 +24,8 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
-from gpubench_tui.engine.conductor.drain import Line
-from gpubench_tui.engine.conductor.scribe import Scribe
+from gpubench_tui.engine.conductor.listener import RankListener
+from gpubench_tui.engine.conductor.recorder import Recorder
 from gpubench_tui.engine.host.inspect import inspect_host
 from gpubench_tui.engine.plan.expand import make_plan
 from gpubench_tui.engine.plan.library import find_preset
@@ -79,7 +79,7 @@ def measure(run: RunSpec) -> list[tuple[float, float]]:
     """Seconds of the turns of both loops, engine first, as rank 0 saw them."""
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:
-        scribe = Scribe(
+        recorder = Recorder(
             Journal(Path(folder) / "journal.jsonl"),
             time.monotonic(),
             lambda: sys.exit("disk full?"),
@@ -90,7 +90,7 @@ def measure(run: RunSpec) -> list[tuple[float, float]]:
             context.Process(
                 target=rank_process, args=(run, rank, folder, queue, answers), daemon=True
             ).start()
-            Line(rank, queue, scribe.write, lambda message: None).start()
+            RankListener(rank, queue, recorder.write, lambda message: None).start()
         pairs: list[tuple[float, float]] = answers.get()
     return pairs
 

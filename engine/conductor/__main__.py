@@ -1,6 +1,6 @@
 """`python -m gpubench_tui.engine.conductor FOLDER`: the session process.
 
-With several folders, or `--after=FOLDER`, it starts such a process for each in its turn.
+With several folders, or with `--after=FOLDER`, it starts one such process after the other.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import msgspec
 from ..host.process import redirect_output
 from ..record.shelf import SessionFolder
 from .conductor import REQUESTS, WORKER, conduct
-from .row import conduct_row
+from .queue import conduct_queue
 from .temporary import open_temporary
 
 EXIT_SECONDS = 5.0
@@ -25,9 +25,9 @@ USAGE = "usage: python -m gpubench_tui.engine.conductor [--after=FOLDER ...] FOL
 
 
 def main(path: str, worker: str = WORKER) -> int:
-    """Execute the session in that folder and return the exit status; what goes wrong is one sentence."""
+    """Execute the session in that folder and return the exit status; print an error as one sentence."""
     folder = SessionFolder(Path(path).resolve())
-    # Whoever sees the lock may ask for an end: it waits until the conductor can answer.
+    # Anyone who sees the lock may send a request: it stays pending until the conductor can handle it.
     signal.pthread_sigmask(signal.SIG_BLOCK, REQUESTS)
     try:
         with folder.hold():
@@ -44,7 +44,7 @@ def main(path: str, worker: str = WORKER) -> int:
 
 
 def _leave_soon(status: int) -> None:
-    # On its way out Python waits for every process that multiprocessing started; one may never go.
+    # At exit Python joins every process that multiprocessing started, and one may never end.
     timer = threading.Timer(EXIT_SECONDS, os._exit, (status,))
     timer.daemon = True
     timer.start()
@@ -57,8 +57,8 @@ def _main(arguments: list[str]) -> int:
         print(USAGE, file=sys.stderr)
         return 2
     if after or len(paths) > 1:
-        row, before = ([SessionFolder(Path(path)) for path in group] for group in (paths, after))
-        return conduct_row(row, before)
+        queue, before = ([SessionFolder(Path(path)) for path in group] for group in (paths, after))
+        return conduct_queue(queue, before)
     return main(paths[0])
 
 

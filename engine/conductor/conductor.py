@@ -1,4 +1,4 @@
-"""The session: its plan executed once, run by run, with everything that happens in the journal."""
+"""Execution of a session: its plan, run by run, with every event written to the journal."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from ..record.journal import Journal
 from ..record.shelf import SessionFolder
 from .launch import start_fork_server
 from .parentage import adopt_orphans
-from .run import Run
+from .recorder import Recorder, session_started
+from .run_execution import RunExecution
 from .sampling import Sampling
-from .scribe import Scribe, opening
 
 WORKER = "gpubench_tui.engine.training.worker:work"
 
 REQUESTS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
-"""Signals by which a session is asked to stop or to skip a run."""
+"""Signals that ask a session to stop or to skip a run."""
 
 MEASURED, FAILED, STOPPED = 0, 1, 130
 """Exit statuses: all runs measured or skipped; a run failed or the journal did; stopped by the user."""
 
 
 def conduct(folder: SessionFolder, temporary: Path, worker: str = WORKER) -> int:
-    """Execute the session's plan in this process, by its main thread, and return the exit status.
+    """Execute the session's plan in the main thread of this process and return the exit status.
 
-    `temporary` is a folder for what nobody needs afterwards; `worker`, "module:function", is what each rank
-    runs. OSError or msgspec.DecodeError when the plan cannot be read or the journal not be created.
+    `temporary` is a folder for files that are not kept; each rank runs `worker`, "module:function". Raises
+    OSError or msgspec.DecodeError when the plan cannot be read or the journal cannot be created.
     """
     return Conductor(folder, temporary, worker).conduct()
 
 
 class Conductor:
-    """Takes the runs of a plan one by one. SIGTERM and SIGINT stop it, SIGUSR1 skips the current run."""
+    """Executes the runs of a plan one by one. SIGTERM and SIGINT stop it, SIGUSR1 skips the current run."""
 
     def __init__(self, folder: SessionFolder, temporary: Path, worker: str) -> None:
         self._folder = folder
@@ -47,21 +47,21 @@ class Conductor:
         self._worker = worker
         self._request = folder.request()
         self._journal = Journal(folder.journal)
-        self._scribe = Scribe(self._journal, time.monotonic(), self._give_up)
-        self._run: Run | None = None
+        self._recorder = Recorder(self._journal, time.monotonic(), self._give_up)
+        self._run: RunExecution | None = None
         self._stops = 0
         self._failed = False
 
     def conduct(self) -> int:
-        """From the first line of the journal to the last."""
+        """Execute the plan and write the whole journal; return the exit status."""
         self._start()
-        sampling = Sampling(self._request.host.gpus, self._sampled, self._scribe.say)
+        sampling = Sampling(self._request.host.gpus, self._sampled, self._recorder.say)
         sampling.start()
         for spec in self._request.plan.runs:
             self._take(spec)
         sampling.close()
         outcome: Literal["finished", "stopped"] = "stopped" if self._stops else "finished"
-        self._scribe.write(SessionFinished(at=self._scribe.now(), outcome=outcome))
+        self._recorder.write(SessionFinished(at=self._recorder.now(), outcome=outcome))
         self._journal.close()
         return self._status()
 
@@ -72,38 +72,38 @@ class Conductor:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, REQUESTS)
         adopt_orphans()
-        self._scribe.write(opening(self._folder, self._request))
+        self._recorder.write(session_started(self._folder, self._request))
         if self._request.plan.to_run:
             start_fork_server()
 
     def _take(self, spec: RunSpec) -> None:
-        scribe = self._scribe
+        recorder = self._recorder
         if spec.skip is not None:
-            scribe.write(RunFinished(at=scribe.now(), run=spec.id, outcome="skipped", reason=spec.skip))
+            recorder.write(RunFinished(at=recorder.now(), run=spec.id, outcome="skipped", reason=spec.skip))
             return
-        self._run = Run(spec, self._folder, self._temporary, scribe, self._worker)
-        if self._stops or scribe.error:
+        self._run = RunExecution(spec, self._folder, self._temporary, recorder, self._worker)
+        if self._stops or recorder.error:
             reason = "the session was stopped before it"
-            scribe.write(RunFinished(at=scribe.now(), run=spec.id, outcome="stopped", reason=reason))
+            recorder.write(RunFinished(at=recorder.now(), run=spec.id, outcome="stopped", reason=reason))
             return
-        scribe.write(RunStarted(at=scribe.now(), run=spec.id))
+        recorder.write(RunStarted(at=recorder.now(), run=spec.id))
         finished = self._carry_out(self._run)
-        scribe.write(finished)
+        recorder.write(finished)
         self._failed |= finished.outcome == "failed"
         self._run = None
 
-    def _carry_out(self, run: Run) -> RunFinished:
+    def _carry_out(self, run: RunExecution) -> RunFinished:
         try:
             return run.run()
-        except OSError as error:  # no file, no process, no space for it: the next run may find some
+        except OSError as error:  # no file handle, process or space left: the next run may succeed
             failure = Failure(
                 "launch", None, f"the ranks could not be started: {error}", self._folder.log.name
             )
-            at = self._scribe.now()
+            at = self._recorder.now()
             return RunFinished(at=at, run=run.spec.id, outcome="failed", failure=failure)
 
     def _status(self) -> int:
-        if (error := self._scribe.error) is not None:
+        if (error := self._recorder.error) is not None:
             print(
                 f"The session ended because its journal cannot be written: {error}",
                 file=sys.stderr,
@@ -113,9 +113,9 @@ class Conductor:
         return STOPPED if self._stops else FAILED if self._failed else MEASURED
 
     def _sampled(self, gpus: list[GpuSample], cpu: CpuSample) -> None:
-        self._scribe.write(Sampled(at=self._scribe.now(), gpus=gpus, cpu=cpu))
+        self._recorder.write(Sampled(at=self._recorder.now(), gpus=gpus, cpu=cpu))
 
-    # Asked from outside: by a signal, or by the journal from whichever thread could not write it.
+    # Requests from outside: signals, or a failure to write the journal in any thread.
 
     def _on_stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stops += 1

@@ -1,4 +1,4 @@
-"""Asking a running session to stop, or to skip a run, from any process of its user on the same machine."""
+"""Requests to a running session, from any process of its user on the same machine: stop, or skip a run."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ import signal
 import msgspec
 
 from ..record.shelf import SessionFolder
-from .scribe import write_unstarted
+from .recorder import write_unstarted
 
 
-def stop(folder: SessionFolder) -> bool:
-    """Have the session end, what was measured kept; asked twice it hurries. False: it does not run here.
+def stop_session(folder: SessionFolder) -> bool:
+    """Ask the session to end and keep its results; return False when it does not run on this machine.
 
-    One that waits for its turn is taken out of its row, and its journal says so.
+    A second request kills its ranks without delay. A session that still waits is removed from the queue,
+    and its journal says so.
     """
     return _withdraw(folder) or _signal(folder, signal.SIGTERM)
 
 
-def skip(folder: SessionFolder) -> bool:
-    """Have the session skip its current run and go on with the next. False: it does not run here."""
+def skip_run(folder: SessionFolder) -> bool:
+    """Ask the session to skip its current run; return False when it does not run on this machine."""
     return _signal(folder, signal.SIGUSR1)
 
 
@@ -34,7 +35,7 @@ def _withdraw(folder: SessionFolder) -> bool:
             write_unstarted(folder)
             return True
     except (RuntimeError, OSError, msgspec.DecodeError):
-        return False  # its turn has come
+        return False  # it has just started
 
 
 def _signal(folder: SessionFolder, number: signal.Signals) -> bool:

@@ -1,8 +1,8 @@
-"""A run's ranks, started by torch.distributed's elastic agent. The only module here that imports torch.
+"""Launch of a run's ranks by torch.distributed's elastic agent. The only module here that imports torch.
 
-The agent runs in a thread of its own: it then leaves this process's signals alone, and should it ever be
-stuck with a process that cannot be killed, the session goes on without it. The ranks are forks of the fork
-server, which the main thread starts; so the kernel ends them with the session process, not with this thread.
+The agent runs in its own thread: it then leaves this process's signals alone, and if it ever waits for a
+process that cannot be killed, the session goes on without it. The ranks are forks of the fork server, which
+the main thread starts, so the kernel ends them with the session process and not with the agent's thread.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from multiprocessing.process import BaseProcess
 from multiprocessing.queues import Queue
 from typing import TYPE_CHECKING, Any
 
-from .entry import enter
+from .rank_entry import enter
 
 if TYPE_CHECKING:
     from torch.distributed.elastic.rendezvous import RendezvousHandler, RendezvousParameters
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
 
 BACKEND = "gpubench-tui"
 LOOK_SECONDS = 0.02
-"""How often the agent looks at the ranks once one of them has ended or is done."""
+"""Interval at which the agent checks the ranks once one of them has ended or finished."""
 IDLE_SECONDS = 1.0
-"""How often it looks while all are at work; there is nothing to see."""
+"""Interval at which it checks them while all are working."""
 
 logger = logging.getLogger(__name__)
 
 
 def start_fork_server() -> None:
-    """Start the process whose forks the ranks will be, if none is up. Returns at once; main thread only."""
+    """Start the process that the ranks are forked from, unless it runs; main thread only. Return at once."""
     multiprocessing.set_forkserver_preload([f"{__package__}.preload"])
     forkserver.ensure_running()
 
 
 class Launch(threading.Thread):
-    """One elastic launch on this machine, from its start until the agent has no more to do."""
+    """One elastic launch on this machine, from its start until the agent is done."""
 
     def __init__(
         self,
@@ -53,9 +53,9 @@ class Launch(threading.Thread):
         self.error: str | None = None
         """Why the ranks could not be started, one sentence."""
         self.exits: dict[int, int] = {}
-        """Exit codes by process id, once this thread is done; negative: the signal that ended it."""
+        """Exit codes by process id, complete once this thread is done; negative: the signal that ended it."""
         self.failed: dict[int, int] = {}
-        """The process of each rank that the agent saw fail; of the others none may be known."""
+        """Process id of each rank that the agent saw fail; those of the other ranks may be unknown."""
         self._worker = worker
         self._assignment = assignment
         self._queues = queues
@@ -65,11 +65,11 @@ class Launch(threading.Thread):
         self._left = threading.Event()
 
     def look(self) -> None:
-        """Have the agent look at the ranks often from now on: some end is near."""
+        """Make the agent check the ranks often from now on, because one of them is about to end."""
         self._look.set()
 
     def leave(self) -> None:
-        """End the agent's work: no rank is left, whether or not it saw them off."""
+        """Make the agent return, because no rank is left, whether or not it has noticed."""
         self._left.set()
         self._look.set()
 
@@ -87,22 +87,22 @@ class Launch(threading.Thread):
             self._done()
 
     def at_look(self) -> None:
-        """Called by the agent, in this thread, each time it has looked and found all ranks well."""
-        # Here alone may the processes be asked for: two threads that poll one process lose its exit code.
+        """Wait before the next check; the agent calls this in its thread while all ranks are well."""
+        # Only this thread may poll the processes: two threads that poll one process lose its exit code.
         self._processes = self._processes or list(multiprocessing.active_children())
         if self._left.is_set():
             raise NoRankLeftError
         self._look.wait(IDLE_SECONDS)
 
     def _launch(self) -> None:
-        # Elastic asks how many GPUs there are. NVML can say it without touching CUDA in this process.
+        # Elastic asks how many GPUs there are; NVML can answer without a CUDA context in this process.
         os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"
         from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
         from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
         from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-        # What the agent has to say (no signal handlers here, a rank was killed) the watchdog says better, and
-        # to format it torch imports its compiler, which takes a second.
+        # The watchdog explains the agent's messages (no signal handlers here, a rank was killed) better, and
+        # to format them torch imports its compiler, which takes a second.
         for name in ("torch.distributed.elastic", "torch.multiprocessing"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         run = self._assignment.run
@@ -123,13 +123,13 @@ class Launch(threading.Thread):
         )
         try:
             elastic_launch(config, enter)(self._worker, self._assignment, list(self._queues))
-        except ChildFailedError as error:  # why is for the watchdog to find out
+        except ChildFailedError as error:  # the watchdog finds out why
             self.failed = {rank: failure.pid for rank, failure in error.failures.items()}
             self.exits = {failure.pid: failure.exitcode for failure in error.failures.values()}
 
 
 class NoRankLeftError(Exception):
-    """All ranks are gone and the agent need not wait for word of them."""
+    """All ranks are gone, and the agent need not wait for them."""
 
 
 def _create_handler(parameters: RendezvousParameters) -> RendezvousHandler:
@@ -138,7 +138,7 @@ def _create_handler(parameters: RendezvousParameters) -> RendezvousHandler:
 
 
 def _make_handler(run_id: str, at_look: Callable[[], None]) -> RendezvousHandler:
-    """A meeting of one agent with itself: no port, no file, no waiting (elastic's own waits up to 0.3 s)."""
+    """Return a rendezvous of one agent: no port, no file, no delay (elastic's own waits up to 0.3 s)."""
     from torch.distributed import HashStore  # type: ignore[attr-defined]
     from torch.distributed.elastic.rendezvous import (
         RendezvousHandler,

@@ -1,6 +1,6 @@
-"""Imported by the fork server alone, once a session: what every rank finds already there.
+"""Modules that the fork server imports once a session, so that no rank has to.
 
-A rank is a fork of that server and pays for no import. No CUDA may be touched here: a fork could not use it.
+Only the fork server imports this module. Nothing here may touch CUDA: a fork could not use it afterwards.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MODULES = (
     "gpubench_tui.engine.training.worker",
 )
 NVML_CHECK = "PYTORCH_NVML_BASED_CUDA_CHECK"
-"""While it is 1, torch asks NVML whether there are GPUs; CUDA, once asked, would serve no fork any more."""
+"""While it is 1, torch asks NVML whether there are GPUs; once CUDA was asked, no fork could use it."""
 
 
 def _preload() -> None:
@@ -30,9 +30,9 @@ def _preload() -> None:
     for name in MODULES:
         try:
             importlib.import_module(name)
-        except Exception:  # the ranks will meet it again, and say so in their run
+        except Exception:  # the ranks will meet the same error and report it
             traceback.print_exc()
-    del os.environ[NVML_CHECK]  # a rank may ask CUDA itself
+    del os.environ[NVML_CHECK]  # ranks ask CUDA itself
     if wanted is not None:
         os.environ[NVML_CHECK] = wanted
     gc.collect()

@@ -1,4 +1,4 @@
-"""The devices, twice a second, for as long as the session lasts."""
+"""Sampling of the devices, twice a second, for as long as the session lasts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 class Sampling(threading.Thread):
-    """Samples until told to close. What fails here is said once and ends nothing."""
+    """Samples until it is closed. A failure here is reported once and ends nothing."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class Sampling(threading.Thread):
         self._closing = threading.Event()
 
     def close(self) -> None:
-        """Stop sampling; a driver that does not answer is not waited for longer than it takes to notice."""
+        """Stop sampling; wait at most two seconds for a driver that does not answer."""
         self._closing.set()
         self.join(2.0)
 

@@ -1,4 +1,4 @@
-"""Starting a session's process, so that it lives on its own."""
+"""Start of a session's process, independent of the process that starts it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ..record.shelf import SessionFolder
 
 
 def start_session(*folders: SessionFolder, after: Sequence[SessionFolder] = ()) -> subprocess.Popen[bytes]:
-    """Have the sessions run one after the other, once those of `after` have ended; returns at once.
+    """Run the sessions one after the other, once those of `after` have ended; return at once.
 
-    The process returned is that of a single session, or one that starts each session's when its turn comes.
-    It belongs to no terminal and survives this process. Each session waits from now on until it runs. What
-    is printed goes to the first folder's `session.log`. OSError when it cannot be started.
+    The process returned is that of a single session, or one that starts the process of each session in
+    turn. It belongs to no terminal and survives this process. Each session counts as waiting until it runs.
+    Output goes to the first folder's `session.log`. Raises OSError when the process cannot be started.
     """
     turns: list[int] = []
     try:
@@ -32,11 +32,11 @@ def start_session(*folders: SessionFolder, after: Sequence[SessionFolder] = ()) 
 def start_process(
     folder: SessionFolder, arguments: Sequence[str], files: Sequence[int] = ()
 ) -> subprocess.Popen[bytes]:
-    """A process of this package that prints to the folder's log and inherits the files. Raises OSError."""
+    """Start this package as a process that inherits `files`, with the folder's log. Raises OSError."""
     log = os.open(folder.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         return subprocess.Popen(
-            # -P: a file in the working directory must not pass for a module
+            # -P: a file in the working directory must not shadow a module
             [sys.executable, "-P", "-m", __package__, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=log,

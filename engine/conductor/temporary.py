@@ -1,6 +1,6 @@
-"""Temporary files of a session process: removed when it ends, or by the next session when it was killed.
+"""Temporary files of a session process: removed when it ends, or by the next session if it was killed.
 
-A folder names its owner by a lock, which no process holds any more that is gone, however it went.
+The owner of a folder holds a lock in it, which the system releases however the owner ends.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ from ..record.lock import take
 
 PREFIX = "gpubench-tui-"
 OWNER = "owner"
-"""The file in such a folder that its session process has locked. It holds the name of the folder beside it
-that multiprocessing uses in that process, for the socket of its fork server."""
+"""Name of the file in such a folder that its session process has locked. It holds the name of the folder
+beside it that multiprocessing uses in that process, for the socket of its fork server."""
 FOREIGN_PREFIX = "pymp-"
 REMOVED_LAST = -200
-"""Among what multiprocessing does as the process ends."""
+"""Priority among multiprocessing's exit handlers."""
 
 
 def open_temporary() -> Path:
-    """A fresh private folder of this process, removed as it ends; OSError where there is no place."""
+    """Create a private folder that is removed when this process ends; OSError when that is impossible."""
     remove_abandoned()
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
     util.Finalize(None, shutil.rmtree, (folder,), {"ignore_errors": True}, exitpriority=REMOVED_LAST)
     new = folder / "new"
-    lock = take(new)  # held until this process is gone
+    lock = take(new)  # held until this process ends
     assert lock is not None
     os.write(lock, Path(util.get_temp_dir()).name.encode())
-    new.rename(folder / OWNER)  # never seen unlocked
+    new.rename(folder / OWNER)  # so that nobody sees it unlocked
     return folder
 
 
 def remove_abandoned() -> None:
-    """Remove this user's folders whose owner is gone, and nothing else; what cannot be removed stays."""
+    """Remove this user's folders whose owner has ended, and nothing else; skip what cannot be removed."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         if not _is_private(folder) or not (folder / OWNER).is_file():
             continue
@@ -56,7 +56,7 @@ def remove_abandoned() -> None:
 
 
 def _is_private(folder: Path) -> bool:
-    """Whether this is a folder, and no link to one, that belongs to this user alone."""
+    """Whether this is a folder, not a link to one, that only this user can use."""
     try:
         found = folder.lstat()
     except OSError:

@@ -1,4 +1,4 @@
-"""What became of a run's ranks, and who is to blame: judged from what was seen and heard alone."""
+"""The state of a run's ranks, and which of them caused a failure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..plan.plan import RunSpec
 from ..record.events import FailureKind, RankEvent, RankFailed, RankFinished, RankStarted, Steps
 
 STALL_SECONDS = 5.0
-"""When this process itself did not come to look for so long, silence proves nothing."""
+"""Time after which silence proves nothing, because this process itself has not checked."""
 
 PEER_LOST = re.compile(
     r"(connection|socket).{0,40}(closed|reset|refused|aborted|timed? ?out)"
@@ -22,58 +22,58 @@ PEER_LOST = re.compile(
     r"|watchdog caught collective|timed out waiting|wait timeout|connectfullmesh",
     re.IGNORECASE,
 )
-"""What a rank says whose partner went before it: never the first cause where there is another."""
+"""Matches the error of a rank that lost its peer: never the first cause where there is another."""
 
 INNERMOST = re.compile(
     r"^Current thread .*\n  File \"(?P<file>.*)\", line (?P<line>\d+) in (?P<name>.*)$", re.M
 )
-"""Where the main thread stood, in the stacks that faulthandler wrote."""
+"""Matches the position of the main thread in the stacks that faulthandler wrote."""
 
 
 class RankWatch(Struct, kw_only=True):
-    """What is known of one rank. Times are `time.monotonic()`."""
+    """State of one rank. Times are `time.monotonic()`."""
 
     rank: int
     heard: float
-    """When it last made progress."""
+    """Time of its last progress."""
     pid: int | None = None
     started: bool = False
     steps: int = 0
     said: float = 0.0
-    """The rank's own time of its last word."""
+    """Time of its last event, on the session's clock."""
     finished: bool = False
     failed: RankFailed | None = None
     ended: float | None = None
 
     @property
     def at_work(self) -> bool:
-        """Whether more is to come from it."""
+        """Whether it has neither finished nor failed nor ended."""
         return not self.finished and self.failed is None and self.ended is None
 
 
 class Hang(Struct, frozen=True):
-    """A rank that made no progress for too long."""
+    """A rank that has made no progress for too long."""
 
     rank: int
     seconds: float
     steps: int
 
 
-class Watch(Struct):
-    """All ranks of a run."""
+class RunWatch(Struct):
+    """States of all ranks of a run."""
 
     spec: RunSpec
     ranks: dict[int, RankWatch]
     looked: float = field(default_factory=time.monotonic)
 
     @classmethod
-    def over(cls, spec: RunSpec) -> Watch:
-        """A watch over a run that starts now."""
+    def over(cls, spec: RunSpec) -> RunWatch:
+        """Create the watch over a run that starts now."""
         now = time.monotonic()
         return cls(spec, {rank: RankWatch(rank=rank, heard=now) for rank in range(spec.world_size)})
 
     def hear(self, rank: int, events: Iterable[RankEvent]) -> None:
-        """Take note of what a rank said: any word of it is progress, for its heartbeats are not sent."""
+        """Take in events of a rank. Any event is progress: a rank sends none merely to show it is alive."""
         watched = self.ranks[rank]
         watched.heard = time.monotonic()
         for event in events:
@@ -89,13 +89,13 @@ class Watch(Struct):
                     watched.failed = watched.failed or event
 
     def appear(self, rank: int, pid: int) -> None:
-        """Take note that a rank's process exists."""
+        """Take in that a rank's process exists."""
         self.ranks[rank].pid = pid
         self.ranks[rank].heard = time.monotonic()
 
     @property
     def pids(self) -> list[int]:
-        """The processes of the ranks that have appeared and not ended."""
+        """Process ids of the ranks that have appeared and not ended."""
         return [w.pid for w in self.ranks.values() if w.pid is not None and w.ended is None]
 
     @property
@@ -105,24 +105,24 @@ class Watch(Struct):
 
     @property
     def finished(self) -> bool:
-        """Whether every rank did all it was asked to do."""
+        """Whether every rank has finished its work."""
         return all(watched.finished for watched in self.ranks.values())
 
     @property
     def broken(self) -> bool:
-        """Whether some rank has failed, or ended too early."""
+        """Whether any rank has failed or ended early."""
         return any(w.failed or (w.ended is not None and not w.finished) for w in self.ranks.values())
 
     def hang(self, is_halted: Callable[[int], bool]) -> Hang | None:
-        """The rank to blame when one has been silent for `hang_seconds`; `is_halted` tells it of a process.
+        """Return the rank that caused a silence of `hang_seconds`, or None while there is none.
 
-        In ddp all fall silent with the one that hangs. It is the one that is halted, else the one with the
-        fewest steps, else the one whose last word is the oldest.
+        In ddp all ranks fall silent with the one that hangs. It is the one whose process `is_halted`, else
+        the one with the fewest steps, else the one whose last event is the oldest.
         """
         now = time.monotonic()
         late = now - self.looked > STALL_SECONDS
         self.looked = now
-        if late:  # this process was halted itself
+        if late:  # this process itself was halted
             for watched in self.ranks.values():
                 watched.heard = now
         limit = self.spec.measure.hang_seconds
@@ -134,10 +134,10 @@ class Watch(Struct):
         return Hang(blamed.rank, now - blamed.heard, blamed.steps)
 
     def cause(self, started: float, exits: Mapping[int, int], logs: Sequence[Path], killed: float) -> Cause:
-        """Why the run failed: what befell a rank first, and not because another was gone.
+        """Return why the run failed: the first failure of a rank that another's end does not explain.
 
-        `started` and `killed`: when the session started and the ranks were killed; `exits`: exit codes by
-        process id; `logs`: the ranks' files.
+        `started` and `killed`: times at which the session started and the ranks were killed; `exits`: exit
+        codes by process id; `logs`: log files by rank.
         """
         found = []
         for watched in self.ranks.values():
@@ -145,7 +145,7 @@ class Watch(Struct):
                 found.append(_told(watched.failed))
             elif watched.ended is not None and not watched.finished:
                 code = None if watched.pid is None else exits.get(watched.pid)
-                # Elastic sends SIGTERM to those that are left when one has failed, and may not say so.
+                # When one has failed, elastic sends SIGTERM to the others and may not report their codes.
                 taken_along = code in (None, -signal.SIGTERM) or watched.ended >= killed
                 kind, message = _describe_exit(watched, code, logs[watched.rank])
                 at = watched.ended - started
@@ -157,14 +157,14 @@ class Watch(Struct):
 
 
 class Cause(Struct, frozen=True, kw_only=True):
-    """What befell one rank."""
+    """Failure of one rank."""
 
     at: float
     kind: FailureKind
     rank: int
     message: str
     secondary: bool
-    """It may be because another rank was gone."""
+    """Whether the loss of another rank may explain it."""
 
 
 def _told(failed: RankFailed) -> Cause:
@@ -173,7 +173,7 @@ def _told(failed: RankFailed) -> Cause:
 
 
 def describe_hang(hang: Hang, log: Path) -> str:
-    """One sentence: how long, how far it had come, and where it stood if its stacks could be had."""
+    """Return one sentence: for how long, after how many steps, and where, if the stacks tell."""
     places = list(INNERMOST.finditer(_tail(log)))
     where = (
         f", in {places[-1]['name']} ({Path(places[-1]['file']).name}:{places[-1]['line']})" if places else ""
@@ -182,7 +182,7 @@ def describe_hang(hang: Hang, log: Path) -> str:
 
 
 def last_line(log: Path) -> str | None:
-    """The last line of a log that says something."""
+    """Return the last line of a log that is not blank."""
     lines = [line.strip() for line in _tail(log).splitlines() if line.strip()]
     return lines[-1] if lines else None
 
@@ -190,14 +190,14 @@ def last_line(log: Path) -> str | None:
 def _describe_exit(watched: RankWatch, code: int | None, log: Path) -> tuple[FailureKind, str]:
     if code is not None and code < 0:
         name = _signal_name(-code)
-        guess = ", by someone or by the kernel for want of memory" if name == "SIGKILL" else ""
+        guess = ", by a user or by the kernel when memory ran out" if name == "SIGKILL" else ""
         return "killed", f"killed by {name}{guess}"
     said = last_line(log)
-    tail = f"; its last words: {said}" if said else ""
-    status = f"with status {code}" if code else "without a word"
+    tail = f"; last line of its log: {said}" if said else ""
+    status = f"with status {code}" if code else "without a message"
     if watched.started:
-        return "raised", f"left {status} before it had finished{tail}"
-    return "launch", f"left {status} before it had started{tail}"
+        return "raised", f"ended {status} before it had finished{tail}"
+    return "launch", f"ended {status} before it had started{tail}"
 
 
 def _signal_name(number: int) -> str:

@@ -6,7 +6,7 @@ import os
 import signal
 
 import psutil
-from gpubench_tui.engine.conductor import skip, stop
+from gpubench_tui.engine.conductor.control import skip_run, stop_session
 from gpubench_tui.engine.record.events import (
     RankStarted,
     RunFinished,
@@ -64,7 +64,7 @@ def test_a_plan_is_executed_in_order_and_told_whole(start):
     assert any(isinstance(event, Sampled) for event in events)
     said = [event for event in events if isinstance(event, Said)]
     assert {event.level for event in said} == {"info"}
-    assert [event.text for event in said if event.run == "00-ddp"] == ["ddp began", "ddp: enough"]
+    assert [event.text for event in said if event.run == "00-ddp"] == ["ddp started", "ddp: enough"]
     assert not session.folder.is_running()
 
 
@@ -103,7 +103,7 @@ def test_what_befalls_a_rank_ends_its_run_and_not_the_plan(start):
     assert "the sky is green" in log.read_text()
     assert log.stat().st_mode & 0o077 == 0
     assert "SIGKILL" in failures["02-peer"].message
-    assert failures["04-slip"].message.endswith("its last words: I have had enough")
+    assert failures["04-slip"].message.endswith("last line of its log: I have had enough")
     # Half a message blocked the reader of rank 1; rank 0 was heard all the same.
     assert steps_of(session.events(), "05-cut", 0) > 1
     hanging = failures["06-hanging"]
@@ -130,13 +130,13 @@ def test_runs_are_skipped_and_stopped_and_leave_nothing_behind(start):
     assert session.process.poll() is None
 
     os.kill(session.process.pid, signal.SIGHUP)  # of a terminal that is gone: no reason to end
-    assert skip(session.folder)
+    assert skip_run(session.folder)
     session.until(lambda event: isinstance(event, Steps) and event.run == "02-deaf")
-    assert skip(session.folder)
+    assert skip_run(session.folder)
     session.until(lambda event: isinstance(event, Steps) and event.run == "03-deaf")
     processes = session.processes()
     os.kill(session.process.pid, signal.SIGINT)
-    assert stop(session.folder)  # asked twice, it does not wait for those that do not heed SIGTERM
+    assert stop_session(session.folder)  # asked twice, it does not wait for those that do not heed SIGTERM
     assert session.wait() == 130
     wait_until_gone(processes)
     ends = [(end.outcome, end.reason) for end in session.ends().values()]
@@ -148,14 +148,14 @@ def test_runs_are_skipped_and_stopped_and_leave_nothing_behind(start):
         ("stopped", "the session was stopped before it"),
     ]
     assert session.events()[-1].outcome == "stopped"
-    assert not stop(session.folder)
-    assert not skip(session.folder)
+    assert not stop_session(session.folder)
+    assert not skip_run(session.folder)
 
 
 def test_a_session_stopped_before_its_first_rank_is_there_ends_at_once(start):
     session = start(run_spec(0, "behave"))
     session.until(lambda event: isinstance(event, RunStarted))
-    assert stop(session.folder)
+    assert stop_session(session.folder)
     assert session.wait() == 130
     assert session.ends()["00-behave"].outcome == "stopped"
 
@@ -168,7 +168,7 @@ def test_no_process_outlives_a_killed_session(start):
     session.process.kill()
     wait_until_gone(processes)
     assert not session.folder.is_running()
-    assert not stop(session.folder)
+    assert not stop_session(session.folder)
 
 
 def test_a_session_whose_journal_cannot_be_written_ends(start):
@@ -188,7 +188,7 @@ def test_runs_that_cannot_be_started_fail_and_the_session_ends_in_order(start, t
     session = start(run_spec(0, "work_on", ranks=1), run_spec(1, "behave"), run_spec(2, "behave"))
     session.until(lambda event: isinstance(event, Steps))
     temporary.rename(tmp_path / "gone")
-    assert skip(session.folder)
+    assert skip_run(session.folder)
     assert session.wait() == 1
     ends = session.ends()
     assert [end.outcome for end in ends.values()] == ["skipped", "failed", "failed"]

@@ -9,7 +9,8 @@ import sys
 import time
 
 import pytest
-from gpubench_tui.engine.conductor import skip, start_session, stop
+from gpubench_tui.engine.conductor.control import skip_run, stop_session
+from gpubench_tui.engine.conductor.start import start_session
 from gpubench_tui.engine.host.inspect import inspect_host
 from gpubench_tui.engine.plan.plan import Device, Plan, RunSpec
 from gpubench_tui.engine.plan.preset import Measure, Mode, Workload
@@ -71,8 +72,8 @@ def test_a_session_with_nothing_to_run_says_so_without_torch(tmp_path):
     assert [type(event) for event in events] == [SessionStarted, RunFinished, SessionFinished]
     assert folder.log.read_text() == ""
     assert folder.log.stat().st_mode & 0o077 == 0
-    assert not stop(folder)
-    assert not skip(folder)
+    assert not stop_session(folder)
+    assert not skip_run(folder)
 
 
 def test_a_session_lives_in_a_process_session_of_its_own(tmp_path):
@@ -96,7 +97,7 @@ def test_a_folder_without_a_plan_is_one_sentence(tmp_path):
 
 
 def test_conducting_imports_no_torch_by_itself():
-    modules = "conductor.conductor, conductor.__main__, conductor.entry"
+    modules = "conductor.conductor, conductor.__main__, conductor.rank_entry"
     code = "import sys\n" + "".join(
         f"import gpubench_tui.engine.{module.strip()}\n" for module in modules.split(",")
     )

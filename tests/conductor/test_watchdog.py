@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from gpubench_tui.engine.conductor.watchdog import Hang, Watch, describe_hang, last_line
+from gpubench_tui.engine.conductor.watchdog import Hang, RunWatch, describe_hang, last_line
 from gpubench_tui.engine.record.events import PhaseChanged, RankFailed, RankFinished, RankStarted, Steps
 
 from .conftest import run_spec
@@ -16,8 +16,8 @@ NOWHERE = [Path("/nonexistent")] * 4
 NEVER = float("inf")
 
 
-def watch(ranks: int = 2, hang: float = 60.0) -> Watch:
-    over = Watch.over(run_spec(0, "test", ranks=ranks, hang=hang))
+def watch(ranks: int = 2, hang: float = 60.0) -> RunWatch:
+    over = RunWatch.over(run_spec(0, "test", ranks=ranks, hang=hang))
     for rank in range(ranks):
         over.appear(rank, 1000 + rank)
         over.hear(rank, [RankStarted(at=0.1, run="r", rank=rank, pid=1000 + rank, device="cpu", settings={})])
@@ -76,7 +76,7 @@ def test_a_rank_that_ends_without_a_word_is_described_by_its_exit(tmp_path):
     assert over.broken
     cause = over.cause(0.0, {1000: 3}, [log], NEVER)
     assert cause.kind == "raised"
-    assert cause.message == "left with status 3 before it had finished; its last words: it is full"
+    assert cause.message == "ended with status 3 before it had finished; last line of its log: it is full"
     over.ranks[0].started = False
     assert over.cause(0.0, {1000: 3}, [log], NEVER).kind == "launch"
     assert over.cause(0.0, {1000: -signal.SIGSEGV}, [log], NEVER).message == "killed by SIGSEGV"

@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 
 import psutil
 import torch
-from gpubench_tui.engine.conductor.entry import close_end, enter
 from gpubench_tui.engine.conductor.launch import start_fork_server
+from gpubench_tui.engine.conductor.rank_entry import close_end, enter
 from gpubench_tui.engine.plan.assignment import Assignment
 from gpubench_tui.engine.plan.plan import Device, RunSpec
 from gpubench_tui.engine.plan.preset import Measure, Mode, Workload

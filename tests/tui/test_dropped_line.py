@@ -124,7 +124,7 @@ def test_a_real_session_goes_on_through_all_of_it(tmp_path: Path) -> None:
         assert grows(folder), "after detaching"
     finally:
         terminal.kill()
-        control.stop(folder)
+        control.stop_session(folder)
         wait_for(lambda: not folder.is_running())
 
 

@@ -252,7 +252,7 @@ async def test_a_page_that_takes_long_to_draw_is_drawn_seldom(
         )
         await pilot.pause(0.3)
         assert "▶ dp" in screen_text(app)
-        control.stop(folder)
+        control.stop_session(folder)
         await wait_for_text(pilot, "stopped before its end", "– dp")
 
 
@@ -265,7 +265,7 @@ async def test_a_session_that_ends_behind_its_results_shows_them_once(
         await wait_for_text(pilot, "running", "✓ single x1")
         await pilot.press("t")
         await wait_for_text(pilot, "so far")
-        control.stop(folder)
+        control.stop_session(folder)
         await wait_for_text(pilot, "stopped before its end", "Run again")
         await pilot.press("m")
         await wait_for_text(pilot, "the session has been stopped")

@@ -17,7 +17,7 @@ from ...engine.analysis.report.columns import remarks
 from ...engine.analysis.report.diagnosis import diagnosis_text
 from ...engine.analysis.report.terminal import table
 from ...engine.analysis.results.result import headline, result_of
-from ...engine.conductor.control import stop
+from ...engine.conductor.control import stop_session
 from ...engine.plan.estimate import estimate
 from ...engine.plan.plan import Plan
 from ...engine.record.events import Evaluation, Event, PhaseChanged, RunFinished, Said, SessionStarted, Window
@@ -50,7 +50,7 @@ def follow(
                 _say(f"left it running; gpubench-tui attach {folder.name} comes back")
                 return MEASURED
             # A session that has only just been started cannot be stopped yet: then it is asked again.
-            if interrupts and stop(folder):
+            if interrupts and stop_session(folder):
                 _say("stopping; what was measured is kept")
                 interrupts.pop()
             # Asked before reading: what a session wrote before it went is then read after it went.

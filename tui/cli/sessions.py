@@ -31,7 +31,7 @@ def replay(options: Namespace) -> int:
 
 def stop(options: Namespace) -> int:
     """Stop a session and wait until it is gone."""
-    from ...engine.conductor.control import stop as stop_session
+    from ...engine.conductor.control import stop_session
     from .progress import wait_until_gone
 
     folder = asked.running(options)

@@ -106,8 +106,8 @@ class MonitorScreen(SessionScreen[LiveFeed]):
 
     def _stop(self, with_row: bool) -> None:
         for waiting in reversed(self.folder.row_behind() if with_row else []):
-            control.stop(waiting)
-        if control.stop(self.folder):
+            control.stop_session(waiting)
+        if control.stop_session(self.folder):
             self._stopping = True
         else:
             self.notify("The session does not run on this machine any more.", severity="warning")
@@ -124,7 +124,7 @@ class MonitorScreen(SessionScreen[LiveFeed]):
         answer = await self.app.push_screen_wait(skip_question(runs[current].spec.label, is_last))
         # The run may have ended while the question stood; the next one was not meant.
         if answer == "skip" and self.session.current == current:
-            control.skip(self.folder)
+            control.skip_run(self.folder)
 
     def action_detach(self) -> None:
         """Quit; the session goes on."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 
-from gpubench_tui.engine.conductor.entry import Entered, enter
+from gpubench_tui.engine.conductor.rank_entry import Entered, enter
 from gpubench_tui.engine.plan.assignment import Assignment
 from gpubench_tui.engine.record.events import RankFailed
 

@@ -1,4 +1,4 @@
-"""Sessions in a row, by real processes: most have nothing to run, so that no torch is waited for."""
+"""The queue of sessions, with real processes; most plans are empty, so that no test waits for torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from gpubench_tui.engine.conductor import start_session, stop
+from gpubench_tui.engine.conductor.control import stop_session
+from gpubench_tui.engine.conductor.start import start_session
 from gpubench_tui.engine.host.inspect import inspect_host
 from gpubench_tui.engine.plan.plan import Device, Plan, RunSpec
 from gpubench_tui.engine.plan.preset import Measure, Workload
@@ -93,11 +94,11 @@ def test_stopping_one_that_waits_takes_it_out_of_the_row(shelve):
     before, first, second, third = (shelve() for _ in range(4))
     with before.hold():
         process = start_session(first, second, third, after=[before])
-        assert stop(second)
+        assert stop_session(second)
         assert states(first, second, third) == ["waiting", "stopped", "waiting"]
         following = first.next_in_row()
         assert following is not None and following.name == third.name
-        assert not stop(second)
+        assert not stop_session(second)
     assert process.wait(PATIENCE) == 0
     assert states(first, second, third) == ["finished", "stopped", "finished"]
     assert read_session(second.journal).runs["00-any"].reason == "there is no GPU"
@@ -127,7 +128,7 @@ def test_what_waits_in_a_row_that_was_killed_is_interrupted(shelve, running):
 def test_a_single_session_can_be_stopped_before_it_begins(shelve):
     folder = shelve(long_training())
     process = start_session(folder)
-    assert stop(folder)
+    assert stop_session(folder)
     process.wait(PATIENCE)
     assert states(folder) == ["stopped"]
     assert not folder.goes_on()

@@ -1,4 +1,4 @@
-"""One run, from the launch of its ranks until the last of its processes is gone."""
+"""Execution of one run, from the launch of its ranks until the last of its processes has ended."""
 
 from __future__ import annotations
 
@@ -24,52 +24,52 @@ from ..record.events import Failure, RankEvent, RankFinished, RunFinished, Windo
 from ..record.run import RunState
 from ..record.shelf import SessionFolder
 from ..text.units import rate
-from .drain import Appeared, Ended, Heard, Line
-from .entry import close_end
 from .launch import Launch, start_fork_server
+from .listener import Appeared, Ended, Heard, RankListener
 from .parentage import bury, descendants, kill, orphans
-from .scribe import Scribe
-from .watchdog import Hang, Watch, describe_hang
+from .rank_entry import close_end
+from .recorder import Recorder
+from .watchdog import Hang, RunWatch, describe_hang
 
 QUEUE_MESSAGES = 256
-"""Messages a rank's queue holds, about 25 s of them, before metrics are dropped."""
+"""Capacity of a rank's queue in messages, some 25 s of them, before metrics are dropped."""
 TICK_SECONDS = 0.25
-"""How often the watchdog looks while nothing happens."""
+"""Interval of the watchdog's checks while nothing happens."""
 SWEEP_SECONDS = 0.02
-"""How often what must go is killed anew, until nothing is left."""
+"""Interval at which processes that must end are killed again, until none is left."""
 
-# How long ranks have, once it is clear that the run is over, before they are killed.
-LEAVE_SECONDS = 15.0  # all have finished; to close a group of many GPUs takes its time
-FAIL_SECONDS = 1.0  # one has failed: for its last words and its peers'
-STACKS_SECONDS = 0.3  # they hang: to write their stacks
+# Time that ranks have, once it is clear that the run is over, before they are killed.
+LEAVE_SECONDS = 15.0  # all have finished; closing a group of many GPUs takes a while
+FAIL_SECONDS = 1.0  # one has failed: for its last message and those of its peers
+STACKS_SECONDS = 0.3  # one hangs: to write the stacks
 STOP_SECONDS = 1.0  # they were sent SIGTERM
 LAUNCH_SECONDS = 300.0
-"""How long the ranks may take to appear: the first waits for torch, which may come over a slow network."""
+"""Time that the ranks have to appear: the first import of torch may come over a slow network."""
 ABANDON_SECONDS = 30.0
-"""How long a killed process is waited for: one that waits for a broken device may never go."""
+"""Time that a killed process has to end: one that waits for a broken device may never do so."""
 
 Request = Literal["stop", "skip", "hurry"]
 Ending = Literal["finished", "failed", "hung", "stopped", "skipped"]
 
 
 class Launched(Struct, frozen=True):
-    """The elastic agent has no more to do."""
+    """The elastic agent is done."""
 
 
-class Run:
-    """A run in progress. Its threads only send messages; all is decided in the one that reads them."""
+class RunExecution:
+    """A run in progress. Its threads only send messages; one thread reads them and decides everything."""
 
     def __init__(
-        self, spec: RunSpec, folder: SessionFolder, temporary: Path, scribe: Scribe, worker: str
+        self, spec: RunSpec, folder: SessionFolder, temporary: Path, recorder: Recorder, worker: str
     ) -> None:
         self.spec = spec
         self._folder = folder
         self._temporary = temporary
-        self._scribe = scribe
+        self._recorder = recorder
         self._worker = worker
-        # Unlike others, this queue may be written by a signal handler.
+        # Unlike queue.Queue, this one may be written by a signal handler.
         self._inbox: SimpleQueue[Heard | Appeared | Ended | Launched | Request] = SimpleQueue()
-        self._watch = Watch.over(spec)
+        self._watch = RunWatch.over(spec)
         self._measured = RunState(spec)
         self._logs = [folder.rank_log(spec.id, rank) for rank in range(spec.world_size)]
         self._ending: Ending | None = None
@@ -78,12 +78,12 @@ class Run:
         self._look_at = 0.0
 
     def ask(self, request: Request) -> None:
-        """End the run before its time. From any thread, and from signal handlers."""
+        """Ask for an early end of the run, from any thread or from a signal handler."""
         self._inbox.put(request)
 
     def run(self) -> RunFinished:
-        """Launch the ranks, follow them, and say what became of the run once all its processes are gone."""
-        self._say(f"{self.spec.label} began")
+        """Launch the ranks, follow them, and return the outcome once all processes of the run have ended."""
+        self._say(f"{self.spec.label} started")
         start_fork_server()
         self._family = descendants()
         with tempfile.TemporaryDirectory(dir=self._temporary, ignore_cleanup_errors=True) as meeting:
@@ -92,17 +92,17 @@ class Run:
                 with contextlib.suppress(Empty):
                     self._answer(self._inbox.get(timeout=max(0.0, self._look_at - time.monotonic())))
                 if time.monotonic() >= self._look_at:
-                    self._look_after()
+                    self._check()
             self._sweep()
         self._close_readers()
         verdict = self._verdict()
-        self._say_what_became(verdict)
+        self._say_outcome(verdict)
         return verdict
 
     def _start(self, meeting: str) -> None:
         assignment = Assignment(
             run=self.spec,
-            started=self._scribe.started,
+            started=self._recorder.started,
             logs=str(self._folder.logs),
             rendezvous=meeting,
             cache=str(cache_folder()),
@@ -115,12 +115,14 @@ class Run:
         self._started = time.monotonic()
         self._queues = queues
         self._writers: list[Queue[Any]] = queues
-        self._lines = [Line(rank, queue, self._scribe.write, put) for rank, queue in enumerate(queues)]
+        self._lines = [
+            RankListener(rank, queue, self._recorder.write, put) for rank, queue in enumerate(queues)
+        ]
         self._followed = set(self._watch.ranks)
         for thread in (*self._lines, self._launch):
             thread.start()
 
-    # What happens, one message at a time.
+    # Messages, handled one at a time.
 
     def _answer(self, message: Heard | Appeared | Ended | Launched | Request) -> None:
         watch = self._watch
@@ -161,27 +163,27 @@ class Run:
             self._end("finished", LEAVE_SECONDS)
 
     def _end(self, ending: Ending, grace: float) -> None:
-        """The run is over, as the first call says; its ranks may take `grace` seconds to leave."""
+        """End the run, as the first call says; give its ranks `grace` seconds to leave."""
         self._kill_at = min(self._kill_at, time.monotonic() + grace)
         self._look_at = min(self._look_at, self._kill_at)
         self._ending = self._ending or ending
         self._launch.look()
 
     def _close_writers(self) -> None:
-        """Once the ranks have their ends of the queues, ours would keep a dead rank's pipe open."""
+        """Close our writing ends, which would keep a dead rank's pipe open."""
         for queue in self._writers:
             close_end(queue, "_writer")
         self._writers = []
 
     def _close_readers(self) -> None:
-        """A plan of many runs must not collect their pipes; one that is still read from is left alone."""
+        """Close the reading ends except those still in use, so that a long plan does not collect pipes."""
         for rank, queue in enumerate(self._queues):
             if rank not in self._followed:
                 close_end(queue, "_reader")
 
-    # What must be looked after, a few times a second.
+    # Checks, a few times a second.
 
-    def _look_after(self) -> None:
+    def _check(self) -> None:
         now = time.monotonic()
         self._look_at = now + TICK_SECONDS
         if self._ending is None and (hang := self._watch.hang(_is_halted)) is not None:
@@ -192,14 +194,14 @@ class Run:
             self._launch.error = f"the ranks did not appear within {LAUNCH_SECONDS:.0f} s"
             self._end("failed", 0.0)
         if any(line.rank in self._followed and line.process_is_gone() for line in self._lines):
-            self._end_orphans()  # they hold open a pipe in which half a message may be stuck
+            self._end_orphans()  # they keep a pipe open in which half a message may be stuck
         if now >= self._kill_at:
             kill(descendants() - self._family)
             self._end_orphans()
             self._look_at = now + SWEEP_SECONDS
 
     def _is_abandoned(self) -> bool:
-        """Whether to wait no longer: for what cannot be killed, or for an unwanted launch to begin."""
+        """Whether to stop waiting, for processes that cannot be killed or for a launch no longer wanted."""
         late = time.monotonic() - self._kill_at
         unborn = self._ending == "stopped" and not self._watch.pids
         return late > ABANDON_SECONDS or (unborn and late > 0)
@@ -210,7 +212,7 @@ class Run:
         bury(left)
 
     def _sweep(self) -> None:
-        """End what the ranks may have left behind."""
+        """Kill whatever the ranks have left behind."""
         deadline = time.monotonic() + STOP_SECONDS
         while (left := descendants() - self._family) and time.monotonic() < deadline:
             kill(left)
@@ -218,12 +220,12 @@ class Run:
             time.sleep(SWEEP_SECONDS)
         if left:
             numbers = ", ".join(map(str, sorted(left)))
-            self._scribe.say(f"the processes {numbers} cannot be killed", run=self.spec.id)
+            self._recorder.say(f"the processes {numbers} cannot be killed", run=self.spec.id)
 
-    # What became of it.
+    # The outcome.
 
     def _verdict(self) -> RunFinished:
-        at, run = self._scribe.now(), self.spec.id
+        at, run = self._recorder.now(), self.spec.id
         match self._ending:
             case "finished":
                 return RunFinished(at=at, run=run, outcome="measured")
@@ -233,7 +235,7 @@ class Run:
                 return RunFinished(at=at, run=run, outcome="skipped", reason="skipped by the user")
         return RunFinished(at=at, run=run, outcome="failed", failure=self._failure())
 
-    def _say_what_became(self, verdict: RunFinished) -> None:
+    def _say_outcome(self, verdict: RunFinished) -> None:
         label, throughput = self.spec.label, run_summary(self._measured).throughput
         if verdict.failure is not None:
             self._say(f"{label} failed: {verdict.failure.message}", "error")
@@ -246,7 +248,7 @@ class Run:
             self._say(f"{label}: {', '.join(filter(None, (figure, reason)))}")
 
     def _say(self, text: str, level: Literal["info", "error"] = "info") -> None:
-        self._scribe.say(text, level, self.spec.id)
+        self._recorder.say(text, level, self.spec.id)
 
     def _failure(self) -> Failure:
         if (hang := self._hang) is not None:
@@ -254,11 +256,11 @@ class Run:
             return Failure("hung", hang.rank, describe_hang(hang, log), self._name(log))
         if self._launch.error is not None:
             return Failure("launch", None, self._launch.error, self._folder.log.name)
-        cause = self._watch.cause(self._scribe.started, self._launch.exits, self._logs, self._kill_at)
+        cause = self._watch.cause(self._recorder.started, self._launch.exits, self._logs, self._kill_at)
         return Failure(cause.kind, cause.rank, cause.message, self._name(self._logs[cause.rank]))
 
     def _name(self, log: Path) -> str:
-        # What a rank says before it has its log goes where the session process prints.
+        # Until a rank has opened its log, its output goes to that of the session process.
         return str((log if log.exists() else self._folder.log).relative_to(self._folder.path))
 
 

@@ -1,4 +1,4 @@
-"""The session's hand on the journal: everything is written by way of it, by whichever thread."""
+"""The session's access to the journal: every thread writes through it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ..record.journal import Journal
 from ..record.shelf import Request, SessionFolder
 
 
-class Scribe:
-    """Writes events and says lines, on the session's clock; after a failure to write, nothing more."""
+class Recorder:
+    """Writes events and messages, on the session's clock; after a failure it writes nothing more."""
 
     def __init__(self, journal: Journal, started: float, failed: Callable[[], None]) -> None:
         self.started = started
@@ -27,7 +27,7 @@ class Scribe:
         self._lock = threading.Lock()
 
     def now(self) -> float:
-        """Seconds since the session started."""
+        """Return the seconds since the session started."""
         return time.monotonic() - self.started
 
     def write(self, event: Event) -> None:
@@ -45,12 +45,12 @@ class Scribe:
     def say(
         self, text: str, level: Literal["info", "warning", "error"] = "warning", run: str | None = None
     ) -> None:
-        """Say a line for people."""
+        """Write a message for the user."""
         self.write(Said(at=self.now(), level=level, text=text, run=run))
 
 
-def opening(folder: SessionFolder, request: Request) -> SessionStarted:
-    """The first line of a session's journal."""
+def session_started(folder: SessionFolder, request: Request) -> SessionStarted:
+    """Return the first event of a session's journal."""
     return SessionStarted(
         at=0.0,
         session=folder.name,
@@ -63,17 +63,17 @@ def opening(folder: SessionFolder, request: Request) -> SessionStarted:
 
 
 def write_unstarted(folder: SessionFolder) -> None:
-    """Write the whole journal of a session that was stopped before its turn came.
+    """Write the whole journal of a session that was removed from the queue before it started.
 
-    OSError or msgspec.DecodeError when its plan cannot be read or the journal not be written.
+    Raises OSError or msgspec.DecodeError when its plan cannot be read or the journal cannot be written.
     """
     request = folder.request()
     journal = Journal(folder.journal)
     try:
-        journal.append(opening(folder, request))
+        journal.append(session_started(folder, request))
         for spec in request.plan.runs:
             outcome: Literal["stopped", "skipped"] = "stopped" if spec.skip is None else "skipped"
-            reason = spec.skip or "the session was stopped before its turn"
+            reason = spec.skip or "the session was removed from the queue"
             journal.append(RunFinished(at=0.0, run=spec.id, outcome=outcome, reason=reason))
         journal.append(SessionFinished(at=0.0, outcome="stopped"))
     finally:

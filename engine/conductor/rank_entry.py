@@ -1,4 +1,4 @@
-"""The first lines a rank runs: it can be followed, asked and blamed before its worker is imported."""
+"""The first code a rank runs: it makes the rank observable before its worker is imported."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 
 class Entered(Struct, frozen=True):
-    """A rank's first message: its process exists."""
+    """A rank's first message, which says that its process exists."""
 
     pid: int
 
 
 def enter(worker: str, assignment: Assignment, queues: Sequence[Queue[Any]]) -> None:
-    """Run `worker`, "module:function", as the rank the environment names; tell of a failure and exit 1."""
+    """Run `worker`, "module:function", as the rank that `RANK` names; report a failure and exit with 1."""
     die_with_parent()
     rank = int(os.environ["RANK"])
     queue = keep_own_end(queues, rank)
@@ -38,14 +38,14 @@ def enter(worker: str, assignment: Assignment, queues: Sequence[Queue[Any]]) -> 
     kind: FailureKind = "launch"
     try:
         redirect_output(Path(assignment.logs) / assignment.log_name(rank))
-        # A rank that hangs is asked for its stacks before it is killed.
+        # The watchdog asks a rank that hangs for its stacks before it kills it.
         faulthandler.register(signal.SIGUSR1, file=2, all_threads=True)
-        # A terminal's Ctrl+C reaches the ranks too, but is for the session process to answer.
+        # A terminal's Ctrl+C reaches the ranks too, but only the session process handles it.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         work = pkgutil.resolve_name(worker)
         kind = "raised"
         work(assignment, queues)
-    except BaseException as error:  # what the worker let through, SystemExit included
+    except BaseException as error:  # whatever the worker did not catch, SystemExit included
         traceback.print_exc()
         at = time.monotonic() - assignment.started
         message = f"{type(error).__name__}: {error}".strip(": ").splitlines()[0]
@@ -54,7 +54,7 @@ def enter(worker: str, assignment: Assignment, queues: Sequence[Queue[Any]]) -> 
 
 
 def keep_own_end(queues: Sequence[Queue[Any]], rank: int) -> Queue[Any]:
-    """Close all ends but the one this rank writes to: a message cut off by a rank's death must end in EOF."""
+    """Close all ends but this rank's writing end: a message cut off by a rank's death must end in EOF."""
     for other, queue in enumerate(queues):
         close_end(queue, "_reader")
         if other != rank:
@@ -63,7 +63,7 @@ def keep_own_end(queues: Sequence[Queue[Any]], rank: int) -> Queue[Any]:
 
 
 def close_end(queue: Queue[Any], end: str) -> None:
-    """Close one end of a queue's pipe, `_reader` or `_writer`: old names, but documented nowhere."""
+    """Close one end of a queue's pipe, `_reader` or `_writer`: long-standing names, but undocumented."""
     getattr(queue, end).close()
 
 

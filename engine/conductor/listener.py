@@ -1,4 +1,4 @@
-"""Following one rank: what it says goes to the journal at once, down to its last message."""
+"""The listener to one rank: it writes every message of the rank to the journal, down to the last."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ import psutil
 from msgspec import Struct
 
 from ..record.events import RankEvent
-from .entry import Entered
+from .rank_entry import Entered
 
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.05
-"""Where processes cannot be waited for (no pidfd), how often to look whether a rank is still there."""
+"""Interval at which a rank's process is checked where the system has no pidfd to wait for."""
 
 
 class Heard(Struct, frozen=True):
-    """Events of a rank, in the journal already."""
+    """Events of a rank that are already in the journal."""
 
     rank: int
     events: list[RankEvent]
@@ -39,19 +39,19 @@ class Appeared(Struct, frozen=True):
 
 
 class Ended(Struct, frozen=True):
-    """A rank's process is gone and all it said has been heard."""
+    """A rank's process is gone, and all its messages have been read."""
 
     rank: int
     when: float
     """`time.monotonic()` when it was found gone."""
 
 
-class Line(threading.Thread):
-    """The conductor's end of one rank's queue, and the eye on its process.
+class RankListener(threading.Thread):
+    """Reader of one rank's queue and watcher of its process.
 
-    A rank has ended when its process is gone and its pipe is empty. The pipe's end of file would not do:
-    whatever the rank forked holds it open. A message cut off by the rank's death blocks this thread alone,
-    until the rank's forks are gone too.
+    A rank has ended when its process is gone and its pipe is empty. End of file on the pipe is no criterion:
+    any fork of the rank holds the pipe open. A message cut off by the rank's death blocks only this thread,
+    and only until the rank's forks are gone too.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Line(threading.Thread):
         record: Callable[[RankEvent], None],
         tell: Callable[[Heard | Appeared | Ended], None],
     ) -> None:
-        super().__init__(name=f"line-{rank}", daemon=True)
+        super().__init__(name=f"listener-{rank}", daemon=True)
         self.rank = rank
         self.pid: int | None = None
         self._queue = queue
@@ -69,21 +69,21 @@ class Line(threading.Thread):
         self._tell = tell
 
     def process_is_gone(self) -> bool:
-        """Whether the rank has been there and no longer is."""
+        """Whether the rank has appeared and its process has ended."""
         return self.pid is not None and not _exists(self.pid)
 
     def run(self) -> None:
         """Listen until the rank has ended; never raises."""
         reader: connection.Connection = self._queue._reader  # type: ignore[attr-defined]
         process: int | None = None
-        with selectors.DefaultSelector() as eyes:
-            eyes.register(reader, selectors.EVENT_READ)
-            while (message := self._next(eyes, reader)) is not None:
+        with selectors.DefaultSelector() as selector:
+            selector.register(reader, selectors.EVENT_READ)
+            while (message := self._next(selector, reader)) is not None:
                 if isinstance(message, Entered):
                     self.pid = message.pid
                     process = _open_process(message.pid)
                     if process is not None:
-                        eyes.register(process, selectors.EVENT_READ)
+                        selector.register(process, selectors.EVENT_READ)
                     self._tell(Appeared(self.rank, message.pid))
                 else:
                     for event in message:
@@ -94,19 +94,21 @@ class Line(threading.Thread):
             os.close(process)
 
     def _next(
-        self, eyes: selectors.BaseSelector, reader: connection.Connection
+        self, selector: selectors.BaseSelector, reader: connection.Connection
     ) -> Entered | list[RankEvent] | None:
-        """The rank's next message; None when it will say no more."""
+        """Return the rank's next message, or None when there will be no more."""
         while True:
-            unseen = self.pid is not None and len(eyes.get_map()) == 1
+            unseen = self.pid is not None and len(selector.get_map()) == 1
             gone = unseen and self.process_is_gone()
-            ready = [key.fileobj for key, _ in eyes.select(0.0 if gone else POLL_SECONDS if unseen else None)]
+            ready = [
+                key.fileobj for key, _ in selector.select(0.0 if gone else POLL_SECONDS if unseen else None)
+            ]
             if reader in ready:
                 try:
                     message: Entered | list[RankEvent] = self._queue.get()
                 except (EOFError, OSError):
                     return None
-                except Exception:  # no message of ours
+                except Exception:  # not written by a rank of ours
                     logger.exception("a message of rank %d is unreadable", self.rank)
                 else:
                     return message
@@ -117,7 +119,7 @@ class Line(threading.Thread):
 def _open_process(pid: int) -> int | None:
     try:
         return os.pidfd_open(pid)
-    except (AttributeError, OSError):  # no such call here, or gone already
+    except (AttributeError, OSError):  # no pidfd here, or the process has ended
         return None
 
 

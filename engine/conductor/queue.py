@@ -1,4 +1,4 @@
-"""Sessions in a row: each in a process of its own, started when the one before it has ended."""
+"""The queue of sessions: each runs in its own process, started when the one before it has ended."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from ..record.shelf import SessionFolder
 from .start import start_process
 
 LOOK_SECONDS = 0.5
-"""How often the end of a session that this process did not start is looked for."""
+"""Interval at which sessions that this process did not start are checked for their end."""
 
 logger = logging.getLogger(__name__)
 
 
-def conduct_row(folders: Sequence[SessionFolder], after: Sequence[SessionFolder]) -> int:
-    """Run the sessions that were not taken out of the row, once those of `after` have ended.
+def conduct_queue(folders: Sequence[SessionFolder], after: Sequence[SessionFolder]) -> int:
+    """Run the sessions that are still waiting, once those of `after` have ended.
 
-    Returns the first exit status that is not 0.
+    Return the first exit status that is not 0, or 0.
     """
     while any(other.goes_on() for other in after):
         time.sleep(LOOK_SECONDS)
@@ -26,7 +26,7 @@ def conduct_row(folders: Sequence[SessionFolder], after: Sequence[SessionFolder]
 
 
 def _run(folder: SessionFolder) -> int:
-    if not folder.is_waiting():  # taken out of the row
+    if not folder.is_waiting():  # removed from the queue
         return 0
     try:
         return start_process(folder, [str(folder.path)]).wait()
