@@ -29,26 +29,44 @@ class Schedule:
         return self._base * self._gamma ** bisect_right(self._milestones, step)
 
 
-def make_optimizer(workload: Workload, model: nn.Module) -> Optimizer:
-    """The workload's optimizer over all trainable parameters.
+def make_optimizer(workload: Workload, model: nn.Module, *, fused: bool) -> Optimizer:
+    """Return the workload's optimizer over all trainable parameters; TrainingError where there are none.
 
-    On GPUs it is the fused one: one kernel a step, and with gradient scaling no wait for the device. For
-    shards torch has a fused AdamW and no fused SGD, and the wait is remarked on in the results.
+    With `fused` a step is one kernel, and gradient scaling does not wait for the device. torch has no fused
+    SGD for sharded parameters: there the optimizer waits, and the results say so.
     """
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not parameters:
         raise TrainingError(f"{workload.model} has no parameters to train")
-    fused = all(parameter.is_cuda and parameter.is_floating_point() for parameter in parameters) or None
+    rate, decay = workload.learning_rate, workload.weight_decay
+    fused = fused and all(parameter.is_floating_point() for parameter in parameters)
     sharded = any(isinstance(parameter, DTensor) for parameter in parameters)
     if workload.optimizer == "adamw":
-        return AdamW(parameters, lr=workload.learning_rate, weight_decay=workload.weight_decay, fused=fused)
-    return SGD(
+        return AdamW(
+            parameters, lr=workload.learning_rate, weight_decay=workload.weight_decay, fused=fused or None
+        )
+    sgd = SGD(
         parameters,
-        lr=workload.learning_rate,
+        lr=rate,
         momentum=workload.momentum,
-        weight_decay=workload.weight_decay,
-        fused=None if sharded else fused,
+        weight_decay=decay,
+        fused=(fused and not sharded) or None,
     )
+    define_momentum(sgd)
+    return sgd
+
+
+def define_momentum(optimizer: Optimizer) -> None:
+    """Give an SGD that has no state yet momentum buffers of zeros; leave other optimizers as they are.
+
+    The first step gives the same result with them as without. Fused SGD allocates its buffers in that step
+    and leaves it to the kernel to fill them; with gradient scaling the kernel returns early when a gradient
+    overflows, and the next step would read uninitialised memory.
+    """
+    for group in optimizer.param_groups:
+        if group.get("momentum"):
+            for parameter in group["params"]:
+                optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
 
 
 def check_optimizer(optimizer: Optimizer, model: nn.Module) -> None:

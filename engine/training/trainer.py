@@ -18,7 +18,7 @@ from .datasets import Note
 from .errors import TrainingError
 from .group import NOTE_INTERVAL, Group
 from .models import build_model
-from .optimizer import Schedule, check_optimizer, make_optimizer, make_scaler
+from .optimizer import Schedule, check_optimizer, define_momentum, make_optimizer, make_scaler
 from .parallel import wrap
 from .sharding import local
 
@@ -86,7 +86,7 @@ class Trainer:
         self.plain = Autocast(model, device.type, dtype) if dtype else model
         """The model as one process sees it: evaluated, counted and compared."""
         self.model = wrap(self.plain, run.mode, devices, compiled=workload.compile)
-        self.optimizer = make_optimizer(workload, self.plain)
+        self.optimizer = make_optimizer(workload, self.plain, fused=device.type == "cuda")
         self.scaler = make_scaler(workload, device)
         self.schedule = Schedule(workload, batches.steps_per_epoch)
         self.learning_rate = 0.0
@@ -159,6 +159,7 @@ class Trainer:
             local(value).copy_(saved.weights[name])
         self.scaler.load_state_dict(saved.scaler)
         self.optimizer.state.clear()
+        define_momentum(self.optimizer)
         self._step = 0
         torch.manual_seed(self._seed)
 

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import torch
 from gpubench_tui.engine.plan.assignment import Assignment
-from gpubench_tui.engine.training import bandwidth
+from gpubench_tui.engine.plan.preset import Workload
+from gpubench_tui.engine.training import bandwidth, optimizer, trainer
 from gpubench_tui.engine.training.communication import BucketHook
+from gpubench_tui.engine.training.data import make_batches
+from gpubench_tui.engine.training.datasets import open_data
 from gpubench_tui.engine.training.group import Group
 from gpubench_tui.engine.training.logger import DdpLogger
 from gpubench_tui.engine.training.models import build_model, cnn
+from gpubench_tui.engine.training.parallel import own_batch, own_shard
+from gpubench_tui.engine.training.setup import claim_devices
 from gpubench_tui.engine.training.sharding import pieces_of, shard
 from gpubench_tui.engine.training.timing import HostClock
+from pretend_devices import data_parallel_over, pretended
+from torch import nn
 from torch.nn.parallel import DistributedDataParallel
+from torch.optim import Optimizer
 from torch.utils._python_dispatch import TorchDispatchMode
 
 STEPS = 3
@@ -70,6 +80,41 @@ def agreement(assignment: Assignment, queues: Sequence[Any]) -> None:
     equal = torch.arange(6.0).reshape(2, 3)
     tensors = (equal.clone(), equal / 0 * 0, equal + group.rank, torch.tensor(group.rank))
     save(assignment, [group.agree([equal, tensor]) for tensor in tensors])
+
+
+def overflowing(assignment: Assignment, queues: Sequence[Any]) -> None:
+    """Losses in fp16 whose first steps overflow, with a fused optimizer and without: new and restored."""
+    run = assignment.run
+    group = join(assignment) if run.mode == "ddp" else Group()
+    # Uninitialised memory reads as NaN: on a CPU it is often zero.
+    torch.use_deterministic_algorithms(True)
+    replaced = ExitStack()
+    if run.mode == "dp":
+        replaced.enter_context(pretended())
+        trainer.wrap = lambda model, *_, **__: data_parallel_over(model, 2)  # type: ignore[assignment]
+    cpu = claim_devices(run, group.rank)
+    workload = run.workload_of(group.rank)
+    sets = open_data(workload, Path(assignment.rendezvous), print)
+    saved = {}
+    for kind in ("fused", "unfused"):
+
+        def make(workload: Workload, model: nn.Module, kind: str = kind, **_: bool) -> Optimizer:
+            return optimizer.make_optimizer(workload, model, fused=kind == "fused")
+
+        trainer.make_optimizer = make  # type: ignore[assignment]
+        batches = make_batches(
+            sets, workload, own_shard(run, group.rank), own_batch(run, group.rank), cpu[0], 0, print
+        )
+        training = trainer.Trainer(run, group.rank, cpu, batches, group)
+        training.scaler.load_state_dict(training.scaler.state_dict() | {"scale": 2.0**24})
+        beginning = training.save()
+        for state in ("new", "restored"):
+            training.restore(beginning) if state == "restored" else None
+            stream = batches.train(0, None)
+            losses = [float(training.step(*next(stream))) for _ in range(10)]
+            skipped = round(math.log2(2.0**24 / training.scaler.get_scale()))
+            saved[f"{kind} {state}"] = {"losses": losses, "skipped": skipped}
+    save(assignment, saved)
 
 
 class Collectives(TorchDispatchMode):
