@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 
+from msgspec import Struct
+
 FEWEST = 5
 """Values that an interval needs: of fewer nothing is known with some certainty."""
 RESAMPLES = 1000
@@ -240,3 +242,19 @@ def _resampled_median(ranked: list[float], source: random.Random) -> float:
         return ranked[int(count * lower)]
     upper = 1 - (1 - lower) * source.random() ** (1 / half)
     return (ranked[int(count * lower)] + ranked[min(count - 1, int(count * upper))]) / 2
+
+
+Interval = tuple[float, float]
+
+
+class Estimate(Struct, frozen=True):
+    """A value, its 95% interval, and from how many values it comes."""
+
+    value: float
+    interval: Interval | None
+    """None of fewer than five values."""
+    n: int
+
+    def contains(self, value: float) -> bool:
+        """Whether that value is within the interval; False where there is none."""
+        return self.interval is not None and self.interval[0] <= value <= self.interval[1]

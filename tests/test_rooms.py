@@ -3,7 +3,7 @@
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 
 import pytest
@@ -34,10 +34,14 @@ def room_of(module: str) -> str | None:
     return next((room for room in ROOMS if module == room or module.startswith(room + ".")), None)
 
 
-def imports(path: Path) -> Iterator[str]:
+def imports(path: Path, at_run_time: bool = False) -> Iterator[str]:
     """Every module that a file imports, wherever in it; the program's own ones without `gpubench_tui.`."""
     package = path.relative_to(TREE).parent.parts
-    for node in ast.walk(ast.parse(path.read_text())):
+    tree = ast.parse(path.read_text())
+    unused = {inner for node in ast.walk(tree) if is_for_types(node) for inner in ast.walk(node)}
+    for node in ast.walk(tree):
+        if at_run_time and node in unused:
+            continue
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -45,6 +49,37 @@ def imports(path: Path) -> Iterator[str]:
             module = ".".join((*base, *(node.module.split(".") if node.module else ())))
             yield module
             yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def is_for_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
+def strongly_connected(graph: Mapping[str, Set[str]]) -> list[list[str]]:
+    """Tarjan's algorithm: modules from each of which all others of the group are imported in the end."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    groups: list[list[str]] = []
+
+    def visit(node: str) -> None:
+        index[node] = low[node] = len(index)
+        stack.append(node)
+        for other in sorted(graph[node]):
+            if other not in index:
+                visit(other)
+                low[node] = min(low[node], low[other])
+            elif other in stack:
+                low[node] = min(low[node], index[other])
+        if low[node] == index[node]:
+            place = stack.index(node)
+            groups.append(stack[place:])
+            del stack[place:]
+
+    for node in sorted(graph):
+        if node not in index:
+            visit(node)
+    return groups
 
 
 @pytest.mark.parametrize("path", MODULES, ids=dotted)
@@ -55,6 +90,14 @@ def test_rooms_use_only_those_below_them(path: Path) -> None:
     used = {room_of(module) for module in imports(path)} - {None, room}
     above = ROOMS[: ROOMS.index(room)]
     assert used.isdisjoint(above), f"{dotted(path)} uses {used.intersection(above)}"
+
+
+def test_no_import_leads_back_to_where_it_came_from() -> None:
+    """Imports inside functions count; those for the type checker alone do not."""
+    names = {dotted(path) for path in MODULES}
+    graph = {dotted(path): set(imports(path, at_run_time=True)) & names for path in MODULES}
+    circles = [circle for circle in strongly_connected(graph) if len(circle) > 1]
+    assert circles == []
 
 
 @pytest.mark.parametrize("path", MODULES, ids=dotted)

@@ -25,7 +25,8 @@ from .data.machine_watch import Options
 from .navigation import NavigatingApp
 from .requests import ShowSessions
 from .screens.launch import LaunchScreen
-from .terminal.capabilities import filters_for, leave_when_hung_up, leave_when_told, terminal_shows_unicode
+from .terminal.capabilities import filters_for, terminal_shows_unicode
+from .terminal.hangup import leave_when_hung_up, leave_when_told
 from .terminal.resizing import ignore_past_sizes
 from .themes import DARK, LIGHT
 
@@ -156,9 +157,9 @@ class GpubenchApp(NavigatingApp):
     @work(exit_on_error=False)
     async def _check_keys(self) -> None:
         """Take back the keys that make no sense, and say why; that needs all screens, so it comes late."""
-        from .keys import checked
+        from .keymap import checked, declared
 
-        keys, problems = await asyncio.to_thread(checked, self.config.keys)
+        keys, problems = await asyncio.to_thread(lambda: checked(self.config.keys, declared(type(self))))
         if problems:
             self.set_keymap(keys)
         for problem in problems:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import platformdirs
 
+from ..engine.text.suggestions import nearest
+
 if TYPE_CHECKING:
-    from .keys import Declared
+    pass
 
 THEMES = ("dark", "light")
 
@@ -101,40 +103,3 @@ def _validated(path: Path, content: Mapping[str, object]) -> Config:
         else:
             settings[name] = value
     return Config(**settings, problems=tuple(problems))
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The end of a sentence about a name that is not known: what may have been meant, or what there is."""
-    import difflib
-
-    names = list(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    return f"; did you mean {near[0]}?" if near else f"; there are: {', '.join(names)}"
-
-
-def config_text(config: Config, default_root: Path, keys: Iterable[Declared]) -> str:
-    """The settings as a file that could be kept: what is as it is without a file stands in comments."""
-    path = config_path()
-    lines = [
-        f"# {path}" + ("" if path.exists() else ": not there; this could be kept as it"),
-        "# A line that begins with # is the default.",
-        _line("theme", config.theme, Config().theme, 'or "light"'),
-        _line("ascii", config.ascii, None, "draw with plain ASCII; otherwise where the locale has no UTF-8"),
-        _line("sessions_dir", config.sessions_dir, None, "where sessions are kept", default_root),
-        "",
-        "[keys]",
-    ]
-    for one in keys:
-        default = ",".join(one.keys)
-        lines.append(_line(one.id, config.keys.get(one.id, default), default, one.tooltip))
-    return "\n".join(lines) + "\n"
-
-
-def _line(name: str, value: object, default: object, comment: str, shown: object = True) -> str:
-    """A setting; where it is the default a comment, that shows `shown` in place of None."""
-    import json
-
-    value, is_default = (shown if value is None else value), value == default
-    text = json.dumps(value if isinstance(value, bool) else str(value), ensure_ascii=False)
-    setting = f"{'# ' if is_default else ''}{name} = {text}"
-    return f"{setting:<40}  # {comment}"

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from textual.binding import Binding, BindingType
-from textual.keys import REPLACED_KEYS, Keys, key_to_character
-
-from .config import nearest
+from textual.binding import Binding
 
 if TYPE_CHECKING:
     from textual.dom import DOMNode
     from textual.screen import Screen
-
-MODIFIERS = ("ctrl", "shift", "alt", "super", "hyper", "meta")
 
 
 class ActiveKey(NamedTuple):
@@ -38,105 +32,6 @@ def active_keys(screen: Screen[Any]) -> list[ActiveKey]:
         key = found.setdefault(binding.id, ActiveKey(binding, (), node, enabled))
         found[binding.id] = key._replace(shown=(*key.shown, screen.app.get_key_display(binding)))
     return sorted(found.values(), key=lambda key: area(str(key.binding.id)) == "app")
-
-
-class Declared(NamedTuple):
-    """What a key does, as it is declared."""
-
-    id: str
-    keys: tuple[str, ...]
-    """In Textual's names, `question_mark` for `?`."""
-    tooltip: str
-    areas: frozenset[str]
-    """Its own, and those whose screens are made of the screen that declares it."""
-
-
-def declared() -> dict[str, Declared]:
-    """All that keys do, by id: first the app's, then each screen's. Imports all screens."""
-    found: dict[str, Declared] = {}
-    for owner in _owners():
-        areas = {area(name) for name, _ in _bindings(owner)}
-        for base in owner.__mro__:
-            for name, binding in _bindings(base):
-                before = found.get(name, Declared(name, (), binding.tooltip, frozenset({area(name)})))
-                keys = tuple(dict.fromkeys((*before.keys, binding.key)))
-                found[name] = before._replace(keys=keys, areas=before.areas | areas)
-    return found
-
-
-def _owners() -> Iterator[type]:
-    """All classes of the app, its screens and their widgets."""
-    import importlib
-    import pkgutil
-
-    from . import app, screens, widgets
-
-    names = [app.__name__] + [
-        module.name
-        for package in (screens, widgets)
-        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
-    ]
-    for name in names:
-        module = importlib.import_module(name)
-        for value in vars(module).values():
-            if isinstance(value, type) and value.__module__ == module.__name__:
-                yield value
-
-
-def _bindings(owner: type) -> Iterator[tuple[str, Binding]]:
-    """Those that the class itself declares, by id; Textual's own have none."""
-    bindings: list[BindingType] = vars(owner).get("BINDINGS", [])
-    return ((binding.id, binding) for binding in Binding.make_bindings(bindings) if binding.id)
-
-
-def checked(wanted: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """Those of the wanted keys that make sense together, and a sentence about each of the others."""
-    known = declared()
-    problems = {name: _problem(name, keys, known) for name, keys in wanted.items()}
-    sound = {name: keys for name, keys in wanted.items() if problems[name] is None}
-    # One that is dropped has its own key again, which another may have taken meanwhile.
-    while (conflict := next(_conflicts(sound, known), None)) is not None:
-        name, problems[name] = conflict
-        del sound[name]
-    return sound, [f'keys: "{name}": {problem}' for name, problem in problems.items() if problem]
-
-
-def _problem(name: str, keys: str, known: Mapping[str, Declared]) -> str | None:
-    if name not in known:
-        return f"nothing is called so{nearest(name, known)}"
-    for key in (key.strip() for key in keys.split(",")):
-        *modifiers, last = key.split("+")
-        if not set(modifiers) <= set(MODIFIERS) or not _is_key(last):
-            return f"{key!r} is no key; keys are written as in x, X, f5, ctrl+x or question_mark"
-        if "shift" in modifiers and len(last) == 1:
-            return f"terminals tell {key} as {last.upper()}; write that"
-    return None
-
-
-def _is_key(name: str) -> bool:
-    if len(name) == 1:
-        return name.isprintable() and name != " "
-    return name in {key.value for key in Keys} or key_to_character(REPLACED_KEYS.get(name, name)) is not None
-
-
-def _conflicts(sound: Mapping[str, str], known: Mapping[str, Declared]) -> Iterator[tuple[str, str]]:
-    """Wanted keys that do something else already where both can be pressed, last wanted first."""
-    keys = {name: one.keys for name, one in known.items()}
-    keys |= {name: _normalised(wanted) for name, wanted in sound.items()}
-    for name in reversed(list(sound)):
-        for other in known:
-            together = known[name].areas & known[other].areas or "app" in (area(name), area(other))
-            if other == name or not together:
-                continue
-            # Where the program itself shares a key, as between a screen and the help over it, it knows why.
-            shared = set(known[name].keys) & set(known[other].keys)
-            for key in keys[name]:
-                if key in keys[other] and key not in shared:
-                    yield name, f"{key} is the key of {other} already ({known[other].tooltip})"
-
-
-def _normalised(keys: str) -> tuple[str, ...]:
-    return tuple(binding.key for binding in Binding.make_bindings([Binding(keys, "")]))
 
 
 def area(name: str) -> str:

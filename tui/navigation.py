@@ -12,8 +12,8 @@ from textual.screen import ModalScreen, Screen
 
 from .data.machine_watch import Options
 from .requests import Compare, Leave, Replay, RunAgain, ShowLaunch, ShowResults, ShowSessions, Watch
+from .screens.base import Quittable
 from .screens.launch import LaunchScreen
-from .screens.quittable import Quittable
 from .terminal.output import QuietApp
 
 if TYPE_CHECKING:

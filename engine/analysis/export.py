@@ -44,13 +44,14 @@ import msgspec
 from ..record.session import RunState, Session
 from .charts.report import picture
 from .diagnosis.rules import diagnose
+from .headline import headline
 from .report.markdown import markdown
 from .report.provenance import origins
 from .report.published import beside
 from .results.communication import Communication
 from .results.devices import Compute
 from .results.phases import PARTS, Part
-from .results.result import Result, headline, results
+from .results.result import Result, results
 
 VERSION = 1
 

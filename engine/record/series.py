@@ -130,3 +130,23 @@ class Series:
         self._mean = array("d", [(a + b) / 2 for a, b in means])
         self._low = array("d", map(min, self._low[::2], self._low[1::2]))
         self._high = array("d", map(max, self._high[::2], self._high[1::2]))
+
+
+Span = tuple[float, float]
+"""From and until, seconds since the session started."""
+
+
+def during(series: Series, spans: Sequence[Span]) -> list[Bucket]:
+    """The part of a curve over time that lies in these spans."""
+    return [bucket for bucket in series.buckets() if any(start <= bucket.x <= end for start, end in spans)]
+
+
+def mean(buckets: Sequence[Bucket]) -> float | None:
+    """Mean of all points in these buckets; None where there are none."""
+    points = sum(bucket.points for bucket in buckets)
+    return sum(bucket.mean * bucket.points for bucket in buckets) / points if points else None
+
+
+def highest(series: Series, spans: Sequence[Span]) -> float | None:
+    """The highest point of a curve in these spans; None where it has none there."""
+    return max((bucket.high for bucket in during(series, spans)), default=None)

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
-from gpubench_tui.engine.analysis.compare_report import render_comparison
 from gpubench_tui.engine.analysis.sessions.compare import Change, Comparison, compare_all, compare_sessions
+from gpubench_tui.engine.analysis.sessions.comparison_report import render_comparison
 from gpubench_tui.engine.host.facts import Host
 from gpubench_tui.engine.plan.plan import RunSpec
 from gpubench_tui.engine.plan.preset import Workload

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gpubench_tui.engine.analysis.results.result import headline
+from gpubench_tui.engine.analysis.headline import headline
 from gpubench_tui.engine.analysis.sessions.overview import Entry, Glances
 from gpubench_tui.engine.record.events import Event, RunFinished, RunStarted, SessionFinished, SessionStarted
 from gpubench_tui.engine.record.journal import Journal, read_journal

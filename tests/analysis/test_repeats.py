@@ -3,8 +3,9 @@ import random
 from collections.abc import Sequence
 
 import pytest
+from gpubench_tui.engine.analysis.headline import headline
 from gpubench_tui.engine.analysis.report.markdown import markdown
-from gpubench_tui.engine.analysis.results.result import headline, result_of, results
+from gpubench_tui.engine.analysis.results.result import result_of, results
 from gpubench_tui.engine.plan.preset import Workload
 from gpubench_tui.engine.record.events import Event
 

@@ -2,8 +2,9 @@ import math
 import random
 
 import pytest
+from gpubench_tui.engine.analysis.headline import headline
 from gpubench_tui.engine.analysis.report.columns import columns, ordered, side_by_side
-from gpubench_tui.engine.analysis.results.result import Result, headline, result_of, results
+from gpubench_tui.engine.analysis.results.result import Result, result_of, results
 from gpubench_tui.engine.plan.plan import Device
 from gpubench_tui.engine.plan.preset import Measure, Mode, Precision, Workload
 from gpubench_tui.engine.record.events import Event, RankFinished, RunFinished, RunStarted, SessionFinished

@@ -9,7 +9,7 @@ import pytest
 from gpubench_tui.tui.app import GpubenchApp
 from gpubench_tui.tui.cli.main import main
 from gpubench_tui.tui.config import Config, config_path, read_config
-from gpubench_tui.tui.keys import checked, declared
+from gpubench_tui.tui.keymap import checked, declared
 from gpubench_tui.tui.screens.dialogs.help import HelpScreen
 
 from .seen import wait_for_text, wait_until
@@ -65,7 +65,7 @@ def test_what_is_right_beside_something_wrong_counts() -> None:
 
 
 def test_every_binding_has_an_id_of_its_own_screen_and_says_what_it_does() -> None:
-    for one in declared().values():
+    for one in declared(GpubenchApp).values():
         area, _, verb = one.id.partition(".")
         assert area.islower() and verb, one.id
         assert one.tooltip, one.id
@@ -85,18 +85,18 @@ def test_every_binding_has_an_id_of_its_own_screen_and_says_what_it_does() -> No
     ],
 )
 def test_keys_that_make_no_sense_are_refused_with_a_sentence(wanted: dict[str, str], said: str) -> None:
-    sound, (problem,) = checked(wanted)
+    sound, (problem,) = checked(wanted, declared(GpubenchApp))
     assert sound == {}
     assert problem.startswith(f'keys: "{next(iter(wanted))}": {said}')
 
 
 def test_two_may_swap_their_keys_and_screens_may_share_one() -> None:
     wanted = {"monitor.stop": "k", "monitor.skip": "s", "results.export": "t", "app.help": "?,h"}
-    assert checked(wanted) == (wanted, [])
+    assert checked(wanted, declared(GpubenchApp)) == (wanted, [])
 
 
 def test_a_key_that_goes_back_to_what_it_was_takes_another_with_it() -> None:
-    sound, problems = checked({"monitor.stop": "k", "monitor.skip": "d"})
+    sound, problems = checked({"monitor.stop": "k", "monitor.skip": "d"}, declared(GpubenchApp))
     assert sound == {}
     assert len(problems) == 2
 
@@ -115,7 +115,7 @@ def test_the_config_command_prints_the_place_and_a_file_that_means_the_same(
     write("\n".join(lines))
     config = read_config()
     assert config.problems == ()
-    assert checked(config.keys) == (config.keys, [])
+    assert checked(config.keys, declared(GpubenchApp)) == (config.keys, [])
 
 
 def test_the_config_command_tells_all_that_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,9 +2,8 @@ from pathlib import Path
 
 import pytest
 from gpubench_tui.tui.app import GpubenchApp, Watched
-from gpubench_tui.tui.sixteen import in_sixteen
 from gpubench_tui.tui.terminal.capabilities import filters_for
-from gpubench_tui.tui.terminal.colors import FewColors, in_256
+from gpubench_tui.tui.terminal.colors import FewColors, in_256, in_sixteen
 from gpubench_tui.tui.themes import DARK, LIGHT
 from rich.color import Color as RichColor
 from rich.segment import Segment

@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from gpubench_tui.tui.terminal.capabilities import shows_unicode, to_ascii
+from gpubench_tui.tui.terminal.ascii import to_ascii
+from gpubench_tui.tui.terminal.capabilities import shows_unicode
 
 from .on_terminal import Terminal
 

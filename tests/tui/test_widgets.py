@@ -22,12 +22,12 @@ from gpubench_tui.tui.render.phases import phase_bars
 from gpubench_tui.tui.render.plan import current_line, plan_list
 from gpubench_tui.tui.render.published import published_figures
 from gpubench_tui.tui.render.rank_bars import rank_bars, rank_title
+from gpubench_tui.tui.render.results_table import results_table, said_beside
 from gpubench_tui.tui.render.run_plots import Canvas, loss_plot, throughput_plot
 from gpubench_tui.tui.render.sparkline import sparkline
 from gpubench_tui.tui.render.speedup_bars import speedup_bars
 from gpubench_tui.tui.render.time_range import TIME_RANGES
-from gpubench_tui.tui.terminal.capabilities import to_ascii
-from gpubench_tui.tui.widgets.results_table import results_table, said_beside
+from gpubench_tui.tui.terminal.ascii import to_ascii
 from msgspec.structs import replace
 from textual.content import Content
 

@@ -46,14 +46,16 @@ def settle(options: Namespace) -> None:
 def config(options: Namespace) -> int:
     """The user's settings and where they are kept, as a file that could be kept there."""
     from ...engine.record.shelf import default_root
-    from ..config import config_path, config_text
-    from ..keys import checked, declared
+    from ..app import GpubenchApp
+    from ..config import config_path
+    from ..keymap import checked, config_text, declared
 
-    keys, problems = checked(options.config.keys)
+    known = declared(GpubenchApp)
+    keys, problems = checked(options.config.keys, known)
     for problem in problems:
         print(f"gpubench-tui: {config_path()}: {problem}", file=sys.stderr)
     effective = options.config._replace(keys=keys)
-    sys.stdout.write(config_text(effective, default_root(), declared().values()))
+    sys.stdout.write(config_text(effective, default_root(), known.values()))
     return BAD_USAGE if problems or options.config.problems else MEASURED
 
 
@@ -86,7 +88,7 @@ def check_command(parser: ArgumentParser, first: Sequence[str]) -> None:
         return
     from ...engine.plan.library import find_preset
     from ...engine.plan.read import PresetError
-    from ..config import nearest
+    from ...engine.text.suggestions import nearest
 
     try:
         find_preset(word)

@@ -13,10 +13,11 @@ from types import FrameType
 
 from ...engine.analysis.diagnosis.rules import diagnose
 from ...engine.analysis.environment import devices
+from ...engine.analysis.headline import headline
 from ...engine.analysis.report.columns import remarks
 from ...engine.analysis.report.diagnosis import diagnosis_text
 from ...engine.analysis.report.terminal import table
-from ...engine.analysis.results.result import headline, result_of
+from ...engine.analysis.results.result import result_of
 from ...engine.conductor.control import stop_session
 from ...engine.plan.estimate import estimate
 from ...engine.plan.plan import Plan

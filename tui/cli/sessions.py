@@ -59,8 +59,8 @@ def report(options: Namespace) -> int:
 
 def compare(options: Namespace) -> int:
     """Sessions side by side; whether any is worse than the first is told by the exit status if asked for."""
-    from ...engine.analysis.compare_report import render_comparison
     from ...engine.analysis.sessions.compare import compare_all
+    from ...engine.analysis.sessions.comparison_report import render_comparison
 
     base, *others = (asked.find(options, name) for name in (options.a, *options.others))
     comparison = compare_all(asked.read(base), [asked.read(other) for other in others])

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from textual.content import Content
 
 from ...engine.analysis.environment import hardware
+from ...engine.analysis.headline import headline
 from ...engine.analysis.report.method import method
 from ...engine.analysis.report.provenance import origins
-from ...engine.analysis.results.result import Result, headline
+from ...engine.analysis.results.result import Result
 from ...engine.record.session import Session
 from .grid import wrapped
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from textual.await_complete import AwaitComplete
-from textual.screen import Screen, ScreenResultType
+from textual.screen import ModalScreen, Screen, ScreenResultType
 
 
 class ClosedOnce(Screen[ScreenResultType]):
@@ -16,3 +18,23 @@ class ClosedOnce(Screen[ScreenResultType]):
     def dismiss(self, result: ScreenResultType | None = None) -> AwaitComplete:
         """Close the screen with its result, unless it is closed already."""
         return super().dismiss(result) if self.is_active else AwaitComplete()
+
+
+class Quittable(Screen[None]):
+    """A screen that has a say in how the app ends."""
+
+    def asks_before_quitting(self) -> bool:
+        """Ask the user, if there is something to ask; False when there is nothing."""
+        raise NotImplementedError
+
+    def status(self) -> int:
+        """The exit status if the app ended now."""
+        raise NotImplementedError
+
+
+def in_sight(screen: Screen[Any]) -> bool:
+    """Whether the screen is on top, or behind nothing but questions and help.
+
+    Textual's `is_current` is true for the screen below the top one even where that hides all of it.
+    """
+    return screen.is_active or (isinstance(screen.app.screen, ModalScreen) and screen.is_current)

@@ -15,10 +15,9 @@ from textual.message import Message
 from textual.widgets import Static
 from textual.worker import get_current_worker
 
-from ...engine.analysis.compare_report import render_comparison
 from ...engine.analysis.environment import hardware
 from ...engine.analysis.sessions.compare import Comparison, compare_all
-from ...engine.analysis.sessions.comparison_report import letter
+from ...engine.analysis.sessions.comparison_report import letter, render_comparison
 from ...engine.record.session import WITHOUT_CURVES, Session, read_session
 from ...engine.record.shelf import SessionFolder
 from ..data.save import save

@@ -23,7 +23,7 @@ from ..requests import Watch
 from ..widgets.footer import Footer
 from ..widgets.panel import Panel
 from ..widgets.preset_list import PresetList
-from .sight import in_sight
+from .base import in_sight
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -203,7 +203,7 @@ class LaunchScreen(Screen[None]):
 
     async def action_filter(self) -> None:
         """Type what the presets must be about."""
-        from ..widgets.filter_field import FilterField
+        from ..widgets.preset_list import FilterField
 
         if not self.query("#filter"):
             await self.mount(FilterField(id="filter"), before="#middle")

@@ -9,7 +9,7 @@ from textual import work
 from textual.binding import Binding, BindingType
 from textual.content import Content
 
-from ...engine.analysis.results.result import headline
+from ...engine.analysis.headline import headline
 from ...engine.analysis.time_left import session_seconds_left
 from ...engine.conductor import control
 from ...engine.record.exit_status import exit_status
@@ -18,8 +18,7 @@ from ...engine.text.units import clock
 from ..data.feed import LiveFeed
 from ..requests import Leave, Watch
 from .dialogs.question import quit_question, skip_question, stop_question
-from .session_screen import SessionScreen
-from .view_keys import VIEW_KEYS
+from .session_screen import VIEW_KEYS, SessionScreen
 
 
 class MonitorScreen(SessionScreen[LiveFeed]):

@@ -16,8 +16,7 @@ from ...engine.record.session import Session
 from ...engine.record.shelf import SessionFolder
 from ..data.feed import ReplayFeed
 from ..widgets.timeline import Timeline
-from .session_screen import SessionScreen
-from .view_keys import VIEW_KEYS
+from .session_screen import VIEW_KEYS, SessionScreen
 
 SPEEDS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 STRIDE = 0.05

@@ -19,14 +19,14 @@ from ...engine.analysis.results.result import Result, results
 from ...engine.record.session import RunState, Session, read_session
 from ...engine.record.shelf import SessionFolder
 from ..render.results_header import title_line
+from ..render.results_table import Order
 from ..requests import RunAgain, ShowLaunch
 from ..widgets.diagnoses import DiagnosisLine
 from ..widgets.footer import Footer
 from ..widgets.results_page import ResultsPage
-from ..widgets.results_table import Order, ResultsTable
-from .base import ClosedOnce
+from ..widgets.results_table import ResultsTable
+from .base import ClosedOnce, in_sight
 from .dialogs.export import ExportScreen
-from .sight import in_sight
 
 REFRESH_SECONDS = 1.0
 REST = 19

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import OptionList
+from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 if TYPE_CHECKING:
@@ -180,3 +180,21 @@ def _height(option: Option) -> int:
 
 def _nothing(text: str) -> Option:
     return Option(Content(f'No preset fits "{text}":\nEscape clears the filter.'), disabled=True)
+
+
+class FilterField(Input):
+    """One line; Enter and Down go on to the list, Escape ends the filter."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,enter", "screen.leave_filter", "To the list", id="filter.leave", tooltip="To the list"),
+        Binding(
+            "escape",
+            "screen.clear_filter",
+            "Clear",
+            id="filter.clear",
+            tooltip="End the filter; show all again",
+        ),
+    ]
+
+    def __init__(self, *, id: str) -> None:  # noqa: A002
+        super().__init__(placeholder="name, question or model", compact=True, id=id)

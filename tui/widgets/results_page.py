@@ -19,9 +19,10 @@ from ..render.devices import devices_table
 from ..render.phases import phase_bars
 from ..render.published import published_figures
 from ..render.results_header import closing, opening
+from ..render.results_table import Order, results_table, said_beside
 from ..render.speedup_bars import speedup_bars
 from .diagnoses import Diagnoses
-from .results_table import Order, ResultsTable, results_table, said_beside
+from .results_table import ResultsTable
 from .section import Section
 
 FRAME = 2

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from ..estimates import Interval
+from ...statistics import Interval
 from .scale import Scale, numbered, ticks
 from .style import SMALL, TEXT
 from .svg import Block, element, fit, group, label, room_for, width_of

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct
 
-from ..estimates import Interval
+from ...statistics import Interval
 from .scale import Scale, numbered, ticks
 from .style import SERIES, SMALL
 from .svg import Block, element, label, width_of

@@ -9,8 +9,9 @@ from ...record.session import Session
 from ...text.units import number, ratio
 from ..diagnosis.rules import diagnose
 from ..environment import hardware
+from ..headline import headline
 from ..report.columns import remarks
-from ..results.result import Result, headline, results
+from ..results.result import Result, results
 from .curves import batch_chart, epochs_chart
 from .steps import steps_chart
 from .style import HEADING, SENTENCE, SMALL, SUBTITLE, style

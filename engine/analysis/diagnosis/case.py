@@ -11,9 +11,8 @@ from msgspec.structs import replace
 from ...plan.plan import RunSpec
 from ...plan.preset import Workload
 from ...record.session import RankState, RunState, Session
-from ..results.configuration import configurations, usable
+from ..results.configuration import configurations, measured_spans, usable
 from ..results.result import Result, results
-from ..spans import measured_spans
 
 Severity = Literal["severe", "warning", "info"]
 """`severe`: figures are wrong or the machine is mostly wasted; `warning`: worth acting on."""

@@ -7,9 +7,9 @@ from itertools import combinations
 
 from ...host.facts import Gpu
 from ...record.history import GpuHistory
+from ...record.series import Span, during, highest, mean
 from ...text.units import percent
 from ..results.communication import Communication
-from ..spans import Span, during, highest, mean
 from .case import Case, Diagnosis, Figure, Run
 from .exchange import SYNC_SHARE
 from .machine import LOADED

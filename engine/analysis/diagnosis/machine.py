@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from ... import statistics
 from ...host.findings import BUSY_LOAD, taken_memory
 from ...record.history import GpuHistory
+from ...record.series import during, mean
 from ...text.units import gib, percent, rate
 from ..results.throughput import throughputs
-from ..spans import during, mean
 from .case import Case, Diagnosis, Evidence, Figure, Run
 
 LOW_CLOCK = 0.8

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from ...record.series import during, mean
 from ...text.units import duration, percent
-from ..spans import during, mean
 from .case import Case, Diagnosis, Run, at_any_batch
 from .memory import is_full
 

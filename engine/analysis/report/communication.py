@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ...record.events import Exchange
+from ...statistics import Estimate
 from ...text.ascii import bar
 from ...text.markdown import block, one_line, section, table
 from ...text.units import NOT_AVAILABLE, duration, milliseconds, number, percent, ratio
-from ..estimates import Estimate
 from ..results.bandwidth import Curve
 from ..results.communication import Communication
 from ..results.result import Result

@@ -11,11 +11,11 @@ from ...text.markdown import one_line, section, table
 from ...text.units import duration, number, percent, ratio
 from ..diagnosis.rules import diagnose
 from ..environment import environment, fingerprints, hardware, settings
-from ..gpus_section import gpus_section
-from ..results.result import Result, headline, results
+from ..headline import headline
+from ..results.result import Result, results
 from .columns import cell, columns, remarks, side_by_side
 from .communication import communication_section
-from .devices import devices_section
+from .devices import devices_section, gpus_section
 from .diagnosis import diagnosis_section
 from .epochs import epochs_section
 from .method import method

@@ -10,8 +10,8 @@ from ...plan.preset import UNITS, Figure, Metric, Published
 from ...record.session import Session
 from ...text.markdown import one_line, table
 from ...text.units import NOT_AVAILABLE, number, percent, ratio
+from ..results.learning import Learnt
 from ..results.result import Result
-from ..results.throughput import Learnt
 
 Own = tuple[float | None, str]
 """A figure of one's own, and whether it was measured or derived, and from what."""

@@ -10,8 +10,8 @@ from msgspec import Struct
 from ... import statistics
 from ...plan.plan import RunSpec
 from ...record.session import RunState, Session
+from ...statistics import Estimate, Interval
 from ...text.units import ratio
-from ..estimates import Estimate, Interval
 from .comparable import differences
 from .configuration import label, usable
 from .throughput import run_summary, throughputs

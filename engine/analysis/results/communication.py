@@ -12,7 +12,7 @@ from ... import statistics
 from ...plan.plan import RunSpec
 from ...record.events import Bandwidth, Exchange
 from ...record.session import RankState, RunState, Session
-from ..estimates import Estimate
+from ...statistics import Estimate
 from .bandwidth import Curve, bus_factor, curve
 from .baseline import throughput_ratio
 from .buckets import (

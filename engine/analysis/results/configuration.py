@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ...record.series import Span
 from ...record.session import RunState, Session
 
 
@@ -25,3 +26,14 @@ def label(repeats: Sequence[RunState]) -> str:
     """The configuration's name for people: its runs' label without the number of the repeat."""
     spec = repeats[0].spec
     return spec.label.removesuffix(f", repeat {spec.repeat}")
+
+
+def measured_spans(repeats: Sequence[RunState]) -> list[Span]:
+    """One of each repeat: from its first window's start to its last one's end."""
+    found = []
+    for run in usable(repeats):
+        windows = [window for rank in run.ranks.values() for window in rank.windows]
+        if windows:
+            start = min(window.at - window.seconds for window in windows)
+            found.append((start, max(window.at for window in windows)))
+    return found

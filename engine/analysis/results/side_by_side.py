@@ -9,12 +9,13 @@ from msgspec import Struct
 from ... import statistics
 from ...plan.plan import RunSpec
 from ...record.session import RunState, Session
+from ...statistics import Interval
 from ...text.units import ratio
-from ..estimates import Interval
 from .baseline import SUPER_LINEAR
 from .comparable import Setting, setting_differences, workload_differences
 from .configuration import configurations, usable
-from .throughput import Learnt, Summary, learnt_by, peak_memory, pool, summarise_repeats, throughputs
+from .learning import Learnt, learnt_by
+from .throughput import Summary, peak_memory, pool, summarise_repeats, throughputs
 
 
 class Part(Struct, frozen=True, kw_only=True):

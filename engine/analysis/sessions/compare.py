@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from ... import statistics
 from ...record.session import RunState, Session
+from ...statistics import Estimate, Interval
 from ..environment import environment
-from ..estimates import Estimate, Interval
 from ..results.comparable import SCHEDULE, Setting, setting_differences, workload_differences
 from ..results.configuration import configurations, label, usable
 from ..results.throughput import run_summary, throughputs

@@ -17,7 +17,7 @@ from ...record.journal import Follower
 from ...record.session import WITHOUT_CURVES, Session, read_session
 from ...record.shelf import SessionFolder, Shelf, State
 from ..environment import hardware
-from ..results.result import headline
+from ..headline import headline
 
 MILESTONES = (SessionStarted, RunStarted, RunFinished, SessionFinished)
 """What tells a session's state."""

@@ -1,0 +1,68 @@
+"""The session in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..record.session import Session
+from ..text.units import percent, rate, ratio
+from .results.result import Result, results
+
+
+def headline(session: Session) -> str:
+    """The session in one sentence: its best speedup, or else its best gain or throughput; "" before any.
+
+    Where all that could be measured has failed, it says so.
+    """
+    found = results(session)
+    compared = [result for result in found if result.speedup is not None and result.baseline != result.run]
+    if compared:
+        best = max(compared, key=lambda result: result.speedup or 0.0)
+        return _speedup_sentence(best, next(result for result in found if result.run == best.baseline), found)
+    gains = [result for result in found if result.concurrency_gain is not None]
+    if gains:
+        best = max(gains, key=lambda result: result.concurrency_gain or 0.0)
+        return (
+            f"{best.workload} side by side on {best.devices} devices: concurrency gain "
+            f"{ratio(best.concurrency_gain)} over one after the other"
+        )
+    measured = [result for result in found if result.throughput is not None and result.state == "measured"]
+    if not measured:
+        return _nothing_measured(found)
+    best = max(measured, key=lambda result: result.throughput or 0.0)
+    return f"{best.label} trains {rate(best.throughput)}"
+
+
+def _nothing_measured(found: Sequence[Result]) -> str:
+    """What became of the runs instead, where nothing can come of them any more and something has failed."""
+    states = [result.state for result in found]
+    if "failed" not in states or {"waiting", "running"} & set(states) or any(each.windows for each in found):
+        return ""
+    kinds = dict.fromkeys(result.failure.kind for result in found if result.failure is not None)
+    why = f" ({', '.join(kinds)})" if kinds else ""
+    failed = states.count("failed")
+    if failed == len(found):
+        return f"Nothing was measured: {'its run' if failed == 1 else f'all {failed} runs'} failed{why}"
+    counts = [f"{states.count(state)} {state}" for state in ("skipped", "stopped") if state in states]
+    return f"Nothing was measured: of {len(found)} runs {', '.join([f'{failed} failed{why}', *counts])}"
+
+
+def _speedup_sentence(best: Result, baseline: Result, found: list[Result]) -> str:
+    several = len({result.workload for result in found if result.mode != "concurrent"}) > 1
+    with_batch = best.global_batch != baseline.global_batch and best.scaling is None
+    sentence = "" if not several else f"{best.workload}: "
+    low, high = best.speedup_interval or (0.0, 0.0)
+    if best.speedup_interval and low <= 1 <= high:
+        return sentence + (
+            f"{_name(best, with_batch)} cannot be told from {_name(baseline, with_batch)}: "
+            f"{ratio(low)} to {ratio(high)} with 95% confidence"
+        )
+    sentence += f"{_name(best, with_batch)} is {ratio(best.speedup)} {_name(baseline, with_batch)}"
+    if best.efficiency is not None and best.devices != baseline.devices:
+        sentence += f" (efficiency {percent(best.efficiency)})"
+    return sentence
+
+
+def _name(result: Result, with_batch: bool) -> str:
+    name = result.mode if result.devices == 1 else f"{result.mode} on {result.devices} devices"
+    return f"{name} at batch {result.global_batch}" if with_batch else name

@@ -1,0 +1,61 @@
+"""Loss, accuracy and epochs of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from statistics import fmean
+
+from msgspec import Struct
+
+from ...record.events import Evaluation
+from ...record.session import RunState
+from .configuration import usable
+
+
+class Learnt(Struct, frozen=True, kw_only=True):
+    """What training by epochs came to."""
+
+    epochs: int
+    test_accuracy: float
+    """After the last epoch, a share of 1."""
+    best_accuracy: float
+    """After the best epoch for the test set."""
+    test_loss: float | None
+    epoch_seconds: float
+    """Mean training time of an epoch, evaluation excluded, on the slowest rank."""
+
+
+def learnt_by(repeats: Sequence[RunState], ranks: Iterable[int] | None = None) -> Learnt | None:
+    """What these ranks (all unless given) learnt, on average over the repeats that did as many epochs."""
+    found = [learnt(run, run.ranks if ranks is None else ranks) for run in usable(repeats)]
+    known = [each for each in found if each is not None]
+    longest = [each for each in known if each.epochs == max(other.epochs for other in known)]
+    if len(longest) < 2:
+        return longest[0] if longest else None
+    losses = [each.test_loss for each in longest if each.test_loss is not None]
+    return Learnt(
+        epochs=longest[0].epochs,
+        test_accuracy=fmean(each.test_accuracy for each in longest),
+        best_accuracy=fmean(each.best_accuracy for each in longest),
+        test_loss=fmean(losses) if len(losses) == len(longest) else None,
+        epoch_seconds=fmean(each.epoch_seconds for each in longest),
+    )
+
+
+def learnt(run: RunState, ranks: Iterable[int]) -> Learnt | None:
+    """What these ranks learnt together; None before the first evaluation."""
+    epochs: dict[int, list[Evaluation]] = {}
+    for rank in sorted(ranks):
+        for evaluation in run.evaluations.get(rank, ()):
+            epochs.setdefault(evaluation.epoch, []).append(evaluation)
+    if not epochs:
+        return None
+    last = epochs[max(epochs)][0]
+    slowest = [max(evaluation.seconds for evaluation in epoch) for epoch in epochs.values()]
+    return Learnt(
+        epochs=max(epochs),
+        test_accuracy=last.test_accuracy,
+        best_accuracy=max(epoch[0].test_accuracy for epoch in epochs.values()),
+        test_loss=last.test_loss,
+        epoch_seconds=sum(slowest) / len(slowest),
+    )

@@ -1,0 +1,122 @@
+"""The speedup table in colour, as many columns as there is room for, in the order that was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from textual.content import Content
+
+from ...engine.analysis.report.columns import (
+    EFFICIENCY,
+    SPEEDUP,
+    Column,
+    cell,
+    columns,
+    has_figures,
+    ordered,
+    remarks,
+    side_by_side,
+)
+from ...engine.analysis.results.result import Result
+from ...engine.text.grouping import together
+from ...engine.text.units import ratio
+from .grid import GridColumn, grid, wrapped
+from .plan import SIGNS
+
+
+class Order(NamedTuple):
+    """The order of the rows: by the column of that title, or the plan's."""
+
+    column: str = ""
+    backwards: bool = False
+
+    def next(self, found: Sequence[Result]) -> Order:
+        """By the next column; after the last one the plan's order again."""
+        titles = ["", *(column.title for column in _columns(found))]
+        place = titles.index(self.column) if self.column in titles else -1
+        return Order(titles[(place + 1) % len(titles)])
+
+    def by(self, column: str) -> Order:
+        """By that column, or the other way round where it is the one already."""
+        return Order(column, not self.backwards if column == self.column else False)
+
+    def of(self, found: Sequence[Result]) -> list[Result]:
+        """The results in this order."""
+        for column in _columns(found):
+            if column.title == self.column:
+                return ordered(found, column, self.backwards)
+        return list(found)
+
+
+def results_table(found: Sequence[Result], width: int, order: Order | None = None) -> Content:
+    """The table within `width` cells where possible; the least important columns go first."""
+    if not found:
+        return Content.styled("no runs yet", "$muted")
+    order = order or Order()
+    rows = order.of(found)
+    return grid(
+        [_grid_column(place, column, rows, order) for place, column in enumerate(_columns(found))], width
+    )
+
+
+def _columns(found: Sequence[Result]) -> Iterator[Column]:
+    known = any(result.speedup_interval is not None for result in found)
+    for column in columns(found):
+        yield column
+        if column is SPEEDUP and known:
+            yield Column(
+                title="95% of speedup",
+                value=lambda result: result.speedup_interval and result.speedup_interval[0],
+                cell=_speedup_interval,
+                importance=3,
+            )
+
+
+def _speedup_interval(result: Result) -> str:
+    if result.speedup_interval is None:
+        return ""
+    low, high = result.speedup_interval
+    return f"{ratio(low)} to {ratio(high)}"
+
+
+def _grid_column(place: int, column: Column, rows: Sequence[Result], order: Order) -> GridColumn:
+    cells = [_shown(column, result) for result in rows]
+    title, importance = column.title, column.importance
+    if title == order.column:
+        # What the rows are sorted by stays in sight, whatever else must go.
+        title, importance = f"{title} {'▲' if order.backwards != column.is_text else '▼'}", 0
+    if place == 0:
+        title, cells = f"  {title}", [_sign(result) + text for result, text in zip(rows, cells, strict=True)]
+    return GridColumn(title, cells, importance, column.is_text, key=column.title)
+
+
+def _shown(column: Column, result: Result) -> Content:
+    text = cell(column, result)
+    if column is EFFICIENCY and text and result.baseline == result.run:
+        return Content.styled("baseline", "$text-accent")
+    emphasis = "bold $text-primary" if column is SPEEDUP else ""
+    return Content.styled(text, emphasis if has_figures(result) else "$muted")
+
+
+def _sign(result: Result) -> Content:
+    sign, style = SIGNS[result.state]
+    return Content.styled(f"{sign} ", style)
+
+
+def said_beside(found: Sequence[Result], folder: Path, width: int) -> Content:
+    """Reasons, notes, and the parts of runs side by side: a paragraph each, named after the runs.
+
+    `folder`: the session's, named where logs in it are.
+    """
+    failures = {text for result in found if result.state == "failed" for text in remarks(result)}
+    said = []
+    for whose, text in together((result.label, text) for result in found for text in remarks(result)):
+        style = "$text-error" if text in failures else "$text-warning"
+        said.append(wrapped(text, width, style, lead=f"{whose}: "))
+    for result in found:
+        said += [wrapped(text, width, lead=f"{result.label}: ") for text in side_by_side(result)]
+    if any(result.failure is not None and result.failure.log for result in found):
+        said.append(wrapped(str(folder), width, "bold", lead="The session's folder: "))
+    return Content("\n").join(said)
