@@ -10,6 +10,7 @@ from pathlib import Path
 
 from msgspec import Struct, field
 
+from ..host.gpu_errors import abort_reason, memory_shortage, remedy_for
 from ..plan.plan import RunSpec
 from ..record.events import FailureKind, RankEvent, RankFailed, RankFinished, RankStarted, Steps
 
@@ -18,8 +19,8 @@ STALL_SECONDS = 5.0
 
 PEER_LOST = re.compile(
     r"(connection|socket).{0,40}(closed|reset|refused|aborted|timed? ?out)"
-    r"|broken pipe|read error|write error|remote process exited|ncclremoteerror|\bpeer\b"
-    r"|watchdog caught collective|timed out waiting|wait timeout|connectfullmesh",
+    r"|broken pipe|(read|write) error (\[|remote=)|remote process exited|ncclremoteerror|by (remote )?peer\b"
+    r"|pair closure|watchdog caught collective|timed out waiting|wait timeout|connectfullmesh",
     re.IGNORECASE,
 )
 """Matches the error of a rank that lost its peer: never the first cause where there is another."""
@@ -149,9 +150,8 @@ class RunWatch(Struct):
                 taken_along = code in (None, -signal.SIGTERM) or watched.ended >= killed
                 kind, message = _describe_exit(watched, code, logs[watched.rank])
                 at = watched.ended - started
-                found.append(
-                    Cause(at=at, kind=kind, rank=watched.rank, message=message, secondary=taken_along)
-                )
+                secondary = taken_along or _is_of_peer(kind, message)
+                found.append(Cause(at=at, kind=kind, rank=watched.rank, message=message, secondary=secondary))
         found.sort(key=lambda cause: cause.at)
         return next((cause for cause in found if not cause.secondary), found[0])
 
@@ -168,8 +168,15 @@ class Cause(Struct, frozen=True, kw_only=True):
 
 
 def _told(failed: RankFailed) -> Cause:
-    peer = failed.kind == "raised" and PEER_LOST.search(failed.message) is not None
-    return Cause(at=failed.at, kind=failed.kind, rank=failed.rank, message=failed.message, secondary=peer)
+    secondary = _is_of_peer(failed.kind, failed.message)
+    return Cause(
+        at=failed.at, kind=failed.kind, rank=failed.rank, message=failed.message, secondary=secondary
+    )
+
+
+def _is_of_peer(kind: FailureKind, message: str) -> bool:
+    """Whether a failure complains of another rank that went first."""
+    return kind == "raised" and PEER_LOST.search(message) is not None
 
 
 def describe_hang(hang: Hang, log: Path) -> str:
@@ -188,6 +195,10 @@ def last_line(log: Path) -> str | None:
 
 
 def _describe_exit(watched: RankWatch, code: int | None, log: Path) -> tuple[FailureKind, str]:
+    if code == -signal.SIGABRT and (reason := abort_reason(_tail(log))):
+        remedy = remedy_for(reason)
+        message = f"aborted: {reason}" + (f"; {remedy}" if remedy else "")
+        return "out of memory" if memory_shortage(reason) == "certain" else "raised", message
     if code is not None and code < 0:
         name = _signal_name(-code)
         guess = ", by a user or by the kernel when memory ran out" if name == "SIGKILL" else ""

@@ -14,6 +14,7 @@ from msgspec import Struct
 from .facts import Gpu, GpuProcess, Host
 
 GIB = 1 << 30
+SHARED_MEMORY = Path("/dev/shm")
 FEW_FILES = 1024
 SMALL_SHARED_MEMORY = GIB
 LITTLE_DISK = GIB
@@ -34,7 +35,7 @@ class Finding(Struct, frozen=True):
 def findings(host: Host, sessions: Path) -> list[Finding]:
     """Everything worth saying about the host, gravest first. `sessions` is where sessions are to be kept."""
     order = ("error", "warning", "info")
-    found = [*_software(host), *_devices(host), *_cpu(host), *_permissions(sessions)]
+    found = [*_software(host), *_devices(host), *_cpu(host), *_resources(host, sessions)]
     return sorted(found, key=lambda finding: order.index(finding.level))
 
 
@@ -125,23 +126,30 @@ def _cpu(host: Host) -> Iterator[Finding]:
         yield Finding(
             "warning",
             f"the machine is busy: load {load:.1f} on {cores} usable cores",
-            "wait until it is idle: what else runs takes part in every figure",
+            "wait until it is idle: other programs distort every measurement",
         )
 
 
-def _permissions(sessions: Path) -> Iterator[Finding]:
+def _resources(host: Host, sessions: Path) -> Iterator[Finding]:
     place = next(folder for folder in (sessions, *sessions.parents) if folder.exists())
     if not os.access(place, os.W_OK):
         yield Finding("error", f"{place} cannot be written: no session can be kept", "--sessions-dir DIR")
     elif shutil.disk_usage(place).free < LITTLE_DISK:
         yield Finding("warning", f"less than 1 GiB is free in {place}")
-    shared = Path("/dev/shm")
-    if shared.is_dir() and shutil.disk_usage(shared).total < SMALL_SHARED_MEMORY:
-        yield Finding(
-            "warning",
-            f"/dev/shm has only {shutil.disk_usage(shared).total / GIB:.2f} GiB: loader workers may fail",
-            "in a container: --shm-size=8g or --ipc=host",
-        )
+    yield from _small_shared_memory(host)
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     if files < FEW_FILES:
         yield Finding("warning", f"only {files} files may be open at a time", "ulimit -n 4096")
+
+
+def _small_shared_memory(host: Host) -> Iterator[Finding]:
+    size = shutil.disk_usage(SHARED_MEMORY).total if SHARED_MEMORY.is_dir() else None
+    if size is None or size >= SMALL_SHARED_MEMORY:
+        return
+    # Between GPUs without peer access NCCL takes some 10 MB a pair of ranks.
+    users = "NCCL and loader workers" if len(host.gpus) > 1 else "loader workers"
+    yield Finding(
+        "warning",
+        f"{SHARED_MEMORY} has only {size / GIB:.2f} GiB: {users} may fail",
+        "in a container: --shm-size=8g or --ipc=host",
+    )

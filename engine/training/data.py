@@ -16,7 +16,7 @@ from ..host.process import die_with_parent
 from ..plan.preset import Augmentation, Workload
 from .augment import augment_batch, augment_image
 from .datasets import NORMALISATION, Images, Normalisation, Note, pixels_of
-from .errors import TrainingError
+from .errors import DataTooLargeError, TrainingError, kind_of
 from .parallel import Shard
 
 Batch = tuple[Tensor, Tensor]
@@ -90,11 +90,19 @@ class ResidentBatches:
         self._seed = seed
         self._generator = torch.Generator(device)
         train, test = sets
-        self._images = train.tensor(note).to(device)
-        self._labels = train.labels.to(device)
         mine = sampler.shard.of_test(len(test))
-        self._test_images = test.tensor(note)[mine].to(device)
-        self._test_labels = test.labels[mine].to(device)
+        try:
+            self._images = train.tensor(note).to(device)
+            self._labels = train.labels.to(device)
+            self._test_images = test.tensor(note)[mine].to(device)
+            self._test_labels = test.labels[mine].to(device)
+        except (RuntimeError, MemoryError) as error:
+            if kind_of(error) != "out of memory":
+                raise
+            raise DataTooLargeError(
+                f"the data set of {len(train)} images does not fit into the memory of {device}: set "
+                'workload.placement = "loader", or use fewer workload.images'
+            ) from error
         mean, deviation = (
             torch.tensor(values, device=device).view(1, 3, 1, 1) for values in NORMALISATION[workload.data]
         )

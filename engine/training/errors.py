@@ -1,44 +1,67 @@
-"""What can go wrong in a rank, said in one sentence."""
+"""Failures of a rank, each as a kind and one sentence."""
 
 from __future__ import annotations
 
 import torch
 
+from ..host.gpu_errors import main_line, memory_shortage, remedy_for
 from ..record.events import FailureKind
 
-OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
 LONGEST = 400
+"""Characters of a sentence at most; a remedy comes on top."""
 
 
 class TrainingError(Exception):
-    """Something a person can put right; its text is one sentence that says what."""
+    """An error that the user can correct; its text is one sentence that says how."""
 
 
 class NoDataError(TrainingError):
     """The data set is missing or damaged."""
 
 
+class DataTooLargeError(TrainingError):
+    """The data set does not fit into the memory of the device that should hold it."""
+
+
 def kind_of(error: BaseException) -> FailureKind:
-    """Which kind of failure an exception stands for."""
+    """Return the kind of failure that an exception stands for."""
     if isinstance(error, NoDataError):
         return "no data"
-    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
+    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError | DataTooLargeError):
         return "out of memory"
-    if isinstance(error, RuntimeError) and any(words in str(error) for words in OUT_OF_MEMORY):
+    if isinstance(error, RuntimeError) and memory_shortage(str(error)):
         return "out of memory"
     return "raised"
 
 
 def sentence_of(error: BaseException, batch: int) -> str:
-    """One sentence for people; `batch` is the number of samples per device that was tried."""
+    """Return one sentence for the user; `batch` is the number of samples per device that was tried."""
+    if isinstance(error, TrainingError) and not _is_from_worker(error):
+        return _shortened(main_line(str(error)))
     if kind_of(error) == "out of memory":
-        return f"out of memory with a batch of {batch} per device: try a smaller workload.batch"
+        return _memory_sentence(error, batch)
     text = str(error).strip()
-    if text.startswith("Caught ") and "Original Traceback" in text:
-        # A data-loader worker's exception arrives with its traceback; the last line is what it said.
+    if _is_from_worker(error):
+        # An exception in a data-loader worker arrives as its traceback; the last line is its message.
         name, _, text = text.splitlines()[-1].partition(": ")
-        text = text if isinstance(error, TrainingError) else f"{name.rpartition('.')[2]}: {text}"
-    elif not isinstance(error, TrainingError):
-        first = text.splitlines()[0] if text else ""
-        text = f"{type(error).__name__}: {first}" if first else type(error).__name__
+        name = "" if isinstance(error, TrainingError) else name.rpartition(".")[2]
+    else:
+        name = type(error).__name__
+    said = _shortened(": ".join(filter(None, (name, main_line(text)))))
+    remedy = remedy_for(text)
+    return f"{said}; {remedy}" if remedy else said
+
+
+def _memory_sentence(error: BaseException, batch: int) -> str:
+    advice = f"out of memory with a batch of {batch} per device: try a smaller workload.batch"
+    if memory_shortage(str(error)) == "likely":
+        return f"probably {advice} ({_shortened(main_line(str(error)))})"
+    return advice
+
+
+def _is_from_worker(error: BaseException) -> bool:
+    return str(error).lstrip().startswith("Caught ") and "Original Traceback" in str(error)
+
+
+def _shortened(text: str) -> str:
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

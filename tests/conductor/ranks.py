@@ -52,6 +52,23 @@ def flush(rank):
     rank.queue.join_thread()
 
 
+def aborting(rank):
+    """As NCCL's watchdog ends a rank after an error on its GPU."""
+    rank.step()
+    if rank.rank == 1:
+        flush(rank)
+        error = "CUDA error: device-side assert triggered\nCUDA kernel errors might be asynchronous\n"
+        print("Loss.cu:245: block: [0,0,0], thread: [5,0,0] Assertion `t < n_classes` failed.")
+        print("terminate called after throwing an instance of 'c10::DistBackendError'")
+        print(
+            "  what():  [PG ID 0 PG GUID 0(default_pg) Rank 1] Process group watchdog thread terminated",
+            end="",
+        )
+        print(f" with exception: {error}\nException raised from c10_cuda_check_implementation", flush=True)
+        os.abort()
+    time.sleep(600)
+
+
 def behave(rank):
     for _ in range(5):
         rank.step()

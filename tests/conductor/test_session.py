@@ -78,7 +78,8 @@ def test_what_befalls_a_rank_ends_its_run_and_not_the_plan(start):
         run_spec(5, "cut"),
         run_spec(6, "hanging", hang=1.0),
         run_spec(7, "halted", hang=1.0),
-        run_spec(8, "behave"),
+        run_spec(8, "aborting"),
+        run_spec(9, "behave"),
     )
     victim = next(e for e in session.until(lambda e: isinstance(e, RankStarted), count=2) if e.rank == 1)
     session.until(lambda event: isinstance(event, Steps), count=4)
@@ -94,8 +95,9 @@ def test_what_befalls_a_rank_ends_its_run_and_not_the_plan(start):
         "05-cut": ("killed", 1),
         "06-hanging": ("hung", 1),
         "07-halted": ("hung", 1),
+        "08-aborting": ("raised", 1),
     }
-    assert session.ends()["08-behave"].outcome == "measured"
+    assert session.ends()["09-behave"].outcome == "measured"
 
     raising = failures["01-raising"]
     assert raising.message == "ValueError: the sky is green"
@@ -104,6 +106,8 @@ def test_what_befalls_a_rank_ends_its_run_and_not_the_plan(start):
     assert log.stat().st_mode & 0o077 == 0
     assert "SIGKILL" in failures["02-peer"].message
     assert failures["04-slip"].message.endswith("last line of its log: I have had enough")
+    aborting = "aborted: CUDA error: device-side assert triggered (assertion t < n_classes); "
+    assert failures["08-aborting"].message.startswith(aborting)
     # Half a message blocked the reader of rank 1; rank 0 was heard all the same.
     assert steps_of(session.events(), "05-cut", 0) > 1
     hanging = failures["06-hanging"]

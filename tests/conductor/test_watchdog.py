@@ -41,6 +41,9 @@ def steps(rank: int, first: int, count: int, at: float) -> Steps:
         "RuntimeError: [../third_party/gloo/pair.cc:534] Connection closed by peer [127.0.0.1]:2048",
         "DistBackendError: NCCL error: remote process exited or there was a network error",
         "another rank went away (RuntimeError: Connection reset by peer)",
+        "RuntimeError: [../gloo/transport/pair.cc:525] Read error [127.0.0.1]:8461: Connection reset by peer",
+        "RuntimeError: [../gloo/transport/tcp/pair.cc:550] Application timeout caused pair closure",
+        "DistBackendError: [Rank 0] Watchdog caught collective operation timeout: WorkNCCL(SeqNum=7)",
     ],
 )
 def test_a_peers_complaint_is_not_the_cause(complaint):
@@ -49,6 +52,21 @@ def test_a_peers_complaint_is_not_the_cause(complaint):
     over.ranks[1].ended = over.ranks[0].ended = 5.0
     cause = over.cause(0.0, {1001: -signal.SIGKILL, 1000: 1}, NOWHERE, NEVER)
     assert (cause.kind, cause.rank) == ("killed", 1)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "AcceleratorError: CUDA error: peer access is not supported between these two devices",
+        "AcceleratorError: CUDA error: peer mapping resources exhausted",
+        "OSError: [Errno 28] write error: No space left on device",
+    ],
+)
+def test_an_error_that_only_sounds_like_a_lost_peer_is_the_cause(error):
+    over = watch()
+    over.hear(0, [failed(0, 4.9, error)])
+    over.ranks[1].ended = over.ranks[0].ended = 5.0
+    assert over.cause(0.0, {1001: 1, 1000: 1}, NOWHERE, NEVER).message == error
 
 
 def test_of_several_failures_the_first_is_the_cause():

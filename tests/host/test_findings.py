@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from gpubench_tui.engine.host import findings as module
 from gpubench_tui.engine.host.facts import Cpu, Gpu, GpuProcess, Host, Software
 from gpubench_tui.engine.host.findings import findings
 
@@ -53,3 +54,15 @@ def test_who_uses_a_gpu_is_said(tmp_path: Path) -> None:
 def test_divided_gpus_are_named_together(tmp_path: Path) -> None:
     (text,) = said_of(tmp_path, gpu(0, 0, mig=True), gpu(1, 0, mig=True), gpu(2, 0))
     assert text.startswith("GPUs 0, 1 are divided by MIG")
+
+
+@pytest.mark.parametrize(
+    ("gpus", "users"), [(0, "loader workers"), (1, "loader workers"), (2, "NCCL and loader")]
+)
+def test_a_small_shared_memory_names_those_that_need_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpus: int, users: str
+) -> None:
+    monkeypatch.setattr(module, "SMALL_SHARED_MEMORY", 1 << 62)
+    found = findings(host(*(gpu(index, 0) for index in range(gpus))), tmp_path)
+    (text,) = [finding.text for finding in found if "/dev/shm" in finding.text]
+    assert f": {users}" in text

@@ -5,7 +5,13 @@ import re
 import pytest
 import torch
 from gpubench_tui.engine.plan.preset import Measure, Workload
-from gpubench_tui.engine.training.errors import NoDataError, TrainingError, kind_of, sentence_of
+from gpubench_tui.engine.training.errors import (
+    DataTooLargeError,
+    NoDataError,
+    TrainingError,
+    kind_of,
+    sentence_of,
+)
 from gpubench_tui.engine.training.measure import enough, split
 from gpubench_tui.engine.training.optimizer import Schedule
 
@@ -70,6 +76,22 @@ def test_the_schedule_is_torchs_multi_step_lr() -> None:
         (torch.cuda.OutOfMemoryError("CUDA out of memory. Tried"), "out of memory", "batch of 64"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), "out of memory", "64"),
         (RuntimeError("CUDA error: out of memory\nCUDA kernel errors"), "out of memory", "64"),
+        (
+            RuntimeError("GET was unable to find an engine to execute this computation"),
+            "out of memory",
+            "probably out of memory with a batch of 64 per device: try a smaller workload.batch (GET was",
+        ),
+        (
+            torch.distributed.DistBackendError(
+                "NCCL error in: ../NCCLUtils.hpp:317, unhandled system error, NCCL version 2.21.5\n"
+                "ncclSystemError: System call (e.g. socket, malloc) failed.\n"
+                "Last error:\nError while creating shared memory segment /dev/shm/nccl-EoOvZr (size 7340384)"
+            ),
+            "raised",
+            "2.21.5: Error while creating shared memory segment /dev/shm/nccl-EoOvZr (size 7340384); "
+            "/dev/shm is too small",
+        ),
+        (DataTooLargeError('... set workload.placement = "loader"'), "out of memory", "placement"),
         (ValueError("first line\nsecond line"), "raised", "ValueError: first line"),
         (KeyError(), "raised", "KeyError"),
         (
