@@ -72,12 +72,19 @@ class RankStarted(Base, frozen=True, kw_only=True, tag="rank started"):
 
 
 class Piece(Struct, frozen=True):
-    """A part of a model's parameters that travels by itself."""
+    """A part of a model's parameters that FSDP gathers at once, and whose gradients it reduces at once."""
 
     bytes: int
-    """Of all ranks' shards together, padded to equal ones."""
+    """Size of what is gathered: the shards of all ranks, padded to equal ones, in the dtype that travels."""
     gathers: int
     """How often it is gathered in a step; its gradients are reduced and scattered once."""
+    gradient_bytes: int | None = None
+    """Size of what is reduced and scattered; None where it equals `bytes`."""
+
+    @property
+    def reduced_bytes(self) -> int:
+        """Size of what is reduced and scattered."""
+        return self.bytes if self.gradient_bytes is None else self.gradient_bytes
 
 
 class ModelBuilt(Base, frozen=True, kw_only=True, tag="model built"):

@@ -11,18 +11,17 @@ import torch.nn.functional as F  # noqa: N812 (everybody's name for it)
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..plan.plan import RunSpec
-from ..plan.preset import Precision, Workload
+from ..plan.preset import Workload
 from ..record.events import Compute
 from ..statistics import median
 from .errors import kind_of
 from .group import Group
 from .models import BUILT_IN, build_model
 from .parallel import own_batch
+from .precision import SIXTEEN_BITS
 from .reporter import Reporter
 from .timing import Mark, clock_for
 
-DTYPE: dict[Precision, torch.dtype] = {"fp16": torch.float16, "bf16": torch.bfloat16}
-"""What matrices are made of; in the other precisions of float32, and a switch tells tf32 apart."""
 GPU_SIZES = (8192, 4096, 2048, 1024)
 """Rows and columns of the matrices on a GPU: the first that fits."""
 CPU_SIZES = (256, 512, 1024, 2048, 4096)
@@ -43,7 +42,7 @@ def report_compute(
     reporter.phase("detail", "arithmetic of a step")
     flop = flop_per_step(workload, own_batch(run, rank))
     reporter.phase("detail", "matrix product")
-    peak = peak_flop_per_second(DTYPE.get(workload.precision, torch.float32), devices, everyone)
+    peak = peak_flop_per_second(SIXTEEN_BITS.get(workload.precision, torch.float32), devices, everyone)
     reporter.send(
         Compute(
             at=reporter.now(),

@@ -64,8 +64,18 @@ def backend_for(devices: Sequence[Device]) -> str:
     return "gloo"
 
 
-def wrap(model: nn.Module, mode: Mode, devices: Sequence[torch.device], *, compiled: bool) -> nn.Module:
-    """The model as the mode trains it; it must be on the first of the devices already."""
+def wrap(
+    model: nn.Module,
+    mode: Mode,
+    devices: Sequence[torch.device],
+    *,
+    compiled: bool,
+    dtype: torch.dtype | None,
+) -> nn.Module:
+    """Return the model as the mode trains it; it must be on the first of the devices already.
+
+    `dtype` is that of a 16-bit precision, which fsdp sees to itself; the other modes ignore it.
+    """
     on_gpu = devices[0].type == "cuda"
     if mode == "dp":
         if not on_gpu:
@@ -76,7 +86,7 @@ def wrap(model: nn.Module, mode: Mode, devices: Sequence[torch.device], *, compi
     elif mode == "ddp":
         model = DistributedDataParallel(model, device_ids=[devices[0].index] if on_gpu else None)
     elif mode == "fsdp":
-        model = shard(model, devices[0])
+        model = shard(model, devices[0], dtype)
         # Blocks are compiled one by one and share their code: their sizes are constants, not variables.
         return torch.compile(model, dynamic=False) if compiled else model  # type: ignore[return-value]
     return torch.compile(model) if compiled else model  # type: ignore[return-value]

@@ -10,18 +10,23 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
-from torch.distributed.fsdp import FSDPModule, fully_shard
+from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor
 
 from ..record.events import Piece
 from .errors import TrainingError
+from .precision import keep_statistics_in_float32
 
 CONTAINERS = (nn.ModuleList, nn.ModuleDict)
 """Modules that are never called themselves."""
 
 
-def shard(model: nn.Module, device: torch.device) -> nn.Module:
-    """The same model, each of its blocks sharded over all ranks, and with the root what belongs to none."""
+def shard(model: nn.Module, device: torch.device, dtype: torch.dtype | None = None) -> nn.Module:
+    """Shard each block of a model over all ranks, and with the root what belongs to none; return the model.
+
+    With `dtype` the parameters are cast to it before they are gathered, and the model computes in it; its
+    gradients are reduced, and its shards kept and optimised, in float32.
+    """
     if device.type == "cpu" and not hasattr(torch.cpu.Stream, "record_event"):
         raise TrainingError(f"fsdp on a CPU needs torch 2.7 or newer, and {torch.__version__} is installed")
     if not averages(device):
@@ -30,9 +35,11 @@ def shard(model: nn.Module, device: torch.device) -> nn.Module:
             "use a newer torch"
         )
     mesh = DeviceMesh.from_group(dist.group.WORLD, device.type)  # type: ignore[arg-type]
-    for block in blocks_of(model):
-        fully_shard(block, mesh=mesh)
-    fully_shard(model, mesh=mesh)
+    policy = MixedPrecisionPolicy() if dtype is None else MixedPrecisionPolicy(dtype, torch.float32)
+    if dtype is not None:
+        keep_statistics_in_float32(model)
+    for module in (*blocks_of(model), model):
+        fully_shard(module, mesh=mesh, mp_policy=policy)
     return model
 
 
@@ -56,24 +63,33 @@ def blocks_of(model: nn.Module) -> list[nn.Module]:
     return [part for part in found if all(owners[id(parameter)] == 1 for parameter in part.parameters())]
 
 
-def pieces_of(model: nn.Module) -> list[Piece]:
-    """What each sharded module gathers of its own, the innermost first; nothing of a model without shards."""
+def pieces_of(model: nn.Module, dtype: torch.dtype | None = None) -> list[Piece]:
+    """Return the piece of each sharded module, the innermost first; none of a model without shards.
+
+    `dtype` is what `shard` was told: parameters are gathered in it.
+    """
     pieces: list[Piece] = []
     taken: set[int] = set()
     for module in reversed([part for part in model.modules() if isinstance(part, FSDPModule)]):
         own = [parameter for parameter in module.parameters() if id(parameter) not in taken]
         taken |= {id(parameter) for parameter in own}
-        size = sum(_padded_bytes(parameter) for parameter in own)
-        if size:
+        gathered = sum(_padded(parameter) * _width(parameter, dtype) for parameter in own)
+        reduced = sum(_padded(parameter) * parameter.element_size() for parameter in own)
+        if gathered:
             # The root's stay gathered from forward to backward, as backward begins with them.
-            pieces.append(Piece(size, gathers=1 if module is model else 2))
+            pieces.append(Piece(gathered, 1 if module is model else 2, reduced))
     return pieces
 
 
-def _padded_bytes(parameter: Tensor) -> int:
-    """Of the equal shards of all ranks; a parameter is divided along its first dimension."""
+def _padded(parameter: Tensor) -> int:
+    """Return how many values the equal shards of all ranks hold; the first dimension is divided."""
     ranks, rows = dist.get_world_size(), len(parameter)
-    return -(-rows // ranks) * ranks * (parameter.numel() // rows) * parameter.element_size()
+    return -(-rows // ranks) * ranks * (parameter.numel() // rows)
+
+
+def _width(parameter: Tensor, dtype: torch.dtype | None) -> int:
+    """Return the bytes of a gathered value."""
+    return parameter.element_size() if dtype is None else dtype.itemsize
 
 
 def _innermost(model: nn.Module) -> nn.Module:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (everybody's name for it)
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributed.fsdp import FSDPModule
 
 from ..plan.plan import RunSpec
@@ -20,25 +20,8 @@ from .group import NOTE_INTERVAL, Group
 from .models import build_model
 from .optimizer import Schedule, check_optimizer, define_momentum, make_optimizer, make_scaler
 from .parallel import wrap
+from .precision import SIXTEEN_BITS, Autocast
 from .sharding import local
-
-AUTOCAST = {"fp16": torch.float16, "bf16": torch.bfloat16}
-
-
-class Autocast(nn.Module):
-    """A model whose forward runs in mixed precision; inside the model, as DataParallel's threads need it."""
-
-    def __init__(self, model: nn.Module, device_type: str, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.model = model
-        self._device_type = device_type
-        self._dtype = dtype
-
-    def forward(self, images: Tensor) -> Tensor:
-        """What the model returns."""
-        with torch.autocast(self._device_type, dtype=self._dtype):
-            logits: Tensor = self.model(images)
-        return logits
 
 
 class Saved(NamedTuple):
@@ -82,10 +65,12 @@ class Trainer:
             group.share([*(parameter.detach() for parameter in model.parameters()), *model.buffers()])
         elif workload.channels_last:  # fsdp has none of it; a convolution sees to it if its input is so
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        dtype = AUTOCAST.get(workload.precision)
-        self.plain = Autocast(model, device.type, dtype) if dtype else model
+        dtype = SIXTEEN_BITS.get(workload.precision)
+        # Autocast would keep 16-bit copies of all weights until backward, and fsdp would gather 32 bits.
+        autocast = None if run.mode == "fsdp" else dtype
+        self.plain = Autocast(model, device.type, autocast) if autocast else model
         """The model as one process sees it: evaluated, counted and compared."""
-        self.model = wrap(self.plain, run.mode, devices, compiled=workload.compile)
+        self.model = wrap(self.plain, run.mode, devices, compiled=workload.compile, dtype=dtype)
         self.optimizer = make_optimizer(workload, self.plain, fused=device.type == "cuda")
         self.scaler = make_scaler(workload, device)
         self.schedule = Schedule(workload, batches.steps_per_epoch)

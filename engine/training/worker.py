@@ -23,6 +23,7 @@ from .group import Group
 from .measure import Measurement
 from .memory import allocator_retries, peak
 from .parallel import TOGETHER, backend_for, own_batch, own_shard
+from .precision import SIXTEEN_BITS
 from .reporter import Reporter
 from .setup import claim_devices, describe, seed_everything, set_switches, settings_of
 from .sharding import pieces_of
@@ -119,7 +120,7 @@ def run_rank(
             test_images=len(sets[1]),
             steps_per_epoch=batches.steps_per_epoch,
             buffer_bytes=trainer.buffer_bytes,
-            pieces=pieces_of(trainer.plain),
+            pieces=pieces_of(trainer.plain, SIXTEEN_BITS.get(workload.precision)),
         )
     )
     measurement = Measurement(run, devices, trainer, batches, everyone, team, reporter)

@@ -20,6 +20,7 @@ from gpubench_tui.engine.training.group import Group
 from gpubench_tui.engine.training.logger import DdpLogger
 from gpubench_tui.engine.training.models import build_model, cnn
 from gpubench_tui.engine.training.parallel import own_batch, own_shard
+from gpubench_tui.engine.training.precision import SIXTEEN_BITS
 from gpubench_tui.engine.training.setup import claim_devices
 from gpubench_tui.engine.training.sharding import pieces_of, shard
 from gpubench_tui.engine.training.timing import HostClock
@@ -132,11 +133,37 @@ class Collectives(TorchDispatchMode):
 
 
 def sharded_step(assignment: Assignment, queues: Sequence[Any]) -> None:
-    """What the run's model is said to gather and to scatter, and what it did in its last step."""
+    """What the run's model is said to gather and to reduce, what it did in its last step, and what it kept.
+
+    `kept`: bytes of weights, gathered or copied, that are alive between forward and backward.
+    """
     group = join(assignment)
-    model = shard(build_model(assignment.run.workload_of(group.rank)), torch.device("cpu"))
+    workload = assignment.run.workload_of(group.rank)
+    dtype = SIXTEEN_BITS.get(workload.precision)
+    model = build_model(workload)
+    shapes = {tuple(sorted(parameter.shape)) for parameter in model.parameters() if parameter.dim() > 1}
+    model = shard(model, torch.device("cpu"), dtype)
+    saved: list[torch.Tensor] = []
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        saved.append(tensor)
+        return tensor
+
     for _ in range(STEPS):
+        saved.clear()
         with Collectives() as collectives:
-            model(torch.randn(2, 3, 32, 32)).square().mean().backward()
-    pieces = [(piece.bytes, piece.gathers) for piece in pieces_of(model)]
-    save(assignment, {"pieces": pieces, **collectives.seen})
+            with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+                logits = model(torch.randn(2, 3, 32, 32))
+            weights = [tensor for tensor in saved if tuple(sorted(tensor.shape)) in shapes]
+            storages = {id(tensor.untyped_storage()): tensor.untyped_storage() for tensor in weights}
+            kept = sum(storage.size() for storage in storages.values())
+            logits.float().square().mean().backward()
+    pieces = [(piece.bytes, piece.gathers, piece.reduced_bytes) for piece in pieces_of(model, dtype)]
+    shards = {str(parameter.dtype) for parameter in model.parameters()}
+    gradients = {str(parameter.grad.dtype) for parameter in model.parameters() if parameter.grad is not None}
+    statistics = {str(buffer.dtype) for name, buffer in model.named_buffers() if "running" in name}
+    found = {"kept": kept, "weights": len(weights), "shards": shards, "gradients": gradients}
+    save(
+        assignment,
+        {"pieces": pieces, "logits": str(logits.dtype), "statistics": statistics} | found | collectives.seen,
+    )

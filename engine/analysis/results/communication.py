@@ -213,7 +213,8 @@ def _predicted_sharded(spec: RunSpec, curves: dict[str, Curve], model: Sizes | N
     if spec.mode != "fsdp" or gather is None or scatter is None or model is None:
         return None
     return sum(
-        piece.gathers * gather.seconds(piece.bytes) + scatter.seconds(piece.bytes) for piece in model.pieces
+        piece.gathers * gather.seconds(piece.bytes) + scatter.seconds(piece.reduced_bytes)
+        for piece in model.pieces
     )
 
 

@@ -16,7 +16,8 @@ Operation = (
 )
 
 FLOAT_BYTES = 4
-"""Parameters, gradients, images and outputs are 32-bit floats; mixed precision casts inside the model."""
+"""Bytes of a value: autocast casts inside the model, so that what travels are 32-bit floats. FSDP's pieces
+have sizes of their own: in 16 bits it casts parameters before it gathers them."""
 CHANNELS = 3
 
 
@@ -87,7 +88,7 @@ def _sharded(spec: RunSpec, pieces: Sequence[Piece]) -> tuple[Traffic, ...]:
             "reduce-scatter",
             "gradients",
             1,
-            sum(piece.bytes for piece in pieces),
+            sum(piece.reduced_bytes for piece in pieces),
             spec.device_count,
             len(pieces),
         ),

@@ -1,0 +1,60 @@
+"""Training in 16 bits: by autocast, or in FSDP by casting the parameters before they are gathered."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+import torch.nn.functional as F  # noqa: N812 (everybody's name for it)
+from torch import Tensor, nn
+
+from ..plan.preset import Precision
+
+SIXTEEN_BITS: dict[Precision, torch.dtype] = {"fp16": torch.float16, "bf16": torch.bfloat16}
+"""The dtype of a 16-bit precision; fp32 and tf32 both compute with float32 tensors."""
+
+
+class Autocast(nn.Module):
+    """A model whose forward pass runs under autocast, in DataParallel's threads too."""
+
+    def __init__(self, model: nn.Module, device_type: str, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.model = model
+        self._device_type = device_type
+        self._dtype = dtype
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the model's logits."""
+        with torch.autocast(self._device_type, dtype=self._dtype):
+            logits: Tensor = self.model(images)
+        return logits
+
+
+def keep_statistics_in_float32(model: nn.Module) -> None:
+    """Let every batch norm take 16-bit inputs and parameters while its running statistics stay float32.
+
+    Kernels accept such inputs only where weight, bias and statistics are all float32, as they are under
+    autocast. A 16-bit running mean would lose most of what a step adds to it.
+    """
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
+            module.forward = partial(_batch_norm, module)  # type: ignore[method-assign]
+
+
+def _batch_norm(norm: nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d, inputs: Tensor) -> Tensor:
+    """Do what the module's own forward does, with float32 weight and bias."""
+    average = norm.momentum
+    if norm.training and norm.num_batches_tracked is not None:
+        norm.num_batches_tracked.add_(1)
+        average = 1 / float(norm.num_batches_tracked) if average is None else average
+    tracked = not norm.training or norm.track_running_stats
+    return F.batch_norm(
+        inputs,
+        norm.running_mean if tracked else None,
+        norm.running_var if tracked else None,
+        None if norm.weight is None else norm.weight.float(),
+        None if norm.bias is None else norm.bias.float(),
+        training=norm.training or norm.running_mean is None,
+        momentum=average or 0.0,
+        eps=norm.eps,
+    )
