@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from building.all_kinds import EVENTS, STARTED
 from gpubench_tui.engine.record.events import Event, Said, encode
 from gpubench_tui.engine.record.journal import Follower, Journal, read_journal
 from gpubench_tui.engine.record.session import read_session
-
-from .events_of_all_kinds import EVENTS, STARTED
 
 
 def write(path: Path, events: list[Event]) -> None:

@@ -3,6 +3,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from building.all_kinds import CPU_SAMPLE, DDP, DP, EVENTS, HOST, PLAN, SINGLE, STARTED, steps, window
 from gpubench_tui.engine.host.facts import GpuSample
 from gpubench_tui.engine.record.events import (
     Evaluation,
@@ -23,8 +24,6 @@ from gpubench_tui.engine.record.events import (
 from gpubench_tui.engine.record.journal import Journal
 from gpubench_tui.engine.record.session import Session, fold, read_session
 from gpubench_tui.engine.record.windows import MOST_WINDOWS
-
-from .events_of_all_kinds import CPU_SAMPLE, DDP, DP, EVENTS, HOST, PLAN, SINGLE, STARTED, steps, window
 
 
 def begun(*events: Event) -> Session:

@@ -8,12 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from building.all_kinds import HOST, PLAN, STARTED
 from gpubench_tui.engine.record.events import Event
 from gpubench_tui.engine.record.journal import Journal
 from gpubench_tui.engine.record.session import read_session
 from gpubench_tui.engine.record.shelf import Request, SessionFolder, Shelf, ShelfError, default_root
-
-from .events_of_all_kinds import HOST, PLAN, STARTED
 
 
 @pytest.fixture

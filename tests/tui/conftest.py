@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from building import recorded
+from driving.app import PATIENCE_SECONDS
 from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
 
-from . import recorded
-from .seen import PATIENCE_SECONDS
+TESTS = Path(__file__).parent.parent
 
 
 @pytest.fixture(autouse=True)
@@ -34,9 +35,11 @@ def running_session(tmp_path: Path) -> Iterator[Callable[[int, float], SessionFo
 
     def start(gpus: int, until: float) -> SessionFolder:
         folder = Shelf(tmp_path).create("pretended", recorded.plan(gpus), recorded.host(gpus), "")
-        script = Path(__file__).with_name("pretend_session.py")
         processes.append(
-            subprocess.Popen([sys.executable, str(script), str(folder.path), str(gpus), str(until)])
+            subprocess.Popen(
+                [sys.executable, "-m", "building.session_process", str(folder.path), str(gpus), str(until)],
+                cwd=TESTS,
+            )
         )
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not folder.is_running():

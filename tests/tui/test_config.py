@@ -6,13 +6,12 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from driving.app import wait_for_text, wait_until
 from gpubench_tui.tui.app import GpubenchApp
 from gpubench_tui.tui.cli.main import main
 from gpubench_tui.tui.config import Config, config_path, read_config
 from gpubench_tui.tui.keymap import checked, declared
 from gpubench_tui.tui.screens.dialogs.help import HelpScreen
-
-from .seen import wait_for_text, wait_until
 
 
 def write(text: str) -> Path:

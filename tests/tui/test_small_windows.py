@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from building.recorded import shelve
+from driving.app import screen_text, wait_for_text, wait_until
 from gpubench_tui.tui.app import LEAST, GpubenchApp, Watched
 from gpubench_tui.tui.screens.dialogs.too_small import TooSmallScreen
 from gpubench_tui.tui.screens.session_screen import SessionScreen
 from textual.pilot import Pilot
-
-from .recorded import shelve
-from .seen import screen_text, wait_for_text, wait_until
 
 SMALL = [(80, 15), (60, 24), (60, 15), tuple(LEAST)]
 

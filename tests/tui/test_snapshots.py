@@ -1,4 +1,4 @@
-"""Every screen as it looks, in three sizes, from recorded sessions: see snapshots.py."""
+"""Every screen as it looks, in three sizes, from recorded sessions: see driving/snapshots.py."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from building import recorded
+from driving.app import wait_for_text, watching
+from driving.snapshots import SIZES, check, check_colors, check_sizes
 from gpubench_tui.engine.host import cpu_meter, findings
 from gpubench_tui.engine.record.shelf import SessionFolder
 from gpubench_tui.tui.app import GpubenchApp
@@ -19,10 +22,6 @@ from gpubench_tui.tui.requests import Compare, ShowSessions
 from nvml_standin import Machine, build
 from textual.pilot import Pilot
 from textual.widgets import Input
-
-from . import recorded
-from .seen import wait_for_text, watching
-from .snapshots import SIZES, check, check_colors, check_sizes
 
 GPUS = [0, 2, 8, 16]
 
@@ -88,9 +87,9 @@ def test_the_launch_screen_with_gpus(gpus: int, driver: Path, tmp_path: Path) ->
         "clock 1755",
         "gpu1.reasons 0x4",
     )
-    script = Path(__file__).with_name("launch_on_gpus.py")
     done = subprocess.run(
-        [sys.executable, str(script)],
+        [sys.executable, "-m", "driving.launch_on_gpus"],
+        cwd=Path(__file__).parent.parent,
         env=machine.environment(driver),
         capture_output=True,
         text=True,

@@ -6,15 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from building.recorded import shelve
+from driving.app import screen_text, wait_for_text, wait_until
 from gpubench_tui.tui.app import GpubenchApp, Watched
 from gpubench_tui.tui.config import Config
 from gpubench_tui.tui.themes import DARK, LIGHT
 from rich.style import Style
 from textual.color import Color
 from textual.theme import Theme
-
-from .recorded import shelve
-from .seen import screen_text, wait_for_text, wait_until
 
 HUES = ("primary", "secondary", "accent", "success", "warning", "error")
 LEAST_CONTRAST = 4.5

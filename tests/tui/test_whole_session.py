@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from driving.app import screen_text, wait_for_text, wait_until
 from gpubench_tui.engine.record.journal import read_journal
 from gpubench_tui.engine.record.session import fold
 from gpubench_tui.engine.record.shelf import Shelf
@@ -12,8 +13,6 @@ from gpubench_tui.tui.app import GpubenchApp
 from gpubench_tui.tui.data.machine_watch import Options
 from gpubench_tui.tui.screens.monitor import MonitorScreen
 from gpubench_tui.tui.screens.results import ResultsScreen
-
-from .seen import screen_text, wait_for_text, wait_until
 
 SHORT = ["measure.seconds=1", "measure.window_seconds=0.1", "measure.windows=3", "workload.images=512"]
 

@@ -1,0 +1,289 @@
+import csv as csv_reader
+import io
+import json as json_reader
+import re
+
+import pytest
+from building.sessions import (
+    arithmetic,
+    breakdown,
+    communication,
+    evaluations,
+    failed,
+    measured,
+    opening,
+    session,
+    spec,
+)
+from gpubench_tui.engine.analysis.export import csv, json, render
+from gpubench_tui.engine.analysis.report.columns import FIXED
+from gpubench_tui.engine.analysis.report.markdown import markdown
+from gpubench_tui.engine.analysis.report.terminal import table
+from gpubench_tui.engine.analysis.results.result import results
+from gpubench_tui.engine.plan.preset import Measure, Workload
+from gpubench_tui.engine.record.events import Event, RunFinished, Said, SessionFinished
+from gpubench_tui.engine.record.session import Session, fold
+
+CNN, VIT = Workload(name="cnn", model="cnn"), Workload(name="vit|\n<b>", model="vit-small")
+SPECS = (
+    spec("01", "single", baseline="01", workloads=[CNN]),
+    spec("02", "ddp", 2, baseline="01", workloads=[CNN]),
+    spec("03", "dp", 2, baseline="01", workloads=[CNN], skip="DataParallel needs CUDA"),
+    spec("04", "single", baseline="04", workloads=[VIT]),
+    spec("05", "ddp", 2, baseline="04", workloads=[VIT]),
+    spec("06", "concurrent", 2, workloads=[CNN, VIT]),
+)
+EVENTS: list[Event] = [
+    *opening(*SPECS),
+    *measured("01", [[1.0, 1.01, 0.99, 1.02, 1.0]]),
+    *evaluations("01", 0, [0.3, 0.5, 0.4]),
+    *measured("02", [[1.05, 1.06, 1.04, 1.05, 1.1], [1.06, 1.05, 1.03, 1.05, 1.1]]),
+    *evaluations("02", 0, [0.35]),
+    *measured("04", [[2.0, 2.01, 2.0]]),
+    *failed("05", "CUDA said |no|\n\nand <i>left</i>"),
+    *measured("06", [[1.1, 1.2, 1.1], [2.2, 2.1, 2.2]]),
+    Said(at=9.0, level="warning", text="GPU 3 was lost"),
+    Said(at=9.0, level="info", text="nothing to see"),
+]
+
+
+@pytest.fixture(scope="module")
+def demo() -> Session:
+    return session(EVENTS)
+
+
+def section(report: str, title: str) -> str:
+    return report.split(f"\n## {title}\n")[1].split("\n## ", maxsplit=1)[0]
+
+
+def table_rows(text: str) -> list[list[str]]:
+    """Cells of the Markdown tables in a text, as GitHub splits them."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+
+
+def test_the_report_opens_with_the_question_and_its_answer(demo: Session) -> None:
+    report = markdown(demo)
+    assert report.startswith("# A demo\n\n> Is it fast?\n\n**cnn: ddp on 2 devices is 1.89x single")
+    assert "Measured on bench: 2 CPU shares (core 0 | core 1), Some CPU, torch 2.13.0." in report
+    assert "Session `demo-1`, preset `demo`, 2023-11-1" in report
+    assert report.endswith("\n")
+    assert not report.endswith("\n\n")
+
+
+def test_the_speedup_table_has_every_run_of_the_plan(demo: Session) -> None:
+    titles, _, *rows = table_rows(section(markdown(demo), "Results"))
+    cells = [dict(zip(titles, row, strict=True)) for row in rows]
+    assert [row["mode"] for row in cells] == ["single", "ddp", "dp", "single", "ddp", "concurrent"]
+    assert cells[1] == {
+        "workload": "cnn",
+        "mode": "ddp",
+        "devices": "2",
+        "batch": "256",
+        "samples/s": "1,208 ±17",
+        "per device": "604",
+        "step, ms": "212",
+        "speedup": "1.89x",
+        "efficiency": "94.3%",
+        "peak, GiB": "2.00",
+        "gain": "",
+        "accuracy": "35.0%",
+    }
+    assert [row["samples/s"] for row in cells[2:]] == ["skipped", "320 ±0", "failed", "see below"]
+    assert cells[5]["speedup"] == "n/a", "side by side is no speedup"
+    assert cells[5]["gain"] == "1.36x"
+
+
+def test_every_table_of_the_report_is_well_formed(demo: Session) -> None:
+    for block in re.findall(r"(?:^\|.*\n)+", markdown(demo), flags=re.MULTILINE):
+        rows = table_rows(block)
+        assert len({len(row) for row in rows}) == 1
+        assert all(re.fullmatch(r":?-+:?", cell) for cell in rows[1])
+        assert len({len(line) for line in block.splitlines()}) == 1, "aligned in its source too"
+
+
+def test_what_was_not_measured_is_there_with_its_reason(demo: Session) -> None:
+    said = section(markdown(demo), "Results")
+    assert "- dp x2: skipped: DataParallel needs CUDA\n" in said
+    log = "(log: logs/a.log in the session's folder)"
+    assert f"- ddp x2: failed (raised on rank 1): CUDA said |no| and &lt;i>left&lt;/i> {log}\n" in said
+
+
+def test_a_reason_does_not_repeat_the_state() -> None:
+    stopped = RunFinished(at=1.0, run="01", outcome="stopped", reason="stopped by the user")
+    lines = table(session(opening(SPECS[0]), [stopped]), 80).splitlines()
+    assert "single x1: stopped by the user" in lines
+
+
+def test_side_by_side_has_its_gain_and_no_speedup(demo: Session) -> None:
+    lines = section(markdown(demo), "Side by side: concurrent x2")
+    assert "cnn on core 0: 582 ±0 samples/s, 3 windows, 90.9% of its 640 alone" in lines
+    assert "concurrency gain 1.36x of at most 2x" in lines
+    assert "speedup" not in lines
+
+
+def test_epochs_with_the_best_and_the_last(demo: Session) -> None:
+    text = section(markdown(demo), "Epochs: single x1")
+    _, _, *rows = table_rows(text)
+    assert rows[0] == ["1", "1.0000", "30.0%", "1.2500", "30.0%", "3.00 s"]
+    assert [row[0] for row in rows] == ["1", "2", "3"]
+    assert "Best test accuracy: 50.0%, after epoch 2." in text
+    assert "An epoch was trained in 3.00 s on average, all of them in 9.00 s." in text
+
+
+def test_hundreds_of_epochs_are_shown_in_steps_with_the_first_and_the_last() -> None:
+    folded = session(
+        opening(SPECS[0]), measured("01", [[1.0, 1.0]]), evaluations("01", 0, [i / 350 for i in range(350)])
+    )
+    _, _, *rows = table_rows(section(markdown(folded), "Epochs: single x1"))
+    shown = [int(row[0]) for row in rows]
+    assert shown[0] == 1
+    assert shown[-1] == 350
+    assert len(shown) <= 32
+
+
+def test_where_and_how_it_was_measured(demo: Session) -> None:
+    report = markdown(demo)
+    rows = dict(table_rows(section(report, "Environment"))[2:])
+    assert (rows["torch"], rows["Python"], rows["memory"]) == ("2.13.0", "3.11.9", "8.00 GiB")
+    assert dict(table_rows(section(report, "Settings of the ranks"))[2:]) == {"threads": "1"}
+    method = section(report, "How these figures were obtained")
+    assert "slowest rank's seconds" in method
+    assert "an equal share of the CPU cores, here 2 CPU shares (core 0 | core 1)" in method
+    assert "half the 95% interval of throughput was within 1.0%, or 30.0 s had been measured" in method
+    said = section(report, "Said on the way")
+    assert "warning: GPU 3 was lost" in said
+    assert "NVML was not found" in said
+    assert "nothing to see" not in said
+
+
+def test_settings_that_differ_are_counted() -> None:
+    folded = session(
+        opening(*SPECS[:2]),
+        measured("01", [[1.0, 1.0]], settings={"threads": 1, "compile": False}),
+        measured("02", [[1.0, 1.0]] * 2, settings={"threads": 2, "compile": False}),
+    )
+    rows = dict(table_rows(section(markdown(folded), "Settings of the ranks"))[2:])
+    assert rows == {"threads": "1 in 1 of 2 runs; 2 in 1 of 2 runs", "compile": "no"}
+
+
+@pytest.mark.parametrize(
+    ("ending", "words"),
+    [
+        ([], "had not ended, or was cut off"),
+        ([SessionFinished(at=9.0, outcome="stopped")], "was stopped before its end"),
+    ],
+)
+def test_a_session_without_its_end_says_so(ending: list[Event], words: str) -> None:
+    assert words in markdown(fold([*EVENTS, *ending]))
+
+
+def test_whatever_a_journal_was_cut_to_there_is_a_report() -> None:
+    for length in range(len(EVENTS) + 1):
+        folded = fold(EVENTS[:length])
+        for form in ("md", "json", "csv"):
+            assert render(folded, form).endswith("\n")  # type: ignore[arg-type]
+        assert table(folded, 80)
+
+
+def test_the_epochs_presets_method_is_another() -> None:
+    measure = Measure(epochs=5)
+    folded = session(opening(spec("01", "single", measure=measure)), measured("01", [[1.0, 1.0]]))
+    assert "windows of about 500 ms, for 5 epochs" in markdown(folded)
+
+
+def test_json_says_all_and_names_its_version(demo: Session) -> None:
+    document = json_reader.loads(json(demo))
+    assert (document["schema"], document["version"]) == ("gpubench-tui/report", 1)
+    assert [row["run"] for row in document["results"]] == ["01", "02", "03", "04", "05", "06"]
+    ddp = document["results"][1]
+    assert ddp["speedup"] == pytest.approx(results(demo)[1].speedup)
+    assert ddp["peak_memory_bytes"] == 2 << 30
+    assert document["results"][2]["throughput"] is None
+    assert document["results"][4]["failure"]["kind"] == "raised"
+    assert document["results"][5]["parts"][1]["side_by_side"]["throughput"] == pytest.approx(640 / 2.2)
+    assert document["evaluations"]["01"]["0"][1]["test_accuracy"] == 0.5
+    assert document["settings"]["02"] == {"threads": 1}
+    assert document["host"]["software"]["torch"] == "2.13.0"
+    assert [line["text"] for line in document["log"]] == ["GPU 3 was lost"]
+
+
+def test_csv_has_a_row_for_each_run_and_units_in_its_titles(demo: Session) -> None:
+    rows = list(csv_reader.DictReader(io.StringIO(csv(demo))))
+    assert [row["run"] for row in rows] == ["01", "02", "03", "04", "05", "06"]
+    assert float(rows[1]["throughput_samples_per_s"]) == pytest.approx(1207.547, rel=1e-6)
+    assert float(rows[1]["interval_low_samples_per_s"]) < 1207 < float(rows[1]["interval_high_samples_per_s"])
+    assert rows[2]["throughput_samples_per_s"] == "", "not available is empty, not zero"
+    assert rows[2]["reason"] == "DataParallel needs CUDA"
+    assert rows[4]["reason"] == "CUDA said |no|\n\nand <i>left</i>"
+    assert None not in rows[4], "no cell too many"
+
+
+@pytest.mark.parametrize("width", [200, 120, 100, 80, 72])
+def test_the_table_fits_the_terminal(demo: Session, width: int) -> None:
+    lines = table(demo, width).splitlines()
+    assert max(map(len, lines)) <= width
+    titles = next(line for line in lines if line.startswith("workload"))
+    for title in ("mode", "devices", "samples/s", "speedup", "efficiency"):
+        assert title in titles
+
+
+TITLES = ["workload", "mode", *(column.title for column in FIXED), "gain", "accuracy"]
+
+
+def test_where_space_is_short_the_least_important_columns_go(demo: Session) -> None:
+    def shown(width: int) -> list[str]:
+        line = next(line for line in table(demo, width).splitlines() if line.startswith("workload"))
+        return [title for title in TITLES if re.search(rf"(?:^| ){title}(?: |$)", line)]
+
+    widest = shown(200)
+    assert widest[0] == "workload"
+    assert {"per device", "peak, GiB", "step, ms", "batch", "accuracy"} <= set(widest)
+    assert "per device" not in shown(110)
+    assert shown(1) == ["workload", "mode", "samples/s"]
+    previous = set(widest)
+    for width in range(200, 1, -1):
+        assert set(shown(width)) <= previous
+        previous = set(shown(width))
+
+
+def test_a_batch_that_alone_tells_runs_apart_stays() -> None:
+    specs = [spec(f"b{b}", "single", workloads=[Workload(name="cnn", batch=b)]) for b in (32, 128)]
+    folded = session(opening(*specs), measured("b32", [[1.0, 1.0]]), measured("b128", [[1.0, 1.0]]))
+    grid = table(folded, 30).splitlines()
+    assert any("batch" in line and "samples/s" in line for line in grid)
+
+
+def test_csv_has_where_steps_go_and_what_communication_costs() -> None:
+    folded = session(
+        opening(spec("ddp", "ddp", 2)),
+        measured("ddp", [[1.0] * 5] * 2),
+        [breakdown("ddp", rank, input=[0.05] * 5, forward=[0.15] * 5) for rank in (0, 1)],
+        [communication("ddp", rank, (), [0.2] * 5, [0.15] * 5) for rank in (0, 1)],
+        [arithmetic("ddp", rank, 10**9, 1e11) for rank in (0, 1)],
+    )
+    (row,) = csv_reader.DictReader(io.StringIO(csv(folded)))
+    assert float(row["input_share"]) == pytest.approx(0.25)
+    assert float(row["unaccounted_share"]) == pytest.approx(0, abs=1e-9)
+    assert float(row["detail_step_s"]) == pytest.approx(0.2)
+    assert [float(row[f"sync_cost{end}_s"]) for end in ("", "_low", "_high")] == [pytest.approx(0.05)] * 3
+    assert float(row["mfu"]) == pytest.approx(0.05)
+    assert (row["bytes_per_step"], row["buckets"], row["joules_per_sample"]) == ("4000", "", "")
+
+
+def test_learning_curves_are_drawn() -> None:
+    folded = session(
+        opening(SPECS[0]), measured("01", [[1.0, 1.0]]), evaluations("01", 0, [0.1, 0.3, 0.4, 0.5])
+    )
+    text = section(markdown(folded), "Epochs: single x1")
+    drawn = text.split("Accuracy over epochs")[1].split("```")[1].splitlines()
+    assert drawn[1].lstrip().startswith("50.0% |")
+    assert drawn[1].endswith("o"), "the best is the last"
+    assert drawn[-1].split() == ["1", "4"]
+
+
+def test_every_fenced_block_is_closed_and_fits_a_terminal(demo: Session) -> None:
+    text = markdown(demo)
+    assert text.count("```") % 2 == 0
+    for block in text.split("```")[1::2]:
+        assert max(map(len, block.splitlines())) <= 100

@@ -1,0 +1,1 @@
+"""Sessions for tests: made of single events, recorded whole, or running."""

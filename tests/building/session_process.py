@@ -1,0 +1,43 @@
+"""A session process for the screens: `python -m building.session_process FOLDER GPUS UNTIL`.
+
+It writes a made-up journal up to a moment, holds the session's lock, and ends in order when told to stop.
+"""
+
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from gpubench_tui.engine.record.events import RunFinished, SessionFinished
+from gpubench_tui.engine.record.journal import Journal
+from gpubench_tui.engine.record.shelf import SessionFolder
+
+from . import recorded
+
+
+def main() -> None:
+    folder, gpus, until = SessionFolder(Path(sys.argv[1])), int(sys.argv[2]), float(sys.argv[3])
+    told, stop = threading.Event(), threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: (stop.set(), told.set()))
+    signal.signal(signal.SIGUSR1, lambda *_: told.set())
+    journal = Journal(folder.journal)
+    with folder.hold():
+        running = None
+        for event in recorded.session_events(gpus):
+            if event.at > until:
+                break
+            running = getattr(event, "run", running)
+            journal.append(event)
+        while not stop.is_set():
+            told.wait()
+            told.clear()
+            if running is not None:
+                outcome = "stopped" if stop.is_set() else "skipped"
+                journal.append(
+                    RunFinished(at=until, run=running, outcome=outcome, reason=f"{outcome} by the user")
+                )
+                running = None
+        journal.append(SessionFinished(at=until, outcome="stopped"))
+
+
+main()

@@ -1,0 +1,85 @@
+"""`sessions --find`, `rename` and `delete`, as they are typed, on recorded sessions."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from building.recorded import shelve
+from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
+from gpubench_tui.tui.cli import options as asked
+from gpubench_tui.tui.cli.main import main
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[SessionFolder, SessionFolder]:
+    return shelve(tmp_path, 2, name="good"), shelve(tmp_path, 0, name="bad", fail="05")
+
+
+def names(root: Path) -> set[str]:
+    return {folder.name for folder in Shelf(root).all()}
+
+
+def test_the_list_has_headlines_and_finds_by_text(
+    folders: tuple[SessionFolder, SessionFolder], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, bad = (folder.name for folder in folders)
+    where = f"--sessions-dir={tmp_path}"
+    assert main(["sessions", where]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "    dp on 2 devices is 1.92x single (efficiency 96.2%)" in lines
+    assert any(line.startswith(bad) and line.endswith(", 1 failed") for line in lines)
+    assert main(["sessions", where, "--json", "--find", "H200 no 1.92X"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+    assert main(["sessions", where, "--json", "--find", "bench01 1.92X"]) == 0
+    (entry,) = json.loads(capsys.readouterr().out)
+    assert entry["name"] == good and entry["headline"].startswith("dp on 2 devices is")
+    assert main(["sessions", where, "--find", "vit"]) == 0
+    assert "'vit' is found in none of the 2 sessions" in capsys.readouterr().out
+
+
+def test_renaming(
+    folders: tuple[SessionFolder, SessionFolder], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = f"--sessions-dir={tmp_path}"
+    assert main(["rename", "good", "before-upgrade", where]) == 0
+    assert capsys.readouterr().err == f"{folders[0].name} is now before-upgrade\n"
+    assert names(tmp_path) == {"before-upgrade", folders[1].name}
+    assert main(["report", "before-upgrade", where]) == 0
+    assert "Session `before-upgrade`" in capsys.readouterr().out
+    assert main(["rename", "bad", "before-upgrade", where]) == 2
+    assert "already" in capsys.readouterr().err
+    assert main(["rename", "bad", "../bad", where]) == 2
+    assert "expected letters" in capsys.readouterr().err
+
+
+def test_deleting_needs_a_yes(
+    folders: tuple[SessionFolder, SessionFolder],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    where = f"--sessions-dir={tmp_path}"
+    assert main(["delete", "good", "bad", where]) == 2
+    assert "--yes is what deletes" in capsys.readouterr().err
+    monkeypatch.setattr(asked, "on_terminal", lambda: True)
+    for answer in ("", "n\n", "\n"):
+        monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+        assert main(["delete", "good", where]) == 0
+    assert len(names(tmp_path)) == 2
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    assert main(["delete", "good", "good", where]) == 0
+    assert names(tmp_path) == {folders[1].name}
+    assert main(["delete", "bad", "--yes", where]) == 0
+    assert names(tmp_path) == set()
+
+
+def test_what_runs_is_not_deleted(
+    folders: tuple[SessionFolder, SessionFolder], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with folders[0].hold():
+        assert main(["delete", "good", "--yes", f"--sessions-dir={tmp_path}"]) == 2
+    assert "is running" in capsys.readouterr().err
+    assert len(names(tmp_path)) == 2

@@ -1,0 +1,166 @@
+"""Help and the command palette: what they say, and that they say it of what is on the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from building.recorded import shelve
+from driving.app import screen_text, wait_for_text, wait_until
+from gpubench_tui.engine.record.shelf import SessionFolder
+from gpubench_tui.tui.app import GpubenchApp, Watched
+from gpubench_tui.tui.keys import active_keys
+from gpubench_tui.tui.requests import Compare, ShowSessions
+from gpubench_tui.tui.screens.dialogs.help_texts import ABOUT, about
+from gpubench_tui.tui.screens.session_screen import SessionScreen
+from gpubench_tui.tui.widgets.footer import fitting
+from gpubench_tui.tui.widgets.preset_list import PresetList
+from textual.pilot import Pilot
+
+Starter = Callable[[int, float], SessionFolder]
+
+
+def watching(folder: SessionFolder, speed: float | None = None) -> GpubenchApp:
+    return GpubenchApp(folder.path.parent, watched=Watched(folder, speed))
+
+
+async def test_help_names_the_keys_of_the_screen_and_the_words(running_session: Starter) -> None:
+    app = watching(running_session(0, 6.7))
+    async with app.run_test(size=(80, 50)) as pilot:
+        await wait_for_text(pilot, "running")
+        await pilot.press("question_mark")
+        text = await wait_for_text(pilot, "Words")
+        assert "Stop the session; what was measured is kept" in text
+        assert "consecutive training steps measured as one" in text
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: "Words" not in screen_text(app))
+
+
+async def every_panel_is_explained(pilot: Pilot[int], screen: str) -> None:
+    chain = list(pilot.app.screen.focus_chain)
+    assert chain
+    for widget in chain:
+        widget.focus(scroll_visible=False)
+        await wait_until(pilot, lambda widget=widget: pilot.app.screen.focused is widget)
+        title, text = about(pilot.app.screen)
+        assert text, widget
+        assert ABOUT[f"{screen}.{title.lower()}"] == text
+    assert ABOUT[screen]
+
+
+async def test_every_panel_of_the_launch_screen_is_explained(tmp_path: Path) -> None:
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "(estimate)")
+        await every_panel_is_explained(pilot, "launch")
+
+
+async def test_every_panel_of_the_monitor_and_the_results_is_explained(tmp_path: Path) -> None:
+    app = watching(shelve(tmp_path, 2), speed=1e6)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "severe: ", "Evidence")
+        await every_panel_is_explained(pilot, "results")
+        await pilot.press("m")
+        await wait_until(pilot, lambda: isinstance(app.screen, SessionScreen))
+        await every_panel_is_explained(pilot, "monitor")
+
+
+async def test_every_panel_of_the_sessions_and_their_comparison_is_explained(tmp_path: Path) -> None:
+    app = GpubenchApp(tmp_path)
+    folders = [shelve(tmp_path, 2), shelve(tmp_path, 2)]
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.post_message(ShowSessions())
+        await wait_for_text(pilot, "Sessions  2")
+        await pilot.press("slash")
+        await every_panel_is_explained(pilot, "sessions")
+        app.post_message(Compare(folders))
+        await wait_for_text(pilot, "1.00x")
+        await every_panel_is_explained(pilot, "compare")
+
+
+async def test_help_begins_with_the_focused_panel_and_its_keys(tmp_path: Path) -> None:
+    app = watching(shelve(tmp_path, 2), speed=1e6)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "severe: ", "Evidence")
+        await pilot.press("question_mark")
+        text = await wait_for_text(pilot, "Keys")
+        assert "gravest first" in text
+        keys = text[text.index("Keys") :].splitlines()
+        assert "Show the evidence" in keys[1]
+        await pilot.press("end")
+        await wait_for_text(pilot, "Escape closes this help.")
+
+
+async def test_the_palette_has_what_the_keys_do_and_does_it(running_session: Starter) -> None:
+    app = watching(running_session(0, 6.7))
+    async with app.run_test(size=(80, 30)) as pilot:
+        await wait_for_text(pilot, "running", "✓ single x1")
+        await pilot.press("ctrl+p")
+        await wait_for_text(pilot, "monitor: Stop", "monitor: Log", "Stop the session; what was measured")
+        await pilot.press(*"table")
+        await wait_until(pilot, lambda: "monitor: Stop" not in screen_text(app))
+        await pilot.press("enter")
+        await wait_for_text(pilot, "so far", "✓ single")
+
+
+async def test_the_palette_finds_by_what_is_said_of_a_command(tmp_path: Path) -> None:
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "Quickstart")
+        await pilot.press("ctrl+p")
+        await wait_for_text(pilot, "launch: Start")
+        await pilot.press(*"colours")
+        await wait_until(pilot, lambda: "launch: Start" not in screen_text(app))
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: not app.current_theme.dark)
+
+
+async def test_the_palette_finds_presets_and_sessions_by_name(tmp_path: Path) -> None:
+    folder = shelve(tmp_path, 2, name="nightly")
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=(100, 40)) as pilot:
+        await wait_for_text(pilot, "(estimate)")
+        await pilot.press("ctrl+p")
+        await wait_for_text(pilot, "launch: Start")
+        await pilot.press(*"fsdp")
+        await wait_for_text(pilot, "launch: Go to fsdp-vs-ddp")
+        await pilot.press("enter")
+        await wait_for_text(pilot, "What does sharding a model cost")
+        await wait_until(pilot, lambda: app.screen.query_one(PresetList).current == "fsdp-vs-ddp")
+        await pilot.press("ctrl+p")
+        await wait_for_text(pilot, "launch: Start")
+        await pilot.press(*"nightly")
+        await wait_for_text(pilot, f"sessions: Open {folder.name}")
+        await pilot.press("enter")
+        await wait_for_text(pilot, "dp on 2 devices is")
+
+
+async def test_the_footer_keeps_help_and_the_way_out_in_sight(running_session: Starter) -> None:
+    app = watching(running_session(0, 6.7))
+    async with app.run_test(size=(120, 24)) as pilot:
+        await wait_for_text(pilot, "s Stop", "d Detach", "z Zoom", "^p Commands", "? Help", "q Quit")
+        await pilot.resize_terminal(40, 24)
+        text = await wait_for_text(pilot, "s Stop", "…")
+        assert text.splitlines()[-1].endswith("… ? Help q Quit")
+
+
+async def test_keys_are_left_out_from_the_end_and_only_when_they_must(running_session: Starter) -> None:
+    app = watching(running_session(0, 6.7))
+    async with app.run_test(size=(120, 24)) as pilot:
+        await wait_for_text(pilot, "s Stop")
+        keys = [key for key in active_keys(app.screen) if key.binding.show]
+        assert None not in fitting(keys, 120)
+        for width in range(20, 120):
+            shown = fitting(keys, width)
+            names = [key.binding.id if key else "" for key in shown]
+            assert names[-2:] == ["app.help", "app.quit"]
+            assert ("" in names) == (len([name for name in names if name]) < len(keys))
+
+
+async def test_a_click_on_the_footer_presses_the_key(tmp_path: Path) -> None:
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        text = await wait_for_text(pilot, "Quickstart", "? Help")
+        column = text.splitlines()[-1].index("Help")
+        await pilot.click("Footer", offset=(column, 0))
+        await wait_for_text(pilot, "Keys")

@@ -1,0 +1,340 @@
+"""The launch screen: presets by question, the filter, a selection, and what is said before the start."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+from building import recorded
+from driving.app import screen_text, wait_for_text, wait_until
+from gpubench_tui.engine.host.facts import GpuProcess, Host
+from gpubench_tui.engine.record.shelf import SessionFolder
+from gpubench_tui.tui.app import GpubenchApp
+from gpubench_tui.tui.data import offers as prepare
+from gpubench_tui.tui.data.machine_watch import Options
+from gpubench_tui.tui.screens.dialogs.question import QuestionScreen
+from gpubench_tui.tui.screens.launch import LaunchScreen
+from gpubench_tui.tui.screens.monitor import MonitorScreen
+from gpubench_tui.tui.widgets.panel import Panel
+from gpubench_tui.tui.widgets.preset_list import PresetList
+
+Starter = Callable[[int, float], SessionFolder]
+SIZES = [(80, 24), (120, 40), (200, 50)]
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[list[str], list[str]]]]:
+    """Sessions wait for ever instead of being started: their names, and those that they wait for."""
+    asked: list[tuple[list[str], list[str]]] = []
+    turns: list[int] = []
+
+    def start(*folders: SessionFolder, after: Sequence[SessionFolder] = ()) -> None:
+        turns.extend(folder.wait_for_turn(None) for folder in folders)
+        asked.append(([folder.name for folder in folders], [folder.name for folder in after]))
+
+    monkeypatch.setattr(prepare, "start_session", start)
+    yield asked
+    for turn in turns:
+        os.close(turn)
+
+
+@pytest.fixture
+def own_presets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the user's own presets."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    folder = tmp_path / "config" / "gpubench-tui" / "presets"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def on(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the app find itself on that machine."""
+    monkeypatch.setattr(prepare, "inspect_host", lambda gpus: host)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_launch_screen_offers_presets_with_their_plan_for_this_machine(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=size) as pilot:
+        await wait_for_text(
+            pilot, "Quickstart", "Does training scale on", "(estimate)", " of ", "cores", "single x1"
+        )
+        await wait_for_text(pilot, "memory")
+        await pilot.press("down", "down")
+        await wait_for_text(pilot, "single-dp-ddp  Is DDP", "resnet34", "of 6 skipped")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50)])
+async def test_all_presets_are_in_sight_with_their_questions_where_there_is_room(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=size) as pilot:
+        await wait_for_text(pilot, "(estimate)")
+        presets = app.screen.query_one(PresetList)
+        assert presets.option_count >= 10
+        await wait_until(pilot, lambda: presets.max_scroll_y == 0)
+        text = screen_text(app)
+        assert "A full training on CIFAR-10" in text
+        for group in ("Is DDP worth it here?", "Which batch size?", "What does communication cost?"):
+            assert group in text
+        assert ("Which batch size is best here?" in text) == (size != (80, 24))
+        await pilot.resize_terminal(200, 50)
+        await wait_for_text(pilot, "Which batch size is best here?")
+
+
+async def test_a_launch_screen_that_is_covered_looks_at_nothing(
+    running_session: Starter, tmp_path: Path
+) -> None:
+    running_session(0, 6.7)
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, " is running", "Attach", " cores  ")
+        await pilot.press("a")
+        await wait_for_text(pilot, "running", "✓ single x1")
+        looking = [worker for worker in app.workers if worker.group == "look"]
+        await wait_until(pilot, lambda: all(worker.is_finished for worker in looking))
+
+
+async def test_overrides_are_shown_and_change_the_plan(tmp_path: Path) -> None:
+    app = GpubenchApp(tmp_path, Options(overrides=["workload.batch=32"]))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "--set workload.batch=32", "batch 32")
+
+
+async def test_a_preset_that_cannot_be_used_is_explained_in_place(own_presets: Path, tmp_path: Path) -> None:
+    (own_presets / "mine.toml").write_text(
+        'title = "Mine"\nquestion = "Why?"\n[matrix]\nmodes = ["singel"]\n'
+    )
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=(80, 40)) as pilot:
+        await wait_for_text(pilot, "(estimate)", "Yours")
+        await pilot.press("end")
+        await wait_for_text(pilot, "mine", "cannot be used", "matrix.modes")
+        await pilot.press("e")
+        await wait_for_text(pilot, "mine cannot be edited before it is right", "singel")
+        await pilot.press("enter")
+        await pilot.pause(0.2)
+        assert isinstance(app.screen, LaunchScreen)
+        assert not list(tmp_path.glob("mine-*"))
+
+
+async def test_an_unknown_gpu_is_a_sentence(tmp_path: Path) -> None:
+    app = GpubenchApp(tmp_path, Options(gpus=[97]))
+    async with app.run_test(size=(120, 24)) as pilot:
+        await wait_for_text(pilot, "--gpus: ", "97")
+
+
+async def test_a_shelf_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    app = GpubenchApp(tmp_path / "file" / "shelf")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "(estimate)")
+        await pilot.press("enter")
+        await wait_for_text(pilot, "The session cannot be started: ")
+
+
+async def test_a_shelf_that_cannot_be_looked_at_is_a_sentence(tmp_path: Path) -> None:
+    app = GpubenchApp(tmp_path / ("long" * 100))
+    async with app.run_test(size=(120, 24)) as pilot:
+        await wait_for_text(pilot, "The sessions' folder cannot be looked at: ", "File name too long")
+
+
+async def test_a_session_that_runs_already_can_be_attached_to(
+    running_session: Starter, tmp_path: Path
+) -> None:
+    folder = running_session(0, 6.7)
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, " is running", "Attach")
+        await pilot.press("a")
+        await wait_for_text(pilot, "running", "✓ single x1")
+        assert isinstance(app.screen, MonitorScreen) and app.screen.folder.name == folder.name
+
+
+async def test_a_narrow_launch_screen_stacks(tmp_path: Path) -> None:
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=(60, 24)) as pilot:
+        await wait_for_text(pilot, "Quickstart", "(estimate)")
+        presets, plan = app.screen.query_one(PresetList), app.screen.query_one("#plan", Panel)
+        assert plan.region.y >= presets.region.bottom
+        assert plan.region.width >= 58
+
+
+async def test_the_first_frame_has_the_names(tmp_path: Path) -> None:
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=(80, 24)):
+        assert "  quickstart" in screen_text(app) or "Quickstart" in screen_text(app)
+
+
+async def test_the_filter_narrows_the_list_with_each_letter(tmp_path: Path) -> None:
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "(estimate)")
+        await pilot.press("down", "slash", *"resnet18")
+        await wait_until(pilot, lambda: "Quickstart" not in screen_text(app))
+        assert "Scaling over devices" in screen_text(app) and "How good does a model" in screen_text(app)
+        await pilot.press(*"zz")
+        await wait_for_text(pilot, 'No preset fits "resnet18zz"', "Escape clears the filter.")
+        await wait_for_text(pilot, "no preset chosen")
+        await pilot.press(*["backspace"] * 2, "enter", "down")
+        await wait_for_text(pilot, "single-dp-ddp  Is DDP")
+        await pilot.press("escape")
+        await wait_for_text(pilot, "Quickstart")
+        assert app.screen.query_one(PresetList).current == "single-dp-ddp"
+        assert not app.screen.query("#filter")
+
+
+async def test_the_filter_knows_questions_and_several_words(tmp_path: Path) -> None:
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await wait_for_text(pilot, "(estimate)")
+        await pilot.press("slash", *"bandwidth comm")
+        await wait_for_text(pilot, "communication  How much of a step")
+        assert app.screen.query_one(PresetList).option_count == 2
+
+
+async def test_several_are_started_in_the_order_of_their_selection(
+    tmp_path: Path, started: list[tuple[list[str], list[str]]]
+) -> None:
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await wait_for_text(pilot, "(estimate)")
+        await pilot.press("down", "space", "up", "space", "down", "down", "space", "space")
+        text = await wait_for_text(
+            pilot, "2 selected", "scaling then quickstart", "1 Scaling", "2 Quickstart"
+        )
+        assert "3 Single" not in text
+        await pilot.press("tab", "enter")
+        await wait_for_text(pilot, "waiting  scaling-")
+    ((names, after),) = started
+    assert [name.rpartition("-")[0].rpartition("-")[0] for name in names] == ["scaling", "quickstart"]
+    assert not after
+
+
+async def test_enter_starts_the_preset_under_the_cursor_where_none_is_selected(
+    tmp_path: Path, started: list[tuple[list[str], list[str]]]
+) -> None:
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "(estimate)")
+        await pilot.press("tab", "tab")
+        assert app.screen.focused is app.screen.query_one("#devices")
+        await pilot.press("enter")
+        await wait_for_text(pilot, "waiting  quickstart-")
+    assert len(started) == 1
+
+
+async def test_enter_pressed_again_on_a_slow_line_asks_nothing(
+    tmp_path: Path, started: list[tuple[list[str], list[str]]]
+) -> None:
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "(estimate)")
+        launch = app.screen
+        assert isinstance(launch, LaunchScreen)
+        await pilot.press("enter")
+        await wait_for_text(pilot, "waiting  quickstart-")
+        await asyncio.wait_for(launch.action_start().wait(), 10)
+        assert isinstance(app.screen, MonitorScreen)
+    assert len(started) == 1
+
+
+async def test_beside_another_session_it_asks_first(
+    running_session: Starter, tmp_path: Path, started: list[tuple[list[str], list[str]]]
+) -> None:
+    running = running_session(0, 6.7)
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "is running", "a attaches to it")
+        await pilot.press("enter")
+        await wait_for_text(pilot, "would run beside it", "Wait in the row behind", "Start now, beside it")
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: not isinstance(app.screen, QuestionScreen))
+        assert not started
+        await pilot.press("enter")
+        await wait_for_text(pilot, "Wait in the row behind")
+        await pilot.press("w")
+        await wait_for_text(pilot, "waiting  quickstart-")
+    ((_, after),) = started
+    assert after == [running.name]
+
+
+async def test_what_is_missing_is_said_before_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: list[tuple[list[str], list[str]]]
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    machine = recorded.host(0)
+    on(machine, monkeypatch)
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await wait_for_text(pilot, "no GPUs here: each device is an equal share")
+        assert "CIFAR-10 is not here" not in screen_text(app)
+        await pilot.press("down", "down")
+        await wait_for_text(
+            pilot, "! CIFAR-10 is not here yet", "163 MiB", "cifar-10-python.tar.gz", "e changes"
+        )
+    assert not started
+
+
+async def test_without_torchvision_what_needs_it_is_not_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: list[tuple[list[str], list[str]]]
+) -> None:
+    machine = recorded.host(0)
+    software = msgspec.structs.replace(machine.software, torchvision=None)
+    on(msgspec.structs.replace(machine, software=software), monkeypatch)
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await wait_for_text(pilot, "(estimate)")
+        await pilot.press("down", "down")
+        await wait_for_text(
+            pilot, "torchvision is not installed", "pip install torchvision", "synthetic data"
+        )
+        await pilot.press("enter")
+        await pilot.pause(0.2)
+        assert isinstance(app.screen, LaunchScreen)
+        assert not started
+        await pilot.press("home", "enter")
+        await wait_for_text(pilot, "waiting  quickstart-")
+
+
+async def test_busy_gpus_are_named_with_their_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = recorded.host(2)
+    busy = msgspec.structs.replace(
+        machine.gpus[1], processes=(GpuProcess(4242, "python", 12 << 30, "alice"), GpuProcess(4243))
+    )
+    on(msgspec.structs.replace(machine, gpus=(machine.gpus[0], busy)), monkeypatch)
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        text = await wait_for_text(pilot, "GPU 1 is in use by python (4242, alice, 12.0 GiB), process (4243)")
+        assert "--gpus" in text
+        assert "GPU 0 is in use" not in text
+
+
+async def test_on_a_plain_terminal_groups_and_numbers_still_tell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "(estimate)")
+        await pilot.press("space")
+        text = await wait_for_text(pilot, "1>Quickstart", "Which batch size?")
+        assert text.isascii(), [character for character in text if not character.isascii()]
+
+
+async def test_light_and_dark_are_a_key_apart(tmp_path: Path) -> None:
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        assert app.current_theme.dark
+        await pilot.press("f2")
+        assert not app.current_theme.dark
+        await wait_for_text(pilot, "Quickstart")

@@ -1,0 +1,536 @@
+"""The results screen: the page, its table's order, saving and copying it, running again, past sessions."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from building import recorded
+from building.recorded import shelve
+from driving.app import screen_text, wait_for_text, wait_until
+from gpubench_tui.engine.analysis.report.markdown import results_table
+from gpubench_tui.engine.analysis.results.result import Result, results
+from gpubench_tui.engine.conductor import control
+from gpubench_tui.engine.plan.read import write_preset
+from gpubench_tui.engine.record.events import RunFinished
+from gpubench_tui.engine.record.session import Session, read_session
+from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
+from gpubench_tui.tui.app import GpubenchApp, Watched
+from gpubench_tui.tui.data import rerun as again
+from gpubench_tui.tui.requests import RunAgain, ShowResults
+from gpubench_tui.tui.screens import results as results_screen
+from gpubench_tui.tui.screens.dialogs.export import ExportScreen
+from gpubench_tui.tui.screens.launch import LaunchScreen
+from gpubench_tui.tui.screens.monitor import MonitorScreen
+from gpubench_tui.tui.screens.results import ResultsScreen
+from gpubench_tui.tui.screens.session_screen import SessionScreen
+from gpubench_tui.tui.widgets.diagnoses import DiagnosisLine, Others
+from gpubench_tui.tui.widgets.section import Section
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+Starter = Callable[[int, float], SessionFolder]
+SIZES = [(80, 24), (120, 40), (200, 50)]
+SECTIONS = ("table", "speedup", "curves", "phases", "communication", "devices", "published", "method")
+
+
+def watching(folder: SessionFolder, speed: float | None = 1e6) -> GpubenchApp:
+    """The app on a replay that is over at once, or on the session as it is."""
+    return GpubenchApp(folder.path.parent, watched=Watched(folder, speed))
+
+
+def monitor(app: GpubenchApp) -> SessionScreen:
+    (screen,) = (screen for screen in app.screen_stack if isinstance(screen, SessionScreen))
+    return screen
+
+
+def rows(app: GpubenchApp) -> list[str]:
+    """The table as it stands on the screen: its titles, then a line a run, single spaces."""
+    lines = [" ".join(line.split()) for line in screen_text(app).splitlines()]
+    start = next(place for place, line in enumerate(lines) if line.startswith("mode "))
+    end = next(place for place, line in enumerate(lines[start:], start) if not line)
+    return lines[start:end]
+
+
+def places(app: GpubenchApp) -> list[str]:
+    """Mode and devices of each row."""
+    return [" ".join(line.split()[1:3]) for line in rows(app)[1:]]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("gpus", [0, 2, 8, 16])
+async def test_a_replay_ends_in_the_results(tmp_path: Path, gpus: int, size: tuple[int, int]) -> None:
+    app = watching(shelve(tmp_path, gpus, fail="04" if gpus == 2 else None))
+    async with app.run_test(size=size) as pilot:
+        text = await wait_for_text(pilot, "samples/s", "speedup", "1.00x", "Measured 20")
+        assert "ddp on" in text or "dp on" in text
+        assert "skipped" in text
+        assert ("✗ ddp" in text) == (gpus == 2)
+        for line in text.splitlines():
+            assert len(line) <= size[0]
+        await pilot.press("m")
+        await wait_for_text(pilot, "finished", "at its end")
+
+
+async def test_the_table_can_be_seen_while_the_session_runs(running_session: Starter) -> None:
+    app = watching(running_session(2, 6.7), None)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "running", "✓ single x1")
+        await pilot.press("t")
+        text = await wait_for_text(pilot, "so far", "✓ single")
+        assert "Run again" not in text and "New" not in text
+        await pilot.press("escape")
+        await wait_for_text(pilot, "running")
+
+
+async def test_export_asks_for_the_format_and_says_where_it_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    folder = shelve(tmp_path / "shelf", 2)
+    app = watching(folder)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await wait_for_text(pilot, "1.00x")
+        for keys, ending in ((["m"], "md"), (["down", "enter"], "json"), (["c"], "csv"), (["s"], "svg")):
+            await pilot.press("e")
+            await wait_for_text(pilot, "Save the results of", "Markdown: ", str(here)[:20])
+            await pilot.press(*keys)
+            path = here / f"{folder.name}.{ending}"
+            await wait_until(pilot, lambda path=path: _shown_in_full(app, f"Saved as {path}"))
+    cells = [cell.strip() for cell in (here / f"{folder.name}.md").read_text().split("|")]
+    assert cells[cells.index("ddp") :][:3] == ["ddp", "2", "256"]
+    assert json.loads((here / f"{folder.name}.json").read_text())["headline"].startswith("dp on 2 devices")
+    assert len((here / f"{folder.name}.csv").read_text().splitlines()) == 6
+    assert (here / f"{folder.name}.svg").read_text().startswith("<svg")
+
+
+def _shown_in_full(app: GpubenchApp, text: str) -> bool:
+    """Whether the text is on the screen, wrapped or not."""
+    return text.replace(" ", "") in "".join(screen_text(app).split())
+
+
+async def test_the_folder_can_be_typed_and_what_is_wrong_with_it_is_said_in_place(tmp_path: Path) -> None:
+    folder, there = shelve(tmp_path / "shelf", 2), tmp_path / "there"
+    app = watching(folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "1.00x")
+        await pilot.press("e")
+        await wait_for_text(pilot, "in the folder")
+        app.screen.query_one(Input).value = str(there)
+        await pilot.press("tab", "enter")
+        await wait_for_text(pilot, "cannot be written: there is no such")
+        (there / f"{folder.name}.md").mkdir(parents=True)
+        await pilot.press("enter")
+        await wait_for_text(pilot, "cannot be written: Is a directory")
+        (there / f"{folder.name}.md").rmdir()
+        await pilot.press("enter")
+        await wait_for_text(pilot, "Saved as")
+        assert (there / f"{folder.name}.md").is_file()
+        await pilot.press("e", "escape")
+        await wait_until(pilot, lambda: not isinstance(app.screen, ExportScreen))
+
+
+async def read_page(pilot: Pilot[int]) -> str:
+    """All that the results say, page by page, as the keyboard reaches it."""
+    page = pilot.app.screen.query_one("#page")
+    await pilot.press("home")
+    await wait_until(pilot, lambda: page.scroll_y == 0)
+    seen = [screen_text(pilot.app)]
+    while page.scroll_y < page.max_scroll_y:
+        before = page.scroll_y
+        await pilot.press("pagedown")
+        await wait_until(pilot, lambda before=before: page.scroll_y > before)
+        seen.append(screen_text(pilot.app))
+    return "\n".join(seen)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+@pytest.mark.parametrize("gpus", [0, 2, 8])
+async def test_the_results_page_holds_everything_within_its_width(
+    tmp_path: Path, gpus: int, size: tuple[int, int]
+) -> None:
+    app = watching(shelve(tmp_path, gpus))
+    async with app.run_test(size=size) as pilot:
+        await wait_for_text(pilot, "1.00x", "Evidence")
+        page = app.screen.query_one("#page")
+        assert page.max_scroll_x == 0
+        text = await read_page(pilot)
+    titles = ("Diagnosis", "Results", "What more", "Curves", "Where a step", "Communication", "How well")
+    assert all(f"─{title}" in text for title in titles)
+    assert "severe: " in text and "next batch" in text
+    assert "iiii" in text and "X exposed communication" in text and "XXX" in text
+    assert "sync cost, ms (95%)" in text and "overlap" in text and "predicted, ms" in text
+    assert ("below the noise" in text) == (gpus == 8)
+    assert "A study of scaling, published, on 8 x NVIDIA V100:" in text
+    assert "speedup (derived)" in text and "predicted sync (predicted)" in text
+    assert "95% of speedup" in text
+
+
+async def test_enter_opens_the_gravest_diagnosis_and_tab_goes_on(tmp_path: Path) -> None:
+    app = watching(shelve(tmp_path, 2))
+    async with app.run_test(size=(80, 24)) as pilot:
+        text = await wait_for_text(pilot, "severe: ", "Evidence")
+        assert "Try: " not in text
+        await pilot.press("enter")
+        await wait_for_text(pilot, "Try: ")
+        first, second = list(app.screen.query(DiagnosisLine))[:2]
+        assert first.is_open and not second.is_open
+        await pilot.press("tab", "enter")
+        await wait_until(pilot, lambda: second.is_open)
+        await pilot.press("shift+tab", "enter")
+        await wait_until(pilot, lambda: not first.is_open)
+        await pilot.press("end")
+        page = app.screen.query_one("#page")
+        await wait_until(pilot, lambda: page.scroll_y == page.max_scroll_y > 0)
+
+
+async def test_each_section_is_a_tab_away(tmp_path: Path) -> None:
+    app = watching(shelve(tmp_path, 2))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "severe: ", "Evidence")
+        for name in SECTIONS:
+            section = app.screen.query_one(f"#{name}", Section)
+            for _ in range(10):
+                if section.has_focus:
+                    break
+                await pilot.press("tab")
+            assert section.has_focus
+            page = app.screen.query_one("#page").region
+            await wait_until(pilot, lambda section=section, page=page: section.region.y < page.bottom - 2)
+
+
+async def test_the_results_are_computed_only_when_they_change(
+    running_session: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computed: list[object] = []
+    compute = results_screen.results
+
+    def counted(session: Session) -> list[Result]:
+        computed.append(session)
+        return compute(session)
+
+    monkeypatch.setattr(results_screen, "results", counted)
+    monkeypatch.setattr(results_screen, "REFRESH_SECONDS", 0.05)
+    app = watching(running_session(2, 6.7), None)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "running", "✓ single x1")
+        await pilot.press("t")
+        await wait_for_text(pilot, "so far", "✓ single")
+        count = len(computed)
+        session = monitor(app).session
+        session.apply(recorded.sampled(session.elapsed + 1, 2))
+        await pilot.pause(0.5)
+        assert len(computed) == count
+        session.apply(
+            RunFinished(at=session.elapsed, run=session.current or "", outcome="skipped", reason="enough")
+        )
+        await wait_until(pilot, lambda: len(computed) > count)
+
+
+async def test_a_page_that_takes_long_to_draw_is_drawn_seldom(
+    running_session: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(results_screen, "REFRESH_SECONDS", 0.05)
+    monkeypatch.setattr(results_screen, "REST", 1e6)
+    folder = running_session(2, 6.7)
+    app = watching(folder, None)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "running", "✓ single x1")
+        await pilot.press("t")
+        await wait_for_text(pilot, "so far", "✓ single", "▶ dp")
+        session = monitor(app).session
+        session.apply(
+            RunFinished(at=session.elapsed, run=session.current or "", outcome="skipped", reason="enough")
+        )
+        await pilot.pause(0.3)
+        assert "▶ dp" in screen_text(app)
+        control.stop_session(folder)
+        await wait_for_text(pilot, "stopped before its end", "– dp")
+
+
+async def test_a_session_that_ends_behind_its_results_shows_them_once(
+    running_session: Starter,
+) -> None:
+    folder = running_session(2, 6.7)
+    app = watching(folder, None)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "running", "✓ single x1")
+        await pilot.press("t")
+        await wait_for_text(pilot, "so far")
+        control.stop_session(folder)
+        await wait_for_text(pilot, "stopped before its end", "Run again")
+        await pilot.press("m")
+        await wait_for_text(pilot, "the session has been stopped")
+        await pilot.pause(0.3)
+        assert isinstance(app.screen, MonitorScreen)
+
+
+async def test_results_of_nothing_say_why_there_is_nothing(tmp_path: Path) -> None:
+    app = watching(shelve(tmp_path, 2, until=1.0), None)
+    async with app.run_test(size=(80, 40)) as pilot:
+        await wait_for_text(pilot, "interrupted: its process is gone", "Nothing to compare yet.")
+        text = await wait_for_text(pilot, "Nothing was measured yet.", "No run came so far")
+        assert "Evidence" not in text
+
+
+async def test_from_the_results_a_new_session_is_a_key_away(tmp_path: Path) -> None:
+    app = watching(shelve(tmp_path, 0))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "1.00x")
+        await pilot.press("n")
+        await wait_for_text(pilot, "Quickstart", "Plan for this machine")
+        await wait_for_text(pilot, "(estimate)")
+        await pilot.press("q")
+        await wait_until(pilot, lambda: app._exit)
+    assert app.return_value == 0
+
+
+# The table's order
+
+
+async def test_s_goes_through_the_columns_and_capital_s_turns_the_order(tmp_path: Path) -> None:
+    app = watching(shelve(tmp_path, 2))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await wait_for_text(pilot, "1.00x")
+        planned = ["single 1", "dp 2", "dp 4", "ddp 2", "ddp 4"]
+        assert places(app) == planned
+        await pilot.press("s")
+        await wait_for_text(pilot, "mode ▲")
+        assert places(app) == ["ddp 2", "ddp 4", "dp 2", "dp 4", "single 1"]
+        await pilot.press("s", "s", "s")
+        await wait_for_text(pilot, "samples/s ▼")
+        assert places(app) == ["dp 2", "ddp 2", "single 1", "dp 4", "ddp 4"], "without figures last"
+        await pilot.press("S")
+        await wait_for_text(pilot, "samples/s ▲")
+        assert places(app) == ["single 1", "dp 2", "ddp 2", "dp 4", "ddp 4"]
+        await wait_until(pilot, lambda: bool(re.search(r"run .*ideal.*\n.*single x1 .*█", screen_text(app))))
+        await pilot.press(*"sssssss")
+        await wait_until(pilot, lambda: "▲" not in screen_text(app) and "▼" not in screen_text(app))
+        assert places(app) == planned
+
+
+async def test_a_click_on_a_title_sorts_and_a_second_one_turns_it_around(tmp_path: Path) -> None:
+    app = watching(shelve(tmp_path, 8))
+    async with app.run_test(size=(80, 40)) as pilot:
+        await wait_for_text(pilot, "1.00x")
+
+        async def click(title: str) -> None:
+            lines = screen_text(app).splitlines()
+            y = next(y for y, line in enumerate(lines) if line.startswith("   mode"))
+            await pilot.click(offset=(lines[y].index(title) + 1, y))
+
+        await click("speedup")
+        await wait_for_text(pilot, "speedup ▼")
+        assert places(app)[:2] == ["dp 8", "ddp 8"]
+        await click("speedup")
+        await wait_for_text(pilot, "speedup ▲")
+        assert places(app)[0] == "single 1"
+
+
+async def test_the_column_sorted_by_stays_in_sight_and_so_does_the_baseline(
+    tmp_path: Path,
+) -> None:
+    app = watching(shelve(tmp_path, 16))
+    async with app.run_test(size=(80, 40)) as pilot:
+        await wait_for_text(pilot, "1.00x")
+        assert "per device" not in rows(app)[0]
+        await pilot.press(*"sssss")
+        await wait_for_text(pilot, "per device ▼")
+        assert max(map(len, screen_text(app).splitlines())) <= 80
+        (baseline,) = (row for row in rows(app) if "baseline" in row)
+        assert "single 1" in baseline
+
+
+async def test_in_ascii_the_order_bars_and_curves_are_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+    app = watching(shelve(tmp_path, 8, epochs=6))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "1.00x")
+        await pilot.press("s")
+        await wait_for_text(pilot, "mode ^")
+        text = await read_page(pilot)
+    assert text.isascii()
+    assert "##|" in text and "..|" in text and "test accuracy over epochs" in text
+
+
+# A long page
+
+
+async def test_the_table_is_in_sight_below_the_gravest_diagnoses(tmp_path: Path) -> None:
+    app = watching(shelve(tmp_path, 8, repeats=4))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "severe: ", "and 1 more: 1 warning", "✓ single", "– ddp")
+        while not isinstance(app.focused, Others):
+            await pilot.press("tab")
+        await wait_for_text(pilot, "Show them")
+        await pilot.press("enter")
+        await wait_for_text(pilot, "GPU 1 is held back")
+        assert app.focused is app.screen.query(DiagnosisLine).last()
+
+
+async def test_j_and_k_go_from_section_to_section(tmp_path: Path) -> None:
+    app = watching(shelve(tmp_path, 8))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "severe: ", "Evidence")
+        top = app.screen.query_one("#page").region.y
+        for name in SECTIONS:
+            await pilot.press("j")
+            section = app.screen.query_one(f"#{name}", Section)
+            await wait_until(pilot, lambda section=section: section.has_focus)
+            if name in SECTIONS[:5]:
+                await wait_until(pilot, lambda section=section: section.region.y == top)
+        for _ in SECTIONS:
+            await pilot.press("k")
+        await wait_until(pilot, lambda: isinstance(app.focused, DiagnosisLine))
+
+
+async def test_a_wide_terminal_shows_two_columns(tmp_path: Path) -> None:
+    app = watching(shelve(tmp_path, 8))
+    async with app.run_test(size=(200, 50)) as pilot:
+        text = await wait_for_text(
+            pilot, "─Results", "─Where a step goes", "─Communication", "─What more devices"
+        )
+        assert any("─Diagnosis─" in line for line in text.splitlines())
+        await pilot.resize_terminal(100, 30)
+        await wait_until(pilot, lambda: "─Where a step goes" not in screen_text(app))
+        page = app.screen.query_one("#page")
+        assert page.max_scroll_x == 0
+
+
+# Copying
+
+
+async def test_the_whole_table_goes_to_the_clipboard_in_the_order_shown(tmp_path: Path) -> None:
+    folder = shelve(tmp_path, 8, epochs=3)
+    app = watching(folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "1.00x")
+        await pilot.press("s", "c")
+        await wait_for_text(pilot, "Copied the table as Markdown, 7 rows.", "set -g set-clipboard on")
+        found = results(read_session(folder.journal))
+        expected = results_table(sorted(found, key=lambda result: result.mode))
+        assert app.clipboard == "\n".join(expected) + "\n"
+        assert "per device" in app.clipboard and "accuracy" in app.clipboard
+
+
+# Running again
+
+
+def shelve_with_preset(root: Path) -> SessionFolder:
+    """A session that can be run again on this machine."""
+    folder = shelve(root, 0)
+    folder.preset.write_text(write_preset(recorded.preset(0)))
+    return folder
+
+
+async def test_run_again_starts_the_same_preset_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[SessionFolder] = []
+
+    def start(folder: SessionFolder) -> subprocess.Popen[bytes]:
+        started.append(folder)
+        return subprocess.Popen(["sleep", "60"])
+
+    monkeypatch.setattr(again, "start_session", start)
+    old = shelve_with_preset(tmp_path)
+    app = watching(old)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "1.00x")
+        await pilot.press("r", "r")  # twice, as on a slow line
+        await wait_until(pilot, lambda: bool(started))
+        await wait_until(pilot, lambda: isinstance(app.screen, MonitorScreen))
+        (fresh,) = started
+        assert fresh.path != old.path and fresh.name.startswith("scaling-")
+        assert fresh.preset.read_text() == old.preset.read_text()
+        assert fresh.request().plan.runs[0].workload.model == "cifar-resnet18"
+        assert app.screen.folder is fresh
+
+
+async def test_run_again_is_refused_beside_a_running_session(
+    running_session: Starter, tmp_path: Path
+) -> None:
+    running_session(0, 6.7)
+    old = shelve_with_preset(tmp_path)
+    app = watching(old)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await wait_for_text(pilot, "1.00x")
+        await pilot.press("r")
+        said = app._notifications
+        await wait_until(pilot, lambda: any("has not ended yet" in one.message for one in said))
+        assert isinstance(app.screen, ResultsScreen)
+    assert len(Shelf(tmp_path).all()) == 2
+
+
+async def test_run_again_without_a_readable_preset_is_a_sentence(tmp_path: Path) -> None:
+    folder = shelve(tmp_path, 0)
+    folder.preset.write_text("title = 3")
+    app = watching(folder)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await wait_for_text(pilot, "1.00x")
+        app.post_message(RunAgain(folder))
+        await wait_for_text(pilot, "cannot be run again")
+
+
+# Past sessions, and failed ones
+
+
+async def test_the_results_of_a_past_session_are_read_while_it_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, go_on = results_screen.read_session, threading.Event()
+
+    def slowly(journal: Path) -> Session:
+        go_on.wait(20)
+        return read(journal)
+
+    monkeypatch.setattr(results_screen, "read_session", slowly)
+    folder = shelve(tmp_path, 8)
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "Quickstart")
+        app.post_message(ShowResults(folder))
+        await wait_for_text(pilot, folder.name, "reading the journal")
+        await pilot.press("s", "c", "e", "j")
+        go_on.set()
+        await wait_for_text(pilot, "dp on 8 devices is 7.14x", "✓ single", "severe: ")
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: isinstance(app.screen, LaunchScreen))
+
+
+async def test_a_session_without_a_journal_is_a_sentence(tmp_path: Path) -> None:
+    folder = shelve(tmp_path, 2)
+    folder.journal.unlink()
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.post_message(ShowResults(folder))
+        await wait_for_text(pilot, "its journal cannot be read", "session.log may say why")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_a_session_in_which_all_failed_says_so_first_and_where_the_logs_are(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    folder = shelve(tmp_path, 2, fail="0")
+    app = watching(folder)
+    async with app.run_test(size=size) as pilot:
+        wanted = "Nothing was measured: of 5 runs 3 failed (out of memory), 2 skipped."
+        text = await wait_for_text(pilot, wanted, "severe: ", "✗ single")
+        assert text.index("Nothing was measured") < text.index("severe: ") < text.index("✗ single")
+        assert [row.split()[4] for row in rows(app)[1:]] == [
+            "failed",
+            "failed",
+            "skipped",
+            "failed",
+            "skipped",
+        ]
+        text = await read_page(pilot)
+    assert "rank0.log in the session's" in " ".join(text.split())
+    assert str(folder.path) in "".join(line.strip() for line in text.splitlines())

@@ -1,0 +1,51 @@
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from driving.terminal import Terminal
+from gpubench_tui.tui.terminal.ascii import to_ascii
+from gpubench_tui.tui.terminal.capabilities import shows_unicode
+
+
+@pytest.mark.parametrize(
+    ("environment", "encoding", "expected"),
+    [
+        ({"LANG": "en_US.UTF-8"}, "utf-8", True),
+        ({}, "utf-8", True),
+        ({"LANG": "C.utf8"}, "utf-8", True),
+        ({"LC_ALL": "C"}, "utf-8", False),
+        ({"LANG": "C", "LC_CTYPE": "C.UTF-8"}, "utf-8", False),
+        ({"LC_ALL": "de_DE.ISO-8859-1", "LANG": "en_US.UTF-8"}, "utf-8", False),
+        ({"LANG": "en_US.UTF-8"}, "ascii", False),
+        ({"LANG": "en_US.UTF-8"}, None, False),
+    ],
+)
+def test_braille_only_where_the_locale_has_it(
+    environment: dict[str, str], encoding: str | None, expected: bool
+) -> None:
+    assert shows_unicode(environment, encoding) is expected
+
+
+def test_ascii_keeps_every_cell_in_its_place() -> None:
+    text = "─┤ █▇ ✓ ±1.2% … 61°C 中"
+    assert to_ascii(text) == "-+ #% + ~1.2% . 61 C ?"
+
+
+def test_the_app_starts_without_torch_numpy_nvml_or_plotext() -> None:
+    heavy = ("torch", "numpy", "pynvml", "plotext", "psutil", "msgspec")
+    code = f"import sys, gpubench_tui.tui.app; print([name for name in {heavy!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_told_to_go_it_restores_the_terminal(tmp_path: Path, number: signal.Signals) -> None:
+    terminal = Terminal("--sessions-dir", str(tmp_path))
+    terminal.read_until("Quickstart")
+    os.kill(terminal.pid, number)
+    terminal.read_until("\x1b[?1049l", "\x1b[?25h")
+    assert terminal.status() == 128 + number
+    os.close(terminal.file)
