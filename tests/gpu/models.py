@@ -1,0 +1,76 @@
+"""Models of the acceptance: three that fail as GPUs make models fail, and one that is nearly all weights."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+from torch import Tensor, nn
+
+TOO_MUCH = 1 << 44
+ENDLESS_CYCLES = 1 << 42
+WIDTH, DEPTH = 4096, 8
+
+
+class Small(nn.Module):
+    """A convolution and a linear layer of so many outputs."""
+
+    def __init__(self, outputs: int) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(3, 16, 3, padding=1)
+        self.head = nn.Linear(16, outputs)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.head(self.convolution(images).mean((2, 3)))
+
+
+class Greedy(Small):
+    """Asks for more memory than any device has."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        images.new_empty(TOO_MUCH)
+        return super().forward(images)
+
+
+class Endless(Small):
+    """Submits a kernel that does not end; on a CPU, does not return."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        if images.is_cuda:
+            torch.cuda._sleep(ENDLESS_CYCLES)
+        else:
+            time.sleep(1000)
+        return super().forward(images)
+
+
+class Wide(nn.Module):
+    """134 million weights, and activations that are nothing beside them."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.first = nn.Linear(3, WIDTH)
+        self.blocks = nn.ModuleList(nn.Sequential(nn.ReLU(), nn.Linear(WIDTH, WIDTH)) for _ in range(DEPTH))
+        self.head = nn.Linear(WIDTH, classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        hidden = self.first(images.mean((2, 3)))
+        for block in self.blocks:
+            hidden = block(hidden)
+        return self.head(hidden)
+
+
+def greedy(classes: int) -> nn.Module:
+    return Greedy(classes)
+
+
+def asserting(classes: int) -> nn.Module:
+    """Too few outputs: labels beyond them trip the assertion of a kernel of cross entropy."""
+    return Small(classes // 2)
+
+
+def endless(classes: int) -> nn.Module:
+    return Endless(classes)
+
+
+def wide(classes: int) -> nn.Module:
+    return Wide(classes)

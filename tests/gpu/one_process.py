@@ -1,0 +1,331 @@
+"""Measures in a process of its own what needs no session: clock, reporter, overhead, memory, telemetry.
+
+    python -P one_process.py FILE.json [--stand-in]
+
+FILE holds an object for each part, or the traceback under `error` where a part failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from gpubench_tui.engine.host.devices import find_device
+from gpubench_tui.engine.host.facts import Host
+from gpubench_tui.engine.host.inspect import inspect_host
+from gpubench_tui.engine.host.nvml import Nvml
+from gpubench_tui.engine.plan.expand import make_plan
+from gpubench_tui.engine.plan.library import find_preset
+from gpubench_tui.engine.plan.plan import RunSpec
+from gpubench_tui.engine.plan.preset import Workload
+from gpubench_tui.engine.record.events import MetricsLost, RankEvent, Steps
+from gpubench_tui.engine.training.data import make_batches
+from gpubench_tui.engine.training.datasets import open_data
+from gpubench_tui.engine.training.group import Group
+from gpubench_tui.engine.training.measure import Measurement
+from gpubench_tui.engine.training.memory import allocator_retries, peak, reset_peak
+from gpubench_tui.engine.training.parallel import backend_for, own_batch, own_shard
+from gpubench_tui.engine.training.reporter import Reporter
+from gpubench_tui.engine.training.setup import claim_devices, describe, set_switches
+from gpubench_tui.engine.training.timing import clock_for
+from gpubench_tui.engine.training.trainer import Tally, Trainer
+from msgspec.structs import replace
+
+MODELS = Path(__file__).with_name("models.py")
+SLEEP_CYCLES = 450_000_000
+"""About a third of a second of a GPU's clock."""
+DRIFT_SECONDS = 4.0
+BLOCK_BYTES = 1 << 30
+
+Facts = dict[str, Any]
+
+
+@dataclass
+class Stand:
+    """What every part measures on."""
+
+    host: Host
+    run: RunSpec
+    devices: list[torch.device]
+
+    @property
+    def has_gpu(self) -> bool:
+        """Whether the device is a GPU."""
+        return self.devices[0].type == "cuda"
+
+
+class Queue:
+    """Keeps what a reporter sends."""
+
+    def __init__(self) -> None:
+        self.events: list[RankEvent] = []
+
+    def put_nowait(self, events: list[RankEvent]) -> None:
+        self.events += events
+
+    def close(self) -> None: ...
+
+    def join_thread(self) -> None: ...
+
+    def cancel_join_thread(self) -> None: ...
+
+
+def identity(stand: Stand) -> Facts:
+    """The GPU as NVML and as torch know it."""
+    told, known = stand.host.gpus[0], torch.cuda.get_device_properties(0)
+    return {
+        "nvml": {"uuid": told.uuid, "memory": told.memory_bytes, "capability": told.compute_capability},
+        "torch": {
+            "uuid": str(known.uuid),
+            "memory": known.total_memory,
+            "capability": (known.major, known.minor),
+        },
+    }
+
+
+def telemetry(stand: Stand) -> Facts:
+    """A sample while the GPU multiplies matrices, and the energy that this took."""
+    nvml = Nvml()
+    device = find_device(nvml, stand.host.gpus[0])
+    assert device is not None
+    before, start = device.energy_joules(), time.monotonic()
+    factor = torch.randn(4096, 4096, device=stand.devices[0])
+    watts = []
+    while time.monotonic() - start < 2.0:
+        for _ in range(50):
+            factor @ factor
+        torch.cuda.synchronize()
+        watts.append(device.sample().power_watts)
+    after, seconds = device.energy_joules(), time.monotonic() - start
+    sample = device.sample()
+    known = [each for each in watts if each is not None]
+    return {
+        "missing": nvml.take_missing(),
+        "sample": {
+            name: getattr(sample, name)
+            for name in (
+                *("utilization", "memory_used_bytes", "temperature", "power_watts", "sm_clock_mhz"),
+                *("throttle", "pcie_generation", "pcie_width"),
+            )
+        },
+        "watts_by_energy": None if before is None or after is None else (after - before) / seconds,
+        "watts_by_power": statistics.fmean(known) if known else None,
+        "pid": os.getpid(),
+        "pids": [process.pid for process in sample.processes or ()],
+        "pid_namespace": str(Path("/proc/self/ns/pid").readlink()),
+    }
+
+
+def events(stand: Stand) -> Facts:
+    """CUDA events against the host's clock, over a kernel that does nothing for a while."""
+    clock = clock_for(stand.devices)
+    torch.cuda._sleep(1000)
+    clock.synchronize()
+    wall = time.perf_counter()
+    start = clock.mark()
+    torch.cuda._sleep(SLEEP_CYCLES)
+    end = clock.mark()
+    early = clock.reached(end)
+    clock.synchronize()
+    wall = time.perf_counter() - wall
+    facts = {
+        "reached_early": early,
+        "reached": clock.reached(end),
+        "seconds": clock.seconds(start, end),
+        "wall": wall,
+    }
+    clock.release(start)
+    clock.release(end)
+    again = clock.mark()
+    clock.synchronize()
+    return {**facts, "used_again": again in (start, end)}
+
+
+def drift(stand: Stand) -> Facts:
+    """How much faster the GPU's clock runs than the host's, and how far single readings scatter around it."""
+    clock = clock_for(stand.devices)
+    readings: list[tuple[float, float, float]] = []
+    begin, first = time.monotonic(), None
+    while time.monotonic() - begin < DRIFT_SECONDS:
+        before = time.monotonic()
+        mark = clock.mark()
+        clock.synchronize()
+        after = time.monotonic()
+        first = first or mark
+        readings.append((before, after, clock.seconds(first, mark)))
+        time.sleep(0.02)
+    host = [(before + after) / 2 for before, after, _ in readings]
+    device = [seconds for *_, seconds in readings]
+    rate, offset = statistics.linear_regression(host, device)
+    scatter = sorted(abs(y - rate * x - offset) for x, y in zip(host, device, strict=True))
+    return {
+        "ppm": 1e6 * (rate - 1),
+        "scatter_us": 1e6 * scatter[len(scatter) // 2],
+        "worst_us": 1e6 * scatter[-1],
+        "bracket_us": 1e6 * statistics.median(after - before for before, after, _ in readings),
+    }
+
+
+def reporter(stand: Stand) -> Facts:
+    """Thousands of steps through a reporter: which losses arrived, and what the steps add up to."""
+    queue, clock = Queue(), clock_for(stand.devices)
+    speaker = Reporter("check", 0, time.monotonic(), queue, clock)
+    count, side = (3000, 512) if stand.has_gpu else (300, 32)
+    factor = torch.randn(side, side, device=stand.devices[0])
+    wall = 0.0
+    for _ in range(3):
+        clock.synchronize()
+        speaker.begin()
+        start = time.perf_counter()
+        for _ in range(count // 3):
+            factor @ factor
+            speaker.step(torch.full((), float(speaker.steps), device=stand.devices[0]), 4, 0.1)
+        clock.synchronize()
+        wall += time.perf_counter() - start
+    speaker.close()
+    sent = [event for event in queue.events if isinstance(event, Steps)]
+    return {
+        "count": count,
+        "losses": [loss for event in sent for loss in event.loss],
+        "lost": sum(event.steps for event in queue.events if isinstance(event, MetricsLost)),
+        "seconds": sum(second for event in sent for second in event.seconds),
+        "wall": wall,
+    }
+
+
+def overhead(stand: Stand) -> Facts:
+    """A step of the engine against a bare loop, and what the tally of epochs adds to one."""
+    clock, (trainer, measurement, stream) = clock_for(stand.devices), _quickstart(stand)
+    steps, pairs = (300, 10) if stand.has_gpu else (1, 2)
+
+    def bare() -> float:
+        clock.synchronize()
+        start = time.perf_counter()
+        for _ in range(steps):
+            images, labels = next(stream)
+            trainer.step(images, labels)
+        clock.synchronize()
+        return time.perf_counter() - start
+
+    bare()
+    measurement.timed(steps)
+    timed = [(measurement.timed(steps), bare()) for _ in range(pairs)]
+    step = statistics.median(seconds for _, seconds in timed) / steps
+    trainer.tally = Tally(stand.devices[0])
+    tallied = statistics.median(bare() for _ in range(pairs // 2)) / steps
+    trainer.tally = None
+    facts = {"ratio": statistics.median(a / b for a, b in timed), "step": step, "tallied": tallied}
+    if not stand.has_gpu:
+        return facts
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
+        seconds = bare()
+    busy = sum(event.self_device_time_total for event in profile.key_averages()) / 1e6
+    return {**facts, "kernel_share": min(1.0, busy / seconds), "retries": allocator_retries(stand.devices)}
+
+
+def _quickstart(stand: Stand) -> tuple[Trainer, Measurement, Any]:
+    run, device = stand.run, stand.devices[0]
+
+    def note(text: str) -> None: ...
+
+    sets = open_data(run.workload, Path(tempfile.gettempdir()), note)
+    batches = make_batches(sets, run.workload, own_shard(run, 0), own_batch(run, 0), device, 0, note)
+    group = Group()
+    trainer = Trainer(run, 0, stand.devices, batches, group)
+    speaker = Reporter(run.id, 0, time.monotonic(), Queue(), clock_for(stand.devices))
+    measurement = Measurement(run, stand.devices, trainer, batches, group, group, speaker)
+    measurement.warm_up()
+    return trainer, measurement, batches.train(0, None)
+
+
+def memory(stand: Stand) -> Facts:
+    """The peak after one allocation whose size is known."""
+    torch.cuda.synchronize()
+    held = torch.cuda.memory_allocated(0)
+    reset_peak(stand.devices)
+    block = torch.empty(BLOCK_BYTES, dtype=torch.uint8, device=stand.devices[0])
+    del block
+    allocated, reserved = peak(stand.devices)
+    return {
+        "block": BLOCK_BYTES,
+        "over_held": (allocated[0] or 0) - held,
+        "allocated": allocated[0],
+        "reserved": reserved[0],
+        "retries": allocator_retries(stand.devices),
+    }
+
+
+def sharded(stand: Stand) -> Facts:
+    """What fsdp in bf16 holds between forward and backward of a model that is nearly all weights."""
+    wide = Workload(
+        model=f"{MODELS}:wide", images=256, batch=32, precision="bf16", optimizer="adamw", learning_rate=1e-4
+    )
+    run, device = replace(stand.run, mode="fsdp", workloads=(wide,)), stand.devices[0]
+
+    def note(text: str) -> None: ...
+
+    sets = open_data(wide, Path(tempfile.gettempdir()), note)
+    batches = make_batches(sets, wide, own_shard(run, 0), own_batch(run, 0), device, 0, note)
+    with tempfile.TemporaryDirectory() as folder:
+        group = Group.join(Path(folder), 0, 1, backend_for(run.devices), 60)
+        trainer = Trainer(run, 0, stand.devices, batches, group)
+        stream = batches.train(0, None)
+        for _ in range(2):
+            trainer.step(*next(stream))
+        torch.cuda.synchronize()
+        before = torch.cuda.memory_allocated(0)
+        _, loss = trainer.forward(*next(stream))
+        torch.cuda.synchronize()
+        held = torch.cuda.memory_allocated(0) - before
+        trainer.backward(loss)
+        torch.cuda.synchronize()
+    return {"parameters": trainer.parameters, "held": held}
+
+
+PARTS: dict[str, Callable[[Stand], Facts]] = {
+    "reporter": reporter,
+    "overhead": overhead,
+}
+PARTS_OF_GPUS: dict[str, Callable[[Stand], Facts]] = {
+    "identity": identity,
+    "telemetry": telemetry,
+    "events": events,
+    "drift": drift,
+    "memory": memory,
+    "sharded": sharded,
+}
+
+
+def main() -> None:
+    """Do every part, and write what is known after each: a later one may take the process along."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--stand-in", action="store_true")
+    options = parser.parse_args()
+    host = inspect_host([] if options.stand_in else None)
+    preset = find_preset("quickstart").read(["workload.images=5000"])
+    run = make_plan("quickstart", preset, host).to_run[0]
+    devices = claim_devices(run, 0)
+    set_switches(run.workload)
+    stand, found = Stand(host, run, devices), {"device": {"name": describe(devices)}}
+    for name, part in (PARTS | (PARTS_OF_GPUS if stand.has_gpu else {})).items():
+        try:
+            found[name] = part(stand)
+        except Exception:
+            found[name] = {"error": traceback.format_exc()}
+        options.file.write_text(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
+    os._exit(0)  # without waiting for threads, or for a device that no longer answers

@@ -1,0 +1,53 @@
+"""What two devices say to each other, and what that costs; of a single GPU, twice itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import Note
+from .recorded import RecordedSession
+
+
+def test_buckets_hold_the_gradients_of_all_weights(session: RecordedSession, note: Note) -> None:
+    result = session["ddp2"].result
+    assert result.communication is not None
+    buckets = result.communication.buckets
+    note(", ".join(f"{bucket.bytes} B in {1e3 * bucket.transfer_seconds:.3f} ms" for bucket in buckets))
+    assert buckets
+    assert result.communication.bytes_per_step == 4 * (result.parameters or 0)
+
+
+def test_the_cost_of_synchronising_is_measured_with_its_overlap(session: RecordedSession, note: Note) -> None:
+    found = session["ddp2"].result.communication
+    assert found is not None
+    assert found.sync_cost is not None
+    assert found.exposed_seconds is not None
+    assert found.overlap is not None
+    note(
+        f"{1e3 * found.sync_cost.value:.3f} ms a step, exposed {1e3 * found.exposed_seconds:.3f} ms, "
+        f"overlap {100 * found.overlap:.0f}%"
+    )
+    assert found.curves
+
+
+def test_replicas_end_with_equal_weights(session: RecordedSession) -> None:
+    assert session["ddp2"].result.replicas_equal is True
+
+
+def test_the_logger_of_torch_is_heard_beside_the_hook(session: RecordedSession, note: Note) -> None:
+    said = [line for line in session["ddp2"].log().splitlines() if "by torch's own logger" in line]
+    for line in said:
+        note(line)
+    assert len(said) == 2
+
+
+@pytest.mark.parametrize("label", ["dp2", "dp2-fp16"])
+def test_what_dataparallel_does_besides_computing_is_timed(
+    session: RecordedSession, label: str, note: Note
+) -> None:
+    found = session[label].result.communication
+    assert found is not None
+    note(", ".join(f"{name} {1e3 * seconds:.3f} ms" for name, seconds in found.exchange.items()))
+    assert set(found.exchange) == {"scatter", "replicate", "gather", "reduce"}
+    assert all(seconds > 0 for seconds in found.exchange.values())
+    assert 0 < (found.exchange_share or 0) < 1
