@@ -41,17 +41,16 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
-from ..record.session import RunState, Session
+from ..record.session import RunState
+from .analysis import Analysis
 from .charts.report import picture
-from .diagnosis.rules import diagnose
-from .headline import headline
 from .report.markdown import markdown
 from .report.provenance import origins
 from .report.published import beside
 from .results.communication import Communication
 from .results.devices import Compute
 from .results.phases import PARTS, Part
-from .results.result import Result, results
+from .results.result import Result
 
 VERSION = 1
 
@@ -152,9 +151,9 @@ CSV_COLUMNS: dict[str, Cell] = {
 }
 
 
-def render(session: Session, form: Format) -> str:
+def render(analysis: Analysis, form: Format) -> str:
     """The report in that format, ending with a line break."""
-    return {"md": markdown, "json": json, "csv": csv, "svg": picture}[form](session)
+    return {"md": markdown, "json": json, "csv": csv, "svg": picture}[form](analysis)
 
 
 def format_of(file: Path) -> Format:
@@ -168,9 +167,9 @@ def format_of(file: Path) -> Format:
     return form
 
 
-def json(session: Session) -> str:
+def json(analysis: Analysis) -> str:
     """Everything a report says, as one JSON object."""
-    found = results(session)
+    session, found = analysis.session, analysis.results
     document = {
         "schema": "gpubench-tui/report",
         "version": VERSION,
@@ -184,8 +183,8 @@ def json(session: Session) -> str:
             "title": session.plan.title,
             "question": session.plan.question,
         },
-        "headline": headline(session),
-        "diagnosis": diagnose(session),
+        "headline": analysis.headline,
+        "diagnosis": analysis.diagnoses,
         "host": session.host,
         "settings": {name: _settings(run) for name, run in session.runs.items()},
         "results": found,
@@ -193,7 +192,7 @@ def json(session: Session) -> str:
             origin.field: {"kind": origin.kind, "figure": origin.figure, "how": origin.how}
             for origin in origins(found)
         },
-        "published": beside(session, found),
+        "published": beside(analysis),
         "evaluations": {name: _evaluations(run) for name, run in session.runs.items() if run.evaluations},
         "log": [
             {"level": line.level, "text": line.text, "run": line.run, "at": line.at}
@@ -204,12 +203,12 @@ def json(session: Session) -> str:
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
 
 
-def csv(session: Session) -> str:
+def csv(analysis: Analysis) -> str:
     """One row for each configuration of the plan."""
     text = io.StringIO()
     writer = csv_writer.writer(text, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
-    for result in results(session):
+    for result in analysis.results:
         writer.writerow(value(result) for value in CSV_COLUMNS.values())
     return text.getvalue()
 

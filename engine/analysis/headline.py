@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..record.session import Session
 from ..text.units import percent, rate, ratio
-from .results.result import Result, results
+from .results.result import Result
 
 
-def headline(session: Session) -> str:
+def headline(found: Sequence[Result]) -> str:
     """The session in one sentence: its best speedup, or else its best gain or throughput; "" before any.
 
     Where all that could be measured has failed, it says so.
     """
-    found = results(session)
     compared = [result for result in found if result.speedup is not None and result.baseline != result.run]
     if compared:
         best = max(compared, key=lambda result: result.speedup or 0.0)
@@ -47,7 +45,7 @@ def _nothing_measured(found: Sequence[Result]) -> str:
     return f"Nothing was measured: of {len(found)} runs {', '.join([f'{failed} failed{why}', *counts])}"
 
 
-def _speedup_sentence(best: Result, baseline: Result, found: list[Result]) -> str:
+def _speedup_sentence(best: Result, baseline: Result, found: Sequence[Result]) -> str:
     several = len({result.workload for result in found if result.mode != "concurrent"}) > 1
     with_batch = best.global_batch != baseline.global_batch and best.scaling is None
     sentence = "" if not several else f"{best.workload}: "

@@ -11,9 +11,8 @@ import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
-from ...engine.analysis.diagnosis.rules import diagnose
+from ...engine.analysis.analysis import analyse
 from ...engine.analysis.environment import devices
-from ...engine.analysis.headline import headline
 from ...engine.analysis.report.columns import remarks
 from ...engine.analysis.report.diagnosis import diagnosis_text
 from ...engine.analysis.report.terminal import table
@@ -152,10 +151,11 @@ def print_results(session: Session) -> None:
     """Write the table, the headline and the diagnoses to standard output."""
     if session.started:
         width = shutil.get_terminal_size((100, 24)).columns
-        print(table(session, width))
-        if sentence := headline(session):
-            print(f"\n{sentence}")
-        if lines := diagnosis_text(diagnose(session), width):
+        analysis = analyse(session)
+        print(table(analysis, width))
+        if analysis.headline:
+            print(f"\n{analysis.headline}")
+        if lines := diagnosis_text(analysis.diagnoses, width):
             print("\n" + "\n".join(lines))
         sys.stdout.flush()
 

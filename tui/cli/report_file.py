@@ -38,9 +38,10 @@ def format_of(path: Path) -> Format:
 
 def write_report(folder: SessionFolder, path: Path) -> None:
     """Write the session's report, and say where. Raises UsageError."""
+    from ...engine.analysis.analysis import analyse
     from ...engine.analysis.export import render
 
-    write(path, render(read(folder), format_of(path)))
+    write(path, render(analyse(read(folder)), format_of(path)))
     print(f"report: {path.resolve()}", file=sys.stderr)
 
 

@@ -44,11 +44,12 @@ def stop(options: Namespace) -> int:
 
 def report(options: Namespace) -> int:
     """A session's results in one of the formats."""
+    from ...engine.analysis.analysis import analyse
     from ...engine.analysis.export import render
 
     folder = asked.find(options)
     form = options.format or ("md" if options.output is None else report_file.format_of(options.output))
-    text = render(asked.read(folder), form)
+    text = render(analyse(asked.read(folder)), form)
     if options.output is None:
         sys.stdout.write(text)
     else:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from textual.content import Content
 
+from ...engine.analysis.analysis import Analysis
 from ...engine.analysis.report.communication import gigabytes_per_second
 from ...engine.analysis.results.communication import Communication
-from ...engine.analysis.results.result import Result
 from ...engine.record.session import Session
 from ...engine.text.grouping import together
 from ...engine.text.units import NOT_AVAILABLE, milliseconds, number, percent, ratio
@@ -21,16 +21,17 @@ TRANSFERS = ("run", "exposed, ms", "of a step", "overlap", "busbw, GB/s", "reach
 Said = tuple[str, Communication]
 
 
-def communication_table(session: Session, found: Sequence[Result], over: bool, width: int) -> Content:
+def communication_table(analysis: Analysis, over: bool, width: int) -> Content:
     """A row a run in two tables, costs and transfers, and what must be said; or why there is nothing."""
-    said = [(result.label, result.communication) for result in found if result.communication is not None]
+    results = analysis.results
+    said = [(result.label, result.communication) for result in results if result.communication is not None]
     measured = [(label, c) for label, c in said if c.buckets or c.sync_cost or c.curves or c.bytes_per_step]
     blocks = []
     if measured:
         costs = [_costs(*one) for one in measured]
         blocks.append(grid(text_columns(COSTS, costs, (0, 0, 0, 2, 1), left=("run",)), width))
     else:
-        blocks.append(wrapped(_why_none(session, over), width, "$muted"))
+        blocks.append(wrapped(_why_none(analysis.session, over), width, "$muted"))
     transfers = [_transfers(*one) for one in measured if one[1].buckets or one[1].curves]
     if transfers:
         blocks.append(grid(text_columns(TRANSFERS, transfers, (0, 0, 3, 0, 0, 2, 0), left=("run",)), width))

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from textual.content import Content
 
+from ...engine.analysis.analysis import Analysis
 from ...engine.analysis.report.devices import COLUMNS
-from ...engine.analysis.results.result import Result
-from ...engine.record.session import Session
 from ...engine.text.units import NOT_AVAILABLE
 from .grid import grid, text_columns, wrapped
 from .phases import why_none
@@ -25,12 +22,12 @@ IMPORTANCE = {
 """Of the columns that may be left out."""
 
 
-def devices_table(session: Session, found: Sequence[Result], over: bool, width: int) -> Content:
+def devices_table(analysis: Analysis, over: bool, width: int) -> Content:
     """A row a run, with the columns of which at least one run has a figure; or why there is none."""
-    said = [(result.label, result.compute) for result in found if result.compute is not None]
+    said = [(result.label, result.compute) for result in analysis.results if result.compute is not None]
     shown = [title for title, cell in COLUMNS.items() if any(cell(c) != NOT_AVAILABLE for _, c in said)]
     if not shown:
-        return wrapped(why_none(session, over), width, "$muted")
+        return wrapped(why_none(analysis.session, over), width, "$muted")
     rows = [[label, *(COLUMNS[title](c) for title in shown)] for label, c in said]
     importance = [0, *(IMPORTANCE.get(title, 0) for title in shown)]
     return grid(text_columns(["run", *shown], rows, importance, left=["run"]), width)

@@ -7,9 +7,9 @@ from itertools import groupby
 
 from textual.content import Content
 
+from ...engine.analysis.analysis import Analysis
 from ...engine.analysis.report.phases import CHARACTERS, phase_bar
 from ...engine.analysis.results.phases import PARTS, WORDS, Part, Phases
-from ...engine.analysis.results.result import Result
 from ...engine.record.session import Session
 from ...engine.text.grouping import together
 from ...engine.text.units import milliseconds
@@ -28,11 +28,11 @@ PART_OF = {character: part for part, character in CHARACTERS.items()}
 WIDEST_BAR = 100
 
 
-def phase_bars(session: Session, found: Sequence[Result], over: bool, width: int) -> Content:
+def phase_bars(analysis: Analysis, over: bool, width: int) -> Content:
     """A line a run, the legend, the shares in numbers, and what must be said; or why there is nothing."""
-    measured = [(result.label, result.phases) for result in found if result.phases is not None]
+    measured = [(result.label, result.phases) for result in analysis.results if result.phases is not None]
     if not measured:
-        return wrapped(why_none(session, over), width, "$muted")
+        return wrapped(why_none(analysis.session, over), width, "$muted")
     noted = together((label, text) for label, phases in measured for text in phases.notes)
     notes = [wrapped(text, width, lead=f"{whose}: ") for whose, text in noted]
     blocks = [_bars(measured, width), _legend(width), _shares(measured, width)]

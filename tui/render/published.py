@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import groupby
 
 from textual.content import Content
 
+from ...engine.analysis.analysis import Analysis
 from ...engine.analysis.report.published import beside, cells
-from ...engine.analysis.results.result import Result
-from ...engine.record.session import Session
 from .grid import grid, text_columns, wrapped
 
 TITLES = ("what", "figure", "published", "here", "here it is")
 IMPORTANCE = (0, 0, 0, 0, 1)
 
 
-def published_figures(session: Session, found: Sequence[Result], width: int) -> Content:
+def published_figures(analysis: Analysis, width: int) -> Content:
     """A table for each study, with its hardware and what to know of its figures; or that there is none."""
-    if not session.plan.published:
+    if not analysis.session.plan.published:
         return wrapped("The preset names no figures that others published.", width, "$muted")
-    notes = {study.source: study.note for study in session.plan.published}
+    notes = {study.source: study.note for study in analysis.session.plan.published}
     blocks = []
-    rows = beside(session, found)
+    rows = beside(analysis)
     for (source, hardware), of_study in groupby(rows, key=lambda row: (row.source, row.hardware)):
         blocks.append(wrapped(f"{source}, published, on {hardware}:", width, "bold"))
         table = [cells(row) for row in of_study]

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 
 from textual.content import Content
 
+from ...engine.analysis.analysis import Analysis
 from ...engine.analysis.environment import hardware
-from ...engine.analysis.headline import headline
 from ...engine.analysis.report.method import method
 from ...engine.analysis.report.provenance import origins
-from ...engine.analysis.results.result import Result
 from ...engine.record.session import Session
 from .grid import wrapped
 
@@ -29,22 +27,23 @@ def title_line(session: Session, over: bool) -> Content:
     return Content.assemble(*parts)
 
 
-def opening(session: Session, found: Sequence[Result], width: int) -> Content:
+def opening(analysis: Analysis, width: int) -> Content:
     """The headline, and where it was measured."""
+    session, found = analysis.session, analysis.results
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(session.unix_time))
     measured = f"Measured {when} on {hardware(session)}; gpubench-tui {session.program}."
     goes_on = any(result.state in ("waiting", "running") for result in found)
     nothing = "Nothing to compare yet" if goes_on or not found else "Nothing was measured"
-    sentence = headline(session) or nothing
+    sentence = analysis.headline or nothing
     in_vain = not any(result.windows for result in found) and any(each.state == "failed" for each in found)
     style = "bold $text-error" if in_vain else "bold"
     return wrapped(f"{sentence}.", width, style) + "\n" + wrapped(measured, width, "$muted")
 
 
-def closing(session: Session, found: Sequence[Result], width: int) -> Content:
+def closing(analysis: Analysis, width: int) -> Content:
     """How the figures were obtained."""
-    paragraphs = [wrapped(line, width) for line in method(session, found)]
-    for origin in origins(found):
+    paragraphs = [wrapped(line, width) for line in method(analysis)]
+    for origin in origins(analysis.results):
         lead = f"{origin.figure} ({origin.kind}): "
         paragraphs.append(wrapped(origin.how, width, "$muted", lead=lead))
     return Content("\n").join(paragraphs)

@@ -9,7 +9,7 @@ from textual import work
 from textual.binding import Binding, BindingType
 from textual.content import Content
 
-from ...engine.analysis.headline import headline
+from ...engine.analysis.analysis import analyse
 from ...engine.analysis.time_left import session_seconds_left
 from ...engine.conductor import control
 from ...engine.record.exit_status import exit_status
@@ -69,7 +69,7 @@ class MonitorScreen(SessionScreen[LiveFeed]):
         if following is None:
             self.action_results()
             return
-        said = headline(self.session) or f"It is {self.state()}."
+        said = analyse(self.session).headline or f"It is {self.state()}."
         self.post_message(Watch(following, instead=True, said=f"{self.folder.name} has ended. {said}"))
 
     def _remarks(self) -> list[Content | str | tuple[str, str]]:

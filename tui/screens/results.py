@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,8 +14,9 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
+from ...engine.analysis.analysis import Analysis, analyse
 from ...engine.analysis.report.markdown import results_table as markdown_table
-from ...engine.analysis.results.result import Result, results
+from ...engine.analysis.results.result import Result
 from ...engine.record.session import RunState, Session, read_session
 from ...engine.record.shelf import SessionFolder
 from ..render.results_header import title_line
@@ -91,7 +92,7 @@ class ResultsScreen(ClosedOnce[None]):
         self._order = Order()
         self._drawn: tuple[object, ...] = ()
         self._rests_until = 0.0
-        self._found: list[Result] = []
+        self._analysis: Analysis | None = None
 
     def compose(self) -> ComposeResult:
         """The headline stays; everything else scrolls below it."""
@@ -99,6 +100,10 @@ class ResultsScreen(ClosedOnce[None]):
         yield ResultsPage(self._folder.path, self._unicode, id="page")
         yield Static(id="said", markup=False)
         yield Footer()
+
+    @property
+    def _found(self) -> Sequence[Result]:
+        return self._analysis.results if self._analysis is not None else ()
 
     @property
     def _page(self) -> ResultsPage:
@@ -167,10 +172,10 @@ class ResultsScreen(ClosedOnce[None]):
 
     def _draw(self, session: Session, over: bool) -> None:
         self.refresh_bindings()
-        self._found = results(session)
+        self._analysis = analyse(session)
         with self.app.batch_update():
             self.query_one("#title", Static).update(title_line(session, over))
-            self._page.show(session, self._found, self._order, over)
+            self._page.show(self._analysis, self._order, over)
 
     # What the keys do
 

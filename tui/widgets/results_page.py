@@ -10,9 +10,8 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from ...engine.analysis.diagnosis.rules import diagnose
+from ...engine.analysis.analysis import Analysis
 from ...engine.analysis.results.result import Result
-from ...engine.record.session import Session
 from ..render.communication import communication_table
 from ..render.curves import curves
 from ..render.devices import devices_table
@@ -63,22 +62,24 @@ class ResultsPage(VerticalScroll, can_focus=False):
         """Say something in place of the headline."""
         self.query_one("#sentence", Static).update(content)
 
-    def show(self, session: Session, found: Sequence[Result], order: Order, over: bool) -> None:
+    def show(self, analysis: Analysis, order: Order, over: bool) -> None:
         """Show what a session has measured; `over`: nothing more can come."""
         page = self.scrollable_content_region
         columns = 2 if self.screen.has_class("-two-columns") else 1
         width = self._width = max(20, page.width // columns - FRAME - (columns - 1))
-        self.say(opening(session, found, width))
-        otherwise = UNSPOILT if any(result.windows for result in found) else "Nothing was measured yet."
-        room = page.height - ABOVE_AND_BETWEEN - min(len(found) + 1, ROWS_IN_SIGHT)
-        self.query_one(Diagnoses).show(diagnose(session), otherwise, width, room)
-        self.sort(found, order)
-        self._show("curves", curves(session, width, self._unicode))
-        self._show("phases", phase_bars(session, found, over, width))
-        self._show("communication", communication_table(session, found, over, width))
-        self._show("devices", devices_table(session, found, over, width))
-        self._show("published", published_figures(session, found, width))
-        self._show("method", closing(session, found, width))
+        self.say(opening(analysis, width))
+        otherwise = (
+            UNSPOILT if any(result.windows for result in analysis.results) else "Nothing was measured yet."
+        )
+        room = page.height - ABOVE_AND_BETWEEN - min(len(analysis.results) + 1, ROWS_IN_SIGHT)
+        self.query_one(Diagnoses).show(analysis.diagnoses, otherwise, width, room)
+        self.sort(analysis.results, order)
+        self._show("curves", curves(analysis.session, width, self._unicode))
+        self._show("phases", phase_bars(analysis, over, width))
+        self._show("communication", communication_table(analysis, over, width))
+        self._show("devices", devices_table(analysis, over, width))
+        self._show("published", published_figures(analysis, width))
+        self._show("method", closing(analysis, width))
 
     def sort(self, found: Sequence[Result], order: Order) -> None:
         """Show the table and the bars in the order that was asked for."""

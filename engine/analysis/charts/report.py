@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from ...record.session import Session
 from ...text.units import number, ratio
-from ..diagnosis.rules import diagnose
+from ..analysis import Analysis
 from ..environment import hardware
-from ..headline import headline
 from ..report.columns import remarks
-from ..results.result import Result, results
+from ..results.result import Result
 from .curves import batch_chart, epochs_chart
 from .steps import steps_chart
 from .style import HEADING, SENTENCE, SMALL, SUBTITLE, style
@@ -24,19 +22,18 @@ MOST_DIAGNOSES, MOST_FINGERPRINTS = 3, 3
 """The report has all of them."""
 
 
-def picture(session: Session) -> str:
+def picture(analysis: Analysis) -> str:
     """The whole picture; of a session that is not over, as far as it went."""
-    found = results(session)
     width = WIDTH - 2 * MARGIN
-    blocks = [stack(list(_opening(session, found, width)), 5), *_charts(session, found, width)]
+    blocks = [stack(list(_opening(analysis, width)), 5), *_charts(analysis, width)]
     page = stack(blocks, 24)
     height = page.height + 2 * MARGIN
     frame = element("rect", x=0.5, y=0.5, width=WIDTH - 1, height=height - 1, rx=8, class_="page frame")
     return (
         element(
             "svg",
-            element("title", words(session.plan.title or session.name), id="title"),
-            element("desc", words(_in_words(session, found)), id="desc"),
+            element("title", words(analysis.session.plan.title or analysis.session.name), id="title"),
+            element("desc", words(_in_words(analysis)), id="desc"),
             element("style", style()),
             frame,
             group(page.elements, MARGIN, MARGIN),
@@ -51,10 +48,11 @@ def picture(session: Session) -> str:
     )
 
 
-def _opening(session: Session, found: Sequence[Result], width: float) -> Iterator[Block]:
+def _opening(analysis: Analysis, width: float) -> Iterator[Block]:
+    session, found = analysis.session, analysis.results
     yield paragraph(session.plan.title or session.name, "ink heading", HEADING, width)
-    if sentence := headline(session):
-        yield paragraph(f"{sentence}.", "ink sentence", SENTENCE, width)
+    if analysis.headline:
+        yield paragraph(f"{analysis.headline}.", "ink sentence", SENTENCE, width)
     yield paragraph(f"Measured on {hardware(session)}.", "muted small", SMALL, width)
     when = time.strftime("%Y-%m-%d", time.localtime(session.unix_time))
     facts = [
@@ -71,18 +69,19 @@ def _opening(session: Session, found: Sequence[Result], width: float) -> Iterato
         yield paragraph("The session had not ended, or was cut off.", "ink small strong", SMALL, width)
     elif session.outcome == "stopped":
         yield paragraph("The session was stopped before its end.", "ink small strong", SMALL, width)
-    grave = [each for each in diagnose(session) if each.severity != "info"]
+    grave = [each for each in analysis.diagnoses if each.severity != "info"]
     for each in grave[:MOST_DIAGNOSES]:
         yield paragraph(f"{each.severity}: {each.sentence}", "ink small", SMALL, width)
 
 
-def _charts(session: Session, found: Sequence[Result], width: float) -> Iterator[Block]:
+def _charts(analysis: Analysis, width: float) -> Iterator[Block]:
     """Each under its title."""
+    found = analysis.results
     charts = (
         ("How fast it trains", runs_chart(found, width) if found else None),
         ("Throughput over batch size", batch_chart(found, width)),
         ("Where a step goes", steps_chart(found, width)),
-        ("What was learnt", epochs_chart(session, width)),
+        ("What was learnt", epochs_chart(analysis.session, width)),
     )
     for title, chart in charts:
         if chart is not None:
@@ -90,11 +89,11 @@ def _charts(session: Session, found: Sequence[Result], width: float) -> Iterator
             yield stack([heading, chart], 8)
 
 
-def _in_words(session: Session, found: Sequence[Result]) -> str:
-    """What the picture shows, for those who cannot see it."""
-    sentence = headline(session)
-    said = [f"{sentence}."] if sentence else []
-    said += [f"{result.label}: {_figures(result)}." for result in found]
+def _in_words(analysis: Analysis) -> str:
+    """Return a text alternative to the picture."""
+    session = analysis.session
+    said = [f"{analysis.headline}."] if analysis.headline else []
+    said += [f"{result.label}: {_figures(result)}." for result in analysis.results]
     return " ".join([*said, f"Measured on {hardware(session)} with gpubench-tui {session.program}."])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from msgspec import Struct
@@ -12,7 +12,7 @@ from ...plan.plan import RunSpec
 from ...plan.preset import Workload
 from ...record.session import RankState, RunState, Session
 from ..results.configuration import configurations, measured_spans, usable
-from ..results.result import Result, results
+from ..results.result import Result
 
 Severity = Literal["severe", "warning", "info"]
 """`severe`: figures are wrong or the machine is mostly wasted; `warning`: worth acting on."""
@@ -111,9 +111,9 @@ class Case(NamedTuple):
 Rule = Callable[[Case], Iterator[Diagnosis]]
 
 
-def case_of(session: Session) -> Case:
+def case_of(session: Session, found: Sequence[Result]) -> Case:
     """The session's results beside the runs that they come from."""
-    return Case(session, tuple(map(Run, results(session), configurations(session))))
+    return Case(session, tuple(map(Run, found, configurations(session))))
 
 
 def at_any_batch(workload: Workload) -> Workload:

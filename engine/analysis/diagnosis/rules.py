@@ -8,6 +8,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from ...record.session import Session
+from ..results.result import Result
 from .case import Diagnosis, Evidence, Rule, Severity, case_of
 from .comparability import no_difference, not_comparable, super_linear
 from .exchange import data_parallel_overhead, exposed_communication, straggler
@@ -51,15 +52,15 @@ RULES: tuple[Rule, ...] = (
 ORDER: tuple[Severity, ...] = ("severe", "warning", "info")
 
 
-def diagnose(session: Session) -> list[Diagnosis]:
+def diagnose(session: Session, found: Sequence[Result]) -> list[Diagnosis]:
     """What explains or spoils the session's figures, gravest first; each name once, for all its runs."""
-    case = case_of(session)
+    case = case_of(session, found)
     named: dict[str, list[Diagnosis]] = {}
     for rule in RULES:
-        for found in rule(case):
-            named.setdefault(found.name, []).append(found)
+        for diagnosis in rule(case):
+            named.setdefault(diagnosis.name, []).append(diagnosis)
     labels = {run.result.run: run.result.label for run in case.runs}
-    return sorted((_together(found, labels) for found in named.values()), key=_gravity)
+    return sorted((_together(same, labels) for same in named.values()), key=_gravity)
 
 
 def _together(found: Sequence[Diagnosis], labels: Mapping[str, str]) -> Diagnosis:

@@ -9,6 +9,7 @@ from ...record.session import Session
 from ...text.ascii import WIDTH
 from ...text.markdown import block, section, table
 from ...text.units import NOT_AVAILABLE, clock, gib_number, number, percent
+from ..analysis import Analysis
 from ..results.devices import Compute
 from ..results.result import Result
 
@@ -52,8 +53,9 @@ LEGEND = (
 )
 
 
-def gpus_section(session: Session, found: Sequence[Result]) -> Iterator[str]:
+def gpus_section(analysis: Analysis) -> Iterator[str]:
     """A row for each GPU of each run, then how busy each was over time; nothing where there is no GPU."""
+    session, found = analysis.session, analysis.results
     rows = [
         (
             *(result.label, str(use.index), percent(use.busy), gib_number(use.allocated_bytes)),

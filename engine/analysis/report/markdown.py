@@ -9,10 +9,9 @@ from ...record.session import Session
 from ...text.grouping import together
 from ...text.markdown import one_line, section, table
 from ...text.units import duration, number, percent, ratio
-from ..diagnosis.rules import diagnose
+from ..analysis import Analysis
 from ..environment import environment, fingerprints, hardware, settings
-from ..headline import headline
-from ..results.result import Result, results
+from ..results.result import Result
 from .columns import cell, columns, remarks, side_by_side
 from .communication import communication_section
 from .devices import devices_section, gpus_section
@@ -26,38 +25,39 @@ from .published import published_section
 MOST_WARNINGS = 20
 
 
-def markdown(session: Session) -> str:
+def markdown(analysis: Analysis) -> str:
     """The whole report; of a session that is not over, as far as it went."""
-    found = results(session)
+    session, found = analysis.session, analysis.results
     sections = (
-        _opening(session),
-        diagnosis_section(diagnose(session)),
+        _opening(analysis),
+        diagnosis_section(analysis.diagnoses),
         _results(found),
         _intervals(found),
         _side_by_side(found),
         phases_section(found),
         communication_section(found),
         devices_section(found),
-        gpus_section(session, found),
+        gpus_section(analysis),
         epochs_section(session),
-        published_section(session, found),
+        published_section(analysis),
         _warnings(session),
         _rows("Environment", ("what", "value"), environment(session)),
         _rows("Settings of the ranks", ("setting", "value"), settings(session)),
         section("Fingerprints", [f"- {line}" for line in fingerprints(found)]),
-        _obtained(session, found),
+        _obtained(analysis),
     )
     return "\n".join(line for section in sections for line in section).rstrip("\n") + "\n"
 
 
-def _opening(session: Session) -> Iterator[str]:
+def _opening(analysis: Analysis) -> Iterator[str]:
+    session = analysis.session
     yield f"# {session.plan.title or session.name}"
     yield ""
     if session.plan.question:
         yield f"> {session.plan.question}"
         yield ""
-    if sentence := headline(session):
-        yield f"**{sentence}.**"
+    if analysis.headline:
+        yield f"**{analysis.headline}.**"
         yield ""
     when = time.strftime("%Y-%m-%d %H:%M %Z", time.localtime(session.unix_time))
     yield f"Measured on {hardware(session)}."
@@ -138,9 +138,10 @@ def _warnings(session: Session) -> Iterator[str]:
     yield from section("Said on the way", lines)
 
 
-def _obtained(session: Session, found: Sequence[Result]) -> Iterator[str]:
-    lines = [f"- {one_line(line)}" for line in method(session, found)]
-    each = [f"- **{origin.figure}** ({origin.kind}): {one_line(origin.how)}" for origin in origins(found)]
+def _obtained(analysis: Analysis) -> Iterator[str]:
+    lines = [f"- {one_line(line)}" for line in method(analysis)]
+    found = origins(analysis.results)
+    each = [f"- **{origin.figure}** ({origin.kind}): {one_line(origin.how)}" for origin in found]
     yield from section("How these figures were obtained", [*lines, *([""] if each else []), *each])
 
 

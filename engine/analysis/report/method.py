@@ -8,12 +8,14 @@ from ...plan.plan import RunSpec
 from ...plan.preset import Measure
 from ...record.session import Session
 from ...text.units import duration, percent
+from ..analysis import Analysis
 from ..environment import devices
 from ..results.result import Result
 
 
-def method(session: Session, found: Sequence[Result]) -> Iterator[str]:
-    """One sentence or two for each thing that was defined or decided."""
+def method(analysis: Analysis) -> Iterator[str]:
+    """Yield one or two sentences on each definition and each choice behind the figures."""
+    session, found = analysis.session, analysis.results
     yield (
         "Throughput: samples that all ranks consumed over the slowest rank's seconds, in each window of "
         "whole steps; the table has the median over windows ± 1.4826 times their median absolute deviation."

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 
 from ...plan.preset import UNITS, Figure, Metric, Published
-from ...record.session import Session
 from ...text.markdown import one_line, table
 from ...text.units import NOT_AVAILABLE, number, percent, ratio
+from ..analysis import Analysis
 from ..results.learning import Learnt
 from ..results.result import Result
 
@@ -36,19 +36,19 @@ class Beside(Struct, frozen=True, kw_only=True):
     """`measured` or `derived`, and from what."""
 
 
-def beside(session: Session, found: Sequence[Result]) -> list[Beside]:
+def beside(analysis: Analysis) -> list[Beside]:
     """Every published figure of the plan, once for each result that it is about; once where there is none."""
     return [
         row
-        for study in session.plan.published
+        for study in analysis.session.plan.published
         for figure in study.figures
-        for row in _rows(session, found, study, figure)
+        for row in _rows(analysis, study, figure)
     ]
 
 
-def published_section(session: Session, found: Sequence[Result]) -> Iterator[str]:
+def published_section(analysis: Analysis) -> Iterator[str]:
     """The report's section: a table for each study, with its hardware and what to know of its figures."""
-    if not session.plan.published:
+    if not analysis.session.plan.published:
         return
     yield from (
         "## Published by others",
@@ -56,8 +56,8 @@ def published_section(session: Session, found: Sequence[Result]) -> Iterator[str
         "Not measured here, and on other hardware: beside them stands what this session measured.",
         "",
     )
-    for study in session.plan.published:
-        rows = [row for figure in study.figures for row in _rows(session, found, study, figure)]
+    for study in analysis.session.plan.published:
+        rows = [row for figure in study.figures for row in _rows(analysis, study, figure)]
         yield from (f"**{one_line(study.source)}**, published, on {one_line(study.hardware)}:", "")
         yield from table(("what", "figure", "published", "here", "here it is"), map(cells, rows), left=_LEFT)
         yield ""
@@ -65,9 +65,9 @@ def published_section(session: Session, found: Sequence[Result]) -> Iterator[str
             yield from (one_line(study.note), "")
 
 
-def _rows(session: Session, found: Sequence[Result], study: Published, figure: Figure) -> Iterator[Beside]:
-    about = [spec.configuration or spec.id for spec in session.plan.runs_of(figure)]
-    results = [result for result in found if result.run in about]
+def _rows(analysis: Analysis, study: Published, figure: Figure) -> Iterator[Beside]:
+    about = [spec.configuration or spec.id for spec in analysis.session.plan.runs_of(figure)]
+    results = [result for result in analysis.results if result.run in about]
     shown: list[Result | None] = [*results] or [None]
     for result in shown:
         value, kind = (None, "") if result is None else _own(result, figure)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 
-from ...record.session import Session
 from ...text.grouping import together
 from ...text.tables import TextColumn, text_table
+from ..analysis import Analysis
 from ..environment import hardware
-from ..results.result import Result, results
+from ..results.result import Result
 from .columns import cell, columns, remarks, side_by_side
 
 INDENT = "  "
 
 
-def table(session: Session, width: int) -> str:
+def table(analysis: Analysis, width: int) -> str:
     """The results in at most `width` columns where that is possible: the least important columns go first."""
-    found = results(session)
+    session, found = analysis.session, analysis.results
     lines = [line for text in (session.plan.title, hardware(session)) for line in textwrap.wrap(text, width)]
     lines += ["", *text_table(_grid(found), width)]
     said = together((result.label, text) for result in found for text in remarks(result))
@@ -28,7 +29,7 @@ def table(session: Session, width: int) -> str:
     return "\n".join(lines)
 
 
-def _grid(found: list[Result]) -> list[TextColumn]:
+def _grid(found: Sequence[Result]) -> list[TextColumn]:
     return [
         TextColumn(
             column.title, [cell(column, result) for result in found], column.importance, column.is_text

@@ -114,15 +114,16 @@ class Result(Struct, frozen=True, kw_only=True):
 
 def results(session: Session) -> list[Result]:
     """A result for each configuration of the plan, in its order."""
-    return [_result(session, repeats) for repeats in configurations(session)]
+    return [result(session, repeats) for repeats in configurations(session)]
 
 
 def result_of(session: Session, run_id: str) -> Result:
     """The result of one run by itself; KeyError when the plan has none of that id."""
-    return _result(session, [session.runs[run_id]])
+    return result(session, [session.runs[run_id]])
 
 
-def _result(session: Session, repeats: Sequence[RunState]) -> Result:
+def result(session: Session, repeats: Sequence[RunState]) -> Result:
+    """Compute the result of one configuration."""
     run = _speaker(repeats)
     spec, first = run.spec, repeats[0].spec
     concurrent = spec.mode == "concurrent"

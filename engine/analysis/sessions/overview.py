@@ -16,8 +16,8 @@ from ...record.events import RunFinished, RunStarted, SessionFinished, SessionSt
 from ...record.journal import Follower
 from ...record.session import WITHOUT_CURVES, Session, read_session
 from ...record.shelf import SessionFolder, Shelf, State
+from ..analysis import analyse
 from ..environment import hardware
-from ..headline import headline
 
 MILESTONES = (SessionStarted, RunStarted, RunFinished, SessionFinished)
 """What tells a session's state."""
@@ -132,7 +132,7 @@ class _Glance:
         entry = _entry(self._folder, session, state)
         if entry is None:
             return None
-        entry = msgspec.structs.replace(entry, headline=headline(session))
+        entry = msgspec.structs.replace(entry, headline=analyse(session).headline)
         if session.started and entry.state in OVER:
             self._final = entry
             _keep(self._folder, stamp, entry)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from building.sessions import breakdown, evaluations, failed, measured, opening, session, spec
+from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.charts.report import picture
 from gpubench_tui.engine.analysis.charts.scale import Scale, numbered, ticks
 from gpubench_tui.engine.analysis.charts.svg import fit, width_of, wrap
@@ -121,7 +122,7 @@ SESSIONS = {
 
 @pytest.fixture(params=SESSIONS.values(), ids=SESSIONS.keys())
 def any_picture(request: pytest.FixtureRequest) -> Iterator[Picture]:
-    yield Picture(picture(request.param))
+    yield Picture(picture(analyse(request.param)))
 
 
 def test_no_words_leave_the_picture_or_cover_others(any_picture: Picture) -> None:
@@ -142,7 +143,7 @@ def test_nothing_is_drawn_outside_of_the_picture(any_picture: Picture) -> None:
 
 @pytest.mark.parametrize("name", SESSIONS)
 def test_a_picture_refers_to_nothing_outside_itself(name: str) -> None:
-    svg = render(SESSIONS[name], "svg")
+    svg = render(analyse(SESSIONS[name]), "svg")
     assert set(re.findall(r"\w+://[^\"'\s]+", svg)) == {"http://www.w3.org/2000/svg"}
     assert not re.search(r"href|url\(|@import|<script|<image|@font-face", svg)
     assert svg.endswith("</svg>\n")
@@ -150,7 +151,7 @@ def test_a_picture_refers_to_nothing_outside_itself(name: str) -> None:
 
 
 def test_bars_are_as_long_as_their_figures_and_whiskers_span_their_intervals() -> None:
-    drawn, (single, ddp, *_) = Picture(picture(compared())), results(compared())
+    drawn, (single, ddp, *_) = Picture(picture(analyse(compared()))), results(compared())
     (base_row,), (row,) = drawn.rows("single x1"), drawn.rows("ddp x2")
     (start, base), (speedup_start, base_speedup) = boxes(base_row, "base")
     (_, bar), (_, speedup) = boxes(row, "bar")
@@ -167,7 +168,7 @@ def test_bars_are_as_long_as_their_figures_and_whiskers_span_their_intervals() -
 
 
 def test_runs_without_figures_are_named_and_not_drawn_as_zero() -> None:
-    drawn = Picture(picture(compared()))
+    drawn = Picture(picture(analyse(compared())))
     for name, said in (("dp x2", "skipped: DataParallel needs CUDA"), ("fsdp x2", "it went wrong")):
         (row,) = drawn.rows(name)
         assert said in words(row)[1]
@@ -175,7 +176,7 @@ def test_runs_without_figures_are_named_and_not_drawn_as_zero() -> None:
 
 
 def test_what_is_not_comparable_has_a_throughput_and_no_speedup() -> None:
-    drawn = Picture(picture(compared()))
+    drawn = Picture(picture(analyse(compared())))
     (row,) = drawn.rows("ddp x4")
     assert words(row) == ["ddp x4", "2,560", "no speedup"]
     assert len(boxes(row, "bar")) == 1
@@ -184,24 +185,25 @@ def test_what_is_not_comparable_has_a_throughput_and_no_speedup() -> None:
 
 
 def test_without_a_speedup_there_is_no_place_for_one() -> None:
-    drawn = Picture(picture(alone()))
+    drawn = Picture(picture(analyse(alone())))
     said = [text.words for text in drawn.texts]
     assert "samples/s" in said
     assert not any("speedup" in text or "baseline" in text or "ideal" in text for text in said)
 
 
 def test_the_picture_says_what_was_measured_where_and_with_what() -> None:
-    drawn = Picture(picture(compared()))
+    drawn = Picture(picture(analyse(compared())))
     said = " ".join(text.words for text in drawn.texts)
     assert "A demo" in said and "ddp on 2 devices is 1.60x single (efficiency 80.0%)." in said
     assert "Measured on bench: 2 CPU shares (core 0 | core 1), Some CPU, torch 2.13.0." in said
     for fact in ("2023-11-1", "gpubench-tui 0.1.0", "preset demo", "session demo-1", "fingerprints "):
         assert fact in said
-    assert "The session had not ended" in " ".join(t.words for t in Picture(picture(unfinished())).texts)
+    texts = Picture(picture(analyse(unfinished()))).texts
+    assert "The session had not ended" in " ".join(text.words for text in texts)
 
 
 def test_who_cannot_see_it_is_told_the_same() -> None:
-    root = Picture(picture(compared())).root
+    root = Picture(picture(analyse(compared()))).root
     assert root.attrib["role"] == "img"
     about = {part: root.find(f"{SVG}{part}") for part in root.attrib["aria-labelledby"].split()}
     assert about["title"] is not None and about["title"].text == "A demo"
@@ -211,13 +213,13 @@ def test_who_cannot_see_it_is_told_the_same() -> None:
 
 
 def test_odd_names_are_written_as_they_are() -> None:
-    drawn = Picture(picture(side_by_side()))
+    drawn = Picture(picture(analyse(side_by_side())))
     (row,) = drawn.rows("– v|")
     assert words(row)[0] == '– v| <b> & "x"\ufffd 畳み 🙂 on core 1'
 
 
 def test_trainings_side_by_side_have_a_bar_each_and_a_gain() -> None:
-    drawn = Picture(picture(side_by_side()))
+    drawn = Picture(picture(analyse(side_by_side())))
     (row,) = drawn.rows("concurrent x2")
     assert words(row)[1] == "side by side"
     (cnn,) = drawn.rows("– cnn")
@@ -226,7 +228,7 @@ def test_trainings_side_by_side_have_a_bar_each_and_a_gain() -> None:
 
 
 def test_the_parts_of_a_step_fill_its_bar() -> None:
-    drawn = Picture(picture(where_steps_go()))
+    drawn = Picture(picture(analyse(where_steps_go())))
     widths = {part: [width for _, width in boxes(drawn.root, part)] for part in PARTS}
     keys = {part: 1 for part in PARTS if part not in ("transfer", "optimizer")}
     assert {part: len(found) - keys.get(part, 0) for part, found in widths.items()} == {
@@ -248,7 +250,7 @@ def test_the_parts_of_a_step_fill_its_bar() -> None:
 
 
 def test_accuracy_and_loss_are_curves_with_a_point_an_epoch() -> None:
-    drawn = Picture(picture(learning(runs=2, epochs=5)))
+    drawn = Picture(picture(analyse(learning(runs=2, epochs=5))))
     lines = [path for path in drawn.root.iter(f"{SVG}path") if path.attrib["class"] == "line line-1"]
     assert [line.attrib["d"].count("L") for line in lines] == [4, 4, 0], "accuracy, loss, and the key"
     ys = [float(y) for y in re.findall(r"[ML][\d.]+ ([\d.]+)", lines[0].attrib["d"])]
@@ -258,28 +260,28 @@ def test_accuracy_and_loss_are_curves_with_a_point_an_epoch() -> None:
 
 
 def test_of_too_many_trainings_some_are_left_to_the_report() -> None:
-    drawn = Picture(picture(learning(runs=15)))
+    drawn = Picture(picture(analyse(learning(runs=15))))
     assert any(text.words == "3 more are in the report." for text in drawn.texts)
 
 
 def test_one_epoch_makes_no_curve() -> None:
-    said = [text.words for text in Picture(picture(learning(epochs=1))).texts]
+    said = [text.words for text in Picture(picture(analyse(learning(epochs=1)))).texts]
     assert "What was learnt" not in said
 
 
 def test_throughput_over_the_batch_is_a_curve_where_a_plan_varies_it() -> None:
-    drawn = Picture(picture(of_batches(batches=4, name="cnn")))
+    drawn = Picture(picture(analyse(of_batches(batches=4, name="cnn"))))
     assert any(text.words == "Throughput over batch size" for text in drawn.texts)
     lines = [path for path in drawn.root.iter(f"{SVG}path") if path.attrib["class"] == "line line-0"]
     xs = [float(x) for x in re.findall(r"[ML]([\d.]+) ", lines[0].attrib["d"])]
     steps = [b - a for a, b in pairwise(xs)]
     assert steps == pytest.approx([steps[0]] * 3, abs=0.2), "as far from 1 to 2 as from 2 to 4"
-    two = Picture(picture(of_batches(batches=2)))
+    two = Picture(picture(analyse(of_batches(batches=2))))
     assert not any(text.words == "Throughput over batch size" for text in two.texts)
 
 
 def test_the_picture_suits_a_light_and_a_dark_page() -> None:
-    svg = picture(alone())
+    svg = picture(analyse(alone()))
     light, dark = svg.split("@media (prefers-color-scheme: dark)")
     for kind in (".ink", ".page", ".bar", ".grid", ".whisker", ".ideal", ".line-0"):
         assert f"{kind} {{" in light

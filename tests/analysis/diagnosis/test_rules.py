@@ -16,8 +16,8 @@ from building.sessions import (
     spec,
     windows,
 )
+from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.diagnosis.case import Diagnosis
-from gpubench_tui.engine.analysis.diagnosis.rules import diagnose
 from gpubench_tui.engine.analysis.export import render
 from gpubench_tui.engine.analysis.report.diagnosis import diagnosis_text
 from gpubench_tui.engine.host.facts import CpuSample, Gpu, GpuProcess, GpuSample, Host, Link
@@ -46,11 +46,11 @@ ON_GPUS = spec("gpus", "ddp", 2, on=GPUS)
 
 
 def names(folded: Session) -> set[str]:
-    return {diagnosis.name for diagnosis in diagnose(folded)}
+    return {diagnosis.name for diagnosis in analyse(folded).diagnoses}
 
 
 def one(folded: Session, name: str) -> Diagnosis:
-    found = {diagnosis.name: diagnosis for diagnosis in diagnose(folded)}
+    found = {diagnosis.name: diagnosis for diagnosis in analyse(folded).diagnoses}
     assert name in found, found
     return found[name]
 
@@ -110,13 +110,13 @@ def test_a_sound_session_has_no_diagnosis() -> None:
         [epochs_of("ddp", rank, 5) for rank in range(2)],
         sampled(),
     )
-    assert diagnose(folded) == []
-    assert "Diagnosis" not in render(folded, "md")
+    assert analyse(folded).diagnoses == ()
+    assert "Diagnosis" not in render(analyse(folded), "md")
 
 
 def test_nothing_is_said_of_a_session_that_has_only_begun() -> None:
-    assert diagnose(session(opening(SINGLE, DDP), [RunStarted(at=0.5, run="single")])) == []
-    assert diagnose(Session()) == []
+    assert analyse(session(opening(SINGLE, DDP), [RunStarted(at=0.5, run="single")])).diagnoses == ()
+    assert analyse(Session()).diagnoses == ()
 
 
 @pytest.mark.parametrize(("wait", "severity"), [(0.030, "warning"), (0.060, "severe")])
@@ -385,7 +385,7 @@ def test_gpus_that_cannot_read_each_others_memory(
     host = gpu_host("PIX", peer_access)
     turns = exchange("gpus", [0.001, 0.001], with_sync=STEP, without=STEP - cost)
     folded = session(opening(ON_GPUS, host=host), measured("gpus", [STEADY, STEADY]), turns)
-    found = {diagnosis.name: diagnosis for diagnosis in diagnose(folded)}
+    found = {diagnosis.name: diagnosis for diagnosis in analyse(folded).diagnoses}
     assert (found["slow link"].severity if found else None) == severity
     if severity:
         assert figures(found["slow link"]) == "GPU 0 - GPU 1 (PIX): no peer access"
@@ -420,7 +420,7 @@ def test_a_pcie_link_below_its_maximum_under_load(samples: Sequence[Event], evid
         host = gpu_host(kind, **WHOLE_PCIE)
         turns = exchange("gpus", [0.001, 0.001], with_sync=STEP, without=0.199)
         ranks = measured("gpus", [STEADY, STEADY])
-        found = diagnose(session(opening(ON_GPUS, host=host), ranks, turns, samples))
+        found = analyse(session(opening(ON_GPUS, host=host), ranks, turns, samples)).diagnoses
         return [diagnosis for diagnosis in found if diagnosis.name == "slow link"]
 
     assert [figures(diagnosis) for diagnosis in diagnosed("PIX")] == ([evidence] if evidence else [])
@@ -484,7 +484,7 @@ def test_data_parallel_behind_ddp() -> None:
 )
 def test_clocks_held_down(sample: GpuSample, severity: str | None) -> None:
     folded = session(opening(ON_GPU, host=gpu_host()), measured("gpu", [STEADY]), sampled(sample))
-    found = {diagnosis.name: diagnosis for diagnosis in diagnose(folded)}
+    found = {diagnosis.name: diagnosis for diagnosis in analyse(folded).diagnoses}
     assert (found["throttled"].severity if found else None) == severity
     if severity and sample.throttle:
         assert f"GPU 0: {sample.throttle[0]}: in 100% of the samples" in figures(found["throttled"])
@@ -560,16 +560,16 @@ def finished(run: str, reserved: int, retries: int) -> Event:
 
 
 def test_memory_that_is_nearly_full() -> None:
-    def with_peak(reserved: int, retries: int) -> list[Diagnosis]:
+    def with_peak(reserved: int, retries: int) -> tuple[Diagnosis, ...]:
         done = finished("gpu", reserved, retries)
-        return diagnose(session(opening(ON_GPU, host=gpu_host()), measured("gpu", [STEADY]), [done]))
+        return analyse(session(opening(ON_GPU, host=gpu_host()), measured("gpu", [STEADY]), [done])).diagnoses
 
     (full,) = with_peak(95 * GIB, 0)
     assert full.name == "memory nearly full"
     assert "peak reserved: 95.0% of 100 GiB" in figures(full)
     (retried,) = with_peak(50 * GIB, 3)
     assert "had to free memory first: 3" in figures(retried)
-    assert with_peak(50 * GIB, 0) == []
+    assert with_peak(50 * GIB, 0) == ()
 
 
 def test_what_does_not_fit_names_the_batch_that_does() -> None:
@@ -588,7 +588,7 @@ def test_what_does_not_fit_names_the_batch_that_does() -> None:
     assert found.severity == "severe"
     assert found.sentence == "single x1: it does not fit at batch 512 a device; batch 64 does"
     assert "memory of its smallest device: 100 GiB" in figures(found)
-    (alone,) = diagnose(session(opening(large, host=gpu_host()), ended))
+    (alone,) = analyse(session(opening(large, host=gpu_host()), ended)).diagnoses
     assert "no smaller batch was measured" in alone.sentence
 
 
@@ -602,7 +602,7 @@ def test_the_gravest_comes_first_and_each_name_once() -> None:
         [breakdown("ddp", rank, input=[0.06], backward=[0.14]) for rank in range(2)],
         [epochs_of("ddp", rank, 5) for rank in range(2)],
     )
-    found = diagnose(folded)
+    found = analyse(folded).diagnoses
     assert [(each.name, each.severity) for each in found] == [
         ("super-linear", "severe"),
         ("input-bound", "severe"),
@@ -612,10 +612,10 @@ def test_the_gravest_comes_first_and_each_name_once() -> None:
     assert waiting.runs == ("ddp", "single")
     assert waiting.sentence.endswith("(and 1 more run)")
     assert "single x1: rank 0" in figures(waiting)
-    report = render(folded, "md")
+    report = render(analyse(folded), "md")
     assert report.index("## Diagnosis") < report.index("## Results")
     assert "- **super-linear** (severe): ddp x2: 3.00x the throughput of single x1" in report
-    assert '"name": "super-linear"' in render(folded, "json")
+    assert '"name": "super-linear"' in render(analyse(folded), "json")
     lines = diagnosis_text(found, 60)
     assert max(map(len, lines)) <= 60
     assert lines[0].startswith("severe: super-linear: ddp x2: 3.00x")

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.diagnosis.case import Diagnosis
-from gpubench_tui.engine.analysis.diagnosis.rules import diagnose
 from gpubench_tui.engine.analysis.results.result import result_of
 from gpubench_tui.engine.record.session import Session, read_session
 
@@ -118,7 +118,7 @@ def measure(folder: Path, preset: str) -> Session:
     assert done.returncode == 0, done.stderr
     (journal,) = folder.glob("*/journal.jsonl")
     session = read_session(journal)
-    for diagnosis in diagnose(session):
+    for diagnosis in analyse(session).diagnoses:
         assert f": {diagnosis.name}:" in done.stdout
     return session
 
@@ -132,7 +132,7 @@ def faults(tmp_path_factory: pytest.TempPathFactory) -> Session:
 
 def one(session: Session, name: str) -> tuple[Diagnosis, set[str]]:
     """The diagnosis of that name, and the workloads of the runs that it concerns."""
-    found = {diagnosis.name: diagnosis for diagnosis in diagnose(session)}
+    found = {diagnosis.name: diagnosis for diagnosis in analyse(session).diagnoses}
     assert name in found, found
     return found[name], {session.runs[run].spec.workload.name for run in found[name].runs}
 
@@ -187,7 +187,10 @@ def test_no_difference_is_said_just_where_the_interval_holds_one(faults: Session
     interval = result_of(faults, twin.spec.id).speedup_interval
     assert interval is not None
     said = {
-        run for diagnosis in diagnose(faults) if diagnosis.name == "no difference" for run in diagnosis.runs
+        run
+        for diagnosis in analyse(faults).diagnoses
+        if diagnosis.name == "no difference"
+        for run in diagnosis.runs
     }
     # Whether noise hides the difference this time is chance: one time in twenty it does not.
     assert (twin.spec.id in said) == (interval[0] <= 1 <= interval[1])

@@ -15,6 +15,7 @@ from building.sessions import (
     session,
     spec,
 )
+from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.export import csv, json, render
 from gpubench_tui.engine.analysis.report.columns import FIXED
 from gpubench_tui.engine.analysis.report.markdown import markdown
@@ -63,7 +64,7 @@ def table_rows(text: str) -> list[list[str]]:
 
 
 def test_the_report_opens_with_the_question_and_its_answer(demo: Session) -> None:
-    report = markdown(demo)
+    report = markdown(analyse(demo))
     assert report.startswith("# A demo\n\n> Is it fast?\n\n**cnn: ddp on 2 devices is 1.89x single")
     assert "Measured on bench: 2 CPU shares (core 0 | core 1), Some CPU, torch 2.13.0." in report
     assert "Session `demo-1`, preset `demo`, 2023-11-1" in report
@@ -72,7 +73,7 @@ def test_the_report_opens_with_the_question_and_its_answer(demo: Session) -> Non
 
 
 def test_the_speedup_table_has_every_run_of_the_plan(demo: Session) -> None:
-    titles, _, *rows = table_rows(section(markdown(demo), "Results"))
+    titles, _, *rows = table_rows(section(markdown(analyse(demo)), "Results"))
     cells = [dict(zip(titles, row, strict=True)) for row in rows]
     assert [row["mode"] for row in cells] == ["single", "ddp", "dp", "single", "ddp", "concurrent"]
     assert cells[1] == {
@@ -95,7 +96,7 @@ def test_the_speedup_table_has_every_run_of_the_plan(demo: Session) -> None:
 
 
 def test_every_table_of_the_report_is_well_formed(demo: Session) -> None:
-    for block in re.findall(r"(?:^\|.*\n)+", markdown(demo), flags=re.MULTILINE):
+    for block in re.findall(r"(?:^\|.*\n)+", markdown(analyse(demo)), flags=re.MULTILINE):
         rows = table_rows(block)
         assert len({len(row) for row in rows}) == 1
         assert all(re.fullmatch(r":?-+:?", cell) for cell in rows[1])
@@ -103,7 +104,7 @@ def test_every_table_of_the_report_is_well_formed(demo: Session) -> None:
 
 
 def test_what_was_not_measured_is_there_with_its_reason(demo: Session) -> None:
-    said = section(markdown(demo), "Results")
+    said = section(markdown(analyse(demo)), "Results")
     assert "- dp x2: skipped: DataParallel needs CUDA\n" in said
     log = "(log: logs/a.log in the session's folder)"
     assert f"- ddp x2: failed (raised on rank 1): CUDA said |no| and &lt;i>left&lt;/i> {log}\n" in said
@@ -111,19 +112,19 @@ def test_what_was_not_measured_is_there_with_its_reason(demo: Session) -> None:
 
 def test_a_reason_does_not_repeat_the_state() -> None:
     stopped = RunFinished(at=1.0, run="01", outcome="stopped", reason="stopped by the user")
-    lines = table(session(opening(SPECS[0]), [stopped]), 80).splitlines()
+    lines = table(analyse(session(opening(SPECS[0]), [stopped])), 80).splitlines()
     assert "single x1: stopped by the user" in lines
 
 
 def test_side_by_side_has_its_gain_and_no_speedup(demo: Session) -> None:
-    lines = section(markdown(demo), "Side by side: concurrent x2")
+    lines = section(markdown(analyse(demo)), "Side by side: concurrent x2")
     assert "cnn on core 0: 582 ±0 samples/s, 3 windows, 90.9% of its 640 alone" in lines
     assert "concurrency gain 1.36x of at most 2x" in lines
     assert "speedup" not in lines
 
 
 def test_epochs_with_the_best_and_the_last(demo: Session) -> None:
-    text = section(markdown(demo), "Epochs: single x1")
+    text = section(markdown(analyse(demo)), "Epochs: single x1")
     _, _, *rows = table_rows(text)
     assert rows[0] == ["1", "1.0000", "30.0%", "1.2500", "30.0%", "3.00 s"]
     assert [row[0] for row in rows] == ["1", "2", "3"]
@@ -135,7 +136,7 @@ def test_hundreds_of_epochs_are_shown_in_steps_with_the_first_and_the_last() -> 
     folded = session(
         opening(SPECS[0]), measured("01", [[1.0, 1.0]]), evaluations("01", 0, [i / 350 for i in range(350)])
     )
-    _, _, *rows = table_rows(section(markdown(folded), "Epochs: single x1"))
+    _, _, *rows = table_rows(section(markdown(analyse(folded)), "Epochs: single x1"))
     shown = [int(row[0]) for row in rows]
     assert shown[0] == 1
     assert shown[-1] == 350
@@ -143,7 +144,7 @@ def test_hundreds_of_epochs_are_shown_in_steps_with_the_first_and_the_last() -> 
 
 
 def test_where_and_how_it_was_measured(demo: Session) -> None:
-    report = markdown(demo)
+    report = markdown(analyse(demo))
     rows = dict(table_rows(section(report, "Environment"))[2:])
     assert (rows["torch"], rows["Python"], rows["memory"]) == ("2.13.0", "3.11.9", "8.00 GiB")
     assert dict(table_rows(section(report, "Settings of the ranks"))[2:]) == {"threads": "1"}
@@ -163,7 +164,7 @@ def test_settings_that_differ_are_counted() -> None:
         measured("01", [[1.0, 1.0]], settings={"threads": 1, "compile": False}),
         measured("02", [[1.0, 1.0]] * 2, settings={"threads": 2, "compile": False}),
     )
-    rows = dict(table_rows(section(markdown(folded), "Settings of the ranks"))[2:])
+    rows = dict(table_rows(section(markdown(analyse(folded)), "Settings of the ranks"))[2:])
     assert rows == {"threads": "1 in 1 of 2 runs; 2 in 1 of 2 runs", "compile": "no"}
 
 
@@ -175,25 +176,25 @@ def test_settings_that_differ_are_counted() -> None:
     ],
 )
 def test_a_session_without_its_end_says_so(ending: list[Event], words: str) -> None:
-    assert words in markdown(fold([*EVENTS, *ending]))
+    assert words in markdown(analyse(fold([*EVENTS, *ending])))
 
 
 def test_whatever_a_journal_was_cut_to_there_is_a_report() -> None:
     for length in range(len(EVENTS) + 1):
         folded = fold(EVENTS[:length])
         for form in ("md", "json", "csv"):
-            assert render(folded, form).endswith("\n")  # type: ignore[arg-type]
-        assert table(folded, 80)
+            assert render(analyse(folded), form).endswith("\n")  # type: ignore[arg-type]
+        assert table(analyse(folded), 80)
 
 
 def test_the_epochs_presets_method_is_another() -> None:
     measure = Measure(epochs=5)
     folded = session(opening(spec("01", "single", measure=measure)), measured("01", [[1.0, 1.0]]))
-    assert "windows of about 500 ms, for 5 epochs" in markdown(folded)
+    assert "windows of about 500 ms, for 5 epochs" in markdown(analyse(folded))
 
 
 def test_json_says_all_and_names_its_version(demo: Session) -> None:
-    document = json_reader.loads(json(demo))
+    document = json_reader.loads(json(analyse(demo)))
     assert (document["schema"], document["version"]) == ("gpubench-tui/report", 1)
     assert [row["run"] for row in document["results"]] == ["01", "02", "03", "04", "05", "06"]
     ddp = document["results"][1]
@@ -209,7 +210,7 @@ def test_json_says_all_and_names_its_version(demo: Session) -> None:
 
 
 def test_csv_has_a_row_for_each_run_and_units_in_its_titles(demo: Session) -> None:
-    rows = list(csv_reader.DictReader(io.StringIO(csv(demo))))
+    rows = list(csv_reader.DictReader(io.StringIO(csv(analyse(demo)))))
     assert [row["run"] for row in rows] == ["01", "02", "03", "04", "05", "06"]
     assert float(rows[1]["throughput_samples_per_s"]) == pytest.approx(1207.547, rel=1e-6)
     assert float(rows[1]["interval_low_samples_per_s"]) < 1207 < float(rows[1]["interval_high_samples_per_s"])
@@ -221,7 +222,7 @@ def test_csv_has_a_row_for_each_run_and_units_in_its_titles(demo: Session) -> No
 
 @pytest.mark.parametrize("width", [200, 120, 100, 80, 72])
 def test_the_table_fits_the_terminal(demo: Session, width: int) -> None:
-    lines = table(demo, width).splitlines()
+    lines = table(analyse(demo), width).splitlines()
     assert max(map(len, lines)) <= width
     titles = next(line for line in lines if line.startswith("workload"))
     for title in ("mode", "devices", "samples/s", "speedup", "efficiency"):
@@ -233,7 +234,7 @@ TITLES = ["workload", "mode", *(column.title for column in FIXED), "gain", "accu
 
 def test_where_space_is_short_the_least_important_columns_go(demo: Session) -> None:
     def shown(width: int) -> list[str]:
-        line = next(line for line in table(demo, width).splitlines() if line.startswith("workload"))
+        line = next(line for line in table(analyse(demo), width).splitlines() if line.startswith("workload"))
         return [title for title in TITLES if re.search(rf"(?:^| ){title}(?: |$)", line)]
 
     widest = shown(200)
@@ -250,7 +251,7 @@ def test_where_space_is_short_the_least_important_columns_go(demo: Session) -> N
 def test_a_batch_that_alone_tells_runs_apart_stays() -> None:
     specs = [spec(f"b{b}", "single", workloads=[Workload(name="cnn", batch=b)]) for b in (32, 128)]
     folded = session(opening(*specs), measured("b32", [[1.0, 1.0]]), measured("b128", [[1.0, 1.0]]))
-    grid = table(folded, 30).splitlines()
+    grid = table(analyse(folded), 30).splitlines()
     assert any("batch" in line and "samples/s" in line for line in grid)
 
 
@@ -262,7 +263,7 @@ def test_csv_has_where_steps_go_and_what_communication_costs() -> None:
         [communication("ddp", rank, (), [0.2] * 5, [0.15] * 5) for rank in (0, 1)],
         [arithmetic("ddp", rank, 10**9, 1e11) for rank in (0, 1)],
     )
-    (row,) = csv_reader.DictReader(io.StringIO(csv(folded)))
+    (row,) = csv_reader.DictReader(io.StringIO(csv(analyse(folded))))
     assert float(row["input_share"]) == pytest.approx(0.25)
     assert float(row["unaccounted_share"]) == pytest.approx(0, abs=1e-9)
     assert float(row["detail_step_s"]) == pytest.approx(0.2)
@@ -275,7 +276,7 @@ def test_learning_curves_are_drawn() -> None:
     folded = session(
         opening(SPECS[0]), measured("01", [[1.0, 1.0]]), evaluations("01", 0, [0.1, 0.3, 0.4, 0.5])
     )
-    text = section(markdown(folded), "Epochs: single x1")
+    text = section(markdown(analyse(folded)), "Epochs: single x1")
     drawn = text.split("Accuracy over epochs")[1].split("```")[1].splitlines()
     assert drawn[1].lstrip().startswith("50.0% |")
     assert drawn[1].endswith("o"), "the best is the last"
@@ -283,7 +284,7 @@ def test_learning_curves_are_drawn() -> None:
 
 
 def test_every_fenced_block_is_closed_and_fits_a_terminal(demo: Session) -> None:
-    text = markdown(demo)
+    text = markdown(analyse(demo))
     assert text.count("```") % 2 == 0
     for block in text.split("```")[1::2]:
         assert max(map(len, block.splitlines())) <= 100

@@ -2,10 +2,10 @@ import json as json_reader
 
 import pytest
 from building.sessions import communication, evaluations, measured, opening, session, spec
+from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.export import json
 from gpubench_tui.engine.analysis.report.markdown import markdown
 from gpubench_tui.engine.analysis.report.published import Beside, beside
-from gpubench_tui.engine.analysis.results.result import results
 from gpubench_tui.engine.plan.preset import UNITS, Figure, Metric, Mode, Published, Workload
 from gpubench_tui.engine.record.session import Session
 
@@ -39,8 +39,7 @@ def folded(*figures: Figure) -> Session:
 
 
 def rows(*figures: Figure) -> list[Beside]:
-    found = folded(*figures)
-    return beside(found, results(found))
+    return beside(analyse(folded(*figures)))
 
 
 @pytest.mark.parametrize(
@@ -101,7 +100,7 @@ def test_derived_is_not_measured() -> None:
 
 
 def test_the_report_marks_them_with_their_hardware() -> None:
-    text = markdown(folded(of("accuracy", 0.668, mode="single"), of("speedup", 11.7, mode="ddp")))
+    text = markdown(analyse(folded(of("accuracy", 0.668, mode="single"), of("speedup", 11.7, mode="ddp"))))
     part = text.split("## Published by others")[1].split("\n## ")[0]
     assert "Not measured here" in part
     assert "**A study**, published, on 2 x Tesla T4:" in part
@@ -109,11 +108,11 @@ def test_the_report_marks_them_with_their_hardware() -> None:
     assert "| single x1 | accuracy |" in " ".join(part.split())
     assert "66.8%" in part
     assert "11.70x" in part
-    assert "Published" not in markdown(session(opening(spec("single", "single"))))
+    assert "Published" not in markdown(analyse(session(opening(spec("single", "single")))))
 
 
 def test_json_has_them_apart_from_the_results() -> None:
-    document = json_reader.loads(json(folded(of("accuracy", 0.668, mode="single"))))
+    document = json_reader.loads(json(analyse(folded(of("accuracy", 0.668, mode="single")))))
     (row,) = document["published"]
     assert (row["published"], row["own"], row["own_kind"]) == (0.668, 0.5, "measured")
     assert document["provenance"]["throughput"]["kind"] == "measured"

@@ -13,6 +13,7 @@ from building.sessions import (
     session,
     spec,
 )
+from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.report.markdown import markdown
 from gpubench_tui.engine.analysis.results.bandwidth import bus_factor, curve
 from gpubench_tui.engine.analysis.results.communication import Communication
@@ -128,7 +129,7 @@ def test_the_cost_of_synchronising_has_its_interval() -> None:
 def test_a_cost_whose_interval_contains_zero_is_below_the_noise() -> None:
     folded = ddp(*turns(0.0001, 0.004))
     assert communication_of(folded).below_noise
-    assert "below the noise" in markdown(folded)
+    assert "below the noise" in markdown(analyse(folded))
 
 
 def test_the_slowest_rank_counts_in_every_turn() -> None:
@@ -253,8 +254,9 @@ def test_the_traffic_has_the_buffers_and_every_piece() -> None:
         ("all-gather", "parameters", 1, 400, 300),
         ("reduce-scatter", "gradients", 1, 4000, 3000),
     ]
-    assert "all-gather of 0.004 MB parameters in 2 pieces, 2 times; all-gather of" in markdown(folded)
-    assert "a step is broadcast of 0.001 MB buffers; all-reduce of 0.004 MB gradients" in markdown(folded)
+    text = markdown(analyse(folded))
+    assert "all-gather of 0.004 MB parameters in 2 pieces, 2 times; all-gather of" in text
+    assert "a step is broadcast of 0.001 MB buffers; all-reduce of 0.004 MB gradients" in text
 
 
 def test_fsdp_is_predicted_piece_by_piece() -> None:
@@ -300,7 +302,8 @@ def test_broadcasting_buffers_is_exposed_and_told_apart() -> None:
     assert found.exposed == {0: pytest.approx(0.021), 1: pytest.approx(0.031)}
     assert found.broadcasting == {0: pytest.approx(0.001), 1: pytest.approx(0.011)}
     assert found.overlap == pytest.approx(0.0)
-    assert "of what is exposed, broadcasting its buffers takes up to 11.0 ms (rank 1)" in markdown(folded)
+    text = markdown(analyse(folded))
+    assert "of what is exposed, broadcasting its buffers takes up to 11.0 ms (rank 1)" in text
 
 
 def test_what_data_parallel_does_besides_computing() -> None:
@@ -323,7 +326,7 @@ def test_what_data_parallel_does_besides_computing() -> None:
         "reduce": pytest.approx(0.018),
     }
     assert found.exchange_share == pytest.approx(0.5)
-    text = markdown(folded)
+    text = markdown(analyse(folded))
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
     assert ["dp x2", "2.00", "10.0", "20.0", "18.0", "50.0", "50.0%"] in rows
     assert "- **DataParallel's own operations** (measured): " in text
@@ -385,7 +388,7 @@ def test_the_wrapper_is_ddp_on_one_device_against_single() -> None:
         assert wrapper.contains(0.8)
         assert wrapper.interval is not None
         assert wrapper.interval[1] - wrapper.interval[0] < 0.1
-    assert "DDP's wrapper: on one device it runs at 0.80x" in markdown(folded)
+    assert "DDP's wrapper: on one device it runs at 0.80x" in markdown(analyse(folded))
     assert communication_of(folded, "one").bytes_per_step is None, "there is nobody to send it to"
 
 
@@ -406,16 +409,18 @@ def test_who_does_not_synchronise_has_nothing_to_say(mode: str, devices: int) ->
     run = spec("run", mode, devices)  # type: ignore[arg-type]
     folded = session(opening(run), measured("run", [[1.0] * 5] * devices))
     assert result_of(folded, "run").communication is None
-    assert "## Communication" not in markdown(folded)
+    assert "## Communication" not in markdown(analyse(folded))
 
 
 def test_the_report_has_the_buckets_the_curve_and_how_it_was_obtained() -> None:
     said = [communication("ddp", rank, [(25 * MB, at(0.010), at(0.035))]) for rank in (0, 1)]
     text = markdown(
-        ddp(
-            *said,
-            bandwidth("ddp", "all_reduce", {1024: 1e-4, 25 * MB: 0.020}),
-            breakdown("ddp", 0, forward=[0.04]),
+        analyse(
+            ddp(
+                *said,
+                bandwidth("ddp", "all_reduce", {1024: 1e-4, 25 * MB: 0.020}),
+                breakdown("ddp", 0, forward=[0.04]),
+            )
         )
     )
     assert "## Communication" in text

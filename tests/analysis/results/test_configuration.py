@@ -14,7 +14,7 @@ from building.sessions import (
     session,
     spec,
 )
-from gpubench_tui.engine.analysis.headline import headline
+from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.report.markdown import markdown
 from gpubench_tui.engine.analysis.results.result import result_of, results
 from gpubench_tui.engine.plan.preset import Workload
@@ -54,7 +54,7 @@ def test_repeats_share_one_result() -> None:
         (640 / 1.1 * math.exp(-half), 640 / 1.1 * math.exp(half)), rel=1e-4
     )
     assert ddp.label == "ddp x2"
-    assert headline(folded).startswith("ddp on 2 devices is 2.20x single")
+    assert analyse(folded).headline.startswith("ddp on 2 devices is 2.20x single")
 
 
 def test_each_repeat_is_held_against_the_baseline_of_its_own_turn() -> None:
@@ -173,7 +173,7 @@ def test_side_by_side_is_held_against_all_repeats_alone() -> None:
 
 
 def test_the_report_shows_how_far_repeats_lie_apart() -> None:
-    text = markdown(session(planned(3), done([1.0, 1.1, 1.21], [1.0, 1.0, 1.0])))
+    text = markdown(analyse(session(planned(3), done([1.0, 1.1, 1.21], [1.0, 1.0, 1.0]))))
     assert "- single x1: 3 repeats of 640, 582, 529 samples/s, 21.0% from the least to the greatest" in text
     assert "Repeats were done in turns." in text
 

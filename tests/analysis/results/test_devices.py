@@ -1,5 +1,6 @@
 import pytest
 from building.sessions import GIB, HOST, arithmetic, measured, opening, rank_done, session, spec
+from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.report.markdown import markdown
 from gpubench_tui.engine.analysis.results.datasheet import (
     link_bandwidth,
@@ -127,7 +128,7 @@ def test_a_run_that_never_was_has_nothing_to_say() -> None:
 
 
 def test_the_report_shows_only_what_some_run_has() -> None:
-    text = markdown(run("single", 1, arithmetic("run", 0, 10**12, 20e12)))
+    text = markdown(analyse(run("single", 1, arithmetic("run", 0, 10**12, 20e12))))
     assert "TFLOP/s a device" in text
     assert "MFU" in text
     assert "J a sample" not in text

@@ -2,6 +2,7 @@
 
 import pytest
 from building.sessions import GIB, measured, opening, session, spec
+from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.export import json, markdown
 from gpubench_tui.engine.analysis.results.result import results
 from gpubench_tui.engine.host.facts import CpuSample, GpuSample
@@ -44,19 +45,19 @@ def test_only_what_was_seen_while_windows_were_measured_counts(folded: Session) 
 
 
 def test_the_report_has_a_row_for_each_gpu_and_how_busy_it_was_over_time(folded: Session) -> None:
-    text = markdown(folded)
+    text = markdown(analyse(folded))
     rows = [line for line in text.splitlines() if line.startswith("| ddp x2 |")]
     assert any("| 6 |" in " ".join(row.split()) and "n/a" in row for row in rows)
     (timeline,) = (line for line in text.splitlines() if line.startswith("GPU 4 "))
     assert timeline.removeprefix("GPU 4 ").lstrip("0").startswith("999")
     assert set(timeline.removeprefix("GPU 4 ")) == {"0", "9"}
-    assert '"gpus"' in json(folded)
+    assert '"gpus"' in json(analyse(folded))
 
 
 def test_without_a_gpu_there_is_nothing_to_say() -> None:
     alone = session(opening(spec("single", "single")), measured("single", [[1.0] * 5]))
     assert results(alone)[0].gpus == ()
-    assert "Each GPU" not in markdown(alone)
+    assert "Each GPU" not in markdown(analyse(alone))
 
 
 def test_data_parallel_has_its_peak_on_each_gpu() -> None:

@@ -2,6 +2,7 @@ import random
 
 import pytest
 from building.sessions import breakdown, built, measured, opening, session, spec
+from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.report.markdown import markdown
 from gpubench_tui.engine.analysis.report.phases import phase_bar
 from gpubench_tui.engine.analysis.results.phases import PARTS, Phases
@@ -118,7 +119,7 @@ def test_modes_that_speak_within_forward_and_backward_say_so() -> None:
 def test_without_a_detail_phase_there_is_nothing_to_say() -> None:
     folded = ddp()
     assert result_of(folded, "ddp").phases is None
-    assert "Where a step goes" not in markdown(folded)
+    assert "Where a step goes" not in markdown(analyse(folded))
     empty = Breakdown(
         at=8.0,
         run="ddp",
@@ -141,7 +142,7 @@ def test_independent_trainings_have_bars_of_their_own() -> None:
         measured("both", [[0.2] * 5] * 2),
         [breakdown("both", 0, forward=[0.04] * 5), breakdown("both", 1, backward=[0.08] * 5)],
     )
-    text = markdown(folded)
+    text = markdown(analyse(folded))
     assert f"concurrent x2 rank 0 cnn {'f' * 50}  40.0 ms" in text
     assert f"concurrent x2 rank 1 vit {'b' * 50}  80.0 ms" in text
 
@@ -157,10 +158,10 @@ def test_a_bar_is_as_long_as_it_should_and_in_proportion() -> None:
 
 def test_the_report_shows_ranks_shares_and_the_difference() -> None:
     source = random.Random(5)
-    text = markdown(ddp(rank_of(source, "ddp", 0, {}), rank_of(source, "ddp", 1, {"forward": 0.01})))
+    text = markdown(analyse(ddp(rank_of(source, "ddp", 0, {}), rank_of(source, "ddp", 1, {"forward": 0.01}))))
     assert "```text\nddp x2 rank 0 " in text
     assert " ms slowest\n" in text
-    alike = markdown(ddp(*(rank_of(random.Random(6), "ddp", rank, {}) for rank in (0, 1))))
+    alike = markdown(analyse(ddp(*(rank_of(random.Random(6), "ddp", rank, {}) for rank in (0, 1)))))
     assert " slowest\n" not in alike, "no rank is slower than the noise"
     (row,) = [line for line in text.splitlines() if line.startswith("| ddp x2 |") and "+" in line]
     assert "40.0" in row

@@ -16,7 +16,7 @@ from building.sessions import (
     steps,
     windows,
 )
-from gpubench_tui.engine.analysis.headline import headline
+from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.report.columns import columns, ordered, side_by_side
 from gpubench_tui.engine.analysis.results.result import Result, result_of, results
 from gpubench_tui.engine.plan.plan import Device
@@ -83,7 +83,7 @@ def test_speedup_and_efficiency_against_the_baseline() -> None:
     assert ddp.scaling == "weak"
     assert ddp.peak_memory_bytes == 2 * GIB, "that of the device which used most"
     assert ddp.stop_reason == "time limit of 30 s"
-    assert headline(folded) == "ddp on 2 devices is 1.90x single (efficiency 95.2%)"
+    assert analyse(folded).headline == "ddp on 2 devices is 1.90x single (efficiency 95.2%)"
 
 
 def test_the_global_batch_kept_is_strong_scaling() -> None:
@@ -127,7 +127,7 @@ def test_without_its_baseline_a_run_has_no_speedup_and_says_why(baseline: list[E
     assert result.throughput == pytest.approx(1280)
     (note,) = result.notes
     assert words in note
-    assert headline(folded) == "ddp x2 trains 1,280 samples/s"
+    assert analyse(folded).headline == "ddp x2 trains 1,280 samples/s"
 
 
 def test_other_settings_are_not_comparable() -> None:
@@ -213,7 +213,7 @@ def test_another_batch_is_no_alarm_and_no_efficiency() -> None:
     result = one(folded, "large")
     assert result.speedup == pytest.approx(5.0)
     assert (result.efficiency, result.notes) == (None, ())
-    assert headline(folded) == "single at batch 1024 is 5.00x single at batch 128"
+    assert analyse(folded).headline == "single at batch 1024 is 5.00x single at batch 128"
 
 
 def test_a_failed_run_has_no_figures_but_a_reason() -> None:
@@ -270,7 +270,7 @@ def test_accuracies_of_two_recipes_are_called_so() -> None:
 def test_steps_alone_are_no_measurement() -> None:
     folded = session(opening(SINGLE), [*rank_up("single", 0), steps("single", 0, 0, 50)])
     assert one(folded, "single").throughput is None
-    assert headline(folded) == ""
+    assert analyse(folded).headline == ""
 
 
 @pytest.mark.parametrize(
@@ -310,7 +310,7 @@ def test_side_by_side_is_a_gain_and_never_a_speedup() -> None:
     assert [(part.workload, part.alone) for part in result.parts] == [("cnn", 640), ("vit", 160)]
     assert [part.side_by_side.throughput for part in result.parts] == [pytest.approx(512), pytest.approx(128)]
     assert [part.peak_memory_bytes for part in result.parts] == [GIB, 2 * GIB]
-    assert "concurrency gain 1.00x" in headline(folded)
+    assert "concurrency gain 1.00x" in analyse(folded).headline
 
 
 def test_a_gain_has_an_interval_where_every_training_has_enough_windows() -> None:
@@ -463,9 +463,10 @@ def test_results_are_ordered_by_what_a_column_shows() -> None:
 
 def test_a_session_in_which_all_failed_says_so() -> None:
     specs = (spec("a", "single"), spec("b", "ddp", 2, skip="one GPU here"), spec("c", "dp", 2))
-    assert headline(fold([*opening(*specs), *failed("a", "no memory")])) == "", "c may still be measured"
+    one_failed = analyse(fold([*opening(*specs), *failed("a", "no memory")]))
+    assert one_failed.headline == "", "c may still be measured"
     both = session(opening(*specs), failed("a", "no memory"), failed("c", "no memory"))
-    assert headline(both) == "Nothing was measured: of 3 runs 2 failed (raised), 1 skipped"
-    assert headline(session(opening(specs[0]), failed("a", "no memory"))) == (
+    assert analyse(both).headline == "Nothing was measured: of 3 runs 2 failed (raised), 1 skipped"
+    assert analyse(session(opening(specs[0]), failed("a", "no memory"))).headline == (
         "Nothing was measured: its run failed (raised)"
     )

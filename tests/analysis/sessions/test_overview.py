@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from building.sessions import HOST, failed, measured, opening, spec, steps
-from gpubench_tui.engine.analysis.headline import headline
+from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.sessions.overview import Entry, Glances
 from gpubench_tui.engine.record.events import Event, RunFinished, RunStarted, SessionFinished, SessionStarted
 from gpubench_tui.engine.record.journal import Journal, read_journal
@@ -73,7 +73,7 @@ def test_at_a_glance_what_a_whole_fold_would_say(shelf: Shelf) -> None:
     assert (entry.program, entry.unix_time, entry.current) == ("0.1.0", 1.7e9, "")
     assert entry.hardware.startswith("bench: 2 CPU shares")
     assert entry.headline is None
-    assert worked_out(shelf).headline == headline(read_session(folder.journal))
+    assert worked_out(shelf).headline == analyse(read_session(folder.journal)).headline
 
 
 def test_a_session_where_all_failed_says_so(shelf: Shelf) -> None:
@@ -206,7 +206,7 @@ def test_a_shelf_that_has_not_changed_is_not_listed_again(
 def test_passing_over_what_fills_a_journal_changes_no_headline(shelf: Shelf) -> None:
     folder = shelve(shelf, whole())
     assert len(list(read_journal(folder.journal))) > 100
-    assert worked_out(shelf).headline == headline(read_session(folder.journal)) != ""
+    assert worked_out(shelf).headline == analyse(read_session(folder.journal)).headline != ""
 
 
 @pytest.mark.parametrize(

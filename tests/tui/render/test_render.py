@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from building.recorded import GIB, gpu_sample, session_events
 from driving.app import lines_of
+from gpubench_tui.engine.analysis.analysis import Analysis, analyse
 from gpubench_tui.engine.analysis.diagnosis.stragglers import Paces
-from gpubench_tui.engine.analysis.results.result import Result, results
+from gpubench_tui.engine.analysis.results.result import results
 from gpubench_tui.engine.host.facts import CpuSample, GpuSample
 from gpubench_tui.engine.record.events import Said
 from gpubench_tui.engine.record.series import Series
@@ -34,7 +35,7 @@ from msgspec.structs import replace
 from textual.content import Content
 
 FOREVER = float("inf")
-Part = Callable[[Session, Sequence[Result], bool, int], Content]
+Part = Callable[[Analysis, bool, int], Content]
 
 
 def session(
@@ -44,7 +45,7 @@ def session(
 
 
 def shown(part: Part, state: Session, width: int = 118, over: bool = True) -> list[str]:
-    return lines_of(part(state, results(state), over, width))
+    return lines_of(part(analyse(state), over, width))
 
 
 def row(lines: Sequence[str], start: str) -> str:
@@ -231,7 +232,7 @@ def test_every_part_of_the_results_fits_its_width(gpus: int, width: int) -> None
     for part in (phase_bars, communication_table, devices_table):
         lines = shown(part, state, width)
         assert all(len(line) <= width for line in lines), "\n".join(lines)
-    assert all(len(line) <= width for line in lines_of(published_figures(state, results(state), width)))
+    assert all(len(line) <= width for line in lines_of(published_figures(analyse(state), width)))
 
 
 def test_a_phase_bar_has_each_part_in_its_share() -> None:
@@ -289,7 +290,7 @@ def test_without_devices_that_speak_there_is_no_communication_to_wait_for() -> N
 
 def test_published_figures_are_marked_and_stand_beside_ones_own() -> None:
     state = session(2)
-    lines = lines_of(published_figures(state, results(state), 78))
+    lines = lines_of(published_figures(analyse(state), 78))
     assert lines[0] == "A study of scaling, published, on 8 x NVIDIA V100:"
     assert row(lines, "ddp x2") == "ddp x2 speedup 1.80x 1.92x derived"
     assert row(lines, "single x1") == "single x1 throughput 2,900 samples/s 6,404 samples/s measured"

@@ -14,6 +14,7 @@ from building import recorded
 from building.recorded import shelve
 from driving.app import screen_text, wait_for_text, wait_until
 from gpubench_tui.engine.analysis.report.markdown import results_table
+from gpubench_tui.engine.analysis.results import result as result_module
 from gpubench_tui.engine.analysis.results.result import Result, results
 from gpubench_tui.engine.conductor import control
 from gpubench_tui.engine.plan.read import write_preset
@@ -206,32 +207,37 @@ async def test_each_section_is_a_tab_away(tmp_path: Path) -> None:
             await wait_until(pilot, lambda section=section, page=page: section.region.y < page.bottom - 2)
 
 
-async def test_the_results_are_computed_only_when_they_change(
+async def test_the_results_are_computed_once_whenever_they_change(
     running_session: Starter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    computed: list[object] = []
-    compute = results_screen.results
+    computed: list[str] = []
+    compute = result_module.result
 
-    def counted(session: Session) -> list[Result]:
-        computed.append(session)
-        return compute(session)
+    def noted(*given: object) -> Result:
+        made = compute(*given)  # type: ignore[arg-type]
+        computed.append(made.run)
+        return made
 
-    monkeypatch.setattr(results_screen, "results", counted)
+    monkeypatch.setattr(result_module, "result", noted)
     monkeypatch.setattr(results_screen, "REFRESH_SECONDS", 0.05)
     app = watching(running_session(2, 6.7), None)
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_text(pilot, "running", "✓ single x1")
         await pilot.press("t")
         await wait_for_text(pilot, "so far", "✓ single")
-        count = len(computed)
         session = monitor(app).session
+        every_run = list(session.runs)
+        assert computed == every_run
         session.apply(recorded.sampled(session.elapsed + 1, 2))
+        await pilot.press("s", "S")
         await pilot.pause(0.5)
-        assert len(computed) == count
+        assert computed == every_run, "neither a sample nor another order changes a figure"
         session.apply(
             RunFinished(at=session.elapsed, run=session.current or "", outcome="skipped", reason="enough")
         )
-        await wait_until(pilot, lambda: len(computed) > count)
+        await wait_until(pilot, lambda: len(computed) > len(every_run))
+        await pilot.pause(0.5)
+        assert computed == 2 * every_run
 
 
 async def test_a_page_that_takes_long_to_draw_is_drawn_seldom(

@@ -15,6 +15,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from ....engine.analysis.analysis import analyse
 from ....engine.analysis.export import Format, render
 from ....engine.record.session import Session
 from ....engine.record.shelf import SessionFolder
@@ -100,7 +101,7 @@ class ExportScreen(ModalScreen[Path | None], ClosedOnce[Path | None]):
 
     def _save(self, form: Format) -> None:
         # Rendered here, where the session is folded: it must not change meanwhile.
-        text = render(self._session, form)
+        text = render(analyse(self._session), form)
         self._write(Path(self.query_one(Input).value).expanduser(), f"{self._folder.name}.{form}", text)
 
     @work(thread=True, exclusive=True, exit_on_error=False)

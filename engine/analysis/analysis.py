@@ -1,0 +1,37 @@
+"""The analysis of a session: computed once, then handed to every report, export, chart and screen."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from ..record.session import Session
+from .diagnosis.case import Diagnosis
+from .diagnosis.rules import diagnose
+from .headline import headline
+from .results.result import Result, results
+
+
+class Analysis(Struct, frozen=True, kw_only=True):
+    """A session with everything that is computed from it."""
+
+    session: Session
+    results: tuple[Result, ...]
+    """One result for each configuration of the plan, in the plan's order."""
+    diagnoses: tuple[Diagnosis, ...]
+    """Gravest first."""
+    headline: str
+    """The session in one sentence, without the full stop; empty before there is anything to say."""
+
+
+def analyse(session: Session) -> Analysis:
+    """Compute results, diagnoses and headline of a session, as far as it went.
+
+    The results do not follow a session that goes on: analyse it again to see what is new.
+    """
+    found = results(session)
+    return Analysis(
+        session=session,
+        results=tuple(found),
+        diagnoses=tuple(diagnose(session, found)),
+        headline=headline(found),
+    )
