@@ -1,4 +1,5 @@
-"""What a preset file may say: the declaration that validates it is the one the program uses."""
+"""The declaration of a preset file: it validates the file, and its docstrings become the table of keys in
+`docs/presets.md` (see `reference`)."""
 
 from __future__ import annotations
 
@@ -24,100 +25,120 @@ Fraction = Annotated[float, Meta(ge=0, lt=1)]
 
 
 class Workload(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What is trained: model, data, precision, optimizer and batch. The table `[workload]` of a preset."""
+    """The training: model, data, precision, optimizer and batch."""
 
     name: str = ""
-    """Shown in tables; the model's name unless given."""
+    """Name in tables and reports; by default that of the `[workloads.NAME]` table, or else the model's."""
 
     model: str = "cifar-resnet18"
-    """A built-in model, `torchvision:NAME`, or `path/to/file.py:function` for one's own."""
+    """A built-in model, `torchvision:NAME`, or `path/to/file.py:function` for a model of your own."""
     classes: Annotated[int, Meta(ge=2)] = 10
+    """Number of classes, which is also the number of the model's outputs."""
     image_size: Annotated[int, Meta(ge=8)] = 32
+    """Width and height of the images in pixels."""
 
     data: Data = "synthetic"
+    """Synthetic images, CIFAR-10, or a folder with `train/CLASS/` and `test/CLASS/`."""
     data_dir: str | None = None
-    """Where the images are: required for `folder`; for `cifar10` the default is the user's cache folder."""
+    """Folder of the images: required for `folder`; for `cifar10` the default is the user's cache folder."""
     images: Count = 10_000
-    """Training images of the synthetic data set; a fifth as many are made for testing."""
+    """Number of synthetic training images; a fifth as many are made for testing."""
     placement: Placement = "device"
+    """`device`: all images are resident in device memory; `loader`: a DataLoader delivers each batch."""
     loader_workers: CountOrNone = 2
-    """Data-loader processes of the whole run, shared equally by its ranks; for `placement = "loader"`."""
+    """DataLoader processes in total, shared equally by the ranks of a run; for `placement = "loader"`."""
     augment: tuple[Augmentation, ...] = ()
+    """Augmentations of the training images, applied where `placement` puts the data."""
 
     precision: Precision = "fp32"
+    """`fp16` scales gradients. On GPUs `tf32` and `bf16` need compute capability 8.0; CPUs have no `tf32`."""
     channels_last: bool = False
+    """Store images and weights in channels-last memory format (NHWC)."""
     compile: bool = False
+    """Compile the model with `torch.compile`."""
     cudnn_benchmark: bool = True
+    """Let cuDNN choose its convolution algorithms by trying them during warm-up."""
 
     batch: Count = 128
+    """Samples of a step, per device or in total (see `batch_scope`)."""
     batch_scope: Literal["device", "global"] = "device"
-    """Whether `batch` counts per device or for all devices of a run together."""
+    """`device`: `batch` counts per device (weak scaling); `global`: for all of them (strong scaling)."""
 
     optimizer: Optimizer = "sgd"
+    """SGD with momentum, or AdamW."""
     learning_rate: Positive = 0.1
+    """Learning rate after warm-up and before the first milestone."""
     learning_rate_batch: Count | None = None
-    """Global batch that `learning_rate` is meant for: a run with another has it scaled in proportion."""
+    """Global batch for which `learning_rate` is meant; runs with another batch scale it in proportion."""
     momentum: Fraction = 0.9
-    """For SGD only."""
+    """Momentum of SGD."""
     weight_decay: NotNegative = 0.0
+    """Weight decay of the optimizer."""
     milestones: tuple[Count, ...] = ()
-    """Epochs after which the learning rate is multiplied by `gamma`."""
+    """Epochs after which the learning rate is multiplied by `gamma`, in rising order."""
     gamma: Positive = 0.1
+    """Factor on the learning rate at each milestone."""
     warmup_epochs: NotNegative = 0.0
-    """The learning rate rises linearly from zero over so many epochs."""
+    """Number of epochs over which the learning rate rises linearly from zero."""
     seed: int = 0
+    """Seed of weights, synthetic data and the order of samples."""
 
 
 class Measure(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How long a run is measured. The table `[measure]` of a preset."""
+    """How long each run is measured, and how."""
 
     epochs: CountOrNone = 0
-    """0: measure throughput in windows until `target` or `seconds`; else train and test so many epochs."""
+    """Number of epochs to train and test; 0 measures throughput in windows until `target` or `seconds`."""
     warmup_steps: CountOrNone = 10
-    """Steps excluded at least; warm-up goes on until the step time has settled."""
+    """Least number of warm-up steps, which are not measured; warm-up goes on until step times settle."""
     window_seconds: Positive = 0.5
-    """How long a window lasts, about; it always holds whole steps, the same number on each rank."""
+    """Approximate length of a window in s; it holds whole steps, the same number on each rank."""
     windows: Annotated[int, Meta(ge=2)] = 5
-    """Windows at least."""
+    """Least number of windows."""
     target: Fraction = 0.01
-    """Stop once half the 95% interval of throughput is within this share of it; 0: only after `seconds`."""
+    """Stop once half the 95% interval of throughput is within this fraction of it; 0 never stops early."""
     seconds: Positive = 30.0
-    """Measured time at most, once there are `windows` windows. Does not limit epochs."""
+    """Time limit of the windows in s, effective once there are `windows` of them; ignored with `epochs`."""
     detail: CountOrNone = 20
-    """Steps of the phase after the windows that finds out where a step's time goes; 0 leaves it out."""
+    """Steps of the detail phase, which breaks a step down after the windows; 0 skips it."""
     repeats: Count = 1
-    """How often each run is done, in turns: A B C A B C, so that drift favours none."""
+    """Repeats of each run, interleaved (A B C A B C) so that drift favours none."""
     hang_seconds: Positive = 120.0
-    """A rank that reports no progress for so long is taken for hung, and its run fails."""
+    """Time in s without progress after which a rank counts as hung and its run fails."""
 
 
 class Baseline(Struct, frozen=True, forbid_unknown_fields=True):
-    """The run that others are compared with: of the same workload and batch, unless they are named."""
+    """The run that others are compared with; it has their workload and batch unless given here."""
 
     mode: Mode
+    """Mode of the baseline, one of `matrix.modes` other than `concurrent`."""
     devices: Count = 1
+    """Number of devices of the baseline."""
     batch: Count | None = None
+    """Batch of the baseline, one of `matrix.batches`; by default that of the run compared with it."""
     workload: str | None = None
-    """Name of a `[workloads.NAME]` table; its own batch then counts."""
+    """Name of a `[workloads.NAME]` table, which then also sets the batch; by default the run's own."""
 
 
 class Selection(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A part of the matrix: the runs that agree with all that is given."""
+    """A part of the matrix: all runs that match every key given."""
 
     workload: str | None = None
-    """A workload's name; the model's where it was given none."""
+    """Name of a workload, or its model where it has no name; any unless given."""
     mode: Mode | None = None
+    """Mode of the runs; any unless given."""
     devices: Count | None = None
+    """Number of devices; any unless given."""
     batch: Count | None = None
-    """As `workload.batch` counts it."""
+    """Batch as `workload.batch` counts it; any unless given."""
 
     @property
     def selects_all(self) -> bool:
-        """Whether nothing is given."""
+        """Whether no key is given."""
         return self.workload is None and self.mode is None and self.devices is None and self.batch is None
 
     def holds(self, mode: Mode, devices: int, workloads: tuple[Workload, ...]) -> bool:
-        """Whether a run of that mode, device count and workloads (one, or each rank's) is part of it."""
+        """Return whether a run of that mode, device count and workloads (one, or one a rank) is in it."""
         return (
             self.mode in (None, mode)
             and self.devices in (None, devices)
@@ -129,18 +150,20 @@ class Selection(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Matrix(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Which runs: modes x device counts x batches x workloads. The table `[matrix]` of a preset."""
+    """The runs: modes x device counts x batches x workloads."""
 
     modes: Annotated[tuple[Mode, ...], Meta(min_length=1)]
+    """Modes to measure; `single` always takes one device."""
     devices: Annotated[tuple[Count | Literal["all"], ...], Meta(min_length=1)] = (1,)
+    """Device counts for all modes but `single`."""
     batches: tuple[Count, ...] = ()
-    """Replaces `workload.batch`."""
+    """Batches to measure; they replace `workload.batch`."""
     workloads: tuple[str, ...] = ()
-    """Names of `[workloads.NAME]` tables; all of them unless given."""
+    """Names of the `[workloads.NAME]` tables to measure; all of them unless given."""
     only: tuple[Selection, ...] = ()
-    """Leaves out every run that is in none of these; none is left out unless given."""
+    """Parts of the matrix to keep; all other runs are left out. Everything is kept unless given."""
     baseline: Baseline | None = None
-    """Unless given: `single`, or else the first mode on the fewest devices."""
+    """Run that others are compared with; by default `single`, or the first mode on the fewest devices."""
 
 
 Metric = Literal[
@@ -176,42 +199,51 @@ UNITS: dict[Metric, str] = {
     "bandwidth": "GB/s",
     "bandwidth_utilization": "share of 1",
 }
-"""What a published figure's value counts."""
+"""Unit of a published figure's value."""
 
 
 class Figure(Selection, frozen=True, kw_only=True):
-    """A figure that somebody published, about the runs selected; where nothing selects, it stands alone."""
+    """One published figure; `workload`, `mode`, `devices` and `batch` select the runs that it is about."""
 
     metric: Metric
+    """Quantity that was published."""
     value: NotNegative
+    """Published value, in the unit of its metric."""
     label: str = ""
-    """What it is of, where the selection does not say it."""
+    """Subject of the figure where the selection does not say it."""
 
 
 class Published(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Figures from elsewhere, shown beside one's own and marked. A table of `[[published]]` in a preset."""
+    """Figures published elsewhere; reports show them beside the measured ones, marked as published."""
 
     source: str
-    """The study that published them."""
+    """Title of the study."""
     hardware: str
+    """Hardware that the study used."""
     note: str = ""
-    """What a reader must know before believing them."""
+    """Known problems of the figures, and anything else a reader must know."""
     figures: Annotated[tuple[Figure, ...], Meta(min_length=1)]
+    """Figures of this study."""
 
 
 class Preset(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One experiment, as its file declares it."""
+    """Keys at the top of the file."""
 
     title: str
+    """Title in lists and reports."""
     question: str
-    """What a person wants to know who runs this."""
+    """Question that the experiment answers."""
     group: str = ""
-    """The wider question that heads it in lists, with others that answer it; unless given, one's own."""
+    """Heading in lists, a wider question shared with other presets; `Yours` unless given."""
     description: str = ""
+    """Description for the launch screen."""
     workload: Workload = Workload()
-    """Defaults of every workload."""
+    """Training, and the defaults of every named workload."""
     workloads: dict[str, Workload] = {}
-    """Named workloads; each was merged over `workload` when the file was read."""
+    """Named workloads, each with the keys of `[workload]` that differ from it."""
     measure: Measure = Measure()
+    """Length of a measurement."""
     matrix: Matrix
+    """Runs of the experiment."""
     published: tuple[Published, ...] = ()
+    """Figures published elsewhere."""
