@@ -13,11 +13,13 @@ from __future__ import annotations
 import math
 import multiprocessing
 import os
+import queue as queues
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from multiprocessing.process import BaseProcess
 from multiprocessing.queues import Queue
 from pathlib import Path
 from typing import Any
@@ -33,12 +35,13 @@ from gpubench_tui.engine.plan.plan import RunSpec
 from gpubench_tui.engine.record.journal import Journal
 from gpubench_tui.engine.training.data import make_batches
 from gpubench_tui.engine.training.datasets import NORMALISATION, open_data
+from gpubench_tui.engine.training.device.claim import backend_for, claim_devices
+from gpubench_tui.engine.training.device.devices import RankDevices
 from gpubench_tui.engine.training.group import Group
 from gpubench_tui.engine.training.measure import Measurement
 from gpubench_tui.engine.training.parallel import own_batch, own_shard
+from gpubench_tui.engine.training.rank import Rank
 from gpubench_tui.engine.training.reporter import Reporter
-from gpubench_tui.engine.training.setup import claim_devices
-from gpubench_tui.engine.training.timing import clock_for
 from gpubench_tui.engine.training.trainer import Trainer
 
 STARTS = 4
@@ -47,6 +50,8 @@ ROUNDS = 30
 """Pairs of turns in each."""
 STEPS = 8
 """In a turn of each loop."""
+PATIENCE = 60.0
+"""Seconds that a message between the ranks may take."""
 KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 32)}
 """What makes glibc keep what is freed."""
 
@@ -84,32 +89,44 @@ def measure(run: RunSpec) -> list[tuple[float, float]]:
             time.monotonic(),
             lambda: sys.exit("disk full?"),
         )
-        answers: Any = context.SimpleQueue()
-        queues: list[Queue[Any]] = [context.Queue(256) for _ in range(run.world_size)]
-        for rank, queue in enumerate(queues):
-            context.Process(
+        answers: Any = context.Queue()
+        lines: list[Queue[Any]] = [context.Queue(256) for _ in range(run.world_size)]
+        processes: list[BaseProcess] = []
+        for rank, queue in enumerate(lines):
+            process = context.Process(
                 target=rank_process, args=(run, rank, folder, queue, answers), daemon=True
-            ).start()
+            )
+            process.start()
+            processes.append(process)
             RankListener(rank, queue, recorder.write, lambda message: None).start()
-        pairs: list[tuple[float, float]] = answers.get()
-    return pairs
+        return first_answer(answers, processes)
+
+
+def first_answer(answers: Any, processes: Sequence[BaseProcess]) -> list[tuple[float, float]]:
+    """Wait for rank 0's answer as long as no rank has failed."""
+    while True:
+        try:
+            pairs: list[tuple[float, float]] = answers.get(timeout=1)
+            return pairs
+        except queues.Empty:
+            if any(process.exitcode for process in processes):
+                sys.exit("a rank failed: its traceback is above")
 
 
 def rank_process(run: RunSpec, rank: int, folder: str, queue: Queue[Any], answers: Any) -> None:
     devices = claim_devices(run, rank)
     team = Group()
     if run.world_size > 1:
-        team = Group.join(Path(folder), rank, run.world_size, "gloo", patience=60)
-    clock = clock_for(devices)
-    reporter = Reporter(run.id, rank, time.monotonic(), queue, clock)
+        team = Group.join(Path(folder), rank, run.world_size, backend_for(run.devices), PATIENCE)
+    reporter = Reporter(run.id, rank, time.monotonic(), queue, devices)
     sets = open_data(run.workload, Path(folder), lambda note: None)
     batches = make_batches(
-        sets, run.workload, own_shard(run, rank), own_batch(run, rank), devices[0], 0, lambda note: None
+        sets, run.workload, own_shard(run, rank), own_batch(run, rank), devices, 0, lambda note: None
     )
     trainer = Trainer(run, rank, devices, batches, team)
-    measurement = Measurement(run, devices, trainer, batches, team, team, reporter)
+    measurement = Measurement(Rank(run, rank, devices, team, team, reporter), trainer, batches)
     measurement.warm_up()
-    bare = bare_loop(run, rank, trainer, sets[0])
+    bare = bare_loop(run, rank, trainer, devices, sets[0])
     bare(STEPS)
     pairs = []
     for number in range(ROUNDS):
@@ -120,21 +137,29 @@ def rank_process(run: RunSpec, rank: int, folder: str, queue: Queue[Any], answer
             pairs.append((measurement.timed(STEPS), seconds))
     if rank == 0:
         answers.put(pairs)
+        answers.close()
+        answers.join_thread()
     os._exit(0)
 
 
-def bare_loop(run: RunSpec, rank: int, trainer: Trainer, images: Any) -> Callable[[int], float]:
+def bare_loop(
+    run: RunSpec, rank: int, trainer: Trainer, devices: RankDevices, images: Any
+) -> Callable[[int], float]:
     """What one writes by hand around the same model, optimizer and data: no engine, no metrics."""
     model, optimizer = trainer.model, trainer.optimizer
     workload = run.workload
-    pixels, labels = images.tensor(lambda note: None), images.labels
-    mean, deviation = (torch.tensor(values).view(1, 3, 1, 1) * 255 for values in NORMALISATION[workload.data])
+    device, clock = devices.first, devices.new_clock()
+    pixels, labels = images.tensor(lambda note: None).to(device), images.labels.to(device)
+    mean, deviation = (
+        torch.tensor(values, device=device).view(1, 3, 1, 1) * 255 for values in NORMALISATION[workload.data]
+    )
     batch = own_batch(run, rank)
-    order = torch.randperm(len(labels)).split(batch)[:-1]
+    order = torch.randperm(len(labels)).to(device).split(batch)[:-1]
     position = 0
 
     def train(steps: int) -> float:
         nonlocal position
+        clock.synchronize()
         start = time.perf_counter()
         for _ in range(steps):
             chosen = order[position % len(order)]
@@ -144,6 +169,7 @@ def bare_loop(run: RunSpec, rank: int, trainer: Trainer, images: Any) -> Callabl
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
+        clock.synchronize()
         return time.perf_counter() - start
 
     return train

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
-import psutil
 import torch
 import torch.distributed as dist
 
 from ..plan.preset import Mode
 from ..record.events import Collective
 from ..statistics import median
+from .device.clock import Clock
+from .device.devices import RankDevices
 from .group import Group
-from .timing import Clock
 
 OF_MODE: dict[Mode, tuple[Collective, ...]] = {
     "ddp": ("all_reduce",),
@@ -34,7 +34,9 @@ REPETITION_SECONDS = 0.001
 """How long a repetition lasts at least, about: small sizes are done several times in a row."""
 
 
-def measure_bandwidth(collective: Collective, group: Group, clock: Clock) -> tuple[list[int], list[float]]:
+def measure_bandwidth(
+    collective: Collective, group: Group, devices: RankDevices, clock: Clock
+) -> tuple[list[int], list[float]]:
     """Bytes, as nccl-tests counts them (the whole buffer), and the median seconds of the slowest rank.
 
     All ranks of the group must call it; all get the same answer, and decide by the same figures how often a
@@ -43,12 +45,12 @@ def measure_bandwidth(collective: Collective, group: Group, clock: Clock) -> tup
     sizes: list[int] = []
     medians: list[float] = []
     spent = 0.0
-    for size in fitting_sizes(group, clock.device):
+    for size in fitting_sizes(group, devices):
         expected = FACTOR * medians[-1] if medians and size > 1024**2 else 0.0
         if spent + (2 + FEWEST) * expected > SECONDS:
             break
         count = size // (4 * group.world_size)
-        operate = prepare(collective, count, group, clock.device)
+        operate = prepare(collective, count, group, devices.first)
         repeat(operate, 1, 1, clock)
         (once,) = slowest(group, repeat(operate, 1, 1, clock))
         in_a_row = min(MOST, max(1, round(REPETITION_SECONDS / once)))
@@ -60,20 +62,14 @@ def measure_bandwidth(collective: Collective, group: Group, clock: Clock) -> tup
     return sizes, medians
 
 
-def fitting_sizes(group: Group, device: torch.device) -> Iterator[int]:
-    """The sizes for which all ranks have memory."""
-    room = MEMORY_SHARE * min(free for (free,) in group.gather([free_memory(group, device)]))
+def fitting_sizes(group: Group, devices: RankDevices) -> Iterator[int]:
+    """Yield the sizes for which all ranks have memory, at least the smallest."""
+    own = devices.free_memory(group.world_size)
+    room = MEMORY_SHARE * min(free for (free,) in group.gather([own]))
     size = SMALLEST
     while size <= LARGEST and (size <= room or size == SMALLEST):
         yield size
         size *= FACTOR
-
-
-def free_memory(group: Group, device: torch.device) -> float:
-    """Bytes that nobody uses, of a GPU, or of a rank's part of the main memory."""
-    if device.type == "cuda":
-        return float(torch.cuda.mem_get_info(device)[0])
-    return psutil.virtual_memory().available / group.world_size
 
 
 def prepare(collective: Collective, count: int, group: Group, device: torch.device) -> Callable[[], object]:

@@ -16,8 +16,8 @@ from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_
 from torch.nn.parallel import DistributedDataParallel
 
 from ..record.events import BucketTimes
+from .device.clock import Clock, Mark
 from .group import Group
-from .timing import Clock, Mark
 
 How = Callable[[], AbstractContextManager[None]]
 TURN_SECONDS = 0.05

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import nullcontext
 from itertools import pairwise
 
@@ -10,48 +9,33 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (everybody's name for it)
 from torch.utils.flop_counter import FlopCounterMode
 
-from ..plan.plan import RunSpec
 from ..plan.preset import Workload
 from ..record.events import Compute
 from ..statistics import median
+from .device.clock import Mark
+from .device.devices import RankDevices
 from .errors import kind_of
 from .group import Group
 from .models import BUILT_IN, build_model
 from .parallel import own_batch
 from .precision import SIXTEEN_BITS
-from .reporter import Reporter
-from .timing import Mark, clock_for
+from .rank import Rank
 
-GPU_SIZES = (8192, 4096, 2048, 1024)
-"""Rows and columns of the matrices on a GPU: the first that fits."""
-CPU_SIZES = (256, 512, 1024, 2048, 4096)
-"""On a CPU: the first whose product takes long enough."""
-LONG_ENOUGH = 0.01
-"""Seconds of a product that is large enough for a CPU."""
 SECONDS = 0.15
 """How long the product is repeated for, about."""
 FEWEST, MOST = 5, 100
 """Repetitions of the product."""
 
 
-def report_compute(
-    run: RunSpec, rank: int, devices: Sequence[torch.device], everyone: Group, reporter: Reporter
-) -> None:
-    """Count and measure, and say so. All ranks must call it together."""
-    workload = run.workload_of(rank)
+def report_compute(rank: Rank) -> None:
+    """Report a step's arithmetic and the devices' peak; all ranks must call it together."""
+    workload, reporter = rank.workload, rank.reporter
     reporter.phase("detail", "arithmetic of a step")
-    flop = flop_per_step(workload, own_batch(run, rank))
+    flop = flop_per_step(workload, own_batch(rank.run, rank.index))
     reporter.phase("detail", "matrix product")
-    peak = peak_flop_per_second(SIXTEEN_BITS.get(workload.precision, torch.float32), devices, everyone)
-    reporter.send(
-        Compute(
-            at=reporter.now(),
-            run=run.id,
-            rank=rank,
-            flop_per_step=flop,
-            peak_flop_per_second=peak,
-        )
-    )
+    dtype = SIXTEEN_BITS.get(workload.precision, torch.float32)
+    peak = peak_flop_per_second(dtype, rank.devices, rank.everyone)
+    reporter.send(Compute(**reporter.stamp(), flop_per_step=flop, peak_flop_per_second=peak))
 
 
 def flop_per_step(workload: Workload, batch: int) -> int | None:
@@ -75,30 +59,28 @@ def flop_per_step(workload: Workload, batch: int) -> int | None:
     return int(counter.get_total_flops())
 
 
-def peak_flop_per_second(
-    dtype: torch.dtype, devices: Sequence[torch.device], everyone: Group
-) -> float | None:
+def peak_flop_per_second(dtype: torch.dtype, devices: RankDevices, everyone: Group) -> float | None:
     """What a large product of random matrices reaches on the slowest of the rank's devices.
 
     All devices of all ranks work at the same time, so that what they share limits them. None where there is
     no memory for it.
     """
-    products = [large_product(dtype, device) for device in devices]
+    products = [large_product(dtype, device) for device in devices.split()]
     everyone.gather([0.0])  # all begin together
     fitting = [product for product in products if product is not None]
     running = [product.start(SECONDS) for product in fitting]
     ended = [product.read(marks) for product, marks in zip(fitting, running, strict=True)]
     found = [product.flop / median(seconds) for product, seconds in zip(fitting, ended, strict=True)]
-    return min(found) if len(found) == len(devices) else None
+    return min(found) if len(found) == len(products) else None
 
 
 class Product:
     """A product of two random square matrices; of zeros it would take less power, and thus less time."""
 
-    def __init__(self, size: int, dtype: torch.dtype, device: torch.device) -> None:
+    def __init__(self, size: int, dtype: torch.dtype, device: RankDevices) -> None:
         self.flop = 2 * size**3
-        self._clock = clock_for([device])
-        self._factors = [torch.randn(size, size, dtype=dtype, device=device) for _ in range(2)]
+        self._clock = device.new_clock()
+        self._factors = [torch.randn(size, size, dtype=dtype, device=device.first) for _ in range(2)]
         self._result = torch.empty_like(self._factors[0])
         self.read(self._repeat(1))  # libraries and kernels are loaded
         (self.seconds,) = self.read(self._repeat(1))
@@ -120,18 +102,19 @@ class Product:
         return marks
 
 
-def large_product(dtype: torch.dtype, device: torch.device) -> Product | None:
-    """One large enough to show what the device can do; None where it has no memory for any."""
-    if device.type == "cpu":
-        sizes = iter(CPU_SIZES)
-        product = Product(next(sizes), dtype, device)
-        while product.seconds < LONG_ENOUGH and (size := next(sizes, None)):
-            product = Product(size, dtype, device)
-        return product
-    for size in GPU_SIZES:
+def large_product(dtype: torch.dtype, device: RankDevices) -> Product | None:
+    """Return the first product that takes long enough, or the largest; None where none fits the memory.
+
+    `device` is one of the rank's devices by itself.
+    """
+    found: Product | None = None
+    for size in device.product_sizes:
         try:
-            return Product(size, dtype, device)
-        except RuntimeError as error:
+            found = Product(size, dtype, device)
+        except (RuntimeError, MemoryError) as error:
             if kind_of(error) != "out of memory":
                 raise
-    return None
+            break
+        if found.seconds >= device.product_seconds:
+            break
+    return found

@@ -16,6 +16,7 @@ from ..host.process import die_with_parent
 from ..plan.preset import Augmentation, Workload
 from .augment import augment_batch, augment_image
 from .datasets import NORMALISATION, Images, Normalisation, Note, pixels_of
+from .device.devices import RankDevices
 from .errors import DataTooLargeError, TrainingError, kind_of
 from .parallel import Shard
 
@@ -78,13 +79,14 @@ class ResidentBatches:
         sets: tuple[Images, Images],
         sampler: Sampler,
         workload: Workload,
-        device: torch.device,
+        devices: RankDevices,
         seed: int,
         note: Note,
     ) -> None:
+        device = devices.first
         self.steps_per_epoch = sampler.steps_per_epoch
         self._sampler = sampler
-        self._device = device
+        self._devices = devices
         self._augment = workload.augment
         self._format = torch.channels_last if workload.channels_last else torch.contiguous_format
         self._seed = seed
@@ -113,9 +115,7 @@ class ResidentBatches:
         """See Batches."""
         for number in count(first) if end is None else range(first, end):
             self._generator.manual_seed(self._seed + number * 1_000_003)
-            order = self._sampler.epoch(number)
-            if self._device.type == "cuda":
-                order = order.pin_memory().to(self._device, non_blocking=True)
+            order = self._devices.upload(self._sampler.epoch(number))
             for chosen in order.view(-1, self._sampler.batch):
                 images = augment_batch(self._images[chosen], self._augment, self._generator)
                 yield self._normalised(images), self._labels[chosen]
@@ -163,13 +163,14 @@ class LoaderBatches:
         sets: tuple[Images, Images],
         sampler: Sampler,
         workload: Workload,
-        device: torch.device,
+        devices: RankDevices,
         seed: int,
         workers: int,
     ) -> None:
         self.steps_per_epoch = sampler.steps_per_epoch
         self._sampler = sampler
-        self._device = device
+        self._device = devices.first
+        self._pin = devices.pins_memory
         self._format = torch.channels_last if workload.channels_last else torch.contiguous_format
         self._workers = workers
         self._seed = seed
@@ -186,7 +187,7 @@ class LoaderBatches:
             images,
             batch_sampler=batches,
             num_workers=self._workers,
-            pin_memory=self._device.type == "cuda",
+            pin_memory=self._pin,
             worker_init_fn=start_worker,
             multiprocessing_context=START_METHOD if self._workers else None,
             persistent_workers=self._workers > 0 and isinstance(batches, Sampler),
@@ -226,7 +227,7 @@ def make_batches(
     workload: Workload,
     shard: Shard,
     batch: int,
-    device: torch.device,
+    devices: RankDevices,
     workers: int,
     note: Note,
 ) -> Batches:
@@ -234,5 +235,5 @@ def make_batches(
     sampler = Sampler(shard, len(sets[0]), batch, workload.seed)
     seed = workload.seed * 1_000_003 + shard.index
     if workload.placement == "device":
-        return ResidentBatches(sets, sampler, workload, device, seed, note)
-    return LoaderBatches(sets, sampler, workload, device, seed, workers)
+        return ResidentBatches(sets, sampler, workload, devices, seed, note)
+    return LoaderBatches(sets, sampler, workload, devices, seed, workers)

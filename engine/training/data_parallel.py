@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 from torch import Tensor, nn
 
 from ..record.events import Exchange
-from .timing import Clock, Mark
+from .device.clock import Clock, Mark
 
 P = ParamSpec("P")
 T = TypeVar("T")

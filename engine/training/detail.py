@@ -15,17 +15,16 @@ from typing import NamedTuple
 
 from torch.nn.parallel import DistributedDataParallel
 
-from ..plan.plan import RunSpec
 from ..record.events import Bandwidth, Breakdown, Communication, Phase
 from ..statistics import median
 from .bandwidth import OF_MODE, measure_bandwidth
 from .communication import BucketHook, BufferHook, ddp_of, take_turns
 from .data import Batches
 from .data_parallel import ExchangeHook, data_parallel_of
-from .group import NOTE_INTERVAL, Group
+from .device.clock import Mark, wait_for
+from .group import NOTE_INTERVAL
 from .logger import DdpLogger, Logged
-from .reporter import Reporter
-from .timing import Mark, clock_for, wait_for
+from .rank import Rank
 from .trainer import Trainer
 
 LEAD = 3
@@ -56,25 +55,17 @@ class Moments(NamedTuple):
 class Detail:
     """A closer look at one rank's steps."""
 
-    def __init__(
-        self,
-        run: RunSpec,
-        trainer: Trainer,
-        batches: Batches,
-        everyone: Group,
-        team: Group,
-        reporter: Reporter,
-        pace: float,
-    ) -> None:
-        """Groups as for a Measurement; `pace`: seconds of a step, the same on all ranks of the team."""
-        self._run = run
+    def __init__(self, rank: Rank, trainer: Trainer, batches: Batches, pace: float) -> None:
+        """`pace`: seconds of a step, the same on all ranks of the team."""
+        self._run = rank.run
+        self._devices = rank.devices
         self._trainer = trainer
-        self._stream = batches.fetch(run.measure.epochs, None)
+        self._stream = batches.fetch(rank.run.measure.epochs, None)
         self._place = batches.place
-        self._everyone = everyone
-        self._team = team
-        self._reporter = reporter
-        self._clock = reporter.clock
+        self._everyone = rank.everyone
+        self._team = rank.team
+        self._reporter = rank.reporter
+        self._clock = rank.reporter.clock
         self._pace = pace
         self._buckets: BucketHook | None = None
         self._buffers: BufferHook | None = None
@@ -91,7 +82,7 @@ class Detail:
         if ddp is not None:
             self._look_at_ddp(ddp)
         else:
-            self._exchange = ExchangeHook(dp, clock_for([self._clock.device])) if dp is not None else None
+            self._exchange = ExchangeHook(dp, self._devices.new_clock()) if dp is not None else None
             self._break_down()
         if self._team.world_size > 1:
             self._measure_bandwidth()
@@ -101,7 +92,7 @@ class Detail:
         self._enter("communication", "steps with and without synchronised gradients")
         turns = take_turns(ddp, self._team, self._timed, self._pace)
         self._enter("detail")
-        self._buckets = BucketHook(ddp, clock_for([self._clock.device]))
+        self._buckets = BucketHook(ddp, self._devices.new_clock())
         # A compiled model would be compiled anew for a hook within it.
         if ddp is self._trainer.model and any(True for _ in ddp.module.buffers()):
             self._buffers = BufferHook(ddp, self._clock)
@@ -109,9 +100,7 @@ class Detail:
         steps = self._break_down()
         self._reporter.send(
             Communication(
-                at=self._reporter.now(),
-                run=self._reporter.run,
-                rank=self._reporter.rank,
+                **self._reporter.stamp(),
                 buckets=self._buckets.times(anchor, at),
                 synchronised=turns[0],
                 unsynchronised=turns[1],
@@ -142,9 +131,7 @@ class Detail:
         early = self._broadcasting(steps)
         self._reporter.send(
             Breakdown(
-                at=self._reporter.now(),
-                run=self._reporter.run,
-                rank=self._reporter.rank,
+                **self._reporter.stamp(),
                 step=[self._clock.seconds(moments.start, moments.updated) for moments in steps],
                 input=input_,
                 transfer=transfer,
@@ -243,13 +230,11 @@ class Detail:
     def _measure_bandwidth(self) -> None:
         for collective in OF_MODE.get(self._run.mode, ()):
             self._enter("communication", f"bandwidth of {collective.replace('_', '-')}")
-            sizes, seconds = measure_bandwidth(collective, self._team, self._clock)
+            sizes, seconds = measure_bandwidth(collective, self._team, self._devices, self._clock)
             if self._team.rank == 0:
                 self._reporter.send(
                     Bandwidth(
-                        at=self._reporter.now(),
-                        run=self._reporter.run,
-                        rank=self._reporter.rank,
+                        **self._reporter.stamp(),
                         collective=collective,
                         sizes=sizes,
                         seconds=seconds,

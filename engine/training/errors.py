@@ -27,7 +27,7 @@ def kind_of(error: BaseException) -> FailureKind:
     """Return the kind of failure that an exception stands for."""
     if isinstance(error, NoDataError):
         return "no data"
-    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError | DataTooLargeError):
+    if isinstance(error, MemoryError | torch.OutOfMemoryError | DataTooLargeError):
         return "out of memory"
     if isinstance(error, RuntimeError) and memory_shortage(str(error)):
         return "out of memory"

@@ -16,6 +16,8 @@ from torch.distributed import FileStore  # type: ignore[attr-defined]
 LOOPBACK = "lo0" if sys.platform == "darwin" else "lo"
 NOTE_INTERVAL = 1.0
 """Seconds between two words of a rank that waits for others."""
+WORDS, WORD = "words", "word"
+"""Keys of the store: how many ranks have left word, and the text of the first."""
 
 
 class Group:
@@ -31,7 +33,6 @@ class Group:
     def join(cls, folder: Path, rank: int, world_size: int, backend: str, patience: float) -> Group:
         """Meet the other ranks in a fresh private folder; `patience`: seconds that a message may take."""
         os.environ["GLOO_SOCKET_IFNAME"] = LOOPBACK
-        os.environ["NCCL_SOCKET_IFNAME"] = LOOPBACK
         store = FileStore(str(folder / "ranks"), world_size)
         timeout = timedelta(seconds=patience)
         dist.init_process_group(backend, store=store, rank=rank, world_size=world_size, timeout=timeout)
@@ -67,6 +68,19 @@ class Group:
                 waiting()
                 spoken = time.monotonic()
             here = self._store.add(place, 0)
+
+    def leave_word(self, text: str) -> str:
+        """Leave a text for all ranks to find; return the one that was left first, by whichever rank."""
+        assert self._store is not None
+        if self._store.add(WORDS, 1) == 1:
+            self._store.set(WORD, text)
+        return bytes(self._store.get(WORD)).decode()
+
+    def word(self) -> str | None:
+        """Return the text that a rank has left, without waiting for one."""
+        if self._store is None or not self._store.add(WORDS, 0):
+            return None
+        return bytes(self._store.get(WORD)).decode()
 
     def share(self, tensors: list[torch.Tensor]) -> None:
         """Overwrite tensors with rank 0's."""

@@ -11,17 +11,12 @@ import time
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-import torch
-
-from ..plan.plan import RunSpec
 from ..plan.preset import Measure
 from ..record.events import Evaluation, Window
 from ..statistics import median, relative_half_width
 from .data import Batch, Batches
 from .energy import EnergyMeter
-from .group import Group
-from .memory import reset_peak
-from .reporter import Reporter
+from .rank import Rank
 from .trainer import Tally, Trainer
 
 SPAN = 5
@@ -37,39 +32,31 @@ WARM_UP_SECONDS = 5.0
 class Measurement:
     """Trains and times one rank's model as its run asks."""
 
-    def __init__(
-        self,
-        run: RunSpec,
-        devices: Sequence[torch.device],
-        trainer: Trainer,
-        batches: Batches,
-        everyone: Group,
-        team: Group,
-        reporter: Reporter,
-    ) -> None:
-        """`everyone` is all ranks of the run, `team` those that train one model together."""
-        self.measure = run.measure
+    def __init__(self, rank: Rank, trainer: Trainer, batches: Batches) -> None:
+        self.measure = rank.run.measure
         self.settled = False
         """Whether the step time had settled when warm-up ended."""
+        self.stop_reason = ""
+        """Why measuring ended."""
         self.pace = 0.0
         """Seconds of a step at the end of warm-up."""
-        self._devices = devices
+        self._devices = rank.devices
         self._trainer = trainer
         self._batches = batches
-        self._everyone = everyone
-        self._team = team
-        self._clock = reporter.clock
-        self._reporter = reporter
+        self._everyone = rank.everyone
+        self._team = rank.team
+        self._reporter = rank.reporter
+        self._clock = rank.reporter.clock
         self._stream: Iterator[Batch] = iter(())
         self._windows = 0
-        self.energy = EnergyMeter(run.devices_of(reporter.rank))
+        self.energy = EnergyMeter(rank.run.devices_of(rank.index))
         """What the windows take."""
 
-    def run(self) -> str:
-        """Do it all; returns why it ended."""
+    def run(self) -> None:
+        """Warm up, then measure epochs or windows as the run asks."""
         self.warm_up()
-        reset_peak(self._devices)
-        return self.train_epochs() if self.measure.epochs else self.measure_throughput()
+        self._devices.reset_peaks()
+        self.stop_reason = self.train_epochs() if self.measure.epochs else self.measure_throughput()
 
     def train(self, steps: int) -> None:
         """So many steps, without waiting for the device."""
@@ -126,9 +113,7 @@ class Measurement:
         samples = self._reporter.samples
         seconds = self.timed(steps)
         window = Window(
-            at=self._reporter.now(),
-            run=self._reporter.run,
-            rank=self._reporter.rank,
+            **self._reporter.stamp(),
             index=self._windows,
             steps=steps,
             samples=self._reporter.samples - samples,
@@ -209,9 +194,7 @@ class Measurement:
         if self._team.rank == 0:
             self._reporter.send(
                 Evaluation(
-                    at=self._reporter.now(),
-                    run=self._reporter.run,
-                    rank=self._reporter.rank,
+                    **self._reporter.stamp(),
                     epoch=epoch,
                     train_loss=finite(train_loss),
                     train_accuracy=train_accuracy,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from ..plan.plan import Device, RunSpec
+from ..plan.plan import RunSpec
 from ..plan.preset import Mode
+from .device.devices import RankDevices
 from .errors import TrainingError
 from .sharding import shard
 
@@ -56,37 +56,28 @@ def own_shard(run: RunSpec, rank: int) -> Shard:
     return Shard(rank, run.world_size) if run.mode in TOGETHER else Shard()
 
 
-def backend_for(devices: Sequence[Device]) -> str:
-    """NCCL for gradients on GPUs, with gloo for the CPU; gloo alone where NCCL cannot work."""
-    alone = len({device.uuid or device.index for device in devices}) == len(devices)
-    if devices[0].kind == "cuda" and alone and torch.distributed.is_nccl_available():
-        return "cpu:gloo,cuda:nccl"
-    return "gloo"
-
-
 def wrap(
     model: nn.Module,
     mode: Mode,
-    devices: Sequence[torch.device],
+    devices: RankDevices,
     *,
     compiled: bool,
-    dtype: torch.dtype | None,
+    dtype: torch.dtype | None = None,
 ) -> nn.Module:
-    """Return the model as the mode trains it; it must be on the first of the devices already.
+    """Return the model as the mode trains it; it must lie on the first of the devices already.
 
     `dtype` is that of a 16-bit precision, which fsdp sees to itself; the other modes ignore it.
     """
-    on_gpu = devices[0].type == "cuda"
     if mode == "dp":
-        if not on_gpu:
+        if devices.indices is None:
             raise TrainingError("DataParallel does nothing on a CPU: use ddp there")
         if compiled:
             raise TrainingError("DataParallel cannot run a compiled model: set workload.compile = false")
-        model = nn.DataParallel(model, device_ids=[device.index for device in devices])
+        model = nn.DataParallel(model, device_ids=devices.indices)
     elif mode == "ddp":
-        model = DistributedDataParallel(model, device_ids=[devices[0].index] if on_gpu else None)
+        model = DistributedDataParallel(model, device_ids=devices.indices)
     elif mode == "fsdp":
-        model = shard(model, devices[0], dtype)
+        model = shard(model, devices, dtype)
         # Blocks are compiled one by one and share their code: their sizes are constants, not variables.
         return torch.compile(model, dynamic=False) if compiled else model  # type: ignore[return-value]
     return torch.compile(model) if compiled else model  # type: ignore[return-value]

@@ -16,12 +16,14 @@ from collections import deque
 from dataclasses import dataclass, field
 from itertools import pairwise
 from multiprocessing.queues import Queue
+from typing import TypedDict
 
 import torch
 from torch import Tensor
 
-from ..record.events import MetricsLost, Phase, PhaseChanged, RankEvent, Steps
-from .timing import Clock, Mark
+from ..record.events import FailureKind, MetricsLost, Phase, PhaseChanged, RankEvent, RankFailed, Steps
+from .device.clock import Mark
+from .device.devices import RankDevices
 
 INTERVAL = 0.1
 """Seconds between two messages."""
@@ -47,11 +49,19 @@ class Chunk:
     ready: Mark = 0.0
 
 
+class Stamp(TypedDict):
+    """When an event happened and whose it is."""
+
+    at: float
+    run: str
+    rank: int
+
+
 class Reporter:
     """Sends one rank's events, in the order in which they were said."""
 
     def __init__(
-        self, run: str, rank: int, started: float, queue: Queue[list[RankEvent]], clock: Clock
+        self, run: str, rank: int, started: float, queue: Queue[list[RankEvent]], devices: RankDevices
     ) -> None:
         self.run = run
         self.rank = rank
@@ -61,7 +71,9 @@ class Reporter:
         """Samples in those steps."""
         self._started = started
         self._queue = queue
-        self.clock = clock
+        self.clock = devices.new_clock()
+        """Marks the ends of steps; anything else may be marked by it too."""
+        self._devices = devices
         self._chunk: Chunk | None = None
         self._flushed = 0.0
         self._said: deque[Chunk | RankEvent] = deque()
@@ -75,16 +87,18 @@ class Reporter:
         """Seconds since the session started."""
         return time.monotonic() - self._started
 
+    def stamp(self) -> Stamp:
+        """Return the fields that every event of this rank has, as of now."""
+        return {"at": self.now(), "run": self.run, "rank": self.rank}
+
     def send(self, event: RankEvent) -> None:
-        """Say something, after all steps so far."""
+        """Send an event after all steps so far."""
         self._flush(more=False)
         self._said.append(event)
 
     def phase(self, phase: Phase, note: str = "", epoch: int | None = None) -> None:
         """Say what the rank does now, or how far it is with it."""
-        self.send(
-            PhaseChanged(at=self.now(), run=self.run, rank=self.rank, phase=phase, note=note, epoch=epoch)
-        )
+        self.send(PhaseChanged(**self.stamp(), phase=phase, note=note, epoch=epoch))
 
     def begin(self) -> None:
         """The next step starts now; the device must be idle. Time until now belongs to no step."""
@@ -110,8 +124,7 @@ class Reporter:
         chunk, self._chunk = self._chunk, None
         if chunk is None or not chunk.ends:
             return
-        on_gpu = self.clock.device.type == "cuda"
-        chunk.on_host = torch.empty(len(chunk.losses), pin_memory=on_gpu)
+        chunk.on_host = self._devices.host_buffer(len(chunk.losses))
         chunk.on_host.copy_(torch.stack(chunk.losses), non_blocking=True)
         chunk.ready = self.clock.mark()
         chunk.losses.clear()
@@ -120,11 +133,11 @@ class Reporter:
             self._flushed = time.perf_counter()
         self._said.append(chunk)
 
-    def fail(self, event: RankEvent) -> None:
+    def fail(self, kind: FailureKind, message: str) -> None:
         """Say how the rank failed, even if the device no longer answers."""
         with contextlib.suppress(RuntimeError):
             self._flush(more=False)
-        self._said.append(event)
+        self._said.append(RankFailed(**self.stamp(), kind=kind, message=message))
 
     def close(self) -> None:
         """Send what is left, wait a few seconds at most for it to be taken, and leave the queue."""
@@ -174,7 +187,7 @@ class Reporter:
         return True
 
     def _lost(self, steps: int) -> MetricsLost:
-        return MetricsLost(at=self.now(), run=self.run, rank=self.rank, steps=steps)
+        return MetricsLost(**self.stamp(), steps=steps)
 
     def _read(self, chunk: Chunk) -> Steps:
         assert chunk.on_host is not None

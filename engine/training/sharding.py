@@ -14,6 +14,7 @@ from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor
 
 from ..record.events import Piece
+from .device.devices import RankDevices
 from .errors import TrainingError
 from .precision import keep_statistics_in_float32
 
@@ -21,20 +22,19 @@ CONTAINERS = (nn.ModuleList, nn.ModuleDict)
 """Modules that are never called themselves."""
 
 
-def shard(model: nn.Module, device: torch.device, dtype: torch.dtype | None = None) -> nn.Module:
+def shard(model: nn.Module, devices: RankDevices, dtype: torch.dtype | None = None) -> nn.Module:
     """Shard each block of a model over all ranks, and with the root what belongs to none; return the model.
 
     With `dtype` the parameters are cast to it before they are gathered, and the model computes in it; its
     gradients are reduced, and its shards kept and optimised, in float32.
     """
-    if device.type == "cpu" and not hasattr(torch.cpu.Stream, "record_event"):
-        raise TrainingError(f"fsdp on a CPU needs torch 2.7 or newer, and {torch.__version__} is installed")
-    if not averages(device):
+    devices.require_sharding()
+    if not averages(devices.first):
         raise TrainingError(
             f"{dist.get_backend()} of torch {torch.__version__} adds gradients up where fsdp needs a mean: "
             "use a newer torch"
         )
-    mesh = DeviceMesh.from_group(dist.group.WORLD, device.type)  # type: ignore[arg-type]
+    mesh = DeviceMesh.from_group(dist.group.WORLD, devices.first.type)  # type: ignore[arg-type]
     policy = MixedPrecisionPolicy() if dtype is None else MixedPrecisionPolicy(dtype, torch.float32)
     if dtype is not None:
         keep_statistics_in_float32(model)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import torch
@@ -15,6 +15,7 @@ from torch.distributed.fsdp import FSDPModule
 from ..plan.plan import RunSpec
 from .data import Batch, Batches
 from .datasets import Note
+from .device.devices import RankDevices
 from .errors import TrainingError
 from .group import NOTE_INTERVAL, Group
 from .models import build_model
@@ -53,11 +54,9 @@ class Tally:
 class Trainer:
     """Trains a rank's model; all ranks of one training start with the same weights."""
 
-    def __init__(
-        self, run: RunSpec, rank: int, devices: Sequence[torch.device], batches: Batches, group: Group
-    ) -> None:
+    def __init__(self, run: RunSpec, rank: int, devices: RankDevices, batches: Batches, group: Group) -> None:
         workload = run.workload_of(rank)
-        device = devices[0]
+        device = devices.first
         torch.manual_seed(workload.seed)
         model = build_model(workload).to(device)
         if run.mode == "fsdp":
@@ -71,7 +70,7 @@ class Trainer:
         self.plain = Autocast(model, device.type, autocast) if autocast else model
         """The model as one process sees it: evaluated, counted and compared."""
         self.model = wrap(self.plain, run.mode, devices, compiled=workload.compile, dtype=dtype)
-        self.optimizer = make_optimizer(workload, self.plain, fused=device.type == "cuda")
+        self.optimizer = make_optimizer(workload, self.plain, fused=devices.fuses_optimizers)
         self.scaler = make_scaler(workload, device)
         self.schedule = Schedule(workload, batches.steps_per_epoch)
         self.learning_rate = 0.0

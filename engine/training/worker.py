@@ -1,159 +1,120 @@
-"""What a rank does, once its process is in order: set up, measure, report, and say so when it fails."""
+"""The life of a rank: it sets itself up, measures, reports, and says so when it fails."""
 
 from __future__ import annotations
 
 import os
-import sys
 import traceback
 from collections.abc import Sequence
 from multiprocessing.queues import Queue
 from pathlib import Path
 from typing import NoReturn
 
-import torch
-
 from ..plan.assignment import Assignment
-from ..record.events import ModelBuilt, RankEvent, RankFailed, RankFinished, RankStarted
+from ..record.events import ModelBuilt, RankEvent, RankFinished
 from .compute import report_compute
-from .data import make_batches
-from .datasets import open_data
+from .data import Batches, make_batches
+from .datasets import Images, open_data
 from .detail import Detail
+from .device.claim import claim_devices
+from .device.cpu import CpuDevices
+from .device.devices import RankDevices
+from .ending import Ending, leave
 from .errors import kind_of, sentence_of
-from .group import Group
 from .measure import Measurement
-from .memory import allocator_retries, peak
-from .parallel import TOGETHER, backend_for, own_batch, own_shard
+from .parallel import own_batch, own_shard
 from .precision import SIXTEEN_BITS
+from .rank import Rank
 from .reporter import Reporter
-from .setup import claim_devices, describe, seed_everything, set_switches, settings_of
+from .setup import set_up
 from .sharding import pieces_of
-from .timing import Clock, HostClock, clock_for
 from .trainer import Trainer
-
-PATIENCE = 2.0
-"""Times `measure.hang_seconds` that a message between ranks may take: the watchdog should be faster."""
 
 
 def work(assignment: Assignment, queues: Sequence[Queue[list[RankEvent]]]) -> None:
-    """Do one rank's part of a run, reporting over its own of the `queues`; `RANK` says which rank it is.
+    """Do one rank's part of a run, and report over its own one of the `queues`; `RANK` is its number.
 
-    The process must have been put in order before: output redirected, foreign ends of the queues closed.
-    Ends the process when all is done and sent, with status 0; a failure is reported too, with status 1.
+    The process must be in order: output redirected, foreign ends of the queues closed. Ends the process when
+    all is done and sent, with status 0; a failure is reported too, with status 1.
     """
-    run, rank = assignment.run, int(os.environ["RANK"])
+    run, index = assignment.run, int(os.environ["RANK"])
 
-    def open_reporter(clock: Clock) -> Reporter:
-        return Reporter(run.id, rank, assignment.started, queues[rank], clock)
+    def open_reporter(devices: RankDevices) -> Reporter:
+        return Reporter(run.id, index, assignment.started, queues[index], devices)
 
     reporter: Reporter | None = None
     try:
-        devices = claim_devices(run, rank)
-        reporter = open_reporter(clock_for(devices))
-        run_rank(assignment, rank, devices, reporter)
+        devices = claim_devices(run, index)
+        reporter = open_reporter(devices)
+        run_rank(assignment, set_up(assignment, index, devices, reporter))
     except Exception as error:
         traceback.print_exc()
-        reporter = reporter or open_reporter(HostClock())
-        message = sentence_of(error, run.batch_per_device(rank))
-        reporter.fail(
-            RankFailed(at=reporter.now(), run=run.id, rank=rank, kind=kind_of(error), message=message)
-        )
+        reporter = reporter or open_reporter(CpuDevices())
+        reporter.fail(kind_of(error), sentence_of(error, run.batch_per_device(index)))
         reporter.close()
         leave(1)
 
 
-def leave(status: int) -> NoReturn:
-    """End the process as it is.
-
-    An orderly exit takes a second, waits for ranks that are lost, and takes gloo's process group apart, which
-    joins a thread that may be waiting for the interpreter's lock while we hold it.
-    """
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)
-
-
-def run_rank(
-    assignment: Assignment, rank: int, devices: Sequence[torch.device], reporter: Reporter
-) -> NoReturn:
-    """From the first word to the last of a rank that meets no trouble; leaves with all still in place."""
-    run = assignment.run
-    workload = run.workload_of(rank)
-    backend = backend_for(run.devices) if run.world_size > 1 or run.mode in TOGETHER else "none"
-    set_switches(workload)
-    seed_everything(workload.seed)
-    reporter.send(
-        RankStarted(
-            at=reporter.now(),
-            run=run.id,
-            rank=rank,
-            pid=os.getpid(),
-            device=describe(devices),
-            settings=settings_of(run, rank, devices, backend),
-        )
-    )
-    everyone = Group()
-    if backend != "none":
-        patience = max(60.0, PATIENCE * run.measure.hang_seconds)
-        everyone = Group.join(Path(assignment.rendezvous), rank, run.world_size, backend, patience)
-    team = Group() if run.mode == "concurrent" else everyone
-
-    def loading(note: str) -> None:
-        reporter.phase("loading data", note)
-
-    loading("")
-    sets = open_data(workload, Path(assignment.cache), loading)
-    workers = workload.loader_workers // run.world_size
-    batches = make_batches(
-        sets, workload, own_shard(run, rank), own_batch(run, rank), devices[0], workers, loading
-    )
-    # The first collective comes with the model: whoever took longer with its data is waited for here.
-    everyone.meet("data", lambda: loading("waiting for other ranks"))
+def run_rank(assignment: Assignment, rank: Rank) -> NoReturn:
+    """Train, measure and report all that a run asks of a rank, then end the process with status 0."""
+    reporter = rank.reporter
+    sets, batches = load_data(assignment, rank)
+    # The first collective comes with the model: a rank that took longer to load is waited for here.
+    rank.everyone.meet("data", lambda: reporter.phase("loading data", "waiting for other ranks"))
     reporter.phase("building model")
-    trainer = Trainer(run, rank, devices, batches, team)
+    trainer = Trainer(rank.run, rank.index, rank.devices, batches, rank.team)
     reporter.send(
         ModelBuilt(
-            at=reporter.now(),
-            run=run.id,
-            rank=rank,
+            **reporter.stamp(),
             parameters=trainer.parameters,
             train_images=len(sets[0]),
             test_images=len(sets[1]),
             steps_per_epoch=batches.steps_per_epoch,
             buffer_bytes=trainer.buffer_bytes,
-            pieces=pieces_of(trainer.plain, SIXTEEN_BITS.get(workload.precision)),
+            pieces=pieces_of(trainer.plain, SIXTEEN_BITS.get(rank.workload.precision)),
         )
     )
-    measurement = Measurement(run, devices, trainer, batches, everyone, team, reporter)
-    reason = measurement.run()
-    allocated, reserved = peak(devices)
-    retries = allocator_retries(devices)
-    equal = trainer.replicas_equal() if run.mode == "ddp" and run.world_size > 1 else None
-    trouble = ""
-    if run.measure.detail:
+    measurement = Measurement(rank, trainer, batches)
+    measurement.run()
+    ending = Ending(rank, finished_event(rank, trainer, measurement))
+    if rank.run.measure.detail:
+        ending.watch_others()
         try:
-            Detail(run, trainer, batches, everyone, team, reporter, measurement.pace).look()
-            report_compute(run, rank, devices, everyone, reporter)
+            Detail(rank, trainer, batches, measurement.pace).look()
+            report_compute(rank)
         except Exception as error:  # what was measured stands without it
             traceback.print_exc()
-            trouble = sentence_of(error, run.batch_per_device(rank))
-    reporter.phase("finishing")
-    reporter.send(
-        RankFinished(
-            at=reporter.now(),
-            run=run.id,
-            rank=rank,
-            steps=reporter.steps,
-            samples=reporter.samples,
-            stop_reason=reason,
-            peak_memory_bytes=allocated,
-            peak_reserved_bytes=reserved,
-            settled=measurement.settled,
-            detail_trouble=trouble,
-            replicas_equal=equal,
-            allocator_retries=retries,
-            energy_joules=measurement.energy.joules,
-            energy_samples=measurement.energy.samples,
-        )
+            ending.end(ending.share(sentence_of(error, rank.run.batch_per_device(rank.index))))
+    ending.end("")
+
+
+def load_data(assignment: Assignment, rank: Rank) -> tuple[tuple[Images, Images], Batches]:
+    """Open the workload's training and test set, and prepare the batches of both."""
+
+    def loading(note: str) -> None:
+        rank.reporter.phase("loading data", note)
+
+    loading("")
+    run, workload = rank.run, rank.workload
+    sets = open_data(workload, Path(assignment.cache), loading)
+    workers = workload.loader_workers // run.world_size
+    shard, batch = own_shard(run, rank.index), own_batch(run, rank.index)
+    return sets, make_batches(sets, workload, shard, batch, rank.devices, workers, loading)
+
+
+def finished_event(rank: Rank, trainer: Trainer, measurement: Measurement) -> RankFinished:
+    """Return what is to be said of a rank's windows, memory and energy when it ends."""
+    allocated, reserved = rank.devices.peaks()
+    compared = rank.run.mode == "ddp" and rank.run.world_size > 1
+    return RankFinished(
+        **rank.reporter.stamp(),
+        steps=rank.reporter.steps,
+        samples=rank.reporter.samples,
+        stop_reason=measurement.stop_reason,
+        peak_memory_bytes=allocated,
+        peak_reserved_bytes=reserved,
+        settled=measurement.settled,
+        replicas_equal=trainer.replicas_equal() if compared else None,
+        allocator_retries=rank.devices.allocator_retries(),
+        energy_joules=measurement.energy.joules,
+        energy_samples=measurement.energy.samples,
     )
-    reporter.close()
-    leave(0)

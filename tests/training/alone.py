@@ -16,14 +16,14 @@ from gpubench_tui.engine.training import bandwidth, optimizer, trainer
 from gpubench_tui.engine.training.communication import BucketHook
 from gpubench_tui.engine.training.data import make_batches
 from gpubench_tui.engine.training.datasets import open_data
+from gpubench_tui.engine.training.device.claim import claim_devices
+from gpubench_tui.engine.training.device.cpu import CpuDevices, HostClock
 from gpubench_tui.engine.training.group import Group
 from gpubench_tui.engine.training.logger import DdpLogger
 from gpubench_tui.engine.training.models import build_model, cnn
 from gpubench_tui.engine.training.parallel import own_batch, own_shard
 from gpubench_tui.engine.training.precision import SIXTEEN_BITS
-from gpubench_tui.engine.training.setup import claim_devices
 from gpubench_tui.engine.training.sharding import pieces_of, shard
-from gpubench_tui.engine.training.timing import HostClock
 from pretend_devices import data_parallel_over, pretended
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
@@ -72,7 +72,10 @@ def bandwidths(assignment: Assignment, queues: Sequence[Any]) -> None:
     group = join(assignment)
     bandwidth.SECONDS = 0.3
     collectives = ("all_reduce", "all_gather", "reduce_scatter")
-    save(assignment, {name: bandwidth.measure_bandwidth(name, group, HostClock()) for name in collectives})
+    save(
+        assignment,
+        {name: bandwidth.measure_bandwidth(name, group, CpuDevices(), HostClock()) for name in collectives},
+    )
 
 
 def agreement(assignment: Assignment, queues: Sequence[Any]) -> None:
@@ -104,7 +107,7 @@ def overflowing(assignment: Assignment, queues: Sequence[Any]) -> None:
 
         trainer.make_optimizer = make  # type: ignore[assignment]
         batches = make_batches(
-            sets, workload, own_shard(run, group.rank), own_batch(run, group.rank), cpu[0], 0, print
+            sets, workload, own_shard(run, group.rank), own_batch(run, group.rank), cpu, 0, print
         )
         training = trainer.Trainer(run, group.rank, cpu, batches, group)
         training.scaler.load_state_dict(training.scaler.state_dict() | {"scale": 2.0**24})
@@ -142,7 +145,7 @@ def sharded_step(assignment: Assignment, queues: Sequence[Any]) -> None:
     dtype = SIXTEEN_BITS.get(workload.precision)
     model = build_model(workload)
     shapes = {tuple(sorted(parameter.shape)) for parameter in model.parameters() if parameter.dim() > 1}
-    model = shard(model, torch.device("cpu"), dtype)
+    model = shard(model, CpuDevices(), dtype)
     saved: list[torch.Tensor] = []
 
     def keep(tensor: torch.Tensor) -> torch.Tensor:

@@ -25,9 +25,9 @@ from gpubench_tui.engine.plan.preset import Measure, Mode, Workload
 from gpubench_tui.engine.record.events import RankEvent
 from gpubench_tui.engine.training.data import make_batches
 from gpubench_tui.engine.training.datasets import open_data
+from gpubench_tui.engine.training.device.claim import claim_devices
 from gpubench_tui.engine.training.group import Group
 from gpubench_tui.engine.training.parallel import TOGETHER, own_batch, own_shard
-from gpubench_tui.engine.training.setup import claim_devices
 from gpubench_tui.engine.training.trainer import Trainer
 from torch.distributed.tensor import DTensor
 
@@ -170,7 +170,7 @@ def take_steps(assignment: Assignment, queues: Sequence[Queue[Any]]) -> None:
         workload,
         own_shard(run, rank),
         own_batch(run, rank),
-        devices[0],
+        devices,
         workload.loader_workers // run.world_size,
         print,
     )

@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 
+import torch
 from gpubench_tui.engine.training import bandwidth, communication, detail, trainer
 from gpubench_tui.engine.training.data import Batch, ResidentBatches
 from pretend_devices import data_parallel_over, pretended
@@ -93,6 +94,18 @@ def unlookable(classes: int) -> nn.Module:
 
     def fail(_: detail.Detail) -> None:
         raise RuntimeError("nothing to see here")
+
+    detail.Detail.look = fail  # type: ignore[method-assign]
+    return Model()
+
+
+def one_fails(classes: int) -> nn.Module:
+    """Rank 1's look after the windows fails; rank 0 waits for it and is told nothing, as over NCCL."""
+
+    def fail(_: detail.Detail) -> None:
+        if os.environ["RANK"] == "1":
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate")
+        time.sleep(600)
 
     detail.Detail.look = fail  # type: ignore[method-assign]
     return Model()

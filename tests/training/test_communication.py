@@ -10,6 +10,7 @@ import pytest
 import torch
 from gpubench_tui.engine.plan.preset import Workload
 from gpubench_tui.engine.training.bandwidth import FACTOR, LARGEST, SMALLEST, fitting_sizes
+from gpubench_tui.engine.training.device.cpu import CpuDevices
 from gpubench_tui.engine.training.group import Group
 from gpubench_tui.engine.training.logger import DdpLogger
 
@@ -49,17 +50,19 @@ def test_every_collective_has_a_curve_that_all_ranks_agree_on(ranks: ModuleType,
         assert all(each > 0 for each in seconds)
 
 
-def test_sizes_end_where_memory_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    free = {"bytes": 1e15}
-    monkeypatch.setattr(
-        "gpubench_tui.engine.training.bandwidth.free_memory", lambda group, device: free["bytes"]
-    )
-    cpu = torch.device("cpu")
-    assert list(fitting_sizes(Group(), cpu))[-1] == LARGEST
-    free["bytes"] = 8 * 70_000
-    assert list(fitting_sizes(Group(), cpu)) == [1024, 4096, 16384, 65536]
-    free["bytes"] = 0
-    assert list(fitting_sizes(Group(), cpu)) == [1024]
+def test_sizes_end_where_memory_does() -> None:
+    class Devices(CpuDevices):
+        free = 1e15
+
+        def free_memory(self, ranks: int) -> float:
+            return self.free
+
+    devices = Devices()
+    assert list(fitting_sizes(Group(), devices))[-1] == LARGEST
+    devices.free = 8 * 70_000
+    assert list(fitting_sizes(Group(), devices)) == [1024, 4096, 16384, 65536]
+    devices.free = 0
+    assert list(fitting_sizes(Group(), devices)) == [1024]
 
 
 @pytest.mark.parametrize("figures", [None, {}, {"backward_compute_time": "soon"}])

@@ -10,9 +10,11 @@ import torch
 from gpubench_tui.engine.plan.preset import Measure, Workload
 from gpubench_tui.engine.record.events import Compute
 from gpubench_tui.engine.training import compute
+from gpubench_tui.engine.training.device.cpu import CpuDevices
+from gpubench_tui.engine.training.device.cuda import CudaDevices
 from gpubench_tui.engine.training.group import Group
 
-CPU = torch.device("cpu")
+CPU = CpuDevices()
 OWN = """
 import torch
 class Linear(torch.nn.Module):
@@ -94,23 +96,33 @@ class SmallGpu:
     """A product that a GPU has no memory for unless it is small."""
 
     largest = 2048
+    seconds = 1.0
 
-    def __init__(self, size: int, dtype: torch.dtype, device: torch.device) -> None:
+    def __init__(self, size: int, dtype: torch.dtype, device: CudaDevices) -> None:
         if size > self.largest:
-            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+            raise torch.OutOfMemoryError("CUDA out of memory")
         self.size = size
 
 
 def test_the_product_is_as_large_as_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compute, "Product", SmallGpu)
-    fitting = compute.large_product(torch.float16, torch.device("cuda", 0))
+    fitting = compute.large_product(torch.float16, CudaDevices([0]))
     assert fitting is not None
     assert fitting.size == 2048
+    monkeypatch.setattr(SmallGpu, "largest", 100_000)
+    largest = compute.large_product(torch.float16, CudaDevices([0]))
+    assert largest is not None
+    assert largest.size == 8192
     monkeypatch.setattr(SmallGpu, "largest", 0)
-    assert compute.large_product(torch.float16, torch.device("cuda", 0)) is None
+    assert compute.large_product(torch.float16, CudaDevices([0])) is None
+
+
+class TwoDevices(CpuDevices):
+    def split(self) -> list[CpuDevices]:
+        return [CPU, CPU]
 
 
 def test_there_is_no_peak_where_one_device_has_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     found = iter([compute.Product(64, torch.float32, CPU), None])
     monkeypatch.setattr(compute, "large_product", lambda dtype, device: next(found))
-    assert compute.peak_flop_per_second(torch.float32, [CPU, CPU], Group()) is None
+    assert compute.peak_flop_per_second(torch.float32, TwoDevices(), Group()) is None

@@ -10,11 +10,12 @@ from gpubench_tui.engine.plan.preset import Workload
 from gpubench_tui.engine.training import augment
 from gpubench_tui.engine.training.data import LoaderBatches, ResidentBatches, Sampler, make_batches
 from gpubench_tui.engine.training.datasets import NORMALISATION, MemoryImages, open_data, pixels_of
+from gpubench_tui.engine.training.device.cpu import CpuDevices
 from gpubench_tui.engine.training.errors import NoDataError, TrainingError
 from gpubench_tui.engine.training.parallel import Shard
 from PIL import Image
 
-CPU = torch.device("cpu")
+CPU = CpuDevices()
 
 
 def quiet(note: str) -> None:

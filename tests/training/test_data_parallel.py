@@ -11,7 +11,7 @@ import torch
 from gpubench_tui.engine.plan.preset import Measure, Workload
 from gpubench_tui.engine.record.events import Breakdown, Communication
 from gpubench_tui.engine.training.data_parallel import ExchangeHook, data_parallel_of
-from gpubench_tui.engine.training.timing import HostClock
+from gpubench_tui.engine.training.device.cpu import HostClock
 from torch import Tensor, nn
 
 from .pretend_devices import DELAYS, data_parallel_over, pretended

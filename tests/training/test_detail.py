@@ -23,8 +23,9 @@ from gpubench_tui.engine.record.events import (
 )
 from gpubench_tui.engine.training.communication import MOST_SECONDS, take_turns
 from gpubench_tui.engine.training.detail import FEWEST, SECONDS, steps_within
+from gpubench_tui.engine.training.device.clock import Mark, wait_for
+from gpubench_tui.engine.training.device.cpu import HostClock
 from gpubench_tui.engine.training.group import Group
-from gpubench_tui.engine.training.timing import HostClock, Mark, wait_for
 
 PARTS = ("input", "transfer", "forward", "backward", "exposed", "optimizer")
 SLOW = Path(__file__).parent / "slow.py"
@@ -247,3 +248,20 @@ def test_a_look_that_fails_leaves_what_was_measured(ranks: ModuleType, tmp_path:
     (finished,) = done.of(RankFinished, 0)
     assert finished.detail_trouble == "RuntimeError: nothing to see here"
     assert "Traceback" in done.log.read_text()
+
+
+@pytest.mark.parametrize("mode", ["ddp", "concurrent"])
+def test_a_look_that_fails_on_one_rank_leaves_the_windows_of_all(
+    mode: str, ranks: ModuleType, tmp_path: Path
+) -> None:
+    """Its peers wait for it where they notice nothing, and are told."""
+    workload = Workload(model=f"{SLOW}:one_fails", images=400, batch=8)
+    done = ranks.launch(
+        ranks.cpu_run(mode, 2, [workload] * (2 if mode == "concurrent" else 1), QUICK), tmp_path
+    )
+    assert not done.failed, done.log.read_text()
+    for rank in range(2):
+        assert len(done.of(Window, rank)) >= 2
+        (finished,) = done.of(RankFinished, rank)
+        assert finished.detail_trouble.startswith("rank 1: out of memory with a batch of 8")
+        assert done.events[rank][-1] is finished

@@ -11,6 +11,7 @@ from gpubench_tui.engine.plan.preset import Measure, Workload
 from gpubench_tui.engine.record.events import Compute, Evaluation, ModelBuilt, RankFinished, Window
 from gpubench_tui.engine.training import sharding
 from gpubench_tui.engine.training.compute import flop_per_step
+from gpubench_tui.engine.training.device.cpu import CpuDevices
 from gpubench_tui.engine.training.errors import TrainingError
 from gpubench_tui.engine.training.models import BUILT_IN
 from gpubench_tui.engine.training.precision import Autocast
@@ -216,7 +217,7 @@ def test_a_shared_parameter_belongs_to_the_root() -> None:
 def test_a_torch_without_fsdp_on_a_cpu_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(torch.cpu.Stream, "record_event", raising=False)
     with pytest.raises(TrainingError, match=r"torch 2\.7 or newer"):
-        shard(nn.Linear(2, 2), torch.device("cpu"))
+        shard(nn.Linear(2, 2), CpuDevices())
 
 
 @on_cpu
@@ -224,4 +225,4 @@ def test_sums_are_not_taken_for_means(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sharding, "averages", lambda device: False)
     monkeypatch.setattr(sharding.dist, "get_backend", lambda: "gloo")
     with pytest.raises(TrainingError, match=r"gloo of torch .* adds gradients up"):
-        shard(nn.Linear(2, 2), torch.device("cpu"))
+        shard(nn.Linear(2, 2), CpuDevices())

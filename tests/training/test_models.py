@@ -6,10 +6,12 @@ import pytest
 import torch
 from gpubench_tui.engine.plan.plan import Device
 from gpubench_tui.engine.plan.preset import Workload
+from gpubench_tui.engine.training.device.claim import backend_for
+from gpubench_tui.engine.training.device.cpu import CpuDevices
 from gpubench_tui.engine.training.errors import TrainingError
 from gpubench_tui.engine.training.models import BUILT_IN, build_model
 from gpubench_tui.engine.training.optimizer import check_optimizer, make_optimizer
-from gpubench_tui.engine.training.parallel import backend_for, wrap
+from gpubench_tui.engine.training.parallel import wrap
 
 
 def count(model: torch.nn.Module) -> int:
@@ -87,7 +89,7 @@ def test_images_that_do_not_fit_the_model_are_named(name: str, size: int) -> Non
 
 def test_data_parallel_is_refused_where_it_does_nothing() -> None:
     with pytest.raises(TrainingError, match="DataParallel does nothing on a CPU"):
-        wrap(torch.nn.Linear(1, 1), "dp", [torch.device("cpu")], compiled=False)
+        wrap(torch.nn.Linear(1, 1), "dp", CpuDevices(), compiled=False)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +117,7 @@ class Grows(torch.nn.Module):
 
 def test_parameters_created_late_are_noticed() -> None:
     model = Grows()
-    optimizer = make_optimizer(Workload(), model)
+    optimizer = make_optimizer(Workload(), model, fused=False)
     check_optimizer(optimizer, model)
     model(torch.randn(1, 4))
     with pytest.raises(TrainingError, match=r"late\.weight, late\.bias"):
@@ -124,7 +126,7 @@ def test_parameters_created_late_are_noticed() -> None:
 
 def test_parameters_replaced_are_noticed() -> None:
     model = Grows()
-    optimizer = make_optimizer(Workload(), model)
+    optimizer = make_optimizer(Workload(), model, fused=False)
     model.first.weight = torch.nn.Parameter(torch.zeros(4, 4))
     with pytest.raises(TrainingError):
         check_optimizer(optimizer, model)

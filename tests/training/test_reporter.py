@@ -10,9 +10,10 @@ from typing import TypeAlias
 
 import pytest
 import torch
-from gpubench_tui.engine.record.events import MetricsLost, PhaseChanged, RankEvent, Steps, Window
+from gpubench_tui.engine.record.events import MetricsLost, PhaseChanged, RankEvent, RankFailed, Steps, Window
+from gpubench_tui.engine.training.device.clock import Clock, Mark
+from gpubench_tui.engine.training.device.cpu import CpuDevices, HostClock
 from gpubench_tui.engine.training.reporter import CHUNK, Reporter
-from gpubench_tui.engine.training.timing import HostClock, Mark
 
 Messages: TypeAlias = "Queue[list[RankEvent]]"
 
@@ -39,7 +40,11 @@ class Listener:
 
 
 def reporter_of(queue: Messages, clock: HostClock | None = None) -> Reporter:
-    return Reporter("01-test", 0, time.monotonic(), queue, clock or HostClock())
+    class Devices(CpuDevices):
+        def new_clock(self) -> Clock:
+            return clock or HostClock()
+
+    return Reporter("01-test", 0, time.monotonic(), queue, Devices())
 
 
 def take(reporter: Reporter, steps: int) -> None:
@@ -179,8 +184,8 @@ def test_a_broken_device_does_not_silence_the_last_words() -> None:
     reporter.begin()
     take(reporter, 3)
     clock.broken = True
-    reporter.fail(PhaseChanged(at=1.0, run="01-test", rank=0, phase="finishing"))
+    reporter.fail("raised", "the GPU is gone")
     reporter.close()
     events = listener.read()
-    assert [type(event) for event in events] == [MetricsLost, PhaseChanged]
+    assert [type(event) for event in events] == [MetricsLost, RankFailed]
     assert events[0].steps == 3

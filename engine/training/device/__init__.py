@@ -1,0 +1,1 @@
+"""All that differs between CUDA and CPU, behind one interface, `RankDevices`."""
