@@ -13,18 +13,24 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from ...engine.plan.preset import Preset
 
-FILES, FOLDERS = ":files", ":folders"
+FILES, FOLDERS = ":files", ":directories"
 """Answers that leave the rest to the shell."""
 
 SCRIPTS = {
     "bash": r"""# gpubench-tui: in ~/.bashrc, eval "$(gpubench-tui completion bash)"
 _gpubench_tui() {
-    local line text
+    local line text file action typed=${2#[\"\']}
+    typed=${typed//\\/}
     COMPREPLY=()
     while IFS= read -r line; do
         case $line in
-            :files) compopt -o filenames; COMPREPLY+=($(compgen -f -- "$2")) ;;
-            :folders) compopt -o filenames; COMPREPLY+=($(compgen -d -- "$2")) ;;
+            :files | :directories)
+                compopt -o filenames
+                [[ $line == :files ]] && action=file || action=directory
+                while IFS= read -r file; do
+                    COMPREPLY+=("$file")
+                done < <(compgen -A "$action" -- "$typed")
+                ;;
             *)
                 printf -v text %q "${line%%$'\t'*}"
                 COMPREPLY+=("$text")
@@ -44,7 +50,7 @@ _gpubench_tui() {
         case $line in
             '') ;;
             :files) compset -P '--*='; _files ;;
-            :folders) compset -P '--*='; _files -/ ;;
+            :directories) compset -P '--*='; _files -/ ;;
             *=$'\t'*) open+=("${${line%%$'\t'*}//:/\\:}:${line#*$'\t'}") ;;
             *) found+=("${${line%%$'\t'*}//:/\\:}:${line#*$'\t'}") ;;
         esac
@@ -64,12 +70,14 @@ function __gpubench_tui
     set -l program (string replace -r '^~' $HOME -- $words[1])
     set -e words[1]
     set -l current (commandline -ct)
+    set -l path (string replace -r '^--[^=]*=' '' -- $current)
+    set -l option (string match -r '^--[^=]*=' -- $current)
     for line in ($program __complete $words "$current" 2>/dev/null)
         switch $line
             case :files
-                __fish_complete_path "$current"
-            case :folders
-                __fish_complete_directories "$current"
+                printf '%s\n' "$option"(complete -C "'' $path")
+            case :directories
+                printf '%s\n' "$option"(__fish_complete_directories "$path")
             case '*'
                 echo $line
         end
@@ -108,8 +116,8 @@ def answers(parser: argparse.ArgumentParser, words: Sequence[str]) -> list[Answe
         found: Sequence[Answer] = _options(place.parser)
     else:
         found = _values(place, begun)
-    # Of `--format=m` bash completes no more than what follows the sign.
-    done = len(current.rpartition("=")[0]) + 1 if "=" in words else 0
+    # Bash splits `--format=m` into three words and replaces the last of them alone.
+    done = len(current.rpartition("=")[0]) + 1 if "=" in words[-2:] else 0
     return [
         one if one.word in (FILES, FOLDERS) else one._replace(word=(lead + one.word)[done:])
         for one in found
