@@ -21,7 +21,7 @@ from textual.geometry import Size
 from textual.screen import ModalScreen, Screen
 
 from .config import Config, config_path
-from .data.machine_watch import Options
+from .data.launch_feed import LaunchOptions
 from .navigation import NavigatingApp
 from .requests import ShowSessions
 from .screens.launch import LaunchScreen
@@ -104,13 +104,13 @@ class GpubenchApp(NavigatingApp):
     def __init__(
         self,
         root: Path | None,
-        options: Options | None = None,
+        options: LaunchOptions | None = None,
         watched: Watched | None = None,
         config: Config | None = None,
     ) -> None:
         # A screen's own style sheet is read when it is pushed; the first one never is.
         first = "launch" if watched is None else "monitor"
-        super().__init__(["app.tcss", f"screens/{first}.tcss"], root, options or Options())
+        super().__init__(["app.tcss", f"screens/{first}.tcss"], root, options or LaunchOptions())
         self.config = config or Config()
         self.unicode = terminal_shows_unicode() if self.config.ascii is None else not self.config.ascii
         self._watched = watched
@@ -203,17 +203,17 @@ class GpubenchApp(NavigatingApp):
     @work(thread=True, exit_on_error=False)
     def _save_picture(self, name: str, text: str) -> None:
         from ..engine.record.shelf import default_root
-        from .data.save import save
+        from .data.exports import save_export
 
         try:
-            path = save(name, text, self.root or default_root())
+            path = save_export(name, text, self.root or default_root())
         except OSError as error:
             self.notify(f"The picture could not be saved: {error}", severity="error", markup=False)
         else:
             self.notify(f"Saved as {path}", title="Picture", markup=False)
 
 
-def run_app(root: Path | None, options: Options, config: Config) -> int:
+def run_app(root: Path | None, options: LaunchOptions, config: Config) -> int:
     """The app from its launch screen, its sessions in `root`; returns the exit status."""
     return _run(GpubenchApp(root, options, config=config))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from textual import on, work
 from textual.screen import ModalScreen, Screen
 
-from .data.machine_watch import Options
+from .data.launch_feed import LaunchOptions
 from .requests import Compare, Leave, Replay, RunAgain, ShowLaunch, ShowResults, ShowSessions, Watch
 from .screens.base import Quittable
 from .screens.launch import LaunchScreen
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class NavigatingApp(QuietApp):
     """An app that opens the screens; they post what they want, and never open each other."""
 
-    def __init__(self, css_path: list[str | PurePath], root: Path | None, options: Options) -> None:
+    def __init__(self, css_path: list[str | PurePath], root: Path | None, options: LaunchOptions) -> None:
         super().__init__(css_path)
         self.root = root
         """Where sessions are kept; None for the platform's place."""
@@ -82,7 +82,7 @@ class NavigatingApp(QuietApp):
         show = self.switch_screen if message.instead and len(self.screen_stack) > 1 else self.push_screen
         await show(self.monitor(message.folder, message.process))
         if message.said:
-            self.notify(message.said, title="Next in the row", markup=False)
+            self.notify(message.said, title="Next in the queue", markup=False)
 
     @on(Replay)
     def _replay(self, message: Replay) -> None:
@@ -113,7 +113,7 @@ class NavigatingApp(QuietApp):
 
     @work(exit_on_error=False)
     async def _start_again(self, folder: SessionFolder) -> None:
-        from .data.rerun import RefusedError, run_again
+        from .data.start_sessions import RefusedError, run_again
 
         try:
             started = await asyncio.to_thread(run_again, self.root, self.options.gpus, folder)

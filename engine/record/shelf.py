@@ -24,7 +24,7 @@ LONGEST_NAME = 100
 NAME = re.compile(rf"[^\W_][\w.-]{{,{LONGEST_NAME - 1}}}")
 
 State = Literal["waiting", "running", "finished", "stopped", "interrupted"]
-"""`waiting`: for its turn in a row. `interrupted`: the session's process is gone and left no last word."""
+"""`waiting`: in the queue. `interrupted`: the session's process is gone without having recorded an end."""
 
 
 class Request(Struct, frozen=True):
@@ -49,7 +49,7 @@ class SessionFolder:
         self.logs = path / "logs"
         self.lock = path / "lock"
         self.turn = path / "turn"
-        self.row = path / "next"
+        self.next = path / "next"
         self.log = path / "session.log"
         self.summary = path / "summary.json"
         """The session at a glance: kept beside the journal, which is the truth, to be read in its stead."""
@@ -91,12 +91,12 @@ class SessionFolder:
             os.close(file)
 
     def wait_for_turn(self, following: SessionFolder | None) -> int:
-        """Mark the session as waiting in a row, `following` behind it; OSError when that is impossible.
+        """Mark the session as queued, with `following` behind it; raises OSError.
 
-        It waits until it is held, as long as a process has the descriptor open that this returns.
+        It stays queued until it is held, as long as a process keeps the returned file descriptor open.
         """
         if following is not None:
-            self.row.write_text(following.name)
+            self.next.write_text(following.name)
         file = take(self.turn, seconds=1.0)
         if file is None:
             raise OSError(f"the session {self.name} waits already")
@@ -115,17 +115,17 @@ class SessionFolder:
         # In this order: it is held before it waits no longer.
         return self.is_waiting() or self.is_running()
 
-    def row_behind(self) -> list[SessionFolder]:
-        """The sessions of its row that come after this one and run or wait, in order."""
+    def queued_behind(self) -> list[SessionFolder]:
+        """Return the sessions queued behind this one that are running or waiting, in order."""
         try:
-            following = SessionFolder(self.path.with_name(self.row.read_text()))
+            following = SessionFolder(self.path.with_name(self.next.read_text()))
         except (OSError, ValueError):
             return []
-        return [following] * following.goes_on() + following.row_behind()
+        return [following] * following.goes_on() + following.queued_behind()
 
-    def next_in_row(self) -> SessionFolder | None:
-        """The session behind this one that runs or waits; None when there is none left."""
-        return next(iter(self.row_behind()), None)
+    def next_in_queue(self) -> SessionFolder | None:
+        """Return the next session in the queue that is running or waiting; None if there is none."""
+        return next(iter(self.queued_behind()), None)
 
     def pid(self) -> int | None:
         """The session process's id; None when it does not run, or runs on another machine."""

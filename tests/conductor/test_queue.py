@@ -68,11 +68,11 @@ def test_sessions_run_one_after_the_other_and_wait_for_their_turn(shelve, runnin
     process = start_session(first, second, third, after=[running])
     assert states(running, first, second, third) == ["running", "waiting", "waiting", "waiting"]
     assert first.goes_on() and not first.is_running()
-    assert [folder and folder.name for folder in (first.next_in_row(), second.next_in_row())] == [
+    assert [folder and folder.name for folder in (first.next_in_queue(), second.next_in_queue())] == [
         second.name,
         third.name,
     ]
-    assert third.next_in_row() is None
+    assert third.next_in_queue() is None
     process.kill()
     process.wait()
 
@@ -86,7 +86,7 @@ def test_a_row_begins_when_what_runs_before_it_has_ended(shelve):
     assert states(first, second) == ["finished", "finished"]
     ended = [read_session(folder.journal) for folder in (first, second)]
     assert ended[0].unix_time + ended[0].elapsed <= ended[1].unix_time
-    assert first.next_in_row() is None
+    assert first.next_in_queue() is None
     assert not first.log.read_text() + second.log.read_text()
 
 
@@ -96,7 +96,7 @@ def test_stopping_one_that_waits_takes_it_out_of_the_row(shelve):
         process = start_session(first, second, third, after=[before])
         assert stop_session(second)
         assert states(first, second, third) == ["waiting", "stopped", "waiting"]
-        following = first.next_in_row()
+        following = first.next_in_queue()
         assert following is not None and following.name == third.name
         assert not stop_session(second)
     assert process.wait(PATIENCE) == 0

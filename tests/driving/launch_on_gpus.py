@@ -15,7 +15,7 @@ from gpubench_tui.engine.host import cpu_meter, findings
 from gpubench_tui.engine.host.facts import Host
 from gpubench_tui.engine.host.inspect import inspect_host
 from gpubench_tui.tui.app import GpubenchApp
-from gpubench_tui.tui.data import offers as prepare
+from gpubench_tui.tui.data import planned_presets
 
 from .app import wait_for_text
 from .snapshots import SIZES, settled
@@ -31,7 +31,7 @@ def a_host(gpus: object) -> Host:
 
 
 async def main() -> None:
-    prepare.inspect_host = a_host
+    planned_presets.inspect_host = a_host
     cpu_meter.CpuMeter.sample = lambda _: recorded.cpu_sample()
     findings._resources = lambda _: iter(())
     screens = {}

@@ -17,7 +17,7 @@ from driving.snapshots import SIZES, check, check_colors, check_sizes
 from gpubench_tui.engine.host import cpu_meter, findings
 from gpubench_tui.engine.record.shelf import SessionFolder
 from gpubench_tui.tui.app import GpubenchApp
-from gpubench_tui.tui.data import offers as prepare
+from gpubench_tui.tui.data import planned_presets
 from gpubench_tui.tui.requests import Compare, ShowSessions
 from nvml_standin import Machine, build
 from textual.pilot import Pilot
@@ -30,7 +30,7 @@ GPUS = [0, 2, 8, 16]
 def the_same_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The same folder, time zone, terminal and machine wherever the tests run."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(prepare, "inspect_host", lambda gpus: recorded.host(0))
+    monkeypatch.setattr(planned_presets, "inspect_host", lambda gpus: recorded.host(0))
     monkeypatch.setattr(cpu_meter.CpuMeter, "sample", lambda _: recorded.cpu_sample())
     monkeypatch.setattr(findings, "_resources", lambda _: iter(()))
     monkeypatch.delenv("NO_COLOR", raising=False)

@@ -10,7 +10,7 @@ from gpubench_tui.engine.record.journal import read_journal
 from gpubench_tui.engine.record.session import fold
 from gpubench_tui.engine.record.shelf import Shelf
 from gpubench_tui.tui.app import GpubenchApp
-from gpubench_tui.tui.data.machine_watch import Options
+from gpubench_tui.tui.data.launch_feed import LaunchOptions
 from gpubench_tui.tui.screens.monitor import MonitorScreen
 from gpubench_tui.tui.screens.results import ResultsScreen
 
@@ -22,7 +22,7 @@ async def test_quickstart_from_the_preset_to_the_report(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     shelf = Shelf(tmp_path / "sessions")
-    app = GpubenchApp(shelf.root, Options(overrides=SHORT))
+    app = GpubenchApp(shelf.root, LaunchOptions(overrides=SHORT))
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_text(pilot, "Quickstart", "(estimate)", "--set measure.seconds=1")
         await pilot.press("enter")
@@ -48,7 +48,7 @@ async def test_quickstart_from_the_preset_to_the_report(
 
 async def test_a_real_session_is_stopped_by_keyboard(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path / "sessions")
-    app = GpubenchApp(shelf.root, Options(overrides=["measure.seconds=100", "measure.target=0"]))
+    app = GpubenchApp(shelf.root, LaunchOptions(overrides=["measure.seconds=100", "measure.target=0"]))
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_text(pilot, "Quickstart", "(estimate)")
         await pilot.press("enter")

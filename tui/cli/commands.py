@@ -26,9 +26,9 @@ def app(options: Namespace) -> int:
     asked.need_terminal("gpubench-tui run PRESET --headless measures without one")
     gc.disable()  # until the first paint is out: nearly all that is made before it stays
     from ..app import run_app
-    from ..data.machine_watch import Options
+    from ..data.launch_feed import LaunchOptions
 
-    chosen = Options(getattr(options, "gpus", None), options.early_overrides)
+    chosen = LaunchOptions(getattr(options, "gpus", None), options.early_overrides)
     return run_app(options.sessions_dir, chosen, options.config)
 
 

@@ -10,7 +10,7 @@ _ESCAPE = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\
 _UNSHOWN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
-def tail(path: Path, size: int = TAIL_BYTES) -> list[str]:
+def read_log_tail(path: Path, size: int = TAIL_BYTES) -> list[str]:
     """The last lines of a file, without what steers a terminal; none where it cannot be read."""
     try:
         with path.open("rb") as file:

@@ -10,13 +10,13 @@ from typing import Literal, NamedTuple
 from ...engine.host.facts import Host
 from ...engine.plan.preset import Baseline, Preset
 from ...engine.plan.read import workloads
-from .offers import Offer, offer
+from .planned_presets import PlannedPreset, plan_preset
 
 NO_PLAN = ""
 """Where an error stands that belongs to no field."""
 
 
-class Field(NamedTuple):
+class EditorField(NamedTuple):
     """One field of the editor."""
 
     key: str
@@ -29,33 +29,35 @@ class Field(NamedTuple):
 
 
 FIELDS = (
-    Field("matrix.modes", "modes", "list", "single, dp, ddp, fsdp, concurrent"),
-    Field("matrix.devices", "devices", "list", "how many: 1, 2, 4, all"),
-    Field("workload.batch", "batch", "list", "one, or several: 32, 128"),
-    Field("workload.batch_scope", "batch is per", "word", "device, global", ("device", "global")),
-    Field(
+    EditorField("matrix.modes", "modes", "list", "single, dp, ddp, fsdp, concurrent"),
+    EditorField("matrix.devices", "devices", "list", "how many: 1, 2, 4, all"),
+    EditorField("workload.batch", "batch", "list", "one, or several: 32, 128"),
+    EditorField("workload.batch_scope", "batch is per", "word", "device, global", ("device", "global")),
+    EditorField(
         "workload.precision", "precision", "word", "fp32, tf32, fp16, bf16", ("fp32", "tf32", "fp16", "bf16")
     ),
-    Field("workload.data", "data", "word", "synthetic, cifar10, folder", ("synthetic", "cifar10", "folder")),
-    Field("workload.data_dir", "data folder", "word", "of cifar10, or with train/ and test/"),
-    Field("workload.placement", "placement", "word", "device, loader", ("device", "loader")),
-    Field("measure.seconds", "seconds", "number", "a run, at most"),
-    Field("measure.target", "target", "number", "stop at ±1%; 0%: only after the seconds"),
-    Field("measure.epochs", "epochs", "number", "0: windows of seconds instead"),
-    Field("measure.repeats", "repeats", "number", "of each run, in turns"),
+    EditorField(
+        "workload.data", "data", "word", "synthetic, cifar10, folder", ("synthetic", "cifar10", "folder")
+    ),
+    EditorField("workload.data_dir", "data folder", "word", "of cifar10, or with train/ and test/"),
+    EditorField("workload.placement", "placement", "word", "device, loader", ("device", "loader")),
+    EditorField("measure.seconds", "seconds", "number", "a run, at most"),
+    EditorField("measure.target", "target", "number", "stop at ±1%; 0%: only after the seconds"),
+    EditorField("measure.epochs", "epochs", "number", "0: windows of seconds instead"),
+    EditorField("measure.repeats", "repeats", "number", "of each run, in turns"),
 )
 
 
-class Edit(NamedTuple):
+class EditedPreset(NamedTuple):
     """What the fields amount to."""
 
-    offer: Offer
+    planned: PlannedPreset
     """With a plan where nothing is wrong."""
     errors: Mapping[str, str]
     """One sentence by the key of its field, or `NO_PLAN`."""
 
 
-def values(preset: Preset, field: Field) -> list[str]:
+def field_values(preset: Preset, field: EditorField) -> list[str]:
     """The preset's value as it is typed; several where its workloads differ, none where it has none."""
     table, _, name = field.key.partition(".")
     if field.key == "workload.batch" and preset.matrix.batches:
@@ -73,17 +75,19 @@ def _typed(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def edit(base: Offer, changes: Mapping[str, str], overrides: Sequence[str], host: Host) -> Edit:
+def edit_preset(
+    base: PlannedPreset, changes: Mapping[str, str], overrides: Sequence[str], host: Host
+) -> EditedPreset:
     """The preset with those changes, what is typed by key, and all that is wrong with them."""
     left, errors = dict(changes), dict[str, str]()
     while True:
-        edited = offer(base.file, [*_others(overrides, left), *_overrides(base, left)], host)
+        edited = plan_preset(base.file, [*_others(overrides, left), *_overrides(base, left)], host)
         if not edited.problem:
-            return Edit(edited, errors)
+            return EditedPreset(edited, errors)
         key, sentence = _where(edited.problem)
         errors.setdefault(key, sentence)
         if left.pop(key, None) is None:
-            return Edit(edited, errors)
+            return EditedPreset(edited, errors)
 
 
 def _others(overrides: Sequence[str], changes: Mapping[str, str]) -> list[str]:
@@ -92,7 +96,7 @@ def _others(overrides: Sequence[str], changes: Mapping[str, str]) -> list[str]:
     return [override for override in overrides if override.partition("=")[0].strip() not in changed]
 
 
-def _overrides(base: Offer, changes: Mapping[str, str]) -> Iterator[str]:
+def _overrides(base: PlannedPreset, changes: Mapping[str, str]) -> Iterator[str]:
     """The changes as `--set` takes them."""
     preset = base.preset
     if preset is None:

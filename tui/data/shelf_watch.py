@@ -15,11 +15,11 @@ FIRST_LOOK_SECONDS = 0.1
 
 
 def watch_shelf(
-    shelf: Shelf, in_sight: Callable[[], Sequence[str]], leave: threading.Event
+    shelf: Shelf, visible_names: Callable[[], Sequence[str]], leave: threading.Event
 ) -> Iterator[list[Entry]]:
     """All sessions, newest first, as they are now; again each second until told to leave.
 
-    Meanwhile results are worked out that are not known: of those `in_sight`, by name, before the others.
+    Meanwhile results are worked out that are not known: of those `visible_names`, by name, before the others.
     """
     glances = Glances(shelf)
     yield from _first_look(glances)
@@ -29,7 +29,7 @@ def watch_shelf(
         yield entries
         lacking = [entry.name for entry in entries if entry.state in OVER and entry.headline is None]
         while lacking and time.monotonic() < until and not leave.is_set():
-            name = next((name for name in in_sight() if name in lacking), lacking[0])
+            name = next((name for name in visible_names() if name in lacking), lacking[0])
             lacking.remove(name)
             glances.work_out(name)
         if not lacking:

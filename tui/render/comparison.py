@@ -24,7 +24,7 @@ def _column(column: TextColumn) -> GridColumn:
     return GridColumn(column.title, cells, is_text=column.is_text)
 
 
-def said_beside(comparison: Comparison, width: int) -> Content:
+def comparison_notes(comparison: Comparison, width: int) -> Content:
     """What must be said beside the table."""
     parts = []
     for section in sections(comparison):

@@ -11,7 +11,7 @@ from ...engine.record.session import RunState, Session
 from ...engine.statistics import FEWEST
 from ...engine.text.units import clock, duration, number, percent, rate, ratio
 from .gpu_strip import bar
-from .plan import LOOKING
+from .plan import DETAIL_PHASES
 from .sparkline import level
 
 WORDS = {
@@ -62,7 +62,7 @@ def _phase(run: RunState) -> Content:
         text += f": window {window}"
         if not measure.epochs and window <= measure.windows:
             text += f" of at least {measure.windows}"
-    if run.note and run.phase in LOOKING:
+    if run.note and run.phase in DETAIL_PHASES:
         text = f"closer look: {run.note}"
     elif run.note:
         text = f"{run.phase}: {run.note}"

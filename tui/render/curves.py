@@ -16,7 +16,7 @@ from ...engine.record.session import Session
 from ...engine.statistics import median
 from ...engine.text.units import number, percent
 from .grid import GridColumn, grid, wrapped
-from .plot import Axes, Curve, Plot, plot
+from .plot import CurvePlot, PlotAxes, PlotCurve, render_plot
 
 PLOT_WIDTH, PLOT_HEIGHT = 76, 11
 FEWEST_EPOCHS = 2
@@ -81,7 +81,7 @@ def _learnt(trainings: Sequence[Learning], width: int, unicode: bool) -> Content
 def _plot(trainings: Sequence[Learning], what: str, width: int, unicode: bool) -> Content:
     is_accuracy = "accuracy" in what
     lines = [
-        Curve(
+        PlotCurve(
             [
                 Bucket(one.epoch, y, y, y, 1)
                 for one in training.evaluations
@@ -93,8 +93,8 @@ def _plot(trainings: Sequence[Learning], what: str, width: int, unicode: bool) -
         for color, (letter, training) in enumerate(zip("abcd", trainings, strict=False), start=1)
     ]
     last = max(training.evaluations[-1].epoch for training in trainings)
-    axes = Axes("{:.0f}".format, percent if is_accuracy else number, 1.0, max(2.0, last))
-    drawn = plot(Plot(lines, axes), width, PLOT_HEIGHT, unicode)
+    axes = PlotAxes("{:.0f}".format, percent if is_accuracy else number, 1.0, max(2.0, last))
+    drawn = render_plot(CurvePlot(lines, axes), width, PLOT_HEIGHT, unicode)
     return Content.styled(what, "bold $muted") + "\n" + drawn
 
 

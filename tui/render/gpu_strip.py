@@ -30,7 +30,7 @@ Cell = tuple[str, str]
 """Text and style."""
 
 
-class Past(NamedTuple):
+class GpuPast(NamedTuple):
     """What the GPUs did up to now, and how much of it is shown."""
 
     gpus: Mapping[int, GpuHistory]
@@ -38,11 +38,11 @@ class Past(NamedTuple):
     time: TimeRange
 
 
-class Strip(NamedTuple):
+class StripSource(NamedTuple):
     """What a strip is drawn from."""
 
     sample: GpuSample
-    past: Past | None
+    past: GpuPast | None
 
     def history(self, of: Callable[[GpuHistory], Series], top: float, width: int) -> str | None:
         """A figure's curve; None where nothing is known of the past."""
@@ -52,26 +52,26 @@ class Strip(NamedTuple):
         return sparkline(series, top, self.past.now, self.past.time, width)
 
 
-class Column(NamedTuple):
+class StripColumn(NamedTuple):
     """One figure of a strip; width 0 takes what the others leave."""
 
     width: int
-    show: Callable[[Strip, int], Cell]
+    show: Callable[[StripSource, int], Cell]
 
 
-def gpu_strips(samples: Sequence[GpuSample], width: int, height: int, past: Past | None = None) -> Content:
+def gpu_strips(samples: Sequence[GpuSample], width: int, height: int, past: GpuPast | None = None) -> Content:
     """A strip for each GPU within `width` cells; several side by side where `height` lines are too few."""
     if not samples:
         return Content("no GPUs here")
     abreast = _abreast(len(samples), width, height)
     cell = (width - 2 * (abreast - 1)) // abreast
-    strips = [_strip(Strip(sample, past), cell) for sample in samples]
+    strips = [_strip(StripSource(sample, past), cell) for sample in samples]
     rows = -(-len(strips) // abreast)
     # Down the columns, so that neighbours stay neighbours.
     return Content("\n").join([Content("  ").join(strips[row::rows]) for row in range(rows)])
 
 
-def throttled(samples: Sequence[GpuSample]) -> str:
+def throttled_gpus(samples: Sequence[GpuSample]) -> str:
     """Which GPUs are held down and why, in full: `1, 3 power cap; 2 thermal (hardware)`; "" for none."""
     held: dict[tuple[str, ...], list[str]] = {}
     for sample in samples:
@@ -91,7 +91,7 @@ def _abreast(count: int, width: int, height: int) -> int:
     return 4
 
 
-def _strip(strip: Strip, width: int) -> Content:
+def _strip(strip: StripSource, width: int) -> Content:
     index = f"{strip.sample.index:>2} "
     if strip.sample.lost:
         text = "lost: no longer answers" if width >= 26 else "lost"
@@ -101,7 +101,7 @@ def _strip(strip: Strip, width: int) -> Content:
     return Content(index) + Content(" ").join(list(_cells(strip, columns, max(0, rest))))
 
 
-def _cells(strip: Strip, columns: Sequence[Column], rest: int) -> Iterator[Content]:
+def _cells(strip: StripSource, columns: Sequence[StripColumn], rest: int) -> Iterator[Content]:
     for column in columns:
         size = column.width or rest
         text, style = column.show(strip, size)
@@ -118,33 +118,33 @@ def bar(share: float, width: int) -> str:
     return "█" * filled + "·" * (width - filled)
 
 
-def _bar(strip: Strip, width: int) -> Cell:
+def _bar(strip: StripSource, width: int) -> Cell:
     return bar((strip.sample.utilization or 0.0) / 100, width), "$primary"
 
 
-def _utilization(strip: Strip, width: int) -> Cell:
+def _utilization(strip: StripSource, width: int) -> Cell:
     return _figure(strip.sample.utilization, "%", width)
 
 
-def _utilization_history(strip: Strip, width: int) -> Cell:
+def _utilization_history(strip: StripSource, width: int) -> Cell:
     curve = strip.history(lambda gpu: gpu.utilization, 100.0, width)
     return _bar(strip, width) if curve is None else (curve, "$primary")
 
 
-def _power_history(strip: Strip, width: int) -> Cell:
+def _power_history(strip: StripSource, width: int) -> Cell:
     limit = strip.sample.power_limit_watts
     curve = strip.history(lambda gpu: gpu.power, limit, width) if limit else None
     return curve or "", "$accent"
 
 
-def _memory(strip: Strip, width: int) -> Cell:
+def _memory(strip: StripSource, width: int) -> Cell:
     used, total = strip.sample.memory_used_bytes, strip.sample.memory_total_bytes
     text, style = _figure(None if used is None else used / GIB, "G" if width < 7 else " GiB", width)
     full = used is not None and total is not None and used > FULL_MEMORY * total
     return text, "$text-warning" if full else style
 
 
-def _memory_of(strip: Strip, width: int) -> Cell:
+def _memory_of(strip: StripSource, width: int) -> Cell:
     used, total = strip.sample.memory_used_bytes, strip.sample.memory_total_bytes
     if used is None or total is None:
         return _memory(strip, width)
@@ -152,32 +152,32 @@ def _memory_of(strip: Strip, width: int) -> Cell:
     return f"{used / GIB:.0f}/{total / GIB:.0f} GiB".rjust(width), style
 
 
-def _temperature(strip: Strip, width: int) -> Cell:
+def _temperature(strip: StripSource, width: int) -> Cell:
     text, style = _figure(strip.sample.temperature, "°C", width)
     hot = strip.sample.temperature is not None and strip.sample.temperature >= HOT_CELSIUS
     return text, "$text-warning" if hot else style
 
 
-def _power(strip: Strip, width: int) -> Cell:
+def _power(strip: StripSource, width: int) -> Cell:
     return _figure(strip.sample.power_watts, " W", width)
 
 
-def _power_mark(strip: Strip, width: int) -> Cell:
+def _power_mark(strip: StripSource, width: int) -> Cell:
     """Power, and a mark where the GPU is held down."""
     held = bool(strip.sample.throttle)
     text, style = _figure(strip.sample.power_watts, "W", width - 1)
     return text + ("!" if held else ""), "$text-warning" if held else style
 
 
-def _power_of(strip: Strip, width: int) -> Cell:
+def _power_of(strip: StripSource, width: int) -> Cell:
     return _of(strip.sample.power_watts, strip.sample.power_limit_watts, " W", width)
 
 
-def _clock_of(strip: Strip, width: int) -> Cell:
+def _clock_of(strip: StripSource, width: int) -> Cell:
     return _of(strip.sample.sm_clock_mhz, strip.sample.sm_clock_max_mhz, " MHz", width)
 
 
-def _throttle(strip: Strip, width: int) -> Cell:
+def _throttle(strip: StripSource, width: int) -> Cell:
     reasons = strip.sample.throttle
     if reasons is None:
         return "throttle n/a" if width >= 12 else "", "$muted"
@@ -202,18 +202,26 @@ def _figure(value: float | None, unit: str, width: int) -> Cell:
 
 
 REST = 0
-UTILIZATION, MEMORY, MEMORY_OF = Column(4, _utilization), Column(7, _memory), Column(11, _memory_of)
-TEMPERATURE, POWER_OF, CLOCK_OF = Column(5, _temperature), Column(9, _power_of), Column(13, _clock_of)
-THROTTLE = Column(REST, _throttle)
-LAYOUTS: tuple[tuple[int, tuple[Column, ...]], ...] = (
+UTILIZATION, MEMORY, MEMORY_OF = (
+    StripColumn(4, _utilization),
+    StripColumn(7, _memory),
+    StripColumn(11, _memory_of),
+)
+TEMPERATURE, POWER_OF, CLOCK_OF = (
+    StripColumn(5, _temperature),
+    StripColumn(9, _power_of),
+    StripColumn(13, _clock_of),
+)
+THROTTLE = StripColumn(REST, _throttle)
+LAYOUTS: tuple[tuple[int, tuple[StripColumn, ...]], ...] = (
     (
         150,
         (
-            Column(40, _utilization_history),
+            StripColumn(40, _utilization_history),
             UTILIZATION,
             MEMORY_OF,
             TEMPERATURE,
-            Column(24, _power_history),
+            StripColumn(24, _power_history),
             POWER_OF,
             CLOCK_OF,
             THROTTLE,
@@ -222,7 +230,7 @@ LAYOUTS: tuple[tuple[int, tuple[Column, ...]], ...] = (
     (
         104,
         (
-            Column(24, _utilization_history),
+            StripColumn(24, _utilization_history),
             UTILIZATION,
             MEMORY_OF,
             TEMPERATURE,
@@ -231,9 +239,9 @@ LAYOUTS: tuple[tuple[int, tuple[Column, ...]], ...] = (
             THROTTLE,
         ),
     ),
-    (70, (Column(6, _bar), UTILIZATION, MEMORY_OF, TEMPERATURE, POWER_OF, CLOCK_OF, THROTTLE)),
-    (52, (Column(5, _bar), UTILIZATION, MEMORY_OF, TEMPERATURE, POWER_OF, THROTTLE)),
-    (33, (UTILIZATION, MEMORY, TEMPERATURE, Column(6, _power), THROTTLE)),
-    (17, (UTILIZATION, Column(4, _memory), Column(5, _power_mark))),
+    (70, (StripColumn(6, _bar), UTILIZATION, MEMORY_OF, TEMPERATURE, POWER_OF, CLOCK_OF, THROTTLE)),
+    (52, (StripColumn(5, _bar), UTILIZATION, MEMORY_OF, TEMPERATURE, POWER_OF, THROTTLE)),
+    (33, (UTILIZATION, MEMORY, TEMPERATURE, StripColumn(6, _power), THROTTLE)),
+    (17, (UTILIZATION, StripColumn(4, _memory), StripColumn(5, _power_mark))),
 )
 """From which width on, which figures."""

@@ -12,7 +12,7 @@ from ...engine.plan.plan import Plan, RunSpec
 from ...engine.record.session import RunState, Session
 from ...engine.text.units import clock, number, rate, ratio
 
-SIGNS = {
+RUN_SIGNS = {
     "waiting": ("·", "$muted"),
     "running": ("▶", "$text-accent"),
     "measured": ("✓", "$text-success"),
@@ -21,7 +21,7 @@ SIGNS = {
     "stopped": ("■", "$text-warning"),
 }
 """What stands before a run in each state, and its colour."""
-LOOKING = ("detail", "communication")
+DETAIL_PHASES = ("detail", "communication")
 """The phases after the windows: a closer look at where a step goes."""
 
 
@@ -41,7 +41,7 @@ def plan_title(session: Session) -> str:
     return f"{text}, {skipped} skipped" if skipped else text
 
 
-def current_line(session: Session) -> int:
+def current_run_line(session: Session) -> int:
     """The line of the run that is on, or of the first that waits, or the last."""
     states = [run.state for run in session.runs.values()]
     for state in ("running", "waiting"):
@@ -51,7 +51,7 @@ def current_line(session: Session) -> int:
 
 
 def _run_line(session: Session, run: RunState, width: int) -> Content:
-    sign, style = SIGNS[run.state]
+    sign, style = RUN_SIGNS[run.state]
     label, room = run.spec.label, width - 3
     right, shorter = _outcome(session, run)
     if len(label) + len(right) > room:
@@ -69,7 +69,7 @@ def _outcome(session: Session, run: RunState) -> tuple[str, str]:
     """What came of the run, and the same in fewer letters."""
     text: str = run.state
     if run.state == "running":
-        phase = "closer look" if run.phase in LOOKING else run.phase or "starting"
+        phase = "closer look" if run.phase in DETAIL_PHASES else run.phase or "starting"
         since = clock(session.elapsed - (run.started_at or 0.0))
         return f"{phase} {since}", since  # the phase is named beside the list too
     if run.state == "measured" and (throughput := run_summary(run).throughput) is not None:
@@ -94,7 +94,7 @@ def planned_runs(plan: Plan, width: int) -> Content:
         for number, spec in enumerate(plan.to_run, start=1)
     ]
     for reason, labels in plan.skipped.items():
-        lines += _wrapped(f"{SIGNS['skipped'][0]} {'; '.join(labels)}", width, "$text-warning")
+        lines += _wrapped(f"{RUN_SIGNS['skipped'][0]} {'; '.join(labels)}", width, "$text-warning")
         lines += _wrapped(f"  skipped: {reason}", width, "$muted")
     return Content("\n").join(lines)
 

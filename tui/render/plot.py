@@ -18,7 +18,7 @@ _SERIES_STYLES = {"1": "$primary", "2": "$accent", "3": "$success", "4": "$error
 _ANSI = re.compile(r"\x1b\[([\d;]*)m")
 
 
-class Curve(NamedTuple):
+class PlotCurve(NamedTuple):
     """Buckets of points, oldest first, and which of the theme's four plot colours they take."""
 
     buckets: Sequence[Bucket]
@@ -27,14 +27,14 @@ class Curve(NamedTuple):
     """Drawn on the curve, where colour alone would tell it from the others."""
 
 
-class Level(NamedTuple):
+class PlotLevel(NamedTuple):
     """A value that does not change, drawn across the plot where it lies within."""
 
     value: float
     color: int
 
 
-class Axes(NamedTuple):
+class PlotAxes(NamedTuple):
     """How the numbers at the axes are written, and what stretch the x axis shows."""
 
     x_label: Callable[[float], str]
@@ -45,17 +45,17 @@ class Axes(NamedTuple):
     """Distances that its numbers may have; 1, 2 and 5 times powers of ten where there are none."""
 
 
-class Plot(NamedTuple):
+class CurvePlot(NamedTuple):
     """What a plot shows: at most four colours."""
 
-    curves: Sequence[Curve]
-    axes: Axes
-    levels: Sequence[Level] = ()
+    curves: Sequence[PlotCurve]
+    axes: PlotAxes
+    levels: Sequence[PlotLevel] = ()
     marks: Sequence[tuple[float, float]] = ()
     """Single points."""
 
 
-def plot(shown: Plot, width: int, height: int, unicode: bool) -> Content:
+def render_plot(shown: CurvePlot, width: int, height: int, unicode: bool) -> Content:
     """The plot in `width` x `height` cells; braille where Unicode is shown."""
     if width < LEAST_WIDTH or height < LEAST_HEIGHT:
         return Content.styled("too small to plot: z shows it alone", "$muted")
@@ -115,7 +115,7 @@ def _marker(unicode: bool, color: int, character: str = "braille", plain: str = 
     return plotext.marker(character if unicode else plain or "*.-x"[color - 1], color)
 
 
-def _letter(curve: Curve) -> Any:
+def _letter(curve: PlotCurve) -> Any:
     import plotext
 
     return plotext.marker(curve.letter, curve.color)

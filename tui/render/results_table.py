@@ -23,24 +23,24 @@ from ...engine.analysis.results.result import Result
 from ...engine.text.grouping import together
 from ...engine.text.units import ratio
 from .grid import GridColumn, grid, wrapped
-from .plan import SIGNS
+from .plan import RUN_SIGNS
 
 
-class Order(NamedTuple):
+class SortOrder(NamedTuple):
     """The order of the rows: by the column of that title, or the plan's."""
 
     column: str = ""
     backwards: bool = False
 
-    def next(self, found: Sequence[Result]) -> Order:
+    def next(self, found: Sequence[Result]) -> SortOrder:
         """By the next column; after the last one the plan's order again."""
         titles = ["", *(column.title for column in _columns(found))]
         place = titles.index(self.column) if self.column in titles else -1
-        return Order(titles[(place + 1) % len(titles)])
+        return SortOrder(titles[(place + 1) % len(titles)])
 
-    def by(self, column: str) -> Order:
+    def by(self, column: str) -> SortOrder:
         """By that column, or the other way round where it is the one already."""
-        return Order(column, not self.backwards if column == self.column else False)
+        return SortOrder(column, not self.backwards if column == self.column else False)
 
     def of(self, found: Sequence[Result]) -> list[Result]:
         """The results in this order."""
@@ -50,11 +50,11 @@ class Order(NamedTuple):
         return list(found)
 
 
-def results_table(found: Sequence[Result], width: int, order: Order | None = None) -> Content:
+def results_table(found: Sequence[Result], width: int, order: SortOrder | None = None) -> Content:
     """The table within `width` cells where possible; the least important columns go first."""
     if not found:
         return Content.styled("no runs yet", "$muted")
-    order = order or Order()
+    order = order or SortOrder()
     rows = order.of(found)
     return grid(
         [_grid_column(place, column, rows, order) for place, column in enumerate(_columns(found))], width
@@ -81,7 +81,7 @@ def _speedup_interval(result: Result) -> str:
     return f"{ratio(low)} to {ratio(high)}"
 
 
-def _grid_column(place: int, column: Column, rows: Sequence[Result], order: Order) -> GridColumn:
+def _grid_column(place: int, column: Column, rows: Sequence[Result], order: SortOrder) -> GridColumn:
     cells = [_shown(column, result) for result in rows]
     title, importance = column.title, column.importance
     if title == order.column:
@@ -101,11 +101,11 @@ def _shown(column: Column, result: Result) -> Content:
 
 
 def _sign(result: Result) -> Content:
-    sign, style = SIGNS[result.state]
+    sign, style = RUN_SIGNS[result.state]
     return Content.styled(f"{sign} ", style)
 
 
-def said_beside(found: Sequence[Result], folder: Path, width: int) -> Content:
+def results_remarks(found: Sequence[Result], folder: Path, width: int) -> Content:
     """Reasons, notes, and the parts of runs side by side: a paragraph each, named after the runs.
 
     `folder`: the session's, named where logs in it are.

@@ -12,7 +12,7 @@ from ...engine.record.events import Evaluation
 from ...engine.record.series import Bucket
 from ...engine.record.session import RunState, Session
 from ...engine.text.units import clock, number, percent
-from .plot import Axes, Curve, Level, Plot, plot
+from .plot import CurvePlot, PlotAxes, PlotCurve, PlotLevel, render_plot
 from .time_range import CLOCK_STEPS, TIME_RANGES, TimeRange, round_up
 
 AXIS_CELLS = 10
@@ -21,14 +21,14 @@ BESIDE = 1.5
 """An earlier run is drawn beside this one when neither is more than so many times as fast."""
 
 
-class Drawn(NamedTuple):
+class TitledPlot(NamedTuple):
     """A plot with what stands above it."""
 
     title: str
     content: Content
 
 
-class Canvas(NamedTuple):
+class PlotArea(NamedTuple):
     """Where a plot is drawn, and which time it shows."""
 
     width: int
@@ -41,30 +41,30 @@ class Canvas(NamedTuple):
         return f"{title}, {self.time.words}" if self.time.words else title
 
 
-def throughput_plot(session: Session, run: RunState | None, canvas: Canvas) -> Drawn:
+def throughput_plot(session: Session, run: RunState | None, canvas: PlotArea) -> TitledPlot:
     """Live samples/s of all ranks, each window as a mark, and as lines their median and an earlier run's."""
     if run is None or run.started_at is None:
-        return Drawn("Samples/s", Content.styled("no run yet", "$muted"))
+        return TitledPlot("Samples/s", Content.styled("no run yet", "$muted"))
     started = run.started_at
     start, end = canvas.time.stretch(started, run.finished_at or session.elapsed)
     columns = max(2, canvas.width - AXIS_CELLS)
-    live = Curve(run.throughput.binned(start, end, columns))
+    live = PlotCurve(run.throughput.binned(start, end, columns))
     is_live = run.state == "running" and run.throughput.last is not None
     title = [f"live {number(run.throughput.last)}"] if is_live else []
     levels = []
     measured = run_summary(run).throughput
     if measured is not None:
-        levels.append(Level(measured, 2))
+        levels.append(PlotLevel(measured, 2))
         title.append(f"median {number(measured)}")
     earlier = _earlier(session, run)
     if earlier is not None and (known := run_summary(earlier).throughput):
         title.append(f"{earlier.spec.label} {number(known)}")
         if measured and 1 / BESIDE < known / measured < BESIDE:
-            levels.append(Level(known, 3))
-    axes = Axes(lambda x: clock(x - started), _short, start, end, CLOCK_STEPS)
-    shown = Plot([live], axes, levels, _window_marks(run, start, end, columns))
+            levels.append(PlotLevel(known, 3))
+    axes = PlotAxes(lambda x: clock(x - started), _short, start, end, CLOCK_STEPS)
+    shown = CurvePlot([live], axes, levels, _window_marks(run, start, end, columns))
     words = ": ".join(filter(None, (canvas.named("Samples/s"), ", ".join(title))))
-    return Drawn(words, plot(shown, canvas.width, canvas.height, canvas.unicode))
+    return TitledPlot(words, render_plot(shown, canvas.width, canvas.height, canvas.unicode))
 
 
 def _earlier(session: Session, run: RunState) -> RunState | None:
@@ -90,26 +90,26 @@ def _window_marks(run: RunState, start: float, end: float, columns: int) -> list
     return [(start + (column + 0.5) * width, median(rates)) for column, rates in shared.items()]
 
 
-def loss_plot(run: RunState | None, canvas: Canvas) -> Drawn:
+def loss_plot(run: RunState | None, canvas: PlotArea) -> TitledPlot:
     """Training loss of rank 0 over steps; where epochs were evaluated, the test loss beside it."""
     if run is None or run.started_at is None:
-        return Drawn("Loss", Content.styled("no run yet", "$muted"))
+        return TitledPlot("Loss", Content.styled("no run yet", "$muted"))
     steps = run.ranks[0].steps if 0 in run.ranks else 0
     start, end = _steps_shown(run, steps, canvas.time)
-    curves = [Curve(run.loss.binned(start, end, max(2, canvas.width - AXIS_CELLS)))]
+    curves = [PlotCurve(run.loss.binned(start, end, max(2, canvas.width - AXIS_CELLS)))]
     tested = [point for point in _test_loss(run) if start <= point.x <= end]
     if tested:
-        curves.append(Curve(tested, 2))
+        curves.append(PlotCurve(tested, 2))
     title = canvas.named("Loss over steps")
     if run.loss.last is not None:
         title += f": {number(run.loss.last)}"
     if run.evaluations.get(0):
         last: Evaluation = run.evaluations[0][-1]
         title += f", accuracy {percent(last.test_accuracy)}, test loss {number(last.test_loss)}"
-    content = plot(
-        Plot(curves, Axes(_short, number, start, end)), canvas.width, canvas.height, canvas.unicode
+    content = render_plot(
+        CurvePlot(curves, PlotAxes(_short, number, start, end)), canvas.width, canvas.height, canvas.unicode
     )
-    return Drawn(title, content)
+    return TitledPlot(title, content)
 
 
 def _steps_shown(run: RunState, steps: int, time: TimeRange) -> tuple[float, float]:

@@ -18,7 +18,7 @@ THIRD = 3
 """The bar gets at least this part of the width, a run's name at most this part."""
 
 
-class Bar(NamedTuple):
+class SpeedupBar(NamedTuple):
     """One run's bar."""
 
     label: str
@@ -45,21 +45,21 @@ def speedup_bars(found: Sequence[Result], width: int) -> Content:
     return Content("\n\n").join(blocks)
 
 
-def _speedups(found: Sequence[Result]) -> Iterator[Bar]:
+def _speedups(found: Sequence[Result]) -> Iterator[SpeedupBar]:
     for result in found:
         if result.speedup is not None:
             ideal = result.speedup / result.efficiency if result.efficiency else None
             is_baseline = result.baseline == result.run
-            yield Bar(result.label, result.speedup, ideal, result.speedup_interval, is_baseline)
+            yield SpeedupBar(result.label, result.speedup, ideal, result.speedup_interval, is_baseline)
 
 
-def _gains(found: Sequence[Result]) -> Iterator[Bar]:
+def _gains(found: Sequence[Result]) -> Iterator[SpeedupBar]:
     for result in found:
         if result.concurrency_gain is not None:
-            yield Bar(result.label, result.concurrency_gain, float(result.devices))
+            yield SpeedupBar(result.label, result.concurrency_gain, float(result.devices))
 
 
-def _bars(what: str, bars: Sequence[Bar], width: int) -> Content:
+def _bars(what: str, bars: Sequence[SpeedupBar], width: int) -> Content:
     most = max(max(bar.value, bar.ideal or 0.0) for bar in bars)
     by_devices = any(bar.ideal is not None and not bar.is_baseline for bar in bars)
     legend = f"█ {what}" + (f"  {IDEAL} ideal" if by_devices else "")
@@ -82,7 +82,7 @@ def _says_something(column: GridColumn) -> bool:
     return bool(column.title.startswith("█") or any(cell.plain.strip() for cell in column.cells))
 
 
-def _bar(bar: Bar, most: float, cells: int, with_ideal: bool) -> Content:
+def _bar(bar: SpeedupBar, most: float, cells: int, with_ideal: bool) -> Content:
     """Filled up to the value, dotted from there to the ideal; a fill that passes the ideal shows it too."""
     filled = max(1, round(cells * bar.value / most))
     if bar.ideal is None or not with_ideal:
@@ -102,7 +102,7 @@ def _name(label: str, width: int) -> Content:
     return Content(label if len(label) <= most else f"{label[: most - 1]}…")
 
 
-def _values(bars: Sequence[Bar], with_ideal: bool) -> list[Content]:
+def _values(bars: Sequence[SpeedupBar], with_ideal: bool) -> list[Content]:
     widest = max(len(ratio(bar.value)) for bar in bars)
     values = (Content.styled(f"{ratio(bar.value):>{widest}}", "bold $text-primary") for bar in bars)
     if not with_ideal:
@@ -111,11 +111,11 @@ def _values(bars: Sequence[Bar], with_ideal: bool) -> list[Content]:
     return [value + Content.styled(ideal, "$muted") for value, ideal in zip(values, ideals, strict=True)]
 
 
-def _efficiency(bar: Bar) -> Content:
+def _efficiency(bar: SpeedupBar) -> Content:
     if bar.is_baseline:
         return Content.styled("baseline", "$text-accent")
     return Content(percent(bar.value / bar.ideal) if bar.ideal else "")
 
 
-def _interval(bar: Bar) -> Content:
+def _interval(bar: SpeedupBar) -> Content:
     return Content("" if bar.interval is None else f"{ratio(bar.interval[0])} to {ratio(bar.interval[1])}")

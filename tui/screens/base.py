@@ -32,7 +32,7 @@ class Quittable(Screen[None]):
         raise NotImplementedError
 
 
-def in_sight(screen: Screen[Any]) -> bool:
+def is_visible(screen: Screen[Any]) -> bool:
     """Whether the screen is on top, or behind nothing but questions and help.
 
     Textual's `is_current` is true for the screen below the top one even where that hides all of it.

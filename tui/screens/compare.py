@@ -20,8 +20,8 @@ from ...engine.analysis.sessions.compare import Comparison, compare_all
 from ...engine.analysis.sessions.comparison_report import letter, render_comparison
 from ...engine.record.session import WITHOUT_CURVES, Session, read_session
 from ...engine.record.shelf import SessionFolder
-from ..data.save import save
-from ..render.comparison import comparison_table, said_beside
+from ..data.exports import save_export
+from ..render.comparison import comparison_notes, comparison_table
 from ..render.grid import wrapped
 from ..widgets.footer import Footer
 from .base import ClosedOnce
@@ -55,14 +55,14 @@ class CompareScreen(ClosedOnce[None]):
             super().__init__()
             self.comparison, self.who = comparison, who
 
-    class Failed(Message):
+    class ReadFailed(Message):
         """A session cannot be read; one sentence."""
 
         def __init__(self, sentence: str) -> None:
             super().__init__()
             self.sentence = sentence
 
-    class Saved(Message):
+    class SaveEnded(Message):
         """The page was saved, or why not: one sentence."""
 
         def __init__(self, sentence: str, problem: bool = False) -> None:
@@ -98,7 +98,7 @@ class CompareScreen(ClosedOnce[None]):
             try:
                 sessions.append(read_session(folder.journal, WITHOUT_CURVES))
             except OSError as error:
-                self.post_message(self.Failed(f"{folder.name} cannot be read: {error.strerror}."))
+                self.post_message(self.ReadFailed(f"{folder.name} cannot be read: {error.strerror}."))
                 return
         who = [_who(letter(index), session) for index, session in enumerate(sessions)]
         self.post_message(self.Compared(compare_all(sessions[0], sessions[1:]), who))
@@ -107,8 +107,8 @@ class CompareScreen(ClosedOnce[None]):
     def _reading(self, message: Reading) -> None:
         self.query_one("#who", Static).update(Content.styled(f"reading {message.name}", "$muted"))
 
-    @on(Failed)
-    def _failed(self, message: Failed) -> None:
+    @on(ReadFailed)
+    def _failed(self, message: ReadFailed) -> None:
         self.query_one("#who", Static).update(Content.styled(message.sentence, "$text-error"))
 
     @on(Compared)
@@ -135,7 +135,7 @@ class CompareScreen(ClosedOnce[None]):
             self.query_one("#headline", Static).update(title)
             self.query_one("#who", Static).update(who)
             self.query_one("#table", Static).update(comparison_table(comparison, width))
-            self.query_one("#notes", Static).update(said_beside(comparison, width))
+            self.query_one("#notes", Static).update(comparison_notes(comparison, width))
 
     @property
     def _width(self) -> int:
@@ -157,14 +157,16 @@ class CompareScreen(ClosedOnce[None]):
         base, more = self._folders[0], len(comparison.sessions) - 1
         others = comparison.sessions[0].b + (f"-and-{more}-more" if more else "")
         try:
-            path = save(f"{others}-against-{base.name}.md", render_comparison(comparison, "md"), base.path)
+            path = save_export(
+                f"{others}-against-{base.name}.md", render_comparison(comparison, "md"), base.path
+            )
         except OSError as error:
-            self.post_message(self.Saved(f"The comparison could not be saved: {error}.", problem=True))
+            self.post_message(self.SaveEnded(f"The comparison could not be saved: {error}.", problem=True))
         else:
-            self.post_message(self.Saved(f"Saved as {path}"))
+            self.post_message(self.SaveEnded(f"Saved as {path}"))
 
-    @on(Saved)
-    def _saved(self, message: Saved) -> None:
+    @on(SaveEnded)
+    def _saved(self, message: SaveEnded) -> None:
         severity = "error" if message.problem else "information"
         self.notify(message.sentence, severity=severity, markup=False)  # type: ignore[arg-type]
 

@@ -19,9 +19,9 @@ from textual.widgets import Input, Static
 
 from ...engine.host.facts import Host
 from ...engine.plan.library import save
-from ..data.offers import Offer
-from ..data.preset_edits import FIELDS, NO_PLAN, Edit, Field, edit, values
-from ..render.offer import plan_text, remarks
+from ..data.planned_presets import PlannedPreset
+from ..data.preset_edits import FIELDS, NO_PLAN, EditedPreset, EditorField, edit_preset, field_values
+from ..render.planned_preset import finding_lines, plan_text
 from ..widgets.footer import Footer
 from ..widgets.panel import Panel
 from .base import ClosedOnce
@@ -37,7 +37,7 @@ class FieldRow(Horizontal):
     class Typed(Message):
         """Something was typed."""
 
-    def __init__(self, field: Field, found: Sequence[str]) -> None:
+    def __init__(self, field: EditorField, found: Sequence[str]) -> None:
         super().__init__(classes="field")
         self.field = field
         self._before = found[0] if len(found) == 1 else ""
@@ -82,8 +82,8 @@ class FieldRow(Horizontal):
         self.remove_class("typing")
 
 
-class EditorScreen(ClosedOnce[Offer | str | None]):
-    """Dismissed with the edited offer to run, with the name of a preset that was saved, or with None."""
+class EditorScreen(ClosedOnce[PlannedPreset | str | None]):
+    """Dismissed with the edited planned to run, with the name of a preset that was saved, or with None."""
 
     CSS_PATH = "editor.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -91,23 +91,23 @@ class EditorScreen(ClosedOnce[Offer | str | None]):
         Binding("enter,f5", "run", "Run", id="editor.run", tooltip="Run this without saving it"),
         Binding("w,f6", "save", "Save as", id="editor.save", tooltip="Save this as a preset of your own"),
         Binding("down", "next", show=False, id="editor.next", tooltip="Next field"),
-        Binding("up", "previous", show=False, id="editor.previous", tooltip="Field before"),
+        Binding("up", "previous", show=False, id="editor.previous", tooltip="Previous field"),
         Binding("escape", "leave", "Back", id="editor.back", tooltip="Leave the field; then the editor"),
     ]
 
     class Checked(Message):
         """The thread that makes the plan is done."""
 
-        def __init__(self, edited: Edit) -> None:
+        def __init__(self, edited: EditedPreset) -> None:
             super().__init__()
             self.edited = edited
 
-    def __init__(self, base: Offer, overrides: Sequence[str], host: Host) -> None:
+    def __init__(self, base: PlannedPreset, overrides: Sequence[str], host: Host) -> None:
         super().__init__()
         self._base = base
         self._overrides = overrides
         self._host = host
-        self._edited = Edit(base, {})
+        self._edited = EditedPreset(base, {})
         self._pause: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -125,7 +125,7 @@ class EditorScreen(ClosedOnce[Offer | str | None]):
 
     def _rows(self) -> Iterator[FieldRow]:
         if self._base.preset is not None:
-            yield from (FieldRow(field, values(self._base.preset, field)) for field in FIELDS)
+            yield from (FieldRow(field, field_values(self._base.preset, field)) for field in FIELDS)
 
     def on_mount(self) -> None:
         """The first field is ready to be typed in."""
@@ -148,8 +148,8 @@ class EditorScreen(ClosedOnce[Offer | str | None]):
         rows = self.query(FieldRow)
         return {row.field.key: row.change for row in rows if row.change is not None}
 
-    def _edit(self, changes: dict[str, str]) -> Edit:
-        return edit(self._base, changes, self._overrides, self._host)
+    def _edit(self, changes: dict[str, str]) -> EditedPreset:
+        return edit_preset(self._base, changes, self._overrides, self._host)
 
     def _check(self) -> None:
         self._check_in_thread(self._changes())
@@ -162,7 +162,7 @@ class EditorScreen(ClosedOnce[Offer | str | None]):
     def _checked(self, message: Checked) -> None:
         self._show(message.edited)
 
-    def _show(self, edited: Edit) -> None:
+    def _show(self, edited: EditedPreset) -> None:
         self._edited = edited
         for row in self.query(FieldRow):
             row.mark(edited.errors.get(row.field.key, ""))
@@ -175,8 +175,8 @@ class EditorScreen(ClosedOnce[Offer | str | None]):
             parts.append(Content.styled(edited.errors[NO_PLAN], "$text-error"))
         elif edited.errors:
             parts.append(Content.styled("no plan: see what is said beside the fields", "$text-error"))
-        elif edited.offer.plan is not None:
-            parts += [plan_text(edited.offer.plan, panel.columns), *remarks(edited.offer.needs)]
+        elif edited.planned.plan is not None:
+            parts += [plan_text(edited.planned.plan, panel.columns), *finding_lines(edited.planned.needs)]
         panel.show(Content("\n\n").join(parts))
 
     # What the keys do
@@ -203,22 +203,22 @@ class EditorScreen(ClosedOnce[Offer | str | None]):
     @work(exit_on_error=False)
     async def action_run(self) -> None:
         """Run what the fields say, unless something is wrong with it."""
-        if (offer := await self._sound()) is not None:
-            if offer.obstacle:
-                self._refuse(offer.obstacle)
+        if (planned := await self._sound()) is not None:
+            if planned.obstacle:
+                self._refuse(planned.obstacle)
             else:
-                self.dismiss(offer)
+                self.dismiss(planned)
 
     @work(exit_on_error=False)
     async def action_save(self) -> None:
         """Ask for a name and save what the fields say as a preset of one's own."""
-        offer = await self._sound()
-        if offer is None or offer.preset is None:
+        planned = await self._sound()
+        if planned is None or planned.preset is None:
             return
-        named = await self.app.push_screen_wait(SaveAsScreen(offer))
+        named = await self.app.push_screen_wait(SaveAsScreen(planned))
         if named is None:
             return
-        preset = replace(offer.preset, title=named.title, group="")
+        preset = replace(planned.preset, title=named.title, group="")
         try:
             await asyncio.to_thread(save, named.file, preset)
         except OSError as error:
@@ -227,8 +227,8 @@ class EditorScreen(ClosedOnce[Offer | str | None]):
             self.notify(f"Saved as {named.file.path}", title="Preset", markup=False)
             self.dismiss(named.file.name)
 
-    async def _sound(self) -> Offer | None:
-        """The edited offer as the fields are now; None, and the first wrong field focused, if any is."""
+    async def _sound(self) -> PlannedPreset | None:
+        """The edited planned as the fields are now; None, and the first wrong field focused, if any is."""
         edited = await asyncio.to_thread(self._edit, self._changes())
         self._show(edited)
         for row in self.query(FieldRow):
@@ -238,7 +238,7 @@ class EditorScreen(ClosedOnce[Offer | str | None]):
                 return None
         if NO_PLAN in edited.errors:
             self._refuse(edited.errors[NO_PLAN])
-        return None if edited.errors else edited.offer
+        return None if edited.errors else edited.planned
 
     def _refuse(self, sentence: str) -> None:
         self.notify(sentence, severity="error", markup=False)

@@ -18,12 +18,12 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import OptionList, Static
 
-from ..data.machine_watch import Found, Options, Sampled, look_around, shipped_names
+from ..data.launch_feed import DevicesSampled, LaunchOptions, MachineInspected, shipped_names, watch_machine
 from ..requests import Watch
 from ..widgets.footer import Footer
 from ..widgets.panel import Panel
 from ..widgets.preset_list import PresetList
-from .base import in_sight
+from .base import is_visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from textual.widgets import Input
 
     from ...engine.host.facts import Host
-    from ..data.offers import Offer, Prepared
+    from ..data.planned_presets import Inspection, PlannedPreset
 
 
 class LaunchScreen(Screen[None]):
@@ -55,12 +55,12 @@ class LaunchScreen(Screen[None]):
         Binding("escape", "clear_filter", "Show all", id="launch.show_all", tooltip="Show all presets again"),
     ]
 
-    def __init__(self, root: Path | None, options: Options) -> None:
+    def __init__(self, root: Path | None, options: LaunchOptions) -> None:
         super().__init__()
         self._root = root
         self._options = options
-        self._prepared: Prepared | None = None
-        self._newest: Sampled | None = None
+        self._inspection: Inspection | None = None
+        self._newest: DevicesSampled | None = None
         self._starting = False
         self._started = False
         """Whether the monitor of what was started is still to come."""
@@ -116,20 +116,20 @@ class LaunchScreen(Screen[None]):
 
     @work(thread=True, exclusive=True, group="look", exit_on_error=False)
     def _look_around(self, leave: threading.Event) -> None:
-        look_around(self._root, self._options, leave, self.post_message)
+        watch_machine(self._root, self._options, leave, self.post_message)
 
-    @on(Found)
-    def _found(self, message: Found) -> None:
-        known, found = self._prepared, message.prepared
+    @on(MachineInspected)
+    def _found(self, message: MachineInspected) -> None:
+        known, found = self._inspection, message.inspection
         if known is not None and known.host is not None and found.host is None and not found.problem:
             return  # looking again, it knows less at first
-        self._prepared = found
+        self._inspection = found
         self._show_presets()
         self.refresh_bindings()
         self._redraw()
 
-    @on(Sampled)
-    def _sampled(self, message: Sampled) -> None:
+    @on(DevicesSampled)
+    def _sampled(self, message: DevicesSampled) -> None:
         self._newest = message
         for note in message.notes:
             self.notify(note, severity="warning")
@@ -138,7 +138,7 @@ class LaunchScreen(Screen[None]):
     # Drawing
 
     @on(OptionList.OptionHighlighted)
-    @on(PresetList.Chosen)
+    @on(PresetList.SelectionChanged)
     def _moved(self) -> None:
         # Listing the presets anew puts the cursor where it was.
         chosen = (self._list.current, *self._list.selected)
@@ -148,33 +148,33 @@ class LaunchScreen(Screen[None]):
         self._draw_plan()
 
     def _redraw(self) -> None:
-        if in_sight(self):
+        if is_visible(self):
             self._draw_machine()
             self._draw_plan()
             self._draw_devices()
 
     def _draw_machine(self) -> None:
-        if self._prepared is None:
+        if self._inspection is None:
             return
-        from ..render.offer import machine_line
+        from ..render.planned_preset import machine_line
 
-        self.query_one("#machine", Static).update(machine_line(self._prepared))
+        self.query_one("#machine", Static).update(machine_line(self._inspection))
 
     def _draw_plan(self) -> None:
-        if self._prepared is None:
+        if self._inspection is None:
             return
-        from ..render.offer import offer_text, selection_line
+        from ..render.planned_preset import preset_text, selection_line
 
         panel = self.query_one("#plan", Panel)
-        overrides, selected = self._options.overrides, self._offers(self._list.selected)
-        text = offer_text(self._prepared, self._current(), overrides, self._problem, panel.columns)
+        overrides, selected = self._options.overrides, self._presets(self._list.selected)
+        text = preset_text(self._inspection, self._current(), overrides, self._problem, panel.columns)
         if selected:
             text = Content("\n\n").join([selection_line(selected), text])
         panel.show(text)
 
     def _draw_devices(self) -> None:
         newest, panel = self._newest, self.query_one("#devices", Panel)
-        if newest is None or not in_sight(self):
+        if newest is None or not is_visible(self):
             return
         from ..render.cpu_strip import cpu_strip, cpu_summary
         from ..render.gpu_strip import gpu_strips
@@ -188,17 +188,17 @@ class LaunchScreen(Screen[None]):
 
     # The presets
 
-    def _offers(self, names: Sequence[str]) -> list[Offer]:
-        offers = {offer.file.name: offer for offer in self._prepared.offers} if self._prepared else {}
-        return [offers[name] for name in names if name in offers]
+    def _presets(self, names: Sequence[str]) -> list[PlannedPreset]:
+        known = {one.file.name: one for one in self._inspection.presets} if self._inspection else {}
+        return [known[name] for name in names if name in known]
 
-    def _current(self) -> Offer | None:
+    def _current(self) -> PlannedPreset | None:
         name = self._list.current
-        return next(iter(self._offers([name] if name else [])), None)
+        return next(iter(self._presets([name] if name else [])), None)
 
     def _show_presets(self) -> None:
-        if self._prepared is not None:
-            self._list.show(self._prepared.offers, self._filter)
+        if self._inspection is not None:
+            self._list.show(self._inspection.presets, self._filter)
             self._draw_plan()
 
     async def action_filter(self) -> None:
@@ -229,16 +229,16 @@ class LaunchScreen(Screen[None]):
     @work(exit_on_error=False)
     async def action_edit(self) -> None:
         """Change what people change of the preset under the cursor; run the outcome or keep it."""
-        offer, host = self._current(), self._prepared.host if self._prepared is not None else None
-        if offer is not None and offer.preset is None:
-            self._fail(f"{offer.file.name} cannot be edited before it is right. {offer.problem}")
+        planned, host = self._current(), self._inspection.host if self._inspection is not None else None
+        if planned is not None and planned.preset is None:
+            self._fail(f"{planned.file.name} cannot be edited before it is right. {planned.problem}")
             return
-        if offer is None or host is None:
+        if planned is None or host is None:
             self.app.bell()
             return
         from .editor import EditorScreen
 
-        edited = await self.app.push_screen_wait(EditorScreen(offer, self._options.overrides, host))
+        edited = await self.app.push_screen_wait(EditorScreen(planned, self._options.overrides, host))
         if isinstance(edited, str):
             self._list.go_to(edited)
         elif edited is not None:
@@ -249,38 +249,43 @@ class LaunchScreen(Screen[None]):
     @work(exit_on_error=False)
     async def action_start(self) -> None:
         """Start what is selected, or else the preset under the cursor."""
-        selected = self._offers(self._list.selected)
+        selected = self._presets(self._list.selected)
         current = self._current()
         await self._start(selected or ([current] if current is not None else []))
 
-    async def _start(self, offers: Sequence[Offer]) -> None:
-        prepared = self._prepared
-        if self._starting or self._started or not offers or prepared is None or prepared.host is None:
+    async def _start(self, presets: Sequence[PlannedPreset]) -> None:
+        inspection = self._inspection
+        if self._starting or self._started or not presets or inspection is None or inspection.host is None:
             self.app.bell()
             return
-        if obstacle := next(filter(None, (offer.obstacle for offer in offers)), "") or prepared.obstacle:
+        obstacles = [*(planned.obstacle for planned in presets), inspection.obstacle]
+        if obstacle := next(filter(None, obstacles), ""):
             self._fail(obstacle)
             return
         self._starting = True
         try:
-            await self._start_beside_others(offers, prepared.host)
+            await self._start_beside_others(presets, inspection.host)
         except OSError as error:
             self._fail(f"The session cannot be started: {error}.")
         finally:
             self._starting = False
 
-    async def _start_beside_others(self, offers: Sequence[Offer], host: Host) -> None:
-        """Ask whether to wait when sessions go on already, then start."""
-        from ..data.offers import sessions_that_go_on, start
-        from .dialogs.question import wait_question
+    async def _start_beside_others(self, presets: Sequence[PlannedPreset], host: Host) -> None:
+        """Ask whether to queue behind the sessions that are running or queued, then start."""
+        from ...engine.record.shelf import Shelf, default_root
+        from ..data.planned_presets import unfinished_sessions
+        from ..data.start_sessions import start_sessions
+        from .dialogs.question import queue_question
 
-        going = await asyncio.to_thread(sessions_that_go_on, self._root)
-        if going:
-            answer = await self.app.push_screen_wait(wait_question([folder.name for folder in going]))
+        shelf = Shelf(self._root or default_root())
+        unfinished = await asyncio.to_thread(unfinished_sessions, shelf)
+        if unfinished:
+            names = [folder.name for folder in unfinished]
+            answer = await self.app.push_screen_wait(queue_question(names))
             if answer == "cancel":
                 return
-            going = going if answer == "wait" else []
-        folder, process = await asyncio.to_thread(start, self._root, offers, host, going)
+            unfinished = unfinished if answer == "queue" else []
+        folder, process = await asyncio.to_thread(start_sessions, self._root, presets, host, unfinished)
         self._started = True
         self._list.unselect()
         self.post_message(Watch(folder, process))
@@ -292,11 +297,11 @@ class LaunchScreen(Screen[None]):
 
     def action_attach(self) -> None:
         """Watch the session that runs already."""
-        if self._prepared is not None and self._prepared.running is not None:
-            self.post_message(Watch(self._prepared.running))
+        if self._inspection is not None and self._inspection.running is not None:
+            self.post_message(Watch(self._inspection.running))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """There may be nothing to attach to, and no filter to end."""
         if action == "clear_filter":
             return bool(self.query("#filter"))
-        return action != "attach" or (self._prepared is not None and self._prepared.running is not None)
+        return action != "attach" or (self._inspection is not None and self._inspection.running is not None)

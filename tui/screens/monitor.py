@@ -65,7 +65,7 @@ class MonitorScreen(SessionScreen[LiveFeed]):
 
     def _move_on(self) -> None:
         """Go on with the next session of the row, or to the results."""
-        following = self.folder.next_in_row() if self._was_live else None
+        following = self.folder.next_in_queue() if self._was_live else None
         if following is None:
             self.action_results()
             return
@@ -98,13 +98,13 @@ class MonitorScreen(SessionScreen[LiveFeed]):
     @work
     async def action_stop(self) -> None:
         """Ask, then stop the session."""
-        question = stop_question(self.folder.name, len(self.folder.row_behind()))
+        question = stop_question(self.folder.name, len(self.folder.queued_behind()))
         answer = await self.app.push_screen_wait(question)
         if answer != "cancel":
-            self._stop(with_row=answer == "stop row")
+            self._stop(with_queued=answer == "stop all")
 
-    def _stop(self, with_row: bool) -> None:
-        for waiting in reversed(self.folder.row_behind() if with_row else []):
+    def _stop(self, with_queued: bool) -> None:
+        for waiting in reversed(self.folder.queued_behind() if with_queued else []):
             control.stop_session(waiting)
         if control.stop_session(self.folder):
             self._stopping = True
@@ -138,13 +138,13 @@ class MonitorScreen(SessionScreen[LiveFeed]):
 
     @work
     async def _ask_to_quit(self) -> None:
-        behind = len(self.folder.row_behind())
+        behind = len(self.folder.queued_behind())
         answer = await self.app.push_screen_wait(quit_question(self.folder.name, behind))
         if answer == "leave":
             self.action_detach()
         elif answer == "stop":
             self._quit_when_over = True
-            self._stop(with_row=True)
+            self._stop(with_queued=True)
             if self._over:
                 self._end()
 

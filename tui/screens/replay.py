@@ -26,7 +26,7 @@ CHECK_EVENTS = 256
 
 
 @dataclass
-class Sought(Message):
+class SeekDone(Message):
     """The session as it was at the moment that was sought, and what comes after."""
 
     session: Session
@@ -111,8 +111,8 @@ class ReplayScreen(SessionScreen[ReplayFeed]):
         """Back or on by some seconds."""
         self._move(direction * SMALL_STRIDE_SECONDS)
 
-    @on(Timeline.Chosen)
-    def _choose(self, message: Timeline.Chosen) -> None:
+    @on(Timeline.Clicked)
+    def _choose(self, message: Timeline.Clicked) -> None:
         self._seek(message.share * self._feed.duration)
 
     def action_speed(self, change: int) -> None:
@@ -149,11 +149,11 @@ class ReplayScreen(SessionScreen[ReplayFeed]):
                 if count % CHECK_EVENTS == 0 and (self._target != target or worker.is_cancelled):
                     break
             else:
-                self.post_message(Sought(session, feed))
+                self.post_message(SeekDone(session, feed))
                 return
 
-    @on(Sought)
-    def _go_on_from(self, message: Sought) -> None:
+    @on(SeekDone)
+    def _go_on_from(self, message: SeekDone) -> None:
         message.feed.speed = self._feed.speed
         self.session, self._feed, self._pending = message.session, message.feed, iter(())
         if self._feed.position != self._target:  # another moment was sought meanwhile

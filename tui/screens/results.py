@@ -20,13 +20,13 @@ from ...engine.analysis.results.result import Result
 from ...engine.record.session import RunState, Session, read_session
 from ...engine.record.shelf import SessionFolder
 from ..render.results_header import title_line
-from ..render.results_table import Order
+from ..render.results_table import SortOrder
 from ..requests import RunAgain, ShowLaunch
 from ..widgets.diagnoses import DiagnosisLine
 from ..widgets.footer import Footer
 from ..widgets.results_page import ResultsPage
 from ..widgets.results_table import ResultsTable
-from .base import ClosedOnce, in_sight
+from .base import ClosedOnce, is_visible
 from .dialogs.export import ExportScreen
 
 REFRESH_SECONDS = 1.0
@@ -89,7 +89,7 @@ class ResultsScreen(ClosedOnce[None]):
         self._folder = folder
         self._is_over = is_over
         self._unicode = unicode
-        self._order = Order()
+        self._order = SortOrder()
         self._drawn: tuple[object, ...] = ()
         self._rests_until = 0.0
         self._analysis: Analysis | None = None
@@ -154,7 +154,7 @@ class ResultsScreen(ClosedOnce[None]):
 
     def redraw(self) -> None:
         """Draw what has changed, the more seldom the longer it takes; nothing will once it is over."""
-        if self._session is None or not in_sight(self):
+        if self._session is None or not is_visible(self):
             return
         over = self._is_over()
         if over:
@@ -192,7 +192,7 @@ class ResultsScreen(ClosedOnce[None]):
     def _title_clicked(self, message: ResultsTable.TitleClicked) -> None:
         self._sort(self._order.by(message.column))
 
-    def _sort(self, order: Order) -> None:
+    def _sort(self, order: SortOrder) -> None:
         if self._found:
             self._order = order
             self._page.sort(self._found, order)

@@ -21,13 +21,13 @@ from ...engine.record.session import Session
 from ...engine.record.shelf import SessionFolder
 from ...engine.text.units import clock
 from ..data.feed import Feed
-from ..data.log_tail import tail
-from ..render.log_lines import log_lines, printed_lines
+from ..data.log_tail import read_log_tail
+from ..render.logs import rank_log, session_log
 from ..render.time_range import TIME_RANGES
 from ..widgets.footer import Footer
 from ..widgets.panel import Panel
-from ..widgets.session_view import SessionView, present_run
-from .base import Quittable, in_sight
+from ..widgets.session_view import SessionView, latest_run
+from .base import Quittable, is_visible
 from .results import ResultsScreen
 
 REDRAW_SECONDS = 0.5
@@ -40,7 +40,7 @@ Source = TypeVar("Source", bound=Feed)
 
 
 @dataclass
-class Printed(Message):
+class LogRead(Message):
     """The newest lines of a rank's log."""
 
     run: str
@@ -70,7 +70,7 @@ class SessionScreen(Quittable, Generic[Source]):
         self._paused = False
         self._results_due = False
         self._log_rank: int | None = None
-        self._printed: Printed | None = None
+        self._printed: LogRead | None = None
         self._reads_log = False
         self._plotted_at = 0.0
 
@@ -159,7 +159,7 @@ class SessionScreen(Quittable, Generic[Source]):
 
     def redraw(self, plots: bool = True) -> None:
         """Draw what changed, of what is visible; the plots only if asked to."""
-        if not in_sight(self) or not self._ready:
+        if not is_visible(self) or not self._ready:
             return
         if plots:
             self._plotted_at = time.monotonic()
@@ -190,15 +190,15 @@ class SessionScreen(Quittable, Generic[Source]):
         return self.session.outcome or ("interrupted" if self._over else "running")
 
     def _draw_log(self) -> None:
-        run = present_run(self.session)
+        run = latest_run(self.session)
         if self._log_rank is None or run is None or self._log_rank >= run.spec.world_size:
-            self.view.draw_log("Log", log_lines(self.session.log))
+            self.view.draw_log("Log", session_log(self.session.log))
             return
         self._read_log(run.spec.id, self._log_rank)
         printed, asked = self._printed, (run.spec.id, self._log_rank)
         if printed is not None and (printed.run, printed.rank) == asked:
             path = self.folder.rank_log(*asked).relative_to(self.folder.path)
-            self.view.draw_log(f"Log of rank {self._log_rank}: {path}", printed_lines(printed.lines))
+            self.view.draw_log(f"Log of rank {self._log_rank}: {path}", rank_log(printed.lines))
 
     def _read_log(self, run: str, rank: int) -> None:
         # A file system may be slow: one reader at a time.
@@ -208,10 +208,10 @@ class SessionScreen(Quittable, Generic[Source]):
 
     @work(thread=True, exit_on_error=False)
     def _read_tail(self, run: str, rank: int) -> None:
-        self.post_message(Printed(run, rank, tail(self.folder.rank_log(run, rank))))
+        self.post_message(LogRead(run, rank, read_log_tail(self.folder.rank_log(run, rank))))
 
-    @on(Printed)
-    def _show_printed(self, message: Printed) -> None:
+    @on(LogRead)
+    def _show_printed(self, message: LogRead) -> None:
         self._reads_log = False
         if message != self._printed:
             self._printed = message
@@ -265,7 +265,7 @@ class SessionScreen(Quittable, Generic[Source]):
 
     def action_log(self) -> None:
         """The log of the next rank, or that of the session again."""
-        run = present_run(self.session)
+        run = latest_run(self.session)
         ranks = run.spec.world_size if run is not None else 0
         following = 0 if self._log_rank is None else self._log_rank + 1
         self._log_rank = following if following < ranks else None

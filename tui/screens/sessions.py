@@ -25,7 +25,7 @@ from ..widgets.row_list import RowList
 from ..widgets.session_browser import SessionBrowser
 from .base import ClosedOnce
 from .dialogs.name import NameScreen
-from .dialogs.question import Choice, QuestionScreen
+from .dialogs.question import Answer, QuestionScreen
 
 REPLAY_SPEED = 10.0
 NEED_SESSIONS = frozenset({"replay", "mark", "compare", "rename", "delete", "find"})
@@ -78,7 +78,7 @@ class SessionsScreen(ClosedOnce[None]):
         super().__init__()
         self._shelf = shelf
         self._entries: Sequence[Entry] | None = None
-        self._in_sight: Sequence[str] = ()
+        self._visible_names: Sequence[str] = ()
         self._leave = threading.Event()
 
     def compose(self) -> ComposeResult:
@@ -112,7 +112,7 @@ class SessionsScreen(ClosedOnce[None]):
 
     @work(thread=True, group="look", exit_on_error=False)
     def _look(self, leave: threading.Event) -> None:
-        for entries in watch_shelf(self._shelf, lambda: self._in_sight, leave):
+        for entries in watch_shelf(self._shelf, lambda: self._visible_names, leave):
             # What was seen before a name was changed says nothing any more.
             if not leave.is_set():
                 self.post_message(self.Seen(entries))
@@ -130,7 +130,7 @@ class SessionsScreen(ClosedOnce[None]):
 
     @on(RowList.Highlighted)
     def _moved(self, message: RowList.Highlighted) -> None:
-        self._in_sight = self._browser.in_sight
+        self._visible_names = self._browser.visible_names
         if message.by_user:
             self._say("")
 
@@ -142,7 +142,7 @@ class SessionsScreen(ClosedOnce[None]):
 
     # Opening
 
-    @on(RowList.Chosen)
+    @on(RowList.RowChosen)
     def _open(self) -> None:
         entry = self._browser.chosen
         if entry is None:
@@ -269,7 +269,7 @@ def _delete_question(entries: Sequence[Entry]) -> QuestionScreen:
     return QuestionScreen(
         f"Delete {_named(entries)}? Journal and logs go, and with them the figures of {figures}. "
         "This cannot be undone.",
-        (Choice("y", "delete", "Yes, delete " + ("it" if len(entries) == 1 else "them")),),
+        (Answer("y", "delete", "Yes, delete " + ("it" if len(entries) == 1 else "them")),),
     )
 
 

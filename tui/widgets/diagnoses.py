@@ -73,7 +73,7 @@ def _sentence(found: Diagnosis, width: int) -> Content:
     return wrapped(f"{found.sentence}.", width, lead=lead).stylize(STYLES[found.severity], 0, len(lead))
 
 
-class Others(Static, can_focus=True):
+class MoreDiagnoses(Static, can_focus=True):
     """Stands for the diagnoses that are not shown yet."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -99,7 +99,7 @@ class Diagnoses(Vertical):
         super().__init__(id=id, classes="section")
         self.border_title = "Diagnosis"
         self._lines: list[DiagnosisLine] = []
-        self._others = Others(markup=False)
+        self._others = MoreDiagnoses(markup=False)
         self._all = False
 
     def show(self, found: Sequence[Diagnosis], otherwise: str, width: int, room: int) -> None:
@@ -123,7 +123,7 @@ class Diagnoses(Vertical):
         focused = next((line.diagnosis.name for line in self._lines if line.has_focus), None)
         self.remove_children()
         self._lines = [DiagnosisLine(one, width, one.name in opened) for one in found]
-        self._others = Others(markup=False)
+        self._others = MoreDiagnoses(markup=False)
         self.mount_all([*self._lines, self._others])
         for line in self._lines:
             if line.diagnosis.name == focused:
@@ -131,7 +131,7 @@ class Diagnoses(Vertical):
         if not found:
             self.mount(Static(wrapped(otherwise, width, "$muted"), markup=False))
 
-    @on(Others.Opened)
+    @on(MoreDiagnoses.Opened)
     def _show_all(self) -> None:
         first = next(line for line in self._lines if not line.display)
         for line in self._lines:

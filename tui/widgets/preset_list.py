@@ -13,7 +13,7 @@ from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 if TYPE_CHECKING:
-    from ..data.offers import Offer
+    from ..data.planned_presets import PlannedPreset
 
 YOURS = "Yours"
 MARGIN, POINTER = 2, ">"
@@ -39,13 +39,13 @@ class PresetList(OptionList):
         ),
     ]
 
-    class Chosen(Message):
+    class SelectionChanged(Message):
         """What is selected has changed."""
 
     def __init__(self, names: Sequence[str], *, id: str) -> None:  # noqa: A002
         self.selected: list[str] = []
         """Names of the presets selected, in the order of their selection."""
-        self._offers: Sequence[Offer] = ()
+        self._presets: Sequence[PlannedPreset] = ()
         self._filter = ""
         self._wanted = ""
         self._texts: dict[str, list[Content]] = {}
@@ -53,10 +53,10 @@ class PresetList(OptionList):
         self._drawn: tuple[object, ...] = ()
         super().__init__(*(Option(" " * MARGIN + name, id=name) for name in names), id=id, markup=False)
 
-    def show(self, offers: Sequence[Offer], text: str = "") -> None:
-        """Show those offers that the filter's text leaves."""
-        self._offers, self._filter = offers, text
-        known = {offer.file.name for offer in offers}
+    def show(self, presets: Sequence[PlannedPreset], text: str = "") -> None:
+        """Show those presets that the filter's text leaves."""
+        self._presets, self._filter = presets, text
+        known = {planned.file.name for planned in presets}
         self.selected = [name for name in self.selected if name in known]
         self._draw()
 
@@ -85,11 +85,11 @@ class PresetList(OptionList):
         else:
             self.selected.append(name)
         self._draw()
-        self.post_message(self.Chosen())
+        self.post_message(self.SelectionChanged())
 
     def on_resize(self) -> None:
         """Titles are wrapped to the width there is."""
-        if self._offers:
+        if self._presets:
             self.call_after_refresh(self._draw)
 
     def watch_highlighted(self, highlighted: int | None) -> None:
@@ -111,7 +111,7 @@ class PresetList(OptionList):
 
     def _draw(self) -> None:
         region = self.scrollable_content_region
-        drawn = (self._offers, self._filter, self._wanted, tuple(self.selected), region.size)
+        drawn = (self._presets, self._filter, self._wanted, tuple(self.selected), region.size)
         if drawn == self._drawn:
             return
         self._drawn = drawn
@@ -129,44 +129,44 @@ class PresetList(OptionList):
 
     def _options_of(self, width: int, roomy: bool, with_questions: bool) -> Iterator[Option]:
         above = ""
-        for group, offers in _grouped(self._offers).items():
-            members = [offer for offer in offers if _matches(offer, self._filter)]
+        for group, presets in _grouped(self._presets).items():
+            members = [planned for planned in presets if _matches(planned, self._filter)]
             if not members:
                 continue
             yield Option(Content(above + "\n".join(textwrap.wrap(group, width))), disabled=True)
             above = "\n" * roomy
-            for offer in members:
-                name = offer.file.name
-                self._texts[name] = _lines(offer, width - MARGIN, with_questions, group)
+            for planned in members:
+                name = planned.file.name
+                self._texts[name] = _lines(planned, width - MARGIN, with_questions, group)
                 yield Option(self._prompt(name, False), id=name)
 
 
-def _grouped(offers: Sequence[Offer]) -> dict[str, list[Offer]]:
-    """The offers under their questions; those of the user that name none come last."""
-    groups: dict[str, list[Offer]] = {}
-    for offer in sorted(offers, key=lambda offer: _group(offer) == YOURS):
-        groups.setdefault(_group(offer), []).append(offer)
+def _grouped(presets: Sequence[PlannedPreset]) -> dict[str, list[PlannedPreset]]:
+    """The presets under their questions; those of the user that name none come last."""
+    groups: dict[str, list[PlannedPreset]] = {}
+    for planned in sorted(presets, key=lambda planned: _group(planned) == YOURS):
+        groups.setdefault(_group(planned), []).append(planned)
     return groups
 
 
-def _group(offer: Offer) -> str:
-    return (offer.preset.group if offer.preset is not None else "") or YOURS
+def _group(planned: PlannedPreset) -> str:
+    return (planned.preset.group if planned.preset is not None else "") or YOURS
 
 
-def _lines(offer: Offer, width: int, with_question: bool, group: str) -> list[Content]:
-    if offer.preset is None:
-        return [Content(offer.file.name), Content.styled("cannot be used", "$text-error")]
-    title = offer.preset.title + ("  (yours)" if offer.file.own and group != YOURS else "")
-    lines = [Content(line) for line in textwrap.wrap(title, width) or [offer.file.name]]
-    if with_question and offer.preset.question != group:
-        lines += [Content.styled(line, "$muted") for line in textwrap.wrap(offer.preset.question, width)]
+def _lines(planned: PlannedPreset, width: int, with_question: bool, group: str) -> list[Content]:
+    if planned.preset is None:
+        return [Content(planned.file.name), Content.styled("cannot be used", "$text-error")]
+    title = planned.preset.title + ("  (yours)" if planned.file.own and group != YOURS else "")
+    lines = [Content(line) for line in textwrap.wrap(title, width) or [planned.file.name]]
+    if with_question and planned.preset.question != group:
+        lines += [Content.styled(line, "$muted") for line in textwrap.wrap(planned.preset.question, width)]
     return lines
 
 
-def _matches(offer: Offer, text: str) -> bool:
+def _matches(planned: PlannedPreset, text: str) -> bool:
     """Whether each word of the text is in the name, title, question or models of the preset."""
-    preset = offer.preset
-    said = [offer.file.name]
+    preset = planned.preset
+    said = [planned.file.name]
     if preset is not None:
         workloads = preset.workloads.values() or [preset.workload]
         said += [preset.title, preset.question, preset.group, *(workload.model for workload in workloads)]

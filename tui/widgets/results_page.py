@@ -18,11 +18,11 @@ from ..render.devices import devices_table
 from ..render.phases import phase_bars
 from ..render.published import published_figures
 from ..render.results_header import closing, opening
-from ..render.results_table import Order, results_table, said_beside
+from ..render.results_table import SortOrder, results_remarks, results_table
 from ..render.speedup_bars import speedup_bars
 from .diagnoses import Diagnoses
 from .results_table import ResultsTable
-from .section import Section
+from .section import PageSection
 
 FRAME = 2
 """Cells at the sides of a section."""
@@ -49,20 +49,20 @@ class ResultsPage(VerticalScroll, can_focus=False):
             yield Static(id="sentence", markup=False)
             yield Diagnoses(id="diagnoses")
             yield ResultsTable("Results", id="table")
-            yield Section("What more devices bring", id="speedup")
-            yield Section("Curves", id="curves")
+            yield PageSection("What more devices bring", id="speedup")
+            yield PageSection("Curves", id="curves")
         with Vertical(classes="column"):
-            yield Section("Where a step goes", id="phases")
-            yield Section("Communication", id="communication")
-            yield Section("How well the devices were used", id="devices")
-            yield Section("Published by others, on other hardware", id="published")
-            yield Section("How these figures were obtained", id="method")
+            yield PageSection("Where a step goes", id="phases")
+            yield PageSection("Communication", id="communication")
+            yield PageSection("How well the devices were used", id="devices")
+            yield PageSection("Published by others, on other hardware", id="published")
+            yield PageSection("How these figures were obtained", id="method")
 
     def say(self, content: Content) -> None:
         """Say something in place of the headline."""
         self.query_one("#sentence", Static).update(content)
 
-    def show(self, analysis: Analysis, order: Order, over: bool) -> None:
+    def show(self, analysis: Analysis, order: SortOrder, over: bool) -> None:
         """Show what a session has measured; `over`: nothing more can come."""
         page = self.scrollable_content_region
         columns = 2 if self.screen.has_class("-two-columns") else 1
@@ -81,16 +81,16 @@ class ResultsPage(VerticalScroll, can_focus=False):
         self._show("published", published_figures(analysis, width))
         self._show("method", closing(analysis, width))
 
-    def sort(self, found: Sequence[Result], order: Order) -> None:
+    def sort(self, found: Sequence[Result], order: SortOrder) -> None:
         """Show the table and the bars in the order that was asked for."""
         ordered, width = order.of(found), self._width
-        said = said_beside(ordered, self._folder, width)
+        said = results_remarks(ordered, self._folder, width)
         table = results_table(ordered, width, order)
         self._show("table", table + "\n\n" + said if said else table)
         self._show("speedup", speedup_bars(ordered, width))
 
     def _show(self, name: str, content: Content) -> None:
-        self.query_one(f"#{name}", Section).show(content)
+        self.query_one(f"#{name}", PageSection).show(content)
 
     def go_on(self, step: int) -> None:
         """Go to the section that many further down, and show it from its top."""

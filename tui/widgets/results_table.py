@@ -5,10 +5,10 @@ from __future__ import annotations
 from textual import events
 from textual.message import Message
 
-from .section import Section
+from .section import PageSection
 
 
-class ResultsTable(Section):
+class ResultsTable(PageSection):
     """The table; a click on a title asks for another order."""
 
     class TitleClicked(Message):

@@ -35,7 +35,7 @@ class RowList(ScrollView, can_focus=True):
             super().__init__()
             self.by_user = by_user
 
-    class Chosen(Message):
+    class RowChosen(Message):
         """The user chose the row that is highlighted."""
 
     def __init__(self, *, id: str) -> None:  # noqa: A002
@@ -50,7 +50,7 @@ class RowList(ScrollView, can_focus=True):
         return self._keys[self._at] if self._keys else None
 
     @property
-    def in_sight(self) -> list[str]:
+    def visible_keys(self) -> list[str]:
         """Keys of the rows that a person sees."""
         top = round(self.scroll_y)
         return self._keys[top : top + max(1, self.size.height)]
@@ -120,7 +120,7 @@ class RowList(ScrollView, can_focus=True):
     def action_select(self) -> None:
         """Choose the row that is highlighted."""
         if self._keys:
-            self.post_message(self.Chosen())
+            self.post_message(self.RowChosen())
 
     def action_cursor_up(self) -> None:
         """To the row above."""

@@ -6,7 +6,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 
-class Section(Static, can_focus=True):
+class PageSection(Static, can_focus=True):
     """Shows one piece of content that fits the page's width; the page around it scrolls."""
 
     def __init__(self, title: str, *, id: str) -> None:  # noqa: A002

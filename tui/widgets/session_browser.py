@@ -15,7 +15,7 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from ...engine.analysis.sessions.overview import Entry
-from ..render.session_rows import session_detail, session_rows
+from ..render.sessions_table import session_details, sessions_table
 from .panel import Panel
 from .row_list import POINTER, RowList
 
@@ -74,9 +74,9 @@ class SessionBrowser(Vertical):
         yield Panel("Session", id="detail")
 
     @property
-    def in_sight(self) -> Sequence[str]:
+    def visible_names(self) -> Sequence[str]:
         """Names of the sessions that a person sees."""
-        return self.query_one(SessionList).in_sight
+        return self.query_one(SessionList).visible_keys
 
     @property
     def chosen(self) -> Entry | None:
@@ -153,7 +153,7 @@ class SessionBrowser(Vertical):
 
     def _draw_list(self, entries: Sequence[Entry]) -> None:
         rows = self.query_one(SessionList)
-        table = session_rows(
+        table = sessions_table(
             entries, self._selected, max(40, rows.scrollable_content_region.width - len(POINTER))
         )
         if table.titles != self._titles:
@@ -169,7 +169,7 @@ class SessionBrowser(Vertical):
         entry, panel = self.chosen, self.query_one("#detail", Panel)
         if entry is not None:
             panel.entitle(entry.name)
-            panel.show(session_detail(entry, panel.columns))
+            panel.show(session_details(entry, panel.columns))
 
     def _headline(self, text: str) -> Content:
         entries, shown = self._entries or (), len(self._shown)

@@ -12,10 +12,10 @@ from ...engine.analysis.diagnosis.stragglers import paces
 from ...engine.record.session import RunState, Session
 from ..render.cpu_strip import cpu_strip, cpu_summary
 from ..render.current_run import current_run
-from ..render.gpu_strip import Past, gpu_strips, throttled
-from ..render.plan import current_line, plan_list, plan_title
+from ..render.gpu_strip import GpuPast, gpu_strips, throttled_gpus
+from ..render.plan import current_run_line, plan_list, plan_title
 from ..render.rank_bars import rank_bars, rank_title
-from ..render.run_plots import Canvas, Drawn, loss_plot, throughput_plot
+from ..render.run_plots import PlotArea, TitledPlot, loss_plot, throughput_plot
 from ..render.time_range import TIME_RANGES
 from .panel import Panel
 
@@ -46,7 +46,7 @@ class SessionView(Vertical):
         """Draw all but the log, whose source is the screen's to choose; the plots only if asked to."""
         self._draw_plan(session)
         self._draw_present_run(session)
-        run = present_run(session)
+        run = latest_run(session)
         self._draw_ranks(run)
         if plots:
             self._draw_plots(session, run)
@@ -83,7 +83,7 @@ class SessionView(Vertical):
         panel.entitle(session.plan.title or "Plan", plan_title(session) if session.started else "")
         panel.show(plan_list(session, panel.columns))
         if not panel.has_focus:
-            self.call_after_refresh(panel.reveal, current_line(session))
+            self.call_after_refresh(panel.reveal, current_run_line(session))
 
     def _draw_present_run(self, session: Session) -> None:
         panel = self._panel("now")
@@ -113,8 +113,8 @@ class SessionView(Vertical):
         if panel is not None and not self._is_drawn(panel, *made_of):
             _show(panel, loss_plot(run, self._canvas(panel)))
 
-    def _canvas(self, panel: Panel) -> Canvas:
-        return Canvas(panel.columns, panel.lines, self._unicode, self.time)
+    def _canvas(self, panel: Panel) -> PlotArea:
+        return PlotArea(panel.columns, panel.lines, self._unicode, self.time)
 
     def _draw_devices(self, session: Session) -> None:
         panel = self._panel("devices")
@@ -129,12 +129,12 @@ class SessionView(Vertical):
         samples = [history.last for _, history in sorted(session.gpus.items())]
         models = " + ".join(dict.fromkeys(gpu.name for gpu in session.host.gpus))
         names = f"{len(samples)} x {models or 'GPU'}"
-        held, processor = throttled(samples), cpu_summary(sample) if sample is not None else ""
+        held, processor = throttled_gpus(samples), cpu_summary(sample) if sample is not None else ""
         fits = len(names) + len(held) + len(processor) < panel.columns - 20
         panel.entitle(
             names, processor if fits or not held else "", warning=f"throttled: {held}" if held else ""
         )
-        past = Past(session.gpus, session.elapsed, self.time)
+        past = GpuPast(session.gpus, session.elapsed, self.time)
         panel.show(gpu_strips(samples, panel.columns, self._strip_lines, past))
 
     @property
@@ -144,12 +144,12 @@ class SessionView(Vertical):
         return panel.lines if self.screen.maximized is panel else max(4, self.screen.size.height // 2 - 8)
 
 
-def _show(panel: Panel, drawn: Drawn) -> None:
+def _show(panel: Panel, drawn: TitledPlot) -> None:
     panel.entitle(drawn.title)
     panel.show(drawn.content)
 
 
-def present_run(session: Session) -> RunState | None:
+def latest_run(session: Session) -> RunState | None:
     """The run that is on, or else the one that was."""
     if session.current is not None:
         return session.runs[session.current]

@@ -17,7 +17,7 @@ class Timeline(Static):
     """Speed, position and length in words, and the position as a bar."""
 
     @dataclass
-    class Chosen(Message):
+    class Clicked(Message):
         """A moment was clicked, as a share of the session."""
 
         share: float
@@ -42,4 +42,4 @@ class Timeline(Static):
         cell = event.get_content_offset(self)
         cells = self.content_size.width - self._bar_from
         if cell is not None and cell.x >= self._bar_from and cells > 0:
-            self.post_message(self.Chosen((cell.x - self._bar_from) / cells))
+            self.post_message(self.Clicked((cell.x - self._bar_from) / cells))

@@ -18,15 +18,15 @@ from gpubench_tui.tui.render.cpu_strip import cpu_strip
 from gpubench_tui.tui.render.current_run import current_run
 from gpubench_tui.tui.render.curves import curves
 from gpubench_tui.tui.render.devices import devices_table
-from gpubench_tui.tui.render.gpu_strip import gpu_strips, throttled
+from gpubench_tui.tui.render.gpu_strip import gpu_strips, throttled_gpus
 from gpubench_tui.tui.render.grid import wrapped
-from gpubench_tui.tui.render.log_lines import log_lines
+from gpubench_tui.tui.render.logs import session_log
 from gpubench_tui.tui.render.phases import phase_bars
-from gpubench_tui.tui.render.plan import current_line, plan_list
+from gpubench_tui.tui.render.plan import current_run_line, plan_list
 from gpubench_tui.tui.render.published import published_figures
 from gpubench_tui.tui.render.rank_bars import rank_bars, rank_title
-from gpubench_tui.tui.render.results_table import results_table, said_beside
-from gpubench_tui.tui.render.run_plots import Canvas, loss_plot, throughput_plot
+from gpubench_tui.tui.render.results_table import results_remarks, results_table
+from gpubench_tui.tui.render.run_plots import PlotArea, loss_plot, throughput_plot
 from gpubench_tui.tui.render.sparkline import sparkline
 from gpubench_tui.tui.render.speedup_bars import speedup_bars
 from gpubench_tui.tui.render.time_range import TIME_RANGES
@@ -104,7 +104,7 @@ def test_all_cores_fit_the_width(cores: int) -> None:
 @pytest.mark.parametrize("unicode", [True, False])
 @pytest.mark.parametrize(("width", "height"), [(38, 7), (58, 12), (98, 20)])
 def test_plots_fill_their_panel_exactly_and_label_their_axes(width: int, height: int, unicode: bool) -> None:
-    state, canvas = session(2, until=3.0), Canvas(width, height, unicode)
+    state, canvas = session(2, until=3.0), PlotArea(width, height, unicode)
     run = next(iter(state.runs.values()))
     for drawn in (throughput_plot(state, run, canvas), loss_plot(run, canvas)):
         lines = lines_of(drawn.content)
@@ -112,29 +112,29 @@ def test_plots_fill_their_panel_exactly_and_label_their_axes(width: int, height:
         assert all(len(line) <= width for line in lines)
         assert any("⠀" < character <= "⣿" for character in drawn.content.plain) == unicode
     assert "0:00" in throughput_plot(state, run, canvas).content.plain
-    plain = throughput_plot(state, run, Canvas(width, height, unicode=False)).content.plain
+    plain = throughput_plot(state, run, PlotArea(width, height, unicode=False)).content.plain
     assert to_ascii(plain).isascii() and "o" in plain
 
 
 def test_a_plot_says_what_it_shows() -> None:
     state = session(2, until=3.0)
     run = next(iter(state.runs.values()))
-    assert throughput_plot(state, run, Canvas(60, 10)).title == "Samples/s: live 6,449, median 6,369"
+    assert throughput_plot(state, run, PlotArea(60, 10)).title == "Samples/s: live 6,449, median 6,369"
     later = session(2, until=8.0)
     run = next(run for run in later.runs.values() if run.state == "running")
-    assert throughput_plot(later, run, Canvas(60, 10)).title.endswith(", single x1 6,404")
-    assert loss_plot(run, Canvas(60, 10, time=TIME_RANGES[2])).title.startswith(
+    assert throughput_plot(later, run, PlotArea(60, 10)).title.endswith(", single x1 6,404")
+    assert loss_plot(run, PlotArea(60, 10, time=TIME_RANGES[2])).title.startswith(
         "Loss over steps, last 1 min: "
     )
 
 
 def test_a_plot_of_nothing_and_a_plot_without_room_say_so() -> None:
     started, done = session(2, until=0.3), session(2)
-    assert "no run yet" in throughput_plot(started, None, Canvas(60, 10)).content.plain
+    assert "no run yet" in throughput_plot(started, None, PlotArea(60, 10)).content.plain
     run = next(iter(started.runs.values()))
-    assert "waiting" in throughput_plot(started, run, Canvas(60, 10)).content.plain
+    assert "waiting" in throughput_plot(started, run, PlotArea(60, 10)).content.plain
     run = next(iter(done.runs.values()))
-    assert "too small" in throughput_plot(done, run, Canvas(10, 3)).content.plain
+    assert "too small" in throughput_plot(done, run, PlotArea(10, 3)).content.plain
 
 
 def test_the_plan_shows_every_state_on_a_line_of_its_own() -> None:
@@ -169,7 +169,7 @@ def test_a_silent_rank_is_noticed() -> None:
 
 def test_the_log_keeps_the_newest_lines() -> None:
     said = [Said(at=float(number), level="info", text=f"line {number}") for number in range(900)]
-    lines = lines_of(log_lines(said))
+    lines = lines_of(session_log(said))
     assert lines[-1] == "14:59 line 899"
     assert len(lines) == 300
 
@@ -197,7 +197,7 @@ def test_runs_without_figures_say_why() -> None:
     table = lines_of(results_table(found, 78))
     assert table[2].startswith("✗ dp") and "failed" in table[2]
     assert "skipped" in table[3]
-    said = said_beside(found, Path("/sessions/one"), 200).plain
+    said = results_remarks(found, Path("/sessions/one"), 200).plain
     assert "dp x2: failed" in said and "CUDA ran out of memory at batch 128" in said
     assert "dp x4: skipped: 4 GPUs asked, 2 here" in said
 
@@ -206,8 +206,8 @@ def test_the_plan_points_at_the_run_that_is_on_among_many_repeats() -> None:
     state = session(8, until=40.0, repeats=4)
     lines = lines_of(plan_list(state, 38))
     assert len(lines) == 28
-    assert lines[current_line(state)].startswith("▶ ")
-    assert "repeat" in lines[current_line(state)]
+    assert lines[current_run_line(state)].startswith("▶ ")
+    assert "repeat" in lines[current_run_line(state)]
 
 
 @pytest.mark.parametrize(
@@ -393,8 +393,8 @@ def test_a_sparkline_ends_now_and_is_blank_before_its_series_began() -> None:
 def test_who_is_throttled_and_why_is_said_in_full() -> None:
     samples = [gpu_sample(index, 8) for index in (0, 1, 2)]
     held = [replace(sample, throttle=("thermal (hardware)",)) for sample in (samples[0], samples[2])]
-    assert throttled(samples) == "1 power cap, thermal (software)"
-    assert throttled([*held, samples[1]]) == "0, 2 thermal (hardware); 1 power cap, thermal (software)"
+    assert throttled_gpus(samples) == "1 power cap, thermal (software)"
+    assert throttled_gpus([*held, samples[1]]) == "0, 2 thermal (hardware); 1 power cap, thermal (software)"
 
 
 @pytest.mark.parametrize("width", [17, 24, 38, 58, 78, 104, 160])

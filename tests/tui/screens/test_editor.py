@@ -14,9 +14,9 @@ from gpubench_tui.engine.plan.preset import Preset
 from gpubench_tui.engine.plan.read import read_preset
 from gpubench_tui.engine.record.shelf import SessionFolder
 from gpubench_tui.tui.app import GpubenchApp
-from gpubench_tui.tui.data import offers as prepare
-from gpubench_tui.tui.data.machine_watch import Options
-from gpubench_tui.tui.data.preset_edits import FIELDS, NO_PLAN, Edit, edit, values
+from gpubench_tui.tui.data import planned_presets, start_sessions
+from gpubench_tui.tui.data.launch_feed import LaunchOptions
+from gpubench_tui.tui.data.preset_edits import FIELDS, NO_PLAN, EditedPreset, edit_preset, field_values
 from gpubench_tui.tui.screens.dialogs.save_as import SaveAsScreen
 from gpubench_tui.tui.screens.editor import EditorScreen, FieldRow
 from gpubench_tui.tui.screens.launch import LaunchScreen
@@ -28,15 +28,17 @@ SIZES = [(60, 24), (80, 24), (120, 40)]
 CLEAR = ["home", "ctrl+k"]
 
 
-def edited(name: str, changes: dict[str, str], gpus: int = 4, overrides: Sequence[str] = ()) -> Edit:
+def edited(name: str, changes: dict[str, str], gpus: int = 4, overrides: Sequence[str] = ()) -> EditedPreset:
     host = recorded.host(gpus)
-    return edit(prepare.offer(find_preset(name), overrides, host), changes, overrides, host)
+    return edit_preset(
+        planned_presets.plan_preset(find_preset(name), overrides, host), changes, overrides, host
+    )
 
 
-def preset_of(found: Edit) -> Preset:
+def preset_of(found: EditedPreset) -> Preset:
     assert not found.errors
-    assert found.offer.preset is not None and found.offer.plan is not None
-    return found.offer.preset
+    assert found.planned.preset is not None and found.planned.plan is not None
+    return found.planned.preset
 
 
 # What the fields come to
@@ -45,13 +47,13 @@ def preset_of(found: Edit) -> Preset:
 def test_each_preset_unchanged_stays_as_it_is() -> None:
     host = recorded.host(4)
     for file in ("quickstart", "batch-size", "large-batch", "cnn-vs-vit"):
-        base = prepare.offer(find_preset(file), (), host)
-        assert edit(base, {}, (), host) == Edit(base, {})
+        base = planned_presets.plan_preset(find_preset(file), (), host)
+        assert edit_preset(base, {}, (), host) == EditedPreset(base, {})
         assert base.preset is not None
-        shown = {field.key: values(base.preset, field) for field in FIELDS}
+        shown = {field.key: field_values(base.preset, field) for field in FIELDS}
         # Where all workloads agree, typing what is there already changes nothing.
         typed = {key: found[0] for key, found in shown.items() if len(found) == 1}
-        assert preset_of(edit(base, typed, (), host)) == base.preset
+        assert preset_of(edit_preset(base, typed, (), host)) == base.preset
 
 
 def test_lists_take_commas_or_spaces_and_words() -> None:
@@ -79,14 +81,14 @@ def test_a_change_reaches_every_workload() -> None:
 def test_workloads_that_differ_have_no_common_value() -> None:
     preset = find_preset("large-batch").read()
     batch = next(field for field in FIELDS if field.key == "workload.batch")
-    assert values(preset, batch) == ["128", "2048"]
+    assert field_values(preset, batch) == ["128", "2048"]
 
 
 def test_a_share_is_typed_in_percent() -> None:
     target = next(field for field in FIELDS if field.key == "measure.target")
     preset = preset_of(edited("quickstart", {"measure.target": "2.5%"}))
     assert preset.measure.target == 0.025
-    assert values(preset, target) == ["2.5%"]
+    assert field_values(preset, target) == ["2.5%"]
     assert preset_of(edited("quickstart", {"measure.target": "0.03"})).measure.target == 0.03
 
 
@@ -148,7 +150,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[SessionFolder]]:
         turns.extend(folder.wait_for_turn(None) for folder in asked)
         folders.extend(asked)
 
-    monkeypatch.setattr(prepare, "start_session", start)
+    monkeypatch.setattr(start_sessions, "start_session", start)
     yield folders
     for turn in turns:
         os.close(turn)
@@ -201,7 +203,7 @@ async def test_typing_is_checked_and_changes_the_plan(tmp_path: Path) -> None:
 async def test_f5_runs_what_the_fields_say_without_saving_it(
     tmp_path: Path, started: list[SessionFolder], own_presets: Path
 ) -> None:
-    app = GpubenchApp(tmp_path, Options(overrides=["measure.seconds=2"]))
+    app = GpubenchApp(tmp_path, LaunchOptions(overrides=["measure.seconds=2"]))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await opened(pilot)
         await type_in(pilot, "workload.batch", "none")

@@ -14,8 +14,8 @@ from driving.app import screen_text, wait_for_text, wait_until
 from gpubench_tui.engine.host.facts import GpuProcess, Host
 from gpubench_tui.engine.record.shelf import SessionFolder
 from gpubench_tui.tui.app import GpubenchApp
-from gpubench_tui.tui.data import offers as prepare
-from gpubench_tui.tui.data.machine_watch import Options
+from gpubench_tui.tui.data import planned_presets, start_sessions
+from gpubench_tui.tui.data.launch_feed import LaunchOptions
 from gpubench_tui.tui.screens.dialogs.question import QuestionScreen
 from gpubench_tui.tui.screens.launch import LaunchScreen
 from gpubench_tui.tui.screens.monitor import MonitorScreen
@@ -36,7 +36,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[list[str], l
         turns.extend(folder.wait_for_turn(None) for folder in folders)
         asked.append(([folder.name for folder in folders], [folder.name for folder in after]))
 
-    monkeypatch.setattr(prepare, "start_session", start)
+    monkeypatch.setattr(start_sessions, "start_session", start)
     yield asked
     for turn in turns:
         os.close(turn)
@@ -53,7 +53,7 @@ def own_presets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def on(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the app find itself on that machine."""
-    monkeypatch.setattr(prepare, "inspect_host", lambda gpus: host)
+    monkeypatch.setattr(planned_presets, "inspect_host", lambda gpus: host)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -103,7 +103,7 @@ async def test_a_launch_screen_that_is_covered_looks_at_nothing(
 
 
 async def test_overrides_are_shown_and_change_the_plan(tmp_path: Path) -> None:
-    app = GpubenchApp(tmp_path, Options(overrides=["workload.batch=32"]))
+    app = GpubenchApp(tmp_path, LaunchOptions(overrides=["workload.batch=32"]))
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_text(pilot, "--set workload.batch=32", "batch 32")
 
@@ -126,7 +126,7 @@ async def test_a_preset_that_cannot_be_used_is_explained_in_place(own_presets: P
 
 
 async def test_an_unknown_gpu_is_a_sentence(tmp_path: Path) -> None:
-    app = GpubenchApp(tmp_path, Options(gpus=[97]))
+    app = GpubenchApp(tmp_path, LaunchOptions(gpus=[97]))
     async with app.run_test(size=(120, 24)) as pilot:
         await wait_for_text(pilot, "--gpus: ", "97")
 
@@ -143,7 +143,7 @@ async def test_a_shelf_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> N
 async def test_a_shelf_that_cannot_be_looked_at_is_a_sentence(tmp_path: Path) -> None:
     app = GpubenchApp(tmp_path / ("long" * 100))
     async with app.run_test(size=(120, 24)) as pilot:
-        await wait_for_text(pilot, "The sessions' folder cannot be looked at: ", "File name too long")
+        await wait_for_text(pilot, "The sessions folder cannot be read: ", "File name too long")
 
 
 async def test_a_session_that_runs_already_can_be_attached_to(
@@ -254,12 +254,12 @@ async def test_beside_another_session_it_asks_first(
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_text(pilot, "is running", "a attaches to it")
         await pilot.press("enter")
-        await wait_for_text(pilot, "would run beside it", "Wait in the row behind", "Start now, beside it")
+        await wait_for_text(pilot, "would run at the same time", "Wait in the queue", "Start now")
         await pilot.press("escape")
         await wait_until(pilot, lambda: not isinstance(app.screen, QuestionScreen))
         assert not started
         await pilot.press("enter")
-        await wait_for_text(pilot, "Wait in the row behind")
+        await wait_for_text(pilot, "Wait in the queue")
         await pilot.press("w")
         await wait_for_text(pilot, "waiting  quickstart-")
     ((_, after),) = started

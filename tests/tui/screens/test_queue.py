@@ -21,7 +21,7 @@ def row(running_session: Starter) -> Iterator[tuple[SessionFolder, SessionFolder
     """A session that runs and one that waits behind it."""
     first = running_session(2, 6.7)
     second = Shelf(first.path.parent).create("later", recorded.plan(2), recorded.host(2), "")
-    first.row.write_text(second.name)
+    first.next.write_text(second.name)
     turn = second.wait_for_turn(None)
     yield first, second
     os.close(turn)
@@ -37,9 +37,11 @@ async def test_the_monitor_goes_on_to_the_next_session(row: tuple[SessionFolder,
     async with app.run_test(size=(100, 30), notifications=True) as pilot:
         await wait_for_text(pilot, "running", "✓ single x1")
         await pilot.press("s")
-        await wait_for_text(pilot, f"Stop {first.name}?", "the next in the row begins", "the one that waits")
+        await wait_for_text(
+            pilot, f"Stop {first.name}?", "the next session in the queue starts", "the session queued"
+        )
         await pilot.press("y")
-        await wait_for_text(pilot, f"waiting  {second.name}", "Next in the row", "has ended.")
+        await wait_for_text(pilot, f"waiting  {second.name}", "Next in the queue", "has ended.")
         assert isinstance(app.screen, MonitorScreen)
         assert second.is_waiting()
 
@@ -50,8 +52,8 @@ async def test_a_row_can_be_stopped_as_a_whole(row: tuple[SessionFolder, Session
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_text(pilot, "running", "✓ single x1")
         await pilot.press("s")
-        await wait_for_text(pilot, "Stop it and the one that waits")
-        await pilot.press("r")
+        await wait_for_text(pilot, "Stop it and the session queued")
+        await pilot.press("a")
         await wait_for_text(pilot, "stopped before its end")
     assert read_session(second.journal).outcome == "stopped"
 

@@ -30,8 +30,8 @@ from gpubench_tui.tui.screens.launch import LaunchScreen
 from gpubench_tui.tui.screens.monitor import MonitorScreen
 from gpubench_tui.tui.screens.results import ResultsScreen
 from gpubench_tui.tui.screens.session_screen import SessionScreen
-from gpubench_tui.tui.widgets.diagnoses import DiagnosisLine, Others
-from gpubench_tui.tui.widgets.section import Section
+from gpubench_tui.tui.widgets.diagnoses import DiagnosisLine, MoreDiagnoses
+from gpubench_tui.tui.widgets.section import PageSection
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -197,7 +197,7 @@ async def test_each_section_is_a_tab_away(tmp_path: Path) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_text(pilot, "severe: ", "Evidence")
         for name in SECTIONS:
-            section = app.screen.query_one(f"#{name}", Section)
+            section = app.screen.query_one(f"#{name}", PageSection)
             for _ in range(10):
                 if section.has_focus:
                     break
@@ -375,7 +375,7 @@ async def test_the_table_is_in_sight_below_the_gravest_diagnoses(tmp_path: Path)
     app = watching(shelve(tmp_path, 8, repeats=4))
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_text(pilot, "severe: ", "and 1 more: 1 warning", "✓ single", "– ddp")
-        while not isinstance(app.focused, Others):
+        while not isinstance(app.focused, MoreDiagnoses):
             await pilot.press("tab")
         await wait_for_text(pilot, "Show them")
         await pilot.press("enter")
@@ -390,7 +390,7 @@ async def test_j_and_k_go_from_section_to_section(tmp_path: Path) -> None:
         top = app.screen.query_one("#page").region.y
         for name in SECTIONS:
             await pilot.press("j")
-            section = app.screen.query_one(f"#{name}", Section)
+            section = app.screen.query_one(f"#{name}", PageSection)
             await wait_until(pilot, lambda section=section: section.has_focus)
             if name in SECTIONS[:5]:
                 await wait_until(pilot, lambda section=section: section.region.y == top)

@@ -19,11 +19,11 @@ from ....engine.analysis.analysis import analyse
 from ....engine.analysis.export import Format, render
 from ....engine.record.session import Session
 from ....engine.record.shelf import SessionFolder
-from ...data.save import save_in, usual_folder
+from ...data.exports import export_folder, write_export
 from ..base import ClosedOnce
 
 
-class Choice(NamedTuple):
+class ExportFormat(NamedTuple):
     """A format as it is offered."""
 
     key: str
@@ -31,11 +31,11 @@ class Choice(NamedTuple):
     text: str
 
 
-CHOICES = (
-    Choice("m", "md", "Markdown: the whole report, to read and to share"),
-    Choice("j", "json", "JSON: everything, for programs"),
-    Choice("c", "csv", "CSV: a row a run, for spreadsheets"),
-    Choice("s", "svg", "SVG: charts fit for a README"),
+EXPORT_FORMATS = (
+    ExportFormat("m", "md", "Markdown: the whole report, to read and to share"),
+    ExportFormat("j", "json", "JSON: everything, for programs"),
+    ExportFormat("c", "csv", "CSV: a row a run, for spreadsheets"),
+    ExportFormat("s", "svg", "SVG: charts fit for a README"),
 )
 
 
@@ -53,7 +53,7 @@ class ExportScreen(ModalScreen[Path | None], ClosedOnce[Path | None]):
             super().__init__()
             self.path = path
 
-    class Failed(Message):
+    class WriteFailed(Message):
         """It could not be written; one sentence."""
 
         def __init__(self, sentence: str) -> None:
@@ -72,10 +72,10 @@ class ExportScreen(ModalScreen[Path | None], ClosedOnce[Path | None]):
             yield OptionList(
                 *(
                     Option(Content.assemble((f"{one.key}  ", "$text-accent"), one.text), id=one.form)
-                    for one in CHOICES
+                    for one in EXPORT_FORMATS
                 )
             )
-            where = Input(str(usual_folder(self._folder.path)), id="where", compact=True)
+            where = Input(str(export_folder(self._folder.path)), id="where", compact=True)
             where.border_title = "in the folder"
             yield where
             yield Static(id="problem", markup=False)
@@ -88,16 +88,16 @@ class ExportScreen(ModalScreen[Path | None], ClosedOnce[Path | None]):
 
     def on_key(self, event: events.Key) -> None:
         """A format's own key saves at once, unless it is typed into the folder's name."""
-        choice = next((one for one in CHOICES if one.key == event.key), None)
-        if choice is not None and not self.query_one(Input).has_focus:
+        chosen = next((one for one in EXPORT_FORMATS if one.key == event.key), None)
+        if chosen is not None and not self.query_one(Input).has_focus:
             event.stop()
-            self._save(choice.form)
+            self._save(chosen.form)
 
     @on(OptionList.OptionSelected)
     @on(Input.Submitted)
     def _chosen(self) -> None:
         highlighted = self.query_one(OptionList).highlighted
-        self._save(CHOICES[highlighted or 0].form)
+        self._save(EXPORT_FORMATS[highlighted or 0].form)
 
     def _save(self, form: Format) -> None:
         # Rendered here, where the session is folded: it must not change meanwhile.
@@ -107,17 +107,17 @@ class ExportScreen(ModalScreen[Path | None], ClosedOnce[Path | None]):
     @work(thread=True, exclusive=True, exit_on_error=False)
     def _write(self, folder: Path, name: str, text: str) -> None:
         try:
-            self.post_message(self.Written(save_in(folder, name, text)))
+            self.post_message(self.Written(write_export(folder, name, text)))
         except OSError as error:
             why = "there is no such folder" if not folder.is_dir() else error.strerror or str(error)
-            self.post_message(self.Failed(f"{folder / name} cannot be written: {why}."))
+            self.post_message(self.WriteFailed(f"{folder / name} cannot be written: {why}."))
 
     @on(Written)
     def _written(self, message: Written) -> None:
         self.dismiss(message.path)
 
-    @on(Failed)
-    def _failed(self, message: Failed) -> None:
+    @on(WriteFailed)
+    def _failed(self, message: WriteFailed) -> None:
         self.query_one("#problem", Static).update(Content.styled(message.sentence, "$text-error"))
 
     def action_cancel(self) -> None:

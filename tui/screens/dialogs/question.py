@@ -1,4 +1,4 @@
-"""A question in front of the screen, answered by one key."""
+"""Dialog that asks a question, answered with one key."""
 
 from __future__ import annotations
 
@@ -17,58 +17,58 @@ from textual.widgets.option_list import Option
 from ..base import ClosedOnce
 
 
-class Choice(NamedTuple):
-    """One answer."""
+class Answer(NamedTuple):
+    """One answer to a question: its key, its value and its text."""
 
     key: str
-    answer: str
+    value: str
     text: str
 
 
 class QuestionScreen(ModalScreen[str], ClosedOnce[str]):
-    """Asks; dismissed with the answer chosen, `cancel` for Escape."""
+    """Asks a question; dismissed with the value of the chosen answer, `cancel` for Escape."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "cancel", "Cancel", id="question.cancel", tooltip="Go back without doing anything")
+        Binding("escape", "cancel", "Cancel", id="question.cancel", tooltip="Close without doing anything")
     ]
 
-    def __init__(self, question: str, choices: Sequence[Choice]) -> None:
+    def __init__(self, question: str, answers: Sequence[Answer]) -> None:
         super().__init__()
         self._question = question
-        self._choices = (*choices, Choice("escape", "cancel", "Cancel"))
+        self._answers = (*answers, Answer("escape", "cancel", "Cancel"))
 
     def compose(self) -> ComposeResult:
-        """The question above its answers."""
+        """Compose the question above its answers."""
         with Vertical(classes="box"):
             yield Static(Content(self._question))
             yield OptionList(
                 *(
                     Option(
-                        Content.assemble((f"{_shown(one.key):>3}  ", "$text-accent"), one.text), id=one.answer
+                        Content.assemble((f"{_shown(one.key):>3}  ", "$text-accent"), one.text), id=one.value
                     )
-                    for one in self._choices
+                    for one in self._answers
                 )
             )
 
     def on_mount(self) -> None:
-        """The harmless answer is the one that Enter gives."""
+        """Highlight the harmless answer, so that Enter chooses it."""
         answers = self.query_one(OptionList)
-        answers.highlighted = len(self._choices) - 1
+        answers.highlighted = len(self._answers) - 1
         answers.focus()
 
     def on_key(self, event: events.Key) -> None:
-        """An answer's own key gives it at once."""
-        for choice in self._choices[:-1]:
-            if event.key == choice.key:
+        """Choose an answer by its own key."""
+        for answer in self._answers[:-1]:
+            if event.key == answer.key:
                 event.stop()
-                self.dismiss(choice.answer)
+                self.dismiss(answer.value)
 
     @on(OptionList.OptionSelected)
     def _chosen(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option_id or "cancel")
 
     def action_cancel(self) -> None:
-        """Answer that nothing is to be done."""
+        """Answer `cancel`."""
         self.dismiss("cancel")
 
 
@@ -76,52 +76,50 @@ def _shown(key: str) -> str:
     return "esc" if key == "escape" else key
 
 
-def quit_question(name: str, waiting: int = 0) -> QuestionScreen:
-    """Asked before leaving while a session runs, so many waiting behind it."""
-    stop = f"Stop it and {_behind(waiting)}, and quit" if waiting else "Stop it and quit"
+def quit_question(name: str, queued: int = 0) -> QuestionScreen:
+    """Return the question asked before quitting while a session runs, `queued` sessions behind it."""
+    stop = f"Stop it and {_behind(queued)}, and quit" if queued else "Stop it and quit"
     return QuestionScreen(
         f"{name} is still running.",
         (
-            Choice("l", "leave", "Leave it running and quit; attach comes back to it"),
-            Choice("s", "stop", f"{stop}; what was measured is kept"),
+            Answer("l", "leave", "Leave it running and quit; attach returns to it"),
+            Answer("s", "stop", f"{stop}; completed measurements are kept"),
         ),
     )
 
 
-def stop_question(name: str, waiting: int = 0) -> QuestionScreen:
-    """Asked before stopping a session, so many waiting behind it."""
-    question = f"Stop {name}? What was measured so far is kept."
-    if not waiting:
-        return QuestionScreen(question, (Choice("y", "stop", "Yes, stop it"),))
+def stop_question(name: str, queued: int = 0) -> QuestionScreen:
+    """Return the question asked before stopping a session, `queued` sessions behind it."""
+    question = f"Stop {name}? Completed measurements are kept."
+    if not queued:
+        return QuestionScreen(question, (Answer("y", "stop", "Yes, stop it"),))
     return QuestionScreen(
         question,
         (
-            Choice("y", "stop", "Yes, stop it; the next in the row begins"),
-            Choice("r", "stop row", f"Stop it and {_behind(waiting)}"),
+            Answer("y", "stop", "Yes, stop it; the next session in the queue starts"),
+            Answer("a", "stop all", f"Stop it and {_behind(queued)}"),
         ),
     )
 
 
-def _behind(waiting: int) -> str:
-    return "the one that waits behind it" if waiting == 1 else f"the {waiting} that wait behind it"
+def _behind(queued: int) -> str:
+    return "the session queued behind it" if queued == 1 else f"the {queued} sessions queued behind it"
 
 
 def skip_question(label: str, is_last: bool = False) -> QuestionScreen:
-    """Asked before skipping the run that is on."""
-    then = "It is the last run: the session then ends." if is_last else "The plan goes on with the next run."
-    return QuestionScreen(
-        f"Skip the rest of {label}? {then}",
-        (Choice("y", "skip", "Yes, skip it"),),
-    )
+    """Return the question asked before skipping the rest of the current run."""
+    then = "It is the last run: the session then ends." if is_last else "The next run then starts."
+    return QuestionScreen(f"Skip the rest of {label}? {then}", (Answer("y", "skip", "Yes, skip it"),))
 
 
-def wait_question(names: Sequence[str]) -> QuestionScreen:
-    """Asked before starting a session while these, newest first, run or wait."""
+def queue_question(names: Sequence[str]) -> QuestionScreen:
+    """Return the question asked before starting a session while these are running or queued, newest first."""
     others = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    then = "when that session ends" if len(names) == 1 else "when those sessions have ended"
     return QuestionScreen(
-        f"{names[-1]}{others} would run beside it: each would disturb the other's figures.",
+        f"{names[-1]}{others} would run at the same time: they would distort each other's measurements.",
         (
-            Choice("w", "wait", "Wait in the row behind, and begin when it has ended"),
-            Choice("n", "now", "Start now, beside it"),
+            Answer("w", "queue", f"Wait in the queue: start {then}"),
+            Answer("n", "now", "Start now, at the same time"),
         ),
     )

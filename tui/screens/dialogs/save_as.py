@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from ....engine.plan.library import PresetFile, own_file
-from ...data.offers import Offer
+from ...data.planned_presets import PlannedPreset
 from ..base import ClosedOnce
 
 
@@ -31,10 +31,10 @@ class SaveAsScreen(ModalScreen[Named | None], ClosedOnce[Named | None]):
         Binding("escape", "cancel", "Cancel", id="save.cancel", tooltip="Save nothing")
     ]
 
-    def __init__(self, offer: Offer) -> None:
+    def __init__(self, planned: PlannedPreset) -> None:
         super().__init__()
-        title = offer.preset.title if offer.preset is not None else offer.file.name
-        self._title = title if offer.file.own else f"My {offer.file.name}"
+        title = planned.preset.title if planned.preset is not None else planned.file.name
+        self._title = title if planned.file.own else f"My {planned.file.name}"
         self._confirmed = ""
 
     def compose(self) -> ComposeResult:

@@ -31,14 +31,14 @@ Span = tuple[str, str]
 """A text and its style."""
 
 
-class SessionRows(NamedTuple):
+class SessionsTable(NamedTuple):
     """The table's titles, and for each session its name and its line."""
 
     titles: str
     rows: list[tuple[str, tuple[Span, ...]]]
 
 
-class Column(NamedTuple):
+class SessionColumn(NamedTuple):
     """One column: a cell for each session."""
 
     title: str
@@ -51,16 +51,16 @@ class Column(NamedTuple):
         return max(map(cell_len, (self.title, *(text for text, _ in self.cells))))
 
 
-def session_rows(entries: Sequence[Entry], selected: Collection[str], width: int) -> SessionRows:
+def sessions_table(entries: Sequence[Entry], selected: Collection[str], width: int) -> SessionsTable:
     """The sessions in lines for `width` cells; columns are left out where space is short."""
     several_hosts = len({entry.host for entry in entries}) > 1
     columns = [
-        Column("  session", [_name(entry, entry.name in selected, width // 2) for entry in entries]),
-        Column("date", [(date(entry), "$muted") for entry in entries], 3),
-        Column("host", [(entry.host, "") for entry in entries], 2 if several_hosts else 5),
-        Column("preset", [(entry.preset, "") for entry in entries], 4),
-        Column("state", [(entry.state, STATE_STYLES[entry.state]) for entry in entries]),
-        Column("runs", [_runs(entry) for entry in entries], 1),
+        SessionColumn("  session", [_name(entry, entry.name in selected, width // 2) for entry in entries]),
+        SessionColumn("date", [(date(entry), "$muted") for entry in entries], 3),
+        SessionColumn("host", [(entry.host, "") for entry in entries], 2 if several_hosts else 5),
+        SessionColumn("preset", [(entry.preset, "") for entry in entries], 4),
+        SessionColumn("state", [(entry.state, STATE_STYLES[entry.state]) for entry in entries]),
+        SessionColumn("runs", [_runs(entry) for entry in entries], 1),
     ]
     shown, gap = fit(columns, width - FEWEST_FOR_A_RESULT - len(GAPS[-1]))
     widths = [column.width for column in shown]
@@ -74,10 +74,10 @@ def session_rows(entries: Sequence[Entry], selected: Collection[str], width: int
     titles = "".join(text for text, _ in padded((column.title, "") for column in shown)) + "result"
     cells = zip(*(column.cells for column in shown), strict=True)
     rows = [(entry.name, (*padded(row), result(entry))) for entry, row in zip(entries, cells, strict=True)]
-    return SessionRows(titles, rows)
+    return SessionsTable(titles, rows)
 
 
-def session_detail(entry: Entry, width: int) -> Content:
+def session_details(entry: Entry, width: int) -> Content:
     """What the list has no room for."""
     runs = f"{entry.measured} of {count(entry.runs, 'run')} measured"
     failed = f", {entry.failed} failed" if entry.failed else ""

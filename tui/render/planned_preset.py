@@ -15,17 +15,17 @@ from ...engine.plan.plan import Plan
 from ...engine.plan.preset import Measure, Preset
 from ...engine.plan.read import workloads
 from ...engine.text.units import count
-from ..data.offers import Offer, Prepared
+from ..data.planned_presets import Inspection, PlannedPreset
 from .plan import planned_runs
 
 
-def machine_line(prepared: Prepared) -> Content:
+def machine_line(inspection: Inspection) -> Content:
     """The machine and what torch can do on it, or why nothing can be done."""
-    if prepared.problem:
-        return Content.styled(prepared.problem, "$text-error")
-    if prepared.host is None:
+    if inspection.problem:
+        return Content.styled(inspection.problem, "$text-error")
+    if inspection.host is None:
         return Content("gpubench-tui")
-    host = prepared.host
+    host = inspection.host
     return Content.assemble(("gpubench-tui", "bold"), f"  {host.name}  ", (_hardware(host), "$muted"))
 
 
@@ -38,45 +38,47 @@ def _hardware(host: Host) -> str:
     )
 
 
-def offer_text(
-    prepared: Prepared, offer: Offer | None, overrides: Sequence[str], problem: str, width: int
+def preset_text(
+    inspection: Inspection, planned: PlannedPreset | None, overrides: Sequence[str], problem: str, width: int
 ) -> Content:
     """What the preset does here: its question, its runs with those skipped, and how long it may take."""
     parts: list[Content] = []
-    if said := problem or prepared.problem or (offer.problem if offer is not None else ""):
+    if said := problem or inspection.problem or (planned.problem if planned is not None else ""):
         parts.append(Content.styled(said, "$text-error"))
-    if offer is None:
+    if planned is None:
         return Content("\n\n").join([*parts, Content.styled("no preset chosen", "$muted")])
-    found = [*_going(prepared), *offer.needs, *prepared.findings] if offer.plan is not None else []
-    first = [_question(offer)] if offer.preset is not None else []
-    if offer.plan is not None:
-        first.append(_summary(offer.plan))
-    elif prepared.host is None and not said:
+    found: list[Finding] = []
+    if planned.plan is not None:
+        found = [*_disturbing(inspection), *planned.needs, *inspection.findings]
+    first = [_question(planned)] if planned.preset is not None else []
+    if planned.plan is not None:
+        first.append(_summary(planned.plan))
+    elif inspection.host is None and not said:
         first.append(Content.styled("looking at this machine", "$muted"))
     parts.append(Content("\n").join(first))
-    parts += remarks((each for each in found if each.level != "info"), key="e")
-    if offer.plan is not None:
-        parts.append(planned_runs(offer.plan, width))
+    parts += finding_lines((each for each in found if each.level != "info"), key="e")
+    if planned.plan is not None:
+        parts.append(planned_runs(planned.plan, width))
     if overrides:
         parts.append(Content.styled("\n".join(f"--set {override}" for override in overrides), "$text-accent"))
-    if offer.preset is not None:
-        parts.append(_description(offer.preset))
-    parts += remarks(each for each in offer.needs if each.level == "info")
+    if planned.preset is not None:
+        parts.append(_description(planned.preset))
+    parts += finding_lines(each for each in planned.needs if each.level == "info")
     return Content("\n\n").join(part for part in parts if part)
 
 
-def selection_line(offers: Sequence[Offer]) -> Content:
+def selection_line(presets: Sequence[PlannedPreset]) -> Content:
     """What is selected and how long all of it may take."""
-    expected = together(estimate(offer.plan) for offer in offers if offer.plan is not None)
+    expected = together(estimate(planned.plan) for planned in presets if planned.plan is not None)
     return Content.assemble(
-        (f"{len(offers)} selected", "bold"),
-        f", {expected}: {' then '.join(offer.file.name for offer in offers)}",
+        (f"{len(presets)} selected", "bold"),
+        f", {expected}: {' then '.join(planned.file.name for planned in presets)}",
     )
 
 
-def _question(offer: Offer) -> Content:
-    question = offer.preset.question if offer.preset is not None else ""
-    return Content.assemble((offer.file.name, "bold $text-accent"), f"  {question}")
+def _question(planned: PlannedPreset) -> Content:
+    question = planned.preset.question if planned.preset is not None else ""
+    return Content.assemble((planned.file.name, "bold $text-accent"), f"  {question}")
 
 
 def _description(preset: Preset) -> Content:
@@ -115,29 +117,29 @@ def _summary(plan: Plan) -> Content:
     )
 
 
-SIGNS = {"error": ("✗ ", "$text-error"), "warning": ("! ", "$text-warning"), "info": ("", "$muted")}
+FINDING_SIGNS = {"error": ("✗ ", "$text-error"), "warning": ("! ", "$text-warning"), "info": ("", "$muted")}
 
 
-def remarks(found: Iterable[Finding], key: str = "") -> list[Content]:
+def finding_lines(found: Iterable[Finding], key: str = "") -> list[Content]:
     """Each finding in a paragraph, gravest first; `key` opens the editor, where that would help."""
     lines = []
-    for each in sorted(found, key=lambda each: list(SIGNS).index(each.level)):
-        sign, style = SIGNS[each.level]
+    for each in sorted(found, key=lambda each: list(FINDING_SIGNS).index(each.level)):
+        sign, style = FINDING_SIGNS[each.level]
         edit = f"; {key} changes {each.key}" if key and isinstance(each, Need) and each.key else ""
         remedy = f" ({each.remedy}{edit})" if each.remedy else ""
         lines.append(Content.styled(f"{sign}{each.text}{remedy}", style))
     return [Content("\n").join(lines)] if lines else []
 
 
-def _going(prepared: Prepared) -> Iterator[Finding]:
-    """Sessions that would disturb one that is started now."""
-    if not prepared.going:
+def _disturbing(inspection: Inspection) -> Iterator[Finding]:
+    """Yield a warning about the sessions that would disturb one that is started now."""
+    if not inspection.unfinished:
         return
-    names = [folder.name for folder in prepared.going]
-    running = prepared.running.name if prepared.running is not None else names[-1]
-    more = f" ({len(names) - 1} more run or wait)" if len(names) > 1 else ""
+    names = [folder.name for folder in inspection.unfinished]
+    running = inspection.running.name if inspection.running is not None else names[-1]
+    more = f" ({len(names) - 1} more running or queued)" if len(names) > 1 else ""
     yield Finding(
         "warning",
-        f"{running} is running{more} and would disturb this",
-        "a attaches to it; Enter asks whether to wait for it",
+        f"{running} is running{more} and would disturb this session",
+        "a attaches to it; Enter offers to queue behind it",
     )

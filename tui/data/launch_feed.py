@@ -12,14 +12,14 @@ from textual.message import Message
 
 if TYPE_CHECKING:
     from ...engine.host.facts import CpuSample, GpuSample
-    from .offers import Prepared
+    from .planned_presets import Inspection
 
 SAMPLE_SECONDS = 1.0
 LOOK_SECONDS = 5.0
 """The machine is looked at anew at most so often, when its GPUs' processes or the sessions have changed."""
 
 
-class Options(NamedTuple):
+class LaunchOptions(NamedTuple):
     """What the user said on the command line."""
 
     gpus: Sequence[int] | None = None
@@ -28,15 +28,15 @@ class Options(NamedTuple):
     """`key=value`, for any preset."""
 
 
-class Found(Message):
+class MachineInspected(Message):
     """More is known."""
 
-    def __init__(self, prepared: Prepared) -> None:
+    def __init__(self, inspection: Inspection) -> None:
         super().__init__()
-        self.prepared = prepared
+        self.inspection = inspection
 
 
-class Sampled(Message):
+class DevicesSampled(Message):
     """A sample of the devices."""
 
     def __init__(self, gpus: list[GpuSample], cpu: CpuSample, notes: list[str]) -> None:
@@ -52,39 +52,39 @@ def shipped_names() -> list[str]:
     return sorted(names, key=lambda name: (name != "quickstart", name))
 
 
-def look_around(
+def watch_machine(
     root: Path | None,
-    options: Options,
+    options: LaunchOptions,
     leave: threading.Event,
     post: Callable[[Message], object],
 ) -> None:
     """Post what is found until told to leave; for a thread."""
-    from .offers import prepare
+    from .planned_presets import inspect_machine
 
     while not leave.is_set():
-        for prepared in prepare(root, *options):
+        for inspection in inspect_machine(root, *options):
             if leave.is_set():
                 return
-            post(Found(prepared))
-        if prepared.host is None:
+            post(MachineInspected(inspection))
+        if inspection.host is None:
             return
-        _sample(prepared, leave, post)
+        _sample(inspection, leave, post)
 
 
-def _sample(prepared: Prepared, leave: threading.Event, post: Callable[[Message], object]) -> None:
+def _sample(inspection: Inspection, leave: threading.Event, post: Callable[[Message], object]) -> None:
     """Sample the devices until it is time to look around again."""
     from ...engine.host.telemetry import Sampler
-    from .offers import has_changed
+    from .planned_presets import has_changed
 
-    sampler = Sampler(prepared.host.gpus if prepared.host is not None else (), tuple)
+    sampler = Sampler(inspection.host.gpus if inspection.host is not None else (), tuple)
     count = 0
     try:
         # A moment is needed to tell how busy the cores are.
         while not leave.wait(SAMPLE_SECONDS if count else 0.2):
             samples, cpu = sampler.sample()
-            post(Sampled(samples, cpu, sampler.take_notes()))
+            post(DevicesSampled(samples, cpu, sampler.take_notes()))
             count += 1
-            if count * SAMPLE_SECONDS > LOOK_SECONDS and has_changed(prepared, samples):
+            if count * SAMPLE_SECONDS > LOOK_SECONDS and has_changed(inspection, samples):
                 return
     finally:
         sampler.close()

@@ -13,7 +13,7 @@ MOST_LINES = 300
 STYLES = {"info": "", "warning": "$text-warning", "error": "$text-error"}
 
 
-def log_lines(said: Sequence[Said]) -> Content:
+def session_log(said: Sequence[Said]) -> Content:
     """A line each, with the time since the session started."""
     if not said:
         return Content.styled("nothing said yet; l shows what the ranks print", "$muted")
@@ -26,7 +26,7 @@ def log_lines(said: Sequence[Said]) -> Content:
     )
 
 
-def printed_lines(lines: Sequence[str]) -> Content:
+def rank_log(lines: Sequence[str]) -> Content:
     """What a rank printed."""
     if not any(lines):
         return Content.styled("this rank has printed nothing", "$muted")

@@ -1,0 +1,125 @@
+"""The presets as planned for this machine, and the findings about it that concern them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from ...engine.host.facts import GpuProcess, GpuSample, Host
+from ...engine.host.findings import Finding, findings
+from ...engine.host.inspect import inspect_host
+from ...engine.plan.expand import make_plan
+from ...engine.plan.library import PresetFile, all_presets
+from ...engine.plan.needs import Need, needs
+from ...engine.plan.plan import Plan
+from ...engine.plan.preset import Preset
+from ...engine.plan.read import PresetError
+from ...engine.record.shelf import SessionFolder, Shelf, default_root
+
+
+class PlannedPreset(Struct, frozen=True):
+    """A preset file, its contents, and its plan for this machine."""
+
+    file: PresetFile
+    preset: Preset | None = None
+    """Contents of the file; None if they are invalid."""
+    plan: Plan | None = None
+    """Plan for this machine; None until the machine has been inspected, or if there is a problem."""
+    needs: tuple[Need, ...] = ()
+    """Requirements of the preset that this machine does not meet."""
+    problem: str = ""
+    """Reason why the preset cannot be planned, one sentence; empty if it can."""
+
+    @property
+    def obstacle(self) -> str:
+        """Return why the preset cannot be started, one sentence; empty if it can."""
+        if self.plan is not None and not self.plan.to_run:
+            return f"Every run of {self.file.name} is skipped on this machine: there is nothing to start."
+        return self.problem or next((_sentence(need) for need in self.needs if need.level == "error"), "")
+
+
+class Inspection(Struct, frozen=True):
+    """Presets, machine and sessions as inspected so far."""
+
+    presets: tuple[PlannedPreset, ...] = ()
+    host: Host | None = None
+    """This machine; None until it has been inspected."""
+    findings: tuple[Finding, ...] = ()
+    problem: str = ""
+    """Reason why nothing can be run here, one sentence; empty if something can."""
+    unfinished: tuple[SessionFolder, ...] = ()
+    """Sessions that are running or queued, newest first."""
+    running: SessionFolder | None = None
+    """Newest session that is running; None if there is none."""
+
+    @property
+    def obstacle(self) -> str:
+        """Return why nothing can be started here, one sentence; empty if something can."""
+        return self.problem or next(
+            (_sentence(found) for found in self.findings if found.level == "error"), ""
+        )
+
+
+def _sentence(finding: Finding) -> str:
+    return f"{finding.text} ({finding.remedy})" if finding.remedy else finding.text
+
+
+def inspect_machine(
+    root: Path | None, gpus: Sequence[int] | None, overrides: Sequence[str]
+) -> Iterator[Inspection]:
+    """Yield the presets at once, then again with their plans for this machine.
+
+    `root`: the folder of the sessions, None for the default one; `gpus`: indices of the GPUs to use, None for
+    all; `overrides`: `key=value` settings for every preset. Errors that a user can cause are not raised but
+    told in `problem`.
+    """
+    files = all_presets()
+    presets = tuple(plan_preset(file, overrides) for file in files)
+    yield Inspection(presets)
+    try:
+        host = inspect_host(gpus)
+    except ValueError as error:
+        yield Inspection(presets, problem=f"--gpus: {error}")
+        return
+    planned = tuple(plan_preset(file, overrides, host) for file in files)
+    shelf = Shelf(root or default_root())
+    try:
+        found = tuple(findings(host, shelf.root))
+        unfinished = tuple(unfinished_sessions(shelf))
+    except OSError as error:
+        yield Inspection(planned, host, problem=f"The sessions folder cannot be read: {error}.")
+        return
+    running = next((folder for folder in unfinished if folder.is_running()), None)
+    yield Inspection(planned, host, found, unfinished=unfinished, running=running)
+
+
+def has_changed(inspection: Inspection, samples: Sequence[GpuSample]) -> bool:
+    """Return whether the processes on the GPUs differ from those found, or a session has ended since."""
+    if not all(folder.goes_on() for folder in inspection.unfinished):
+        return True
+    gpus = inspection.host.gpus if inspection.host is not None else ()
+    return [_pids(gpu.processes) for gpu in gpus] != [_pids(sample.processes) for sample in samples]
+
+
+def _pids(processes: Sequence[GpuProcess] | None) -> list[int]:
+    return [process.pid for process in processes or ()]
+
+
+def plan_preset(file: PresetFile, overrides: Sequence[str], host: Host | None = None) -> PlannedPreset:
+    """Read the preset of a file and plan it for the host, if that is given."""
+    preset = None
+    try:
+        preset = file.read(overrides)
+        plan = None if host is None else make_plan(file.name, preset, host)
+    except PresetError as error:
+        return PlannedPreset(file, preset, problem=str(error))
+    if plan is None or host is None:
+        return PlannedPreset(file, preset)
+    return PlannedPreset(file, preset, plan, tuple(needs(plan, host)))
+
+
+def unfinished_sessions(shelf: Shelf) -> list[SessionFolder]:
+    """Return the sessions that are running or queued, newest first."""
+    return [folder for folder in shelf.all() if folder.goes_on()]
