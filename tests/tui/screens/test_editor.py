@@ -247,7 +247,7 @@ async def test_another_preset_is_replaced_only_when_told_twice(tmp_path: Path, o
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot)
         await pilot.press("f6")
-        await wait_for_text(pilot, "is there already")
+        await wait_for_text(pilot, "Already exists: Enter replaces it")
         await pilot.press("enter")
         await wait_for_text(pilot, "Enter again replaces it")
         await pilot.press("escape")

@@ -69,7 +69,7 @@ class SaveAsScreen(ModalScreen[Named | None], ClosedOnce[Named | None]):
             again = " again" if self._confirmed else ""
             place.update(
                 Content.styled(
-                    f"{named.file.path} is there already: Enter{again} replaces it, Escape keeps it.",
+                    f"Already exists: Enter{again} replaces it, Escape keeps it.\n{named.file.path}",
                     "$text-warning",
                 )
             )
