@@ -20,7 +20,7 @@ from ..analysis.results.throughput import run_summary
 from ..plan.assignment import Assignment
 from ..plan.needs import cache_folder
 from ..plan.plan import RunSpec
-from ..record.events import Failure, RankEvent, RankFinished, RunFinished, Window
+from ..record.events import Failure, RankEvent, RankMeasured, RunFinished, Window
 from ..record.run import RunState
 from ..record.shelf import SessionFolder
 from ..text.units import rate
@@ -29,7 +29,7 @@ from .listener import Appeared, Ended, Heard, RankListener
 from .parentage import bury, descendants, kill, orphans
 from .rank_entry import close_end
 from .recorder import Recorder
-from .watchdog import Hang, RunWatch, describe_hang
+from .watchdog import Cause, Hang, RunWatch, describe_hang
 
 QUEUE_MESSAGES = 256
 """Capacity of a rank's queue in messages, some 25 s of them, before metrics are dropped."""
@@ -41,6 +41,7 @@ SWEEP_SECONDS = 0.02
 # Time that ranks have, once it is clear that the run is over, before they are killed.
 LEAVE_SECONDS = 15.0  # all have finished; closing a group of many GPUs takes a while
 FAIL_SECONDS = 1.0  # one has failed: for its last message and those of its peers
+DETAIL_SECONDS = 5.0  # one has given up its detail phase: for its peers, which NCCL leaves waiting
 STACKS_SECONDS = 0.3  # one hangs: to write the stacks
 STOP_SECONDS = 1.0  # they were sent SIGTERM
 LAUNCH_SECONDS = 300.0
@@ -157,10 +158,12 @@ class RunExecution:
     def _hear(self, rank: int, events: Sequence[RankEvent]) -> None:
         self._watch.hear(rank, events)
         for event in events:
-            if isinstance(event, Window | RankFinished):
+            if isinstance(event, Window | RankMeasured):
                 self._measured.apply(event)
         if self._watch.finished:
             self._end("finished", LEAVE_SECONDS)
+        elif self._watch.measured and self._watch.troubled:
+            self._end("failed", DETAIL_SECONDS)
 
     def _end(self, ending: Ending, grace: float) -> None:
         """End the run, as the first call says; give its ranks `grace` seconds to leave."""
@@ -233,7 +236,16 @@ class RunExecution:
                 return RunFinished(at=at, run=run, outcome="stopped", reason="stopped by the user")
             case "skipped":
                 return RunFinished(at=at, run=run, outcome="skipped", reason="skipped by the user")
+        if self._watch.measured:  # the detail phase failed: what was measured before it stands
+            return RunFinished(at=at, run=run, outcome="measured", detail_trouble=self._trouble())
         return RunFinished(at=at, run=run, outcome="failed", failure=self._failure())
+
+    def _trouble(self) -> str:
+        """Return why the detail phase failed; empty where the rank that gave it up has said so itself."""
+        if self._hang is None and self._watch.troubled and self._cause().secondary:
+            return ""  # it was killed because it waited for the rank that gave up
+        failure = self._failure()
+        return f"rank {failure.rank}: {failure.message}"
 
     def _say_outcome(self, verdict: RunFinished) -> None:
         label, throughput = self.spec.label, run_summary(self._measured).throughput
@@ -242,8 +254,10 @@ class RunExecution:
         elif verdict.outcome != "measured":
             self._say(f"{label}: {verdict.reason}")
         else:
-            ends = (rank.finished for _, rank in sorted(self._measured.ranks.items()))
+            ends = (rank.measured for _, rank in sorted(self._measured.ranks.items()))
             reason = next((end.stop_reason for end in ends if end is not None), "")
+            if verdict.detail_trouble:
+                self._say(f"{label}: the closer look ended early: {verdict.detail_trouble}", "error")
             figure = "" if throughput is None else rate(throughput)
             self._say(f"{label}: {', '.join(filter(None, (figure, reason)))}")
 
@@ -256,8 +270,11 @@ class RunExecution:
             return Failure("hung", hang.rank, describe_hang(hang, log), self._name(log))
         if self._launch.error is not None:
             return Failure("launch", None, self._launch.error, self._folder.log.name)
-        cause = self._watch.cause(self._recorder.started, self._launch.exits, self._logs, self._kill_at)
+        cause = self._cause()
         return Failure(cause.kind, cause.rank, cause.message, self._name(self._logs[cause.rank]))
+
+    def _cause(self) -> Cause:
+        return self._watch.cause(self._recorder.started, self._launch.exits, self._logs, self._kill_at)
 
     def _name(self, log: Path) -> str:
         # Until a rank has opened its log, its output goes to that of the session process.

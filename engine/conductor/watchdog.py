@@ -12,7 +12,7 @@ from msgspec import Struct, field
 
 from ..host.gpu_errors import abort_reason, memory_shortage, remedy_for
 from ..plan.plan import RunSpec
-from ..record.events import FailureKind, RankEvent, RankFailed, RankFinished, RankStarted, Steps
+from ..record.events import FailureKind, RankEvent, RankFailed, RankFinished, RankMeasured, RankStarted, Steps
 
 STALL_SECONDS = 5.0
 """Time after which silence proves nothing, because this process itself has not checked."""
@@ -42,7 +42,11 @@ class RankWatch(Struct, kw_only=True):
     steps: int = 0
     said: float = 0.0
     """Time of its last event, on the session's clock."""
+    measured: bool = False
+    """Whether its figures are complete: only the detail phase may follow."""
     finished: bool = False
+    trouble: str = ""
+    """Why its detail phase ended early."""
     failed: RankFailed | None = None
     ended: float | None = None
 
@@ -84,8 +88,11 @@ class RunWatch(Struct):
                     watched.started = True
                 case Steps():
                     watched.steps = max(watched.steps, event.first + len(event.seconds))
+                case RankMeasured():
+                    watched.measured = True
                 case RankFinished():
                     watched.finished = True
+                    watched.trouble = event.detail_trouble
                 case RankFailed():
                     watched.failed = watched.failed or event
 
@@ -108,6 +115,16 @@ class RunWatch(Struct):
     def finished(self) -> bool:
         """Whether every rank has finished its work."""
         return all(watched.finished for watched in self.ranks.values())
+
+    @property
+    def measured(self) -> bool:
+        """Whether every rank has complete figures, so that a failure costs only the detail phase."""
+        return all(watched.measured for watched in self.ranks.values())
+
+    @property
+    def troubled(self) -> bool:
+        """Whether any rank has given up its detail phase; others may wait for it inside a collective."""
+        return any(watched.trouble for watched in self.ranks.values())
 
     @property
     def broken(self) -> bool:

@@ -239,13 +239,11 @@ class Compute(Base, frozen=True, kw_only=True, tag="compute"):
     """A large matrix product in the run's precision on the slowest of the rank's devices, measured last."""
 
 
-class RankFinished(Base, frozen=True, kw_only=True, tag="rank finished"):
-    """A rank did all it was asked to do."""
+class RankMeasured(Base, frozen=True, kw_only=True, tag="rank measured"):
+    """A rank's measurement is complete: its figures stand, whatever happens in the detail phase."""
 
     run: str
     rank: int
-    steps: int
-    samples: int
     stop_reason: str
     """Why measuring ended: `interval ±0.8% within 1%`, `time limit of 30 s`, `5 epochs`."""
     peak_memory_bytes: list[int | None]
@@ -253,8 +251,6 @@ class RankFinished(Base, frozen=True, kw_only=True, tag="rank finished"):
     peak_reserved_bytes: list[int | None]
     settled: bool = True
     """Whether the step time had settled when warm-up ended; it ends in any case after a while."""
-    detail_trouble: str = ""
-    """Why the look after the windows ended early, one sentence; the windows stand."""
     replicas_equal: bool | None = None
     """In ddp: whether all ranks ended with the same parameters, bit for bit."""
     allocator_retries: list[int | None] = []
@@ -263,6 +259,19 @@ class RankFinished(Base, frozen=True, kw_only=True, tag="rank finished"):
     """By NVML's counter, over the measured windows, for each device of the rank."""
     energy_samples: int | None = None
     """Samples that this rank consumed while the energy was counted."""
+
+
+class RankFinished(Base, frozen=True, kw_only=True, tag="rank finished"):
+    """A rank is done and about to exit."""
+
+    run: str
+    rank: int
+    steps: int
+    """Steps trained in all, warm-up and detail phase included."""
+    samples: int
+    """Samples consumed in those steps."""
+    detail_trouble: str = ""
+    """Why the detail phase ended early, one sentence."""
 
 
 class RankFailed(Base, frozen=True, kw_only=True, tag="rank failed"):
@@ -293,6 +302,8 @@ class RunFinished(Base, frozen=True, kw_only=True, tag="run finished"):
     reason: str = ""
     """Why it was skipped or stopped."""
     failure: Failure | None = None
+    detail_trouble: str = ""
+    """Why a rank was lost in the detail phase of a measured run, one sentence."""
 
 
 class Sampled(Base, frozen=True, kw_only=True, tag="sampled"):
@@ -328,6 +339,7 @@ RankEvent = (
     | Communication
     | Bandwidth
     | Compute
+    | RankMeasured
     | RankFinished
     | RankFailed
 )

@@ -44,6 +44,7 @@ class RankState:
         self.bandwidth: dict[str, events.Bandwidth] = {}
         """By collective."""
         self.compute: events.Compute | None = None
+        self.measured: events.RankMeasured | None = None
         self.finished: events.RankFinished | None = None
         self.failed: events.RankFailed | None = None
         self.lost_steps = 0
@@ -70,6 +71,8 @@ class RunState:
         self.reason = spec.skip or ""
         """Why it was skipped or stopped, or failed in a sentence."""
         self.failure: Failure | None = None
+        self.detail_trouble = ""
+        """Why the detail phase of a measured run ended early, where no rank could say so."""
         self.started_at: float | None = None
         self.finished_at: float | None = None
         self.phase = ""
@@ -220,6 +223,10 @@ def _compute(run: RunState, event: events.Compute) -> None:
     run.rank(event.rank).compute = event
 
 
+def _rank_measured(run: RunState, event: events.RankMeasured) -> None:
+    run.rank(event.rank).measured = event
+
+
 def _rank_finished(run: RunState, event: events.RankFinished) -> None:
     rank = run.rank(event.rank)
     rank.finished, rank.rate = event, 0.0
@@ -241,6 +248,7 @@ _ON_EVENT: dict[type, Callable[[RunState, Any], None]] = {
     events.Communication: _communication,
     events.Bandwidth: _bandwidth,
     events.Compute: _compute,
+    events.RankMeasured: _rank_measured,
     events.RankFinished: _rank_finished,
     events.RankFailed: _rank_failed,
 }

@@ -74,6 +74,7 @@ class Session:
         run = self.runs.get(event.run)
         if run is not None:
             run.state, run.failure, run.finished_at = event.outcome, event.failure, event.at
+            run.detail_trouble = event.detail_trouble
             run.reason = event.reason or (event.failure.message if event.failure else run.reason)
         if self.current == event.run:
             self.current = None

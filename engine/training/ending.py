@@ -8,8 +8,6 @@ import threading
 import time
 from typing import NoReturn
 
-from msgspec.structs import replace
-
 from ..record.events import RankFinished
 from .rank import Rank
 
@@ -25,10 +23,8 @@ class Ending:
     thread of each peer finds it, reports its rank as finished and ends the process.
     """
 
-    def __init__(self, rank: Rank, finished: RankFinished) -> None:
-        """`finished` is reported at the end, with the time then and what went wrong."""
+    def __init__(self, rank: Rank) -> None:
         self._rank = rank
-        self._finished = finished
         self._once = threading.Lock()
 
     def watch_others(self) -> None:
@@ -48,7 +44,11 @@ class Ending:
         self._once.acquire()  # never released: a second caller waits for the process to end
         reporter = self._rank.reporter
         reporter.phase("finishing")
-        reporter.send(replace(self._finished, at=reporter.now(), detail_trouble=trouble))
+        reporter.send(
+            RankFinished(
+                **reporter.stamp(), steps=reporter.steps, samples=reporter.samples, detail_trouble=trouble
+            )
+        )
         reporter.close()
         leave(0)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from ..plan.assignment import Assignment
-from ..record.events import ModelBuilt, RankEvent, RankFinished
+from ..record.events import ModelBuilt, RankEvent, RankMeasured
 from .compute import report_compute
 from .data import Batches, make_batches
 from .datasets import Images, open_data
@@ -75,7 +75,8 @@ def run_rank(assignment: Assignment, rank: Rank) -> NoReturn:
     )
     measurement = Measurement(rank, trainer, batches)
     measurement.run()
-    ending = Ending(rank, finished_event(rank, trainer, measurement))
+    reporter.send(measured_event(rank, trainer, measurement))
+    ending = Ending(rank)
     if rank.run.measure.detail:
         ending.watch_others()
         try:
@@ -101,14 +102,12 @@ def load_data(assignment: Assignment, rank: Rank) -> tuple[tuple[Images, Images]
     return sets, make_batches(sets, workload, shard, batch, rank.devices, workers, loading)
 
 
-def finished_event(rank: Rank, trainer: Trainer, measurement: Measurement) -> RankFinished:
-    """Return what is to be said of a rank's windows, memory and energy when it ends."""
+def measured_event(rank: Rank, trainer: Trainer, measurement: Measurement) -> RankMeasured:
+    """Return the event that completes a rank's measurement, with its memory and energy."""
     allocated, reserved = rank.devices.peaks()
     compared = rank.run.mode == "ddp" and rank.run.world_size > 1
-    return RankFinished(
+    return RankMeasured(
         **rank.reporter.stamp(),
-        steps=rank.reporter.steps,
-        samples=rank.reporter.samples,
         stop_reason=measurement.stop_reason,
         peak_memory_bytes=allocated,
         peak_reserved_bytes=reserved,

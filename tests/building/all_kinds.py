@@ -20,6 +20,7 @@ from gpubench_tui.engine.record.events import (
     Piece,
     RankFailed,
     RankFinished,
+    RankMeasured,
     RankStarted,
     RunFinished,
     RunStarted,
@@ -153,16 +154,15 @@ EVENTS: list[Event] = [
     ),
     Bandwidth(at=2.43, run=DDP.id, rank=0, collective="all_reduce", sizes=[1024], seconds=[1e-5]),
     Compute(at=2.44, run=DDP.id, rank=0, flop_per_step=1000, peak_flop_per_second=None),
-    RankFinished(
+    RankMeasured(
         at=2.5,
         run=DDP.id,
         rank=0,
-        steps=5,
-        samples=500,
         stop_reason="2 epochs",
         peak_memory_bytes=[1, None],
         peak_reserved_bytes=[None],
     ),
+    RankFinished(at=2.5, run=DDP.id, rank=0, steps=5, samples=500, detail_trouble="out of memory"),
     RankFailed(at=2.6, run=DDP.id, rank=1, kind="raised", message="boom"),
     RunFinished(
         at=2.7,

@@ -155,15 +155,20 @@ def run_events(spec: RunSpec, start: float, gpus: int, fails: bool = False) -> I
         return
     yield from looked_into(spec, ended)
     for rank in ranks:
+        yield events.RankMeasured(
+            at=ended + 0.07,
+            run=spec.id,
+            rank=rank,
+            stop_reason="interval ±0.8% within 1%",
+            peak_memory_bytes=[3 * GIB],
+            peak_reserved_bytes=[4 * GIB],
+        )
         yield events.RankFinished(
             at=ended + 0.08,
             run=spec.id,
             rank=rank,
             steps=STEPS_A_WINDOW * (WINDOWS + 1),
             samples=batch * STEPS_A_WINDOW * (WINDOWS + 1),
-            stop_reason="interval ±0.8% within 1%",
-            peak_memory_bytes=[3 * GIB],
-            peak_reserved_bytes=[4 * GIB],
         )
     yield events.RunFinished(at=ended + 0.1, run=spec.id, outcome="measured")
     yield events.Said(at=ended + 0.1, level="info", text=f"measured {spec.label}", run=spec.id)

@@ -22,6 +22,7 @@ from gpubench_tui.engine.record.events import (
     ModelBuilt,
     Piece,
     RankFinished,
+    RankMeasured,
     RankStarted,
     RunFinished,
     RunStarted,
@@ -138,13 +139,13 @@ def evaluations(run: str, rank: int, accuracies: Sequence[float], *, seconds: fl
     ]
 
 
-def rank_done(run: str, rank: int, *, memory: int | None = GIB, replicas_equal: bool | None = None) -> Event:
-    return RankFinished(
+def rank_measured(
+    run: str, rank: int, *, memory: int | None = GIB, replicas_equal: bool | None = None
+) -> Event:
+    return RankMeasured(
         at=9.0,
         run=run,
         rank=rank,
-        steps=50,
-        samples=6400,
         stop_reason="time limit of 30 s",
         peak_memory_bytes=[memory],
         peak_reserved_bytes=[None],
@@ -164,7 +165,8 @@ def measured(
     for rank, seconds in enumerate(rank_seconds):
         events += rank_up(run, rank, settings)
         events += windows(run, rank, seconds, samples=samples)
-        events.append(rank_done(run, rank, memory=(rank + 1) * GIB))
+        events.append(rank_measured(run, rank, memory=(rank + 1) * GIB))
+        events.append(RankFinished(at=9.0, run=run, rank=rank, steps=50, samples=6400))
     return [*events, RunFinished(at=10.0, run=run, outcome="measured")]
 
 

@@ -8,7 +8,14 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-from gpubench_tui.engine.record.events import PhaseChanged, RankFailed, RankFinished, RankStarted, Steps
+from gpubench_tui.engine.record.events import (
+    PhaseChanged,
+    RankFailed,
+    RankFinished,
+    RankMeasured,
+    RankStarted,
+    Steps,
+)
 
 
 class Rank:
@@ -30,15 +37,12 @@ class Rank:
         first, self.steps = self.steps, self.steps + 1
         self.say(Steps, first=first, seconds=[seconds], loss=[1.0], samples=[4], learning_rate=[0.1])
 
-    def finish(self):
-        self.say(
-            RankFinished,
-            steps=self.steps,
-            samples=4 * self.steps,
-            stop_reason="enough",
-            peak_memory_bytes=[None],
-            peak_reserved_bytes=[None],
-        )
+    def finish(self, trouble=""):
+        self.measure()
+        self.say(RankFinished, steps=self.steps, samples=4 * self.steps, detail_trouble=trouble)
+
+    def measure(self):
+        self.say(RankMeasured, stop_reason="enough", peak_memory_bytes=[None], peak_reserved_bytes=[None])
 
 
 def work(assignment, queues):
@@ -67,6 +71,35 @@ def aborting(rank):
         print(f" with exception: {error}\nException raised from c10_cuda_check_implementation", flush=True)
         os.abort()
     time.sleep(600)
+
+
+def lost(rank):
+    """Rank 1 is killed in the detail phase, and rank 0 waits for it, as inside a collective of NCCL."""
+    rank.step()
+    rank.measure()
+    if rank.rank == 1:
+        flush(rank)
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(600)
+
+
+def troubled(rank):
+    """Rank 1 gives up its detail phase, and rank 0 waits for it, as inside a collective of NCCL."""
+    rank.step()
+    if rank.rank == 1:
+        rank.finish("out of memory")
+    else:
+        rank.measure()
+        time.sleep(600)
+
+
+def stuck(rank):
+    """Rank 1 hangs in the detail phase."""
+    rank.step()
+    rank.measure()
+    while rank.rank == 0:
+        rank.step()
+    sleep_for_ever()
 
 
 def behave(rank):

@@ -17,6 +17,7 @@ from gpubench_tui.engine.record.events import (
     SessionStarted,
     Steps,
 )
+from gpubench_tui.engine.record.session import read_session
 
 from .conftest import run_spec, wait_until_gone
 
@@ -114,6 +115,18 @@ def test_what_befalls_a_rank_ends_its_run_and_not_the_plan(start):
     assert hanging.message.startswith("no progress for ")
     assert "after 3 steps, in sleep_for_ever (ranks.py:" in hanging.message
     assert "sleep_for_ever" in (session.folder.path / hanging.log).read_text()
+
+
+def test_what_befalls_the_detail_phase_costs_no_measurement(start):
+    session = start(run_spec(0, "lost"), run_spec(1, "troubled"), run_spec(2, "stuck", hang=1.0))
+    assert session.wait() == 0
+    folded = read_session(session.folder.journal)
+    assert {run.state for run in folded.runs.values()} == {"measured"}
+    lost, troubled, stuck = folded.runs.values()
+    assert lost.detail_trouble.startswith("rank 1: killed by SIGKILL")
+    assert (troubled.detail_trouble, troubled.rank(1).finished.detail_trouble) == ("", "out of memory")
+    assert stuck.detail_trouble.startswith("rank 1: no progress for ")
+    assert "sleep_for_ever" in stuck.detail_trouble
 
 
 def test_runs_are_skipped_and_stopped_and_leave_nothing_behind(start):

@@ -122,16 +122,7 @@ def test_of_those_that_fell_silent_together_the_one_with_fewest_steps_hangs():
 
 def test_those_that_finished_or_never_appeared_do_not_hang():
     over = watch(hang=0.1)
-    finished = RankFinished(
-        at=1.0,
-        run="r",
-        rank=0,
-        steps=1,
-        samples=1,
-        stop_reason="",
-        peak_memory_bytes=[],
-        peak_reserved_bytes=[],
-    )
+    finished = RankFinished(at=1.0, run="r", rank=0, steps=1, samples=1)
     over.hear(0, [finished])
     over.ranks[1].pid = None
     time.sleep(0.15)

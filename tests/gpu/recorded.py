@@ -50,13 +50,14 @@ class RecordedRun:
         assert not self.not_finite, f"{self.not_finite} losses are not numbers"
         for rank in self.state.ranks.values():
             assert not rank.lost_steps
+            assert rank.measured is not None
             assert rank.finished is not None
             assert not rank.finished.detail_trouble
 
     @property
     def joules(self) -> float:
         """What its devices took over the measured windows, as far as they were counted."""
-        done = (rank.finished for rank in self.state.ranks.values())
+        done = (rank.measured for rank in self.state.ranks.values())
         return sum(joules or 0.0 for each in done if each is not None for joules in each.energy_joules)
 
     @property

@@ -39,8 +39,8 @@ def test_allocated_memory_is_within_the_reserved_and_that_within_the_gpus(
     whole = min(gpu.memory_bytes or 0 for gpu in machine.host.gpus)
     for run in session.measured:
         for rank in run.state.ranks.values():
-            assert rank.finished is not None
-            done = rank.finished
+            done = rank.measured
+            assert done is not None
             for allocated, reserved in zip(done.peak_memory_bytes, done.peak_reserved_bytes, strict=True):
                 assert 0 < (allocated or 0) <= (reserved or 0) < whole, run.result.label
 

@@ -49,9 +49,6 @@ def finished(run: str, rank: int) -> RankFinished:
         rank=rank,
         steps=1,
         samples=1,
-        stop_reason="1 epoch",
-        peak_memory_bytes=[1],
-        peak_reserved_bytes=[None],
     )
 
 

@@ -18,6 +18,7 @@ from gpubench_tui.engine.record.events import (
     ModelBuilt,
     PhaseChanged,
     RankFinished,
+    RankMeasured,
     Steps,
     Window,
 )
@@ -133,7 +134,7 @@ def test_ddp_tells_when_its_buckets_travel(ranks: ModuleType, tmp_path: Path) ->
     measure = Measure(epochs=1, warmup_steps=1, window_seconds=0.1, seconds=0.1, detail=4)
     done = ranks.launch(ranks.cpu_run("ddp", 2, workload, measure), tmp_path)
     assert not done.failed, done.log.read_text()
-    assert done.of(RankFinished)[0].replicas_equal
+    assert done.of(RankMeasured)[0].replicas_equal
     said = [done.of(Communication, rank)[0] for rank in range(2)]
     sizes = [[bucket.bytes for bucket in own.buckets] for own in said]
     assert sizes[0] == sizes[1]

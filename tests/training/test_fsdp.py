@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 import torch
 from gpubench_tui.engine.plan.preset import Measure, Workload
-from gpubench_tui.engine.record.events import Compute, Evaluation, ModelBuilt, RankFinished, Window
+from gpubench_tui.engine.record.events import Compute, Evaluation, ModelBuilt, RankMeasured, Window
 from gpubench_tui.engine.training import sharding
 from gpubench_tui.engine.training.compute import flop_per_step
 from gpubench_tui.engine.training.device.cpu import CpuDevices
@@ -90,7 +90,7 @@ def test_fsdp_is_measured_in_windows(devices: int, ranks: ModuleType, tmp_path: 
         built = done.of(ModelBuilt, rank)[0]
         assert built.parameters == 1_147_466
         assert built.steps_per_epoch == 400 // 20 // devices
-        assert done.of(RankFinished, rank)[0].replicas_equal is None
+        assert done.of(RankMeasured, rank)[0].replicas_equal is None
         assert [(window.index, window.steps) for window in done.of(Window, rank)] == [
             (window.index, window.steps) for window in done.of(Window)
         ]

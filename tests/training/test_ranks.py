@@ -20,6 +20,7 @@ from gpubench_tui.engine.record.events import (
     PhaseChanged,
     RankFailed,
     RankFinished,
+    RankMeasured,
     RankStarted,
     Steps,
     Window,
@@ -75,12 +76,12 @@ def test_a_run_measured_in_windows(mode: str, devices: int, ranks: ModuleType, t
                 assert seen >= event.steps
                 assert event.samples == 20 * event.steps
                 assert event.seconds > 0
-        finished = done.of(RankFinished, rank)[0]
+        finished, measured = done.of(RankFinished, rank)[0], done.of(RankMeasured, rank)[0]
         assert seen == finished.steps
         assert finished.samples == 20 * seen
-        assert finished.peak_memory_bytes[0] > 50_000_000
-        assert finished.replicas_equal is (True if mode == "ddp" else None)
-        assert finished.stop_reason == "time limit of 0.3 s"
+        assert measured.peak_memory_bytes[0] > 50_000_000
+        assert measured.replicas_equal is (True if mode == "ddp" else None)
+        assert measured.stop_reason == "time limit of 0.3 s"
         windows = done.of(Window, rank)
         assert [window.index for window in windows] == list(range(len(windows)))
         assert len(windows) >= 3
@@ -102,7 +103,7 @@ def test_warm_up_belongs_to_no_window(ranks: ModuleType, tmp_path: Path) -> None
 def test_the_interval_ends_a_measurement(ranks: ModuleType, tmp_path: Path) -> None:
     measure = Measure(detail=0, windows=2, window_seconds=0.1, seconds=60, target=0.9, warmup_steps=1)
     done = ranks.launch(ranks.cpu_run("single", 1, LENET, measure), tmp_path)
-    assert done.of(RankFinished)[0].stop_reason.endswith("% within 90%")
+    assert done.of(RankMeasured)[0].stop_reason.endswith("% within 90%")
 
 
 @two_cores
@@ -143,7 +144,7 @@ def test_epochs_learn_through_both_placements(
             windows = [window for window in done.of(Window, rank) if window.epoch == epoch]
             assert sum(window.steps for window in windows) == built.steps_per_epoch
             seconds.append(sum(window.seconds for window in windows))
-        assert done.of(RankFinished, rank)[0].stop_reason == "2 epochs"
+        assert done.of(RankMeasured, rank)[0].stop_reason == "2 epochs"
     first, last = done.of(Evaluation)
     assert (first.epoch, last.epoch) == (1, 2)
     assert (first.seconds, last.seconds) == (max(trained[1]), max(trained[2]))

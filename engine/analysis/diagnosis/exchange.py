@@ -151,7 +151,7 @@ def _skew(run: Run) -> Iterator[Figure]:
     """Peak memory of the first device, which gathers, beside the others'."""
     for _, rank in run.ranks:
         peaks = [
-            peak for peak in (rank.finished.peak_memory_bytes if rank.finished else ()) if peak is not None
+            peak for peak in (rank.measured.peak_memory_bytes if rank.measured else ()) if peak is not None
         ]
         if len(peaks) == run.spec.device_count > 1:
             yield (

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from ...host.facts import GpuSample
 from ...plan.plan import RunSpec
-from ...record.events import RankFinished
+from ...record.events import RankMeasured
 from ...record.history import GpuHistory
 from ...record.series import Span, during, highest, mean
 from ...record.session import RunState, Session
@@ -56,11 +56,11 @@ def compute(session: Session, repeats: Sequence[RunState]) -> Compute | None:
     runs = usable(repeats)
     spec = repeats[0].spec
     ranks = [rank for run in runs for rank in run.ranks.values()]
-    if not any(rank.compute or rank.finished for rank in ranks):
+    if not any(rank.compute or rank.measured for rank in ranks):
         return None
     flop, per_second = _arithmetic(repeats)
     peak = _peak(runs)
-    done = [rank.finished for rank in ranks if rank.finished is not None]
+    done = [rank.measured for rank in ranks if rank.measured is not None]
     joules, samples = _energy(spec, done)
     headroom, space = min(_headrooms(session, runs), default=(None, None))
     return Compute(
@@ -115,7 +115,7 @@ def _peak(runs: Sequence[RunState]) -> float | None:
     return min(map(median, found.values()), default=None)
 
 
-def _energy(spec: RunSpec, done: Sequence[RankFinished]) -> tuple[float | None, int | None]:
+def _energy(spec: RunSpec, done: Sequence[RankMeasured]) -> tuple[float | None, int | None]:
     """Joules of all devices and the samples they went into; None where one device did not count."""
     joules = [joules for event in done for joules in event.energy_joules]
     known = _known(event.energy_joules for event in done)
@@ -132,16 +132,16 @@ def _headrooms(session: Session, runs: Sequence[RunState]) -> Iterator[tuple[flo
     memory = {gpu.index: gpu.memory_bytes for gpu in session.host.gpus}
     for run in runs:
         for number, rank in run.ranks.items():
-            if rank.finished is None:
+            if rank.measured is None:
                 continue
-            devices, peaks = run.spec.devices_of(number), rank.finished.peak_reserved_bytes
+            devices, peaks = run.spec.devices_of(number), rank.measured.peak_reserved_bytes
             for device, reserved in zip(devices, peaks, strict=False):
                 space = memory.get(device.index) if device.kind == "cuda" else None
                 if space and reserved is not None:
                     yield 1 - reserved / space, space
 
 
-def _retries(done: Iterable[RankFinished]) -> int | None:
+def _retries(done: Iterable[RankMeasured]) -> int | None:
     counts = _known(event.allocator_retries for event in done)
     return sum(counts) if counts else None
 
@@ -201,7 +201,7 @@ def _allocated(repeats: Sequence[RunState]) -> dict[int, int]:
     found: dict[int, int] = {}
     for run in usable(repeats):
         for number, rank in run.ranks.items():
-            peaks = rank.finished.peak_memory_bytes if rank.finished else []
+            peaks = rank.measured.peak_memory_bytes if rank.measured else []
             for device, peak in zip(run.spec.devices_of(number), peaks, strict=False):
                 if device.kind == "cuda" and peak is not None:
                     found[device.index] = max(peak, found.get(device.index, 0))

@@ -181,8 +181,8 @@ def result(session: Session, repeats: Sequence[RunState]) -> Result:
 
 
 def _stop_reason(run: RunState) -> str:
-    finished = (run.ranks[number].finished for number in sorted(run.ranks))
-    return next((event.stop_reason for event in finished if event is not None), "")
+    measured = (run.ranks[number].measured for number in sorted(run.ranks))
+    return next((event.stop_reason for event in measured if event is not None), "")
 
 
 def _parameters(run: RunState) -> int | None:
@@ -194,7 +194,7 @@ def _train_images(run: RunState) -> int | None:
 
 
 def _replicas_equal(repeats: Sequence[RunState]) -> bool | None:
-    ends = (rank.finished for run in repeats for rank in run.ranks.values())
+    ends = (rank.measured for run in repeats for rank in run.ranks.values())
     checked = [end.replicas_equal for end in ends if end is not None and end.replicas_equal is not None]
     return all(checked) if checked else None
 
@@ -209,13 +209,18 @@ def _speaker(repeats: Sequence[RunState]) -> RunState:
 
 
 def _troubles(repeats: Sequence[RunState]) -> list[str]:
-    finished = [rank.finished for run in usable(repeats) for rank in run.ranks.values()]
-    return list(dict.fromkeys(event.detail_trouble for event in finished if event and event.detail_trouble))
+    """Return why detail phases ended early, each reason once."""
+    found: list[str] = []
+    for run in usable(repeats):
+        own = [rank.finished.detail_trouble for rank in run.ranks.values() if rank.finished]
+        # Where a rank was lost, the others complain only of that.
+        found += [run.detail_trouble] if run.detail_trouble else own
+    return list(dict.fromkeys(filter(None, found)))
 
 
 def _never_settled(repeats: Sequence[RunState]) -> bool:
-    finished = [rank.finished for run in usable(repeats) for rank in run.ranks.values()]
-    return any(event is not None and not event.settled for event in finished)
+    measured = [rank.measured for run in usable(repeats) for rank in run.ranks.values()]
+    return any(event is not None and not event.settled for event in measured)
 
 
 def _waits_for_the_scaler(spec: RunSpec) -> bool:

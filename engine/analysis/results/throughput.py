@@ -112,6 +112,6 @@ def pool(repeats: Sequence[Sequence[Window | WindowTotal]]) -> Summary:
 
 def peak_memory(ranks: Iterable[RankState]) -> int | None:
     """Most memory allocated on any one device of these ranks, bytes."""
-    finished = [rank.finished for rank in ranks if rank.finished is not None]
-    peaks = [peak for event in finished for peak in event.peak_memory_bytes if peak is not None]
+    measured = [rank.measured for rank in ranks if rank.measured is not None]
+    peaks = [peak for event in measured for peak in event.peak_memory_bytes if peak is not None]
     return max(peaks, default=None)

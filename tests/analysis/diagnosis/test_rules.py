@@ -27,7 +27,7 @@ from gpubench_tui.engine.record.events import (
     Event,
     Failure,
     ModelBuilt,
-    RankFinished,
+    RankMeasured,
     RunFinished,
     RunStarted,
     Sampled,
@@ -445,12 +445,10 @@ def test_one_slow_link_is_one_diagnosis_with_all_its_evidence() -> None:
 def test_data_parallel_behind_ddp() -> None:
     dp, ddp = spec("dp", "dp", 2, on=GPUS), spec("ddp", "ddp", 2, on=GPUS)
     slow = [2.6 * seconds for seconds in STEADY]
-    done = RankFinished(
+    done = RankMeasured(
         at=9.1,
         run="dp",
         rank=0,
-        steps=50,
-        samples=6400,
         stop_reason="",
         peak_memory_bytes=[6 * GIB, 3 * GIB],
         peak_reserved_bytes=[None, None],
@@ -546,12 +544,10 @@ def test_no_difference_beyond_the_noise() -> None:
 
 
 def finished(run: str, reserved: int, retries: int) -> Event:
-    return RankFinished(
+    return RankMeasured(
         at=9.2,
         run=run,
         rank=0,
-        steps=50,
-        samples=6400,
         stop_reason="",
         peak_memory_bytes=[GIB],
         peak_reserved_bytes=[reserved],

@@ -1,5 +1,5 @@
 import pytest
-from building.sessions import GIB, HOST, arithmetic, measured, opening, rank_done, session, spec
+from building.sessions import GIB, HOST, arithmetic, measured, opening, rank_measured, session, spec
 from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.report.markdown import markdown
 from gpubench_tui.engine.analysis.results.datasheet import (
@@ -13,7 +13,7 @@ from gpubench_tui.engine.analysis.results.result import result_of
 from gpubench_tui.engine.host.facts import Gpu, Link
 from gpubench_tui.engine.plan.plan import Device
 from gpubench_tui.engine.plan.preset import Mode, Workload
-from gpubench_tui.engine.record.events import Event, RankFinished
+from gpubench_tui.engine.record.events import Event, RankMeasured
 from gpubench_tui.engine.record.session import Session
 from msgspec.structs import replace
 
@@ -37,8 +37,8 @@ def compute_of(folded: Session) -> Compute:
     return found
 
 
-def done(rank: int = 0, **fields: object) -> RankFinished:
-    return replace(rank_done("run", rank), **fields)
+def done(rank: int = 0, **fields: object) -> RankMeasured:
+    return replace(rank_measured("run", rank), **fields)
 
 
 def test_mfu_is_the_models_flop_over_the_measured_peak_of_all_devices() -> None:

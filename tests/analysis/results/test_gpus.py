@@ -62,6 +62,6 @@ def test_without_a_gpu_there_is_nothing_to_say() -> None:
 
 def test_data_parallel_has_its_peak_on_each_gpu() -> None:
     events = measured("dp", [[1.0] * 5])
-    events[-2] = replace(events[-2], peak_memory_bytes=[3 * GIB, GIB])
+    events[-3] = replace(events[-3], peak_memory_bytes=[3 * GIB, GIB])
     folded = session(opening(spec("dp", "dp", 2, on=GPUS)), events)
     assert [use.allocated_bytes for use in results(folded)[0].gpus] == [3 * GIB, GIB]

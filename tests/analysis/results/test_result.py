@@ -9,7 +9,7 @@ from building.sessions import (
     failed,
     measured,
     opening,
-    rank_done,
+    rank_measured,
     rank_up,
     session,
     spec,
@@ -21,7 +21,14 @@ from gpubench_tui.engine.analysis.report.columns import columns, ordered, side_b
 from gpubench_tui.engine.analysis.results.result import Result, result_of, results
 from gpubench_tui.engine.plan.plan import Device
 from gpubench_tui.engine.plan.preset import Measure, Mode, Precision, Workload
-from gpubench_tui.engine.record.events import Event, RankFinished, RunFinished, RunStarted, SessionFinished
+from gpubench_tui.engine.record.events import (
+    Event,
+    RankFinished,
+    RankMeasured,
+    RunFinished,
+    RunStarted,
+    SessionFinished,
+)
 from gpubench_tui.engine.record.session import Session, fold
 from gpubench_tui.engine.statistics import median_interval
 from msgspec.structs import replace
@@ -283,7 +290,7 @@ def test_ranks_that_ended_apart_are_no_one_model(
         opening(spec("ddp", "ddp", 2)),
         [
             *(event for rank in (0, 1) for event in windows("ddp", rank, [1.0, 1.0])),
-            *(rank_done("ddp", rank, replicas_equal=answer) for rank, answer in enumerate(said)),
+            *(rank_measured("ddp", rank, replicas_equal=answer) for rank, answer in enumerate(said)),
             RunFinished(at=9.0, run="ddp", outcome="measured"),
         ],
     )
@@ -375,7 +382,7 @@ def test_a_rank_without_memory_figures_is_no_zero() -> None:
         opening(SINGLE),
         [
             *rank_up("single", 0),
-            rank_done("single", 0, memory=None),
+            rank_measured("single", 0, memory=None),
             RunFinished(at=9.0, run="single", outcome="measured"),
         ],
     )
@@ -387,7 +394,7 @@ def test_a_rank_without_memory_figures_is_no_zero() -> None:
 @pytest.mark.parametrize("settled", [True, False])
 def test_a_step_time_that_never_settled_is_said(settled: bool) -> None:
     events = [
-        replace(event, settled=settled) if isinstance(event, RankFinished) else event
+        replace(event, settled=settled) if isinstance(event, RankMeasured) else event
         for event in measured("single", [[1.0, 1.0, 1.0]])
     ]
     notes = one(session(opening(SINGLE), events), "single").notes
