@@ -1,0 +1,237 @@
+"""The documents say what is so: commands parse, presets are valid, links and paths lead somewhere."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from gpubench_tui.engine.plan.library import all_presets
+from gpubench_tui.engine.plan.read import read_preset
+from gpubench_tui.tui.app import GpubenchApp
+from gpubench_tui.tui.cli.main import _parser
+from gpubench_tui.tui.config import read_config
+from gpubench_tui.tui.keymap import declared
+
+TREE = Path(__file__).parent.parent
+README = TREE / "README.md"
+PAGES = sorted([*TREE.glob("*.md"), *(TREE / "docs").glob("*.md")])
+COMMAND_KEYS = {"slash": "/", "question_mark": "?", "left_square_bracket": "[", "right_square_bracket": "]"}
+"""Keys as documents write them, by Textual's name."""
+
+
+def named(page: Path) -> str:
+    return str(page.relative_to(TREE))
+
+
+def parts(page: Path) -> tuple[str, list[tuple[str, str]]]:
+    """The text of a page without its code blocks, and those with their language; indented ones have none."""
+    prose, code = list[str](), list[tuple[str, list[str]]]()
+    in_fence = in_indented = False
+    for line in page.read_text().splitlines():
+        if line.startswith("```"):
+            in_fence = not in_fence
+            if in_fence:
+                code.append((line.removeprefix("```"), []))
+        elif in_fence:
+            code[-1][1].append(line)
+        elif line.startswith("    ") and (in_indented or not prose[-1]):
+            if not in_indented:
+                code.append(("", []))
+            code[-1][1].append(line.strip())
+            in_indented = True
+        else:
+            prose.append(line)
+            in_indented = False
+    return "\n".join(prose), [(language, "\n".join(lines)) for language, lines in code]
+
+
+def blocks(page: Path, *languages: str) -> list[str]:
+    return [text for language, text in parts(page)[1] if language in languages]
+
+
+def inline_code(page: Path) -> list[str]:
+    return re.findall(r"(?<!`)`([^`\n]+)`(?!`)", parts(page)[0])
+
+
+def links(page: Path) -> list[str]:
+    return [link for link in re.findall(r"\]\(([^)\s]+)\)", parts(page)[0]) if "://" not in link]
+
+
+def anchors(page: Path) -> set[str]:
+    """Anchors of the headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", parts(page)[0], re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def shown_commands(page: Path) -> Iterator[list[str]]:
+    """The words after each `gpubench-tui` that a page shows, without the brackets of optional ones."""
+    lines = [line for block in blocks(page, "", "bash") for line in block.splitlines()]
+    for line in (*lines, *inline_code(page)):
+        for found in re.finditer(r"(?:^|[\s/(])gpubench-tui(?= |$)([^|;&)\n]*)", line):
+            words = shlex.split(found[1].replace("[", "").replace("]", ""), comments=True)
+            yield [word for word in words if word != "..."]
+
+
+def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for inner in action.choices.values():
+                yield from parsers(inner)
+
+
+def options_of(parser: argparse.ArgumentParser) -> set[str]:
+    return {option for action in parser._actions for option in action.option_strings if option[:2] == "--"}
+
+
+COMMANDS = sorted({(named(page), *words) for page in PAGES for words in shown_commands(page)})
+
+
+@pytest.mark.parametrize("shown", COMMANDS, ids=" ".join)
+def test_every_command_shown_is_one(shown: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    words = list(shown[1:])
+    if len(words) == 1:  # only named
+        words.append("--help")
+    try:
+        _parser().parse_args(words)
+    except SystemExit as ended:
+        assert ended.code == 0, capsys.readouterr().err
+
+
+def test_commands_are_found_in_all_the_ways_in_which_pages_show_them() -> None:
+    for words in ((), ("compare", "A", "B"), ("run", "quickstart")):
+        assert ("README.md", *words) in COMMANDS
+    for words in (("completion", "bash"), ("presets", "--set", "workload.precision=bf16")):
+        assert ("docs/commands.md", *words) in COMMANDS
+
+
+def test_every_command_and_every_option_is_documented() -> None:
+    page = TREE / "docs" / "commands.md"
+    text = page.read_text()
+    for parser in parsers(_parser()):
+        command = parser.prog.removeprefix("gpubench-tui").strip()
+        assert not command or re.search(rf"^###? .*\b{command}\b", text, re.MULTILINE), f"{page}: {command}"
+        for option in options_of(parser) - {"--help"}:
+            assert option in text, f"{page}: {option} of {command or 'the app'}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_option_named_is_one(page: Path) -> None:
+    known = {option for parser in parsers(_parser()) for option in options_of(parser)}
+    for file in (TREE / "tests").rglob("conftest.py"):
+        known |= set(re.findall(r"\"(--[\w-]+)\"", file.read_text()))
+    options = {code.partition(" ")[0].partition("=")[0] for code in inline_code(page) if code[:2] == "--"}
+    assert options <= known
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_preset_and_every_config_shown_is_valid(page: Path, tmp_path: Path) -> None:
+    (tmp_path / "my_model.py").touch()
+    for block in blocks(page, "toml"):
+        if "question" in tomllib.loads(block):
+            read_preset(block, named(page), folder=tmp_path)
+        else:
+            file = tmp_path / "config.toml"
+            file.write_text(block)
+            assert not read_config(file).problems
+
+
+def test_presets_are_shown() -> None:
+    assert any("[matrix]" in block for block in blocks(README, "toml"))
+    assert sum("[matrix]" in block for block in blocks(TREE / "docs" / "presets.md", "toml")) >= 2
+
+
+def test_every_preset_of_the_program_is_described(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    rows = re.findall(
+        r"^\| `([\w-]+)` \| [A-Z].*\?", (TREE / "docs" / "presets.md").read_text(), re.MULTILINE
+    )
+    assert sorted(rows) == sorted(preset.name for preset in all_presets())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for link in links(page):
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_path_named_exists(page: Path) -> None:
+    code = [*inline_code(page), *blocks(page, "", "bash")]
+    tops = "engine|tui|tests|benchmarks|presets|docs"
+    for path in re.findall(rf"(?<![\w./~-])((?:{tops})/[\w./*-]*[\w*])", "\n".join(code)):
+        assert list(TREE.glob(path)), path
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    reached, waiting = set[Path](), [README]
+    while waiting:
+        page = waiting.pop().resolve()
+        if page not in reached and page.suffix == ".md":
+            reached.add(page)
+            waiting += [page.parent / link.partition("#")[0] for link in links(page) if link[0] != "#"]
+    assert set(PAGES) <= reached
+
+
+def test_the_readme_is_short_and_begins_with_a_picture() -> None:
+    lines = README.read_text().splitlines()
+    assert len(lines) <= 130
+    assert any(line.startswith("![") for line in lines[:15])
+
+
+def test_the_readme_says_that_no_gpu_has_confirmed_anything_only_while_that_is_so() -> None:
+    rows = re.findall(r"^\|.*\|$", (TREE / "docs" / "hardware.md").read_text(), re.MULTILINE)
+    is_confirmed = any("confirmed on" in row.split("|")[2] for row in rows if row.count("|") > 2)
+    assert ("Not yet confirmed on a GPU" in " ".join(README.read_text().split())) != is_confirmed
+
+
+def test_keys_are_those_of_the_app() -> None:
+    known = declared(GpubenchApp)
+    text = (TREE / "docs" / "commands.md").read_text()
+    rows = re.findall(r"^\| [\w ]+ \| `(\S+)` \| [^|]+ \| `([\w.-]+)` \|$", text, re.MULTILINE)
+    assert len(rows) > 20
+    for key, action in rows:
+        keys = known[action].keys
+        assert key in {COMMAND_KEYS.get(each, each) for each in keys}, f"{action}: {keys}"
+
+
+def script(name: str) -> ModuleType:
+    """A script in docs/, as a module."""
+    spec = spec_from_file_location(name, TREE / "docs" / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_table_of_keys_is_that_of_the_declaration() -> None:
+    text = (TREE / "docs" / "presets.md").read_text()
+    assert script("write_keys").written(text) == text, "run: python docs/write_keys.py"
+
+
+def test_the_picture_says_that_its_figures_are_made_up() -> None:
+    svg = (TREE / "docs" / "monitor.svg").read_text()
+    assert "simulated session: these figures are made up" in svg
+    assert "simulated GPU" in svg.replace("\N{NO-BREAK SPACE}", " ")
+    assert "simulated" in next(line for line in README.read_text().splitlines() if "monitor.svg" in line)
+
+
+def test_the_program_version_has_its_section_in_the_changelog() -> None:
+    version = tomllib.loads((TREE / "pyproject.toml").read_text())["project"]["version"]
+    sections = re.findall(
+        r"^## \[([^]]+)\](?: - (\d{4}-\d\d-\d\d))?$", (TREE / "CHANGELOG.md").read_text(), re.M
+    )
+    assert sections[0] == ("Unreleased", "")
+    assert sections[1][0] == version and sections[1][1]
