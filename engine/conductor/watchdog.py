@@ -12,7 +12,16 @@ from msgspec import Struct, field
 
 from ..host.gpu_errors import abort_reason, memory_shortage, remedy_for
 from ..plan.plan import RunSpec
-from ..record.events import FailureKind, RankEvent, RankFailed, RankFinished, RankMeasured, RankStarted, Steps
+from ..record.events import (
+    FailureKind,
+    PhaseChanged,
+    RankEvent,
+    RankFailed,
+    RankFinished,
+    RankMeasured,
+    RankStarted,
+    Steps,
+)
 
 STALL_SECONDS = 5.0
 """Time after which silence proves nothing, because this process itself has not checked."""
@@ -86,6 +95,9 @@ class RunWatch(Struct):
             match event:
                 case RankStarted():
                     watched.started = True
+                case PhaseChanged(compiling=True) if self.spec.mode != "concurrent":
+                    for waiting in self.ranks.values():
+                        waiting.heard = watched.heard
                 case Steps():
                     watched.steps = max(watched.steps, event.first + len(event.seconds))
                 case RankMeasured():

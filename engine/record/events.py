@@ -112,6 +112,8 @@ class PhaseChanged(Base, frozen=True, kw_only=True, tag="phase"):
     note: str = ""
     """For people: `downloading CIFAR-10, 40%`."""
     epoch: int | None = None
+    compiling: bool = False
+    """Whether the rank compiles its model; the other ranks may be waiting for it."""
 
 
 class Steps(Base, frozen=True, kw_only=True, tag="steps"):

@@ -74,6 +74,7 @@ class Reporter:
         self.clock = devices.new_clock()
         """Marks the ends of steps; anything else may be marked by it too."""
         self._devices = devices
+        self._phase: tuple[Phase, int | None] = ("starting", None)
         self._chunk: Chunk | None = None
         self._flushed = 0.0
         self._said: deque[Chunk | RankEvent] = deque()
@@ -98,7 +99,15 @@ class Reporter:
 
     def phase(self, phase: Phase, note: str = "", epoch: int | None = None) -> None:
         """Say what the rank does now, or how far it is with it."""
+        self._phase = phase, epoch
         self.send(PhaseChanged(**self.stamp(), phase=phase, note=note, epoch=epoch))
+
+    def remark(self, note: str, *, compiling: bool) -> None:
+        """Send a note on the phase that the rank is in, from any thread and without touching its steps."""
+        phase, epoch = self._phase
+        self._said.append(
+            PhaseChanged(**self.stamp(), phase=phase, note=note, epoch=epoch, compiling=compiling)
+        )
 
     def begin(self) -> None:
         """The next step starts now; the device must be idle. Time until now belongs to no step."""

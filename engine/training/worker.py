@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from ..plan.assignment import Assignment
 from ..record.events import ModelBuilt, RankEvent, RankMeasured
+from .compiling import CompileHeartbeat
 from .compute import report_compute
 from .data import Batches, make_batches
 from .datasets import Images, open_data
@@ -61,6 +62,8 @@ def run_rank(assignment: Assignment, rank: Rank) -> NoReturn:
     # The first collective comes with the model: a rank that took longer to load is waited for here.
     rank.everyone.meet("data", lambda: reporter.phase("loading data", "waiting for other ranks"))
     reporter.phase("building model")
+    if rank.workload.compile:
+        CompileHeartbeat(reporter).start()
     trainer = Trainer(rank.run, rank.index, rank.devices, batches, rank.team)
     reporter.send(
         ModelBuilt(

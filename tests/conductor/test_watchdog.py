@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from gpubench_tui.engine.conductor.watchdog import Hang, RunWatch, describe_hang, last_line
 from gpubench_tui.engine.record.events import PhaseChanged, RankFailed, RankFinished, RankStarted, Steps
+from msgspec.structs import replace
 
 from .conftest import run_spec
 
@@ -154,3 +155,15 @@ def test_the_last_line_that_says_something(tmp_path):
     assert last_line(log) is None
     log.write_bytes(b"one\ntwo \xff\n  \n")
     assert last_line(log) == "two \ufffd"
+
+
+@pytest.mark.parametrize("mode", ["ddp", "concurrent"])
+def test_ranks_that_wait_for_one_that_compiles_do_not_hang(mode):
+    over = watch(hang=0.2)
+    over.spec = replace(over.spec, mode=mode)
+    for _ in range(4):
+        time.sleep(0.1)
+        note = f"compiling the model, {time.monotonic()} s"
+        over.hear(1, [PhaseChanged(at=1.0, run="r", rank=1, phase="warming up", note=note, compiling=True)])
+    hang = over.hang(lambda _: False)
+    assert (hang and hang.rank) == (0 if mode == "concurrent" else None)
