@@ -33,7 +33,7 @@ def a_host(gpus: object) -> Host:
 async def main() -> None:
     planned_presets.inspect_host = a_host
     cpu_meter.CpuMeter.sample = lambda _: recorded.cpu_sample()
-    findings._resources = lambda _: iter(())
+    findings._resources = lambda *_: iter(())
     screens = {}
     with tempfile.TemporaryDirectory() as root:
         app = GpubenchApp(Path(root))

@@ -32,7 +32,7 @@ def the_same_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(planned_presets, "inspect_host", lambda gpus: recorded.host(0))
     monkeypatch.setattr(cpu_meter.CpuMeter, "sample", lambda _: recorded.cpu_sample())
-    monkeypatch.setattr(findings, "_resources", lambda _: iter(()))
+    monkeypatch.setattr(findings, "_resources", lambda *_: iter(()))
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLORTERM", "truecolor")
