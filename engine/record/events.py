@@ -188,6 +188,9 @@ class Breakdown(Base, frozen=True, kw_only=True, tag="breakdown"):
     exposed: list[float]
     """Communication that nothing hides: from there to the end of the rank's last collective, and before
     forward that of the buffers."""
+    copying: list[float] = []
+    """In ddp with several ranks: from there to the end of backward, while averaged gradients are copied from
+    the buckets back to their parameters. Empty elsewhere, and where a journal's version did not mark it."""
     optimizer: list[float]
     exchange: dict[Exchange, list[float]] = {}
     """What DataParallel does besides computing, seen from its first device: to scatter, replicate and gather
@@ -216,6 +219,8 @@ class Communication(Base, frozen=True, kw_only=True, tag="communication"):
     buffers: list[float] = []
     """Seconds before the forward of each of the buckets' steps in which the model's buffers are broadcast,
     the wait for rank 0 included; empty where the model has none, or is compiled as a whole."""
+    clock_error: float = 0.0
+    """Seconds by which the buckets' times may be off from the clock that the ranks share."""
 
 
 class Bandwidth(Base, frozen=True, kw_only=True, tag="bandwidth"):

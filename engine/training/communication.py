@@ -5,18 +5,20 @@ Only for what follows the measured windows: a communication hook stays with its 
 
 # No annotations from the future here: DistributedDataParallel compares a hook's with the types themselves.
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
+import torch.distributed as dist
 from torch import nn
 from torch.distributed import GradBucket  # type: ignore[attr-defined]
-from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
 from torch.nn.parallel import DistributedDataParallel
 
 from ..record.events import BucketTimes
 from .device.clock import Clock, Mark
+from .device.timeline import Timeline
 from .group import Group
 
 How = Callable[[], AbstractContextManager[None]]
@@ -47,11 +49,22 @@ class Transfer:
     end: Mark
 
 
+class BackwardParts(NamedTuple):
+    """Where one step's backward went, in seconds."""
+
+    computation: float
+    """Until the last bucket was ready."""
+    exposed: float
+    """From there to the end of the last all-reduce."""
+    copying: float
+    """From there to the end of backward: DDP copies averaged gradients back to their parameters."""
+
+
 class BucketHook:
     """All-reduces a model's gradient buckets just as it would do itself, and notes when."""
 
     def __init__(self, ddp: DistributedDataParallel, clock: Clock) -> None:
-        """`clock` must be one that nobody else marks: the hook is called in threads of torch's."""
+        """Register the hook; `clock` must be its own, for torch calls the hook in threads of its own."""
         self.steps: list[list[Transfer]] = []
         """The buckets of each step since `begin`, in the order in which they were ready."""
         self._clock = clock
@@ -61,8 +74,9 @@ class BucketHook:
         """A step begins."""
         self.steps.append([])
 
-    def _all_reduce(self, group: None, bucket: GradBucket) -> torch.futures.Future[torch.Tensor]:
-        buffer = bucket.buffer()
+    def _all_reduce(self, _: None, bucket: GradBucket) -> torch.futures.Future[torch.Tensor]:
+        # Without a hook DDP divides while it fills the bucket: this is no part of the all-reduce either.
+        buffer = bucket.buffer().div_(dist.get_world_size())
         start = self._clock.mark()
         transfer = Transfer(buffer.numel() * buffer.element_size(), start, end=start)
         self.steps[-1].append(transfer)
@@ -70,30 +84,28 @@ class BucketHook:
         def note(reduced: torch.futures.Future[torch.Tensor]) -> torch.Tensor:
             # For NCCL this runs at once, in a stream that waits for the collective; for gloo when it is over.
             transfer.end = self._clock.mark()
-            return reduced.value()
+            total: torch.Tensor = reduced.value()[0]
+            return total
 
-        # The hook takes None for all ranks, though it is not declared so.
-        return allreduce_hook(group, bucket).then(note)  # type: ignore[arg-type]
+        work = dist.all_reduce(buffer, async_op=True)
+        assert work is not None
+        future: torch.futures.Future[torch.Tensor] = work.get_future().then(note)
+        return future
 
-    def split(self, beginnings: Sequence[Mark]) -> list[tuple[float, float]]:
-        """Seconds of computation and of exposed communication in the backward of each step.
+    def split(self, backwards: Sequence[tuple[Mark, Mark]]) -> list[BackwardParts]:
+        """Split the backward of each step, given as its two ends; the device must be done with all."""
+        parts = []
+        for (start, end), buckets in zip(backwards, self.steps, strict=True):
+            ready = self._clock.seconds(start, buckets[-1].start)
+            reduced = max(self._clock.seconds(start, bucket.end) for bucket in buckets)
+            parts.append(BackwardParts(ready, reduced - ready, self._clock.seconds(start, end) - reduced))
+        return parts
 
-        `beginnings`: when each began; the device must have done it all by now.
-        """
-        seconds = self._clock.seconds
+    def times(self, timeline: Timeline) -> list[BucketTimes]:
+        """Return when each bucket travelled, on the clock that all ranks share."""
+        at = timeline.at
         return [
-            (ready := seconds(start, buckets[-1].start), max(seconds(start, b.end) for b in buckets) - ready)
-            for start, buckets in zip(beginnings, self.steps, strict=True)
-        ]
-
-    def times(self, anchor: Mark, at: float) -> list[BucketTimes]:
-        """When each bucket travelled; `anchor` is a mark of the moment that all ranks call `at`."""
-
-        def moments(marks: Iterable[Mark]) -> list[float]:
-            return [at + self._clock.seconds(anchor, mark) for mark in marks]
-
-        return [
-            BucketTimes(same[0].bytes, moments(t.start for t in same), moments(t.end for t in same))
+            BucketTimes(same[0].bytes, [at(t.start) for t in same], [at(t.end) for t in same])
             for same in zip(*self.steps, strict=True)
         ]
 

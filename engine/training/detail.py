@@ -16,21 +16,18 @@ from typing import NamedTuple
 from torch.nn.parallel import DistributedDataParallel
 
 from ..record.events import Bandwidth, Breakdown, Communication, Phase
-from ..statistics import median
 from .bandwidth import OF_MODE, measure_bandwidth
 from .communication import BucketHook, BufferHook, ddp_of, take_turns
 from .data import Batches
 from .data_parallel import ExchangeHook, data_parallel_of
 from .device.clock import Mark, wait_for
+from .device.timeline import Timeline, take_anchor
 from .group import NOTE_INTERVAL
-from .logger import DdpLogger, Logged
 from .rank import Rank
 from .trainer import Trainer
 
 LEAD = 3
 """Steps before those that count: a loader has begun anew, a hook is new."""
-CHECKED = 5
-"""Steps whose exposed communication is compared with what torch's own logger says."""
 FEWEST = 5
 """Steps that count at least, as long as they take no more than `MOST_SECONDS`."""
 SECONDS = 4.0
@@ -96,19 +93,19 @@ class Detail:
         # A compiled model would be compiled anew for a hook within it.
         if ddp is self._trainer.model and any(True for _ in ddp.module.buffers()):
             self._buffers = BufferHook(ddp, self._clock)
-        anchor, at = self._anchor()
+        first = take_anchor(self._clock, self._reporter.now)
         steps = self._break_down()
+        timeline = Timeline(self._clock, first, take_anchor(self._clock, self._reporter.now))
         self._reporter.send(
             Communication(
                 **self._reporter.stamp(),
-                buckets=self._buckets.times(anchor, at),
+                buckets=self._buckets.times(timeline),
+                clock_error=timeline.error,
                 synchronised=turns[0],
                 unsynchronised=turns[1],
                 buffers=self._broadcasting(steps) if self._buffers is not None else [],
             )
         )
-        if CHECKED * self._pace <= SECONDS:
-            self._compare(self._buckets, DdpLogger(ddp))
 
     def _break_down(self) -> list[Moments]:
         """Take the steps of the detail phase, and report where they went."""
@@ -124,10 +121,12 @@ class Detail:
             self._everyone.gather([0.0], lambda: self._timed(1))
         self._finish(lead + count)
         parts = [[self._clock.seconds(a, b) for a, b in pairwise(moments)] for moments in steps]
-        begun, late = [moments.forward for moments in steps], [0.0] * len(steps)
+        late: list[float] = [0.0] * len(steps)
+        copying: list[float] = []
         input_, transfer, forward, backward, optimizer = (list(part) for part in zip(*parts, strict=True))
         if self._buckets is not None:
-            backward, late = (list(part) for part in zip(*self._buckets.split(begun), strict=True))
+            split = self._buckets.split([(moments.forward, moments.backward) for moments in steps])
+            backward, late, copying = (list(part) for part in zip(*split, strict=True))
         early = self._broadcasting(steps)
         self._reporter.send(
             Breakdown(
@@ -138,6 +137,7 @@ class Detail:
                 forward=[whole - part for whole, part in zip(forward, early, strict=True)],
                 backward=backward,
                 exposed=[sum(parts) for parts in zip(early, late, strict=True)],
+                copying=copying,
                 optimizer=optimizer,
                 exchange=self._exchange.seconds() if self._exchange is not None else {},
             )
@@ -194,38 +194,6 @@ class Detail:
         backward = mark()
         self._trainer.update()
         return Moments(start, fetched, placed, forward, backward, mark())
-
-    def _anchor(self) -> tuple[Mark, float]:
-        """A mark of the device's, and the moment by the clock that all ranks share."""
-        self._clock.synchronize()
-        mark = self._clock.mark()
-        self._clock.synchronize()
-        return mark, self._reporter.now()
-
-    def _compare(self, hook: BucketHook, logger: DdpLogger) -> None:
-        """Put on the rank's log what torch's own logger says of some steps, beside what the hook says."""
-        begun: list[Mark] = []
-        logged: list[Logged | None] = []
-        hook.steps.clear()
-        for _ in range(CHECKED + 1):
-            begun.append(self._step().forward)
-            logged.append(logger.step_before())
-        self._clock.synchronize()
-        known = [told for told in logged[1:] if told is not None]
-        if not known:
-            print("torch's own DDP logger says nothing")
-            return
-        pairs = hook.split(begun)[:-1]
-        for name, ours, theirs in zip(
-            ("computation", "exposed communication"),
-            zip(*pairs, strict=True),
-            zip(*known, strict=True),
-            strict=True,
-        ):
-            print(
-                f"{name} in backward, median of {CHECKED} steps: {1e3 * median(ours):.3f} ms by the hook, "
-                f"{1e3 * median(theirs):.3f} ms by torch's own logger"
-            )
 
     def _measure_bandwidth(self) -> None:
         for collective in OF_MODE.get(self._run.mode, ()):

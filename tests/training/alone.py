@@ -19,7 +19,6 @@ from gpubench_tui.engine.training.datasets import open_data
 from gpubench_tui.engine.training.device.claim import claim_devices
 from gpubench_tui.engine.training.device.cpu import CpuDevices, HostClock
 from gpubench_tui.engine.training.group import Group
-from gpubench_tui.engine.training.logger import DdpLogger
 from gpubench_tui.engine.training.models import build_model, cnn
 from gpubench_tui.engine.training.parallel import own_batch, own_shard
 from gpubench_tui.engine.training.precision import SIXTEEN_BITS
@@ -62,9 +61,8 @@ def hook_gradients(assignment: Assignment, queues: Sequence[Any]) -> None:
     for _ in range(STEPS):
         hook.begin()
         with_hook.append(gradients())
-    logged = DdpLogger(ddp).step_before() is not None
-    sizes = [bucket.bytes for bucket in hook.times(0.0, 0.0)]
-    save(assignment, {"without": without, "with": with_hook, "sizes": sizes, "logged": logged})
+    sizes = [transfer.bytes for transfer in hook.steps[-1]]
+    save(assignment, {"without": without, "with": with_hook, "sizes": sizes})
 
 
 def bandwidths(assignment: Assignment, queues: Sequence[Any]) -> None:

@@ -28,7 +28,7 @@ from gpubench_tui.engine.training.device.clock import Mark, wait_for
 from gpubench_tui.engine.training.device.cpu import HostClock
 from gpubench_tui.engine.training.group import Group
 
-PARTS = ("input", "transfer", "forward", "backward", "exposed", "optimizer")
+PARTS = ("input", "transfer", "forward", "backward", "exposed", "copying", "optimizer")
 SLOW = Path(__file__).parent / "slow.py"
 STEPS = 10
 QUICK = Measure(windows=2, window_seconds=0.1, seconds=0.1, target=0, warmup_steps=2, detail=STEPS)
@@ -38,7 +38,7 @@ two_cores = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs t
 
 
 def typical(breakdown: Breakdown) -> dict[str, float]:
-    return {part: median(getattr(breakdown, part)) for part in PARTS}
+    return {part: median(getattr(breakdown, part) or [0.0]) for part in PARTS}
 
 
 def slept(log: Path) -> float:
@@ -80,11 +80,6 @@ def find_the_delay(part: str, ranks: ModuleType, folder: Path) -> None:
         for said in done.of(Communication, rank)
     ]
     assert costs == pytest.approx([0.0 if part == "optimizer" else delay, 0.0], abs=0.25 * delay)
-    # torch's own logger, where it exists, sees the same.
-    found = re.search(r"exposed .*: (.*) ms by the hook, (.*) ms by torch", done.log.read_text())
-    if found:
-        hook, logger = (float(number) / 1e3 for number in found.groups())
-        assert logger == pytest.approx(hook, abs=0.1 * delay)
 
 
 @two_cores
@@ -114,10 +109,11 @@ def test_without_communication_the_parts_fill_the_step(
     assert not done.failed, done.log.read_text()
     (breakdown,) = done.of(Breakdown)
     for number, step in enumerate(breakdown.step):
-        parts = [getattr(breakdown, part)[number] for part in PARTS]
+        parts = [getattr(breakdown, part)[number] for part in PARTS if part != "copying"]
         assert sum(parts) == pytest.approx(step)
         assert all(seconds >= 0 for seconds in parts)
     assert breakdown.exposed == [0.0] * STEPS
+    assert breakdown.copying == []
     assert len(breakdown.step) == STEPS
     assert not done.of(Communication)
     assert not done.of(Bandwidth)
@@ -153,7 +149,10 @@ def test_ddp_tells_when_its_buckets_travel(ranks: ModuleType, tmp_path: Path) ->
     for rank in range(2):
         (breakdown,) = done.of(Breakdown, rank)
         for number, step in enumerate(breakdown.step):
-            assert sum(getattr(breakdown, part)[number] for part in PARTS) <= step + 1e-6
+            parts = [getattr(breakdown, part)[number] for part in PARTS]
+            assert min(parts) >= 0
+            # Nothing is left over: forward, backward and update follow each other without a gap.
+            assert sum(parts) == pytest.approx(step)
     (bandwidth,) = done.of(Bandwidth)
     assert bandwidth.collective == "all_reduce"
     assert bandwidth.sizes[:3] == [1024, 4096, 16384]

@@ -9,7 +9,7 @@ from textual.content import Content
 
 from ...engine.analysis.analysis import Analysis
 from ...engine.analysis.report.phases import CHARACTERS, phase_bar
-from ...engine.analysis.results.phases import PARTS, WORDS, Part, Phases
+from ...engine.analysis.results.phases import WORDS, Part, Phases, parts_in
 from ...engine.record.session import Session
 from ...engine.text.grouping import together
 from ...engine.text.units import milliseconds
@@ -21,6 +21,7 @@ STYLES: dict[Part, str] = {
     "forward": "$text-primary on $primary-muted",
     "backward": "$text-success on $success-muted",
     "exposed": "bold $text-error on $error-muted",
+    "copying": "$text-error on $error-muted",
     "optimizer": "$text-accent on $accent-muted",
     "unaccounted": "$muted",
 }
@@ -35,7 +36,8 @@ def phase_bars(analysis: Analysis, over: bool, width: int) -> Content:
         return wrapped(why_none(analysis.session, over), width, "$muted")
     noted = together((label, text) for label, phases in measured for text in phases.notes)
     notes = [wrapped(text, width, lead=f"{whose}: ") for whose, text in noted]
-    blocks = [_bars(measured, width), _legend(width), _shares(measured, width)]
+    parts = parts_in(phases for _, phases in measured)
+    blocks = [_bars(measured, width), _legend(parts, width), _shares(measured, parts, width)]
     return Content("\n\n").join([*blocks, *([Content("\n").join(notes)] if notes else [])])
 
 
@@ -66,9 +68,9 @@ def _colored(bar: str) -> Content:
     return Content.assemble(*parts)
 
 
-def _legend(width: int) -> Content:
+def _legend(parts: Sequence[Part], width: int) -> Content:
     lines: list[list[Content]] = [[]]
-    for part in PARTS:
+    for part in parts:
         entry = Content.assemble((CHARACTERS[part], STYLES[part]), f" {WORDS.get(part, part)}")
         if sum(each.cell_length + 2 for each in lines[-1]) + entry.cell_length > width:
             lines.append([])
@@ -76,18 +78,18 @@ def _legend(width: int) -> Content:
     return Content("\n").join([Content("  ").join(line) for line in lines])
 
 
-def _shares(measured: Sequence[tuple[str, Phases]], width: int) -> Content:
+def _shares(measured: Sequence[tuple[str, Phases]], parts: Sequence[Part], width: int) -> Content:
     """The step here and in the windows, and its parts in percent; named by letter where space is short."""
     rows = [
         (
             label,
             milliseconds(phases.step_seconds),
             milliseconds(phases.window_step_seconds),
-            *(f"{100 * phases.shares[part]:z.0f}%" for part in PARTS),
+            *(f"{100 * phases.shares[part]:z.0f}%" for part in parts),
         )
         for label, phases in measured
     ]
-    for names in (PARTS, tuple(CHARACTERS[part] for part in PARTS)):
+    for names in (parts, tuple(CHARACTERS[part] for part in parts)):
         titles = ("run", "step, ms", "in windows", *names)
         columns = text_columns(titles, rows, [0] * len(titles), left=("run",))
         if sum(column.width + 1 for column in columns) <= width:

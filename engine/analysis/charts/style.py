@@ -15,6 +15,7 @@ PHASES: dict[Part, tuple[str, str]] = {
     "forward": ("#56b4e9", "#000000"),
     "backward": ("#0072b2", "#ffffff"),
     "exposed": ("#d55e00", "#000000"),
+    "copying": ("#009e73", "#000000"),
     "optimizer": ("#cc79a7", "#000000"),
     "unaccounted": ("#9aa0a6", "#000000"),
 }

@@ -8,7 +8,7 @@ from ...text.ascii import stacked_bar
 from ...text.grouping import together
 from ...text.markdown import block, one_line, section, table
 from ...text.units import milliseconds, percent
-from ..results.phases import PARTS, Part, Phases
+from ..results.phases import PARTS, WORDS, Part, Phases, parts_in
 from ..results.result import Result
 
 CHARACTERS: dict[Part, str] = {
@@ -17,14 +17,11 @@ CHARACTERS: dict[Part, str] = {
     "forward": "f",
     "backward": "b",
     "exposed": "X",
+    "copying": "c",
     "optimizer": "o",
     "unaccounted": ".",
 }
 """What a part is drawn with."""
-LEGEND = (
-    "i input wait, t transfer to the device, f forward, b backward, X exposed communication, o optimizer, "
-    ". unaccounted"
-)
 BAR_WIDTH = 50
 APART = 0.05
 """Imbalance from which on the slowest rank is named."""
@@ -43,11 +40,12 @@ def phases_section(found: Sequence[Result]) -> Iterator[str]:
         return
     width = max(len(name) for name, _ in bars)
     drawn = [f"{name:<{width}} {rest}" for name, rest in bars]
-    rows = [_row(result.label, phases) for result, phases in measured]
-    titles = ("run", "step, ms", "in windows, ms", "difference", *PARTS)
+    parts = parts_in(phases for _, phases in measured)
+    rows = [_row(result.label, phases, parts) for result, phases in measured]
+    titles = ("run", "step, ms", "in windows, ms", "difference", *parts)
     noted = together((result.label, one_line(text)) for result, p in measured for text in p.notes)
     notes = [f"- {whose}: {text}" for whose, text in noted]
-    lines = [*block([*drawn, "", LEGEND]), "", *table(titles, rows, left={"run"})]
+    lines = [*block([*drawn, "", _legend(parts)]), "", *table(titles, rows, left={"run"})]
     yield from section("Where a step goes", [*lines, *([""] if notes else []), *notes])
 
 
@@ -63,8 +61,12 @@ def _bars(label: str, phases: Phases) -> list[tuple[str, str]]:
     return bars
 
 
-def _row(label: str, phases: Phases) -> list[str]:
+def _legend(parts: Sequence[Part]) -> str:
+    return ", ".join(f"{CHARACTERS[part]} {WORDS.get(part, part)}" for part in parts)
+
+
+def _row(label: str, phases: Phases, parts: Sequence[Part]) -> list[str]:
     difference = "" if phases.difference is None else f"{100 * phases.difference:+.1f}%"
     window = "" if phases.window_step_seconds is None else milliseconds(phases.window_step_seconds)
-    shares = (percent(phases.shares[part]) for part in PARTS)
+    shares = (percent(phases.shares[part]) for part in parts)
     return [label, milliseconds(phases.step_seconds), window, difference, *shares]

@@ -22,9 +22,10 @@ class Bucket(Struct, frozen=True, kw_only=True):
 
     bytes: int
     waits: dict[int, float]
-    """Rank -> seconds from its own start until the last rank's; the rank that waits least is waited for."""
-    wait_seconds: float
-    """Longest of those."""
+    """Rank -> seconds from its own start until the last rank's; the rank that waits least is waited for.
+    Without those that the error of the ranks' common clock may have made."""
+    wait_seconds: float | None
+    """Longest of those; None where there are none."""
     transfer_seconds: float
     """From the last rank's start to the last rank's end; where buckets queue, the queue counts."""
     algbw: float
@@ -41,6 +42,8 @@ class Steps(NamedTuple):
     """One repeat's buckets: for each rank and bucket the times of as many steps as all of them have."""
 
     ranks: Mapping[int, Sequence[BucketTimes]]
+    clock_error: float
+    """Seconds by which the starts of two ranks may be further apart than they seem, or nearer."""
     early: Mapping[int, Sequence[float]]
     """Of models that have buffers: seconds before each step's forward in which a rank broadcasts them."""
     steps: int
@@ -55,7 +58,8 @@ def steps_of(ranks: Mapping[int, Communication], world_size: int) -> Steps | Non
         return None
     steps = min(len(times) for found in buckets.values() for b in found for times in (b.start, b.end))
     early = {rank: said.buffers for rank, said in ranks.items() if len(said.buffers) >= steps}
-    return Steps(buckets, early, steps, counts.pop()) if steps else None
+    error = sum(sorted(said.clock_error for said in ranks.values())[-2:])
+    return Steps(buckets, error, early, steps, counts.pop()) if steps else None
 
 
 def bucket_sizes(repeats: Sequence[Steps]) -> tuple[int, ...]:
@@ -134,11 +138,13 @@ def _bucket(repeats: Sequence[Steps], index: int, all_reduce: Curve | None) -> B
     reachable = None
     if all_reduce is not None and busbw:
         reachable = busbw * transfer / all_reduce.seconds(size)
+    error = max(run.clock_error for run in repeats)
     typical = {rank: median(times) for rank, times in waits.items()}
+    certain = {rank: wait for rank, wait in typical.items() if wait >= error}
     return Bucket(
         bytes=size,
-        waits=typical,
-        wait_seconds=max(typical.values()),
+        waits=certain,
+        wait_seconds=max(certain.values(), default=None),
         transfer_seconds=transfer,
         algbw=algbw,
         busbw=busbw,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import Literal
 
@@ -15,9 +15,9 @@ from ...text.units import percent
 from .configuration import usable
 from .throughput import summarise_repeats
 
-Part = Literal["input", "transfer", "forward", "backward", "exposed", "optimizer", "unaccounted"]
+Part = Literal["input", "transfer", "forward", "backward", "exposed", "copying", "optimizer", "unaccounted"]
 
-TIMED: tuple[Part, ...] = ("input", "transfer", "forward", "backward", "exposed", "optimizer")
+TIMED: tuple[Part, ...] = ("input", "transfer", "forward", "backward", "exposed", "copying", "optimizer")
 """The parts that are measured, in the order of a step."""
 PARTS: tuple[Part, ...] = (*TIMED, "unaccounted")
 """The parts of a step; the last is what the others leave of it."""
@@ -26,6 +26,7 @@ WORDS: dict[Part, str] = {
     "input": "input wait",
     "transfer": "transfer to the device",
     "exposed": "exposed communication",
+    "copying": "copying gradients back",
 }
 """Where a part's own name says too little."""
 
@@ -105,6 +106,12 @@ def phases(repeats: Sequence[RunState]) -> Phases | None:
     )
 
 
+def parts_in(found: Iterable[Phases]) -> tuple[Part, ...]:
+    """Return the parts of a step to show: gradients are copied back only in ddp with several ranks."""
+    copies = any(phases.seconds["copying"] for phases in found)
+    return tuple(part for part in PARTS if copies or part != "copying")
+
+
 def _rank_phases(runs: Sequence[RunState], number: int) -> RankPhases | None:
     found = [run.ranks[number].breakdown for run in runs if number in run.ranks]
     steps = [step for breakdown in found if breakdown is not None for step in _steps(breakdown)]
@@ -129,7 +136,8 @@ def _rank_phases(runs: Sequence[RunState], number: int) -> RankPhases | None:
 
 def _steps(breakdown: Breakdown) -> list[Mapping[str, float]]:
     names = ("step", *TIMED)
-    columns = [getattr(breakdown, name) for name in names]
+    nothing = [0.0] * len(breakdown.step)
+    columns = [getattr(breakdown, name) or nothing for name in names]
     # As many as every list has: a journal that was written by another version may lack some.
     return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=False)]
 

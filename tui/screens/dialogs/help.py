@@ -33,6 +33,7 @@ WORDS = (
     ("efficiency", "speedup over the number of devices"),
     ("gain", "of trainings side by side: their times alone, added up, over the longest side by side"),
     ("exposed", "communication that no computation hides: the step is longer by it"),
+    ("copying", "averaged gradients go from ddp's buckets back to their parameters"),
     ("overlap", "the share of a step's communication that computation hides"),
     ("sync cost", "a step less one that leaves out synchronising gradients"),
     ("noise", "what is below it may be nothing: its 95% interval contains zero"),
