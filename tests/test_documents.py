@@ -15,6 +15,7 @@ from types import ModuleType
 import pytest
 from gpubench_tui.engine.plan.library import all_presets
 from gpubench_tui.engine.plan.read import read_preset
+from gpubench_tui.engine.record.session import read_session
 from gpubench_tui.tui.app import GpubenchApp
 from gpubench_tui.tui.cli.main import _parser
 from gpubench_tui.tui.config import read_config
@@ -219,6 +220,12 @@ def script(name: str) -> ModuleType:
 def test_the_table_of_keys_is_that_of_the_declaration() -> None:
     text = (TREE / "docs" / "presets.md").read_text()
     assert script("write_keys").written(text) == text, "run: python docs/write_keys.py"
+
+
+def test_the_picture_is_of_a_session_that_the_program_can_read(tmp_path: Path) -> None:
+    session = read_session(script("draw_monitor").shelve(tmp_path).journal)
+    assert [run.spec.label for run in session.runs.values()] == ["single x1", "ddp x2", "ddp x4", "ddp x8"]
+    assert [run.state for run in session.runs.values()] == ["measured"] * 3 + ["running"]
 
 
 def test_the_picture_says_that_its_figures_are_made_up() -> None:
