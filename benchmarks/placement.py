@@ -5,7 +5,7 @@ python benchmarks/placement.py
 
 from __future__ import annotations
 
-from gpubench_tui.engine.analysis.results.result import results
+from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.record.session import fold
 from sessions import run_session
 
@@ -34,7 +34,7 @@ modes = ["single"]
 
 
 def main() -> None:
-    found = results(fold(run_session(PRESET)))
+    found = analyse(fold(run_session(PRESET))).results
     resident = found[0].throughput or 0.0
     print(f"{'placement':<20}{'samples/s':>12}{'ratio':>8}")
     for result in found:

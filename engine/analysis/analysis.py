@@ -8,6 +8,7 @@ from ..record.session import Session
 from .diagnosis.case import Diagnosis
 from .diagnosis.rules import diagnose
 from .headline import headline
+from .results.configuration import Configuration, configurations
 from .results.result import Result, results
 
 
@@ -15,8 +16,10 @@ class Analysis(Struct, frozen=True, kw_only=True):
     """A session with everything that is computed from it."""
 
     session: Session
+    configurations: tuple[Configuration, ...]
+    """The configurations of the plan, in its order."""
     results: tuple[Result, ...]
-    """One result for each configuration of the plan, in the plan's order."""
+    """One result for each configuration."""
     diagnoses: tuple[Diagnosis, ...]
     """Gravest first."""
     headline: str
@@ -28,10 +31,12 @@ def analyse(session: Session) -> Analysis:
 
     The results do not follow a session that goes on: analyse it again to see what is new.
     """
-    found = results(session)
+    planned = configurations(session)
+    found = results(session, planned)
     return Analysis(
         session=session,
+        configurations=planned,
         results=tuple(found),
-        diagnoses=tuple(diagnose(session, found)),
+        diagnoses=tuple(diagnose(session, planned, found)),
         headline=headline(found),
     )

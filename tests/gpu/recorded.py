@@ -9,7 +9,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from gpubench_tui.engine.analysis.results.result import Result, results
+from gpubench_tui.engine.analysis.analysis import analyse
+from gpubench_tui.engine.analysis.results.result import Result
 from gpubench_tui.engine.conductor.control import stop_session
 from gpubench_tui.engine.conductor.start import start_session
 from gpubench_tui.engine.plan.plan import Plan
@@ -104,7 +105,7 @@ class RecordedSession:
         for event in read_journal(self.folder.journal):
             if isinstance(event, Steps):
                 not_finite[event.run] = not_finite.get(event.run, 0) + event.loss.count(None)
-        for result in results(self.session):
+        for result in analyse(self.session).results:
             state, broken = self.session.runs[result.run], not_finite.get(result.run, 0)
             self.runs[result.label] = RecordedRun(result, state, self.folder, broken)
 

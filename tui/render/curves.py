@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from textual.content import Content
 
-from ...engine.analysis.results.configuration import configurations, label, usable
+from ...engine.analysis.results.configuration import configurations
 from ...engine.analysis.results.throughput import throughputs
 from ...engine.record.events import Evaluation
 from ...engine.record.series import Bucket
@@ -55,15 +55,15 @@ def curves(session: Session, width: int, unicode: bool) -> Content:
 
 def _trainings(session: Session) -> Iterator[Learning]:
     """One for each configuration, its first repeat that counts; of those side by side each."""
-    for repeats in configurations(session):
-        for run in usable(repeats)[:1]:
+    for configuration in configurations(session):
+        for run in configuration.usable[:1]:
             concurrent = run.spec.mode == "concurrent"
             # Ranks of one training evaluate the same model: the first of them speaks for all.
             ranks = sorted(run.evaluations) if concurrent else sorted(run.evaluations)[:1]
             for rank in ranks:
                 whose = f", {run.spec.workload_of(rank).name}" if concurrent else ""
                 if len(run.evaluations[rank]) >= FEWEST_EPOCHS:
-                    yield Learning(label(repeats) + whose, list(run.evaluations[rank]))
+                    yield Learning(configuration.label + whose, list(run.evaluations[rank]))
 
 
 def _learnt(trainings: Sequence[Learning], width: int, unicode: bool) -> Content:
@@ -106,9 +106,9 @@ def _beside(left: Content, right: Content, width: int) -> Content:
 def _strips(session: Session, width: int) -> Content | None:
     """A line a run: its windows from left to right, each as high as it is above or below the run's median."""
     found = [
-        (label(repeats), list(throughputs(run.complete_windows)))
-        for repeats in configurations(session)
-        for run in usable(repeats)[:1]
+        (configuration.label, list(throughputs(run.complete_windows)))
+        for configuration in configurations(session)
+        for run in configuration.usable[:1]
         if len(run.complete_windows) > 1
     ]
     if not found:

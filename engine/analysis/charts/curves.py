@@ -10,7 +10,7 @@ from msgspec import Struct
 from ...record.events import Evaluation
 from ...record.session import Session
 from ...text.units import percent
-from ..results.configuration import configurations, label, usable
+from ..results.configuration import configurations
 from ..results.result import Result
 from .legend import SAMPLE, Entry, key
 from .line_plot import Line, Plot, Point, line_plot, mark
@@ -87,9 +87,9 @@ def batch_chart(found: Sequence[Result], width: float) -> Block | None:
 
 
 def _trainings(session: Session) -> Iterator[Training]:
-    for repeats in configurations(session):
-        runs = [run for run in usable(repeats) if run.evaluations]
-        concurrent = repeats[0].spec.mode == "concurrent"
+    for configuration in configurations(session):
+        runs = [run for run in configuration.usable if run.evaluations]
+        concurrent = configuration.spec.mode == "concurrent"
         # Ranks of one training evaluate the same model: the first of them speaks for all.
         ranks = sorted({rank for run in runs for rank in run.evaluations})
         for rank in ranks if concurrent else ranks[:1]:
@@ -97,8 +97,8 @@ def _trainings(session: Session) -> Iterator[Training]:
             for run in runs:
                 for evaluation in run.evaluations.get(rank, ()):
                     epochs.setdefault(evaluation.epoch, []).append(evaluation)
-            whose = f", {repeats[0].spec.workload_of(rank).name}" if concurrent else ""
-            yield Training(label(repeats) + whose, dict(sorted(epochs.items())))
+            whose = f", {configuration.spec.workload_of(rank).name}" if concurrent else ""
+            yield Training(configuration.label + whose, dict(sorted(epochs.items())))
 
 
 def _learning(trainings: Sequence[Training], what: str) -> Iterator[Line]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from msgspec import Struct
@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from ...plan.plan import RunSpec
 from ...plan.preset import Workload
-from ...record.session import RankState, RunState, Session
-from ..results.configuration import configurations, measured_spans, usable
+from ...record.session import Session
+from ..results.configuration import Configuration
 from ..results.result import Result
 
 Severity = Literal["severe", "warning", "info"]
@@ -44,33 +44,24 @@ class Diagnosis(Struct, frozen=True, kw_only=True):
     """Ids of the runs concerned, of the first repeat each; all of them where it is the machine's."""
 
 
-class Run(NamedTuple):
-    """One configuration of the plan: its result, and the repeats that it comes from."""
+class Subject(NamedTuple):
+    """A configuration under examination, with its result."""
 
+    configuration: Configuration
     result: Result
-    repeats: list[RunState]
 
     @property
     def spec(self) -> RunSpec:
-        """The configuration, as its first repeat has it."""
-        return self.repeats[0].spec
-
-    @property
-    def ranks(self) -> list[tuple[int, RankState]]:
-        """Number and state of every rank of every repeat whose figures count."""
-        return [pair for run in usable(self.repeats) for pair in sorted(run.ranks.items())]
-
-    @property
-    def spans(self) -> list[tuple[float, float]]:
-        """When it was measured, one span a repeat."""
-        return measured_spans(self.repeats)
+        """The plan's entry for the first repeat."""
+        return self.configuration.spec
 
     def diagnosis(
         self, name: str, severity: Severity, sentence: str, evidence: Iterable[Figure], remedy: str
     ) -> Diagnosis:
-        """A diagnosis of this run; its evidence is pairs of what a figure is and its value.
+        """Make a diagnosis of this configuration; the evidence is pairs of a figure's name and value.
 
-        Whose they are is added to the sentence here, and to the evidence where other runs join in.
+        The configuration's label is put before the sentence here, and before the evidence where other
+        configurations share the diagnosis.
         """
         return Diagnosis(
             name=name,
@@ -81,39 +72,33 @@ class Run(NamedTuple):
             runs=(self.result.run,),
         )
 
-    @property
-    def gpus(self) -> list[int]:
-        """Indices of the GPUs it ran on."""
-        return [device.index for device in self.spec.devices if device.kind == "cuda"]
-
 
 class Case(NamedTuple):
-    """A session with its results."""
+    """A session with the configurations that rules examine."""
 
     session: Session
-    runs: tuple[Run, ...]
+    runs: tuple[Subject, ...]
+    """All configurations of the plan, in its order."""
 
     @property
-    def trained(self) -> list[Run]:
-        """The runs that have a throughput and train one model."""
+    def trained(self) -> list[Subject]:
+        """The configurations that have a throughput and train one model."""
         return [
             run for run in self.runs if run.result.throughput is not None and run.spec.mode != "concurrent"
         ]
 
-    def baseline(self, run: Run) -> Run | None:
-        """What a run is compared with; None for a baseline itself, and where the plan names none."""
+    def baseline(self, run: Subject) -> Subject | None:
+        """Return the configuration to compare with; None for a baseline itself, or where there is none."""
         name = run.spec.baseline
         if name is None or name == run.spec.id:
             return None
-        return next((other for other in self.runs if name in (each.spec.id for each in other.repeats)), None)
+        return next(
+            (other for other in self.runs if name in (each.spec.id for each in other.configuration.runs)),
+            None,
+        )
 
 
 Rule = Callable[[Case], Iterator[Diagnosis]]
-
-
-def case_of(session: Session, found: Sequence[Result]) -> Case:
-    """The session's results beside the runs that they come from."""
-    return Case(session, tuple(map(Run, found, configurations(session))))
 
 
 def at_any_batch(workload: Workload) -> Workload:

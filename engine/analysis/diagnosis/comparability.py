@@ -16,7 +16,7 @@ def not_comparable(case: Case) -> Iterator[Diagnosis]:
         baseline = case.baseline(run)
         if baseline is None or baseline.result.throughput is None or run.result.speedup is not None:
             continue
-        if apart := differences(run.repeats[0], baseline.repeats[0]):
+        if apart := differences(run.configuration.runs[0], baseline.configuration.runs[0]):
             yield run.diagnosis(
                 "not comparable",
                 "warning",

@@ -8,7 +8,7 @@ from ...text.units import duration, gib, percent, ratio
 from ..results.baseline import throughput_ratio
 from ..results.comparable import differences
 from ..results.phases import Part
-from .case import Case, Diagnosis, Figure, Run
+from .case import Case, Diagnosis, Figure, Subject
 from .memory import is_full
 
 SYNC_SHARE = 0.10
@@ -77,7 +77,7 @@ def straggler(case: Case) -> Iterator[Diagnosis]:
         )
 
 
-def _own_work(run: Run, ranks: tuple[int, int]) -> Iterator[Figure]:
+def _own_work(run: Subject, ranks: tuple[int, int]) -> Iterator[Figure]:
     parts: tuple[Part, ...] = ("input", "forward", "backward")
     for found in run.result.phases.ranks if run.result.phases else ():
         if found.rank in ranks:
@@ -91,8 +91,8 @@ def data_parallel_overhead(case: Case) -> Iterator[Diagnosis]:
         ddp = next((other for other in case.trained if _is_its_ddp(run, other)), None)
         pairs = [
             (a, b)
-            for a in run.repeats
-            for b in (ddp.repeats if ddp else ())
+            for a in run.configuration.runs
+            for b in (ddp.configuration.runs if ddp else ())
             if a.spec.repeat == b.spec.repeat and a.complete_windows and b.complete_windows
         ]
         if ddp is None or not pairs or any(differences(a, b) for a, b in pairs):
@@ -115,7 +115,7 @@ def data_parallel_overhead(case: Case) -> Iterator[Diagnosis]:
             )
 
 
-def _is_its_ddp(run: Run, other: Run) -> bool:
+def _is_its_ddp(run: Subject, other: Subject) -> bool:
     ours, theirs = run.spec, other.spec
     return (
         (ours.mode, theirs.mode) == ("dp", "ddp")
@@ -124,12 +124,12 @@ def _is_its_ddp(run: Run, other: Run) -> bool:
     )
 
 
-def _cost(run: Run) -> str:
+def _cost(run: Subject) -> str:
     share = run.result.communication.exchange_share if run.result.communication else None
     return f"; what it sends and collects takes {percent(share)} of a step" if share else ""
 
 
-def _exchange(run: Run) -> Iterator[Figure]:
+def _exchange(run: Subject) -> Iterator[Figure]:
     """What was measured of its own operations."""
     said = run.result.communication
     if said is not None and said.exchange:
@@ -139,7 +139,7 @@ def _exchange(run: Run) -> Iterator[Figure]:
         yield from ((f"{name} alone", f"{duration(each)} a step") for name, each in said.exchange.items())
 
 
-def _traffic(what: str, run: Run) -> Iterator[Figure]:
+def _traffic(what: str, run: Subject) -> Iterator[Figure]:
     sent = run.result.communication.traffic if run.result.communication else ()
     if sent:
         operations = " + ".join(dict.fromkeys(each.operation for each in sent))
@@ -147,9 +147,9 @@ def _traffic(what: str, run: Run) -> Iterator[Figure]:
         yield f"{what}, derived ({operations})", f"{size / 1e6:,.1f} MB a step"
 
 
-def _skew(run: Run) -> Iterator[Figure]:
+def _skew(run: Subject) -> Iterator[Figure]:
     """Peak memory of the first device, which gathers, beside the others'."""
-    for _, rank in run.ranks:
+    for _, rank in run.configuration.ranks:
         peaks = [
             peak for peak in (rank.measured.peak_memory_bytes if rank.measured else ()) if peak is not None
         ]

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from ...plan.preset import Workload
 from ...text.units import duration, percent, rate
-from .case import Case, Diagnosis, Evidence, Run, at_any_batch
+from .case import Case, Diagnosis, Evidence, Subject, at_any_batch
 from .processors import crowd
 
 INPUT_SHARE = 0.10
@@ -103,13 +103,13 @@ def faster_loading(case: Case) -> str:
     return NOT_MORE_WORKERS if any(map(crowd, case.runs)) else FASTER_LOADING
 
 
-def _throughput(run: Run) -> Evidence:
+def _throughput(run: Subject) -> Evidence:
     return Evidence(
         f"{run.result.label}: throughput at global batch {run.spec.global_batch}", rate(run.result.throughput)
     )
 
 
-def _differs_in_data_only(run: Run, other: Run) -> bool:
+def _differs_in_data_only(run: Subject, other: Subject) -> bool:
     ours, theirs = run.spec, other.spec
     return (
         not _is_on_device(ours.workload)

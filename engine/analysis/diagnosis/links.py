@@ -10,7 +10,7 @@ from ...record.history import GpuHistory
 from ...record.series import Span, during, highest, mean
 from ...text.units import percent
 from ..results.communication import Communication
-from .case import Case, Diagnosis, Figure, Run
+from .case import Case, Diagnosis, Figure, Subject
 from .exchange import SYNC_SHARE
 from .machine import LOADED
 
@@ -43,7 +43,7 @@ def slow_link(case: Case) -> Iterator[Diagnosis]:
             yield _through_host(run, said)
 
 
-def _through_host(run: Run, said: Communication) -> Diagnosis:
+def _through_host(run: Subject, said: Communication) -> Diagnosis:
     best = _best(said)
     reached = [] if best is None else [("best busbw measured", _bandwidth(best))]
     return run.diagnosis(
@@ -65,7 +65,9 @@ def no_peer_access(case: Case) -> Iterator[Diagnosis]:
     """GPUs that train one model cannot read each other's memory: all they exchange is copied by the host."""
     known = {(link.a, link.b): link for link in case.session.host.links}
     for run in case.trained:
-        pairs = [known[pair] for pair in combinations(sorted(set(run.gpus)), 2) if pair in known]
+        pairs = [
+            known[pair] for pair in combinations(sorted(set(run.configuration.gpus)), 2) if pair in known
+        ]
         apart = [link for link in pairs if link.peer_access is False]
         if not apart:
             continue
@@ -87,9 +89,11 @@ def slow_pcie(case: Case) -> Iterator[Diagnosis]:
     """A GPU's PCIe link has a lower generation or fewer lanes under load than it could have."""
     for run in case.runs:
         for gpu in case.session.host.gpus:
-            if gpu.index not in run.gpus or gpu.index not in case.session.gpus:
+            if gpu.index not in run.configuration.gpus or gpu.index not in case.session.gpus:
                 continue
-            figures = list(_below_maximum(gpu, case.session.gpus[gpu.index], run.spans))
+            figures = list(
+                _below_maximum(gpu, case.session.gpus[gpu.index], run.configuration.measured_spans)
+            )
             if figures:
                 yield run.diagnosis(
                     "slow link",
@@ -114,7 +118,7 @@ def _below_maximum(gpu: Gpu, history: GpuHistory, spans: Sequence[Span]) -> Iter
         yield f"PCIe lanes of GPU {gpu.index}, most while measured", f"{width:.0f} of {gpu.pcie_width_max}"
 
 
-def _exchanges_over_pcie(run: Run) -> bool:
+def _exchanges_over_pcie(run: Subject) -> bool:
     """Whether its GPUs send gradients over PCIe; over NVLink, and alone, only batches come that way."""
     said = run.result.communication
     return said is not None and said.link is not None and not said.link.startswith("NV")

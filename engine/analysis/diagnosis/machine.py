@@ -10,7 +10,7 @@ from ...record.history import GpuHistory
 from ...record.series import during, mean
 from ...text.units import gib, percent, rate
 from ..results.throughput import throughputs
-from .case import Case, Diagnosis, Evidence, Figure, Run
+from .case import Case, Diagnosis, Evidence, Figure, Subject
 
 LOW_CLOCK = 0.8
 """Of the highest SM clock, under load."""
@@ -31,17 +31,18 @@ QUIET = "wait until the machine is idle, and measure again"
 def throttled(case: Case) -> Iterator[Diagnosis]:
     """Clocks far below their maximum, or held down by heat or power, while a run was measured."""
     for run in case.runs:
-        for index in run.gpus:
+        for index in run.configuration.gpus:
             if index in case.session.gpus:
                 yield from _throttled(run, index, case.session.gpus[index])
 
 
-def _throttled(run: Run, index: int, history: GpuHistory) -> Iterator[Diagnosis]:
-    clock, most = mean(during(history.clock, run.spans)), history.last.sm_clock_max_mhz
-    busy = mean(during(history.utilization, run.spans))
+def _throttled(run: Subject, index: int, history: GpuHistory) -> Iterator[Diagnosis]:
+    spans = run.configuration.measured_spans
+    clock, most = mean(during(history.clock, spans)), history.last.sm_clock_max_mhz
+    busy = mean(during(history.utilization, spans))
     loaded = busy is not None and busy >= LOADED
     low = loaded and clock is not None and most is not None and clock < LOW_CLOCK * most
-    shares = {why: mean(during(given, run.spans)) or 0.0 for why, given in history.throttled.items()}
+    shares = {why: mean(during(given, spans)) or 0.0 for why, given in history.throttled.items()}
     reasons = {why: share for why, share in shares.items() if share >= OFTEN}
     if not low and not reasons:
         return
@@ -64,7 +65,7 @@ def _throttled(run: Run, index: int, history: GpuHistory) -> Iterator[Diagnosis]
 
 def shared_gpus(case: Case) -> Iterator[Diagnosis]:
     """Processes of others on the GPUs used, or memory that was taken before the session."""
-    for index in sorted({index for run in case.runs for index in run.gpus}):
+    for index in sorted({index for run in case.runs for index in run.configuration.gpus}):
         figures = [*_others(case, index), *_taken(case, index)]
         if figures:
             yield Diagnosis(
@@ -73,7 +74,7 @@ def shared_gpus(case: Case) -> Iterator[Diagnosis]:
                 sentence=f"GPU {index} was not the session's alone: figures on it are too low",
                 evidence=tuple(Evidence(f"GPU {index}: {what}", value) for what, value in figures),
                 remedy="wait until they are done, or choose other GPUs with --gpus",
-                runs=tuple(run.result.run for run in case.runs if index in run.gpus),
+                runs=tuple(run.result.run for run in case.runs if index in run.configuration.gpus),
             )
 
 
@@ -115,7 +116,10 @@ def busy_machine(case: Case) -> Iterator[Diagnosis]:
     if last is None or len(last.per_core) != cpus:
         return
     for run in case.runs:
-        busy, own = (mean(during(series, run.spans)) for series in (session.cpu.busy, session.cpu.session))
+        busy, own = (
+            mean(during(series, run.configuration.measured_spans))
+            for series in (session.cpu.busy, session.cpu.session)
+        )
         others = 0.0 if busy is None or own is None else busy / 100 * cpus - own / 100
         if others > OTHERS * cpus:
             yield run.diagnosis(
@@ -130,7 +134,7 @@ def busy_machine(case: Case) -> Iterator[Diagnosis]:
 def drift(case: Case) -> Iterator[Diagnosis]:
     """A run's last windows are slower or faster than its first, beyond their noise."""
     for run in case.trained:
-        for repeat in run.repeats:
+        for repeat in run.configuration.runs:
             rates = throughputs(repeat.complete_windows)
             third = len(rates) // 3
             if repeat.state != "measured" or third < statistics.FEWEST:
@@ -141,7 +145,7 @@ def drift(case: Case) -> Iterator[Diagnosis]:
             if abs(after / before - 1) <= DRIFT or low <= 1 <= high:
                 continue
             word = "faster" if after > before else "slower"
-            which = f"repeat {repeat.spec.repeat}" if len(run.repeats) > 1 else "it"
+            which = f"repeat {repeat.spec.repeat}" if len(run.configuration.runs) > 1 else "it"
             yield run.diagnosis(
                 "drift",
                 "warning",

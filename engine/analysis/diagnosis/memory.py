@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...text.units import gib, percent
-from .case import Case, Diagnosis, Figure, Run
+from .case import Case, Diagnosis, Figure, Subject
 
 HEADROOM = 0.1
 """Of a device's memory: with less left, a slightly larger input ends in out of memory."""
 
 
-def is_full(run: Run) -> bool:
+def is_full(run: Subject) -> bool:
     """Whether a device of a run has hardly any memory left."""
     found = run.result.compute
     return found is not None and found.headroom is not None and found.headroom < HEADROOM
@@ -51,7 +51,7 @@ def out_of_memory(case: Case) -> Iterator[Diagnosis]:
         if run.result.failure is None or run.result.failure.kind != "out of memory":
             continue
         batch, fits = run.spec.batch_per_device(), _largest_that_fits(case, run)
-        memory = [gpu.memory_bytes for gpu in case.session.host.gpus if gpu.index in run.gpus]
+        memory = [gpu.memory_bytes for gpu in case.session.host.gpus if gpu.index in run.configuration.gpus]
         known = [size for size in memory if size is not None]
         figures = [("does not fit", f"batch {batch} a device")]
         figures += [("fits", f"batch {fits} a device")] if fits else []
@@ -66,7 +66,7 @@ def out_of_memory(case: Case) -> Iterator[Diagnosis]:
         )
 
 
-def _largest_that_fits(case: Case, run: Run) -> int | None:
+def _largest_that_fits(case: Case, run: Subject) -> int | None:
     batches = [
         other.spec.batch_per_device()
         for other in case.runs

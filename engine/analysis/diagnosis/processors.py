@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ...plan.plan import RunSpec
 from ...text.units import number
-from .case import Case, Diagnosis, Figure, Run
+from .case import Case, Diagnosis, Figure, Subject
 
 OVERSUBSCRIBED = 1.5
 """Threads and loader workers for each CPU: workers wait part of the time, so a few more do no harm."""
@@ -23,9 +23,9 @@ class Crowd(NamedTuple):
     cpus: int
 
 
-def crowd(run: Run) -> Crowd | None:
+def crowd(run: Subject) -> Crowd | None:
     """Those of a run that are too many for its CPUs; None where they are not, or it is not known."""
-    settings = {rank: state.settings for rank, state in run.ranks}
+    settings = {rank: state.settings for rank, state in run.configuration.ranks}
     affinities = [str(found.get("affinity", "")) for found in settings.values()]
     if not run.result.windows or not affinities or not all(affinities):
         return None
@@ -43,7 +43,7 @@ def oversubscribed(case: Case) -> Iterator[Diagnosis]:
             yield _oversubscribed(case, run, *found)
 
 
-def _oversubscribed(case: Case, run: Run, threads: int, workers: int, cpus: int) -> Diagnosis:
+def _oversubscribed(case: Case, run: Subject, threads: int, workers: int, cpus: int) -> Diagnosis:
     load = case.session.host.cpu.load_average
     return run.diagnosis(
         "CPU oversubscribed",
@@ -65,7 +65,11 @@ def unequal_threads(case: Case) -> Iterator[Diagnosis]:
     """Ranks of one training with unequal numbers of threads or CPUs."""
     for run in case.runs:
         for key, what in (("threads", "threads"), ("cores", "CPUs")):
-            counts = {rank: int(state.settings[key]) for rank, state in run.ranks if key in state.settings}
+            counts = {
+                rank: int(state.settings[key])
+                for rank, state in run.configuration.ranks
+                if key in state.settings
+            }
             if run.spec.mode == "concurrent" or len(set(counts.values())) < 2:
                 continue
             yield run.diagnosis(
@@ -81,9 +85,9 @@ def unequal_threads(case: Case) -> Iterator[Diagnosis]:
             )
 
 
-def _omp_num_threads(run: Run) -> Iterator[Figure]:
+def _omp_num_threads(run: Subject) -> Iterator[Figure]:
     """What the session's environment says, which is the same for all ranks of a run."""
-    said = {str(state.settings.get("omp_num_threads", "")) for _, state in run.ranks} - {""}
+    said = {str(state.settings.get("omp_num_threads", "")) for _, state in run.configuration.ranks} - {""}
     if said:
         yield "OMP_NUM_THREADS in the environment", ", ".join(sorted(said))
 

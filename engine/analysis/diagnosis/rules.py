@@ -8,8 +8,9 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from ...record.session import Session
+from ..results.configuration import Configuration
 from ..results.result import Result
-from .case import Diagnosis, Evidence, Rule, Severity, case_of
+from .case import Case, Diagnosis, Evidence, Rule, Severity, Subject
 from .comparability import no_difference, not_comparable, super_linear
 from .exchange import data_parallel_overhead, exposed_communication, straggler
 from .input import loader_ceiling, slow_input, slower_than_synthetic
@@ -52,9 +53,11 @@ RULES: tuple[Rule, ...] = (
 ORDER: tuple[Severity, ...] = ("severe", "warning", "info")
 
 
-def diagnose(session: Session, found: Sequence[Result]) -> list[Diagnosis]:
+def diagnose(
+    session: Session, configurations: Sequence[Configuration], found: Sequence[Result]
+) -> list[Diagnosis]:
     """What explains or spoils the session's figures, gravest first; each name once, for all its runs."""
-    case = case_of(session, found)
+    case = Case(session, tuple(map(Subject, configurations, found)))
     named: dict[str, list[Diagnosis]] = {}
     for rule in RULES:
         for diagnosis in rule(case):

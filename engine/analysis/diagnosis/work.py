@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ...record.series import during, mean
 from ...text.units import duration, percent
-from .case import Case, Diagnosis, Run, at_any_batch
+from .case import Case, Diagnosis, Subject, at_any_batch
 from .memory import is_full
 
 UNEQUAL_SAMPLES = 0.01
@@ -30,7 +30,7 @@ def unequal_samples(case: Case) -> Iterator[Diagnosis]:
         if run.spec.mode not in ("ddp", "fsdp") or run.result.state != "measured":
             continue
         samples: dict[int, int] = {}
-        for number, rank in run.ranks:
+        for number, rank in run.configuration.ranks:
             samples[number] = samples.get(number, 0) + sum(window.samples for window in rank.windows)
         if max(samples.values(), default=0) > (1 + UNEQUAL_SAMPLES) * min(samples.values(), default=0):
             yield run.diagnosis(
@@ -66,9 +66,9 @@ def undivided_epochs(case: Case) -> Iterator[Diagnosis]:
             )
 
 
-def _epoch(run: Run) -> tuple[int, int] | None:
+def _epoch(run: Subject) -> tuple[int, int] | None:
     """Steps of an epoch on one rank, and the images of the training set."""
-    for _, rank in run.ranks:
+    for _, rank in run.configuration.ranks:
         if rank.steps_per_epoch and rank.train_images:
             return rank.steps_per_epoch, rank.train_images
     return None
@@ -98,7 +98,7 @@ def step_hardly_grows(case: Case) -> Iterator[Diagnosis]:
             )
 
 
-def _next_batch(case: Case, run: Run) -> Run | None:
+def _next_batch(case: Case, run: Subject) -> Subject | None:
     """The same run at the next larger batch that is at least twice as large."""
     larger = [
         other
@@ -116,7 +116,7 @@ def idle_gpus(case: Case) -> Iterator[Diagnosis]:
         phases = run.result.phases
         if phases is None or phases.shares["input"] >= LITTLE_INPUT:
             continue
-        busy = {index: _busy(case, run, index) for index in run.gpus}
+        busy = {index: _busy(case, run, index) for index in run.configuration.gpus}
         known = {index: share for index, share in busy.items() if share is not None}
         index = min(known, key=known.__getitem__, default=None)
         if index is not None and known[index] < IDLE_GPU:
@@ -137,6 +137,6 @@ def idle_gpus(case: Case) -> Iterator[Diagnosis]:
             )
 
 
-def _busy(case: Case, run: Run, index: int) -> float | None:
+def _busy(case: Case, run: Subject, index: int) -> float | None:
     history = case.session.gpus.get(index)
-    return None if history is None else mean(during(history.utilization, run.spans))
+    return None if history is None else mean(during(history.utilization, run.configuration.measured_spans))

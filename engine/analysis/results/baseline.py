@@ -13,7 +13,7 @@ from ...record.session import RunState, Session
 from ...statistics import Estimate, Interval
 from ...text.units import ratio
 from .comparable import differences
-from .configuration import label, usable
+from .configuration import Configuration, configuration_label
 from .throughput import run_summary, throughputs
 
 Scaling = Literal["weak", "strong"]
@@ -36,12 +36,12 @@ class Comparison(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-def compare(session: Session, repeats: Sequence[RunState]) -> Comparison:
+def compare(session: Session, configuration: Configuration) -> Comparison:
     """Hold a configuration that is done against its baseline, each repeat against that of its own turn.
 
     Everything is None where the plan names no baseline.
     """
-    runs = [run for run in usable(repeats) if _is_done(run)]
+    runs = [run for run in configuration.usable if _is_done(run)]
     found = [(run, session.runs[run.spec.baseline]) for run in runs if run.spec.baseline in session.runs]
     if not found:
         return Comparison()
@@ -50,12 +50,13 @@ def compare(session: Session, repeats: Sequence[RunState]) -> Comparison:
     pairs = [pair for pair in found if _has_figures(pair[0])]
     if not pairs:
         return Comparison(scaling=scaling)
+    name = configuration_label(baseline.spec)
     pairs = [pair for pair in pairs if _is_done(pair[1]) and _has_figures(pair[1])]
     if not pairs:
-        note = f"no speedup: its baseline {label([baseline])} has no figures ({_why(baseline)})"
+        note = f"no speedup: its baseline {name} has no figures ({_why(baseline)})"
         return Comparison(scaling=scaling, notes=(note,))
     if apart := dict.fromkeys(text for ours, theirs in pairs for text in differences(ours, theirs)):
-        note = f"no speedup: not comparable with {label([baseline])}, which differs in {'; '.join(apart)}"
+        note = f"no speedup: not comparable with {name}, which differs in {'; '.join(apart)}"
         return Comparison(scaling=scaling, notes=(note,))
     speedup = throughput_ratio(pairs)
     devices = run.spec.device_count / baseline.spec.device_count

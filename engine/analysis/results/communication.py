@@ -27,9 +27,9 @@ from .buckets import (
     steps_of,
 )
 from .comparable import differences, workload_differences
-from .configuration import configurations, usable
+from .configuration import Configuration
 from .datasheet import link_bandwidth, link_kind
-from .throughput import run_summary, summarise_repeats
+from .throughput import run_summary
 from .traffic import Sizes, Traffic, sizes_of, traffic
 
 
@@ -84,10 +84,18 @@ class Communication(Struct, frozen=True, kw_only=True):
         return self.sync_cost is not None and self.sync_cost.contains(0.0)
 
 
-def communication(session: Session, repeats: Sequence[RunState]) -> Communication | None:
-    """What a configuration's communication costs; None where its devices do not speak with each other."""
-    spec, runs = repeats[0].spec, usable(repeats)
-    wrapper = _wrapper(session, spec)
+def communication(
+    session: Session,
+    others: Sequence[Configuration],
+    configuration: Configuration,
+    window_step: float | None,
+) -> Communication | None:
+    """Return what a configuration's communication costs; None where its devices do not communicate.
+
+    `others`: all configurations of the session. `window_step`: a step in the measured windows, s.
+    """
+    spec, runs = configuration.spec, configuration.usable
+    wrapper = _wrapper(others, spec)
     if spec.mode in ("single", "concurrent") or (spec.device_count < 2 and wrapper is None):
         return None
     steps = _steps(runs)
@@ -97,7 +105,6 @@ def communication(session: Session, repeats: Sequence[RunState]) -> Communicatio
     buckets = bucket_times(steps, all_reduce) if steps else ()
     busy = busy_seconds(steps) if steps else None
     lingering = exposed(steps) if steps else {}
-    step = summarise_repeats(repeats).step_seconds
     late = fmean(lingering.values()) if lingering else None
     sizes = bucket_sizes(steps) if steps else ()
     size = sum(sizes)
@@ -113,7 +120,7 @@ def communication(session: Session, repeats: Sequence[RunState]) -> Communicatio
         buckets=buckets,
         exposed_seconds=late,
         exposed=lingering,
-        exposed_share=late / step if late is not None and step else None,
+        exposed_share=late / window_step if late is not None and window_step else None,
         overlap=overlap(steps) if steps else None,
         broadcasting=broadcasting(steps) if steps else {},
         exchange=exchange,
@@ -229,25 +236,25 @@ def _link_bandwidth(session: Session, spec: RunSpec, kind: str | None) -> float 
     return link_bandwidth(kind, [gpu for gpu in session.host.gpus if gpu.index in used])
 
 
-def _wrapper(session: Session, spec: RunSpec) -> Estimate | None:
+def _wrapper(others: Sequence[Configuration], spec: RunSpec) -> Estimate | None:
     """DDP on one device against single, where the plan has both for this run's workload and batch."""
     if spec.mode != "ddp":
         return None
-    alone = _alike(session, spec, "single")
-    wrapped = _alike(session, spec, "ddp")
+    alone = _alike(others, spec, "single")
+    wrapped = _alike(others, spec, "ddp")
     pairs = [(a, b) for a in wrapped for b in alone if a.spec.repeat == b.spec.repeat]
     if not pairs or any(differences(a, b) for a, b in pairs):
         return None
     return throughput_ratio(pairs)
 
 
-def _alike(session: Session, spec: RunSpec, mode: Literal["single", "ddp"]) -> list[RunState]:
+def _alike(others: Sequence[Configuration], spec: RunSpec, mode: Literal["single", "ddp"]) -> list[RunState]:
     """The measured runs on one device of that mode with the same workload and batch a device."""
-    for repeats in configurations(session):
-        other = repeats[0].spec
+    for candidate in others:
+        other = candidate.spec
         if (other.mode, other.device_count) != (mode, 1):
             continue
         same_batch = other.batch_per_device() == spec.batch_per_device()
         if same_batch and not workload_differences(other.workload, spec.workload):
-            return [run for run in repeats if run.state == "measured" and run_summary(run).throughput]
+            return [run for run in candidate.runs if run.state == "measured" and run_summary(run).throughput]
     return []

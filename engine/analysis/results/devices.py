@@ -14,9 +14,9 @@ from ...record.history import GpuHistory
 from ...record.series import Span, during, highest, mean
 from ...record.session import RunState, Session
 from ...statistics import median
-from .configuration import measured_spans, usable
+from .configuration import Configuration
 from .datasheet import peak_flop_per_second
-from .throughput import pool, summarise_repeats
+from .throughput import pool
 
 T = TypeVar("T", int, float)
 
@@ -51,14 +51,16 @@ class Compute(Struct, frozen=True, kw_only=True):
     """On all devices."""
 
 
-def compute(session: Session, repeats: Sequence[RunState]) -> Compute | None:
-    """How well a configuration used its devices; None where nothing of it was measured."""
-    runs = usable(repeats)
-    spec = repeats[0].spec
-    ranks = [rank for run in runs for rank in run.ranks.values()]
+def compute(session: Session, configuration: Configuration, window_step: float | None) -> Compute | None:
+    """Return how well a configuration used its devices; None where nothing of it was measured.
+
+    `window_step`: a step in the measured windows, s.
+    """
+    runs, spec = configuration.usable, configuration.spec
+    ranks = [rank for _, rank in configuration.ranks]
     if not any(rank.compute or rank.measured for rank in ranks):
         return None
-    flop, per_second = _arithmetic(repeats)
+    flop, per_second = _arithmetic(configuration, window_step)
     peak = _peak(runs)
     done = [rank.measured for rank in ranks if rank.measured is not None]
     joules, samples = _energy(spec, done)
@@ -81,24 +83,21 @@ def compute(session: Session, repeats: Sequence[RunState]) -> Compute | None:
     )
 
 
-def _arithmetic(repeats: Sequence[RunState]) -> tuple[int | None, float | None]:
+def _arithmetic(configuration: Configuration, window_step: float | None) -> tuple[int | None, float | None]:
     """FLOP of a step on all ranks, and in a second; None where some rank did not count."""
-    runs = usable(repeats)
-    spec = runs[0].spec
+    spec = configuration.spec
     found = {
         number: rank.compute.flop_per_step
-        for run in runs
-        for number, rank in run.ranks.items()
+        for number, rank in configuration.ranks
         if rank.compute is not None and rank.compute.flop_per_step is not None
     }
     if len(found) < spec.world_size:
         return None, None
     total = sum(found.values())
     if spec.mode != "concurrent":
-        step = summarise_repeats(repeats).step_seconds
-        return total, total / step if step else None
+        return total, total / window_step if window_step else None
     steps = {
-        number: pool([run.ranks[number].windows for run in runs if number in run.ranks]).step_seconds
+        number: pool([rank.windows for other, rank in configuration.ranks if other == number]).step_seconds
         for number in found
     }
     rates = [found[number] / step for number, step in steps.items() if step]
@@ -175,11 +174,14 @@ class GpuUse(Struct, frozen=True, kw_only=True):
     """Highest, degrees Celsius."""
 
 
-def gpu_uses(session: Session, repeats: Sequence[RunState]) -> tuple[GpuUse, ...]:
+def gpu_uses(session: Session, configuration: Configuration) -> tuple[GpuUse, ...]:
     """Each GPU of a configuration; none of one that was not measured or used no GPU."""
-    spans, allocated = measured_spans(repeats), _allocated(repeats)
-    gpus = [device.index for device in repeats[0].spec.devices if device.kind == "cuda"]
-    return tuple(_use(index, session.gpus.get(index), spans, allocated.get(index)) for index in gpus if spans)
+    spans, allocated = configuration.measured_spans, _allocated(configuration)
+    return tuple(
+        _use(index, session.gpus.get(index), spans, allocated.get(index))
+        for index in configuration.gpus
+        if spans
+    )
 
 
 def _use(index: int, history: GpuHistory | None, spans: Sequence[Span], allocated: int | None) -> GpuUse:
@@ -196,10 +198,10 @@ def _use(index: int, history: GpuHistory | None, spans: Sequence[Span], allocate
     )
 
 
-def _allocated(repeats: Sequence[RunState]) -> dict[int, int]:
+def _allocated(configuration: Configuration) -> dict[int, int]:
     """Most bytes that torch had allocated, by GPU."""
     found: dict[int, int] = {}
-    for run in usable(repeats):
+    for run in configuration.usable:
         for number, rank in run.ranks.items():
             peaks = rank.measured.peak_memory_bytes if rank.measured else []
             for device, peak in zip(run.spec.devices_of(number), peaks, strict=False):

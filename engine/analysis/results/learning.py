@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from statistics import fmean
 
 from msgspec import Struct
 
 from ...record.events import Evaluation
 from ...record.session import RunState
-from .configuration import usable
+from .configuration import Configuration
 
 
 class Learnt(Struct, frozen=True, kw_only=True):
@@ -25,9 +25,9 @@ class Learnt(Struct, frozen=True, kw_only=True):
     """Mean training time of an epoch, evaluation excluded, on the slowest rank."""
 
 
-def learnt_by(repeats: Sequence[RunState], ranks: Iterable[int] | None = None) -> Learnt | None:
+def learnt_by(configuration: Configuration, ranks: Iterable[int] | None = None) -> Learnt | None:
     """What these ranks (all unless given) learnt, on average over the repeats that did as many epochs."""
-    found = [learnt(run, run.ranks if ranks is None else ranks) for run in usable(repeats)]
+    found = [learnt(run, run.ranks if ranks is None else ranks) for run in configuration.usable]
     known = [each for each in found if each is not None]
     longest = [each for each in known if each.epochs == max(other.epochs for other in known)]
     if len(longest) < 2:

@@ -12,8 +12,7 @@ from ...record.events import Breakdown
 from ...record.session import RunState
 from ...statistics import median
 from ...text.units import percent
-from .configuration import usable
-from .throughput import summarise_repeats
+from .configuration import Configuration
 
 Part = Literal["input", "transfer", "forward", "backward", "exposed", "copying", "optimizer", "unaccounted"]
 
@@ -81,16 +80,18 @@ class Phases(Struct, frozen=True, kw_only=True):
         return None if not self.window_step_seconds else self.step_seconds / self.window_step_seconds - 1
 
 
-def phases(repeats: Sequence[RunState]) -> Phases | None:
-    """Where the steps of a configuration went, its repeats taken together; None where no rank measured it."""
-    runs = usable(repeats)
+def phases(configuration: Configuration, window_step: float | None) -> Phases | None:
+    """Return where the steps of a configuration went, over all repeats; None where no rank measured it.
+
+    `window_step`: a step in the measured windows, s.
+    """
+    runs = configuration.usable
     numbers = sorted({number for run in runs for number, rank in run.ranks.items() if rank.breakdown})
     ranks = [found for number in numbers if (found := _rank_phases(runs, number)) is not None]
     if not ranks:
         return None
     step = fmean(rank.step_seconds for rank in ranks)
     seconds: dict[Part, float] = {part: fmean(rank.seconds[part] for rank in ranks) for part in PARTS}
-    window_step = summarise_repeats(repeats).step_seconds
     return Phases(
         steps=ranks[0].steps,
         step_seconds=step,

@@ -13,12 +13,12 @@ from ...statistics import Interval
 from .baseline import Scaling, compare
 from .communication import Communication, communication
 from .comparable import fingerprint
-from .configuration import configurations, label, usable
+from .configuration import Configuration, configurations
 from .devices import Compute, GpuUse, compute, gpu_uses
 from .learning import learnt_by
 from .phases import Phases, phases
 from .side_by_side import Part, concurrency_gain, parts
-from .throughput import peak_memory, summarise_repeats
+from .throughput import peak_memory, summarise_configuration
 
 
 class Result(Struct, frozen=True, kw_only=True):
@@ -112,29 +112,29 @@ class Result(Struct, frozen=True, kw_only=True):
     """What a reader must know before believing the row, one sentence each."""
 
 
-def results(session: Session) -> list[Result]:
-    """A result for each configuration of the plan, in its order."""
-    return [result(session, repeats) for repeats in configurations(session)]
+def results(session: Session, found: Sequence[Configuration]) -> list[Result]:
+    """Compute the result of each of the session's configurations."""
+    return [result(session, found, configuration) for configuration in found]
 
 
 def result_of(session: Session, run_id: str) -> Result:
-    """The result of one run by itself; KeyError when the plan has none of that id."""
-    return result(session, [session.runs[run_id]])
+    """Compute the result of one run by itself, apart from its repeats; KeyError for an unknown id."""
+    return result(session, configurations(session), Configuration([session.runs[run_id]]))
 
 
-def result(session: Session, repeats: Sequence[RunState]) -> Result:
-    """Compute the result of one configuration."""
-    run = _speaker(repeats)
-    spec, first = run.spec, repeats[0].spec
+def result(session: Session, others: Sequence[Configuration], configuration: Configuration) -> Result:
+    """Compute the result of one configuration; `others`: all of the session's, to compare it with."""
+    run = configuration.representative
+    spec, first = run.spec, configuration.spec
     concurrent = spec.mode == "concurrent"
-    summary, comparison = summarise_repeats(repeats), compare(session, repeats)
-    trainings = parts(session, repeats) if concurrent else ()
-    gain = concurrency_gain(session, repeats, trainings) if concurrent else None
-    taught = None if concurrent else learnt_by(repeats)
-    ranks = [rank for each in usable(repeats) or repeats for rank in each.ranks.values()]
+    summary, comparison = summarise_configuration(configuration), compare(session, configuration)
+    trainings = parts(others, configuration) if concurrent else ()
+    gain = concurrency_gain(others, configuration, trainings) if concurrent else None
+    taught = None if concurrent else learnt_by(configuration)
+    ranks = [rank for each in configuration.usable or configuration.runs for rank in each.ranks.values()]
     return Result(
         run=first.id,
-        label=label(repeats) if len(repeats) > 1 else spec.label,
+        label=configuration.label if len(configuration.runs) > 1 else spec.label,
         mode=spec.mode,
         devices=spec.device_count,
         workload=" + ".join(dict.fromkeys(workload.name or workload.model for workload in spec.workloads)),
@@ -168,15 +168,15 @@ def result(session: Session, repeats: Sequence[RunState]) -> Result:
         best_accuracy=taught.best_accuracy if taught else None,
         test_loss=taught.test_loss if taught else None,
         epoch_seconds=taught.epoch_seconds if taught else None,
-        replicas_equal=_replicas_equal(repeats),
-        phases=phases(repeats),
-        communication=communication(session, repeats),
-        compute=compute(session, repeats),
-        gpus=gpu_uses(session, repeats),
+        replicas_equal=_replicas_equal(configuration),
+        phases=phases(configuration, summary.step_seconds),
+        communication=communication(session, others, configuration, summary.step_seconds),
+        compute=compute(session, configuration, summary.step_seconds),
+        gpus=gpu_uses(session, configuration),
         parts=trainings,
         concurrency_gain=gain.value if gain else None,
         concurrency_gain_interval=gain.interval if gain else None,
-        notes=(*_notes(repeats), *comparison.notes, *(gain.notes if gain else ())),
+        notes=(*_notes(configuration), *comparison.notes, *(gain.notes if gain else ())),
     )
 
 
@@ -193,33 +193,24 @@ def _train_images(run: RunState) -> int | None:
     return next((rank.train_images for rank in run.ranks.values() if rank.train_images is not None), None)
 
 
-def _replicas_equal(repeats: Sequence[RunState]) -> bool | None:
-    ends = (rank.measured for run in repeats for rank in run.ranks.values())
+def _replicas_equal(configuration: Configuration) -> bool | None:
+    ends = (rank.measured for run in configuration.runs for rank in run.ranks.values())
     checked = [end.replicas_equal for end in ends if end is not None and end.replicas_equal is not None]
     return all(checked) if checked else None
 
 
-def _speaker(repeats: Sequence[RunState]) -> RunState:
-    """The repeat whose state is the configuration's: one that runs, was measured, or came nearest to it."""
-    for state in ("running", "measured", "stopped", "failed"):
-        for run in repeats:
-            if run.state == state:
-                return run
-    return repeats[0]
-
-
-def _troubles(repeats: Sequence[RunState]) -> list[str]:
+def _troubles(configuration: Configuration) -> list[str]:
     """Return why detail phases ended early, each reason once."""
     found: list[str] = []
-    for run in usable(repeats):
+    for run in configuration.usable:
         own = [rank.finished.detail_trouble for rank in run.ranks.values() if rank.finished]
         # Where a rank was lost, the others complain only of that.
         found += [run.detail_trouble] if run.detail_trouble else own
     return list(dict.fromkeys(filter(None, found)))
 
 
-def _never_settled(repeats: Sequence[RunState]) -> bool:
-    measured = [rank.measured for run in usable(repeats) for rank in run.ranks.values()]
+def _never_settled(configuration: Configuration) -> bool:
+    measured = [rank.measured for _, rank in configuration.ranks]
     return any(event is not None and not event.settled for event in measured)
 
 
@@ -228,14 +219,14 @@ def _waits_for_the_scaler(spec: RunSpec) -> bool:
     return spec.mode == "fsdp" and on_gpu and (workload.optimizer, workload.precision) == ("sgd", "fp16")
 
 
-def _notes(repeats: Sequence[RunState]) -> Iterator[str]:
-    run = _speaker(repeats)
-    windows = sum(len(each.complete_windows) for each in usable(repeats))
+def _notes(configuration: Configuration) -> Iterator[str]:
+    run, usable = configuration.representative, configuration.usable
+    windows = sum(len(each.complete_windows) for each in usable)
     if run.state == "stopped" and windows:
         yield f"stopped before it was done, after {windows} windows"
     if run.state == "measured" and not windows:
         yield "no figures: no window was reported by all ranks"
-    longest = max((each.window_length for each in usable(repeats)), default=1)
+    longest = max((each.window_length for each in usable), default=1)
     if longest > 1:
         yield f"its windows are {longest} measured ones each, added up because there were thousands"
     if _waits_for_the_scaler(run.spec):
@@ -243,14 +234,15 @@ def _notes(repeats: Sequence[RunState]) -> Iterator[str]:
             "in each step the host waits for its GPU: torch has no fused SGD for shards, and the scaler of "
             "fp16 then looks at their gradients first; bf16 needs none, and AdamW is fused"
         )
-    if _never_settled(repeats):
+    if _never_settled(configuration):
         yield "its step time had not settled when warm-up reached its time limit"
-    for trouble in _troubles(repeats):
+    for trouble in _troubles(configuration):
         yield f"the look at where its steps go ended early: {trouble}"
-    if _replicas_equal(repeats) is False:
+    if _replicas_equal(configuration) is False:
         yield "its ranks ended with different parameters: they did not train one model"
     if run.state == "measured":
-        for other in repeats:
+        for other in configuration.runs:
             if other.state in ("failed", "stopped", "skipped"):
                 why = f" ({other.reason})" if other.reason else ""
-                yield f"repeat {other.spec.repeat} of {len(repeats)} does not count: {other.state}{why}"
+                which = f"repeat {other.spec.repeat} of {len(configuration.runs)}"
+                yield f"{which} does not count: {other.state}{why}"

@@ -8,14 +8,14 @@ from msgspec import Struct
 
 from ... import statistics
 from ...plan.plan import RunSpec
-from ...record.session import RunState, Session
+from ...record.session import RunState
 from ...statistics import Interval
 from ...text.units import ratio
 from .baseline import SUPER_LINEAR
 from .comparable import Setting, setting_differences, workload_differences
-from .configuration import configurations, usable
+from .configuration import Configuration
 from .learning import Learnt, learnt_by
-from .throughput import Summary, peak_memory, pool, summarise_repeats, throughputs
+from .throughput import Summary, peak_memory, pool, summarise_configuration, throughputs
 
 
 class Part(Struct, frozen=True, kw_only=True):
@@ -40,25 +40,27 @@ class Gain(Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
-def parts(session: Session, repeats: Sequence[RunState]) -> tuple[Part, ...]:
-    """The trainings of a concurrent configuration, by rank; none where all its runs failed."""
-    runs = usable(repeats)
-    return tuple(_part(session, runs, rank) for rank in sorted({rank for run in runs for rank in run.ranks}))
+def parts(others: Sequence[Configuration], configuration: Configuration) -> tuple[Part, ...]:
+    """Return the trainings of a concurrent configuration, by rank; none where all its runs failed."""
+    ranks = sorted({rank for rank, _ in configuration.ranks})
+    return tuple(_part(others, configuration, rank) for rank in ranks)
 
 
-def concurrency_gain(session: Session, repeats: Sequence[RunState], trainings: tuple[Part, ...]) -> Gain:
+def concurrency_gain(
+    others: Sequence[Configuration], configuration: Configuration, trainings: tuple[Part, ...]
+) -> Gain:
     """The gain of doing a concurrent run's trainings side by side, which its devices bound."""
-    devices = repeats[0].spec.device_count
+    devices = configuration.spec.device_count
     beside = [part.side_by_side.throughput for part in trainings]
     rates = [rate for rate in beside if rate is not None]
-    done = any(run.state in ("measured", "stopped") for run in usable(repeats))
+    done = any(run.state in ("measured", "stopped") for run in configuration.usable)
     if not done or len(rates) < devices:
         return Gain(None)
     alone = [part.alone for part in trainings if part.alone is not None]
     if len(alone) < devices:
         missing = dict.fromkeys(part.workload for part in trainings if part.alone is None)
         return Gain(None, notes=(f"no concurrency gain: no comparable single run of {', '.join(missing)}",))
-    gain, interval = _gain(alone, rates), _interval(session, usable(repeats))
+    gain, interval = _gain(alone, rates), _interval(others, configuration.usable)
     if gain > SUPER_LINEAR * devices:
         note = f"a gain of {ratio(gain)} is more than {devices} devices can give: a run alone was slowed"
         return Gain(gain, interval, (note,))
@@ -70,9 +72,9 @@ def _gain(alone: Iterable[float], beside: Iterable[float]) -> float:
     return sum(1 / rate for rate in alone) / max(1 / rate for rate in beside)
 
 
-def _interval(session: Session, runs: Sequence[RunState]) -> Interval | None:
+def _interval(others: Sequence[Configuration], runs: Sequence[RunState]) -> Interval | None:
     """By bootstrap over the windows of all runs; of several repeats by Student's t over each turn's gain."""
-    turns = [turn for run in runs if (turn := _turn(session, run)) is not None]
+    turns = [turn for run in runs if (turn := _turn(others, run)) is not None]
     if len(turns) > 1:
         gains = [_gain(*(map(statistics.median, rates) for rates in turn)) for turn in turns]
         return statistics.repeats_interval(gains)
@@ -81,12 +83,15 @@ def _interval(session: Session, runs: Sequence[RunState]) -> Interval | None:
     return statistics.gain_interval(*turns[0])
 
 
-def _turn(session: Session, run: RunState) -> tuple[statistics.Values, statistics.Values] | None:
+def _turn(
+    others: Sequence[Configuration], run: RunState
+) -> tuple[statistics.Values, statistics.Values] | None:
     """Rates of each training's windows, alone and side by side, of one turn of the plan."""
     alone, beside = [], []
     for number, rank in sorted(run.ranks.items()):
-        singles = _singles(session, run.spec, number, rank.settings)
-        single = next((each for each in singles if each.spec.repeat == run.spec.repeat), None)
+        singles = _singles(others, run.spec, number, rank.settings)
+        runs = singles.usable if singles is not None else []
+        single = next((each for each in runs if each.spec.repeat == run.spec.repeat), None)
         if single is None or not single.complete_windows or not rank.windows:
             return None
         alone.append(throughputs(single.complete_windows))
@@ -94,29 +99,33 @@ def _turn(session: Session, run: RunState) -> tuple[statistics.Values, statistic
     return (tuple(alone), tuple(beside)) if alone else None
 
 
-def _part(session: Session, runs: Sequence[RunState], number: int) -> Part:
-    spec, ranks = runs[0].spec, [run.ranks[number] for run in runs if number in run.ranks]
-    singles = _singles(session, spec, number, ranks[0].settings)
+def _part(others: Sequence[Configuration], configuration: Configuration, number: int) -> Part:
+    spec, ranks = configuration.spec, [rank for each, rank in configuration.ranks if each == number]
+    singles = _singles(others, spec, number, ranks[0].settings)
     workload = spec.workload_of(number)
     return Part(
         rank=number,
         workload=workload.name or workload.model,
         device=spec.devices[number].name if number < len(spec.devices) else ranks[0].device,
         side_by_side=pool([rank.windows for rank in ranks]),
-        alone=summarise_repeats(singles).throughput if singles else None,
+        alone=summarise_configuration(singles).throughput if singles else None,
         peak_memory_bytes=peak_memory(ranks),
-        learnt=learnt_by(runs, [number]),
+        learnt=learnt_by(configuration, [number]),
     )
 
 
-def _singles(session: Session, spec: RunSpec, number: int, settings: Mapping[str, Setting]) -> list[RunState]:
-    """The measured repeats of the comparable single run of what a rank trains; none where there is none."""
-    for singles in configurations(session):
-        single = usable(singles)[0] if usable(singles) else singles[0]
-        if single.spec.mode != "single" or single.state != "measured" or 0 not in single.ranks:
+def _singles(
+    others: Sequence[Configuration], spec: RunSpec, number: int, settings: Mapping[str, Setting]
+) -> Configuration | None:
+    """Return the measured single-device configuration comparable with what a rank trains, if any."""
+    for candidate in others:
+        if candidate.spec.mode != "single" or not candidate.usable:
+            continue
+        single = candidate.usable[0]
+        if single.state != "measured" or 0 not in single.ranks:
             continue
         same_work = not workload_differences(single.spec.workload, spec.workload_of(number))
         same_batch = single.spec.batch_per_device() == spec.batch_per_device(number)
         if same_work and same_batch and not setting_differences(settings, single.ranks[0].settings):
-            return usable(singles)
-    return []
+            return candidate
+    return None

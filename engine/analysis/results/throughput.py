@@ -12,7 +12,7 @@ from ...record.events import Window
 from ...record.session import RankState, RunState
 from ...record.windows import WindowTotal
 from ...statistics import Interval
-from .configuration import usable
+from .configuration import Configuration
 
 
 class Summary(Struct, frozen=True, kw_only=True):
@@ -76,9 +76,9 @@ def _run_summary(run: RunState) -> Summary:
     return summarise(run.complete_windows)
 
 
-def summarise_repeats(repeats: Sequence[RunState]) -> Summary:
-    """What the repeats of one configuration say together; of a single one, what its windows say."""
-    runs = usable(repeats)
+def summarise_configuration(configuration: Configuration) -> Summary:
+    """Summarise the windows of all usable runs of a configuration."""
+    runs = configuration.usable
     if not all(map(_adds_up, runs)):
         return Summary(windows=sum(len(run.complete_windows) for run in runs))
     return pool([run.complete_windows for run in runs])

@@ -8,11 +8,11 @@ from typing import Literal
 from msgspec import Struct
 
 from ... import statistics
-from ...record.session import RunState, Session
+from ...record.session import Session
 from ...statistics import Estimate, Interval
 from ..environment import environment
 from ..results.comparable import SCHEDULE, Setting, setting_differences, workload_differences
-from ..results.configuration import configurations, label, usable
+from ..results.configuration import Configuration, configurations
 from ..results.throughput import run_summary, throughputs
 
 Verdict = Literal["better", "worse", "no difference", "too few windows", "no figures"]
@@ -119,22 +119,22 @@ def compare_sessions(a: Session, b: Session) -> SessionComparison:
         b=b.name,
         environment=tuple(_environment(a, b)),
         changes=tuple(change for key in ours if key in theirs for change in _changes(ours[key], theirs[key])),
-        only_a=tuple(label(repeats) for key, repeats in ours.items() if key not in theirs),
-        only_b=tuple(label(repeats) for key, repeats in theirs.items() if key not in ours),
+        only_a=tuple(configuration.label for key, configuration in ours.items() if key not in theirs),
+        only_b=tuple(configuration.label for key, configuration in theirs.items() if key not in ours),
     )
 
 
 Key = tuple[str, int, tuple[tuple[str, int], ...], int]
 
 
-def _by_key(session: Session) -> dict[Key, list[RunState]]:
+def _by_key(session: Session) -> dict[Key, Configuration]:
     """The configurations by what matches them; of several alike, the second is told by its number."""
-    found: dict[Key, list[RunState]] = {}
-    for repeats in configurations(session):
-        spec = repeats[0].spec
+    found: dict[Key, Configuration] = {}
+    for configuration in configurations(session):
+        spec = configuration.spec
         workloads = tuple((each.name or each.model, each.batch) for each in spec.workloads)
         number = sum(key[:3] == (spec.mode, spec.device_count, workloads) for key in found)
-        found[(spec.mode, spec.device_count, workloads, number)] = repeats
+        found[(spec.mode, spec.device_count, workloads, number)] = configuration
     return found
 
 
@@ -149,18 +149,18 @@ Rates = list[tuple[float, ...]]
 """Samples/s of the windows of each repeat that was measured."""
 
 
-def _changes(ours: Sequence[RunState], theirs: Sequence[RunState]) -> Iterator[Change]:
+def _changes(ours: Configuration, theirs: Configuration) -> Iterator[Change]:
     """One change, or one for each of different trainings side by side; none of what both skip."""
-    if all(run.state == "skipped" for run in (*ours, *theirs)):
+    if all(run.state == "skipped" for run in (*ours.runs, *theirs.runs)):
         return
     before, after = _rates(ours), _rates(theirs)
     for rank in dict.fromkeys([*before, *after]) or [None]:
         yield _change(ours, theirs, rank, before.get(rank, []), after.get(rank, []))
 
 
-def _rates(repeats: Sequence[RunState]) -> dict[int | None, Rates]:
+def _rates(configuration: Configuration) -> dict[int | None, Rates]:
     """Of all ranks together, by None; of different trainings side by side of each, by rank."""
-    measured = [run for run in usable(repeats) if run.state == "measured"]
+    measured = [run for run in configuration.usable if run.state == "measured"]
     together = [throughputs(run.complete_windows) for run in measured if run_summary(run).throughput]
     if together:
         return {None: together}
@@ -173,22 +173,22 @@ def _rates(repeats: Sequence[RunState]) -> dict[int | None, Rates]:
 
 
 def _change(
-    ours: Sequence[RunState], theirs: Sequence[RunState], rank: int | None, before: Rates, after: Rates
+    ours: Configuration, theirs: Configuration, rank: int | None, before: Rates, after: Rates
 ) -> Change:
-    spec = ours[0].spec
+    spec = ours.spec
     a, b = _typical(before), _typical(after)
     found = Estimate(b / a, _interval(before, after), len(after)) if a and b else None
     verdict, reason = _verdict(ours, theirs, before, after, found)
     workloads = spec.workloads if rank is None else (spec.workload_of(rank),)
     workload = " + ".join(dict.fromkeys(each.name or each.model for each in workloads))
     return Change(
-        label=label(ours) if rank is None else f"{label(ours)}: {workload} (rank {rank})",
+        label=ours.label if rank is None else f"{ours.label}: {workload} (rank {rank})",
         mode=spec.mode,
         devices=spec.device_count,
         workload=workload,
         batch_per_device=spec.batch_per_device(rank or 0),
         run_a=spec.id,
-        run_b=theirs[0].spec.id,
+        run_b=theirs.spec.id,
         rank=rank,
         a=a,
         b=b,
@@ -216,8 +216,8 @@ def _interval(before: Rates, after: Rates) -> Interval | None:
 
 
 def _verdict(
-    ours: Sequence[RunState],
-    theirs: Sequence[RunState],
+    ours: Configuration,
+    theirs: Configuration,
     before: Rates,
     after: Rates,
     found: Estimate | None,
@@ -236,8 +236,8 @@ def _verdict(
     return ("worse", "") if found.interval[1] < 1 else ("no difference", "")
 
 
-def _state(repeats: Sequence[RunState]) -> str:
-    run = usable(repeats)[0] if usable(repeats) else repeats[0]
+def _state(configuration: Configuration) -> str:
+    run = configuration.representative
     if run.state == "measured":
         return "has no throughput of its own"
     return {
@@ -249,22 +249,22 @@ def _state(repeats: Sequence[RunState]) -> str:
     }[run.state]
 
 
-def _differences(ours: Sequence[RunState], theirs: Sequence[RunState], rank: int | None) -> Iterator[str]:
-    pairs = list(zip(ours[0].spec.workloads, theirs[0].spec.workloads, strict=False))
+def _differences(ours: Configuration, theirs: Configuration, rank: int | None) -> Iterator[str]:
+    pairs = list(zip(ours.spec.workloads, theirs.spec.workloads, strict=False))
     if rank is not None:
-        pairs = [(ours[0].spec.workload_of(rank), theirs[0].spec.workload_of(rank))]
+        pairs = [(ours.spec.workload_of(rank), theirs.spec.workload_of(rank))]
     for a, b in pairs:
         yield from workload_differences(b, a)
     a_settings, b_settings = _settings(ours, rank), _settings(theirs, rank)
     if a_settings and b_settings:
-        in_workload = set(ours[0].spec.workload.__struct_fields__)
+        in_workload = set(ours.spec.workload.__struct_fields__)
         # Of the same mode, devices and batch: nothing of how their ranks speak is under test here.
         for text in setting_differences(b_settings, a_settings, left_out=SCHEDULE):
             if text.partition(":")[0] not in in_workload:
                 yield text
 
 
-def _settings(repeats: Sequence[RunState], rank: int | None) -> dict[str, Setting]:
-    run = usable(repeats)[0] if usable(repeats) else repeats[0]
+def _settings(configuration: Configuration, rank: int | None) -> dict[str, Setting]:
+    run = configuration.representative
     number = min(run.ranks, default=0) if rank is None else rank
     return run.ranks[number].settings if number in run.ranks else {}

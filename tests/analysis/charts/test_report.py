@@ -13,7 +13,6 @@ from gpubench_tui.engine.analysis.charts.scale import Scale, numbered, ticks
 from gpubench_tui.engine.analysis.charts.svg import fit, width_of, wrap
 from gpubench_tui.engine.analysis.export import format_of, render
 from gpubench_tui.engine.analysis.results.phases import PARTS
-from gpubench_tui.engine.analysis.results.result import results
 from gpubench_tui.engine.plan.plan import RunSpec
 from gpubench_tui.engine.plan.preset import Workload
 from gpubench_tui.engine.record.events import Event, SessionFinished
@@ -151,7 +150,7 @@ def test_a_picture_refers_to_nothing_outside_itself(name: str) -> None:
 
 
 def test_bars_are_as_long_as_their_figures_and_whiskers_span_their_intervals() -> None:
-    drawn, (single, ddp, *_) = Picture(picture(analyse(compared()))), results(compared())
+    drawn, (single, ddp, *_) = Picture(picture(analyse(compared()))), analyse(compared()).results
     (base_row,), (row,) = drawn.rows("single x1"), drawn.rows("ddp x2")
     (start, base), (speedup_start, base_speedup) = boxes(base_row, "base")
     (_, bar), (_, speedup) = boxes(row, "bar")
@@ -243,7 +242,7 @@ def test_the_parts_of_a_step_fill_its_bar() -> None:
     }
     first = {part: widths[part][1] for part in keys}
     whole = sum(first.values())
-    shares = results(where_steps_go())[0].phases.shares
+    shares = analyse(where_steps_go()).results[0].phases.shares
     for part in keys:
         assert first[part] / whole == pytest.approx(shares[part], abs=0.002)
     overlapping = widths["forward"][2] + widths["backward"][2]

@@ -20,7 +20,6 @@ from gpubench_tui.engine.analysis.export import csv, json, render
 from gpubench_tui.engine.analysis.report.columns import FIXED
 from gpubench_tui.engine.analysis.report.markdown import markdown
 from gpubench_tui.engine.analysis.report.terminal import table
-from gpubench_tui.engine.analysis.results.result import results
 from gpubench_tui.engine.plan.preset import Measure, Workload
 from gpubench_tui.engine.record.events import Event, RunFinished, Said, SessionFinished
 from gpubench_tui.engine.record.session import Session, fold
@@ -198,7 +197,7 @@ def test_json_says_all_and_names_its_version(demo: Session) -> None:
     assert (document["schema"], document["version"]) == ("gpubench-tui/report", 1)
     assert [row["run"] for row in document["results"]] == ["01", "02", "03", "04", "05", "06"]
     ddp = document["results"][1]
-    assert ddp["speedup"] == pytest.approx(results(demo)[1].speedup)
+    assert ddp["speedup"] == pytest.approx(analyse(demo).results[1].speedup)
     assert ddp["peak_memory_bytes"] == 2 << 30
     assert document["results"][2]["throughput"] is None
     assert document["results"][4]["failure"]["kind"] == "raised"

@@ -17,7 +17,7 @@ from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.report.markdown import markdown
 from gpubench_tui.engine.analysis.results.bandwidth import bus_factor, curve
 from gpubench_tui.engine.analysis.results.communication import Communication
-from gpubench_tui.engine.analysis.results.result import result_of, results
+from gpubench_tui.engine.analysis.results.result import result_of
 from gpubench_tui.engine.host.facts import Gpu, Link
 from gpubench_tui.engine.plan.plan import Device
 from gpubench_tui.engine.plan.preset import Workload
@@ -284,7 +284,7 @@ def test_a_curve_of_repeats_is_their_median_at_each_size() -> None:
         *(measured(each.id, [[0.2] * 5] * 2) for each in specs),
         [bandwidth(each.id, "all_reduce", times) for each, times in zip(specs, repeats, strict=True)],
     )
-    found = results(folded)[0].communication
+    found = analyse(folded).results[0].communication
     assert found is not None
     assert {point.bytes: point.seconds for point in found.curves["all_reduce"].points} == {
         1024: 2e-4,

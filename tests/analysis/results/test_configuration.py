@@ -16,7 +16,7 @@ from building.sessions import (
 )
 from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.report.markdown import markdown
-from gpubench_tui.engine.analysis.results.result import result_of, results
+from gpubench_tui.engine.analysis.results.result import result_of
 from gpubench_tui.engine.plan.preset import Workload
 from gpubench_tui.engine.record.events import Event
 
@@ -43,7 +43,7 @@ def done(single: Sequence[float], ddp: Sequence[float]) -> list[Event]:
 
 def test_repeats_share_one_result() -> None:
     folded = session(planned(3), done([1.0, 1.1, 1.21], [1.0, 1.0, 1.0]))
-    single, ddp = results(folded)
+    single, ddp = analyse(folded).results
     assert (single.run, single.label, single.repeats, single.windows) == ("01-r1", "single x1", 3, 15)
     assert single.repeat_throughputs == tuple(640 / seconds for seconds in (1.0, 1.1, 1.21))
     assert single.throughput == pytest.approx(640 / 1.1), "their geometric mean"
@@ -60,7 +60,7 @@ def test_repeats_share_one_result() -> None:
 def test_each_repeat_is_held_against_the_baseline_of_its_own_turn() -> None:
     # The machine slows down by half; the speedup is 1.6 in every turn.
     folded = session(planned(3), done([1.0, 1.25, 1.5], [1.25, 1.5625, 1.875]))
-    ddp = results(folded)[1]
+    ddp = analyse(folded).results[1]
     assert ddp.speedup == pytest.approx(1.6)
     assert ddp.speedup_interval == pytest.approx((1.6, 1.6)), "drift cancels"
     assert ddp.interval is not None
@@ -72,7 +72,7 @@ def test_the_interval_over_repeats_contains_the_truth_as_often_as_it_says() -> N
     for _ in range(200):
         single = [math.exp(source.gauss(0, 0.05)) for _ in range(3)]
         ddp = [math.exp(source.gauss(0, 0.05)) for _ in range(3)]
-        interval = results(session(planned(3), done(single, ddp)))[1].speedup_interval
+        interval = analyse(session(planned(3), done(single, ddp))).results[1].speedup_interval
         assert interval is not None
         inside += interval[0] <= 2 <= interval[1]
     assert inside / 200 == pytest.approx(0.95, abs=0.04)
@@ -80,7 +80,7 @@ def test_the_interval_over_repeats_contains_the_truth_as_often_as_it_says() -> N
 
 def test_one_repeat_is_the_run_itself() -> None:
     folded = session(planned(1), done([1.0], [1.0]))
-    single, ddp = results(folded)
+    single, ddp = analyse(folded).results
     assert (single.repeats, single.repeat_throughputs, single.repeat_spread) == (1, (), None)
     assert ddp.speedup == pytest.approx(2)
     assert result_of(folded, "02-r1").throughput == ddp.throughput
@@ -103,7 +103,7 @@ def without(events: Sequence[Event], *runs: str) -> list[Event]:
 
 def test_a_repeat_that_failed_does_not_count_and_says_so() -> None:
     events = without(done([1.0, 1.0, 9.0], [1.0, 1.0, 1.0]), "01-r3")
-    single, ddp = results(session(planned(3), events, failed("01-r3", "no luck")))
+    single, ddp = analyse(session(planned(3), events, failed("01-r3", "no luck"))).results
     assert (single.state, single.repeats) == ("measured", 2)
     assert single.throughput == pytest.approx(640)
     assert single.notes == ("repeat 3 of 3 does not count: failed (no luck)",)
@@ -111,14 +111,16 @@ def test_a_repeat_that_failed_does_not_count_and_says_so() -> None:
 
 
 def test_of_repeats_that_all_failed_one_speaks() -> None:
-    (single, *_) = results(session(planned(2), failed("01-r1", "no luck"), failed("01-r2", "no luck")))
+    (single, *_) = analyse(
+        session(planned(2), failed("01-r1", "no luck"), failed("01-r2", "no luck"))
+    ).results
     assert (single.state, single.throughput) == ("failed", None)
     assert single.failure is not None
 
 
 def test_a_configuration_that_is_still_repeated_shows_what_it_has() -> None:
     events = without(done([1.0, 1.0], [1.0, 1.0]), "02-r2")
-    ddp = results(session(planned(2), events))[1]
+    ddp = analyse(session(planned(2), events)).results[1]
     assert ddp.throughput == pytest.approx(1280)
     assert ddp.repeats == 1
 
@@ -132,7 +134,7 @@ def test_details_of_all_repeats_are_taken_together() -> None:
             said.append(
                 communication(run, rank, [(1_000_000, [1.0, 2.0], [1.01, 2.01])], [0.05] * 3, [0.04] * 3)
             )
-    ddp = results(session(planned(2), done([1.0, 1.0], [1.0, 1.0]), said))[1]
+    ddp = analyse(session(planned(2), done([1.0, 1.0], [1.0, 1.0]), said)).results[1]
     assert ddp.phases is not None
     assert (ddp.phases.steps, ddp.phases.seconds["forward"]) == (10, pytest.approx(0.02))
     assert ddp.communication is not None
@@ -148,7 +150,7 @@ def test_accuracy_is_the_mean_of_the_repeats() -> None:
         evaluations("01-r1", 0, [0.2, 0.5], seconds=3.0),
         evaluations("01-r2", 0, [0.2, 0.7], seconds=5.0),
     )
-    single = results(folded)[0]
+    single = analyse(folded).results[0]
     assert (single.epochs, single.test_accuracy, single.epoch_seconds) == (2, pytest.approx(0.6), 4.0)
 
 
@@ -165,7 +167,7 @@ def test_side_by_side_is_held_against_all_repeats_alone() -> None:
         *(measured(f"01-r{repeat}", [[seconds] * 5]) for repeat, seconds in ((1, 1.0), (2, 1.21))),
         *(measured(f"02-r{repeat}", [[seconds] * 5] * 2) for repeat, seconds in ((1, 1.1), (2, 1.331))),
     )
-    both = results(folded)[1]
+    both = analyse(folded).results[1]
     assert both.parts[0].alone == pytest.approx(640 / 1.1)
     assert both.parts[0].side_by_side.throughput == pytest.approx(640 / 1.21)
     assert both.concurrency_gain == pytest.approx(2 / 1.1)
@@ -180,6 +182,6 @@ def test_the_report_shows_how_far_repeats_lie_apart() -> None:
 
 def test_one_repeat_on_a_busy_machine_does_not_lower_the_peak() -> None:
     said = [arithmetic(f"01-r{repeat}", 0, 10**9, peak) for repeat, peak in ((1, 9e12), (2, 3e12), (3, 8e12))]
-    compute = results(session(planned(3), done([1.0] * 3, [1.0] * 3), said))[0].compute
+    compute = analyse(session(planned(3), done([1.0] * 3, [1.0] * 3), said)).results[0].compute
     assert compute is not None
     assert compute.peak_flop_per_second == 8e12

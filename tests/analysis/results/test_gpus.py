@@ -4,7 +4,6 @@ import pytest
 from building.sessions import GIB, measured, opening, session, spec
 from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.export import json, markdown
-from gpubench_tui.engine.analysis.results.result import results
 from gpubench_tui.engine.host.facts import CpuSample, GpuSample
 from gpubench_tui.engine.plan.plan import Device
 from gpubench_tui.engine.record.events import Sampled
@@ -37,7 +36,7 @@ def folded() -> Session:
 
 
 def test_only_what_was_seen_while_windows_were_measured_counts(folded: Session) -> None:
-    first, second = results(folded)[0].gpus
+    first, second = analyse(folded).results[0].gpus
     assert (first.index, second.index) == (4, 6)
     assert first.busy == pytest.approx(0.95 * 6 / 7)
     assert (first.temperature, first.allocated_bytes, second.allocated_bytes) == (80.0, GIB, 2 * GIB)
@@ -56,7 +55,7 @@ def test_the_report_has_a_row_for_each_gpu_and_how_busy_it_was_over_time(folded:
 
 def test_without_a_gpu_there_is_nothing_to_say() -> None:
     alone = session(opening(spec("single", "single")), measured("single", [[1.0] * 5]))
-    assert results(alone)[0].gpus == ()
+    assert analyse(alone).results[0].gpus == ()
     assert "Each GPU" not in markdown(analyse(alone))
 
 
@@ -64,4 +63,4 @@ def test_data_parallel_has_its_peak_on_each_gpu() -> None:
     events = measured("dp", [[1.0] * 5])
     events[-3] = replace(events[-3], peak_memory_bytes=[3 * GIB, GIB])
     folded = session(opening(spec("dp", "dp", 2, on=GPUS)), events)
-    assert [use.allocated_bytes for use in results(folded)[0].gpus] == [3 * GIB, GIB]
+    assert [use.allocated_bytes for use in analyse(folded).results[0].gpus] == [3 * GIB, GIB]

@@ -18,7 +18,7 @@ from building.sessions import (
 )
 from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.report.columns import columns, ordered, side_by_side
-from gpubench_tui.engine.analysis.results.result import Result, result_of, results
+from gpubench_tui.engine.analysis.results.result import Result, result_of
 from gpubench_tui.engine.plan.plan import Device
 from gpubench_tui.engine.plan.preset import Measure, Mode, Precision, Workload
 from gpubench_tui.engine.record.events import (
@@ -80,7 +80,7 @@ def test_speedup_and_efficiency_against_the_baseline() -> None:
         measured("single", [[1.0, 1.01, 0.99, 1.0, 1.02]]),
         measured("ddp", [[1.05, 1.06, 1.04, 1.03, 1.07], [1.04, 1.05, 1.03, 1.02, 1.01]]),
     )
-    single, ddp = results(folded)
+    single, ddp = analyse(folded).results
     assert (single.speedup, single.efficiency, single.scaling) == (1.0, 1.0, None)
     assert ddp.speedup == pytest.approx(2 / 1.05)
     assert ddp.efficiency == pytest.approx(1 / 1.05)
@@ -172,7 +172,7 @@ def test_runs_of_one_fingerprint_are_those_that_may_be_compared() -> None:
             measured("single", [[1.0, 1.0]], settings={"threads": 1, "backend": "none", "affinity": "0"}),
             measured("ddp", [[1.0, 1.0]] * 2, settings=settings),
         )
-        return [result.fingerprint for result in results(folded)]
+        return [result.fingerprint for result in analyse(folded).results]
 
     single, ddp = digests({"threads": 1, "backend": "gloo", "affinity": "1"})
     assert single is not None
@@ -450,14 +450,14 @@ def test_ten_thousand_windows_have_the_interval_of_as_many() -> None:
 
 
 def test_results_are_ordered_by_what_a_column_shows() -> None:
-    found = results(
+    found = analyse(
         session(
             opening(spec("a", "single"), spec("b", "ddp", 2), spec("c", "dp", 2)),
             measured("a", [[1.0] * 5]),
             measured("b", [[1.1] * 5] * 2),
             failed("c", "no memory"),
         )
-    )
+    ).results
     by = {column.title: column for column in columns(found)}
 
     def order(title: str, backwards: bool = False) -> str:

@@ -8,7 +8,6 @@ from building.recorded import GIB, gpu_sample, session_events
 from driving.app import lines_of
 from gpubench_tui.engine.analysis.analysis import Analysis, analyse
 from gpubench_tui.engine.analysis.diagnosis.stragglers import Paces
-from gpubench_tui.engine.analysis.results.result import results
 from gpubench_tui.engine.host.facts import CpuSample, GpuSample
 from gpubench_tui.engine.record.events import Said
 from gpubench_tui.engine.record.series import Series
@@ -177,7 +176,7 @@ def test_the_log_keeps_the_newest_lines() -> None:
 @pytest.mark.parametrize("width", [60, 78, 118, 198])
 @pytest.mark.parametrize(("gpus", "epochs"), [(0, 0), (2, 6), (8, 0), (16, 0)])
 def test_the_table_fits_and_never_loses_the_speedup(gpus: int, epochs: int, width: int) -> None:
-    lines = lines_of(results_table(results(session(gpus, epochs=epochs)), width))
+    lines = lines_of(results_table(analyse(session(gpus, epochs=epochs)).results, width))
     assert all(len(line) <= width for line in lines)
     for title in ("mode", "devices", "samples/s", "speedup"):
         assert title in lines[0]
@@ -185,7 +184,7 @@ def test_the_table_fits_and_never_loses_the_speedup(gpus: int, epochs: int, widt
 
 
 def test_a_wide_table_shows_every_column() -> None:
-    header = lines_of(results_table(results(session(2, epochs=6)), 118))[0].split("  ")
+    header = lines_of(results_table(analyse(session(2, epochs=6)).results, 118))[0].split("  ")
     titles = [title.strip() for title in header if title.strip()]
     places = ["mode", "devices", "batch"]
     figures = ["samples/s", "per device", "step, ms", "speedup", "95% of speedup", "efficiency", "peak, GiB"]
@@ -193,7 +192,7 @@ def test_a_wide_table_shows_every_column() -> None:
 
 
 def test_runs_without_figures_say_why() -> None:
-    found = results(session(2, fail="02"))
+    found = analyse(session(2, fail="02")).results
     table = lines_of(results_table(found, 78))
     assert table[2].startswith("✗ dp") and "failed" in table[2]
     assert "skipped" in table[3]
@@ -307,7 +306,7 @@ def test_a_paragraph_keeps_its_words_and_its_width() -> None:
 @pytest.mark.parametrize("width", [46, 58, 78, 118, 198])
 @pytest.mark.parametrize("gpus", [1, 2, 8, 16])
 def test_a_speedup_bar_ends_where_its_share_of_the_ideal_does(gpus: int, width: int) -> None:
-    lines = lines_of(speedup_bars(results(session(gpus)), width))
+    lines = lines_of(speedup_bars(analyse(session(gpus)).results, width))
     assert all(len(line) <= width for line in lines)
     bar = next(line for line in lines if line.startswith(f"ddp x{gpus} "))
     filled, dotted = bar.count("█"), bar.count("·")
@@ -321,26 +320,30 @@ def test_a_speedup_bar_ends_where_its_share_of_the_ideal_does(gpus: int, width: 
 
 
 def test_a_speedup_beyond_the_ideal_passes_its_mark() -> None:
-    found = results(session(2))
+    found = analyse(session(2)).results
     faster = [replace(each, speedup=2.5, efficiency=1.25) if each.mode == "ddp" else each for each in found]
     bar = next(line for line in lines_of(speedup_bars(faster, 78)) if line.startswith("ddp"))
     assert re.search("█│█+ +2.50x of 2 ", bar)
 
 
 def test_runs_that_differ_in_batch_alone_have_bars_without_an_ideal() -> None:
-    found = [replace(each, efficiency=None) for each in results(session(2))]
+    found = [replace(each, efficiency=None) for each in analyse(session(2)).results]
     text = speedup_bars(found, 78).plain
     assert "█ speedup" in text and "ideal" not in text and "│" not in text
 
 
 def test_a_gain_is_never_called_a_speedup() -> None:
-    gain = [replace(each, speedup=None, concurrency_gain=1.6) for each in results(session(2)) if each.windows]
+    gain = [
+        replace(each, speedup=None, concurrency_gain=1.6)
+        for each in analyse(session(2)).results
+        if each.windows
+    ]
     text = speedup_bars(gain[1:2], 78).plain
     assert "█ concurrency gain  │ ideal" in text and "1.60x of 2" in text and "speedup" not in text
 
 
 def test_without_anything_to_compare_the_bars_say_so() -> None:
-    found = results(session(2, fail="0"))
+    found = analyse(session(2, fail="0")).results
     assert "Nothing to compare" in speedup_bars(found, 78).plain
     found = [replace(each, speedup=None, state="waiting") for each in found]
     assert "Nothing yet" in speedup_bars(found, 78).plain

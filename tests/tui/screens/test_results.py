@@ -13,9 +13,10 @@ import pytest
 from building import recorded
 from building.recorded import shelve
 from driving.app import screen_text, wait_for_text, wait_until
+from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.report.markdown import results_table
 from gpubench_tui.engine.analysis.results import result as result_module
-from gpubench_tui.engine.analysis.results.result import Result, results
+from gpubench_tui.engine.analysis.results.result import Result
 from gpubench_tui.engine.conductor import control
 from gpubench_tui.engine.plan.read import write_preset
 from gpubench_tui.engine.record.events import RunFinished
@@ -422,7 +423,7 @@ async def test_the_whole_table_goes_to_the_clipboard_in_the_order_shown(tmp_path
         await wait_for_text(pilot, "1.00x")
         await pilot.press("s", "c")
         await wait_for_text(pilot, "Copied the table as Markdown, 7 rows.", "set -g set-clipboard on")
-        found = results(read_session(folder.journal))
+        found = analyse(read_session(folder.journal)).results
         expected = results_table(sorted(found, key=lambda result: result.mode))
         assert app.clipboard == "\n".join(expected) + "\n"
         assert "per device" in app.clipboard and "accuracy" in app.clipboard
