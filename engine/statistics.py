@@ -14,7 +14,6 @@ import math
 import random
 import statistics
 from collections.abc import Sequence
-from functools import lru_cache
 from itertools import pairwise
 
 from msgspec import Struct
@@ -107,7 +106,6 @@ def relative_half_width(values: Sequence[float]) -> float:
     return (high - low) / 2 / abs(middle)
 
 
-@lru_cache(maxsize=256)
 def ratio_interval(numerators: tuple[float, ...], denominators: tuple[float, ...]) -> tuple[float, float]:
     """95% bootstrap interval of the ratio of two medians; the same values give the same interval.
 
@@ -126,7 +124,6 @@ def ratio_interval(numerators: tuple[float, ...], denominators: tuple[float, ...
     return value * math.exp(deviations[outside]), value * math.exp(deviations[-1 - outside])
 
 
-@lru_cache(maxsize=64)
 def gain_interval(alone: Values, beside: Values) -> tuple[float, float]:
     """95% bootstrap interval of the sum of times alone over the longest time side by side.
 

@@ -52,7 +52,10 @@ def summarise(windows: Sequence[Window | WindowTotal]) -> Summary:
 
 
 _KNOWN: WeakKeyDictionary[RunState, tuple[tuple[object, ...], Summary]] = WeakKeyDictionary()
-"""The newest summary of each run, and what it was made of."""
+"""The newest summary of each run, and what it was made of.
+
+The monitor asks for it several times in each tick: of a run with 3,600 windows a tick would take 40 ms without.
+"""
 
 
 def run_summary(run: RunState) -> Summary:
