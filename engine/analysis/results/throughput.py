@@ -54,7 +54,7 @@ def summarise(windows: Sequence[Window | WindowTotal]) -> Summary:
 _KNOWN: WeakKeyDictionary[RunState, tuple[tuple[object, ...], Summary]] = WeakKeyDictionary()
 """The newest summary of each run, and what it was made of.
 
-The monitor asks for it several times in each tick: of a run with 3,600 windows a tick would take 40 ms without.
+The monitor asks for it several times in each tick, which would take 40 ms longer with 3,600 windows.
 """
 
 
