@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import re
 import shlex
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from gpubench_tui.engine.analysis.results.phases import PARTS, WORDS
 from gpubench_tui.engine.plan.library import all_presets
 from gpubench_tui.engine.plan.read import read_preset
 from gpubench_tui.engine.record.session import read_session
@@ -195,6 +197,45 @@ def test_the_readme_says_that_no_gpu_has_confirmed_anything_only_while_that_is_s
     rows = re.findall(r"^\|.*\|$", (TREE / "docs" / "hardware.md").read_text(), re.MULTILINE)
     is_confirmed = any("confirmed on" in row.split("|")[2] for row in rows if row.count("|") > 2)
     assert ("Not yet confirmed on a GPU" in " ".join(README.read_text().split())) != is_confirmed
+
+
+def diagnosis_names() -> Iterator[str]:
+    """The names that rules give, in the source of the rules."""
+    for file in (TREE / "engine" / "analysis" / "diagnosis").glob("*.py"):
+        tree = ast.parse(file.read_text())
+        constants = {
+            node.targets[0].id: node.value.value
+            for node in tree.body
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+            if isinstance(node.targets[0], ast.Name)
+        }
+        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+            given = [keyword.value for keyword in call.keywords if keyword.arg == "name"]
+            given += call.args[:1] if getattr(call.func, "attr", "") == "diagnosis" else []
+            is_diagnosis = getattr(call.func, "attr", getattr(call.func, "id", "")) in (
+                "diagnosis",
+                "Diagnosis",
+            )
+            for value in given if is_diagnosis else ():
+                name = (
+                    constants.get(value.id) if isinstance(value, ast.Name) else getattr(value, "value", None)
+                )
+                if isinstance(name, str):
+                    yield name
+
+
+def test_every_diagnosis_is_described() -> None:
+    section = (TREE / "docs" / "method.md").read_text().partition("| diagnosis | evidence |")[2]
+    described = re.findall(r"^\| ([^|]+) \| [^|]+ \|$", section.partition("\n\n")[0], re.MULTILINE)
+    assert sorted(set(described) - {"---"}) == sorted(set(diagnosis_names()))
+
+
+def test_every_part_of_a_step_is_defined() -> None:
+    section = (
+        (TREE / "docs" / "method.md").read_text().partition("## Parts of a step")[2].partition("\n## ")[0]
+    )
+    defined = re.findall(r"^\| ([^|]+) \| [^|]+ \|$", section, re.MULTILINE)[2:]
+    assert defined == [WORDS.get(part, part) for part in PARTS]
 
 
 def test_keys_are_those_of_the_app() -> None:
