@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 from gpubench_tui.engine.host.devices import find_device
-from gpubench_tui.engine.host.facts import Host
+from gpubench_tui.engine.host.facts import GpuSample, Host
 from gpubench_tui.engine.host.inspect import inspect_host
 from gpubench_tui.engine.host.nvml import Nvml
 from gpubench_tui.engine.plan.expand import make_plan
@@ -98,17 +98,23 @@ def telemetry(stand: Stand) -> Facts:
     nvml = Nvml()
     device = find_device(nvml, stand.host.gpus[0])
     assert device is not None
-    before, start = device.energy_joules(), time.monotonic()
     factor = torch.randn(4096, 4096, device=stand.devices[0])
-    watts = []
-    while time.monotonic() - start < 2.0:
-        for _ in range(50):
-            factor @ factor
-        torch.cuda.synchronize()
-        watts.append(device.sample().power_watts)
+
+    def multiply(seconds: float) -> list[GpuSample]:
+        samples, end = [], time.monotonic() + seconds
+        while time.monotonic() < end:
+            for _ in range(20):
+                factor @ factor
+            torch.cuda.synchronize()
+            samples.append(device.sample())
+        return samples
+
+    multiply(1.5)  # what is told of power is a mean over the last second
+    before, start = device.energy_joules(), time.monotonic()
+    samples = multiply(2.0)
     after, seconds = device.energy_joules(), time.monotonic() - start
-    sample = device.sample()
-    known = [each for each in watts if each is not None]
+    sample = samples[-1]
+    known = [each.power_watts for each in samples if each.power_watts is not None]
     return {
         "missing": nvml.take_missing(),
         "sample": {
@@ -228,9 +234,9 @@ def overhead(stand: Stand) -> Facts:
     if not stand.has_gpu:
         return facts
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
-        seconds = bare()
+        bare()
     busy = sum(event.self_device_time_total for event in profile.key_averages()) / 1e6
-    return {**facts, "kernel_share": min(1.0, busy / seconds), "retries": allocator_retries(stand.devices)}
+    return {**facts, "kernel_share": busy / steps / step}
 
 
 def _quickstart(stand: Stand) -> tuple[Trainer, Measurement, Any]:

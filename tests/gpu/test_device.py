@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from .conftest import Note, Parts
+from .machine import Machine
 
 pytestmark = pytest.mark.usefixtures("gpu")
 FIRST_PID_NAMESPACE = "pid:[4026531836]"
+PEERS = """
+import json, torch
+count = torch.cuda.device_count()
+pairs = [(a, b) for a in range(count) for b in range(a + 1, count)]
+print(json.dumps([[a, b, torch.cuda.can_device_access_peer(a, b)] for a, b in pairs]))
+"""
 
 
 def test_nvml_and_torch_name_the_same_gpu(parts: Parts) -> None:
@@ -41,3 +50,14 @@ def test_nvml_lists_the_processes_on_the_gpu(parts: Parts) -> None:
     if facts["pid_namespace"] != FIRST_PID_NAMESPACE:
         pytest.skip("process ids differ within a container")
     assert facts["pid"] in facts["pids"]
+
+
+@pytest.mark.usefixtures("gpus")
+def test_peer_access_is_as_torch_says(machine: Machine, note: Note) -> None:
+    done = machine.run(["-P", "-c", PEERS], "peer access", 60, CUDA_DEVICE_ORDER="PCI_BUS_ID")
+    assert done.returncode == 0, done.stderr
+    by_torch = {(a, b): access for a, b, access in json.loads(done.stdout)}
+    order = {gpu.index: position for position, gpu in enumerate(machine.host.gpus)}
+    by_nvml = {(order[link.a], order[link.b]): link.peer_access for link in machine.host.links}
+    note(", ".join(sorted({link.kind for link in machine.host.links})))
+    assert by_nvml == by_torch

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from .conftest import Note
-from .machine import Machine
 from .recorded import RecordedSession
 
 pytestmark = pytest.mark.usefixtures("gpus")
-
-PEERS = """
-import json, torch
-count = torch.cuda.device_count()
-pairs = [(a, b) for a in range(count) for b in range(a + 1, count)]
-print(json.dumps([[a, b, torch.cuda.can_device_access_peer(a, b)] for a, b in pairs]))
-"""
 
 
 def test_nccl_connects_the_ranks_of_two_gpus(session: RecordedSession, note: Note) -> None:
@@ -32,16 +22,6 @@ def test_dataparallel_over_two_gpus_listens_on_loopback_only(session: RecordedSe
     run = session["dp2"]
     run.assert_trained()
     assert session.listened_during(run) == set()
-
-
-def test_peer_access_is_as_torch_says(machine: Machine, note: Note) -> None:
-    done = machine.run(["-P", "-c", PEERS], "peer access", 60, CUDA_DEVICE_ORDER="PCI_BUS_ID")
-    assert done.returncode == 0, done.stderr
-    by_torch = {(a, b): access for a, b, access in json.loads(done.stdout)}
-    order = {gpu.index: position for position, gpu in enumerate(machine.host.gpus)}
-    by_nvml = {(order[link.a], order[link.b]): link.peer_access for link in machine.host.links}
-    note(", ".join(sorted({link.kind for link in machine.host.links})))
-    assert by_nvml == by_torch
 
 
 def test_bus_bandwidth_reaches_half_of_the_link(session: RecordedSession, note: Note) -> None:
