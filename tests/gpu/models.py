@@ -1,8 +1,11 @@
-"""Models of the acceptance: three that fail as GPUs make models fail, and one that is nearly all weights."""
+"""Models of the acceptance: four that fail as models fail on GPUs, and one that is nearly all weights."""
 
 from __future__ import annotations
 
+import os
 import time
+import traceback
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -43,6 +46,16 @@ class Endless(Small):
         return super().forward(images)
 
 
+class FailingInDetail(Small):
+    """Fails on the last of two ranks once its steps are taken apart, after the windows."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        callers = {Path(frame.f_code.co_filename).name for frame, _ in traceback.walk_stack(None)}
+        if os.environ["RANK"] == "1" and "detail.py" in callers:
+            raise RuntimeError("this model fails where it is looked at")
+        return super().forward(images)
+
+
 class Wide(nn.Module):
     """134 million weights, and activations that are nothing beside them."""
 
@@ -70,6 +83,10 @@ def asserting(classes: int) -> nn.Module:
 
 def endless(classes: int) -> nn.Module:
     return Endless(classes)
+
+
+def failing_in_detail(classes: int) -> nn.Module:
+    return FailingInDetail(classes)
 
 
 def wide(classes: int) -> nn.Module:

@@ -14,7 +14,7 @@ import statistics
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,15 +29,16 @@ from gpubench_tui.engine.plan.library import find_preset
 from gpubench_tui.engine.plan.plan import RunSpec
 from gpubench_tui.engine.plan.preset import Workload
 from gpubench_tui.engine.record.events import MetricsLost, RankEvent, Steps
-from gpubench_tui.engine.training.data import make_batches
+from gpubench_tui.engine.training.data import Batch, Batches, make_batches
 from gpubench_tui.engine.training.datasets import open_data
+from gpubench_tui.engine.training.device.claim import backend_for, claim_devices
+from gpubench_tui.engine.training.device.devices import RankDevices
 from gpubench_tui.engine.training.group import Group
 from gpubench_tui.engine.training.measure import Measurement
-from gpubench_tui.engine.training.memory import allocator_retries, peak, reset_peak
-from gpubench_tui.engine.training.parallel import backend_for, own_batch, own_shard
+from gpubench_tui.engine.training.parallel import own_batch, own_shard
+from gpubench_tui.engine.training.rank import Rank
 from gpubench_tui.engine.training.reporter import Reporter
-from gpubench_tui.engine.training.setup import claim_devices, describe, set_switches
-from gpubench_tui.engine.training.timing import clock_for
+from gpubench_tui.engine.training.setup import set_switches
 from gpubench_tui.engine.training.trainer import Tally, Trainer
 from msgspec.structs import replace
 
@@ -48,20 +49,6 @@ DRIFT_SECONDS = 4.0
 BLOCK_BYTES = 1 << 30
 
 Facts = dict[str, Any]
-
-
-@dataclass
-class Stand:
-    """What every part measures on."""
-
-    host: Host
-    run: RunSpec
-    devices: list[torch.device]
-
-    @property
-    def has_gpu(self) -> bool:
-        """Whether the device is a GPU."""
-        return self.devices[0].type == "cuda"
 
 
 class Queue:
@@ -78,6 +65,34 @@ class Queue:
     def join_thread(self) -> None: ...
 
     def cancel_join_thread(self) -> None: ...
+
+
+@dataclass
+class Stand:
+    """What every part measures on."""
+
+    host: Host
+    run: RunSpec
+    devices: RankDevices
+
+    @property
+    def device(self) -> torch.device:
+        """The one device."""
+        return self.devices.first
+
+    @property
+    def has_gpu(self) -> bool:
+        """Whether it is a GPU."""
+        return self.device.type == "cuda"
+
+    def rank(self, run: RunSpec) -> Rank:
+        """A rank that is alone in a run."""
+        alone = Group()
+        return Rank(run, 0, self.devices, alone, alone, self.reporter(Queue()))
+
+    def reporter(self, queue: Queue) -> Reporter:
+        """A reporter that sends to the queue."""
+        return Reporter(self.run.id, 0, time.monotonic(), queue, self.devices)
 
 
 def identity(stand: Stand) -> Facts:
@@ -98,7 +113,7 @@ def telemetry(stand: Stand) -> Facts:
     nvml = Nvml()
     device = find_device(nvml, stand.host.gpus[0])
     assert device is not None
-    factor = torch.randn(4096, 4096, device=stand.devices[0])
+    factor = torch.randn(4096, 4096, device=stand.device)
 
     def multiply(seconds: float) -> list[GpuSample]:
         samples, end = [], time.monotonic() + seconds
@@ -134,7 +149,7 @@ def telemetry(stand: Stand) -> Facts:
 
 def events(stand: Stand) -> Facts:
     """CUDA events against the host's clock, over a kernel that does nothing for a while."""
-    clock = clock_for(stand.devices)
+    clock = stand.devices.new_clock()
     torch.cuda._sleep(1000)
     clock.synchronize()
     wall = time.perf_counter()
@@ -159,7 +174,7 @@ def events(stand: Stand) -> Facts:
 
 def drift(stand: Stand) -> Facts:
     """How much faster the GPU's clock runs than the host's, and how far single readings scatter around it."""
-    clock = clock_for(stand.devices)
+    clock = stand.devices.new_clock()
     readings: list[tuple[float, float, float]] = []
     begin, first = time.monotonic(), None
     while time.monotonic() - begin < DRIFT_SECONDS:
@@ -184,10 +199,10 @@ def drift(stand: Stand) -> Facts:
 
 def reporter(stand: Stand) -> Facts:
     """Thousands of steps through a reporter: which losses arrived, and what the steps add up to."""
-    queue, clock = Queue(), clock_for(stand.devices)
-    speaker = Reporter("check", 0, time.monotonic(), queue, clock)
+    queue, clock = Queue(), stand.devices.new_clock()
+    speaker = stand.reporter(queue)
     count, side = (3000, 512) if stand.has_gpu else (300, 32)
-    factor = torch.randn(side, side, device=stand.devices[0])
+    factor = torch.randn(side, side, device=stand.device)
     wall = 0.0
     for _ in range(3):
         clock.synchronize()
@@ -195,7 +210,7 @@ def reporter(stand: Stand) -> Facts:
         start = time.perf_counter()
         for _ in range(count // 3):
             factor @ factor
-            speaker.step(torch.full((), float(speaker.steps), device=stand.devices[0]), 4, 0.1)
+            speaker.step(torch.full((), float(speaker.steps), device=stand.device), 4, 0.1)
         clock.synchronize()
         wall += time.perf_counter() - start
     speaker.close()
@@ -211,7 +226,7 @@ def reporter(stand: Stand) -> Facts:
 
 def overhead(stand: Stand) -> Facts:
     """A step of the engine against a bare loop, and what the tally of epochs adds to one."""
-    clock, (trainer, measurement, stream) = clock_for(stand.devices), _quickstart(stand)
+    clock, (trainer, measurement, stream) = stand.devices.new_clock(), _quickstart(stand)
     steps, pairs = (300, 10) if stand.has_gpu else (1, 2)
 
     def bare() -> float:
@@ -227,7 +242,7 @@ def overhead(stand: Stand) -> Facts:
     measurement.timed(steps)
     timed = [(measurement.timed(steps), bare()) for _ in range(pairs)]
     step = statistics.median(seconds for _, seconds in timed) / steps
-    trainer.tally = Tally(stand.devices[0])
+    trainer.tally = Tally(stand.device)
     tallied = statistics.median(bare() for _ in range(pairs // 2)) / steps
     trainer.tally = None
     facts = {"ratio": statistics.median(a / b for a, b in timed), "step": step, "tallied": tallied}
@@ -239,35 +254,37 @@ def overhead(stand: Stand) -> Facts:
     return {**facts, "kernel_share": busy / steps / step}
 
 
-def _quickstart(stand: Stand) -> tuple[Trainer, Measurement, Any]:
-    run, device = stand.run, stand.devices[0]
+def _quickstart(stand: Stand) -> tuple[Trainer, Measurement, Iterator[Batch]]:
+    """The training of quickstart, its measurement warmed up, and batches for it."""
+    rank = stand.rank(stand.run)
+    batches = _batches(stand, stand.run)
+    trainer = Trainer(rank.run, rank.index, rank.devices, batches, rank.team)
+    measurement = Measurement(rank, trainer, batches)
+    measurement.warm_up()
+    return trainer, measurement, batches.train(0, None)
 
+
+def _batches(stand: Stand, run: RunSpec) -> Batches:
     def note(text: str) -> None: ...
 
     sets = open_data(run.workload, Path(tempfile.gettempdir()), note)
-    batches = make_batches(sets, run.workload, own_shard(run, 0), own_batch(run, 0), device, 0, note)
-    group = Group()
-    trainer = Trainer(run, 0, stand.devices, batches, group)
-    speaker = Reporter(run.id, 0, time.monotonic(), Queue(), clock_for(stand.devices))
-    measurement = Measurement(run, stand.devices, trainer, batches, group, group, speaker)
-    measurement.warm_up()
-    return trainer, measurement, batches.train(0, None)
+    return make_batches(sets, run.workload, own_shard(run, 0), own_batch(run, 0), stand.devices, 0, note)
 
 
 def memory(stand: Stand) -> Facts:
     """The peak after one allocation whose size is known."""
     torch.cuda.synchronize()
     held = torch.cuda.memory_allocated(0)
-    reset_peak(stand.devices)
-    block = torch.empty(BLOCK_BYTES, dtype=torch.uint8, device=stand.devices[0])
+    stand.devices.reset_peaks()
+    block = torch.empty(BLOCK_BYTES, dtype=torch.uint8, device=stand.device)
     del block
-    allocated, reserved = peak(stand.devices)
+    allocated, reserved = stand.devices.peaks()
     return {
         "block": BLOCK_BYTES,
         "over_held": (allocated[0] or 0) - held,
         "allocated": allocated[0],
         "reserved": reserved[0],
-        "retries": allocator_retries(stand.devices),
+        "retries": stand.devices.allocator_retries(),
     }
 
 
@@ -276,12 +293,8 @@ def sharded(stand: Stand) -> Facts:
     wide = Workload(
         model=f"{MODELS}:wide", images=256, batch=32, precision="bf16", optimizer="adamw", learning_rate=1e-4
     )
-    run, device = replace(stand.run, mode="fsdp", workloads=(wide,)), stand.devices[0]
-
-    def note(text: str) -> None: ...
-
-    sets = open_data(wide, Path(tempfile.gettempdir()), note)
-    batches = make_batches(sets, wide, own_shard(run, 0), own_batch(run, 0), device, 0, note)
+    run = replace(stand.run, mode="fsdp", workloads=(wide,))
+    batches = _batches(stand, run)
     with tempfile.TemporaryDirectory() as folder:
         group = Group.join(Path(folder), 0, 1, backend_for(run.devices), 60)
         trainer = Trainer(run, 0, stand.devices, batches, group)
@@ -323,7 +336,7 @@ def main() -> None:
     run = make_plan("quickstart", preset, host).to_run[0]
     devices = claim_devices(run, 0)
     set_switches(run.workload)
-    stand, found = Stand(host, run, devices), {"device": {"name": describe(devices)}}
+    stand, found = Stand(host, run, devices), {"device": {"name": devices.describe()}}
     for name, part in (PARTS | (PARTS_OF_GPUS if stand.has_gpu else {})).items():
         try:
             found[name] = part(stand)

@@ -14,7 +14,6 @@ MODELS = Path(__file__).with_name("models.py")
 PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
 IN_RANKS = ("fp32", "bf16", "fp16")
 """Precisions in which ddp and fsdp are tried."""
-FAILING = ("fails-memory", "fails-assert", "fails-endless")
 AUGMENT = ("flip", "crop", "rotate", "jitter")
 
 MEASURE = Measure(seconds=1.0, windows=5, window_seconds=0.25, target=0, detail=20)
@@ -111,6 +110,11 @@ def _failures(runs: Runs, machine: Machine) -> None:
     runs.add("fails-memory", "ddp", one, own, BRIEF)
     runs.add("fails-assert", "ddp", one, replace(own, model=f"{MODELS}:asserting"), BRIEF)
     runs.add("fails-endless", "ddp", one, replace(own, model=f"{MODELS}:endless"), BRIEF)
+    if len(machine.devices) > 1:
+        in_detail = replace(own, model=f"{MODELS}:failing_in_detail")
+        runs.add(
+            "fails-in-detail", "ddp", machine.pair, in_detail, replace(BRIEF, detail=5, hang_seconds=60.0)
+        )
     runs.add("after-failures", "single", one, replace(own, model="cnn"), replace(BRIEF, hang_seconds=120.0))
 
 

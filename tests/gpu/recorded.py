@@ -48,6 +48,7 @@ class RecordedRun:
         result = self.result
         assert result.state == "measured", result.failure or result.reason
         assert result.windows
+        assert not self.state.detail_trouble
         assert not self.not_finite, f"{self.not_finite} losses are not numbers"
         for rank in self.state.ranks.values():
             assert not rank.lost_steps

@@ -39,6 +39,16 @@ def test_a_device_that_never_answers_is_told_as_hung(session: RecordedSession, n
     assert "no progress" in failure.message
 
 
+def test_a_failure_in_the_detail_phase_leaves_the_figures_standing(
+    session: RecordedSession, note: Note
+) -> None:
+    run = session["fails-in-detail"]
+    note("; ".join(run.result.notes))
+    assert run.result.state == "measured", run.result.failure
+    assert run.result.windows
+    assert any("fails where it is looked at" in said for said in run.result.notes)
+
+
 def test_the_run_after_failures_is_measured(session: RecordedSession) -> None:
     session["after-failures"].assert_trained()
 
