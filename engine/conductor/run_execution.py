@@ -242,6 +242,8 @@ class RunExecution:
 
     def _trouble(self) -> str:
         """Return why the detail phase failed; empty where the rank that gave it up has said so itself."""
+        if self._watch.finished:
+            return ""  # the others followed it in time
         if self._hang is None and self._watch.troubled and self._cause().secondary:
             return ""  # it was killed because it waited for the rank that gave up
         failure = self._failure()

@@ -93,6 +93,15 @@ def troubled(rank):
         time.sleep(600)
 
 
+def followed(rank):
+    """Rank 1 gives up its detail phase, and rank 0 hears of it and does the same."""
+    rank.step()
+    if rank.rank == 0:
+        rank.measure()
+        time.sleep(1.0)
+    rank.finish("out of memory")
+
+
 def stuck(rank):
     """Rank 1 hangs in the detail phase."""
     rank.step()

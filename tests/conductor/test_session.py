@@ -118,15 +118,19 @@ def test_what_befalls_a_rank_ends_its_run_and_not_the_plan(start):
 
 
 def test_what_befalls_the_detail_phase_costs_no_measurement(start):
-    session = start(run_spec(0, "lost"), run_spec(1, "troubled"), run_spec(2, "stuck", hang=1.0))
+    session = start(
+        run_spec(0, "lost"), run_spec(1, "troubled"), run_spec(2, "stuck", hang=1.0), run_spec(3, "followed")
+    )
     assert session.wait() == 0
     folded = read_session(session.folder.journal)
     assert {run.state for run in folded.runs.values()} == {"measured"}
-    lost, troubled, stuck = folded.runs.values()
+    lost, troubled, stuck, followed = folded.runs.values()
     assert lost.detail_trouble.startswith("rank 1: killed by SIGKILL")
     assert (troubled.detail_trouble, troubled.rank(1).finished.detail_trouble) == ("", "out of memory")
     assert stuck.detail_trouble.startswith("rank 1: no progress for ")
     assert "sleep_for_ever" in stuck.detail_trouble
+    assert followed.detail_trouble == ""
+    assert [followed.rank(rank).finished.detail_trouble for rank in (0, 1)] == ["out of memory"] * 2
 
 
 def test_runs_are_skipped_and_stopped_and_leave_nothing_behind(start):
