@@ -17,7 +17,6 @@ SHARED = {
 """Names that several modules define for good, each with its reason."""
 
 TO_BE_RENAMED = {
-    "Answer",
     "Block",
     "Bucket",
     "Communication",
@@ -32,17 +31,13 @@ TO_BE_RENAMED = {
     "Steps",
     "bar",
     "columns",
-    "compare",
     "fit",
-    "format_of",
-    "label",
     "peak_flop_per_second",
     "picture",
     "result",
     "results_table",
     "table",
     "together",
-    "watch",
     "wrap",
 }
 """Names that mean two things so far; whoever renames one takes it out of here."""
@@ -65,7 +60,6 @@ VAGUE_SO_FAR = {
     "engine.training": 39,
     "engine.training.device": 1,
     "tui": 14,
-    "tui.cli": 9,
     "tui.data": 7,
     "tui.render": 33,
     "tui.screens": 13,

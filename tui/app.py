@@ -157,9 +157,11 @@ class GpubenchApp(NavigatingApp):
     @work(exit_on_error=False)
     async def _check_keys(self) -> None:
         """Take back the keys that make no sense, and say why; that needs all screens, so it comes late."""
-        from .keymap import checked, declared
+        from .keymap import check_keys, declared_bindings
 
-        keys, problems = await asyncio.to_thread(lambda: checked(self.config.keys, declared(type(self))))
+        keys, problems = await asyncio.to_thread(
+            lambda: check_keys(self.config.keys, declared_bindings(type(self)))
+        )
         if problems:
             self.set_keymap(keys)
         for problem in problems:

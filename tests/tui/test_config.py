@@ -10,7 +10,7 @@ from driving.app import wait_for_text, wait_until
 from gpubench_tui.tui.app import GpubenchApp
 from gpubench_tui.tui.cli.main import main
 from gpubench_tui.tui.config import Config, config_path, read_config
-from gpubench_tui.tui.keymap import checked, declared
+from gpubench_tui.tui.keymap import check_keys, declared_bindings
 from gpubench_tui.tui.screens.dialogs.help import HelpScreen
 
 
@@ -64,7 +64,7 @@ def test_what_is_right_beside_something_wrong_counts() -> None:
 
 
 def test_every_binding_has_an_id_of_its_own_screen_and_says_what_it_does() -> None:
-    for one in declared(GpubenchApp).values():
+    for one in declared_bindings(GpubenchApp).values():
         area, _, verb = one.id.partition(".")
         assert area.islower() and verb, one.id
         assert one.tooltip, one.id
@@ -74,28 +74,30 @@ def test_every_binding_has_an_id_of_its_own_screen_and_says_what_it_does() -> No
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [
-        ({"monitor.stpo": "x"}, "nothing is called so; did you mean monitor.stop?"),
-        ({"monitor.stop": "strg+x"}, "'strg+x' is no key"),
-        ({"monitor.stop": "x,"}, "'' is no key"),
-        ({"monitor.stop": "shift+x"}, "terminals tell shift+x as X"),
-        ({"monitor.stop": "d"}, "d is the key of monitor.detach already (Quit and leave"),
-        ({"replay.pause": "t"}, "t is the key of monitor.results already (The results so far)"),
-        ({"app.help": "x,s"}, "s is the key of monitor.stop already (Stop the session"),
+        ({"monitor.stpo": "x"}, "no such action; did you mean monitor.stop?"),
+        ({"monitor.stop": "strg+x"}, "'strg+x' is not a key"),
+        ({"monitor.stop": "x,"}, "'' is not a key"),
+        ({"monitor.stop": "shift+x"}, "terminals send shift+x as X; write X instead"),
+        ({"monitor.stop": "ctrl+shift+x"}, "terminals send ctrl+shift+x as ctrl+x; write ctrl+x instead"),
+        ({"monitor.stop": "f5,ctrl+i"}, "terminals send ctrl+i as tab; write tab instead"),
+        ({"monitor.stop": "d"}, "d is already the key of monitor.detach (Quit and leave"),
+        ({"replay.pause": "t"}, "t is already the key of monitor.results (The results so far)"),
+        ({"app.help": "x,s"}, "s is already the key of monitor.stop (Stop the session"),
     ],
 )
 def test_keys_that_make_no_sense_are_refused_with_a_sentence(wanted: dict[str, str], said: str) -> None:
-    sound, (problem,) = checked(wanted, declared(GpubenchApp))
+    sound, (problem,) = check_keys(wanted, declared_bindings(GpubenchApp))
     assert sound == {}
     assert problem.startswith(f'keys: "{next(iter(wanted))}": {said}')
 
 
 def test_two_may_swap_their_keys_and_screens_may_share_one() -> None:
     wanted = {"monitor.stop": "k", "monitor.skip": "s", "results.export": "t", "app.help": "?,h"}
-    assert checked(wanted, declared(GpubenchApp)) == (wanted, [])
+    assert check_keys(wanted, declared_bindings(GpubenchApp)) == (wanted, [])
 
 
 def test_a_key_that_goes_back_to_what_it_was_takes_another_with_it() -> None:
-    sound, problems = checked({"monitor.stop": "k", "monitor.skip": "d"}, declared(GpubenchApp))
+    sound, problems = check_keys({"monitor.stop": "k", "monitor.skip": "d"}, declared_bindings(GpubenchApp))
     assert sound == {}
     assert len(problems) == 2
 
@@ -114,7 +116,7 @@ def test_the_config_command_prints_the_place_and_a_file_that_means_the_same(
     write("\n".join(lines))
     config = read_config()
     assert config.problems == ()
-    assert checked(config.keys, declared(GpubenchApp)) == (config.keys, [])
+    assert check_keys(config.keys, declared_bindings(GpubenchApp)) == (config.keys, [])
 
 
 def test_the_config_command_tells_all_that_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:

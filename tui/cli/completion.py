@@ -1,20 +1,25 @@
-"""Shell completion: scripts for three shells that ask the program what may come next, and its answers.
+"""Shell completion: the `completion` command prints a script; the script asks the program for candidates.
 
-The answers are read off the command line's own parser, so that nothing is declared twice.
+The candidates come from the command line's own parser, so that nothing is declared twice.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from ...engine.record.exit_status import MEASURED
+from .context import Context
+
 if TYPE_CHECKING:
     from ...engine.plan.preset import Preset
+    from .arguments import Subparsers
 
 FILES, FOLDERS = ":files", ":directories"
-"""Answers that leave the rest to the shell."""
+"""Candidates for which the shell has to complete paths itself."""
 
 SCRIPTS = {
     "bash": r"""# gpubench-tui: in ~/.bashrc, eval "$(gpubench-tui completion bash)"
@@ -88,34 +93,60 @@ complete -c gpubench-tui -f -k -a '(__gpubench_tui)'
 }
 
 
-class Answer(NamedTuple):
-    """A word that may come next, or one of `FILES` and `FOLDERS`."""
+def add_completion_command(subparsers: Subparsers) -> None:
+    """Declare `completion`."""
+    parser = subparsers.add_parser(
+        "completion",
+        help="print a script that lets your shell complete commands, presets and sessions",
+        epilog='To enable it: in ~/.bashrc, eval "$(gpubench-tui completion bash)"; in ~/.zshrc, after '
+        'compinit, eval "$(gpubench-tui completion zsh)"; in ~/.config/fish/config.fish, '
+        "gpubench-tui completion fish | source.",
+    )
+    parser.add_argument("shell", choices=tuple(SCRIPTS))
+    parser.set_defaults(command=print_completion_script)
+
+
+def print_completion_script(_: Context, *, shell: str) -> int:
+    """Print the script for a shell."""
+    sys.stdout.write(SCRIPTS[shell])
+    return MEASURED
+
+
+def print_candidates(parser: argparse.ArgumentParser, words: Sequence[str]) -> int:
+    """Print the candidates for the last word, one a line, each with its description after a tab."""
+    for candidate in candidates(parser, words or [""]):
+        print(f"{candidate.word}\t{candidate.help}" if candidate.help else candidate.word)
+    return MEASURED
+
+
+class Candidate(NamedTuple):
+    """A candidate for the word to complete, or one of `FILES` and `FOLDERS`."""
 
     word: str
     help: str = ""
 
 
-class _Place(NamedTuple):
-    """What stands before the word to complete."""
+class _Position(NamedTuple):
+    """The state of the command line before the word to complete."""
 
     parser: argparse.ArgumentParser
     command: str = ""
     expects: argparse.Action | None = None
-    """The argument, or the option, whose value comes next."""
+    """The argument or option whose value comes next."""
     sessions_dir: Path | None = None
 
 
-def answers(parser: argparse.ArgumentParser, words: Sequence[str]) -> list[Answer]:
-    """What the last of the words may be; those before it are complete."""
+def candidates(parser: argparse.ArgumentParser, words: Sequence[str]) -> list[Candidate]:
+    """Return the candidates for the last of the words; those before it are complete."""
     *before, current = _joined(words)
     option, equals, _ = current.partition("=")
     lead = option + equals if equals and option.startswith("--") else ""
-    place = _place(parser, [*before, option] if lead else before)
+    position = _position(parser, [*before, option] if lead else before)
     begun = current[len(lead) :]
-    if begun.startswith("-") and not _is_option(place.expects):
-        found: Sequence[Answer] = _options(place.parser)
+    if begun.startswith("-") and not _is_option(position.expects):
+        found: Sequence[Candidate] = _options(position.parser)
     else:
-        found = _values(place, begun)
+        found = _values(position, begun)
     # Bash splits `--format=m` into three words and replaces the last of them alone.
     done = len(current.rpartition("=")[0]) + 1 if "=" in words[-2:] else 0
     return [
@@ -126,7 +157,7 @@ def answers(parser: argparse.ArgumentParser, words: Sequence[str]) -> list[Answe
 
 
 def _joined(words: Sequence[str]) -> list[str]:
-    """The words as they were typed: bash makes three of `a=b`."""
+    """Return the words as they were typed: bash splits `a=b` into three."""
     joined: list[str] = []
     for number, word in enumerate(words):
         if number and "=" in (word, words[number - 1]):
@@ -136,28 +167,28 @@ def _joined(words: Sequence[str]) -> list[str]:
     return joined
 
 
-def _place(parser: argparse.ArgumentParser, before: Sequence[str]) -> _Place:
-    place = _Place(parser)
+def _position(parser: argparse.ArgumentParser, before: Sequence[str]) -> _Position:
+    position = _Position(parser)
     waiting = _arguments(parser)
     left = list(before)
     while left:
         word, equals, value = left.pop(0).partition("=")
-        option = place.parser._option_string_actions.get(word)
+        option = position.parser._option_string_actions.get(word)
         if option is not None:
             if option.nargs != 0 and not equals:
                 if not left:
-                    return place._replace(expects=option)
+                    return position._replace(expects=option)
                 value = left.pop(0)
             if option.dest == "sessions_dir":
-                place = place._replace(sessions_dir=Path(value).expanduser())
+                position = position._replace(sessions_dir=Path(value).expanduser())
         elif waiting and isinstance(waiting[0], argparse._SubParsersAction):
             if word not in waiting[0].choices:
-                return place
-            place = place._replace(parser=waiting[0].choices[word], command=word)
-            waiting = _arguments(place.parser)
+                return position
+            position = position._replace(parser=waiting[0].choices[word], command=word)
+            waiting = _arguments(position.parser)
         elif waiting and waiting[0].nargs not in ("*", "+"):
             del waiting[0]
-    return place._replace(expects=waiting[0] if waiting else None)
+    return position._replace(expects=waiting[0] if waiting else None)
 
 
 def _arguments(parser: argparse.ArgumentParser) -> list[argparse.Action]:
@@ -168,33 +199,33 @@ def _is_option(action: argparse.Action | None) -> bool:
     return action is not None and bool(action.option_strings)
 
 
-def _options(parser: argparse.ArgumentParser) -> list[Answer]:
+def _options(parser: argparse.ArgumentParser) -> list[Candidate]:
     return [
-        Answer(action.option_strings[-1], _plain(action.help))
+        Candidate(action.option_strings[-1], _plain(action.help))
         for action in parser._actions
         if action.option_strings
     ]
 
 
-def _values(place: _Place, begun: str) -> Sequence[Answer]:
-    action = place.expects
+def _values(position: _Position, begun: str) -> Sequence[Candidate]:
+    action = position.expects
     if action is None:
-        return _options(place.parser)
+        return _options(position.parser)
     if isinstance(action, argparse._SubParsersAction):
-        return [Answer(str(one.dest), _plain(one.help)) for one in action._choices_actions]
+        return [Candidate(str(one.dest), _plain(one.help)) for one in action._choices_actions]
     if action.choices is not None:
-        return [Answer(str(choice)) for choice in action.choices]
-    return _named(place, str(action.metavar), is_path="/" in begun)
+        return [Candidate(str(choice)) for choice in action.choices]
+    return _named(position, str(action.metavar), is_path="/" in begun)
 
 
-def _named(place: _Place, metavar: str, is_path: bool) -> Sequence[Answer]:
-    """What the help calls by that name."""
-    shell = {"FILE": [Answer(FILES)], "DIR": [Answer(FOLDERS)]}
+def _named(position: _Position, metavar: str, is_path: bool) -> Sequence[Candidate]:
+    """Return the candidates for an argument whose help names it `metavar`."""
+    shell = {"FILE": [Candidate(FILES)], "DIR": [Candidate(FOLDERS)]}
     if metavar == "PRESET":
         return shell["FILE"] if is_path else _presets()
     if metavar in ("SESSION", "A", "B"):
-        running = place.command in ("attach", "stop")
-        return shell["DIR"] if is_path else _sessions(place.sessions_dir, running)
+        running = position.command in ("attach", "stop")
+        return shell["DIR"] if is_path else _sessions(position.sessions_dir, running)
     return _preset_keys() if metavar == "KEY=VALUE" else shell.get(metavar, [])
 
 
@@ -202,7 +233,7 @@ def _plain(text: str | None) -> str:
     return (text or "").replace("%%", "%")
 
 
-def _presets() -> list[Answer]:
+def _presets() -> list[Candidate]:
     from ...engine.plan.library import all_presets
     from ...engine.plan.read import PresetError
 
@@ -210,12 +241,12 @@ def _presets() -> list[Answer]:
         try:
             return read().title
         except PresetError:
-            return "cannot be used"
+            return "invalid preset"
 
-    return [Answer(file.name, title(file.read)) for file in all_presets()]
+    return [Candidate(file.name, title(file.read)) for file in all_presets()]
 
 
-def _preset_keys() -> list[Answer]:
+def _preset_keys() -> list[Candidate]:
     import msgspec
 
     from ...engine.plan.preset import Preset
@@ -226,15 +257,17 @@ def _preset_keys() -> list[Answer]:
         if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct)
     ]
     return [
-        Answer(f"{name}.{field.name}=") for name, table in tables for field in msgspec.structs.fields(table)
+        Candidate(f"{name}.{field.name}=")
+        for name, table in tables
+        for field in msgspec.structs.fields(table)
     ]
 
 
-def _sessions(root: Path | None, running: bool) -> list[Answer]:
-    """Newest first; where only those that run make sense, only those."""
+def _sessions(root: Path | None, running: bool) -> list[Candidate]:
+    """Return the sessions in `root`, newest first; with `running`, only those that are."""
     from ...engine.record.shelf import Shelf, default_root
     from ..config import read_config
 
     shelf = Shelf(root or read_config().sessions_dir or default_root())
     found = [(folder.name, folder.goes_on()) for folder in shelf.all()]
-    return [Answer(name, "running" if runs else "") for name, runs in found if runs or not running]
+    return [Candidate(name, "running" if runs else "") for name, runs in found if runs or not running]

@@ -1,168 +1,65 @@
-"""What `presets`, `doctor` and `sessions` print: each once as data for `--json`, once as text for people."""
+"""The commands that list: `presets`, `doctor` and `sessions`."""
 
 from __future__ import annotations
 
-import textwrap
-import time
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import msgspec
-from msgspec import Struct
+from ...engine.record.exit_status import MEASURED
+from .arguments import add_plan_options, add_sessions_dir
+from .context import Context
 
-from ...engine.analysis.environment import devices
-from ...engine.analysis.sessions.overview import Entry, Glances
-from ...engine.host.facts import Gpu, Host
-from ...engine.host.findings import findings
-from ...engine.plan.estimate import estimate
-from ...engine.plan.expand import make_plan
-from ...engine.plan.library import PresetFile, all_presets, user_folder
-from ...engine.plan.plan import Plan
-from ...engine.plan.read import PresetError
-from ...engine.record.shelf import Shelf
-from ...engine.text.units import count, gib
+if TYPE_CHECKING:
+    from .arguments import Subparsers
+    from .listing_content import Listing
 
 
-class Listing(Struct, frozen=True):
-    """The same thing for machines and for people."""
-
-    data: Any
-    text: str
-
-
-def preset_listing(host: Host, overrides: Sequence[str]) -> Listing:
-    """Each preset with the plan it becomes on this host."""
-    data, blocks = [], []
-    for preset_file in all_presets():
-        try:
-            preset = preset_file.read(overrides)
-            plan = make_plan(preset_file.name, preset, host)
-        except PresetError as error:
-            data.append({"name": preset_file.name, "path": str(preset_file.path), "error": str(error)})
-            blocks.append(f"{preset_file.name}\n    cannot be used: {error}")
-            continue
-        data.append(_preset_data(preset_file, preset.group, plan))
-        blocks.append(_preset_text(preset_file, plan))
-    blocks.append(f"Your own presets go into {user_folder()}")
-    return Listing(data, "\n\n".join(blocks))
-
-
-def _preset_data(preset_file: PresetFile, group: str, plan: Plan) -> dict[str, Any]:
-    expected = estimate(plan)
-    return {
-        "name": preset_file.name,
-        "path": str(preset_file.path),
-        "title": plan.title,
-        "question": plan.question,
-        "group": group,
-        "estimated_seconds": None if expected.low is None else [expected.low, expected.high],
-        "runs": [{"id": spec.id, "label": spec.label, "skip": spec.skip} for spec in plan.runs],
-    }
-
-
-def _preset_text(preset_file: PresetFile, plan: Plan) -> str:
-    lines = [
-        f"{preset_file.name}: {plan.title}",
-        f"    {plan.question}",
-        f"    here: {count(len(plan.to_run), 'run')} on {devices(plan)}, {estimate(plan)}",
-    ]
-    for reason, labels in plan.skipped.items():
-        lines += textwrap.wrap(
-            f"skipped: {'; '.join(labels)}: {reason}", 96, initial_indent="    ", subsequent_indent="      "
-        )
-    return "\n".join(lines)
-
-
-def doctor_listing(host: Host, sessions: Path) -> Listing:
-    """The host, then what was found about it."""
-    found = findings(host, sessions)
-    data = {"host": msgspec.to_builtins(host), "findings": msgspec.to_builtins(found)}
-    lines = [*_hardware_lines(host), "", *_software_lines(host), ""]
-    for finding in found:
-        text = f"{finding.level}: {finding.text}" + (f" ({finding.remedy})" if finding.remedy else "")
-        lines += textwrap.wrap(text, 96, subsequent_indent="    ")
-    if not any(finding.level != "info" for finding in found):
-        lines.append("ok: nothing found that would distort a benchmark here")
-    return Listing(data, "\n".join(lines))
-
-
-def _hardware_lines(host: Host) -> list[str]:
-    cpu = host.cpu
-    lines = [
-        f"host      {host.name}",
-        f"cpu       {cpu.model}, {count(len(cpu.cores), 'usable CPU')} on {count(cpu.physical, 'core')}",
-        f"memory    {gib(cpu.memory_bytes)}",
-    ]
-    for gpu in host.gpus:
-        capability = ".".join(map(str, gpu.compute_capability)) if gpu.compute_capability else "n/a"
-        lines.append(
-            f"gpu {gpu.index:<5} {gpu.name}, {gib(gpu.memory_bytes)}, "
-            f"compute capability {capability}{_pcie(gpu)}, {gpu.uuid}"
-        )
-    lines += [
-        f"link      GPU {link.a} - GPU {link.b}: {link.kind}{_PEER_ACCESS[link.peer_access]}"
-        for link in host.links
-    ]
-    return lines if host.gpus else [*lines, "gpu       none"]
-
-
-_PEER_ACCESS = {True: ", peer access", False: ", no peer access", None: ""}
-
-
-def _pcie(gpu: Gpu) -> str:
-    """Generation and lanes now, with their maxima where they are higher; nothing where they are unknown."""
-    known = (
-        ("gen ", gpu.pcie_generation, gpu.pcie_generation_max),
-        ("x", gpu.pcie_width, gpu.pcie_width_max),
+def add_listing_commands(subparsers: Subparsers) -> None:
+    """Declare `presets`, `doctor` and `sessions`."""
+    presets = subparsers.add_parser(
+        "presets", help="list what can be run here, what would be skipped, and why"
     )
-    words = [
-        f"{name}{now}" + (f" (of {most})" if most is not None and most > now else "")
-        for name, now, most in known
-        if now is not None
-    ]
-    return f", PCIe {' '.join(words)}" if words else ""
-
-
-def _software_lines(host: Host) -> list[str]:
-    software = host.software
-    torch = software.torch or "not installed"
-    cuda = f"CUDA {software.torch_cuda}" if software.torch_cuda else "no CUDA"
-    return [
-        f"python    {software.python} on {software.platform}",
-        f"torch     {torch}" + (f" ({cuda})" if software.torch else ""),
-        f"vision    {software.torchvision or 'not installed'}",
-        f"driver    {software.driver or 'none'}"
-        + (f" (up to CUDA {software.driver_cuda})" if software.driver_cuda else ""),
-    ]
-
-
-def session_listing(shelf: Shelf, text: str = "") -> Listing:
-    """All sessions on the shelf, newest first, or those that the text is found in."""
-    glances = Glances(shelf)
-    seen = [glances.work_out(entry.name) or entry for entry in glances.look()]
-    entries = [entry for entry in seen if entry.matches(text)]
-    data = [msgspec.to_builtins(entry) for entry in entries]
-    if not seen:
-        return Listing(data, f"no sessions yet in {shelf.root}; gpubench-tui run quickstart makes one")
-    if not entries:
-        return Listing(
-            data, f"{text!r} is found in none of the {count(len(seen), 'session')} in {shelf.root}"
-        )
-    width = max(len(entry.name) for entry in entries)
-    lines = [line for entry in entries for line in _session_lines(entry, width)]
-    return Listing(data, "\n".join([*lines, "", f"in {shelf.root}"]))
-
-
-def _session_lines(entry: Entry, width: int) -> Iterator[str]:
-    yield (
-        f"{entry.name:<{width}}  {_date(entry.unix_time)}  {entry.host}  {entry.state:<11}  "
-        f"{entry.measured} of {count(entry.runs, 'run')} measured"
-        + (f", {entry.failed} failed" if entry.failed else "")
+    add_plan_options(presets)
+    presets.set_defaults(command=list_presets)
+    doctor = subparsers.add_parser(
+        "doctor", help="show hardware, links and versions, and what will limit a benchmark here"
     )
-    if entry.headline:
-        yield f"    {entry.headline}"
+    doctor.set_defaults(command=list_host)
+    sessions = subparsers.add_parser("sessions", help="list past and running sessions, newest first")
+    sessions.add_argument(
+        "--find", metavar="TEXT", default="", help="only sessions whose line contains all these words"
+    )
+    sessions.set_defaults(command=list_sessions)
+    for parser in (presets, doctor, sessions):
+        parser.add_argument("--json", action="store_true", help="print JSON")
+        add_sessions_dir(parser)
 
 
-def _date(unix_time: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(unix_time))
+def list_presets(context: Context, *, json: bool) -> int:
+    """Print every preset with its plan for this machine. Raises UsageError."""
+    from .listing_content import preset_listing
+
+    return _print_listing(preset_listing(context.inspect_host(), context.overrides), json)
+
+
+def list_host(context: Context, *, json: bool) -> int:
+    """Print this machine, and what will limit a benchmark on it. Raises UsageError."""
+    from .listing_content import host_listing
+
+    return _print_listing(host_listing(context.inspect_host(), context.shelf().root), json)
+
+
+def list_sessions(context: Context, *, find: str, json: bool) -> int:
+    """Print all sessions on the shelf, or those in whose line every word of `find` occurs."""
+    from .listing_content import session_listing
+
+    return _print_listing(session_listing(context.shelf(), find), json)
+
+
+def _print_listing(listing: Listing, as_json: bool) -> int:
+    if as_json:
+        import json
+
+        print(json.dumps(listing.data, indent=2))
+    else:
+        print(listing.text)
+    return MEASURED

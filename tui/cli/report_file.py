@@ -1,4 +1,4 @@
-"""The file that a report is written to: refused before anything is measured, written after it."""
+"""The file of a report: checked before a measurement, written after it."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .options import UsageError, read
+from .context import UsageError, read_recorded
 
 if TYPE_CHECKING:
     from ...engine.analysis.export import Format
     from ...engine.record.shelf import SessionFolder
 
 
-def check(path: Path) -> None:
-    """Find out whether it can be written before the measurement rather than after it. Raises UsageError."""
-    format_of(path)
+def check_writable(path: Path) -> None:
+    """Check, before a measurement, that its report can be written there. Raises UsageError."""
+    format_by_name(path)
     if path.is_dir():
-        raise UsageError(f"--output {path}: is a folder, expected a file")
+        raise UsageError(f"--output {path}: is a folder; expected a file")
     parent = path.resolve().parent
     if not parent.is_dir():
-        raise UsageError(f"--output {path}: no folder {parent}")
+        raise UsageError(f"--output {path}: there is no folder {parent}")
     if not os.access(path if path.exists() else parent, os.W_OK):
         raise UsageError(f"--output {path}: cannot be written")
 
 
-def format_of(path: Path) -> Format:
-    """The format that the file's name asks for. Raises UsageError."""
+def format_by_name(path: Path) -> Format:
+    """Return the format that belongs to the file's ending. Raises UsageError."""
     from ...engine.analysis import export
 
     try:
@@ -37,16 +37,16 @@ def format_of(path: Path) -> Format:
 
 
 def write_report(folder: SessionFolder, path: Path) -> None:
-    """Write the session's report, and say where. Raises UsageError."""
+    """Write the session's report and print its path. Raises UsageError."""
     from ...engine.analysis.analysis import analyse
     from ...engine.analysis.export import render
 
-    write(path, render(analyse(read(folder)), format_of(path)))
+    write(path, render(analyse(read_recorded(folder)), format_by_name(path)))
     print(f"report: {path.resolve()}", file=sys.stderr)
 
 
 def write(path: Path, text: str) -> None:
-    """Write the text. Raises UsageError."""
+    """Write text to a file. Raises UsageError."""
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:

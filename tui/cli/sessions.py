@@ -1,118 +1,158 @@
-"""What is done with sessions of the shelf, running and past: what these commands do."""
+"""The commands on recorded and running sessions: attach, replay, stop, report, rename, delete."""
 
 from __future__ import annotations
 
-import shutil
+import argparse
 import sys
-from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ...engine.record.exit_status import MEASURED, RUN_FAILED
-from . import options as asked
+from ...engine.record.exit_status import MEASURED
 from . import report_file
-from .options import UsageError
+from .arguments import SESSION_HELP, add_ascii, add_sessions_dir
+from .context import Context, UsageError, on_terminal, read_recorded, require_terminal
+
+if TYPE_CHECKING:
+    from ...engine.analysis.export import Format
+    from .arguments import Subparsers
 
 
-def attach(options: Namespace) -> int:
-    """The monitor, or progress lines, on a session that runs."""
-    folder = asked.running(options)
-    if asked.on_terminal():
-        return asked.watch(options, folder)
+def add_session_commands(subparsers: Subparsers) -> None:
+    """Declare `attach`, `replay`, `stop`, `report`, `rename` and `delete`."""
+    attach_parser = subparsers.add_parser("attach", help="open the live monitor on a running session")
+    _add_session(attach_parser, " (default: the newest running one)")
+    add_ascii(attach_parser)
+    attach_parser.set_defaults(command=attach)
+
+    replay_parser = subparsers.add_parser("replay", help="open the monitor on a recorded session")
+    replay_parser.add_argument(
+        "--speed", type=_speed, default=1.0, metavar="N", help="times real time (default: 1)"
+    )
+    _add_session(replay_parser)
+    add_ascii(replay_parser)
+    replay_parser.set_defaults(command=replay)
+
+    stop_parser = subparsers.add_parser("stop", help="stop a running session; its measurements are kept")
+    _add_session(stop_parser, " (default: the newest running one)")
+    stop_parser.set_defaults(command=stop)
+
+    report_parser = subparsers.add_parser("report", help="print a session's results")
+    report_parser.add_argument(
+        "--format",
+        choices=("md", "json", "csv", "svg"),
+        help="svg: charts for a README (default: by the ending of FILE, or md)",
+    )
+    report_parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to a file instead")
+    _add_session(report_parser, " (default: the newest)")
+    report_parser.set_defaults(command=report)
+
+    rename_parser = subparsers.add_parser("rename", help="give a session another name")
+    _add_session(rename_parser)
+    rename_parser.add_argument("name", metavar="NAME", help="its new name")
+    rename_parser.set_defaults(command=rename)
+
+    delete_parser = subparsers.add_parser("delete", help="delete sessions with everything recorded")
+    delete_parser.add_argument("sessions", metavar="SESSION", nargs="+", help=SESSION_HELP)
+    delete_parser.add_argument("--yes", action="store_true", help="do not ask")
+    add_sessions_dir(delete_parser)
+    delete_parser.set_defaults(command=delete)
+
+
+def _add_session(parser: argparse.ArgumentParser, default: str = "") -> None:
+    """Add SESSION, which may be left out if `default` says which one it is then; and `--sessions-dir`."""
+    parser.add_argument(
+        "session", metavar="SESSION", nargs="?" if default else None, help=SESSION_HELP + default
+    )
+    add_sessions_dir(parser)
+
+
+def attach(context: Context, *, session: str | None) -> int:
+    """Follow a running session in the monitor, or as progress lines without a terminal. Raises UsageError."""
+    folder = context.find_running_session(session)
+    if on_terminal():
+        return context.open_monitor(folder)
     from .progress import follow
 
     return follow(folder)
 
 
-def replay(options: Namespace) -> int:
-    """The monitor over a journal, event by event in its own time."""
-    folder = asked.find(options)
-    asked.need_terminal(f"gpubench-tui report {folder.name} prints its results")
-    return asked.watch(options, folder, options.speed)
+def replay(context: Context, *, session: str, speed: float) -> int:
+    """Replay a journal in the monitor, `speed` times as fast as it was recorded. Raises UsageError."""
+    folder = context.find_session(session)
+    require_terminal(f"gpubench-tui report {folder.name} prints its results")
+    return context.open_monitor(folder, speed)
 
 
-def stop(options: Namespace) -> int:
-    """Stop a session and wait until it is gone."""
+def stop(context: Context, *, session: str | None) -> int:
+    """Stop a running session and wait until its process has ended. Raises UsageError."""
     from ...engine.conductor.control import stop_session
     from .progress import wait_until_gone
 
-    folder = asked.running(options)
+    folder = context.find_running_session(session)
     if not stop_session(folder):
-        raise UsageError(f"{folder.name} does not run on this machine")
+        raise UsageError(f"{folder.name} is not running on this machine")
     wait_until_gone(folder)
     print(f"stopped {folder.name}", file=sys.stderr)
-    return 0
+    return MEASURED
 
 
-def report(options: Namespace) -> int:
-    """A session's results in one of the formats."""
+def report(context: Context, *, session: str | None, format: Format | None, output: Path | None) -> int:  # noqa: A002
+    """Print a session's results, or write them to a file. Raises UsageError."""
     from ...engine.analysis.analysis import analyse
     from ...engine.analysis.export import render
 
-    folder = asked.find(options)
-    form = options.format or ("md" if options.output is None else report_file.format_of(options.output))
-    text = render(analyse(asked.read(folder)), form)
-    if options.output is None:
+    folder = context.find_session(session)
+    chosen = format or ("md" if output is None else report_file.format_by_name(output))
+    text = render(analyse(read_recorded(folder)), chosen)
+    if output is None:
         sys.stdout.write(text)
     else:
-        report_file.write(options.output, text)
-        print(f"written to {options.output.resolve()}", file=sys.stderr)
-    return 0
+        report_file.write(output, text)
+        print(f"report written to {output.resolve()}", file=sys.stderr)
+    return MEASURED
 
 
-def compare(options: Namespace) -> int:
-    """Sessions side by side; whether any is worse than the first is told by the exit status if asked for."""
-    from ...engine.analysis.sessions.compare import compare_all
-    from ...engine.analysis.sessions.comparison_report import render_comparison
-
-    base, *others = (asked.find(options, name) for name in (options.a, *options.others))
-    comparison = compare_all(asked.read(base), [asked.read(other) for other in others])
-    if not comparison.rows:
-        names = " and ".join(folder.name for folder in (base, *others))
-        raise UsageError(f"{names} have no run in common, by mode, devices, workload and batch")
-    width = shutil.get_terminal_size((100, 24)).columns
-    sys.stdout.write(render_comparison(comparison, options.format, width))
-    limit = options.fail_on_regression
-    worse = [
-        f"{change.label} in {session.b}"
-        for session in comparison.sessions
-        for change in session.changes
-        if limit is not None and change.is_regression(limit)
-    ]
-    for label in worse:
-        print(f"worse by more than {limit:g}%, or without figures: {label}", file=sys.stderr)
-    return RUN_FAILED if worse else MEASURED
-
-
-def rename(options: Namespace) -> int:
-    """Give a session another name."""
+def rename(context: Context, *, session: str, name: str) -> int:
+    """Give a session another name. Raises UsageError."""
     from ...engine.record.shelf import ShelfError
 
-    folder = asked.find(options)
+    folder = context.find_session(session)
     try:
-        renamed = asked.shelf(options).rename(folder, options.name)
+        renamed = context.shelf().rename(folder, name)
     except ShelfError as error:
         raise UsageError(str(error)) from None
     print(f"{folder.name} is now {renamed.name}", file=sys.stderr)
-    return 0
+    return MEASURED
 
 
-def delete(options: Namespace) -> int:
-    """Remove sessions, having asked."""
+def delete(context: Context, *, sessions: list[str], yes: bool) -> int:
+    """Delete sessions, after confirmation. Raises UsageError."""
     from ...engine.record.shelf import ShelfError
 
-    found = (asked.find(options, name) for name in options.sessions)
+    found = (context.find_session(name) for name in sessions)
     folders = {folder.name: folder for folder in found}
     names = ", ".join(folders)
-    if not options.yes:
-        if not asked.on_terminal():
-            raise UsageError(f"without a terminal to ask on, --yes is what deletes {names}")
+    if not yes:
+        if not on_terminal():
+            raise UsageError(f"there is no terminal to ask on; --yes deletes {names} without asking")
         print(f"Delete {names} with everything recorded? [y/N] ", end="", file=sys.stderr, flush=True)
         if sys.stdin.readline().strip().casefold() not in ("y", "yes"):
             print("nothing was deleted", file=sys.stderr)
-            return 0
+            return MEASURED
     try:
         for folder in folders.values():
-            asked.shelf(options).delete(folder)
+            context.shelf().delete(folder)
             print(f"deleted {folder.name}", file=sys.stderr)
     except ShelfError as error:
         raise UsageError(str(error)) from None
-    return 0
+    return MEASURED
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a speed: expected a number above 0, as in 10")
+    return speed

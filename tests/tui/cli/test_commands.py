@@ -14,9 +14,9 @@ import pytest
 from building.recorded import shelve
 from gpubench_tui.engine.plan.library import find_preset
 from gpubench_tui.engine.record.shelf import SessionFolder
-from gpubench_tui.tui.cli import commands
-from gpubench_tui.tui.cli import main as cli
-from gpubench_tui.tui.cli import progress as headless
+from gpubench_tui.tui.cli import progress
+from gpubench_tui.tui.cli.context import Context
+from gpubench_tui.tui.cli.run import run_preset
 
 SHORT = [
     "--set=workload.images=400",
@@ -83,13 +83,12 @@ def test_the_report_is_written_though_the_reader_of_the_results_left(
         shutil.copy(shelve(tmp_path / "recorded", 0).journal, folder.journal)
         raise BrokenPipeError
 
-    monkeypatch.setattr(headless, "follow", follow)
+    monkeypatch.setattr(progress, "follow", follow)
     report = tmp_path / "r.md"
-    options = cli._parser().parse_args(
-        ["run", "quickstart", "--headless", f"--sessions-dir={tmp_path}", f"--output={report}"]
-    )
     with pytest.raises(BrokenPipeError):
-        commands.run(options)
+        run_preset(
+            Context(sessions_dir=tmp_path), preset="quickstart", name=None, output=report, headless=True
+        )
     assert "| ddp " in report.read_text()
 
 
@@ -151,8 +150,8 @@ def test_doctor_describes_this_machine() -> None:
 @pytest.mark.parametrize(
     ("word", "sentence"),
     [
-        ("quickstart", "'quickstart' is no command; did you mean gpubench-tui run quickstart?"),
-        ("sesions", "'sesions' is no command; did you mean sessions?"),
+        ("quickstart", "'quickstart' is not a command; did you mean gpubench-tui run quickstart?"),
+        ("sesions", "'sesions' is not a command; did you mean sessions?"),
     ],
 )
 def test_a_word_that_is_no_command_is_answered_with_what_was_meant(word: str, sentence: str) -> None:
@@ -174,8 +173,8 @@ def test_a_word_that_is_no_command_is_answered_with_what_was_meant(word: str, se
         (["run", "quickstart", "--output=/no/such/folder/x.md"], "no folder /no/such/folder"),
         (["run", "quickstart", "--output=x.pdf"], "--output x.pdf: .pdf is none of .md, .json, .csv, .svg"),
         (["report", "nothing"], "nothing"),
-        (["stop"], "no session runs"),
-        (["attach"], "no session runs"),
+        (["stop"], "no session is running"),
+        (["attach"], "no session is running"),
         ([], "needs a terminal"),
     ],
 )

@@ -34,7 +34,7 @@ def test_commands_come_with_what_they_do(capsys: pytest.CaptureFixture[str]) -> 
     assert {"run", "attach", "sessions", "completion"} <= set(ask(capsys, ""))
     assert ask(capsys, "re") == ["replay", "report", "rename"]
     assert main(["__complete", "atta"]) == 0
-    assert capsys.readouterr().out == "attach\tthe live monitor on a running session\n"
+    assert capsys.readouterr().out == "attach\topen the live monitor on a running session\n"
 
 
 def test_presets_and_their_keys(capsys: pytest.CaptureFixture[str]) -> None:
@@ -190,7 +190,7 @@ def test_a_real_shell_completes_the_name_of_a_session(
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("gpubench-tui atta", ["attach\tthe live monitor on a running session"]),
+        ("gpubench-tui atta", ["attach\topen the live monitor on a running session"]),
         ("gpubench-tui run quick", ["quickstart\tQuickstart"]),
         ("gpubench-tui compare --format=te", ["--format=text"]),
         ("gpubench-tui run --set measure.tar", ["measure.target="]),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from building.recorded import host
 from gpubench_tui.engine.host.facts import Link
-from gpubench_tui.tui.cli.listings import doctor_listing
+from gpubench_tui.tui.cli.listing_content import host_listing
 from msgspec.structs import replace
 
 
@@ -24,12 +24,12 @@ def test_the_pcie_link_of_a_gpu(pcie: tuple[int | None, ...], text: str, tmp_pat
     names = ("pcie_generation", "pcie_generation_max", "pcie_width", "pcie_width_max")
     machine = host(1)
     gpu = replace(machine.gpus[0], **dict(zip(names, pcie, strict=True)))
-    assert text in doctor_listing(replace(machine, gpus=(gpu,)), tmp_path).text
+    assert text in host_listing(replace(machine, gpus=(gpu,)), tmp_path).text
 
 
 def test_peer_access_is_said_where_it_is_known(tmp_path: Path) -> None:
     links = (Link(0, 1, "PIX", True), Link(0, 2, "SYS", False), Link(1, 2, "SYS"))
-    lines = doctor_listing(replace(host(3), links=links), tmp_path).text.splitlines()
+    lines = host_listing(replace(host(3), links=links), tmp_path).text.splitlines()
     assert [line.partition(": ")[2] for line in lines if line.startswith("link ")] == [
         "PIX, peer access",
         "SYS, no peer access",

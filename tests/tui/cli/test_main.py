@@ -1,0 +1,53 @@
+"""The parser of the command line and the functions that carry commands out agree."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+from pathlib import Path
+
+import pytest
+from gpubench_tui.tui.cli.context import Context
+from gpubench_tui.tui.cli.main import _parser, main
+from gpubench_tui.tui.config import Config
+
+OF_THE_CONTEXT = {"help", "sessions_dir", "ascii", "gpus", "overrides"}
+
+
+def parsers() -> dict[str, argparse.ArgumentParser]:
+    (commands,) = (action for action in _parser()._actions if isinstance(action.choices, dict))
+    assert isinstance(commands.choices, dict)
+    return commands.choices
+
+
+@pytest.mark.parametrize("name", parsers())
+def test_a_command_takes_the_arguments_that_its_parser_knows(name: str) -> None:
+    parser = parsers()[name]
+    context, *parameters = inspect.signature(parser.get_default("command")).parameters.values()
+    assert context.annotation == "Context"
+    assert all(parameter.kind is parameter.KEYWORD_ONLY for parameter in parameters)
+    assert {parameter.name for parameter in parameters} == {
+        action.dest for action in parser._actions if action.dest not in OF_THE_CONTEXT
+    }
+
+
+def test_a_context_holds_what_is_said_before_and_after_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contexts: list[Context] = []
+    monkeypatch.setattr(
+        "gpubench_tui.tui.cli.listings.list_presets", lambda context, json: contexts.append(context) or 0
+    )
+    words = [
+        "--set=a=1",
+        "--ascii",
+        "--gpus=0",
+        "presets",
+        "--set=b=2",
+        "--gpus=1,2",
+        f"--sessions-dir={tmp_path}",
+    ]
+    assert main(words) == 0
+    assert contexts == [
+        Context(Config(ascii=True), sessions_dir=tmp_path, gpus=(1, 2), overrides=("a=1", "b=2"))
+    ]

@@ -1,0 +1,59 @@
+"""Arguments that several commands share, and the checks of their values."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+SESSION_HELP = "its name, a unique prefix of it, or a path"
+
+
+def add_sessions_dir(parser: argparse.ArgumentParser) -> None:
+    """Add `--sessions-dir`, valid before a command and after it."""
+    parser.add_argument(
+        "--sessions-dir",
+        type=Path,
+        metavar="DIR",
+        default=argparse.SUPPRESS,
+        help="folder of all sessions (default: in the platform's state folder)",
+    )
+
+
+def add_ascii(parser: argparse.ArgumentParser) -> None:
+    """Add `--ascii`, for commands that open the app."""
+    parser.add_argument(
+        "--ascii",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="draw with plain ASCII (default: only if the locale is not UTF-8)",
+    )
+
+
+def add_plan_options(parser: argparse.ArgumentParser, overrides: str = "overrides") -> None:
+    """Add `--set` and `--gpus`; `overrides` names the list that `--set` appends to."""
+    parser.add_argument(
+        "--set",
+        dest=overrides,
+        action="append",
+        metavar="KEY=VALUE",
+        default=[],
+        help="override any key of the preset, as in --set workload.batch=64; repeatable",
+    )
+    parser.add_argument(
+        "--gpus",
+        type=_gpu_indices,
+        metavar="0,2",
+        default=argparse.SUPPRESS,
+        help="use only these GPUs, by their index in nvidia-smi",
+    )
+
+
+def _gpu_indices(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of GPU indices, as in 0,2") from None

@@ -1,0 +1,106 @@
+"""The context of a command: where sessions are kept, which GPUs and overrides apply, the config file.
+
+Commands import what they need when they run: `--help` and the app's first paint wait for nothing else.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..config import Config
+
+if TYPE_CHECKING:
+    from ...engine.host.facts import Host
+    from ...engine.record.session import Session
+    from ...engine.record.shelf import SessionFolder, Shelf
+
+
+class UsageError(Exception):
+    """A request that cannot be carried out; the message says why, and what would be right."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """The settings that any command may use, resolved once from the command line and the config file."""
+
+    config: Config = Config()  # noqa: RUF009
+    sessions_dir: Path | None = None
+    """The folder of all sessions; None for the platform's state folder."""
+    gpus: tuple[int, ...] | None = None
+    """Indices of the GPUs to use; None for all."""
+    overrides: tuple[str, ...] = ()
+    """`key=value` for any key of a preset; a later one prevails."""
+
+    def shelf(self) -> Shelf:
+        """Return the shelf of all sessions."""
+        from ...engine.record.shelf import Shelf, default_root
+
+        return Shelf(self.sessions_dir or default_root())
+
+    def inspect_host(self) -> Host:
+        """Inspect this machine, limited to the chosen GPUs. Raises UsageError."""
+        from ...engine.host.inspect import inspect_host
+
+        try:
+            return inspect_host(self.gpus)
+        except ValueError as error:
+            raise UsageError(f"--gpus: {error}") from None
+
+    def find_session(self, name: str | None) -> SessionFolder:
+        """Return the session of that name, unique prefix or path; the newest for None. Raises UsageError."""
+        try:
+            return self.shelf().find(name)
+        except LookupError as error:
+            raise UsageError(str(error.args[0])) from None
+
+    def running_sessions(self) -> list[SessionFolder]:
+        """Return all running sessions, newest first."""
+        return [folder for folder in self.shelf().all() if folder.is_running()]
+
+    def find_running_session(self, name: str | None) -> SessionFolder:
+        """Return the session of that name, or the newest running one for None. Raises UsageError."""
+        if name is not None:
+            folder = self.find_session(name)
+            if not folder.goes_on():
+                raise UsageError(
+                    f"{folder.name} is not running; gpubench-tui report {folder.name} prints its results"
+                )
+            return folder
+        newest = next(iter(self.running_sessions()), None)
+        if newest is None:
+            raise UsageError("no session is running; gpubench-tui sessions lists past ones")
+        return newest
+
+    def open_monitor(self, folder: SessionFolder, replay_speed: float | None = None) -> int:
+        """Open the app on a session's monitor, or on its replay; return the exit status."""
+        gc.disable()  # the app enables it after its first paint
+        from .. import app
+
+        return app.watch(self.shelf(), app.Watched(folder, replay_speed), self.config)
+
+
+def read_recorded(folder: SessionFolder) -> Session:
+    """Read a session's journal. Raises UsageError if there is none."""
+    from ...engine.record.session import read_session
+
+    try:
+        return read_session(folder.journal)
+    except FileNotFoundError:
+        raise UsageError(f"{folder.name} has no journal; {folder.log} may say why") from None
+
+
+def on_terminal() -> bool:
+    """Return whether standard input and output can show the app."""
+    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def require_terminal(alternative: str) -> None:
+    """Refuse to go on without a terminal; `alternative` says what works without. Raises UsageError."""
+    if not on_terminal():
+        dumb = " that can move its cursor, and TERM is dumb" if os.environ.get("TERM") == "dumb" else ""
+        raise UsageError(f"this needs a terminal{dumb}; {alternative}")
