@@ -277,6 +277,14 @@ def test_the_picture_says_that_its_figures_are_made_up() -> None:
     assert "simulated" in next(line for line in README.read_text().splitlines() if "monitor.svg" in line)
 
 
+def test_the_readme_names_the_versions_that_the_package_accepts() -> None:
+    project = tomllib.loads((TREE / "pyproject.toml").read_text())["project"]
+    text = README.read_text()
+    assert f"Python {project['requires-python'].removeprefix('>=')} or newer" in text
+    (torch,) = (each for each in project["dependencies"] if each.startswith("torch>="))
+    assert f"torch {torch.removeprefix('torch>=')} or newer" in text
+
+
 def test_the_program_version_has_its_section_in_the_changelog() -> None:
     version = tomllib.loads((TREE / "pyproject.toml").read_text())["project"]["version"]
     sections = re.findall(
