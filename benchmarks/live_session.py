@@ -75,7 +75,7 @@ def beginning() -> Iterator[Event]:
                     at=0.0, run=spec.id, rank=rank, index=index, steps=100, samples=100 * BATCH, seconds=1.0
                 )
         yield events.RunFinished(at=0.0, run=spec.id, outcome="measured")
-        yield events.Said(at=0.0, level="info", text=f"measured {spec.label}", run=spec.id)
+        yield events.LogMessage(at=0.0, level="info", text=f"measured {spec.label}", run=spec.id)
     yield events.RunStarted(at=0.0, run=last.id)
     for rank in range(last.world_size):
         yield events.RankStarted(

@@ -17,28 +17,8 @@ SHARED = {
 """Names that several modules define for good, each with its reason."""
 
 TO_BE_RENAMED = {
-    "Block",
-    "Bucket",
-    "Communication",
-    "Comparison",
-    "Compute",
     "Device",
-    "Entry",
-    "Estimate",
-    "Panel",
-    "Row",
     "Sampler",
-    "Steps",
-    "bar",
-    "columns",
-    "fit",
-    "peak_flop_per_second",
-    "picture",
-    "result",
-    "results_table",
-    "table",
-    "together",
-    "wrap",
 }
 """Names that mean two things so far; whoever renames one takes it out of here."""
 

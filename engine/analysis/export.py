@@ -43,7 +43,7 @@ import msgspec
 
 from ..record.session import RunState
 from .analysis import Analysis
-from .charts.report import picture
+from .charts.report import svg_report
 from .report.markdown import markdown
 from .report.provenance import origins
 from .report.published import beside
@@ -153,10 +153,10 @@ CSV_COLUMNS: dict[str, Cell] = {
 
 def render(analysis: Analysis, form: Format) -> str:
     """The report in that format, ending with a line break."""
-    return {"md": markdown, "json": json, "csv": csv, "svg": picture}[form](analysis)
+    return {"md": markdown, "json": json, "csv": csv, "svg": svg_report}[form](analysis)
 
 
-def format_of(file: Path) -> Format:
+def format_of_file(file: Path) -> Format:
     """The format that a file's name asks for, Markdown for plain text; ValueError for a strange suffix."""
     suffix = file.suffix.lower()
     if suffix in ("", ".txt"):

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-from ..record.events import Event, RunFinished, Said, SessionFinished, SessionStarted
+from ..record.events import Event, LogMessage, RunFinished, SessionFinished, SessionStarted
 from ..record.journal import Journal
 from ..record.shelf import Request, SessionFolder
 
@@ -46,7 +46,7 @@ class Recorder:
         self, text: str, level: Literal["info", "warning", "error"] = "warning", run: str | None = None
     ) -> None:
         """Write a message for the user."""
-        self.write(Said(at=self.now(), level=level, text=text, run=run))
+        self.write(LogMessage(at=self.now(), level=level, text=text, run=run))
 
 
 def session_started(folder: SessionFolder, request: Request) -> SessionStarted:

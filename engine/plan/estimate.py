@@ -19,7 +19,7 @@ COMMUNICATION_SECONDS = 4.0
 """The look at what synchronising gradients costs and what the links can do."""
 
 
-class Estimate(Struct, frozen=True):
+class TimeEstimate(Struct, frozen=True):
     """Seconds a plan takes at least and at most; None where it trains by epochs, of unknown speed.
 
     Where only a part does, the least is that of the rest.
@@ -39,24 +39,24 @@ class Estimate(Struct, frozen=True):
         return f"about {high} (estimate)" if low == high else f"{low} to {high} (estimate)"
 
 
-def estimate(plan: Plan) -> Estimate:
+def estimate(plan: Plan) -> TimeEstimate:
     """The estimate for the runs that are not skipped."""
     runs = plan.to_run
     if not runs:
-        return Estimate(0.0, 0.0)
+        return TimeEstimate(0.0, 0.0)
     if any(spec.measure.epochs for spec in runs):
-        return Estimate(None, None)
+        return TimeEstimate(None, None)
     low = FIRST_START_SECONDS + sum(_overhead(spec) + _least(spec) for spec in runs)
     high = FIRST_START_SECONDS + sum(_overhead(spec) + _most(spec) for spec in runs)
-    return Estimate(low, high)
+    return TimeEstimate(low, high)
 
 
-def together(estimates: Iterable[Estimate]) -> Estimate:
+def total(estimates: Iterable[TimeEstimate]) -> TimeEstimate:
     """The estimate for plans one after the other."""
     every = list(estimates)
     known = [one.low for one in every if one.low is not None]
     open_ended = any(one.high is None for one in every)
-    return Estimate(
+    return TimeEstimate(
         sum(known) if known or not every else None,
         None if open_ended else sum(one.high for one in every if one.high is not None),
     )

@@ -205,7 +205,7 @@ class BucketTimes(Struct, frozen=True):
     end: list[float]
 
 
-class Communication(Base, frozen=True, kw_only=True, tag="communication"):
+class CommunicationMeasured(Base, frozen=True, kw_only=True, tag="communication"):
     """What synchronising the gradients costs one rank: measured after the windows."""
 
     run: str
@@ -223,7 +223,7 @@ class Communication(Base, frozen=True, kw_only=True, tag="communication"):
     """Seconds by which the buckets' times may be off from the clock that the ranks share."""
 
 
-class Bandwidth(Base, frozen=True, kw_only=True, tag="bandwidth"):
+class BandwidthMeasured(Base, frozen=True, kw_only=True, tag="bandwidth"):
     """What the same ranks' collectives reach when nothing else is done, by size; sent by rank 0."""
 
     run: str
@@ -235,7 +235,7 @@ class Bandwidth(Base, frozen=True, kw_only=True, tag="bandwidth"):
     """Median time of the slowest rank, for each size."""
 
 
-class Compute(Base, frozen=True, kw_only=True, tag="compute"):
+class ComputeMeasured(Base, frozen=True, kw_only=True, tag="compute"):
     """How much arithmetic a step is, and how fast the device can be at it."""
 
     run: str
@@ -320,7 +320,7 @@ class Sampled(Base, frozen=True, kw_only=True, tag="sampled"):
     cpu: CpuSample
 
 
-class Said(Base, frozen=True, kw_only=True, tag="said"):
+class LogMessage(Base, frozen=True, kw_only=True, tag="said"):
     """A line for people from the session process."""
 
     level: Literal["info", "warning", "error"]
@@ -343,16 +343,16 @@ RankEvent = (
     | Window
     | Evaluation
     | Breakdown
-    | Communication
-    | Bandwidth
-    | Compute
+    | CommunicationMeasured
+    | BandwidthMeasured
+    | ComputeMeasured
     | RankMeasured
     | RankFinished
     | RankFailed
 )
 """What a rank sends over its queue, as lists of events about ten times a second."""
 
-Event = RankEvent | SessionStarted | RunStarted | RunFinished | Sampled | Said | SessionFinished
+Event = RankEvent | SessionStarted | RunStarted | RunFinished | Sampled | LogMessage | SessionFinished
 
 encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder(Event).decode

@@ -40,10 +40,10 @@ class RankState:
         """Samples a second over the newest message's steps; 0 before the first and after the last."""
         self.step_seconds = Series()
         self.breakdown: events.Breakdown | None = None
-        self.communication: events.Communication | None = None
-        self.bandwidth: dict[str, events.Bandwidth] = {}
+        self.communication: events.CommunicationMeasured | None = None
+        self.bandwidth: dict[str, events.BandwidthMeasured] = {}
         """By collective."""
-        self.compute: events.Compute | None = None
+        self.compute: events.ComputeMeasured | None = None
         self.measured: events.RankMeasured | None = None
         self.finished: events.RankFinished | None = None
         self.failed: events.RankFailed | None = None
@@ -211,15 +211,15 @@ def _breakdown(run: RunState, event: events.Breakdown) -> None:
     run.rank(event.rank).breakdown = event
 
 
-def _communication(run: RunState, event: events.Communication) -> None:
+def _communication(run: RunState, event: events.CommunicationMeasured) -> None:
     run.rank(event.rank).communication = event
 
 
-def _bandwidth(run: RunState, event: events.Bandwidth) -> None:
+def _bandwidth(run: RunState, event: events.BandwidthMeasured) -> None:
     run.rank(event.rank).bandwidth[event.collective] = event
 
 
-def _compute(run: RunState, event: events.Compute) -> None:
+def _compute(run: RunState, event: events.ComputeMeasured) -> None:
     run.rank(event.rank).compute = event
 
 
@@ -245,9 +245,9 @@ _ON_EVENT: dict[type, Callable[[RunState, Any], None]] = {
     events.Window: _window,
     events.Evaluation: _evaluation,
     events.Breakdown: _breakdown,
-    events.Communication: _communication,
-    events.Bandwidth: _bandwidth,
-    events.Compute: _compute,
+    events.CommunicationMeasured: _communication,
+    events.BandwidthMeasured: _bandwidth,
+    events.ComputeMeasured: _compute,
     events.RankMeasured: _rank_measured,
     events.RankFinished: _rank_finished,
     events.RankFailed: _rank_failed,

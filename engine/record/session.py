@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 from ..host.facts import Cpu, Host, Software
 from ..plan.plan import Plan
 from . import events
-from .events import Event, Said
+from .events import Event, LogMessage
 from .history import CpuHistory, GpuHistory
 from .journal import Follower
 from .run import RankState, RunState, RunStatus
@@ -41,7 +41,7 @@ class Session:
         """Seconds from the start to the newest event."""
         self.gpus: dict[int, GpuHistory] = {}
         self.cpu = CpuHistory()
-        self.log: deque[Said] = deque(maxlen=LOG_LINES)
+        self.log: deque[LogMessage] = deque(maxlen=LOG_LINES)
         self.outcome: Literal["finished", "stopped"] | None = None
         """None while it runs, and for ever when it was interrupted."""
         self.started = False
@@ -87,7 +87,7 @@ class Session:
             history.add(event.at, sample)
         self.cpu.add(event.at, event.cpu)
 
-    def _said(self, event: Said) -> None:
+    def _said(self, event: LogMessage) -> None:
         self.log.append(event)
 
     def _finished(self, event: events.SessionFinished) -> None:
@@ -122,6 +122,6 @@ _ON_SESSION: dict[type, Callable[[Session, Any], None]] = {
     events.RunStarted: Session._run_started,
     events.RunFinished: Session._run_finished,
     events.Sampled: Session._sampled,
-    events.Said: Session._said,
+    events.LogMessage: Session._said,
     events.SessionFinished: Session._finished,
 }

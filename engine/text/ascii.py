@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 WIDTH, HEIGHT = 60, 11
 
 
-def bar(value: float, most: float, width: int = 30) -> str:
+def ascii_bar(value: float, most: float, width: int = 30) -> str:
     """A bar whose length is to the width as the value to the most."""
     return "#" * round(width * value / most) if most > 0 else ""
 
@@ -25,7 +25,7 @@ def stacked_bar(shares: Mapping[str, float], width: int = WIDTH) -> str:
     return drawn
 
 
-def plot(
+def ascii_plot(
     xs: Sequence[float], curves: Mapping[str, Sequence[float | None]], shown: Callable[[float], str]
 ) -> list[str]:
     """Curves over the same xs, at least two, each drawn with its character, later ones above earlier ones.

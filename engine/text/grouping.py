@@ -7,7 +7,7 @@ from collections.abc import Iterable
 MOST_NAMES = 4
 
 
-def together(said: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+def group_labels(said: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     """Whose and what, in their order, from pairs of a run's label and a text."""
     whose: dict[str, list[str]] = {}
     for label, text in said:

@@ -11,7 +11,9 @@ def section(title: str, lines: Sequence[str]) -> Iterator[str]:
         yield from (f"## {title}", "", *lines, "")
 
 
-def table(titles: Sequence[str], rows: Iterable[Sequence[str]], left: Iterable[str] = ()) -> list[str]:
+def markdown_table(
+    titles: Sequence[str], rows: Iterable[Sequence[str]], left: Iterable[str] = ()
+) -> list[str]:
     """A table whose source is aligned as well; none without rows."""
     texts = [[_cell(text) for text in row] for row in rows]
     if not texts:

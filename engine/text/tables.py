@@ -23,7 +23,7 @@ class Fitted(Protocol):
 C = TypeVar("C", bound=Fitted)
 
 
-def fit(columns: Sequence[C], width: int) -> tuple[list[C], str]:
+def fit_columns(columns: Sequence[C], width: int) -> tuple[list[C], str]:
     """The columns within `width` cells and the gap between them: narrower gaps before fewer columns."""
     shown = list(columns)
     while True:
@@ -54,7 +54,7 @@ class TextColumn(NamedTuple):
 
 def text_table(columns: Sequence[TextColumn], width: int) -> list[str]:
     """The lines of the table, its titles first, within `width` cells where possible."""
-    shown, gap = fit(columns, width)
+    shown, gap = fit_columns(columns, width)
     rows = zip(*((column.title, *column.cells) for column in shown), strict=True)
     return [gap.join(map(_justified, row, shown)).rstrip() for row in rows]
 

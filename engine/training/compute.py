@@ -10,7 +10,7 @@ import torch.nn.functional as F  # noqa: N812 (everybody's name for it)
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..plan.preset import Workload
-from ..record.events import Compute
+from ..record.events import ComputeMeasured
 from ..statistics import median
 from .device.clock import Mark
 from .device.devices import RankDevices
@@ -35,7 +35,7 @@ def report_compute(rank: Rank) -> None:
     reporter.phase("detail", "matrix product")
     dtype = SIXTEEN_BITS.get(workload.precision, torch.float32)
     peak = peak_flop_per_second(dtype, rank.devices, rank.everyone)
-    reporter.send(Compute(**reporter.stamp(), flop_per_step=flop, peak_flop_per_second=peak))
+    reporter.send(ComputeMeasured(**reporter.stamp(), flop_per_step=flop, peak_flop_per_second=peak))
 
 
 def flop_per_step(workload: Workload, batch: int) -> int | None:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from torch.nn.parallel import DistributedDataParallel
 
-from ..record.events import Bandwidth, Breakdown, Communication, Phase
+from ..record.events import BandwidthMeasured, Breakdown, CommunicationMeasured, Phase
 from .bandwidth import OF_MODE, measure_bandwidth
 from .communication import BucketHook, BufferHook, ddp_of, take_turns
 from .data import Batches
@@ -97,7 +97,7 @@ class Detail:
         steps = self._break_down()
         timeline = Timeline(self._clock, first, take_anchor(self._clock, self._reporter.now))
         self._reporter.send(
-            Communication(
+            CommunicationMeasured(
                 **self._reporter.stamp(),
                 buckets=self._buckets.times(timeline),
                 clock_error=timeline.error,
@@ -201,7 +201,7 @@ class Detail:
             sizes, seconds = measure_bandwidth(collective, self._team, self._devices, self._clock)
             if self._team.rank == 0:
                 self._reporter.send(
-                    Bandwidth(
+                    BandwidthMeasured(
                         **self._reporter.stamp(),
                         collective=collective,
                         sizes=sizes,

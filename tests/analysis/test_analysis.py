@@ -6,14 +6,14 @@ import pytest
 from building.sessions import failed, measured, opening, session, spec
 from gpubench_tui.engine.analysis.analysis import Analysis, analyse
 from gpubench_tui.engine.analysis.export import FORMATS, render
-from gpubench_tui.engine.analysis.report.terminal import table
+from gpubench_tui.engine.analysis.report.terminal import terminal_report
 from gpubench_tui.engine.analysis.results import result as result_module
 from gpubench_tui.engine.record.session import Session
 
 STEADY = [1.0, 1.01, 0.99, 1.0, 1.02]
 REPORTS: dict[str, Callable[[Analysis], str]] = {
     **{form: lambda analysis, form=form: render(analysis, form) for form in FORMATS},  # type: ignore[misc]
-    "terminal": lambda analysis: table(analysis, 100),
+    "terminal": lambda analysis: terminal_report(analysis, 100),
 }
 
 
@@ -31,14 +31,14 @@ def folded() -> Session:
 def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The ids of the runs of which a result was computed, in order."""
     found: list[str] = []
-    compute = result_module.result
+    compute = result_module.compute_result
 
     def noted(*given: object) -> result_module.Result:
         made = compute(*given)  # type: ignore[arg-type]
         found.append(made.run)
         return made
 
-    monkeypatch.setattr(result_module, "result", noted)
+    monkeypatch.setattr(result_module, "compute_result", noted)
     return found
 
 

@@ -6,14 +6,15 @@ from gpubench_tui.engine.host.facts import Cpu, CpuSample, Gpu, GpuProcess, GpuS
 from gpubench_tui.engine.plan.plan import Device, Plan, RunSpec
 from gpubench_tui.engine.plan.preset import Measure, Workload
 from gpubench_tui.engine.record.events import (
-    Bandwidth,
+    BandwidthMeasured,
     Breakdown,
     BucketTimes,
-    Communication,
-    Compute,
+    CommunicationMeasured,
+    ComputeMeasured,
     Evaluation,
     Event,
     Failure,
+    LogMessage,
     MetricsLost,
     ModelBuilt,
     PhaseChanged,
@@ -24,7 +25,6 @@ from gpubench_tui.engine.record.events import (
     RankStarted,
     RunFinished,
     RunStarted,
-    Said,
     Sampled,
     SessionFinished,
     SessionStarted,
@@ -143,7 +143,7 @@ EVENTS: list[Event] = [
         optimizer=[0.1],
         exchange={"scatter": [0.01], "reduce": [0.02]},
     ),
-    Communication(
+    CommunicationMeasured(
         at=2.42,
         run=DDP.id,
         rank=0,
@@ -152,8 +152,8 @@ EVENTS: list[Event] = [
         unsynchronised=[0.9],
         buffers=[0.05],
     ),
-    Bandwidth(at=2.43, run=DDP.id, rank=0, collective="all_reduce", sizes=[1024], seconds=[1e-5]),
-    Compute(at=2.44, run=DDP.id, rank=0, flop_per_step=1000, peak_flop_per_second=None),
+    BandwidthMeasured(at=2.43, run=DDP.id, rank=0, collective="all_reduce", sizes=[1024], seconds=[1e-5]),
+    ComputeMeasured(at=2.44, run=DDP.id, rank=0, flop_per_step=1000, peak_flop_per_second=None),
     RankMeasured(
         at=2.5,
         run=DDP.id,
@@ -171,6 +171,6 @@ EVENTS: list[Event] = [
         failure=Failure(kind="raised", rank=1, message="boom", log="logs/02-ddp-rank1.log"),
     ),
     Sampled(at=2.8, gpus=[GpuSample(index=0, utilization=50.0)], cpu=CPU_SAMPLE),
-    Said(at=2.9, level="warning", text="a\nline"),
+    LogMessage(at=2.9, level="warning", text="a\nline"),
     SessionFinished(at=3.0, outcome="finished"),
 ]

@@ -74,7 +74,7 @@ def session_events(
     yield events.SessionStarted(
         at=at, session="scaling-1", program="0.1.0", unix_time=1.8e9, pid=4711, host=host(gpus), plan=the_plan
     )
-    yield events.Said(at=at, level="info", text="the session has begun")
+    yield events.LogMessage(at=at, level="info", text="the session has begun")
     for spec in the_plan.runs:
         if spec.skip is not None:
             yield events.RunFinished(at=at, run=spec.id, outcome="skipped", reason=spec.skip)
@@ -171,7 +171,7 @@ def run_events(spec: RunSpec, start: float, gpus: int, fails: bool = False) -> I
             samples=batch * STEPS_A_WINDOW * (WINDOWS + 1),
         )
     yield events.RunFinished(at=ended + 0.1, run=spec.id, outcome="measured")
-    yield events.Said(at=ended + 0.1, level="info", text=f"measured {spec.label}", run=spec.id)
+    yield events.LogMessage(at=ended + 0.1, level="info", text=f"measured {spec.label}", run=spec.id)
 
 
 DETAIL = {
@@ -192,7 +192,7 @@ def looked_into(spec: RunSpec, at: float) -> Iterator[events.Event]:
     several = spec.mode == "ddp" and spec.device_count > 1
     for rank in range(spec.world_size):
         yield events.PhaseChanged(at=at + 0.02, run=spec.id, rank=rank, phase="detail")
-        yield events.Compute(
+        yield events.ComputeMeasured(
             at=at + 0.03, run=spec.id, rank=rank, flop_per_step=428_000_000_000, peak_flop_per_second=5e13
         )
         parts = {**DETAIL, "exposed": EXPOSED if several else 0.0}
@@ -204,7 +204,7 @@ def looked_into(spec: RunSpec, at: float) -> Iterator[events.Event]:
             yield communication(spec, rank, at + 0.06)
     if several:
         sizes = [1 << power for power in range(10, 29, 2)]
-        yield events.Bandwidth(
+        yield events.BandwidthMeasured(
             at=at + 0.07,
             run=spec.id,
             rank=0,
@@ -214,11 +214,11 @@ def looked_into(spec: RunSpec, at: float) -> Iterator[events.Event]:
         )
 
 
-def communication(spec: RunSpec, rank: int, at: float) -> events.Communication:
+def communication(spec: RunSpec, rank: int, at: float) -> events.CommunicationMeasured:
     """Two buckets in each of ten steps; on more than two devices the cost drowns in the noise."""
     noise = 0.0002 if spec.device_count == 2 else 0.02
     starts = [at + 0.1 * step for step in range(10)]
-    return events.Communication(
+    return events.CommunicationMeasured(
         at=at,
         run=spec.id,
         rank=rank,
@@ -256,7 +256,9 @@ def _failure(spec: RunSpec, at: float) -> Iterator[events.Event]:
     )
     yield events.RankFailed(at=at, run=spec.id, rank=0, kind=failure.kind, message=failure.message)
     yield events.RunFinished(at=at + 0.1, run=spec.id, outcome="failed", failure=failure)
-    yield events.Said(at=at + 0.1, level="error", text=f"{spec.label} failed: out of memory", run=spec.id)
+    yield events.LogMessage(
+        at=at + 0.1, level="error", text=f"{spec.label} failed: out of memory", run=spec.id
+    )
 
 
 def sampled(at: float, gpus: int) -> events.Sampled:

@@ -9,12 +9,12 @@ from gpubench_tui.engine.host.facts import Cpu, Host, Software
 from gpubench_tui.engine.plan.plan import Device, Plan, RunSpec
 from gpubench_tui.engine.plan.preset import Measure, Mode, Published, Workload
 from gpubench_tui.engine.record.events import (
-    Bandwidth,
+    BandwidthMeasured,
     Breakdown,
     BucketTimes,
     Collective,
-    Communication,
-    Compute,
+    CommunicationMeasured,
+    ComputeMeasured,
     Evaluation,
     Event,
     Exchange,
@@ -204,9 +204,9 @@ def communication(
     synchronised: Sequence[float] = (),
     unsynchronised: Sequence[float] = (),
     buffers: Sequence[float] = (),
-) -> Communication:
+) -> CommunicationMeasured:
     """`buckets`: bytes, starts and ends of each, a time a step."""
-    return Communication(
+    return CommunicationMeasured(
         at=8.0,
         run=run,
         rank=rank,
@@ -217,9 +217,9 @@ def communication(
     )
 
 
-def bandwidth(run: str, collective: Collective, seconds: Mapping[int, float]) -> Bandwidth:
+def bandwidth(run: str, collective: Collective, seconds: Mapping[int, float]) -> BandwidthMeasured:
     """`seconds` for each size in bytes."""
-    return Bandwidth(
+    return BandwidthMeasured(
         at=8.5,
         run=run,
         rank=0,
@@ -229,8 +229,8 @@ def bandwidth(run: str, collective: Collective, seconds: Mapping[int, float]) ->
     )
 
 
-def arithmetic(run: str, rank: int, flop: int | None, peak: float | None) -> Compute:
-    return Compute(at=8.7, run=run, rank=rank, flop_per_step=flop, peak_flop_per_second=peak)
+def arithmetic(run: str, rank: int, flop: int | None, peak: float | None) -> ComputeMeasured:
+    return ComputeMeasured(at=8.7, run=run, rank=rank, flop_per_step=flop, peak_flop_per_second=peak)
 
 
 def failed(run: str, message: str = "out of luck") -> list[Event]:

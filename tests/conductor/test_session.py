@@ -8,10 +8,10 @@ import signal
 import psutil
 from gpubench_tui.engine.conductor.control import skip_run, stop_session
 from gpubench_tui.engine.record.events import (
+    LogMessage,
     RankStarted,
     RunFinished,
     RunStarted,
-    Said,
     Sampled,
     SessionFinished,
     SessionStarted,
@@ -63,7 +63,7 @@ def test_a_plan_is_executed_in_order_and_told_whole(start):
         last_word = max(i for i, e in enumerate(events) if isinstance(e, Steps) and e.run == run)
         assert last_word < next(i for i, e in enumerate(events) if e == ends[run])
     assert any(isinstance(event, Sampled) for event in events)
-    said = [event for event in events if isinstance(event, Said)]
+    said = [event for event in events if isinstance(event, LogMessage)]
     assert {event.level for event in said} == {"info"}
     assert [event.text for event in said if event.run == "00-ddp"] == ["ddp started", "ddp: enough"]
     assert not session.folder.is_running()

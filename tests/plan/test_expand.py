@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 from gpubench_tui.engine.host.facts import Cpu, Gpu, Host, Software
-from gpubench_tui.engine.plan.estimate import Estimate, estimate, together
+from gpubench_tui.engine.plan.estimate import TimeEstimate, estimate, total
 from gpubench_tui.engine.plan.expand import make_plan
 from gpubench_tui.engine.plan.plan import Plan
 from gpubench_tui.engine.plan.read import PresetError, read_preset
@@ -236,8 +236,8 @@ def test_the_estimate_grows_with_what_is_run() -> None:
 
 
 def test_the_estimate_of_several_plans_adds_up_what_is_known() -> None:
-    seconds, epochs = Estimate(20.0, 40.0), Estimate(None, None)
-    assert together([seconds, seconds]) == Estimate(40.0, 80.0)
-    assert str(together([seconds, epochs])) == "20 s (estimate) and what is known after the first epoch"
-    assert str(together([epochs, epochs])) == "duration known after the first epoch"
-    assert str(together([])) == "nothing to run"
+    seconds, epochs = TimeEstimate(20.0, 40.0), TimeEstimate(None, None)
+    assert total([seconds, seconds]) == TimeEstimate(40.0, 80.0)
+    assert str(total([seconds, epochs])) == "20 s (estimate) and what is known after the first epoch"
+    assert str(total([epochs, epochs])) == "duration known after the first epoch"
+    assert str(total([])) == "nothing to run"

@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 from building.all_kinds import EVENTS, STARTED
-from gpubench_tui.engine.record.events import Event, Said, encode
+from gpubench_tui.engine.record.events import Event, LogMessage, encode
 from gpubench_tui.engine.record.journal import Follower, Journal, read_journal
 from gpubench_tui.engine.record.session import read_session
 
@@ -86,7 +86,7 @@ def test_a_damaged_line_is_counted_and_the_others_are_read(tmp_path: Path, damag
 
 def test_lines_longer_than_a_chunk(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
-    long = Said(at=0.0, level="info", text="x" * 3_000_000)
+    long = LogMessage(at=0.0, level="info", text="x" * 3_000_000)
     write(path, [EVENTS[1], long, EVENTS[2]])
     assert list(read_journal(path)) == [EVENTS[1], long, EVENTS[2]]
 
@@ -97,7 +97,7 @@ def test_threads_share_the_writing_end(tmp_path: Path) -> None:
 
     def say(name: int) -> None:
         for i in range(200):
-            journal.append(Said(at=float(i), level="info", text=f"{name} " + "x" * 5000))
+            journal.append(LogMessage(at=float(i), level="info", text=f"{name} " + "x" * 5000))
 
     threads = [threading.Thread(target=say, args=(name,)) for name in range(4)]
     for thread in threads:
@@ -105,7 +105,7 @@ def test_threads_share_the_writing_end(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     follower = Follower(path)
-    said = [event for event in follower.read() if isinstance(event, Said)]
+    said = [event for event in follower.read() if isinstance(event, LogMessage)]
     assert follower.unreadable == 0
     for name in range(4):
         assert [event.at for event in said if event.text.startswith(f"{name} ")] == list(
@@ -124,11 +124,11 @@ def test_a_closed_journal_says_so(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from gpubench_tui.engine.record.events import Said
+from gpubench_tui.engine.record.events import LogMessage
 from gpubench_tui.engine.record.journal import Journal
 journal = Journal(Path(sys.argv[1]))
 for i in range(int(sys.argv[2])):
-    journal.append(Said(at=float(i), level="info", text="x" * (i % 3000)))
+    journal.append(LogMessage(at=float(i), level="info", text="x" * (i % 3000)))
     if i == 100:
         sys.stdin.readline()
 """
@@ -167,18 +167,18 @@ def test_a_line_that_was_written_in_part_spoils_no_other(tmp_path: Path) -> None
     script = """
 import resource, signal, sys
 from pathlib import Path
-from gpubench_tui.engine.record.events import Said
+from gpubench_tui.engine.record.events import LogMessage
 from gpubench_tui.engine.record.journal import Journal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
 journal = Journal(Path(sys.argv[1]))
 resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
-journal.append(Said(at=0.0, level="info", text="whole"))
+journal.append(LogMessage(at=0.0, level="info", text="whole"))
 try:
-    journal.append(Said(at=1.0, level="info", text="x" * 1000))
+    journal.append(LogMessage(at=1.0, level="info", text="x" * 1000))
 except OSError:
     resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
-    journal.append(Said(at=2.0, level="info", text="whole again"))
+    journal.append(LogMessage(at=2.0, level="info", text="whole again"))
 """
     subprocess.run([sys.executable, "-c", script, str(path)], check=True)
     follower = Follower(path)

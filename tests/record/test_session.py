@@ -9,6 +9,7 @@ from gpubench_tui.engine.record.events import (
     Evaluation,
     Event,
     Failure,
+    LogMessage,
     MetricsLost,
     ModelBuilt,
     PhaseChanged,
@@ -16,7 +17,6 @@ from gpubench_tui.engine.record.events import (
     RankStarted,
     RunFinished,
     RunStarted,
-    Said,
     Sampled,
     SessionFinished,
     Steps,
@@ -306,7 +306,7 @@ def test_a_session_ten_times_as_long_takes_no_more_memory() -> None:
                 session.apply(steps(DDP.id, rank, 20 * i, [0.01] * 20, at=float(i)))
                 session.apply(window(DDP.id, rank, i, 0.5))
             session.apply(Sampled(at=float(i), gpus=[GpuSample(index=0, utilization=1.0)], cpu=CPU_SAMPLE))
-            session.apply(Said(at=float(i), level="info", text="again"))
+            session.apply(LogMessage(at=float(i), level="info", text="again"))
         return size_of(session, set())
 
     # Lists and curves breathe between half and all of their bound.

@@ -1,10 +1,10 @@
 import pytest
-from gpubench_tui.engine.text.ascii import HEIGHT, WIDTH, bar, plot, stacked_bar
+from gpubench_tui.engine.text.ascii import HEIGHT, WIDTH, ascii_bar, ascii_plot, stacked_bar
 from gpubench_tui.engine.text.units import percent
 
 
 def test_a_curve_rises_from_corner_to_corner() -> None:
-    lines = plot([1, 2, 3], {"o": [0.0, 0.5, 1.0]}, percent)
+    lines = ascii_plot([1, 2, 3], {"o": [0.0, 0.5, 1.0]}, percent)
     rows = [line.split("|", 1)[1] for line in lines[:HEIGHT]]
     assert rows[0].rstrip().endswith("o")
     assert len(rows[0].rstrip()) == WIDTH
@@ -19,7 +19,7 @@ def test_a_curve_rises_from_corner_to_corner() -> None:
 
 
 def test_two_curves_share_an_axis_and_gaps_stay_gaps() -> None:
-    lines = plot([1, 2, 3, 4], {".": [4.0, None, 2.0, 1.0], "o": [4.0, 4.0, 4.0, 4.0]}, "{:g}".format)
+    lines = ascii_plot([1, 2, 3, 4], {".": [4.0, None, 2.0, 1.0], "o": [4.0, 4.0, 4.0, 4.0]}, "{:g}".format)
     assert lines[0] == "  4 |" + "o" * WIDTH
     assert lines[HEIGHT // 2].startswith("2.5 |")
     drawn = sum(line.count(".") for line in lines[:HEIGHT])
@@ -27,15 +27,15 @@ def test_two_curves_share_an_axis_and_gaps_stay_gaps() -> None:
 
 
 def test_flat_curves_and_no_curves() -> None:
-    assert any("o" * WIDTH in line for line in plot([0, 1], {"o": [3.0, 3.0]}, "{:g}".format))
-    assert plot([0], {"o": [3.0]}, "{:g}".format) == []
-    assert plot([0, 1], {"o": [None, float("nan")]}, "{:g}".format) == []
+    assert any("o" * WIDTH in line for line in ascii_plot([0, 1], {"o": [3.0, 3.0]}, "{:g}".format))
+    assert ascii_plot([0], {"o": [3.0]}, "{:g}".format) == []
+    assert ascii_plot([0, 1], {"o": [None, float("nan")]}, "{:g}".format) == []
 
 
 @pytest.mark.parametrize(("value", "length"), [(0.0, 0), (5.0, 15), (10.0, 30)])
 def test_a_bar_is_in_proportion(value: float, length: int) -> None:
-    assert bar(value, 10.0, 30) == "#" * length
-    assert bar(1.0, 0.0) == ""
+    assert ascii_bar(value, 10.0, 30) == "#" * length
+    assert ascii_bar(1.0, 0.0) == ""
 
 
 def test_parts_of_a_bar_add_up() -> None:

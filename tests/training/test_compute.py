@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 import torch
 from gpubench_tui.engine.plan.preset import Measure, Workload
-from gpubench_tui.engine.record.events import Compute
+from gpubench_tui.engine.record.events import ComputeMeasured
 from gpubench_tui.engine.training import compute
 from gpubench_tui.engine.training.device.cpu import CpuDevices
 from gpubench_tui.engine.training.device.cuda import CudaDevices
@@ -71,7 +71,7 @@ def test_every_rank_reports_its_own_arithmetic(
     done = ranks.launch(ranks.cpu_run(mode, devices, workloads, measure), tmp_path)
     assert not done.failed, done.log.read_text()
     for rank in range(devices):
-        (event,) = done.of(Compute, rank)
+        (event,) = done.of(ComputeMeasured, rank)
         assert event.flop_per_step == compute.flop_per_step(workloads[rank % len(workloads)], 20)
         assert event.peak_flop_per_second > 1e7
 
@@ -81,7 +81,7 @@ def test_without_detail_there_is_none(ranks: ModuleType, tmp_path: Path) -> None
     workload = Workload(model="lenet", images=200, batch=20)
     done = ranks.launch(ranks.cpu_run("single", 1, workload, measure), tmp_path)
     assert not done.failed
-    assert done.of(Compute) == []
+    assert done.of(ComputeMeasured) == []
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])

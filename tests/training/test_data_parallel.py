@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 import torch
 from gpubench_tui.engine.plan.preset import Measure, Workload
-from gpubench_tui.engine.record.events import Breakdown, Communication
+from gpubench_tui.engine.record.events import Breakdown, CommunicationMeasured
 from gpubench_tui.engine.training.data_parallel import ExchangeHook, data_parallel_of
 from gpubench_tui.engine.training.device.cpu import HostClock
 from torch import Tensor, nn
@@ -84,4 +84,4 @@ def test_the_detail_phase_reports_it(ranks: ModuleType, tmp_path: Path) -> None:
         inside = [breakdown.exchange[operation][step] for operation in ("scatter", "replicate", "gather")]
         assert sum(inside) + DELAYS["forward"] <= breakdown.forward[step]
         assert DELAYS["reduce"] <= breakdown.exchange["reduce"][step] <= breakdown.backward[step]
-    assert not done.of(Communication)
+    assert not done.of(CommunicationMeasured)

@@ -12,9 +12,9 @@ from types import ModuleType
 import pytest
 from gpubench_tui.engine.plan.preset import Measure, Workload
 from gpubench_tui.engine.record.events import (
-    Bandwidth,
+    BandwidthMeasured,
     Breakdown,
-    Communication,
+    CommunicationMeasured,
     ModelBuilt,
     PhaseChanged,
     RankFinished,
@@ -77,7 +77,7 @@ def find_the_delay(part: str, ranks: ModuleType, folder: Path) -> None:
     costs = [
         median(said.synchronised) - median(said.unsynchronised)
         for rank in range(2)
-        for said in done.of(Communication, rank)
+        for said in done.of(CommunicationMeasured, rank)
     ]
     assert costs == pytest.approx([0.0 if part == "optimizer" else delay, 0.0], abs=0.25 * delay)
 
@@ -94,7 +94,7 @@ def test_waiting_for_rank_0_s_buffers_is_exposed_and_no_work_of_the_rank_that_wa
     assert culprit["input"] - other["input"] == pytest.approx(delay, rel=0.1)
     assert other["exposed"] - culprit["exposed"] == pytest.approx(delay, rel=0.2)
     assert abs(other["forward"] - culprit["forward"]) < 0.2 * delay
-    waits = [median(done.of(Communication, rank)[0].buffers) for rank in range(2)]
+    waits = [median(done.of(CommunicationMeasured, rank)[0].buffers) for rank in range(2)]
     assert waits[0] < 0.2 * delay
     assert waits[1] == pytest.approx(delay, rel=0.2)
     assert [done.of(ModelBuilt, rank)[0].buffer_bytes for rank in range(2)] == [2 * 4 * 10 + 8] * 2
@@ -115,8 +115,8 @@ def test_without_communication_the_parts_fill_the_step(
     assert breakdown.exposed == [0.0] * STEPS
     assert breakdown.copying == []
     assert len(breakdown.step) == STEPS
-    assert not done.of(Communication)
-    assert not done.of(Bandwidth)
+    assert not done.of(CommunicationMeasured)
+    assert not done.of(BandwidthMeasured)
     # These steps come after the windows, and count nowhere else.
     events = done.events[0]
     assert events.index(done.of(Window)[-1]) < events.index(breakdown)
@@ -131,7 +131,7 @@ def test_ddp_tells_when_its_buckets_travel(ranks: ModuleType, tmp_path: Path) ->
     done = ranks.launch(ranks.cpu_run("ddp", 2, workload, measure), tmp_path)
     assert not done.failed, done.log.read_text()
     assert done.of(RankMeasured)[0].replicas_equal
-    said = [done.of(Communication, rank)[0] for rank in range(2)]
+    said = [done.of(CommunicationMeasured, rank)[0] for rank in range(2)]
     sizes = [[bucket.bytes for bucket in own.buckets] for own in said]
     assert sizes[0] == sizes[1]
     assert len(sizes[0]) == 2
@@ -153,11 +153,11 @@ def test_ddp_tells_when_its_buckets_travel(ranks: ModuleType, tmp_path: Path) ->
             assert min(parts) >= 0
             # Nothing is left over: forward, backward and update follow each other without a gap.
             assert sum(parts) == pytest.approx(step)
-    (bandwidth,) = done.of(Bandwidth)
+    (bandwidth,) = done.of(BandwidthMeasured)
     assert bandwidth.collective == "all_reduce"
     assert bandwidth.sizes[:3] == [1024, 4096, 16384]
     assert len(bandwidth.sizes) == len(bandwidth.seconds)
-    assert not done.of(Bandwidth, 1)
+    assert not done.of(BandwidthMeasured, 1)
 
 
 def test_independent_trainings_have_a_breakdown_each(ranks: ModuleType, tmp_path: Path) -> None:
@@ -166,16 +166,16 @@ def test_independent_trainings_have_a_breakdown_each(ranks: ModuleType, tmp_path
     assert not done.failed, done.log.read_text()
     for rank in range(2):
         assert len(done.of(Breakdown, rank)[0].step) == STEPS
-        assert not done.of(Communication, rank)
-        assert not done.of(Bandwidth, rank)
+        assert not done.of(CommunicationMeasured, rank)
+        assert not done.of(BandwidthMeasured, rank)
 
 
 def test_ddp_alone_has_nobody_to_speak_to(ranks: ModuleType, tmp_path: Path) -> None:
     done = ranks.launch(ranks.cpu_run("ddp", 1, LENET, QUICK), tmp_path)
     assert not done.failed, done.log.read_text()
     assert done.of(Breakdown)[0].exposed == [0.0] * STEPS
-    assert not done.of(Communication)
-    assert not done.of(Bandwidth)
+    assert not done.of(CommunicationMeasured)
+    assert not done.of(BandwidthMeasured)
 
 
 def test_fewer_steps_are_looked_at_where_they_take_long() -> None:

@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 import torch
 from gpubench_tui.engine.plan.preset import Measure, Workload
-from gpubench_tui.engine.record.events import Compute, Evaluation, ModelBuilt, RankMeasured, Window
+from gpubench_tui.engine.record.events import ComputeMeasured, Evaluation, ModelBuilt, RankMeasured, Window
 from gpubench_tui.engine.training import sharding
 from gpubench_tui.engine.training.compute import flop_per_step
 from gpubench_tui.engine.training.device.cpu import CpuDevices
@@ -94,7 +94,7 @@ def test_fsdp_is_measured_in_windows(devices: int, ranks: ModuleType, tmp_path: 
         assert [(window.index, window.steps) for window in done.of(Window, rank)] == [
             (window.index, window.steps) for window in done.of(Window)
         ]
-        (arithmetic,) = done.of(Compute, rank)
+        (arithmetic,) = done.of(ComputeMeasured, rank)
         assert arithmetic.flop_per_step == flop_per_step(workload, 20)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import pytest
 import torch
-from gpubench_tui.engine.analysis.results.buckets import Bucket, bucket_times, steps_of
-from gpubench_tui.engine.record.events import BucketTimes, Communication
+from gpubench_tui.engine.analysis.results.buckets import GradientBucket, bucket_times, steps_of
+from gpubench_tui.engine.record.events import BucketTimes, CommunicationMeasured
 from gpubench_tui.engine.training.device.clock import Mark
 from gpubench_tui.engine.training.device.timeline import TRIES, Anchor, Timeline, take_anchor
 
@@ -61,14 +61,16 @@ class DriftingClock:
     def enter_thread(self) -> None: ...
 
 
-def told(rank: int, clock: DriftingClock, starts: Sequence[float], ends: Sequence[float]) -> Communication:
+def told(
+    rank: int, clock: DriftingClock, starts: Sequence[float], ends: Sequence[float]
+) -> CommunicationMeasured:
     """What a rank reports whose bucket really travels at these times of the host's."""
     first = take_anchor(clock, clock.now)
     marks = [[clock.marked_at(host) for host in times] for times in (starts, ends)]
     clock.host = max(clock.host, ends[-1] + 0.01)
     timeline = Timeline(clock, first, take_anchor(clock, clock.now))
     begun, over = ([timeline.at(mark) for mark in times] for times in marks)
-    return Communication(
+    return CommunicationMeasured(
         at=0.0,
         run="01",
         rank=rank,
@@ -79,7 +81,7 @@ def told(rank: int, clock: DriftingClock, starts: Sequence[float], ends: Sequenc
     )
 
 
-def seen(drifts: Sequence[float], wait: float) -> Bucket:
+def seen(drifts: Sequence[float], wait: float) -> GradientBucket:
     """One bucket of 300 steps in 3 s, which rank 0 begins `wait` seconds after the others."""
     ranks = {}
     for rank, ppm in enumerate(drifts):

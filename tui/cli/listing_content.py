@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from ...engine.analysis.environment import devices
-from ...engine.analysis.sessions.overview import Entry, Glances
+from ...engine.analysis.sessions.overview import SessionOverview, ShelfOverview
 from ...engine.host.facts import Gpu, Host
 from ...engine.host.findings import findings
 from ...engine.plan.estimate import estimate
@@ -140,8 +140,8 @@ def _software_lines(host: Host) -> list[str]:
 
 def session_listing(shelf: Shelf, text: str = "") -> Listing:
     """List the sessions on the shelf, newest first; with `text`, only lines that contain all its words."""
-    glances = Glances(shelf)
-    seen = [glances.work_out(entry.name) or entry for entry in glances.look()]
+    overview = ShelfOverview(shelf)
+    seen = [overview.complete(entry.name) or entry for entry in overview.read()]
     entries = [entry for entry in seen if entry.matches(text)]
     data = [msgspec.to_builtins(entry) for entry in entries]
     if not seen:
@@ -153,7 +153,7 @@ def session_listing(shelf: Shelf, text: str = "") -> Listing:
     return Listing(data, "\n".join([*lines, "", f"in {shelf.root}"]))
 
 
-def _session_lines(entry: Entry, width: int) -> Iterator[str]:
+def _session_lines(entry: SessionOverview, width: int) -> Iterator[str]:
     yield (
         f"{entry.name:<{width}}  {_date(entry.unix_time)}  {entry.host}  {entry.state:<11}  "
         f"{entry.measured} of {count(entry.runs, 'run')} measured"

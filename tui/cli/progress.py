@@ -15,12 +15,20 @@ from ...engine.analysis.analysis import analyse
 from ...engine.analysis.environment import devices
 from ...engine.analysis.report.columns import remarks
 from ...engine.analysis.report.diagnosis import diagnosis_text
-from ...engine.analysis.report.terminal import table
+from ...engine.analysis.report.terminal import terminal_report
 from ...engine.analysis.results.result import result_of
 from ...engine.conductor.control import stop_session
 from ...engine.plan.estimate import estimate
 from ...engine.plan.plan import Plan
-from ...engine.record.events import Evaluation, Event, PhaseChanged, RunFinished, Said, SessionStarted, Window
+from ...engine.record.events import (
+    Evaluation,
+    Event,
+    LogMessage,
+    PhaseChanged,
+    RunFinished,
+    SessionStarted,
+    Window,
+)
 from ...engine.record.exit_status import MEASURED, exit_status
 from ...engine.record.journal import Follower
 from ...engine.record.session import RunState, Session
@@ -100,7 +108,7 @@ class Narrator:
                 yield self._evaluation(event, session.runs[event.run])
             case RunFinished() if session.runs[event.run].spec.skip is None:
                 yield self._finished(event, session)
-            case Said() if event.run is None or event.level == "warning":
+            case LogMessage() if event.run is None or event.level == "warning":
                 yield f"{event.level}: {event.text}" if event.level != "info" else event.text
 
     def _phase(self, event: PhaseChanged, run: RunState) -> Iterator[str]:
@@ -152,7 +160,7 @@ def print_results(session: Session) -> None:
     if session.started:
         width = shutil.get_terminal_size((100, 24)).columns
         analysis = analyse(session)
-        print(table(analysis, width))
+        print(terminal_report(analysis, width))
         if analysis.headline:
             print(f"\n{analysis.headline}")
         if lines := diagnosis_text(analysis.diagnoses, width):

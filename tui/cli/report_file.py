@@ -31,7 +31,7 @@ def format_by_name(path: Path) -> Format:
     from ...engine.analysis import export
 
     try:
-        return export.format_of(path)
+        return export.format_of_file(path)
     except ValueError as error:
         raise UsageError(f"--output {path}: {error}") from None
 

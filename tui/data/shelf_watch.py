@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from ...engine.analysis.sessions.overview import OVER, Entry, Glances
+from ...engine.analysis.sessions.overview import OVER, SessionOverview, ShelfOverview
 from ...engine.record.shelf import Shelf
 
 LOOK_SECONDS = 1.0
@@ -16,30 +16,30 @@ FIRST_LOOK_SECONDS = 0.1
 
 def watch_shelf(
     shelf: Shelf, visible_names: Callable[[], Sequence[str]], leave: threading.Event
-) -> Iterator[list[Entry]]:
+) -> Iterator[list[SessionOverview]]:
     """All sessions, newest first, as they are now; again each second until told to leave.
 
     Meanwhile results are worked out that are not known: of those `visible_names`, by name, before the others.
     """
-    glances = Glances(shelf)
-    yield from _first_look(glances)
+    overview = ShelfOverview(shelf)
+    yield from _first_look(overview)
     while not leave.is_set():
         until = time.monotonic() + LOOK_SECONDS
-        entries = list(glances.look())
+        entries = list(overview.read())
         yield entries
         lacking = [entry.name for entry in entries if entry.state in OVER and entry.headline is None]
         while lacking and time.monotonic() < until and not leave.is_set():
             name = next((name for name in visible_names() if name in lacking), lacking[0])
             lacking.remove(name)
-            glances.work_out(name)
+            overview.complete(name)
         if not lacking:
             leave.wait(max(0.0, until - time.monotonic()))
 
 
-def _first_look(glances: Glances) -> Iterator[list[Entry]]:
-    entries: list[Entry] = []
+def _first_look(overview: ShelfOverview) -> Iterator[list[SessionOverview]]:
+    entries: list[SessionOverview] = []
     shown = time.monotonic()
-    for entry in glances.look():
+    for entry in overview.read():
         entries.append(entry)
         if time.monotonic() - shown > FIRST_LOOK_SECONDS:
             yield list(entries)

@@ -10,7 +10,7 @@ from ...engine.analysis.analysis import Analysis
 from ...engine.analysis.report.communication import gigabytes_per_second
 from ...engine.analysis.results.communication import Communication
 from ...engine.record.session import Session
-from ...engine.text.grouping import together
+from ...engine.text.grouping import group_labels
 from ...engine.text.units import NOT_AVAILABLE, milliseconds, number, percent, ratio
 from .grid import grid, text_columns, wrapped
 from .phases import why_none
@@ -35,7 +35,7 @@ def communication_table(analysis: Analysis, over: bool, width: int) -> Content:
     transfers = [_transfers(*one) for one in measured if one[1].buckets or one[1].curves]
     if transfers:
         blocks.append(grid(text_columns(TRANSFERS, transfers, (0, 0, 3, 0, 0, 2, 0), left=("run",)), width))
-    noted = together((label, text) for label, c in said for text in _notes(c))
+    noted = group_labels((label, text) for label, c in said for text in _notes(c))
     notes = [wrapped(text, width, lead=f"{whose}: ") for whose, text in noted]
     if notes:
         blocks.append(Content("\n").join(notes))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from ...engine.analysis.sessions.compare import Comparison
+from ...engine.analysis.sessions.compare import SessionsComparison
 from ...engine.analysis.sessions.comparison_report import columns_within, sections
 from ...engine.text.tables import TextColumn
 from .grid import GridColumn, grid, wrapped
@@ -12,7 +12,7 @@ from .grid import GridColumn, grid, wrapped
 STYLES = {"better": "bold $text-success", "worse": "bold $text-error"}
 
 
-def comparison_table(comparison: Comparison, width: int) -> Content:
+def comparison_table(comparison: SessionsComparison, width: int) -> Content:
     """The table within `width` cells where possible."""
     if not comparison.rows:
         return Content.styled("They have no run in common, by mode, devices, workload and batch.", "")
@@ -24,7 +24,7 @@ def _column(column: TextColumn) -> GridColumn:
     return GridColumn(column.title, cells, is_text=column.is_text)
 
 
-def comparison_notes(comparison: Comparison, width: int) -> Content:
+def comparison_notes(comparison: SessionsComparison, width: int) -> Content:
     """What must be said beside the table."""
     parts = []
     for section in sections(comparison):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from textual.content import Content
 from textual.style import Style
 
-from ...engine.text.tables import fit
+from ...engine.text.tables import fit_columns
 
 
 class GridColumn(NamedTuple):
@@ -32,7 +32,7 @@ class GridColumn(NamedTuple):
 
 def grid(columns: Sequence[GridColumn], width: int) -> Content:
     """The table within `width` cells where possible: narrower gaps before fewer columns."""
-    shown, gap = fit(columns, width)
+    shown, gap = fit_columns(columns, width)
     titles = [_justified(_title(column), column) for column in shown]
     rows = zip(*(column.cells for column in shown), strict=True)
     return Content("\n").join(

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
-from ...engine.record.events import Said
+from ...engine.record.events import LogMessage
 from ...engine.text.units import clock
 
 MOST_LINES = 300
 STYLES = {"info": "", "warning": "$text-warning", "error": "$text-error"}
 
 
-def session_log(said: Sequence[Said]) -> Content:
+def session_log(said: Sequence[LogMessage]) -> Content:
     """A line each, with the time since the session started."""
     if not said:
         return Content.styled("nothing said yet; l shows what the ranks print", "$muted")

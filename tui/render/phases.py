@@ -11,7 +11,7 @@ from ...engine.analysis.analysis import Analysis
 from ...engine.analysis.report.phases import CHARACTERS, phase_bar
 from ...engine.analysis.results.phases import WORDS, Part, Phases, parts_in
 from ...engine.record.session import Session
-from ...engine.text.grouping import together
+from ...engine.text.grouping import group_labels
 from ...engine.text.units import milliseconds
 from .grid import grid, text_columns, wrapped
 
@@ -34,7 +34,7 @@ def phase_bars(analysis: Analysis, over: bool, width: int) -> Content:
     measured = [(result.label, result.phases) for result in analysis.results if result.phases is not None]
     if not measured:
         return wrapped(why_none(analysis.session, over), width, "$muted")
-    noted = together((label, text) for label, phases in measured for text in phases.notes)
+    noted = group_labels((label, text) for label, phases in measured for text in phases.notes)
     notes = [wrapped(text, width, lead=f"{whose}: ") for whose, text in noted]
     parts = parts_in(phases for _, phases in measured)
     blocks = [_bars(measured, width), _legend(parts, width), _shares(measured, parts, width)]

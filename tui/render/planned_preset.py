@@ -9,7 +9,7 @@ from textual.content import Content
 from ...engine.analysis.environment import devices
 from ...engine.host.facts import Host
 from ...engine.host.findings import Finding
-from ...engine.plan.estimate import estimate, together
+from ...engine.plan.estimate import estimate, total
 from ...engine.plan.needs import Need
 from ...engine.plan.plan import Plan
 from ...engine.plan.preset import Measure, Preset
@@ -69,7 +69,7 @@ def preset_text(
 
 def selection_line(presets: Sequence[PlannedPreset]) -> Content:
     """What is selected and how long all of it may take."""
-    expected = together(estimate(planned.plan) for planned in presets if planned.plan is not None)
+    expected = total(estimate(planned.plan) for planned in presets if planned.plan is not None)
     return Content.assemble(
         (f"{len(presets)} selected", "bold"),
         f", {expected}: {' then '.join(planned.file.name for planned in presets)}",

@@ -13,14 +13,14 @@ from ...engine.analysis.report.columns import (
     SPEEDUP,
     Column,
     cell,
-    columns,
     has_figures,
     ordered,
     remarks,
+    result_columns,
     side_by_side,
 )
 from ...engine.analysis.results.result import Result
-from ...engine.text.grouping import together
+from ...engine.text.grouping import group_labels
 from ...engine.text.units import ratio
 from .grid import GridColumn, grid, wrapped
 from .plan import RUN_SIGNS
@@ -63,7 +63,7 @@ def results_table(found: Sequence[Result], width: int, order: SortOrder | None =
 
 def _columns(found: Sequence[Result]) -> Iterator[Column]:
     known = any(result.speedup_interval is not None for result in found)
-    for column in columns(found):
+    for column in result_columns(found):
         yield column
         if column is SPEEDUP and known:
             yield Column(
@@ -112,7 +112,7 @@ def results_remarks(found: Sequence[Result], folder: Path, width: int) -> Conten
     """
     failures = {text for result in found if result.state == "failed" for text in remarks(result)}
     said = []
-    for whose, text in together((result.label, text) for result in found for text in remarks(result)):
+    for whose, text in group_labels((result.label, text) for result in found for text in remarks(result)):
         style = "$text-error" if text in failures else "$text-warning"
         said.append(wrapped(text, width, style, lead=f"{whose}: "))
     for result in found:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from rich.cells import cell_len
 from textual.content import Content
 
-from ...engine.analysis.sessions.overview import Entry
-from ...engine.text.tables import GAPS, fit
+from ...engine.analysis.sessions.overview import SessionOverview
+from ...engine.text.tables import GAPS, fit_columns
 from ...engine.text.units import count
 from .grid import wrapped
 
@@ -51,7 +51,9 @@ class SessionColumn(NamedTuple):
         return max(map(cell_len, (self.title, *(text for text, _ in self.cells))))
 
 
-def sessions_table(entries: Sequence[Entry], selected: Collection[str], width: int) -> SessionsTable:
+def sessions_table(
+    entries: Sequence[SessionOverview], selected: Collection[str], width: int
+) -> SessionsTable:
     """The sessions in lines for `width` cells; columns are left out where space is short."""
     several_hosts = len({entry.host for entry in entries}) > 1
     columns = [
@@ -62,7 +64,7 @@ def sessions_table(entries: Sequence[Entry], selected: Collection[str], width: i
         SessionColumn("state", [(entry.state, STATE_STYLES[entry.state]) for entry in entries]),
         SessionColumn("runs", [_runs(entry) for entry in entries], 1),
     ]
-    shown, gap = fit(columns, width - FEWEST_FOR_A_RESULT - len(GAPS[-1]))
+    shown, gap = fit_columns(columns, width - FEWEST_FOR_A_RESULT - len(GAPS[-1]))
     widths = [column.width for column in shown]
 
     def padded(cells: Iterable[Span]) -> tuple[Span, ...]:
@@ -77,7 +79,7 @@ def sessions_table(entries: Sequence[Entry], selected: Collection[str], width: i
     return SessionsTable(titles, rows)
 
 
-def session_details(entry: Entry, width: int) -> Content:
+def session_details(entry: SessionOverview, width: int) -> Content:
     """What the list has no room for."""
     runs = f"{entry.measured} of {count(entry.runs, 'run')} measured"
     failed = f", {entry.failed} failed" if entry.failed else ""
@@ -91,12 +93,12 @@ def session_details(entry: Entry, width: int) -> Content:
     return Content("\n").join([line for line in lines if line])
 
 
-def date(entry: Entry) -> str:
+def date(entry: SessionOverview) -> str:
     """When the session started, to the minute."""
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.unix_time))
 
 
-def result(entry: Entry) -> Span:
+def result(entry: SessionOverview) -> Span:
     """The session's result in a sentence, or what it does now."""
     if entry.state == "running":
         return f"now: {entry.current}" if entry.current else "starting", "$text-accent"
@@ -107,11 +109,11 @@ def result(entry: Entry) -> Span:
     return (entry.headline, "") if entry.headline else ("nothing was measured", "$muted")
 
 
-def _name(entry: Entry, selected: bool, width: int) -> Span:
+def _name(entry: SessionOverview, selected: bool, width: int) -> Span:
     name = entry.name if len(entry.name) < width - 2 else entry.name[: width - 3] + "…"
     return (MARK + name, "bold $text-accent") if selected else (" " * len(MARK) + name, "")
 
 
-def _runs(entry: Entry) -> Span:
+def _runs(entry: SessionOverview) -> Span:
     figures = f"{entry.measured} of {entry.runs}"
     return (f"{figures}, {entry.failed} failed", "$text-error") if entry.failed else (figures, "")

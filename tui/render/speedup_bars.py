@@ -8,7 +8,7 @@ from typing import NamedTuple
 from textual.content import Content
 
 from ...engine.analysis.results.result import Result
-from ...engine.text.tables import fit
+from ...engine.text.tables import fit_columns
 from ...engine.text.units import percent, ratio
 from .grid import GridColumn, grid, wrapped
 
@@ -71,7 +71,7 @@ def _bars(what: str, bars: Sequence[SpeedupBar], width: int) -> Content:
         GridColumn("efficiency", [_efficiency(bar) for bar in bars], 1),
         GridColumn("95% interval", [_interval(bar) for bar in bars], 2, is_text=True),
     ]
-    shown, gap = fit([column for column in columns if _says_something(column)], width)
+    shown, gap = fit_columns([column for column in columns if _says_something(column)], width)
     room = width - sum(column.width for column in shown) - len(gap) * (len(shown) - 1)
     cells = min(WIDEST_BAR, columns[1].width + max(0, room))
     drawn = [_bar(bar, most, cells, by_devices) for bar in bars]

@@ -16,7 +16,7 @@ from textual.widgets import Static
 from textual.worker import get_current_worker
 
 from ...engine.analysis.environment import hardware
-from ...engine.analysis.sessions.compare import Comparison, compare_all
+from ...engine.analysis.sessions.compare import SessionsComparison, compare_all
 from ...engine.analysis.sessions.comparison_report import letter, render_comparison
 from ...engine.record.session import WITHOUT_CURVES, Session, read_session
 from ...engine.record.shelf import SessionFolder
@@ -51,7 +51,7 @@ class CompareScreen(ClosedOnce[None]):
     class Compared(Message):
         """The thread is done."""
 
-        def __init__(self, comparison: Comparison, who: Sequence[str]) -> None:
+        def __init__(self, comparison: SessionsComparison, who: Sequence[str]) -> None:
             super().__init__()
             self.comparison, self.who = comparison, who
 
@@ -153,7 +153,7 @@ class CompareScreen(ClosedOnce[None]):
             self._save(self._found.comparison)
 
     @work(thread=True, exit_on_error=False)
-    def _save(self, comparison: Comparison) -> None:
+    def _save(self, comparison: SessionsComparison) -> None:
         base, more = self._folders[0], len(comparison.sessions) - 1
         others = comparison.sessions[0].b + (f"-and-{more}-more" if more else "")
         try:

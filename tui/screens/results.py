@@ -15,7 +15,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from ...engine.analysis.analysis import Analysis, analyse
-from ...engine.analysis.report.markdown import results_table as markdown_table
+from ...engine.analysis.report.markdown import markdown_results
 from ...engine.analysis.results.result import Result
 from ...engine.record.session import RunState, Session, read_session
 from ...engine.record.shelf import SessionFolder
@@ -206,7 +206,7 @@ class ResultsScreen(ClosedOnce[None]):
         """Copy the table, every column of it, in the order shown."""
         if not self._found:
             return
-        lines = markdown_table(self._order.of(self._found))
+        lines = markdown_results(self._order.of(self._found))
         self.app.copy_to_clipboard("\n".join(lines) + "\n")
         self._say(
             Content.assemble(

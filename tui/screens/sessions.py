@@ -16,7 +16,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
-from ...engine.analysis.sessions.overview import OVER, Entry
+from ...engine.analysis.sessions.overview import OVER, SessionOverview
 from ...engine.record.shelf import Shelf, ShelfError
 from ..data.shelf_watch import watch_shelf
 from ..requests import Compare, Replay, ShowResults, Watch
@@ -56,7 +56,7 @@ class SessionsScreen(ClosedOnce[None]):
     class Seen(Message):
         """What the thread has seen."""
 
-        def __init__(self, entries: Sequence[Entry]) -> None:
+        def __init__(self, entries: Sequence[SessionOverview]) -> None:
             super().__init__()
             self.entries = entries
 
@@ -77,7 +77,7 @@ class SessionsScreen(ClosedOnce[None]):
     def __init__(self, shelf: Shelf) -> None:
         super().__init__()
         self._shelf = shelf
-        self._entries: Sequence[Entry] | None = None
+        self._entries: Sequence[SessionOverview] | None = None
         self._visible_names: Sequence[str] = ()
         self._leave = threading.Event()
 
@@ -158,12 +158,12 @@ class SessionsScreen(ClosedOnce[None]):
         if entry is not None and self._is_over(entry, "replayed") and self._has_record(entry):
             self.post_message(Replay(entry.folder, REPLAY_SPEED))
 
-    def _is_over(self, entry: Entry, done: str) -> bool:
+    def _is_over(self, entry: SessionOverview, done: str) -> bool:
         if entry.state not in OVER:
             self._say(f"{entry.name} is {entry.state}: it can be {done} when it is over; Enter watches it.")
         return entry.state in OVER
 
-    def _has_record(self, entry: Entry) -> bool:
+    def _has_record(self, entry: SessionOverview) -> bool:
         if not entry.program:
             self._say(f"{entry.name} recorded nothing; {entry.folder.log} may say why.")
         return bool(entry.program)
@@ -222,7 +222,7 @@ class SessionsScreen(ClosedOnce[None]):
             NameScreen(f"Rename {entry.name} to", entry.name, self._shelf.problem_with), take
         )
 
-    def _rename(self, entry: Entry, name: str) -> str:
+    def _rename(self, entry: SessionOverview, name: str) -> str:
         self._shelf.rename(entry.folder, name)
         return f"{entry.name} is now {name}."
 
@@ -239,7 +239,7 @@ class SessionsScreen(ClosedOnce[None]):
 
         self.app.push_screen(_delete_question(entries), take)
 
-    def _delete(self, entries: Sequence[Entry]) -> str:
+    def _delete(self, entries: Sequence[SessionOverview]) -> str:
         for entry in entries:
             self._shelf.delete(entry.folder)
         return f"Deleted {_named(entries)}."
@@ -263,7 +263,7 @@ class SessionsScreen(ClosedOnce[None]):
         self._look_afresh()
 
 
-def _delete_question(entries: Sequence[Entry]) -> QuestionScreen:
+def _delete_question(entries: Sequence[SessionOverview]) -> QuestionScreen:
     measured = sum(entry.measured for entry in entries)
     figures = "a measured run" if measured == 1 else f"{measured} measured runs"
     return QuestionScreen(
@@ -273,6 +273,6 @@ def _delete_question(entries: Sequence[Entry]) -> QuestionScreen:
     )
 
 
-def _named(entries: Sequence[Entry]) -> str:
+def _named(entries: Sequence[SessionOverview]) -> str:
     names = ", ".join(entry.name for entry in entries[:3])
     return names if len(entries) < 4 else f"{names} and {len(entries) - 3} more"

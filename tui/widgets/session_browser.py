@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from ...engine.analysis.sessions.overview import Entry
+from ...engine.analysis.sessions.overview import SessionOverview
 from ..render.sessions_table import session_details, sessions_table
 from .panel import Panel
 from .row_list import POINTER, RowList
@@ -58,8 +58,8 @@ class SessionBrowser(Vertical):
         """`root`: where the sessions are kept."""
         super().__init__(id=id)
         self._root = root
-        self._entries: Sequence[Entry] | None = None
-        self._shown: Sequence[Entry] = ()
+        self._entries: Sequence[SessionOverview] | None = None
+        self._shown: Sequence[SessionOverview] = ()
         self._selected: set[str] = set()
         self._to_highlight = ""
         self._titles = ""
@@ -79,13 +79,13 @@ class SessionBrowser(Vertical):
         return self.query_one(SessionList).visible_keys
 
     @property
-    def chosen(self) -> Entry | None:
+    def chosen(self) -> SessionOverview | None:
         """The session that is highlighted."""
         name = self.query_one(SessionList).highlighted
         return next((entry for entry in self._shown if entry.name == name), None)
 
     @property
-    def selected(self) -> list[Entry]:
+    def selected(self) -> list[SessionOverview]:
         """The sessions selected, newest first."""
         return [entry for entry in self._entries or () if entry.name in self._selected]
 
@@ -94,7 +94,7 @@ class SessionBrowser(Vertical):
         """Whether only those are shown that some words are in."""
         return bool(self.query_one(FindInput).value)
 
-    def show(self, entries: Sequence[Entry]) -> None:
+    def show(self, entries: Sequence[SessionOverview]) -> None:
         """Show these sessions, newest first."""
         self._entries = entries
         self._selected &= {entry.name for entry in entries}
@@ -151,7 +151,7 @@ class SessionBrowser(Vertical):
             else:
                 self.query_one("#empty", Static).update(self._nothing(text))
 
-    def _draw_list(self, entries: Sequence[Entry]) -> None:
+    def _draw_list(self, entries: Sequence[SessionOverview]) -> None:
         rows = self.query_one(SessionList)
         table = sessions_table(
             entries, self._selected, max(40, rows.scrollable_content_region.width - len(POINTER))

@@ -9,7 +9,7 @@ from msgspec import Struct
 from ...statistics import Interval
 from .scale import Scale, numbered, ticks
 from .style import SMALL, TEXT
-from .svg import Block, element, fit, group, label, room_for, width_of
+from .svg import Drawing, element, group, label, room_for, shorten, width_of
 
 ROW, BAR, CAP, MARK = 26.0, 14.0, 3.0, 10.0
 """Heights in pixels: a row, its bar, half of a whisker's end, half of the mark of the ideal."""
@@ -32,7 +32,7 @@ class Bar(Struct, frozen=True, kw_only=True):
     is_baseline: bool = False
 
 
-class Row(Struct, frozen=True, kw_only=True):
+class BarRow(Struct, frozen=True, kw_only=True):
     """One line of the chart."""
 
     name: str
@@ -42,7 +42,7 @@ class Row(Struct, frozen=True, kw_only=True):
     """All there is to say of it, for a pointer that rests on it."""
 
 
-class Panel(Struct, frozen=True, kw_only=True):
+class BarPanel(Struct, frozen=True, kw_only=True):
     """One quantity."""
 
     title: str
@@ -55,7 +55,7 @@ class Panel(Struct, frozen=True, kw_only=True):
 class _Place(Struct, frozen=True, kw_only=True):
     """Where a panel is."""
 
-    panel: Panel
+    panel: BarPanel
     scale: Scale
     text: float
     """Right end of its figures."""
@@ -63,7 +63,7 @@ class _Place(Struct, frozen=True, kw_only=True):
     """Right end of the figures behind them, and of the panel."""
 
 
-def bar_chart(panels: Sequence[Panel], rows: Sequence[Row], width: float) -> Block:
+def bar_chart(panels: Sequence[BarPanel], rows: Sequence[BarRow], width: float) -> Drawing:
     """The chart, so wide; names that are too long are cut."""
     names = room_for(row.name for row in rows)
     places = _places(panels, rows, names + GAP, width)
@@ -71,10 +71,10 @@ def bar_chart(panels: Sequence[Panel], rows: Sequence[Row], width: float) -> Blo
     drawn = [each for place in places for each in _frame(place, bottom)]
     for number, row in enumerate(rows):
         drawn.append(group(list(_row(row, places, names, width)), y=HEADER + number * ROW, title=row.about))
-    return Block(bottom + FOOT, tuple(drawn))
+    return Drawing(bottom + FOOT, tuple(drawn))
 
 
-def _places(panels: Sequence[Panel], rows: Sequence[Row], left: float, width: float) -> list[_Place]:
+def _places(panels: Sequence[BarPanel], rows: Sequence[BarRow], left: float, width: float) -> list[_Place]:
     each = (width - left - BETWEEN * (len(panels) - 1)) / len(panels)
     places = []
     for number, panel in enumerate(panels):
@@ -109,14 +109,14 @@ def _frame(place: _Place, bottom: float) -> Iterator[str]:
             yield label(x, bottom + 14, text + panel.unit, "small muted", "middle")
 
 
-def _row(row: Row, places: Sequence[_Place], names: float, width: float) -> Iterator[str]:
+def _row(row: BarRow, places: Sequence[_Place], names: float, width: float) -> Iterator[str]:
     middle = ROW / 2
     baseline = middle + 0.35 * TEXT
-    yield label(0, baseline, fit(row.name, TEXT, names), "ink")
+    yield label(0, baseline, shorten(row.name, TEXT, names), "ink")
     for number, (bar, place) in enumerate(zip(row.bars, places, strict=False)):
         if isinstance(bar, str):
             room = (width if number == len(row.bars) - 1 else place.beside) - place.scale.start
-            yield label(place.scale.start + 6, baseline, fit(bar, TEXT, room - 6), "muted over")
+            yield label(place.scale.start + 6, baseline, shorten(bar, TEXT, room - 6), "muted over")
         else:
             yield from _bar(bar, place, middle)
             yield label(place.text, baseline, bar.text, "ink strong", "end")

@@ -12,11 +12,11 @@ from ...record.session import Session
 from ...text.units import percent
 from ..results.configuration import configurations
 from ..results.result import Result
-from .legend import SAMPLE, Entry, key
+from .legend import SAMPLE, LegendEntry, legend
 from .line_plot import Line, Plot, Point, line_plot, mark
 from .scale import numbered
 from .style import SERIES, SMALL
-from .svg import Block, element, group, paragraph, stack
+from .svg import Drawing, element, group, paragraph, stack
 
 MOST_LINES = 12
 """In one plot: of more the marks would repeat."""
@@ -42,7 +42,7 @@ class Training(Struct, frozen=True):
         return tuple(points)
 
 
-def epochs_chart(session: Session, width: float) -> Block | None:
+def epochs_chart(session: Session, width: float) -> Drawing | None:
     """Accuracy and loss over epochs beside each other; None where no training has enough of them."""
     found = [training for training in _trainings(session) if len(training.epochs) >= FEWEST_EPOCHS]
     if not found:
@@ -54,17 +54,17 @@ def epochs_chart(session: Session, width: float) -> Block | None:
         for what, written in (("accuracy", _percents), ("loss", numbered))
     ]
     drawn = [line_plot(plot, each) for plot in plots if plot.points]
-    beside = Block(
+    beside = Drawing(
         max(block.height for block in drawn),
         tuple(group(block.elements, number * (each + BETWEEN)) for number, block in enumerate(drawn)),
     )
     names = [f"{training.name}: {_last(training)}" for training in shown]
     dotted = [_dotted()] if len(shown) <= MOST_WITH_TRAINING else []
     left_out = [_left_out(len(found) - MOST_LINES, width)] if len(found) > MOST_LINES else []
-    return stack([beside, key([*_entries(names), *dotted], width), *left_out], 4)
+    return stack([beside, legend([*_entries(names), *dotted], width), *left_out], 4)
 
 
-def batch_chart(found: Sequence[Result], width: float) -> Block | None:
+def batch_chart(found: Sequence[Result], width: float) -> Drawing | None:
     """Throughput over the batch of a device; None where nothing was measured at enough of them."""
     curves = dict(_by_batch(found))
     if not curves:
@@ -83,7 +83,7 @@ def batch_chart(found: Sequence[Result], width: float) -> Block | None:
         from_zero=True,
     )
     left_out = [_left_out(len(curves) - MOST_LINES, width)] if len(curves) > MOST_LINES else []
-    return stack([line_plot(plot, width), key(list(_entries(names)), width), *left_out], 4)
+    return stack([line_plot(plot, width), legend(list(_entries(names)), width), *left_out], 4)
 
 
 def _trainings(session: Session) -> Iterator[Training]:
@@ -134,15 +134,17 @@ def _point(result: Result) -> Point:
     return Point(float(result.batch_per_device), result.throughput, result.interval)
 
 
-def _entries(names: Sequence[str]) -> Iterator[Entry]:
+def _entries(names: Sequence[str]) -> Iterator[LegendEntry]:
     for number, name in enumerate(names):
         stroke = element("path", d=f"M0 0H{SAMPLE:g}", class_=f"line line-{number % len(SERIES)}")
-        yield Entry(name, stroke + mark(number, SAMPLE / 2))
+        yield LegendEntry(name, stroke + mark(number, SAMPLE / 2))
 
 
-def _dotted() -> Entry:
-    return Entry("dotted: training", element("path", d=f"M0 0H{SAMPLE:g}", class_="line whisker training"))
+def _dotted() -> LegendEntry:
+    return LegendEntry(
+        "dotted: training", element("path", d=f"M0 0H{SAMPLE:g}", class_="line whisker training")
+    )
 
 
-def _left_out(count: int, width: float) -> Block:
+def _left_out(count: int, width: float) -> Drawing:
     return paragraph(f"{count} more are in the report.", "muted small", SMALL, width)

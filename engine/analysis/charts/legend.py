@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from .style import SMALL
-from .svg import Block, group, label, width_of
+from .svg import Drawing, group, label, width_of
 
 SAMPLE, GAP, PITCH = 14.0, 16.0, 20.0
 
 
-class Entry(Struct, frozen=True):
+class LegendEntry(Struct, frozen=True):
     """A mark's meaning."""
 
     text: str
@@ -20,7 +20,7 @@ class Entry(Struct, frozen=True):
     """Drawn from 0 to SAMPLE pixels, its middle at y = 0."""
 
 
-def key(entries: Sequence[Entry], width: float) -> Block:
+def legend(entries: Sequence[LegendEntry], width: float) -> Drawing:
     """The entries beside each other, in as many lines as they need."""
     x = y = 0.0
     drawn = []
@@ -31,4 +31,4 @@ def key(entries: Sequence[Entry], width: float) -> Block:
         drawn.append(group([entry.sample], x, y + PITCH / 2))
         drawn.append(label(x + SAMPLE + 6, y + PITCH / 2 + 4, entry.text, "muted small"))
         x += room + GAP
-    return Block(y + PITCH if drawn else 0.0, tuple(drawn))
+    return Drawing(y + PITCH if drawn else 0.0, tuple(drawn))

@@ -9,7 +9,7 @@ from msgspec import Struct
 from ...statistics import Interval
 from .scale import Scale, numbered, ticks
 from .style import SERIES, SMALL
-from .svg import Block, element, label, width_of
+from .svg import Drawing, element, label, width_of
 
 HEIGHT, HEADER, FOOT = 190.0, 24.0, 36.0
 SPARE = 8.0
@@ -61,7 +61,7 @@ class Plot(Struct, frozen=True, kw_only=True):
         return [point for line in self.lines for point in line.points if point.y is not None]
 
 
-def line_plot(plot: Plot, width: float) -> Block:
+def line_plot(plot: Plot, width: float) -> Drawing:
     """The plot, so wide; the lines' names are left to a key."""
     rows = _rows(plot)
     texts = plot.written(rows)
@@ -87,7 +87,7 @@ def line_plot(plot: Plot, width: float) -> Block:
             right = x(column) + half
     for line in plot.lines:
         drawn.extend(_line(line, x, y))
-    return Block(bottom + FOOT, tuple(drawn))
+    return Drawing(bottom + FOOT, tuple(drawn))
 
 
 def mark(number: int, x: float = 0, y: float = 0) -> str:

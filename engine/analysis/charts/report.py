@@ -13,7 +13,7 @@ from ..results.result import Result
 from .curves import batch_chart, epochs_chart
 from .steps import steps_chart
 from .style import HEADING, SENTENCE, SMALL, SUBTITLE, style
-from .svg import Block, element, group, label, paragraph, stack, words
+from .svg import Drawing, element, group, label, paragraph, stack, words
 from .throughput import runs_chart
 
 WIDTH, MARGIN = 880.0, 28.0
@@ -22,7 +22,7 @@ MOST_DIAGNOSES, MOST_FINGERPRINTS = 3, 3
 """The report has all of them."""
 
 
-def picture(analysis: Analysis) -> str:
+def svg_report(analysis: Analysis) -> str:
     """The whole picture; of a session that is not over, as far as it went."""
     width = WIDTH - 2 * MARGIN
     blocks = [stack(list(_opening(analysis, width)), 5), *_charts(analysis, width)]
@@ -48,7 +48,7 @@ def picture(analysis: Analysis) -> str:
     )
 
 
-def _opening(analysis: Analysis, width: float) -> Iterator[Block]:
+def _opening(analysis: Analysis, width: float) -> Iterator[Drawing]:
     session, found = analysis.session, analysis.results
     yield paragraph(session.plan.title or session.name, "ink heading", HEADING, width)
     if analysis.headline:
@@ -74,7 +74,7 @@ def _opening(analysis: Analysis, width: float) -> Iterator[Block]:
         yield paragraph(f"{each.severity}: {each.sentence}", "ink small", SMALL, width)
 
 
-def _charts(analysis: Analysis, width: float) -> Iterator[Block]:
+def _charts(analysis: Analysis, width: float) -> Iterator[Drawing]:
     """Each under its title."""
     found = analysis.results
     charts = (
@@ -85,7 +85,7 @@ def _charts(analysis: Analysis, width: float) -> Iterator[Block]:
     )
     for title, chart in charts:
         if chart is not None:
-            heading = Block(SUBTITLE + 4, (label(0, SUBTITLE, title, "ink subtitle"),))
+            heading = Drawing(SUBTITLE + 4, (label(0, SUBTITLE, title, "ink subtitle"),))
             yield stack([heading, chart], 8)
 
 

@@ -7,16 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from ...text.units import milliseconds, percent
 from ..results.phases import PARTS, WORDS, Part
 from ..results.result import Result
-from .legend import SAMPLE, Entry, key
+from .legend import SAMPLE, LegendEntry, legend
 from .style import SMALL, TEXT
-from .svg import Block, element, fit, group, label, room_for, stack, width_of
+from .svg import Drawing, element, group, label, room_for, shorten, stack, width_of
 
 ROW, BAR = 26.0, 18.0
 GAP = 12.0
 PADDING = 4.0
 
 
-def steps_chart(found: Sequence[Result], width: float) -> Block | None:
+def steps_chart(found: Sequence[Result], width: float) -> Drawing | None:
     """The chart and its key above it; None where nothing is known of any step."""
     rows = [row for result in found for row in _rows(result)]
     if not rows:
@@ -27,10 +27,13 @@ def steps_chart(found: Sequence[Result], width: float) -> Block | None:
     drawn = []
     for number, (name, time, shares) in enumerate(rows):
         baseline = ROW / 2 + 0.35 * TEXT
-        line = [label(0, baseline, fit(name, TEXT, names), "ink"), label(width, baseline, time, "ink", "end")]
+        line = [
+            label(0, baseline, shorten(name, TEXT, names), "ink"),
+            label(width, baseline, time, "ink", "end"),
+        ]
         drawn.append(group([*line, *_bar(shares, start, end - start)], y=number * ROW))
     used = [part for part in PARTS if any(shares[part] > 0 for _, _, shares in rows)]
-    return stack([_key(used, width), Block(len(rows) * ROW, tuple(drawn))], 6)
+    return stack([_key(used, width), Drawing(len(rows) * ROW, tuple(drawn))], 6)
 
 
 def _rows(result: Result) -> Iterator[tuple[str, str, Mapping[Part, float]]]:
@@ -71,9 +74,9 @@ def _fits(text: str, room: float) -> bool:
     return width_of(text, SMALL) + 2 * PADDING <= room
 
 
-def _key(parts: Sequence[Part], width: float) -> Block:
+def _key(parts: Sequence[Part], width: float) -> Drawing:
     boxes = {part: element("rect", y=-6, width=SAMPLE, height=12, class_=part) for part in parts}
-    return key([Entry(_word(part), box) for part, box in boxes.items()], width)
+    return legend([LegendEntry(_word(part), box) for part, box in boxes.items()], width)
 
 
 def _word(part: Part) -> str:

@@ -19,7 +19,7 @@ LEAST_FOR_NAMES, MOST_FOR_NAMES = 60.0, 260.0
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-class Block(Struct, frozen=True):
+class Drawing(Struct, frozen=True):
     """Something drawn from (0, 0) on."""
 
     height: float
@@ -51,13 +51,13 @@ def group(elements: Sequence[str], x: float = 0, y: float = 0, title: str = "") 
     return element("g", *about, *elements, **moved)
 
 
-def stack(blocks: Sequence[Block], gap: float) -> Block:
+def stack(blocks: Sequence[Drawing], gap: float) -> Drawing:
     """Blocks below each other."""
     y, placed = 0.0, []
     for block in blocks:
         placed.append(group(block.elements, y=y))
         y += block.height + gap
-    return Block(max(0.0, y - gap), tuple(placed))
+    return Drawing(max(0.0, y - gap), tuple(placed))
 
 
 def width_of(text: str, size: float) -> float:
@@ -71,7 +71,7 @@ def room_for(names: Iterable[str]) -> float:
     return min(MOST_FOR_NAMES, max(LEAST_FOR_NAMES, widest))
 
 
-def fit(text: str, size: float, room: float) -> str:
+def shorten(text: str, size: float, room: float) -> str:
     """The text, or as much of it as there is room for."""
     text = " ".join(text.split())
     if width_of(text, size) <= room:
@@ -81,22 +81,22 @@ def fit(text: str, size: float, room: float) -> str:
     return text.rstrip() + CUT
 
 
-def wrap(text: str, size: float, room: float) -> list[str]:
+def wrap_text(text: str, size: float, room: float) -> list[str]:
     """The text in lines for which there is room; a word that is too long for one is cut."""
     lines: list[str] = []
     for word in text.split():
         if lines and width_of(f"{lines[-1]} {word}", size) <= room:
             lines[-1] += f" {word}"
         else:
-            lines.append(fit(word, size, room))
+            lines.append(shorten(word, size, room))
     return lines
 
 
-def paragraph(text: str, kind: str, size: float, room: float) -> Block:
+def paragraph(text: str, kind: str, size: float, room: float) -> Drawing:
     """Wrapped text, its lines 1.45 times as high as the font."""
-    lines = wrap(text, size, room)
+    lines = wrap_text(text, size, room)
     pitch = 1.45 * size
-    return Block(
+    return Drawing(
         len(lines) * pitch,
         tuple(label(0, (row + 0.75) * pitch, line, kind) for row, line in enumerate(lines)),
     )

@@ -8,22 +8,22 @@ from ...text.units import number, percent, ratio
 from ..report.columns import remarks, side_by_side
 from ..results.result import Result
 from ..results.side_by_side import Part
-from .bar_chart import MARK, Bar, Panel, Row, bar_chart, whisker
-from .legend import Entry, key
+from .bar_chart import MARK, Bar, BarPanel, BarRow, bar_chart, whisker
+from .legend import LegendEntry, legend
 from .style import SMALL
-from .svg import Block, element, paragraph, stack
+from .svg import Drawing, element, paragraph, stack
 
 NO_SPEEDUP = "no speedup"
 
 
-def runs_chart(found: Sequence[Result], width: float) -> Block:
+def runs_chart(found: Sequence[Result], width: float) -> Drawing:
     """A row a run, speedups where some run has one, and below it what must be said."""
-    panels = [Panel(title="samples/s")]
+    panels = [BarPanel(title="samples/s")]
     compared = any(result.speedup is not None and result.run != result.baseline for result in found)
     if compared:
-        panels.append(Panel(title=_speedup_title(found), beside="efficiency", unit="x"))
+        panels.append(BarPanel(title=_speedup_title(found), beside="efficiency", unit="x"))
     rows = [
-        Row(name=row.name, bars=row.bars[: len(panels)], about=row.about)
+        BarRow(name=row.name, bars=row.bars[: len(panels)], about=row.about)
         for result in found
         for row in _rows(result, compared)
     ]
@@ -35,7 +35,7 @@ def runs_chart(found: Sequence[Result], width: float) -> Block:
         paragraph(f"{'; '.join(labels)}: {text}", "muted small", SMALL, width)
         for text, labels in said.items()
     ]
-    return stack([bar_chart(panels, rows, width), key(list(_entries(rows)), width), *notes], 4)
+    return stack([bar_chart(panels, rows, width), legend(list(_entries(rows)), width), *notes], 4)
 
 
 def _speedup_title(found: Sequence[Result]) -> str:
@@ -43,7 +43,7 @@ def _speedup_title(found: Sequence[Result]) -> str:
     return f"speedup over {baselines[0]}" if len(baselines) == 1 else "speedup over its baseline"
 
 
-def _rows(result: Result, compared: bool) -> Iterator[Row]:
+def _rows(result: Result, compared: bool) -> Iterator[BarRow]:
     about = "; ".join([result.label, *remarks(result)])
     if result.throughput is not None:
         bar = Bar(
@@ -52,13 +52,13 @@ def _rows(result: Result, compared: bool) -> Iterator[Row]:
             interval=result.interval,
             is_baseline=compared and result.run == result.baseline,
         )
-        yield Row(name=result.label, bars=(bar, _speedup(result)), about=about)
+        yield BarRow(name=result.label, bars=(bar, _speedup(result)), about=about)
     elif any(part.side_by_side.throughput is not None for part in result.parts):
-        yield Row(name=result.label, bars=("side by side", _gain(result)), about=about)
+        yield BarRow(name=result.label, bars=("side by side", _gain(result)), about=about)
         for part in result.parts:
             yield _part_row(part)
     else:
-        yield Row(name=result.label, bars=(_instead(result),), about=about)
+        yield BarRow(name=result.label, bars=(_instead(result),), about=about)
 
 
 def _instead(result: Result) -> str:
@@ -87,13 +87,13 @@ def _gain(result: Result) -> str:
     return "" if result.concurrency_gain is None else f"concurrency gain {ratio(result.concurrency_gain)}"
 
 
-def _part_row(part: Part) -> Row:
+def _part_row(part: Part) -> BarRow:
     name, together = f"– {part.workload} on {part.device}", part.side_by_side
     if together.throughput is None:
-        return Row(name=name, about=name)
+        return BarRow(name=name, about=name)
     bar = Bar(value=together.throughput, text=number(together.throughput), interval=together.interval)
     alone = "" if not part.alone else f"{percent(together.throughput / part.alone)} of it alone"
-    return Row(name=name, bars=(bar, alone), about=name)
+    return BarRow(name=name, bars=(bar, alone), about=name)
 
 
 def _notes(result: Result) -> list[str]:
@@ -102,12 +102,12 @@ def _notes(result: Result) -> list[str]:
     return [*said, *side_by_side(result)[-1:]] if result.concurrency_gain is not None else said
 
 
-def _entries(rows: Sequence[Row]) -> Iterator[Entry]:
+def _entries(rows: Sequence[BarRow]) -> Iterator[LegendEntry]:
     bars = [bar for row in rows for bar in row.bars if isinstance(bar, Bar)]
     if any(bar.is_baseline for bar in bars):
-        yield Entry("baseline", element("rect", y=-5, width=14, height=10, class_="base"))
+        yield LegendEntry("baseline", element("rect", y=-5, width=14, height=10, class_="base"))
     if any(bar.interval is not None for bar in bars):
-        yield Entry("95% interval", whisker(0, 14, 0))
+        yield LegendEntry("95% interval", whisker(0, 14, 0))
     if any(bar.ideal is not None for bar in bars):
         mark = element("line", x1=7, y1=-MARK / 2 - 2, x2=7, y2=MARK / 2 + 2, class_="ideal")
-        yield Entry("ideal: as many times as devices", mark)
+        yield LegendEntry("ideal: as many times as devices", mark)

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from ...plan.preset import Workload
 from ...text.units import duration, percent, rate
 from .case import Case, Diagnosis, Evidence, Subject, at_any_batch
-from .processors import crowd
+from .processors import cpu_demand
 
 INPUT_SHARE = 0.10
 """Of a step: from here on, waiting for data is worth acting on."""
@@ -100,7 +100,7 @@ def loader_ceiling(case: Case) -> Iterator[Diagnosis]:
 
 def faster_loading(case: Case) -> str:
     """What to try; nothing that another diagnosis of the same session advises against."""
-    return NOT_MORE_WORKERS if any(map(crowd, case.runs)) else FASTER_LOADING
+    return NOT_MORE_WORKERS if any(map(cpu_demand, case.runs)) else FASTER_LOADING
 
 
 def _throughput(run: Subject) -> Evidence:

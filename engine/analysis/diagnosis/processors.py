@@ -13,7 +13,7 @@ OVERSUBSCRIBED = 1.5
 """Threads and loader workers for each CPU: workers wait part of the time, so a few more do no harm."""
 
 
-class Crowd(NamedTuple):
+class CpuDemand(NamedTuple):
     """Who wants to run on which CPUs."""
 
     threads: int
@@ -23,7 +23,7 @@ class Crowd(NamedTuple):
     cpus: int
 
 
-def crowd(run: Subject) -> Crowd | None:
+def cpu_demand(run: Subject) -> CpuDemand | None:
     """Those of a run that are too many for its CPUs; None where they are not, or it is not known."""
     settings = {rank: state.settings for rank, state in run.configuration.ranks}
     affinities = [str(found.get("affinity", "")) for found in settings.values()]
@@ -32,13 +32,13 @@ def crowd(run: Subject) -> Crowd | None:
     cpus = len({cpu for affinity in affinities for cpu in affinity.split(",")})
     threads = sum(int(found.get("threads", 1)) for found in settings.values())
     workers = _workers(run.spec)
-    return Crowd(threads, workers, cpus) if threads + workers > OVERSUBSCRIBED * cpus else None
+    return CpuDemand(threads, workers, cpus) if threads + workers > OVERSUBSCRIBED * cpus else None
 
 
 def oversubscribed(case: Case) -> Iterator[Diagnosis]:
     """More busy threads and loader workers than CPUs to run them."""
     for run in case.runs:
-        found = crowd(run)
+        found = cpu_demand(run)
         if found is not None:
             yield _oversubscribed(case, run, *found)
 

@@ -73,7 +73,7 @@ PLACE_ALWAYS_GIVEN = ("mode", "workload", "devices", "batch")
 """Columns that a run without figures has too."""
 
 
-def columns(found: Sequence[Result]) -> list[Column]:
+def result_columns(found: Sequence[Result]) -> list[Column]:
     """The columns that say something about these results, in their order."""
     chosen = [WORKLOAD] if len({result.workload for result in found}) > 1 else []
     chosen += [MODE, *FIXED]

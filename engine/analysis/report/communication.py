@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from ...record.events import Exchange
 from ...statistics import Estimate
-from ...text.ascii import bar
-from ...text.markdown import block, one_line, section, table
+from ...text.ascii import ascii_bar
+from ...text.markdown import block, markdown_table, one_line, section
 from ...text.units import NOT_AVAILABLE, duration, milliseconds, number, percent, ratio
 from ..results.bandwidth import Curve
 from ..results.communication import Communication
@@ -65,7 +65,7 @@ def _overview(said: Sequence[tuple[Result, Communication]]) -> list[str]:
         for result, c in said
         if c.buckets or c.sync_cost or c.curves or c.bytes_per_step
     ]
-    return table(titles, rows, left={"run"})
+    return markdown_table(titles, rows, left={"run"})
 
 
 def _buckets(said: Sequence[tuple[Result, Communication]]) -> list[str]:
@@ -88,7 +88,7 @@ def _buckets(said: Sequence[tuple[Result, Communication]]) -> list[str]:
         for result, c in said
         for place, bucket in enumerate(c.buckets[:MOST_BUCKETS], 1)
     ]
-    lines = table(titles, rows, left={"run"})
+    lines = markdown_table(titles, rows, left={"run"})
     lines += [
         f"Of the {len(c.buckets)} buckets of {result.label} the first {MOST_BUCKETS} are shown."
         for result, c in said
@@ -109,7 +109,7 @@ def _exchange(said: Sequence[tuple[Result, Communication]]) -> list[str]:
         for result, c in said
         if c.exchange
     ]
-    lines = table(titles, rows, left={"run"})
+    lines = markdown_table(titles, rows, left={"run"})
     heading = "What DataParallel does besides computing, seen from its first device:"
     return ["", heading, "", *lines] if rows else []
 
@@ -127,7 +127,7 @@ def _curves(said: Sequence[tuple[Result, Communication]]) -> list[str]:
 def _curve(curve: Curve) -> Iterator[str]:
     for point in curve.points:
         rate = gigabytes_per_second(point.busbw)
-        drawn = bar(point.busbw, curve.best_busbw)
+        drawn = ascii_bar(point.busbw, curve.best_busbw)
         yield f"{_size(point.bytes):>8} {duration(point.seconds):>9} {rate:>9} GB/s {drawn}"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from ...record.series import Series
 from ...record.session import Session
 from ...text.ascii import WIDTH
-from ...text.markdown import block, section, table
+from ...text.markdown import block, markdown_table, section
 from ...text.units import NOT_AVAILABLE, clock, gib_number, number, percent
 from ..analysis import Analysis
 from ..results.devices import Compute
@@ -34,7 +34,7 @@ def devices_section(found: Sequence[Result]) -> Iterator[str]:
     shown = [title for title, cell in COLUMNS.items() if any(cell(c) != NOT_AVAILABLE for _, c in said)]
     rows = [[label, *(COLUMNS[title](c) for title in shown)] for label, c in said]
     yield from section(
-        "How well the devices were used", table(["run", *shown], rows, left={"run"}) if shown else []
+        "How well the devices were used", markdown_table(["run", *shown], rows, left={"run"}) if shown else []
     )
 
 
@@ -65,7 +65,7 @@ def gpus_section(analysis: Analysis) -> Iterator[str]:
         for result in found
         for use in result.gpus
     ]
-    lines = table(TITLES, rows, left={"run"})
+    lines = markdown_table(TITLES, rows, left={"run"})
     used = sorted({use.index for result in found for use in result.gpus} & set(session.gpus))
     curves = {
         index: session.gpus[index].utilization for index in used if len(session.gpus[index].utilization)

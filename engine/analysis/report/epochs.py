@@ -7,8 +7,8 @@ from statistics import fmean
 
 from ...record.events import Evaluation
 from ...record.session import RunState, Session
-from ...text.ascii import plot
-from ...text.markdown import block, section, table
+from ...text.ascii import ascii_plot
+from ...text.markdown import block, markdown_table, section
 from ...text.units import duration, percent
 
 MOST_EPOCHS = 30
@@ -49,7 +49,7 @@ def _epoch_table(evaluations: Sequence[Evaluation]) -> list[str]:
     seconds = [item.seconds for item in evaluations]
     mean, total = duration(fmean(seconds)), duration(sum(seconds))
     times = f"An epoch was trained in {mean} on average, all of them in {total}."
-    lines = [*table(titles, rows), "", f"{summary} {times}"]
+    lines = [*markdown_table(titles, rows), "", f"{summary} {times}"]
     if stride > 1:
         lines.append(f"Every {stride}th epoch is shown, and the first and the last.")
     return [*lines, *_curves(evaluations)]
@@ -65,7 +65,7 @@ def _curves(evaluations: Sequence[Evaluation]) -> list[str]:
         ("accuracy", percent, *_pairs(evaluations, "train_accuracy", "test_accuracy")),
     ):
         curves = {".": train, "o": test}
-        drawn = plot(epochs, curves, shown)
+        drawn = ascii_plot(epochs, curves, shown)
         if drawn:
             lines += ["", f"{what.capitalize()} over epochs, `.` training and `o` test:", "", *block(drawn)]
     return lines

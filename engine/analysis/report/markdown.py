@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from ...record.session import Session
-from ...text.grouping import together
-from ...text.markdown import one_line, section, table
+from ...text.grouping import group_labels
+from ...text.markdown import markdown_table, one_line, section
 from ...text.units import duration, number, percent, ratio
 from ..analysis import Analysis
 from ..environment import environment, fingerprints, hardware, settings
 from ..results.result import Result
-from .columns import cell, columns, remarks, side_by_side
+from .columns import cell, remarks, result_columns, side_by_side
 from .communication import communication_section
 from .devices import devices_section, gpus_section
 from .diagnosis import diagnosis_section
@@ -72,17 +72,17 @@ def _opening(analysis: Analysis) -> Iterator[str]:
     yield ""
 
 
-def results_table(found: Sequence[Result]) -> list[str]:
+def markdown_results(found: Sequence[Result]) -> list[str]:
     """The lines of the table alone, with every column that says something."""
-    shown = columns(found)
+    shown = result_columns(found)
     titles = [column.title for column in shown]
     rows = [[cell(column, result) for column in shown] for result in found]
-    return table(titles, rows, left={column.title for column in shown if column.is_text})
+    return markdown_table(titles, rows, left={column.title for column in shown if column.is_text})
 
 
 def _results(found: Sequence[Result]) -> Iterator[str]:
-    lines = results_table(found)
-    remarked = together((result.label, one_line(text)) for result in found for text in remarks(result))
+    lines = markdown_results(found)
+    remarked = group_labels((result.label, one_line(text)) for result in found for text in remarks(result))
     said = [f"- {whose}: {text}" for whose, text in remarked]
     yield from section("Results", [*lines, *([""] if said else []), *said])
 
@@ -105,7 +105,7 @@ def _intervals(found: Sequence[Result]) -> Iterator[str]:
         for result in found
         if result.windows
     ]
-    lines = table(titles, rows, left={"run", "scaling", "measuring ended by"})
+    lines = markdown_table(titles, rows, left={"run", "scaling", "measuring ended by"})
     said = [f"- {result.label}: {_repeats(result)}" for result in found if result.repeats > 1]
     yield from section("How sure this is", [*lines, *([""] if said else []), *said])
 
@@ -146,7 +146,7 @@ def _obtained(analysis: Analysis) -> Iterator[str]:
 
 
 def _rows(title: str, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    return section(title, table(titles, rows, left=set(titles)) if rows else [])
+    return section(title, markdown_table(titles, rows, left=set(titles)) if rows else [])
 
 
 def _interval(interval: tuple[float, float] | None, shown: Callable[[float], str]) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ...text.ascii import stacked_bar
-from ...text.grouping import together
-from ...text.markdown import block, one_line, section, table
+from ...text.grouping import group_labels
+from ...text.markdown import block, markdown_table, one_line, section
 from ...text.units import milliseconds, percent
 from ..results.phases import PARTS, WORDS, Part, Phases, parts_in
 from ..results.result import Result
@@ -43,9 +43,9 @@ def phases_section(found: Sequence[Result]) -> Iterator[str]:
     parts = parts_in(phases for _, phases in measured)
     rows = [_row(result.label, phases, parts) for result, phases in measured]
     titles = ("run", "step, ms", "in windows, ms", "difference", *parts)
-    noted = together((result.label, one_line(text)) for result, p in measured for text in p.notes)
+    noted = group_labels((result.label, one_line(text)) for result, p in measured for text in p.notes)
     notes = [f"- {whose}: {text}" for whose, text in noted]
-    lines = [*block([*drawn, "", _legend(parts)]), "", *table(titles, rows, left={"run"})]
+    lines = [*block([*drawn, "", _legend(parts)]), "", *markdown_table(titles, rows, left={"run"})]
     yield from section("Where a step goes", [*lines, *([""] if notes else []), *notes])
 
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from msgspec import Struct
 
 from ...plan.preset import UNITS, Figure, Metric, Published
-from ...text.markdown import one_line, table
+from ...text.markdown import markdown_table, one_line
 from ...text.units import NOT_AVAILABLE, number, percent, ratio
 from ..analysis import Analysis
-from ..results.learning import Learnt
+from ..results.learning import TrainingOutcome
 from ..results.result import Result
 
 Own = tuple[float | None, str]
@@ -59,7 +59,9 @@ def published_section(analysis: Analysis) -> Iterator[str]:
     for study in analysis.session.plan.published:
         rows = [row for figure in study.figures for row in _rows(analysis, study, figure)]
         yield from (f"**{one_line(study.source)}**, published, on {one_line(study.hardware)}:", "")
-        yield from table(("what", "figure", "published", "here", "here it is"), map(cells, rows), left=_LEFT)
+        yield from markdown_table(
+            ("what", "figure", "published", "here", "here it is"), map(cells, rows), left=_LEFT
+        )
         yield ""
         if study.note:
             yield from (one_line(study.note), "")
@@ -136,7 +138,7 @@ def _training(result: Result) -> Own:
     return result.epochs * result.epoch_seconds, f"measured, {result.epochs} epochs"
 
 
-def _training_seconds(learnt: Learnt | None) -> float | None:
+def _training_seconds(learnt: TrainingOutcome | None) -> float | None:
     return None if learnt is None else learnt.epochs * learnt.epoch_seconds
 
 

@@ -5,22 +5,22 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
-from ...text.grouping import together
+from ...text.grouping import group_labels
 from ...text.tables import TextColumn, text_table
 from ..analysis import Analysis
 from ..environment import hardware
 from ..results.result import Result
-from .columns import cell, columns, remarks, side_by_side
+from .columns import cell, remarks, result_columns, side_by_side
 
 INDENT = "  "
 
 
-def table(analysis: Analysis, width: int) -> str:
+def terminal_report(analysis: Analysis, width: int) -> str:
     """The results in at most `width` columns where that is possible: the least important columns go first."""
     session, found = analysis.session, analysis.results
     lines = [line for text in (session.plan.title, hardware(session)) for line in textwrap.wrap(text, width)]
     lines += ["", *text_table(_grid(found), width)]
-    said = together((result.label, text) for result in found for text in remarks(result))
+    said = group_labels((result.label, text) for result in found for text in remarks(result))
     said += [(result.label, text) for result in found for text in side_by_side(result)]
     if said:
         lines.append("")
@@ -34,5 +34,5 @@ def _grid(found: Sequence[Result]) -> list[TextColumn]:
         TextColumn(
             column.title, [cell(column, result) for result in found], column.importance, column.is_text
         )
-        for column in columns(found)
+        for column in result_columns(found)
     ]

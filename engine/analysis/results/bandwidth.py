@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from ...record.events import Bandwidth, Collective
+from ...record.events import BandwidthMeasured, Collective
 from ...statistics import median
 
 
@@ -53,7 +53,7 @@ def bus_factor(collective: Collective, ranks: int) -> float:
     return 2 * share if collective == "all_reduce" else share
 
 
-def curve(repeats: Sequence[Bandwidth], ranks: int) -> Curve | None:
+def curve(repeats: Sequence[BandwidthMeasured], ranks: int) -> Curve | None:
     """The curve of what the repeats of a run measured, at least one; None where they hold no usable size.
 
     Of each size the median over the repeats that came to it.

@@ -22,7 +22,7 @@ SUPER_LINEAR = 1.05
 """A speedup of more than so many times the devices is more likely a fault than a success."""
 
 
-class Comparison(Struct, frozen=True, kw_only=True):
+class BaselineComparison(Struct, frozen=True, kw_only=True):
     """A run against its baseline."""
 
     speedup: float | None = None
@@ -36,7 +36,7 @@ class Comparison(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-def compare(session: Session, configuration: Configuration) -> Comparison:
+def compare_with_baseline(session: Session, configuration: Configuration) -> BaselineComparison:
     """Hold a configuration that is done against its baseline, each repeat against that of its own turn.
 
     Everything is None where the plan names no baseline.
@@ -44,24 +44,24 @@ def compare(session: Session, configuration: Configuration) -> Comparison:
     runs = [run for run in configuration.usable if _is_done(run)]
     found = [(run, session.runs[run.spec.baseline]) for run in runs if run.spec.baseline in session.runs]
     if not found:
-        return Comparison()
+        return BaselineComparison()
     run, baseline = found[0]
     scaling = _scaling(run.spec, baseline.spec)
     pairs = [pair for pair in found if _has_figures(pair[0])]
     if not pairs:
-        return Comparison(scaling=scaling)
+        return BaselineComparison(scaling=scaling)
     name = configuration_label(baseline.spec)
     pairs = [pair for pair in pairs if _is_done(pair[1]) and _has_figures(pair[1])]
     if not pairs:
         note = f"no speedup: its baseline {name} has no figures ({_why(baseline)})"
-        return Comparison(scaling=scaling, notes=(note,))
+        return BaselineComparison(scaling=scaling, notes=(note,))
     if apart := dict.fromkeys(text for ours, theirs in pairs for text in differences(ours, theirs)):
         note = f"no speedup: not comparable with {name}, which differs in {'; '.join(apart)}"
-        return Comparison(scaling=scaling, notes=(note,))
+        return BaselineComparison(scaling=scaling, notes=(note,))
     speedup = throughput_ratio(pairs)
     devices = run.spec.device_count / baseline.spec.device_count
     by_devices = scaling is not None or run.spec.global_batch == baseline.spec.global_batch
-    return Comparison(
+    return BaselineComparison(
         speedup=speedup.value,
         interval=speedup.interval,
         efficiency=speedup.value / devices if by_devices else None,

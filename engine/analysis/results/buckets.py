@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from ...record.events import BucketTimes, Communication
+from ...record.events import BucketTimes, CommunicationMeasured
 from ...statistics import median
 from .bandwidth import Curve, bus_factor
 
 
-class Bucket(Struct, frozen=True, kw_only=True):
+class GradientBucket(Struct, frozen=True, kw_only=True):
     """One gradient bucket's all-reduce; times are medians over steps, bandwidths in B/s."""
 
     bytes: int
@@ -38,7 +38,7 @@ class Bucket(Struct, frozen=True, kw_only=True):
     """busbw / reachable."""
 
 
-class Steps(NamedTuple):
+class BucketSteps(NamedTuple):
     """One repeat's buckets: for each rank and bucket the times of as many steps as all of them have."""
 
     ranks: Mapping[int, Sequence[BucketTimes]]
@@ -50,7 +50,7 @@ class Steps(NamedTuple):
     buckets: int
 
 
-def steps_of(ranks: Mapping[int, Communication], world_size: int) -> Steps | None:
+def steps_of(ranks: Mapping[int, CommunicationMeasured], world_size: int) -> BucketSteps | None:
     """What the ranks of one run say of the same buckets; None unless all of them do."""
     buckets = {rank: said.buckets for rank, said in ranks.items() if said.buckets}
     counts = {len(found) for found in buckets.values()}
@@ -59,21 +59,21 @@ def steps_of(ranks: Mapping[int, Communication], world_size: int) -> Steps | Non
     steps = min(len(times) for found in buckets.values() for b in found for times in (b.start, b.end))
     early = {rank: said.buffers for rank, said in ranks.items() if len(said.buffers) >= steps}
     error = sum(sorted(said.clock_error for said in ranks.values())[-2:])
-    return Steps(buckets, error, early, steps, counts.pop()) if steps else None
+    return BucketSteps(buckets, error, early, steps, counts.pop()) if steps else None
 
 
-def bucket_sizes(repeats: Sequence[Steps]) -> tuple[int, ...]:
+def bucket_sizes(repeats: Sequence[BucketSteps]) -> tuple[int, ...]:
     """Bytes of every bucket of a step, of those too whose times make no sense."""
     return tuple(bucket.bytes for bucket in next(iter(repeats[0].ranks.values())))
 
 
-def bucket_times(repeats: Sequence[Steps], all_reduce: Curve | None) -> tuple[Bucket, ...]:
+def bucket_times(repeats: Sequence[BucketSteps], all_reduce: Curve | None) -> tuple[GradientBucket, ...]:
     """Each bucket over all steps of all repeats, which have the same buckets."""
     found = (_bucket(repeats, index, all_reduce) for index in range(repeats[0].buckets))
     return tuple(bucket for bucket in found if bucket is not None)
 
 
-def exposed(repeats: Sequence[Steps]) -> dict[int, float]:
+def exposed(repeats: Sequence[BucketSteps]) -> dict[int, float]:
     """Rank -> median seconds in which it communicates and computes nothing.
 
     From its last bucket being ready to the end of its last all-reduce, and those of broadcasting its buffers.
@@ -84,7 +84,7 @@ def exposed(repeats: Sequence[Steps]) -> dict[int, float]:
     }
 
 
-def broadcasting(repeats: Sequence[Steps]) -> dict[int, float]:
+def broadcasting(repeats: Sequence[BucketSteps]) -> dict[int, float]:
     """Rank -> median seconds of broadcasting its buffers; empty where there are none."""
     return {
         rank: median([early for early, *_ in _spans(repeats, rank)])
@@ -93,7 +93,7 @@ def broadcasting(repeats: Sequence[Steps]) -> dict[int, float]:
     }
 
 
-def overlap(repeats: Sequence[Steps]) -> float | None:
+def overlap(repeats: Sequence[BucketSteps]) -> float | None:
     """1 - exposed / all communication, which is exposed or in the span of the buckets; mean over ranks."""
     shares = []
     for rank in repeats[0].ranks:
@@ -108,7 +108,7 @@ def overlap(repeats: Sequence[Steps]) -> float | None:
     return fmean(shares)
 
 
-def busy_seconds(repeats: Sequence[Steps]) -> float:
+def busy_seconds(repeats: Sequence[BucketSteps]) -> float:
     """Time of a step in which at least one bucket was being transferred, median over steps."""
     return median(
         [
@@ -119,7 +119,7 @@ def busy_seconds(repeats: Sequence[Steps]) -> float:
     )
 
 
-def _bucket(repeats: Sequence[Steps], index: int, all_reduce: Curve | None) -> Bucket | None:
+def _bucket(repeats: Sequence[BucketSteps], index: int, all_reduce: Curve | None) -> GradientBucket | None:
     ranks = list(repeats[0].ranks)
     size = repeats[0].ranks[ranks[0]][index].bytes
     waits: dict[int, list[float]] = {rank: [] for rank in ranks}
@@ -141,7 +141,7 @@ def _bucket(repeats: Sequence[Steps], index: int, all_reduce: Curve | None) -> B
     error = max(run.clock_error for run in repeats)
     typical = {rank: median(times) for rank, times in waits.items()}
     certain = {rank: wait for rank, wait in typical.items() if wait >= error}
-    return Bucket(
+    return GradientBucket(
         bytes=size,
         waits=certain,
         wait_seconds=max(certain.values(), default=None),
@@ -153,13 +153,13 @@ def _bucket(repeats: Sequence[Steps], index: int, all_reduce: Curve | None) -> B
     )
 
 
-def _transfer(run: Steps, step: int, index: int) -> tuple[float, float]:
+def _transfer(run: BucketSteps, step: int, index: int) -> tuple[float, float]:
     """When the last rank started a bucket in a step, and when the last rank was done."""
     times = [rank[index] for rank in run.ranks.values()]
     return max(each.start[step] for each in times), max(each.end[step] for each in times)
 
 
-def _spans(repeats: Sequence[Steps], rank: int) -> list[tuple[float, float, float, float]]:
+def _spans(repeats: Sequence[BucketSteps], rank: int) -> list[tuple[float, float, float, float]]:
     """For each step of a rank: seconds of broadcasting; first bucket ready, last bucket ready, all done."""
     spans = []
     for run in repeats:

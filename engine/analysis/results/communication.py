@@ -10,14 +10,14 @@ from msgspec import Struct
 
 from ... import statistics
 from ...plan.plan import RunSpec
-from ...record.events import Bandwidth, Exchange
+from ...record.events import BandwidthMeasured, Exchange
 from ...record.session import RankState, RunState, Session
 from ...statistics import Estimate
 from .bandwidth import Curve, bus_factor, curve
 from .baseline import throughput_ratio
 from .buckets import (
-    Bucket,
-    Steps,
+    BucketSteps,
+    GradientBucket,
     broadcasting,
     bucket_sizes,
     bucket_times,
@@ -42,7 +42,7 @@ class Communication(Struct, frozen=True, kw_only=True):
     """From the buckets, or from the number of parameters."""
     traffic: tuple[Traffic, ...]
     """What crosses the links in a step by the mode's own model; derived."""
-    buckets: tuple[Bucket, ...]
+    buckets: tuple[GradientBucket, ...]
     """In the order in which they became ready."""
     exposed_seconds: float | None
     """From a rank's last bucket being ready to the end of its last all-reduce, and what broadcasting its
@@ -137,9 +137,9 @@ def communication(
     )
 
 
-def _steps(runs: Sequence[RunState]) -> list[Steps]:
+def _steps(runs: Sequence[RunState]) -> list[BucketSteps]:
     """The repeats whose ranks all timed the same buckets."""
-    found: list[Steps] = []
+    found: list[BucketSteps] = []
     for run in runs:
         if run.spec.device_count < 2:
             continue
@@ -203,7 +203,7 @@ def _sync_cost(runs: Sequence[RunState]) -> tuple[Estimate | None, float | None]
 
 def _curves(runs: Sequence[RunState]) -> dict[str, Curve]:
     """One for each collective, of all repeats together."""
-    measured: dict[str, list[Bandwidth]] = {}
+    measured: dict[str, list[BandwidthMeasured]] = {}
     for rank in _ranks(runs):
         for collective, bandwidth in rank.bandwidth.items():
             measured.setdefault(collective, []).append(bandwidth)

@@ -50,7 +50,7 @@ BY_SWITCHES = ("PIX", "PXB")
 WORST_FIRST = ("SYS", "NODE", "PHB", "PXB", "PIX")
 
 
-def peak_flop_per_second(name: str, precision: Precision) -> float | None:
+def datasheet_peak(name: str, precision: Precision) -> float | None:
     """Dense peak of a GPU by its name; None where this table does not know it."""
     words = re.sub(r"\s+", " ", name)
     for part, peaks in PEAKS:

@@ -15,7 +15,7 @@ from ...record.series import Span, during, highest, mean
 from ...record.session import RunState, Session
 from ...statistics import median
 from .configuration import Configuration
-from .datasheet import peak_flop_per_second
+from .datasheet import datasheet_peak
 from .throughput import pool
 
 T = TypeVar("T", int, float)
@@ -146,7 +146,7 @@ def _retries(done: Iterable[RankMeasured]) -> int | None:
 
 
 def _datasheet(spec: RunSpec) -> float | None:
-    peaks = [peak_flop_per_second(device.name, spec.workload.precision) for device in spec.devices]
+    peaks = [datasheet_peak(device.name, spec.workload.precision) for device in spec.devices]
     known = [peak for peak in peaks if peak is not None]
     return min(known) if known and len(known) == len(peaks) else None
 

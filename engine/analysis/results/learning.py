@@ -12,7 +12,7 @@ from ...record.session import RunState
 from .configuration import Configuration
 
 
-class Learnt(Struct, frozen=True, kw_only=True):
+class TrainingOutcome(Struct, frozen=True, kw_only=True):
     """What training by epochs came to."""
 
     epochs: int
@@ -25,15 +25,17 @@ class Learnt(Struct, frozen=True, kw_only=True):
     """Mean training time of an epoch, evaluation excluded, on the slowest rank."""
 
 
-def learnt_by(configuration: Configuration, ranks: Iterable[int] | None = None) -> Learnt | None:
+def training_outcome(
+    configuration: Configuration, ranks: Iterable[int] | None = None
+) -> TrainingOutcome | None:
     """What these ranks (all unless given) learnt, on average over the repeats that did as many epochs."""
-    found = [learnt(run, run.ranks if ranks is None else ranks) for run in configuration.usable]
+    found = [_run_outcome(run, run.ranks if ranks is None else ranks) for run in configuration.usable]
     known = [each for each in found if each is not None]
     longest = [each for each in known if each.epochs == max(other.epochs for other in known)]
     if len(longest) < 2:
         return longest[0] if longest else None
     losses = [each.test_loss for each in longest if each.test_loss is not None]
-    return Learnt(
+    return TrainingOutcome(
         epochs=longest[0].epochs,
         test_accuracy=fmean(each.test_accuracy for each in longest),
         best_accuracy=fmean(each.best_accuracy for each in longest),
@@ -42,7 +44,7 @@ def learnt_by(configuration: Configuration, ranks: Iterable[int] | None = None) 
     )
 
 
-def learnt(run: RunState, ranks: Iterable[int]) -> Learnt | None:
+def _run_outcome(run: RunState, ranks: Iterable[int]) -> TrainingOutcome | None:
     """What these ranks learnt together; None before the first evaluation."""
     epochs: dict[int, list[Evaluation]] = {}
     for rank in sorted(ranks):
@@ -52,7 +54,7 @@ def learnt(run: RunState, ranks: Iterable[int]) -> Learnt | None:
         return None
     last = epochs[max(epochs)][0]
     slowest = [max(evaluation.seconds for evaluation in epoch) for epoch in epochs.values()]
-    return Learnt(
+    return TrainingOutcome(
         epochs=max(epochs),
         test_accuracy=last.test_accuracy,
         best_accuracy=max(epoch[0].test_accuracy for epoch in epochs.values()),

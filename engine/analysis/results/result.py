@@ -10,12 +10,12 @@ from ...plan.plan import RunSpec
 from ...record.events import Failure
 from ...record.session import RunState, RunStatus, Session
 from ...statistics import Interval
-from .baseline import Scaling, compare
+from .baseline import Scaling, compare_with_baseline
 from .communication import Communication, communication
 from .comparable import fingerprint
 from .configuration import Configuration, configurations
 from .devices import Compute, GpuUse, compute, gpu_uses
-from .learning import learnt_by
+from .learning import training_outcome
 from .phases import Phases, phases
 from .side_by_side import Part, concurrency_gain, parts
 from .throughput import peak_memory, summarise_configuration
@@ -114,23 +114,26 @@ class Result(Struct, frozen=True, kw_only=True):
 
 def results(session: Session, found: Sequence[Configuration]) -> list[Result]:
     """Compute the result of each of the session's configurations."""
-    return [result(session, found, configuration) for configuration in found]
+    return [compute_result(session, found, configuration) for configuration in found]
 
 
 def result_of(session: Session, run_id: str) -> Result:
     """Compute the result of one run by itself, apart from its repeats; KeyError for an unknown id."""
-    return result(session, configurations(session), Configuration([session.runs[run_id]]))
+    return compute_result(session, configurations(session), Configuration([session.runs[run_id]]))
 
 
-def result(session: Session, others: Sequence[Configuration], configuration: Configuration) -> Result:
+def compute_result(session: Session, others: Sequence[Configuration], configuration: Configuration) -> Result:
     """Compute the result of one configuration; `others`: all of the session's, to compare it with."""
     run = configuration.representative
     spec, first = run.spec, configuration.spec
     concurrent = spec.mode == "concurrent"
-    summary, comparison = summarise_configuration(configuration), compare(session, configuration)
+    summary, comparison = (
+        summarise_configuration(configuration),
+        compare_with_baseline(session, configuration),
+    )
     trainings = parts(others, configuration) if concurrent else ()
     gain = concurrency_gain(others, configuration, trainings) if concurrent else None
-    taught = None if concurrent else learnt_by(configuration)
+    outcome = None if concurrent else training_outcome(configuration)
     ranks = [rank for each in configuration.usable or configuration.runs for rank in each.ranks.values()]
     return Result(
         run=first.id,
@@ -163,11 +166,11 @@ def result(session: Session, others: Sequence[Configuration], configuration: Con
         peak_memory_bytes=peak_memory(ranks),
         parameters=None if concurrent else _parameters(run),
         train_images=None if concurrent else _train_images(run),
-        epochs=taught.epochs if taught else None,
-        test_accuracy=taught.test_accuracy if taught else None,
-        best_accuracy=taught.best_accuracy if taught else None,
-        test_loss=taught.test_loss if taught else None,
-        epoch_seconds=taught.epoch_seconds if taught else None,
+        epochs=outcome.epochs if outcome else None,
+        test_accuracy=outcome.test_accuracy if outcome else None,
+        best_accuracy=outcome.best_accuracy if outcome else None,
+        test_loss=outcome.test_loss if outcome else None,
+        epoch_seconds=outcome.epoch_seconds if outcome else None,
         replicas_equal=_replicas_equal(configuration),
         phases=phases(configuration, summary.step_seconds),
         communication=communication(session, others, configuration, summary.step_seconds),

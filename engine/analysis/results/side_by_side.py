@@ -14,7 +14,7 @@ from ...text.units import ratio
 from .baseline import SUPER_LINEAR
 from .comparable import Setting, setting_differences, workload_differences
 from .configuration import Configuration
-from .learning import Learnt, learnt_by
+from .learning import TrainingOutcome, training_outcome
 from .throughput import Summary, peak_memory, pool, summarise_configuration, throughputs
 
 
@@ -28,7 +28,7 @@ class Part(Struct, frozen=True, kw_only=True):
     alone: float | None
     """Throughput of the same workload in the plan's single run, samples/s."""
     peak_memory_bytes: int | None
-    learnt: Learnt | None
+    learnt: TrainingOutcome | None
 
 
 class Gain(Struct, frozen=True):
@@ -110,7 +110,7 @@ def _part(others: Sequence[Configuration], configuration: Configuration, number:
         side_by_side=pool([rank.windows for rank in ranks]),
         alone=summarise_configuration(singles).throughput if singles else None,
         peak_memory_bytes=peak_memory(ranks),
-        learnt=learnt_by(configuration, [number]),
+        learnt=training_outcome(configuration, [number]),
     )
 
 

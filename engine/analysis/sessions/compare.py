@@ -17,7 +17,7 @@ from ..results.throughput import run_summary, throughputs
 
 Verdict = Literal["better", "worse", "no difference", "too few windows", "no figures"]
 
-PASSING = frozenset({"load average at the start"})
+VOLATILE_FACTS = frozenset({"load average at the start"})
 """What of a machine is never the same twice."""
 
 
@@ -65,7 +65,7 @@ class Change(Struct, frozen=True, kw_only=True):
         return self.verdict == "worse" and self.ratio < 1 - percent / 100
 
 
-class SessionComparison(Struct, frozen=True, kw_only=True):
+class PairComparison(Struct, frozen=True, kw_only=True):
     """Session b against session a."""
 
     a: str
@@ -78,7 +78,7 @@ class SessionComparison(Struct, frozen=True, kw_only=True):
     only_b: tuple[str, ...]
 
 
-class Row(Struct, frozen=True):
+class ComparisonRow(Struct, frozen=True):
     """A configuration of the base, and what became of it in each of the other sessions."""
 
     label: str
@@ -88,16 +88,16 @@ class Row(Struct, frozen=True):
     """None where a session does not have it."""
 
 
-class Comparison(Struct, frozen=True):
+class SessionsComparison(Struct, frozen=True):
     """Sessions held against one of them."""
 
     base: str
-    sessions: tuple[SessionComparison, ...]
-    rows: tuple[Row, ...]
+    sessions: tuple[PairComparison, ...]
+    rows: tuple[ComparisonRow, ...]
     """The base's configurations that others have, in its order."""
 
 
-def compare_all(base: Session, others: Sequence[Session]) -> Comparison:
+def compare_all(base: Session, others: Sequence[Session]) -> SessionsComparison:
     """Hold each of the others against the base."""
     compared = tuple(compare_sessions(base, other) for other in others)
     found = [{(change.run_a, change.rank): change for change in each.changes} for each in compared]
@@ -107,14 +107,14 @@ def compare_all(base: Session, others: Sequence[Session]) -> Comparison:
     for key in keys:
         changes = tuple(each.get(key) for each in found)
         first = next(change for change in changes if change is not None)
-        rows.append(Row(first.label, first.a, changes))
-    return Comparison(base.name, compared, tuple(rows))
+        rows.append(ComparisonRow(first.label, first.a, changes))
+    return SessionsComparison(base.name, compared, tuple(rows))
 
 
-def compare_sessions(a: Session, b: Session) -> SessionComparison:
+def compare_sessions(a: Session, b: Session) -> PairComparison:
     """Match the configurations by mode, devices, workload and batch, and hold each of b against a's."""
     ours, theirs = _by_key(a), _by_key(b)
-    return SessionComparison(
+    return PairComparison(
         a=a.name,
         b=b.name,
         environment=tuple(_environment(a, b)),
@@ -141,7 +141,7 @@ def _by_key(session: Session) -> dict[Key, Configuration]:
 def _environment(a: Session, b: Session) -> Iterator[Difference]:
     ours, theirs = dict(environment(a)), dict(environment(b))
     for what in dict.fromkeys([*ours, *theirs]):
-        if what not in PASSING and ours.get(what) != theirs.get(what):
+        if what not in VOLATILE_FACTS and ours.get(what) != theirs.get(what):
             yield Difference(what, ours.get(what, "not recorded"), theirs.get(what, "not recorded"))
 
 

@@ -12,10 +12,10 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from ...text.markdown import one_line, section, table
+from ...text.markdown import markdown_table, one_line, section
 from ...text.tables import GAPS, TextColumn, text_table
 from ...text.units import number, ratio
-from .compare import Change, Comparison, SessionComparison
+from .compare import Change, PairComparison, SessionsComparison
 
 CAUTION = (
     "The intervals hold the noise within the sessions, not what changes from one session to the next on the "
@@ -38,13 +38,13 @@ def letter(index: int) -> str:
     return chr(ord("A") + index) if index < 26 else f"S{index + 1}"
 
 
-def names(comparison: Comparison) -> list[tuple[str, str]]:
+def names(comparison: SessionsComparison) -> list[tuple[str, str]]:
     """Letter and name of each session, the base first."""
     found = [comparison.base, *(session.b for session in comparison.sessions)]
     return [(letter(index), name) for index, name in enumerate(found)]
 
 
-def columns(comparison: Comparison) -> list[TextColumn]:
+def comparison_columns(comparison: SessionsComparison) -> list[TextColumn]:
     """The table: of two sessions with the verdict in a column of its own."""
     rows, alone = comparison.rows, len(comparison.sessions) == 1
     found = [
@@ -57,9 +57,9 @@ def columns(comparison: Comparison) -> list[TextColumn]:
     return found
 
 
-def columns_within(comparison: Comparison, width: int) -> list[TextColumn]:
+def columns_within(comparison: SessionsComparison, width: int) -> list[TextColumn]:
     """The columns that fit into `width` cells where possible; those that give way do so for all sessions."""
-    shown, gap = columns(comparison), len(GAPS[-1])
+    shown, gap = comparison_columns(comparison), len(GAPS[-1])
     while sum(column.width + gap for column in shown) - gap > width:
         least = max(column.importance for column in shown)
         if not least:
@@ -93,7 +93,7 @@ def _ratio_and_verdict(change: Change) -> str:
     return f"{ratio(change.ratio)} {UNCERTAIN.get(change.verdict, change.verdict)}".rstrip()
 
 
-def sections(comparison: Comparison) -> list[Section]:
+def sections(comparison: SessionsComparison) -> list[Section]:
     """What must be said beside the table, those parts that have something to say."""
     changes = [change for session in comparison.sessions for change in session.changes]
     explained = [LEGEND] if comparison.rows and len(comparison.sessions) > 1 else []
@@ -108,7 +108,9 @@ def sections(comparison: Comparison) -> list[Section]:
     return [section for section in found if section.lines]
 
 
-def _merged(comparison: Comparison, said_of: Callable[[SessionComparison], Iterable[str]]) -> tuple[str, ...]:
+def _merged(
+    comparison: SessionsComparison, said_of: Callable[[PairComparison], Iterable[str]]
+) -> tuple[str, ...]:
     """What is said of each session, once; with the letters of those it is said of where there are several."""
     letters: dict[str, list[str]] = {}
     for index, session in enumerate(comparison.sessions, 1):
@@ -119,7 +121,7 @@ def _merged(comparison: Comparison, said_of: Callable[[SessionComparison], Itera
     return tuple(f"{', '.join(found)}: {text}" for text, found in letters.items())
 
 
-def _reasons(session: SessionComparison) -> Iterator[str]:
+def _reasons(session: PairComparison) -> Iterator[str]:
     if not session.changes:
         yield "no run in common with A, by mode, devices, workload and batch"
     for change in session.changes:
@@ -127,7 +129,7 @@ def _reasons(session: SessionComparison) -> Iterator[str]:
             yield f"{change.label}: {change.verdict}: {change.reason}"
 
 
-def _environment(session: SessionComparison) -> Iterator[str]:
+def _environment(session: PairComparison) -> Iterator[str]:
     """Each difference, those of many GPUs alike once."""
     alike: dict[tuple[str, str, str], list[str]] = {}
     for item in session.environment:
@@ -138,7 +140,7 @@ def _environment(session: SessionComparison) -> Iterator[str]:
         yield f"{what}: {b} against {a}"
 
 
-def _settings(session: SessionComparison) -> Iterator[str]:
+def _settings(session: PairComparison) -> Iterator[str]:
     """Each difference once, with the runs that have it unless all do."""
     runs: dict[str, list[str]] = {}
     for change in session.changes:
@@ -149,7 +151,7 @@ def _settings(session: SessionComparison) -> Iterator[str]:
         yield text if everywhere else f"{text} ({'; '.join(labels)})"
 
 
-def _unmatched(comparison: Comparison) -> Iterator[str]:
+def _unmatched(comparison: SessionsComparison) -> Iterator[str]:
     for session in comparison.sessions:
         for name, other, labels in (
             (session.a, session.b, session.only_a),
@@ -169,14 +171,14 @@ CompareFormat = Literal["text", "md", "json"]
 INDENT = "  "
 
 
-def render_comparison(comparison: Comparison, form: CompareFormat, width: int = 100) -> str:
+def render_comparison(comparison: SessionsComparison, form: CompareFormat, width: int = 100) -> str:
     """The comparison in that format, ending with a line break; `width` is for text."""
     if form == "json":
         return _json(comparison)
     return _markdown(comparison) if form == "md" else _text(comparison, width)
 
 
-def _json(comparison: Comparison) -> str:
+def _json(comparison: SessionsComparison) -> str:
     document = {
         "schema": "gpubench-tui/compare",
         "version": VERSION,
@@ -186,8 +188,8 @@ def _json(comparison: Comparison) -> str:
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
 
 
-def _markdown(comparison: Comparison) -> str:
-    shown = columns(comparison)
+def _markdown(comparison: SessionsComparison) -> str:
+    shown = comparison_columns(comparison)
     left = {column.title for column in shown if column.is_text}
     titles, rows = [column.title for column in shown], zip(*(column.cells for column in shown), strict=True)
     others = ", ".join(session.b for session in comparison.sessions)
@@ -196,7 +198,7 @@ def _markdown(comparison: Comparison) -> str:
         "",
         _who(comparison),
         "",
-        *table(titles, rows, left),
+        *markdown_table(titles, rows, left),
         "",
     ]
     for part in sections(comparison):
@@ -205,7 +207,7 @@ def _markdown(comparison: Comparison) -> str:
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _text(comparison: Comparison, width: int) -> str:
+def _text(comparison: SessionsComparison, width: int) -> str:
     lines = [
         *textwrap.wrap(_who(comparison), max(width, 20)),
         "",
@@ -217,7 +219,7 @@ def _text(comparison: Comparison, width: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _who(comparison: Comparison) -> str:
+def _who(comparison: SessionsComparison) -> str:
     return ", ".join(f"{letter} is {name}" for letter, name in names(comparison)) + "."
 
 

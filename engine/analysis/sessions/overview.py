@@ -27,7 +27,7 @@ SETTLING_NS = 2_000_000_000
 """So long after a change a shelf is listed anew at each look."""
 
 
-class Entry(Struct, frozen=True, kw_only=True):
+class SessionOverview(Struct, frozen=True, kw_only=True):
     """A session at a glance."""
 
     name: str
@@ -63,15 +63,15 @@ class Entry(Struct, frozen=True, kw_only=True):
         return all(word in said for word in text.casefold().split())
 
 
-class Glances:
+class ShelfOverview:
     """The sessions of a shelf, looked at again and again by one thread: only what goes on is read again."""
 
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
-        self._known: dict[str, _Glance] = {}
+        self._known: dict[str, _WatchedSession] = {}
         self._listed: int | None = None
 
-    def look(self) -> Iterator[Entry]:
+    def read(self) -> Iterator[SessionOverview]:
         """Every readable session, newest first."""
         changed = _changed(self._shelf.root)
         if changed is None or changed != self._listed:
@@ -82,24 +82,24 @@ class Glances:
         else:
             yield from filter(None, (seen.look() for seen in self._known.values()))
 
-    def _list(self) -> Iterator[Entry]:
+    def _list(self) -> Iterator[SessionOverview]:
         before, self._known = self._known, {}
         for folder in self._shelf.all():
             inode = _inode(folder)
             seen = before.get(folder.name)
             if seen is None or seen.inode != inode:
-                seen = _Glance(folder, inode)
+                seen = _WatchedSession(folder, inode)
             self._known[folder.name] = seen
             if (entry := seen.look()) is not None:
                 yield entry
 
-    def work_out(self, name: str) -> Entry | None:
+    def complete(self, name: str) -> SessionOverview | None:
         """The entry of a session seen before, with its headline; None when it is not there any more."""
         seen = self._known.get(name)
-        return seen.work_out() if seen is not None else None
+        return seen.complete() if seen is not None else None
 
 
-class _Glance:
+class _WatchedSession:
     """One session: its milestones so far, or what was kept of it when it was over."""
 
     def __init__(self, folder: SessionFolder, inode: int) -> None:
@@ -110,7 +110,7 @@ class _Glance:
         self._session = Session(folder.name)
         self._final = _kept(folder)
 
-    def look(self) -> Entry | None:
+    def look(self) -> SessionOverview | None:
         """The entry as it is now; None when the session left nothing readable."""
         if self._final is not None:
             return self._final
@@ -123,7 +123,7 @@ class _Glance:
             self._final = entry
         return entry
 
-    def work_out(self) -> Entry | None:
+    def complete(self) -> SessionOverview | None:
         """The entry with its headline, kept beside the journal when no more can come."""
         if self._final is not None and self._final.headline is not None:
             return self._final
@@ -160,7 +160,7 @@ def _inode(folder: SessionFolder) -> int:
         return 0
 
 
-def _entry(folder: SessionFolder, session: Session, state: State) -> Entry | None:
+def _entry(folder: SessionFolder, session: Session, state: State) -> SessionOverview | None:
     if not session.started:
         try:
             request = folder.request()
@@ -169,7 +169,7 @@ def _entry(folder: SessionFolder, session: Session, state: State) -> Entry | Non
             return None
         session.plan, session.host = request.plan, request.host
     states = [run.state for run in session.runs.values()]
-    return Entry(
+    return SessionOverview(
         name=folder.name,
         path=str(folder.path),
         preset=session.plan.preset,
@@ -191,7 +191,7 @@ class _Kept(Struct, frozen=True):
 
     stamp: tuple[int, int]
     version: str
-    entry: Entry
+    entry: SessionOverview
 
 
 def _stamp(folder: SessionFolder) -> tuple[int, int]:
@@ -203,7 +203,7 @@ def _stamp(folder: SessionFolder) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _kept(folder: SessionFolder) -> Entry | None:
+def _kept(folder: SessionFolder) -> SessionOverview | None:
     """What was kept of a session that was over, unless it is out of date."""
     try:
         kept = msgspec.json.decode(folder.summary.read_bytes(), type=_Kept)
@@ -214,7 +214,7 @@ def _kept(folder: SessionFolder) -> Entry | None:
     return msgspec.structs.replace(kept.entry, name=folder.name, path=str(folder.path))
 
 
-def _keep(folder: SessionFolder, stamp: tuple[int, int], entry: Entry) -> None:
+def _keep(folder: SessionFolder, stamp: tuple[int, int], entry: SessionOverview) -> None:
     content = msgspec.json.encode(_Kept(stamp, _version(), entry))
     unfinished = folder.summary.with_suffix(f".{os.getpid()}")
     # A shelf that cannot be written to is only slower.

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from building.sessions import breakdown, evaluations, failed, measured, opening, session, spec
 from gpubench_tui.engine.analysis.analysis import analyse
-from gpubench_tui.engine.analysis.charts.report import picture
+from gpubench_tui.engine.analysis.charts.report import svg_report
 from gpubench_tui.engine.analysis.charts.scale import Scale, numbered, ticks
-from gpubench_tui.engine.analysis.charts.svg import fit, width_of, wrap
-from gpubench_tui.engine.analysis.export import format_of, render
+from gpubench_tui.engine.analysis.charts.svg import shorten, width_of, wrap_text
+from gpubench_tui.engine.analysis.export import format_of_file, render
 from gpubench_tui.engine.analysis.results.phases import PARTS
 from gpubench_tui.engine.plan.plan import RunSpec
 from gpubench_tui.engine.plan.preset import Workload
@@ -121,7 +121,7 @@ SESSIONS = {
 
 @pytest.fixture(params=SESSIONS.values(), ids=SESSIONS.keys())
 def any_picture(request: pytest.FixtureRequest) -> Iterator[Picture]:
-    yield Picture(picture(analyse(request.param)))
+    yield Picture(svg_report(analyse(request.param)))
 
 
 def test_no_words_leave_the_picture_or_cover_others(any_picture: Picture) -> None:
@@ -150,7 +150,7 @@ def test_a_picture_refers_to_nothing_outside_itself(name: str) -> None:
 
 
 def test_bars_are_as_long_as_their_figures_and_whiskers_span_their_intervals() -> None:
-    drawn, (single, ddp, *_) = Picture(picture(analyse(compared()))), analyse(compared()).results
+    drawn, (single, ddp, *_) = Picture(svg_report(analyse(compared()))), analyse(compared()).results
     (base_row,), (row,) = drawn.rows("single x1"), drawn.rows("ddp x2")
     (start, base), (speedup_start, base_speedup) = boxes(base_row, "base")
     (_, bar), (_, speedup) = boxes(row, "bar")
@@ -167,7 +167,7 @@ def test_bars_are_as_long_as_their_figures_and_whiskers_span_their_intervals() -
 
 
 def test_runs_without_figures_are_named_and_not_drawn_as_zero() -> None:
-    drawn = Picture(picture(analyse(compared())))
+    drawn = Picture(svg_report(analyse(compared())))
     for name, said in (("dp x2", "skipped: DataParallel needs CUDA"), ("fsdp x2", "it went wrong")):
         (row,) = drawn.rows(name)
         assert said in words(row)[1]
@@ -175,7 +175,7 @@ def test_runs_without_figures_are_named_and_not_drawn_as_zero() -> None:
 
 
 def test_what_is_not_comparable_has_a_throughput_and_no_speedup() -> None:
-    drawn = Picture(picture(analyse(compared())))
+    drawn = Picture(svg_report(analyse(compared())))
     (row,) = drawn.rows("ddp x4")
     assert words(row) == ["ddp x4", "2,560", "no speedup"]
     assert len(boxes(row, "bar")) == 1
@@ -184,25 +184,25 @@ def test_what_is_not_comparable_has_a_throughput_and_no_speedup() -> None:
 
 
 def test_without_a_speedup_there_is_no_place_for_one() -> None:
-    drawn = Picture(picture(analyse(alone())))
+    drawn = Picture(svg_report(analyse(alone())))
     said = [text.words for text in drawn.texts]
     assert "samples/s" in said
     assert not any("speedup" in text or "baseline" in text or "ideal" in text for text in said)
 
 
 def test_the_picture_says_what_was_measured_where_and_with_what() -> None:
-    drawn = Picture(picture(analyse(compared())))
+    drawn = Picture(svg_report(analyse(compared())))
     said = " ".join(text.words for text in drawn.texts)
     assert "A demo" in said and "ddp on 2 devices is 1.60x single (efficiency 80.0%)." in said
     assert "Measured on bench: 2 CPU shares (core 0 | core 1), Some CPU, torch 2.13.0." in said
     for fact in ("2023-11-1", "gpubench-tui 0.1.0", "preset demo", "session demo-1", "fingerprints "):
         assert fact in said
-    texts = Picture(picture(analyse(unfinished()))).texts
+    texts = Picture(svg_report(analyse(unfinished()))).texts
     assert "The session had not ended" in " ".join(text.words for text in texts)
 
 
 def test_who_cannot_see_it_is_told_the_same() -> None:
-    root = Picture(picture(analyse(compared()))).root
+    root = Picture(svg_report(analyse(compared()))).root
     assert root.attrib["role"] == "img"
     about = {part: root.find(f"{SVG}{part}") for part in root.attrib["aria-labelledby"].split()}
     assert about["title"] is not None and about["title"].text == "A demo"
@@ -212,13 +212,13 @@ def test_who_cannot_see_it_is_told_the_same() -> None:
 
 
 def test_odd_names_are_written_as_they_are() -> None:
-    drawn = Picture(picture(analyse(side_by_side())))
+    drawn = Picture(svg_report(analyse(side_by_side())))
     (row,) = drawn.rows("– v|")
     assert words(row)[0] == '– v| <b> & "x"\ufffd 畳み 🙂 on core 1'
 
 
 def test_trainings_side_by_side_have_a_bar_each_and_a_gain() -> None:
-    drawn = Picture(picture(analyse(side_by_side())))
+    drawn = Picture(svg_report(analyse(side_by_side())))
     (row,) = drawn.rows("concurrent x2")
     assert words(row)[1] == "side by side"
     (cnn,) = drawn.rows("– cnn")
@@ -227,7 +227,7 @@ def test_trainings_side_by_side_have_a_bar_each_and_a_gain() -> None:
 
 
 def test_the_parts_of_a_step_fill_its_bar() -> None:
-    drawn = Picture(picture(analyse(where_steps_go())))
+    drawn = Picture(svg_report(analyse(where_steps_go())))
     widths = {part: [width for _, width in boxes(drawn.root, part)] for part in PARTS}
     keys = {part: 1 for part in PARTS if part not in ("transfer", "copying", "optimizer")}
     assert {part: len(found) - keys.get(part, 0) for part, found in widths.items()} == {
@@ -250,7 +250,7 @@ def test_the_parts_of_a_step_fill_its_bar() -> None:
 
 
 def test_accuracy_and_loss_are_curves_with_a_point_an_epoch() -> None:
-    drawn = Picture(picture(analyse(learning(runs=2, epochs=5))))
+    drawn = Picture(svg_report(analyse(learning(runs=2, epochs=5))))
     lines = [path for path in drawn.root.iter(f"{SVG}path") if path.attrib["class"] == "line line-1"]
     assert [line.attrib["d"].count("L") for line in lines] == [4, 4, 0], "accuracy, loss, and the key"
     ys = [float(y) for y in re.findall(r"[ML][\d.]+ ([\d.]+)", lines[0].attrib["d"])]
@@ -260,28 +260,28 @@ def test_accuracy_and_loss_are_curves_with_a_point_an_epoch() -> None:
 
 
 def test_of_too_many_trainings_some_are_left_to_the_report() -> None:
-    drawn = Picture(picture(analyse(learning(runs=15))))
+    drawn = Picture(svg_report(analyse(learning(runs=15))))
     assert any(text.words == "3 more are in the report." for text in drawn.texts)
 
 
 def test_one_epoch_makes_no_curve() -> None:
-    said = [text.words for text in Picture(picture(analyse(learning(epochs=1)))).texts]
+    said = [text.words for text in Picture(svg_report(analyse(learning(epochs=1)))).texts]
     assert "What was learnt" not in said
 
 
 def test_throughput_over_the_batch_is_a_curve_where_a_plan_varies_it() -> None:
-    drawn = Picture(picture(analyse(of_batches(batches=4, name="cnn"))))
+    drawn = Picture(svg_report(analyse(of_batches(batches=4, name="cnn"))))
     assert any(text.words == "Throughput over batch size" for text in drawn.texts)
     lines = [path for path in drawn.root.iter(f"{SVG}path") if path.attrib["class"] == "line line-0"]
     xs = [float(x) for x in re.findall(r"[ML]([\d.]+) ", lines[0].attrib["d"])]
     steps = [b - a for a, b in pairwise(xs)]
     assert steps == pytest.approx([steps[0]] * 3, abs=0.2), "as far from 1 to 2 as from 2 to 4"
-    two = Picture(picture(analyse(of_batches(batches=2))))
+    two = Picture(svg_report(analyse(of_batches(batches=2))))
     assert not any(text.words == "Throughput over batch size" for text in two.texts)
 
 
 def test_the_picture_suits_a_light_and_a_dark_page() -> None:
-    svg = picture(analyse(alone()))
+    svg = svg_report(analyse(alone()))
     light, dark = svg.split("@media (prefers-color-scheme: dark)")
     for kind in (".ink", ".page", ".bar", ".grid", ".whisker", ".ideal", ".line-0"):
         assert f"{kind} {{" in light
@@ -306,20 +306,20 @@ def test_a_scale_maps_its_ends_to_its_ends() -> None:
 
 
 def test_words_fit_their_room() -> None:
-    assert fit("short", 10, 100) == "short"
-    assert fit("quite a bit longer", 10, 60) == "quite a b…"
-    assert width_of(fit("畳み込み" * 9, 10, 60), 10) <= 60
-    assert wrap("one two three", 10, 50) == ["one two", "three"]
-    assert all(width_of(line, 10) <= 50 for line in wrap(LONG.replace(" ", ""), 10, 50))
+    assert shorten("short", 10, 100) == "short"
+    assert shorten("quite a bit longer", 10, 60) == "quite a b…"
+    assert width_of(shorten("畳み込み" * 9, 10, 60), 10) <= 60
+    assert wrap_text("one two three", 10, 50) == ["one two", "three"]
+    assert all(width_of(line, 10) <= 50 for line in wrap_text(LONG.replace(" ", ""), 10, 50))
 
 
 @pytest.mark.parametrize(
     ("name", "form"), [("a.svg", "svg"), ("a.CSV", "csv"), ("a.json", "json"), ("a.txt", "md"), ("a", "md")]
 )
 def test_a_file_name_asks_for_its_format(name: str, form: str) -> None:
-    assert format_of(Path(name)) == form
+    assert format_of_file(Path(name)) == form
 
 
 def test_a_strange_suffix_asks_for_none() -> None:
     with pytest.raises(ValueError, match=r"\.pdf is none of \.md, \.json, \.csv, \.svg"):
-        format_of(Path("a.pdf"))
+        format_of_file(Path("a.pdf"))

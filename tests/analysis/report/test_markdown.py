@@ -19,9 +19,9 @@ from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.export import csv, json, render
 from gpubench_tui.engine.analysis.report.columns import FIXED
 from gpubench_tui.engine.analysis.report.markdown import markdown
-from gpubench_tui.engine.analysis.report.terminal import table
+from gpubench_tui.engine.analysis.report.terminal import terminal_report
 from gpubench_tui.engine.plan.preset import Measure, Workload
-from gpubench_tui.engine.record.events import Event, RunFinished, Said, SessionFinished
+from gpubench_tui.engine.record.events import Event, LogMessage, RunFinished, SessionFinished
 from gpubench_tui.engine.record.session import Session, fold
 
 CNN, VIT = Workload(name="cnn", model="cnn"), Workload(name="vit|\n<b>", model="vit-small")
@@ -42,8 +42,8 @@ EVENTS: list[Event] = [
     *measured("04", [[2.0, 2.01, 2.0]]),
     *failed("05", "CUDA said |no|\n\nand <i>left</i>"),
     *measured("06", [[1.1, 1.2, 1.1], [2.2, 2.1, 2.2]]),
-    Said(at=9.0, level="warning", text="GPU 3 was lost"),
-    Said(at=9.0, level="info", text="nothing to see"),
+    LogMessage(at=9.0, level="warning", text="GPU 3 was lost"),
+    LogMessage(at=9.0, level="info", text="nothing to see"),
 ]
 
 
@@ -111,7 +111,7 @@ def test_what_was_not_measured_is_there_with_its_reason(demo: Session) -> None:
 
 def test_a_reason_does_not_repeat_the_state() -> None:
     stopped = RunFinished(at=1.0, run="01", outcome="stopped", reason="stopped by the user")
-    lines = table(analyse(session(opening(SPECS[0]), [stopped])), 80).splitlines()
+    lines = terminal_report(analyse(session(opening(SPECS[0]), [stopped])), 80).splitlines()
     assert "single x1: stopped by the user" in lines
 
 
@@ -183,7 +183,7 @@ def test_whatever_a_journal_was_cut_to_there_is_a_report() -> None:
         folded = fold(EVENTS[:length])
         for form in ("md", "json", "csv"):
             assert render(analyse(folded), form).endswith("\n")  # type: ignore[arg-type]
-        assert table(analyse(folded), 80)
+        assert terminal_report(analyse(folded), 80)
 
 
 def test_the_epochs_presets_method_is_another() -> None:
@@ -221,7 +221,7 @@ def test_csv_has_a_row_for_each_run_and_units_in_its_titles(demo: Session) -> No
 
 @pytest.mark.parametrize("width", [200, 120, 100, 80, 72])
 def test_the_table_fits_the_terminal(demo: Session, width: int) -> None:
-    lines = table(analyse(demo), width).splitlines()
+    lines = terminal_report(analyse(demo), width).splitlines()
     assert max(map(len, lines)) <= width
     titles = next(line for line in lines if line.startswith("workload"))
     for title in ("mode", "devices", "samples/s", "speedup", "efficiency"):
@@ -233,7 +233,9 @@ TITLES = ["workload", "mode", *(column.title for column in FIXED), "gain", "accu
 
 def test_where_space_is_short_the_least_important_columns_go(demo: Session) -> None:
     def shown(width: int) -> list[str]:
-        line = next(line for line in table(analyse(demo), width).splitlines() if line.startswith("workload"))
+        line = next(
+            line for line in terminal_report(analyse(demo), width).splitlines() if line.startswith("workload")
+        )
         return [title for title in TITLES if re.search(rf"(?:^| ){title}(?: |$)", line)]
 
     widest = shown(200)
@@ -250,7 +252,7 @@ def test_where_space_is_short_the_least_important_columns_go(demo: Session) -> N
 def test_a_batch_that_alone_tells_runs_apart_stays() -> None:
     specs = [spec(f"b{b}", "single", workloads=[Workload(name="cnn", batch=b)]) for b in (32, 128)]
     folded = session(opening(*specs), measured("b32", [[1.0, 1.0]]), measured("b128", [[1.0, 1.0]]))
-    grid = table(analyse(folded), 30).splitlines()
+    grid = terminal_report(analyse(folded), 30).splitlines()
     assert any("batch" in line and "samples/s" in line for line in grid)
 
 

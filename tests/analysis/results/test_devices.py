@@ -3,10 +3,10 @@ from building.sessions import GIB, HOST, arithmetic, measured, opening, rank_mea
 from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.report.markdown import markdown
 from gpubench_tui.engine.analysis.results.datasheet import (
+    datasheet_peak,
     link_bandwidth,
     link_kind,
     nvlinks,
-    peak_flop_per_second,
 )
 from gpubench_tui.engine.analysis.results.devices import Compute
 from gpubench_tui.engine.analysis.results.result import result_of
@@ -154,7 +154,7 @@ def test_the_report_shows_only_what_some_run_has() -> None:
     ],
 )
 def test_a_datasheet_speaks_only_for_the_gpu_it_names(name: str, precision: str, tera: float | None) -> None:
-    peak = peak_flop_per_second(name, precision)  # type: ignore[arg-type]
+    peak = datasheet_peak(name, precision)  # type: ignore[arg-type]
     assert peak == (None if tera is None else tera * 1e12)
 
 

@@ -17,7 +17,7 @@ from building.sessions import (
     windows,
 )
 from gpubench_tui.engine.analysis.analysis import analyse
-from gpubench_tui.engine.analysis.report.columns import columns, ordered, side_by_side
+from gpubench_tui.engine.analysis.report.columns import ordered, result_columns, side_by_side
 from gpubench_tui.engine.analysis.results.result import Result, result_of
 from gpubench_tui.engine.plan.plan import Device
 from gpubench_tui.engine.plan.preset import Measure, Mode, Precision, Workload
@@ -458,7 +458,7 @@ def test_results_are_ordered_by_what_a_column_shows() -> None:
             failed("c", "no memory"),
         )
     ).results
-    by = {column.title: column for column in columns(found)}
+    by = {column.title: column for column in result_columns(found)}
 
     def order(title: str, backwards: bool = False) -> str:
         return "".join(result.run for result in ordered(found, by[title], backwards))

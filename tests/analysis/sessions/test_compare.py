@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 from building.sessions import HOST, failed, measured, opening, session, spec
-from gpubench_tui.engine.analysis.sessions.compare import Change, Comparison, compare_all, compare_sessions
+from gpubench_tui.engine.analysis.sessions.compare import (
+    Change,
+    SessionsComparison,
+    compare_all,
+    compare_sessions,
+)
 from gpubench_tui.engine.analysis.sessions.comparison_report import render_comparison
 from gpubench_tui.engine.host.facts import Host
 from gpubench_tui.engine.plan.plan import RunSpec
@@ -124,7 +129,7 @@ def named(name: str, session: Session) -> Session:
     return session
 
 
-def both() -> Comparison:
+def both() -> SessionsComparison:
     extra = spec("extra", "fsdp", 2)
     a = session(opening(SINGLE, DDP), measured("single", [STEADY]), measured("ddp", [STEADY, STEADY]))
     b = session(opening(SINGLE, DDP, extra), measured("single", [scaled(1.1)]), failed("ddp"))
@@ -148,7 +153,7 @@ def test_the_text_fits_its_width() -> None:
     assert row.split()[3:] == ["0.89x", "to", "0.93x", "worse"], "the interval before the throughputs"
 
 
-def several() -> Comparison:
+def several() -> SessionsComparison:
     faster, newer = scaled(0.8), replace(HOST, software=replace(HOST.software, torch="2.13.1"))
     a = session(opening(SINGLE, DDP), measured("single", [STEADY]), measured("ddp", [STEADY, STEADY]))
     b = session(opening(SINGLE, host=newer), measured("single", [scaled(1.1)]))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from building.sessions import HOST, failed, measured, opening, spec, steps
 from gpubench_tui.engine.analysis.analysis import analyse
-from gpubench_tui.engine.analysis.sessions.overview import Entry, Glances
+from gpubench_tui.engine.analysis.sessions.overview import SessionOverview, ShelfOverview
 from gpubench_tui.engine.record.events import Event, RunFinished, RunStarted, SessionFinished, SessionStarted
 from gpubench_tui.engine.record.journal import Journal, read_journal
 from gpubench_tui.engine.record.session import read_session
@@ -53,14 +53,14 @@ def record(folder: SessionFolder, *events: Event) -> None:
     journal.close()
 
 
-def seen(shelf: Shelf) -> Entry:
-    (entry,) = Glances(shelf).look()
+def seen(shelf: Shelf) -> SessionOverview:
+    (entry,) = ShelfOverview(shelf).read()
     return entry
 
 
-def worked_out(shelf: Shelf) -> Entry:
-    glances = Glances(shelf)
-    (entry,) = (glances.work_out(entry.name) for entry in glances.look())
+def worked_out(shelf: Shelf) -> SessionOverview:
+    overview = ShelfOverview(shelf)
+    (entry,) = (overview.complete(entry.name) for entry in overview.read())
     assert entry is not None
     return entry
 
@@ -85,21 +85,21 @@ def test_a_session_where_all_failed_says_so(shelf: Shelf) -> None:
 
 def test_what_goes_on_is_read_on(shelf: Shelf) -> None:
     folder = shelve(shelf, opening(*SPECS))
-    glances = Glances(shelf)
+    overview = ShelfOverview(shelf)
     with folder.hold():
-        (entry,) = glances.look()
+        (entry,) = overview.read()
         assert (entry.state, entry.measured, entry.current) == ("running", 0, "")
         record(folder, RunStarted(at=1.0, run="single"))
-        (entry,) = glances.look()
+        (entry,) = overview.read()
         assert (entry.state, entry.current) == ("running", "single x1")
-        assert glances.work_out(folder.name) == replace(entry, headline="")
+        assert overview.complete(folder.name) == replace(entry, headline="")
         record(folder, *measured("single", [STEADY]))
-        (entry,) = glances.look()
+        (entry,) = overview.read()
         assert (entry.state, entry.measured, entry.current) == ("running", 1, "")
-    (entry,) = glances.look()
+    (entry,) = overview.read()
     assert entry.state == "interrupted"
     record(folder, SessionFinished(at=3.0, outcome="stopped"))
-    (entry,) = glances.look()
+    (entry,) = overview.read()
     assert entry.state == "stopped"
 
 
@@ -117,7 +117,7 @@ def test_a_session_that_left_nothing_readable_is_not_listed(shelf: Shelf) -> Non
     folder = shelve(shelf, whole()[:1])
     folder.journal.unlink()
     folder.plan.write_bytes(b"\x00\xff")
-    assert list(Glances(shelf).look()) == []
+    assert list(ShelfOverview(shelf).read()) == []
 
 
 def test_a_headline_is_kept_and_its_journal_not_read_again(
@@ -161,24 +161,24 @@ def test_what_was_kept_gives_way_to_the_journal(shelf: Shelf, how: str) -> None:
 def test_a_session_that_only_begins_is_never_taken_for_one_that_ended(shelf: Shelf) -> None:
     folder = shelve(shelf, whole()[:1])
     folder.journal.unlink()
-    glances = Glances(shelf)
-    (entry,) = glances.look()
-    assert glances.work_out(entry.name) is not None
+    overview = ShelfOverview(shelf)
+    (entry,) = overview.read()
+    assert overview.complete(entry.name) is not None
     assert not folder.summary.exists()
     with folder.hold():
         record(folder, *opening(*SPECS))
-        (entry,) = glances.look()
+        (entry,) = overview.read()
         assert (entry.state, entry.program) == ("running", "0.1.0")
 
 
 def test_another_session_of_the_same_name_is_another_one(shelf: Shelf) -> None:
     first = shelve(shelf, whole(), "first")
     second = shelve(shelf, [*opening(SINGLE), *failed("single")], "second")
-    glances = Glances(shelf)
-    assert len(list(glances.look())) == 2
+    overview = ShelfOverview(shelf)
+    assert len(list(overview.read())) == 2
     shelf.delete(first)
     shelf.rename(second, first.name)
-    (entry,) = glances.look()
+    (entry,) = overview.read()
     assert (entry.name, entry.failed) == (first.name, 1)
 
 
@@ -187,20 +187,20 @@ def test_a_shelf_that_has_not_changed_is_not_listed_again(
 ) -> None:
     first = shelve(shelf, whole())
     os.utime(shelf.root, (1.0, 1.0))
-    glances = Glances(shelf)
-    before = list(glances.look())
+    overview = ShelfOverview(shelf)
+    before = list(overview.read())
 
     def refuse(_shelf: Shelf) -> list[SessionFolder]:
         raise AssertionError("the shelf was listed")
 
     with monkeypatch.context() as patched:
         patched.setattr(Shelf, "all", refuse)
-        assert list(glances.look()) == before
+        assert list(overview.read()) == before
     begun = shelf.root / "begun"
     begun.mkdir()
-    assert list(glances.look()) == before
+    assert list(overview.read()) == before
     (begun / "plan.json").write_bytes(first.plan.read_bytes())
-    assert len(list(glances.look())) == 2, "its plan comes a moment after its folder"
+    assert len(list(overview.read())) == 2, "its plan comes a moment after its folder"
 
 
 def test_passing_over_what_fills_a_journal_changes_no_headline(shelf: Shelf) -> None:

@@ -9,7 +9,7 @@ from driving.app import lines_of
 from gpubench_tui.engine.analysis.analysis import Analysis, analyse
 from gpubench_tui.engine.analysis.diagnosis.stragglers import Paces
 from gpubench_tui.engine.host.facts import CpuSample, GpuSample
-from gpubench_tui.engine.record.events import Said
+from gpubench_tui.engine.record.events import LogMessage
 from gpubench_tui.engine.record.series import Series
 from gpubench_tui.engine.record.session import Session, fold
 from gpubench_tui.tui.render.communication import communication_table
@@ -167,7 +167,7 @@ def test_a_silent_rank_is_noticed() -> None:
 
 
 def test_the_log_keeps_the_newest_lines() -> None:
-    said = [Said(at=float(number), level="info", text=f"line {number}") for number in range(900)]
+    said = [LogMessage(at=float(number), level="info", text=f"line {number}") for number in range(900)]
     lines = lines_of(session_log(said))
     assert lines[-1] == "14:59 line 899"
     assert len(lines) == 300

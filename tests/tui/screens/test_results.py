@@ -14,7 +14,7 @@ from building import recorded
 from building.recorded import shelve
 from driving.app import screen_text, wait_for_text, wait_until
 from gpubench_tui.engine.analysis.analysis import analyse
-from gpubench_tui.engine.analysis.report.markdown import results_table
+from gpubench_tui.engine.analysis.report.markdown import markdown_results
 from gpubench_tui.engine.analysis.results import result as result_module
 from gpubench_tui.engine.analysis.results.result import Result
 from gpubench_tui.engine.conductor import control
@@ -23,7 +23,7 @@ from gpubench_tui.engine.record.events import RunFinished
 from gpubench_tui.engine.record.session import Session, read_session
 from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
 from gpubench_tui.tui.app import GpubenchApp, Watched
-from gpubench_tui.tui.data import rerun as again
+from gpubench_tui.tui.data import start_sessions
 from gpubench_tui.tui.requests import RunAgain, ShowResults
 from gpubench_tui.tui.screens import results as results_screen
 from gpubench_tui.tui.screens.dialogs.export import ExportScreen
@@ -212,14 +212,14 @@ async def test_the_results_are_computed_once_whenever_they_change(
     running_session: Starter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     computed: list[str] = []
-    compute = result_module.result
+    compute = result_module.compute_result
 
     def noted(*given: object) -> Result:
         made = compute(*given)  # type: ignore[arg-type]
         computed.append(made.run)
         return made
 
-    monkeypatch.setattr(result_module, "result", noted)
+    monkeypatch.setattr(result_module, "compute_result", noted)
     monkeypatch.setattr(results_screen, "REFRESH_SECONDS", 0.05)
     app = watching(running_session(2, 6.7), None)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -424,7 +424,7 @@ async def test_the_whole_table_goes_to_the_clipboard_in_the_order_shown(tmp_path
         await pilot.press("s", "c")
         await wait_for_text(pilot, "Copied the table as Markdown, 7 rows.", "set -g set-clipboard on")
         found = analyse(read_session(folder.journal)).results
-        expected = results_table(sorted(found, key=lambda result: result.mode))
+        expected = markdown_results(sorted(found, key=lambda result: result.mode))
         assert app.clipboard == "\n".join(expected) + "\n"
         assert "per device" in app.clipboard and "accuracy" in app.clipboard
 
@@ -446,7 +446,7 @@ async def test_run_again_starts_the_same_preset_anew(tmp_path: Path, monkeypatch
         started.append(folder)
         return subprocess.Popen(["sleep", "60"])
 
-    monkeypatch.setattr(again, "start_session", start)
+    monkeypatch.setattr(start_sessions, "start_session", start)
     old = shelve_with_preset(tmp_path)
     app = watching(old)
     async with app.run_test(size=(80, 24)) as pilot:
