@@ -1,11 +1,10 @@
-"""The program on a real terminal of its own, whose other end the test holds."""
+"""The program in a pseudo-terminal whose other end the test holds."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import pty
-import re
 import select
 import signal
 import struct
@@ -15,14 +14,11 @@ import time
 from collections.abc import Callable
 from fcntl import ioctl
 
-PIECES = re.compile(
-    r"(?:\x1b\[([\d;?<>=]*)[\x20-\x2f]*([@-~])|\x1b[\]P][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b.)?([^\x1b]*)"
-)
-"""Parameters and name of an escape sequence, and the text behind it."""
+import pyte
 
 
 class Terminal:
-    """A pseudo-terminal with the program in it."""
+    """A pseudo-terminal with the program in it; pyte interprets what the program sends."""
 
     def __init__(self, *arguments: str, size: tuple[int, int] = (80, 24)) -> None:
         self.pid, self.file = pty.fork()
@@ -30,35 +26,22 @@ class Terminal:
             os.environ |= {"TERM": "xterm-256color"}
             os.execv(sys.executable, [sys.executable, "-m", "gpubench_tui.tui.cli", *arguments])
         self.output = b""
+        self._screen = pyte.Screen(*size)
+        self._stream = pyte.ByteStream(self._screen)
         self.resize(size)
 
     def resize(self, size: tuple[int, int]) -> None:
-        """Columns and lines."""
+        """Give the window this many columns and lines."""
+        self._screen.resize(columns=size[0], lines=size[1])
         ioctl(self.file, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
 
     def press(self, keys: str) -> None:
-        """Send what the keys send."""
+        """Send the bytes of these keys."""
         os.write(self.file, keys.encode())
 
     def screen(self) -> str:
-        """What the terminal shows: only what has changed is sent, so that words come in pieces."""
-        cells: dict[tuple[int, int], str] = {}
-        line = column = 0
-        for to, move, text in PIECES.findall(self.output.decode(errors="replace")):
-            numbers = [int(number) for number in to.split(";") if number.isdigit()]
-            if move == "H":
-                line, column = (number - 1 for number in (numbers or [1, 1]))
-            elif move == "C":
-                column += numbers[0] if numbers else 1
-            for character in text:
-                if character in "\r\n":
-                    line, column = line + (character == "\n"), 0 if character == "\r" else column
-                else:
-                    cells[line, column] = character
-                    column += 1
-        lines = range(max((line for line, _ in cells), default=0) + 1)
-        width = max((column for _, column in cells), default=0) + 1
-        return "\n".join("".join(cells.get((line, x), " ") for x in range(width)).rstrip() for line in lines)
+        """Return the text that the terminal shows."""
+        return "\n".join(line.rstrip() for line in self._screen.display)
 
     def read_until(self, *texts: str, seconds: float = 30.0) -> None:
         """Read until all the texts are shown or were sent, or nothing can come any more."""
@@ -67,16 +50,18 @@ class Terminal:
             assert time.monotonic() < deadline, self.screen()
             if select.select([self.file], [], [], 0.2)[0]:
                 try:
-                    self.output += os.read(self.file, 65536)
+                    data = os.read(self.file, 65536)
                 except OSError:
                     return
+                self.output += data
+                self._stream.feed(data)
 
     def close(self) -> None:
-        """The line drops."""
+        """Hang up."""
         os.close(self.file)
 
     def status(self, seconds: float = 15.0) -> int:
-        """The exit status of the program, which must end by itself within that time."""
+        """Return the exit status of the program, which must end by itself within that time."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
@@ -87,14 +72,14 @@ class Terminal:
         raise AssertionError("still alive")
 
     def kill(self) -> None:
-        """End it for certain."""
+        """Kill the program."""
         with contextlib.suppress(ProcessLookupError, ChildProcessError):
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 30.0) -> None:
-    """Wait until the condition holds, and fail where it does not."""
+    """Wait until the condition holds; fail if it never does."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline

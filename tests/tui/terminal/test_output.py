@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-import re
 from pathlib import Path
 
+import pyte
 import pytest
 from building.recorded import shelve
 from driving.app import screen_text, wait_for_text, wait_until
@@ -14,43 +14,34 @@ from gpubench_tui.tui.terminal.output import Shown
 from textual.drivers.headless_driver import HeadlessDriver
 
 STYLES = ("", "1;38;2;200;100;50", "38;2;1;2;3;48;2;9;9;9")
-PIECES = re.compile(
-    r"\x1b\[(\d+);(\d+)H|\x1b\[(\d+)C|\x1b\[([\d;]*)m|([^\x00-\x1f])|\n|\x07|\x1b\[\?\d+[hl]"
-    r"|\x1b\].*?(?:\x07|\x1b\\)"
-)
 
 
-class Picture:
-    """A terminal, as far as updates need one."""
+class Referee:
+    """An independent terminal, pyte's, that shows what it is sent."""
 
-    def __init__(self) -> None:
-        self.cells: dict[tuple[int, int], tuple[str, str]] = {}
-        self.style = ""
+    def __init__(self, columns: int = 80, lines: int = 24) -> None:
+        self._screen = pyte.Screen(columns, lines)
+        self._stream = pyte.Stream(self._screen)
 
     def take(self, data: str) -> None:
-        row = column = 1
-        position = 0
-        for piece in PIECES.finditer(data):
-            assert piece.start() == position, data[position : position + 40]
-            position = piece.end()
-            to_row, to_column, forward, style, character = piece.groups()
-            if to_row:
-                row, column = int(to_row), int(to_column)
-            elif forward:
-                column += int(forward)
-            elif style is not None:
-                self.style = style.removeprefix("0;").removeprefix("0") if style else ""
-            elif character:
-                self.cells[row, column] = (character, self.style)
-                column += 1
-        assert position == len(data)
+        self._stream.feed(data)
 
-    def text(self, width: int, height: int) -> str:
-        lines = (
-            "".join(self.cells.get((row, column), (" ", ""))[0] for column in range(1, width + 1))
-            for row in range(1, height + 1)
-        )
-        return "\n".join(line.rstrip() for line in lines)
+    def resize(self, columns: int, lines: int) -> None:
+        self._screen.resize(columns=columns, lines=lines)
+        self._screen.reset()
+
+    @property
+    def cells(self) -> list[list[object]]:
+        """Every character with its colours and attributes."""
+        columns, lines = range(self._screen.columns), range(self._screen.lines)
+        return [[self._screen.buffer[line][column] for column in columns] for line in lines]
+
+    @property
+    def style_is_reset(self) -> bool:
+        return self._screen.cursor.attrs == pyte.Screen(1, 1).cursor.attrs
+
+    def text(self) -> str:
+        return "\n".join(line.rstrip() for line in self._screen.display)
 
 
 def an_update(rng: random.Random) -> str:
@@ -68,12 +59,12 @@ def an_update(rng: random.Random) -> str:
 @pytest.mark.parametrize("seed", range(20))
 def test_the_terminal_ends_up_with_the_same_cells(seed: int) -> None:
     rng = random.Random(seed)
-    plain, quiet, shown = Picture(), Picture(), Shown()
+    plain, quiet, shown = Referee(), Referee(), Shown()
     for _ in range(50):
         update = an_update(rng)
         plain.take(update)
         quiet.take(shown.changes(update))
-        assert quiet.cells == plain.cells and quiet.style == ""
+        assert quiet.cells == plain.cells and quiet.style_is_reset
 
 
 def test_what_stands_there_is_not_sent_again() -> None:
@@ -112,26 +103,26 @@ def test_an_update_that_is_not_understood_is_sent_as_it_is() -> None:
 class Recording(HeadlessDriver):
     """Keeps what is written, as a terminal would show it."""
 
-    picture = Picture()
+    terminal = Referee(120, 40)
 
     @property
     def is_headless(self) -> bool:
         return False
 
     def write(self, data: str) -> None:
-        Recording.picture.take(data)
+        Recording.terminal.take(data)
 
 
 async def test_the_terminal_shows_what_the_app_drew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("textual.drivers.headless_driver.HeadlessDriver", Recording)
     monkeypatch.setattr("gpubench_tui.tui.app.leave_when_hung_up", lambda _: None)
-    monkeypatch.setattr(Recording, "picture", Picture())
+    monkeypatch.setattr(Recording, "terminal", Referee(120, 40))
     app = GpubenchApp(tmp_path, watched=Watched(shelve(tmp_path, 8), 4.0))
     async with app.run_test(size=(120, 40)) as pilot:
         await wait_for_text(pilot, "replay", "Samples/s: live")
         for keys in ("tab", "t", "escape", "question_mark", "escape", "z", "z"):
             await pilot.press(keys)
-            await wait_until(pilot, lambda: Recording.picture.text(120, 40) == screen_text(app), 5.0)
-        Recording.picture.cells.clear()
+            await wait_until(pilot, lambda: Recording.terminal.text() == screen_text(app), 5.0)
+        Recording.terminal.resize(90, 30)
         await pilot.resize_terminal(90, 30)
-        await wait_until(pilot, lambda: Recording.picture.text(90, 30) == screen_text(app), 5.0)
+        await wait_until(pilot, lambda: Recording.terminal.text() == screen_text(app), 5.0)
