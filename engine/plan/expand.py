@@ -1,4 +1,4 @@
-"""From a preset to the plan of one host: every run of the matrix, and why some cannot run there."""
+"""Expansion of a preset to the plan of one host: every run of the matrix, or why it cannot run there."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ..host.facts import Gpu, Host
 from .limits import reason_to_skip
 from .plan import Device, Plan, RunSpec
 from .preset import Baseline, Matrix, Mode, Preset, Selection, Workload
-from .read import PresetError, workloads
+from .read import PresetError
 
 CPU_SHARES = 2
-"""Devices that `all` means on a machine without GPUs."""
+"""Number of devices that `all` means on a machine without GPUs."""
 
 
 class _Cell(Struct, frozen=True):
@@ -28,12 +28,13 @@ class _Cell(Struct, frozen=True):
 
 def make_plan(name: str, preset: Preset, host: Host) -> Plan:
     """Expand the preset for this host. Raises `PresetError` where its data cannot be found."""
+    if uses_gpus(host):
+        preset = preset.for_gpus()
     _check_data(name, preset)
     cells = [cell for cell in _cells(preset, host) if _is_wanted(cell, preset.matrix)]
     if not cells:
-        raise PresetError(
-            f"{name}: matrix: it holds no run: none is in matrix.only, or dp and concurrent have 1 device"
-        )
+        problem = "it holds no run: none is in matrix.only, or dp and concurrent have 1 device"
+        raise PresetError(name, "matrix", problem)
     devices = _devices(host, [cell.count for cell in cells])
     runs = [_run(number, cell, preset, devices, host) for number, cell in enumerate(cells, start=1)]
     runs = list(_with_baselines(runs, preset.matrix))
@@ -48,25 +49,27 @@ def make_plan(name: str, preset: Preset, host: Host) -> Plan:
 
 
 def _check_data(name: str, preset: Preset) -> None:
-    for key, workload in workloads(preset).items():
+    for key, workload in preset.used_workloads.items():
         if workload.data != "folder" or workload.data_dir is None:
             continue
         for part in ("train", "test"):
             if not (Path(workload.data_dir) / part).is_dir():
-                raise PresetError(
-                    f"{name}: {key}.data_dir: no folder {Path(workload.data_dir) / part}; "
-                    "expected train/CLASS/ and test/CLASS/ with the images"
+                problem = (
+                    f"no folder {Path(workload.data_dir) / part}; expected train/CLASS/ and test/CLASS/ "
+                    "with the images"
                 )
+                raise PresetError(name, f"{key}.data_dir", problem)
         found = sum(path.is_dir() for path in (Path(workload.data_dir) / "train").iterdir())
         if found != workload.classes:
             raise PresetError(
-                f"{name}: {key}.classes: {workload.classes}, but {Path(workload.data_dir) / 'train'} has "
-                f"{found} class folders"
+                name,
+                f"{key}.classes",
+                f"{workload.classes}, but {Path(workload.data_dir) / 'train'} has {found} class folders",
             )
 
 
 def uses_gpus(host: Host) -> bool:
-    """Whether runs on this host train on GPUs: there are some and torch was built for them."""
+    """Whether runs on this host train on GPUs: it has some, and torch is built for them."""
     return bool(host.gpus) and host.software.torch_cuda is not None
 
 
@@ -74,7 +77,7 @@ def _cells(preset: Preset, host: Host) -> Iterator[_Cell]:
     matrix = preset.matrix
     counts = _counts(matrix, host)
     batches = matrix.batches or (None,)
-    chosen = [_at_batch(workload, None) for workload in workloads(preset).values()]
+    chosen = [_at_batch(workload, None) for workload in preset.used_workloads.values()]
     for workload in chosen:
         for batch in batches:
             for mode in matrix.modes:
@@ -99,7 +102,7 @@ def _counts(matrix: Matrix, host: Host) -> list[int]:
 
 
 def _counts_of(mode: Mode, counts: list[int]) -> list[int]:
-    """`single` has one device by definition; `dp` and `concurrent` need at least two to mean anything."""
+    """Return the device counts of a mode: 1 for `single`, at least 2 for `dp` and `concurrent`."""
     if mode == "single":
         return [1]
     if mode in ("dp", "concurrent"):
@@ -112,7 +115,7 @@ def _at_batch(workload: Workload, batch: int | None) -> Workload:
 
 
 def _devices(host: Host, counts: list[int]) -> tuple[Device, ...]:
-    """The host's GPUs, or equal shares of its cores: as many as the plan's largest run that fits."""
+    """Return the host's GPUs, or as many equal shares of its cores as the largest run that fits needs."""
     if uses_gpus(host):
         return tuple(_gpu_device(gpu) for gpu in host.gpus)
     cores = host.cpu.cores
@@ -140,7 +143,7 @@ def _run(number: int, cell: _Cell, preset: Preset, devices: tuple[Device, ...], 
     label = f"{cell.mode} x{cell.count}"
     if len(preset.matrix.batches) > 1:
         label += f", batch {batch}"
-    if len(workloads(preset)) > 1:
+    if len(preset.used_workloads) > 1:
         label += f", {' + '.join(names)}"
     spec = RunSpec(
         id=run_id,
@@ -157,7 +160,7 @@ def _run(number: int, cell: _Cell, preset: Preset, devices: tuple[Device, ...], 
 
 
 def _with_scaled_rate(workload: Workload, spec: RunSpec) -> Workload:
-    """The learning rate in proportion to the batch that the training sees (Goyal et al. 2017)."""
+    """Scale the learning rate in proportion to the batch that a training sees (Goyal et al. 2017)."""
     if workload.learning_rate_batch is None:
         return workload
     batch = workload.batch if spec.mode == "concurrent" else spec.global_batch
@@ -165,7 +168,7 @@ def _with_scaled_rate(workload: Workload, spec: RunSpec) -> Workload:
 
 
 def _in_turns(runs: list[RunSpec], repeats: int) -> Iterator[RunSpec]:
-    """All runs, then all of them again; each repeat is compared with the baseline of the same turn."""
+    """Yield all runs, then all of them again; each repeat is compared with the baseline of its own turn."""
     if repeats == 1:
         yield from runs
         return
@@ -183,7 +186,7 @@ def _in_turns(runs: list[RunSpec], repeats: int) -> Iterator[RunSpec]:
 
 
 def _with_baselines(runs: list[RunSpec], matrix: Matrix) -> Iterator[RunSpec]:
-    """Each run with the id of the run that it is compared with, its baseline first in its group."""
+    """Yield each run with the id of the run that it is compared with."""
     baseline = matrix.baseline or _default_baseline(runs)
     for spec in runs:
         found = None
@@ -194,7 +197,7 @@ def _with_baselines(runs: list[RunSpec], matrix: Matrix) -> Iterator[RunSpec]:
 
 
 def _selection_of(baseline: Baseline, workload: Workload) -> Selection:
-    """The baseline of a workload's runs."""
+    """Return the selection of the run that a workload's runs are compared with."""
     own_batch = None if baseline.workload else workload.batch
     return Selection(
         workload=baseline.workload or workload.name,

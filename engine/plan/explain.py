@@ -1,4 +1,4 @@
-"""What msgspec says of a preset that it cannot convert, in words that whoever wrote the file knows."""
+"""Explanation of msgspec's errors in the words of TOML and of the preset's keys."""
 
 from __future__ import annotations
 
@@ -21,37 +21,37 @@ KINDS = {
     "date": "a date",
     "time": "a time",
 }
-"""TOML's kinds of values, by msgspec's names."""
+"""Kinds of TOML values, by msgspec's names."""
 GOT = KINDS | {"float": "a fraction"}
 BOUNDS = {">=": "of {} or more", ">": "above {}", "<=": "of {} at most", "<": "below {}"}
 LENGTHS = {">=": "with {} or more entries", "<=": "with {} entries at most"}
 TABLES = ("workload", "measure", "matrix")
-"""Where a key may belong that stands elsewhere."""
+"""Tables in which a misplaced key may belong."""
 LIKE, HERE = 0.7, 1.25
-"""How alike a key must be to one that is allowed, of 1; how much more one counts that is allowed here."""
+"""Least likeness of a key to the one suggested, 0 to 1, and the weight of a suggestion in its own table."""
 
 
-def explain(message: str, file: str, root: str = "") -> str:
-    """Turn `Expected ... - at `$.a.b`` into `file: a.b: ...`, with what would be right there.
+def explain(message: str, root: str = "") -> tuple[str, str]:
+    """Turn `Expected ... - at `$.a.b`` into the key `a.b` and the problem, with what would be right there.
 
-    `root` is where the value stands that was converted.
+    `root` is the key of the table that was converted; empty for the whole preset.
     """
     problem, _, at = message.partition(" - at ")
     path = _join(root, at.strip("`").removeprefix("$").lstrip("."))
     unknown = re.search(r"unknown field `(.+)`", problem)
     if unknown:
-        return f"{file}: {_join(path, unknown[1])}: no such key; {_instead(path, unknown[1])}"
+        return _join(path, unknown[1]), f"no such key; {_instead(path, unknown[1])}"
     missing = re.search(r"missing required field `(.+)`", problem)
     if missing:
-        return f"{file}: {_join(path, missing[1])}: missing"
+        return _join(path, missing[1]), "missing"
     allowed = _literals(path)
     word = re.search(r"enum value ('.*')", problem)
     said = f"{word[1]} is not known here" if word else _in_words(problem)
-    return f"{file}: {path or 'preset'}: {said}" + (f"; allowed: {', '.join(allowed)}" if allowed else "")
+    return path or "preset", said + (f"; allowed: {', '.join(allowed)}" if allowed else "")
 
 
 def _in_words(problem: str) -> str:
-    """`Expected `int` >= 1` as `expected a whole number of 1 or more`."""
+    """Turn `Expected `int` >= 1` into `expected a whole number of 1 or more`."""
     parts = re.fullmatch(r"Expected `([^`]+)`( of length)?(?: (>=|>|<=|<) (\S+))?(?:, got `(\w+)`)?", problem)
     if parts is None:
         return problem[0].lower() + problem[1:].replace("`", "")
@@ -64,7 +64,7 @@ def _in_words(problem: str) -> str:
 
 
 def _instead(path: str, key: str) -> str:
-    """The key that was likely meant, here or in another table, or all that are allowed here."""
+    """Suggest the key that was likely meant, here or in another table, or list all that are allowed here."""
     here = [_join(path, field) for field in _fields(path)]
     elsewhere = [f"{table}.{field}" for table in TABLES if table != path for field in _fields(table)]
     likeness = {name: _likeness(key, name) for name in elsewhere}
@@ -89,7 +89,7 @@ def _fields(path: str) -> list[str]:
 
 
 def _literals(path: str) -> list[str]:
-    """The words allowed at a path, if any are."""
+    """Return the words allowed at a path, if it takes words."""
     node = _type_at(path)
     options = node.types if isinstance(node, UnionType) else (node,)
     allowed = [str(value) for option in options if isinstance(option, LiteralType) for value in option.values]
@@ -99,8 +99,9 @@ def _literals(path: str) -> list[str]:
 
 
 def _type_at(path: str) -> msgspec.inspect.Type:
-    """The declared type at a path such as `workloads[...].augment[2]`."""
+    """Return the declared type at a path such as `workloads[...].augment[2]`."""
     node: msgspec.inspect.Type = msgspec.inspect.type_info(Preset)
+    path = re.sub(r"^gpu\.(?=workload|measure)", "", path)  # the same keys, of which any may be left out
     for part in re.findall(r"[\w-]+|\[[^]]*\]", path):
         node = _optional(node)
         if isinstance(node, StructType):
@@ -113,7 +114,7 @@ def _type_at(path: str) -> msgspec.inspect.Type:
 
 
 def _optional(node: msgspec.inspect.Type) -> msgspec.inspect.Type:
-    """The type itself where None is allowed beside it."""
+    """Return a type without the None that is allowed beside it."""
     if isinstance(node, UnionType):
         rest = [option for option in node.types if not isinstance(option, NoneType)]
         return rest[0] if len(rest) == 1 else node

@@ -1,4 +1,4 @@
-"""The preset files there are: those that come with the program, then the user's own."""
+"""The library of preset files: those that come with the program, then the user's own."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ class PresetFile(Struct, frozen=True):
     name: str
     path: Path
     own: bool
-    """The user's, not the program's."""
+    """Whether it is the user's, not the program's."""
 
     def read(self, overrides: Sequence[str] = ()) -> Preset:
         """Read and validate it. Raises `PresetError`."""
         try:
             text = self.path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise PresetError(f"{self.path}: cannot be read: {error}") from None
+            raise PresetError(str(self.path), "", f"cannot be read: {error}") from None
         return read_preset(text, self.path.name, overrides, self.path.parent)
 
 
 def user_folder() -> Path:
-    """Where a user's own presets live."""
+    """Return the folder of the user's own presets."""
     return platformdirs.user_config_path("gpubench-tui") / "presets"
 
 
 def own_file(title: str) -> PresetFile:
-    """Where a preset of the user's own with that title is kept; ValueError where there can be none."""
+    """Return the file for a user's own preset of that title; ValueError where there can be none."""
     name = re.sub(r"[^\w.-]+", "-", title.strip().lower()).strip("-.")
     if not name:
-        raise ValueError("a name has a letter or a digit at least")
+        raise ValueError("a name needs a letter or a digit")
     if name in _shipped():
         raise ValueError(f"{name} comes with the program; choose another name")
     return PresetFile(name, user_folder() / f"{name}.toml", own=True)
 
 
 def save(file: PresetFile, preset: Preset) -> None:
-    """Write a preset of the user's own, in place of one that is there; OSError when that is impossible."""
+    """Write a user's own preset and replace an existing one; OSError when that is impossible."""
     file.path.parent.mkdir(parents=True, exist_ok=True)
     fresh = file.path.with_suffix(".new")
     fresh.write_text(write_preset(preset), encoding="utf-8")
@@ -60,7 +60,7 @@ def _shipped() -> dict[str, PresetFile]:
 
 
 def all_presets() -> list[PresetFile]:
-    """Every preset by name; a user's own hides one of the program's of the same name."""
+    """Return every preset by name; a user's own hides one of the program's of the same name."""
     found = _shipped()
     found |= {
         path.stem: PresetFile(path.stem, path, own=True) for path in sorted(user_folder().glob("*.toml"))
@@ -70,7 +70,7 @@ def all_presets() -> list[PresetFile]:
 
 
 def find_preset(text: str) -> PresetFile:
-    """The preset of that name, unique prefix of a name, or path. Raises `PresetError`."""
+    """Return the preset of that name, unique prefix of a name, or path. Raises `PresetError`."""
     presets = all_presets()
     for preset in presets:
         if preset.name == text:
@@ -78,11 +78,11 @@ def find_preset(text: str) -> PresetFile:
     path = Path(text).expanduser()
     if path.suffix == ".toml" or "/" in text:
         if not path.is_file():
-            raise PresetError(f"{text}: no such file")
+            raise PresetError(text, "", "no such file")
         return PresetFile(path.stem, path.resolve(), own=True)
     matches = [preset for preset in presets if text and preset.name.startswith(text)]
     if len(matches) == 1:
         return matches[0]
     names = ", ".join(preset.name for preset in matches or presets)
     problem = "fits several presets" if matches else "no such preset"
-    raise PresetError(f"{text}: {problem}; {'they are' if matches else 'there are'}: {names}")
+    raise PresetError(text, "", f"{problem}; {'they are' if matches else 'there are'}: {names}")

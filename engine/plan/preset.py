@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
 
+import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 Mode = Literal["single", "dp", "ddp", "fsdp", "concurrent"]
 """One device, DataParallel, DistributedDataParallel, FSDP2, or an independent training on each device."""
@@ -226,6 +229,15 @@ class Published(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Figures of this study."""
 
 
+class GpuOverlay(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Keys that count instead of those of the same name where runs train on GPUs."""
+
+    workload: dict[str, Any] = {}
+    """Keys of `[workload]`, for every workload."""
+    measure: dict[str, Any] = {}
+    """Keys of `[measure]`."""
+
+
 class Preset(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Keys at the top of the file."""
 
@@ -243,7 +255,37 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Named workloads, each with the keys of `[workload]` that differ from it."""
     measure: Measure = Measure()
     """Length of a measurement."""
+    gpu: GpuOverlay = GpuOverlay()
+    """Changes where runs train on GPUs."""
     matrix: Matrix
     """Runs of the experiment."""
     published: tuple[Published, ...] = ()
     """Figures published elsewhere."""
+
+    @property
+    def used_workloads(self) -> dict[str, Workload]:
+        """The workloads that the matrix runs, by the key of their table, as in `workloads.cnn`."""
+        if not self.workloads:
+            return {"workload": self.workload}
+        names = self.matrix.workloads or tuple(self.workloads)
+        return {f"workloads.{name}": self.workloads[name] for name in names}
+
+    def for_gpus(self) -> Preset:
+        """Return the preset with the keys of `[gpu]` in place of its own."""
+        return replace(
+            self,
+            workload=with_changes(self.workload, self.gpu.workload),
+            workloads={
+                name: with_changes(workload, self.gpu.workload) for name, workload in self.workloads.items()
+            },
+            measure=with_changes(self.measure, self.gpu.measure),
+            gpu=GpuOverlay(),
+        )
+
+
+Table = TypeVar("Table", Workload, Measure)
+
+
+def with_changes(table: Table, changes: Mapping[str, Any]) -> Table:
+    """Return a table with some of its keys replaced; msgspec.ValidationError where a value is not allowed."""
+    return msgspec.convert({**msgspec.to_builtins(table), **changes}, type(table)) if changes else table

@@ -4,6 +4,7 @@ import pytest
 from gpubench_tui.engine.host.facts import Cpu, Gpu, Host, Software
 from gpubench_tui.engine.plan.estimate import TimeEstimate, estimate, total
 from gpubench_tui.engine.plan.expand import make_plan
+from gpubench_tui.engine.plan.library import find_preset
 from gpubench_tui.engine.plan.plan import Plan
 from gpubench_tui.engine.plan.read import PresetError, read_preset
 from msgspec.structs import replace
@@ -41,6 +42,21 @@ def test_a_matrix_becomes_its_runs_in_order() -> None:
     assert shape(made) == [(mode, count, batch) for batch in (32, 64) for mode, count in expected]
     assert len({spec.id for spec in made.runs}) == len(made.runs)
     assert skips(made) == {}
+
+
+@pytest.mark.parametrize(("gpus", "batch"), [(0, 8), (2, 64)])
+def test_runs_on_gpus_take_the_keys_that_are_meant_for_them(gpus: int, batch: int) -> None:
+    made = plan(
+        'modes = ["single"]', host(gpus=gpus), workload="[workload]\nbatch = 8\n[gpu.workload]\nbatch = 64"
+    )
+    assert shape(made) == [("single", 1, batch)]
+
+
+@pytest.mark.parametrize("capability", [(7, 0), (9, 0)])
+def test_the_first_thing_one_runs_needs_no_new_gpu_and_keeps_it_busy(capability: tuple[int, int]) -> None:
+    made = make_plan("quickstart", find_preset("quickstart").read(), host(gpus=2, capability=capability))
+    assert skips(made) == {}
+    assert {(spec.workload.model, spec.workload.batch) for spec in made.runs} == {("cifar-resnet18", 512)}
 
 
 def test_all_devices_means_every_gpu() -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from gpubench_tui.engine.plan.library import all_presets, find_preset
 from gpubench_tui.engine.plan.preset import Preset
-from gpubench_tui.engine.plan.read import PresetError, read_preset
+from gpubench_tui.engine.plan.read import PresetError, read_preset, write_preset
 
 MATRIX = """
 title = "Mine"
@@ -155,6 +155,54 @@ def test_an_override_needs_a_key_and_a_value(override: str) -> None:
 
 def test_an_override_without_effect_is_refused() -> None:
     assert "set matrix.batches instead" in problem(MINIMAL + "batches = [1, 2]\n", "workload.batch=3")
+
+
+GPU = (
+    MINIMAL
+    + "[workload]\nbatch = 8\n[gpu.workload]\nbatch = 64\nprecision = 'fp16'\n[gpu.measure]\nwindows = 9\n"
+)
+
+
+def test_the_keys_for_gpus_count_there_alone() -> None:
+    preset = read(GPU)
+    assert (preset.workload.batch, preset.workload.precision, preset.measure.windows) == (8, "fp32", 5)
+    on_gpus = preset.for_gpus()
+    assert (on_gpus.workload.batch, on_gpus.workload.precision, on_gpus.measure.windows) == (64, "fp16", 9)
+    assert read(write_preset(preset)) == preset
+    named = read(GPU + "[workloads.a]\nbatch = 9\nseed = 3\n").for_gpus().workloads["a"]
+    assert (named.name, named.batch, named.seed) == ("a", 64, 3)
+
+
+@pytest.mark.parametrize("override", ["workload.batch=3", "gpu.workload.batch=3"])
+def test_what_is_set_counts_on_gpus_too(override: str) -> None:
+    on_gpus = read(GPU, override).for_gpus()
+    assert (on_gpus.workload.batch, on_gpus.workload.precision) == (3, "fp16")
+
+
+@pytest.mark.parametrize(
+    ("lines", "parts"),
+    [
+        ("[gpu.workload]\nbatc = 3\n", ["gpu.workload.batc: no such key; did you mean gpu.workload.batch?"]),
+        ("[gpu.workload]\nbatch = 0\n", ["gpu.workload.batch: expected a whole number of 1 or more"]),
+        ("[gpu.workload]\nprecision = 'fp8'\n", ["gpu.workload.precision", "allowed: ", "bf16"]),
+        ("[gpu.measure]\nseconds = 'x'\n", ["gpu.measure.seconds: expected a number"]),
+        ("[gpu.matrix]\ndevices = [1]\n", ["gpu.matrix: no such key"]),
+        ("[gpu.workload]\nmilestones = [3, 2]\n", ["workload.milestones: expected rising epochs"]),
+    ],
+)
+def test_what_is_wrong_with_the_keys_for_gpus_is_said(lines: str, parts: list[str]) -> None:
+    message = problem(MINIMAL + lines)
+    for part in parts:
+        assert part in message
+
+
+def test_an_error_names_file_key_and_problem_apart() -> None:
+    with pytest.raises(PresetError) as caught:
+        read(MINIMAL + "[workload]\nbatch = 0\n")
+    error = caught.value
+    assert (error.file, error.key) == ("mine.toml", "workload.batch")
+    assert error.problem.startswith("expected a whole number")
+    assert str(error) == f"mine.toml: workload.batch: {error.problem}"
 
 
 def test_presets_are_found_by_name_prefix_and_path(tmp_path: Path) -> None:

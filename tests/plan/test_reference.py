@@ -13,6 +13,7 @@ STRUCTS = {
     "": preset.Preset,
     "[workload]": preset.Workload,
     "[measure]": preset.Measure,
+    "[gpu]": preset.GpuOverlay,
     "[matrix]": preset.Matrix,
     "[[matrix.only]]": preset.Selection,
     "[matrix.baseline]": preset.Baseline,

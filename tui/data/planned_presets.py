@@ -10,7 +10,7 @@ from msgspec import Struct
 from ...engine.host.facts import GpuProcess, GpuSample, Host
 from ...engine.host.findings import Finding, findings
 from ...engine.host.inspect import inspect_host
-from ...engine.plan.expand import make_plan
+from ...engine.plan.expand import make_plan, uses_gpus
 from ...engine.plan.library import PresetFile, all_presets
 from ...engine.plan.needs import Need, needs
 from ...engine.plan.plan import Plan
@@ -24,13 +24,18 @@ class PlannedPreset(Struct, frozen=True):
 
     file: PresetFile
     preset: Preset | None = None
-    """Contents of the file; None if they are invalid."""
+    """Contents of the file, as they count on this machine once it is inspected; None if they are invalid."""
     plan: Plan | None = None
     """Plan for this machine; None until the machine has been inspected, or if there is a problem."""
     needs: tuple[Need, ...] = ()
     """Requirements of the preset that this machine does not meet."""
-    problem: str = ""
-    """Reason why the preset cannot be planned, one sentence; empty if it can."""
+    error: PresetError | None = None
+    """Error because of which the preset cannot be planned; None if it can."""
+
+    @property
+    def problem(self) -> str:
+        """Return why the preset cannot be planned, one sentence; empty if it can."""
+        return "" if self.error is None else str(self.error)
 
     @property
     def obstacle(self) -> str:
@@ -112,9 +117,11 @@ def plan_preset(file: PresetFile, overrides: Sequence[str], host: Host | None = 
     preset = None
     try:
         preset = file.read(overrides)
+        if host is not None and uses_gpus(host):
+            preset = preset.for_gpus()
         plan = None if host is None else make_plan(file.name, preset, host)
     except PresetError as error:
-        return PlannedPreset(file, preset, problem=str(error))
+        return PlannedPreset(file, preset, error=error)
     if plan is None or host is None:
         return PlannedPreset(file, preset)
     return PlannedPreset(file, preset, plan, tuple(needs(plan, host)))

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from ...engine.host.facts import Host
 from ...engine.plan.preset import Baseline, Preset
-from ...engine.plan.read import workloads
+from ...engine.plan.read import PresetError
 from .planned_presets import PlannedPreset, plan_preset
 
 NO_PLAN = ""
@@ -65,7 +65,7 @@ def field_values(preset: Preset, field: EditorField) -> list[str]:
     if table != "workload":
         value = getattr(getattr(preset, table), name)
         return [f"{value * 100:g}%" if field.key == "measure.target" else _typed(value)]
-    found = (getattr(workload, name) for workload in workloads(preset).values())
+    found = (getattr(workload, name) for workload in preset.used_workloads.values())
     return list(dict.fromkeys(_typed(value) for value in found if value is not None))
 
 
@@ -82,9 +82,9 @@ def edit_preset(
     left, errors = dict(changes), dict[str, str]()
     while True:
         edited = plan_preset(base.file, [*_others(overrides, left), *_overrides(base, left)], host)
-        if not edited.problem:
+        if edited.error is None:
             return EditedPreset(edited, errors)
-        key, sentence = _where(edited.problem)
+        key, sentence = _field_error(edited.error)
         errors.setdefault(key, sentence)
         if left.pop(key, None) is None:
             return EditedPreset(edited, errors)
@@ -152,14 +152,11 @@ def _share(text: str) -> str:
         return text
 
 
-def _where(problem: str) -> tuple[str, str]:
-    """The key of the field that a preset's error is about, and the rest of its sentence."""
-    parts = re.fullmatch(r"[^:]+: ([^:\s]+): (.*)", problem)
-    if parts is None:
-        return NO_PLAN, problem
-    key, sentence = re.sub(r"\[[^]]*\]", "", parts[1]), parts[2]
+def _field_error(error: PresetError) -> tuple[str, str]:
+    """Return the key of the field that an error is about, or `NO_PLAN`, and the sentence to show there."""
+    key = re.sub(r"\[[^]]*\]", "", error.key)
     key = re.sub(r"^workloads\.[^.]+", "workload", key)
     key = {"matrix.batches": "workload.batch"}.get(key, key)
     if any(field.key == key for field in FIELDS):
-        return key, sentence
-    return NO_PLAN, f"{parts[1]}: {sentence}"
+        return key, error.problem
+    return NO_PLAN, f"{error.key}: {error.problem}" if error.key else str(error)

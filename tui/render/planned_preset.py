@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 
 from textual.content import Content
@@ -13,7 +14,6 @@ from ...engine.plan.estimate import estimate, total
 from ...engine.plan.needs import Need
 from ...engine.plan.plan import Plan
 from ...engine.plan.preset import Measure, Preset
-from ...engine.plan.read import workloads
 from ...engine.text.units import count
 from ..data.planned_presets import Inspection, PlannedPreset
 from .plan import planned_runs
@@ -84,13 +84,17 @@ def _question(planned: PlannedPreset) -> Content:
 def _description(preset: Preset) -> Content:
     description = " ".join(preset.description.split())
     lines = [Content(description)] if description else []
-    return Content("\n").join([*lines, Content.styled(_measures(preset), "$muted")])
+    lines.append(Content.styled(_measures(preset), "$muted"))
+    if changes := {**preset.gpu.workload, **preset.gpu.measure}:
+        said = ", ".join(f"{key} {json.dumps(value)}" for key, value in changes.items())
+        lines.append(Content.styled(f"where there are GPUs: {said}", "$muted"))
+    return Content("\n").join(lines)
 
 
 def _measures(preset: Preset) -> str:
     """Workload and measurement in a line."""
-    first = next(iter(workloads(preset).values()))
-    names = ", ".join(dict.fromkeys(workload.model for workload in workloads(preset).values()))
+    first = next(iter(preset.used_workloads.values()))
+    names = ", ".join(dict.fromkeys(workload.model for workload in preset.used_workloads.values()))
     return f"{names} on {first.data} images, {first.precision}, {first.optimizer}; {_length(preset.measure)}"
 
 
