@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -94,6 +95,7 @@ def own_model(file: Path, function: str, classes: int) -> nn.Module:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # torch.compile finds what a model uses by its module's name
     spec.loader.exec_module(module)
     build = getattr(module, function, None)
     if not callable(build):

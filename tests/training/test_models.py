@@ -81,6 +81,26 @@ def test_a_user_function_gets_the_number_of_classes(tmp_path: Path) -> None:
     assert count(build_model(Workload(model=f"{file}:build", classes=4))) == 24
 
 
+def test_a_user_model_can_be_compiled_with_what_its_file_defines(tmp_path: Path) -> None:
+    file = tmp_path / "own.py"
+    file.write_text(
+        "import torch\n"
+        "class Part(torch.nn.Module):\n"
+        "    def forward(self, images): return squashed(images)\n"
+        "class Whole(torch.nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.part = Part()\n"
+        "    def forward(self, images): return self.part(images)\n"
+        "def squashed(images): return images.mean((2, 3))\n"
+        "def build(classes): return torch.nn.Sequential(Whole(), torch.nn.Linear(3, classes))\n"
+    )
+    model = build_model(Workload(model=f"{file}:build"))
+    compiled = torch.compile(model, backend="eager", fullgraph=True)
+    images = torch.randn(2, 3, 8, 8)
+    assert torch.equal(compiled(images), model(images))
+
+
 @pytest.mark.parametrize(("name", "size"), [("vit-tiny", 30), ("lenet", 12)])
 def test_images_that_do_not_fit_the_model_are_named(name: str, size: int) -> None:
     with pytest.raises(TrainingError, match=str(size)):
