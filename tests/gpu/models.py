@@ -1,10 +1,11 @@
-"""Models of the acceptance: four that fail as models fail on GPUs, and one that is nearly all weights."""
+"""Models of the acceptance: four that fail, one that must be compiled, one that is nearly all weights."""
 
 from __future__ import annotations
 
 import os
 import time
 import traceback
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -56,6 +57,25 @@ class FailingInDetail(Small):
         return super().forward(images)
 
 
+class OnlyCompiled(nn.Module):
+    """Six convolutions that refuse to be computed without having been compiled."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        widths = [3, 64, 64, 64, 64, 64, 64]
+        self.convolutions = nn.ModuleList(
+            nn.Conv2d(before, after, 3, padding=1) for before, after in pairwise(widths)
+        )
+        self.head = nn.Linear(widths[-1], classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        if not torch.compiler.is_compiling():
+            raise RuntimeError("this model was not compiled")
+        for convolution in self.convolutions:
+            images = convolution(images).relu()
+        return self.head(images.mean((2, 3)))
+
+
 class Wide(nn.Module):
     """134 million weights, and activations that are nothing beside them."""
 
@@ -87,6 +107,10 @@ def endless(classes: int) -> nn.Module:
 
 def failing_in_detail(classes: int) -> nn.Module:
     return FailingInDetail(classes)
+
+
+def only_compiled(classes: int) -> nn.Module:
+    return OnlyCompiled(classes)
 
 
 def wide(classes: int) -> nn.Module:

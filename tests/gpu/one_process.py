@@ -14,7 +14,7 @@ import statistics
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from gpubench_tui.engine.plan.library import find_preset
 from gpubench_tui.engine.plan.plan import RunSpec
 from gpubench_tui.engine.plan.preset import Workload
 from gpubench_tui.engine.record.events import MetricsLost, RankEvent, Steps
-from gpubench_tui.engine.training.data import Batch, Batches, make_batches
+from gpubench_tui.engine.training.data import Batches, make_batches
 from gpubench_tui.engine.training.datasets import open_data
 from gpubench_tui.engine.training.device.claim import backend_for, claim_devices
 from gpubench_tui.engine.training.device.devices import RankDevices
@@ -47,6 +47,8 @@ SLEEP_CYCLES = 450_000_000
 """About a third of a second of a GPU's clock."""
 DRIFT_SECONDS = 4.0
 BLOCK_BYTES = 1 << 30
+SMALL = Workload(model="cnn", images=2048, batch=64, learning_rate=0.02)
+"""A step that is over so soon that whatever the engine adds shows."""
 
 Facts = dict[str, Any]
 
@@ -225,43 +227,51 @@ def reporter(stand: Stand) -> Facts:
 
 
 def overhead(stand: Stand) -> Facts:
-    """A step of the engine against a bare loop, and what the tally of epochs adds to one."""
-    clock, (trainer, measurement, stream) = stand.devices.new_clock(), _quickstart(stand)
-    steps, pairs = (300, 10) if stand.has_gpu else (1, 2)
+    """A small step of the engine against a bare loop, and what the tally of epochs adds to one."""
+    training = Training(stand, replace(stand.run, workloads=(SMALL,)))
+    steps, pairs = training.steps_in(0.3), 12 if stand.has_gpu else 2
+    training.bare(steps)
+    timed = [(training.measurement.timed(steps), training.bare(steps)) for _ in range(pairs)]
+    step = statistics.median(seconds for _, seconds in timed) / steps
+    training.trainer.tally = Tally(stand.device)
+    tallied = statistics.median(training.bare(steps) for _ in range(pairs // 2)) / steps
+    return {"ratio": statistics.median(a / b for a, b in timed), "step": step, "tallied": tallied}
 
-    def bare() -> float:
-        clock.synchronize()
+
+def quickstart(stand: Stand) -> Facts:
+    """The share of a step of quickstart in which kernels run."""
+    training = Training(stand, stand.run)
+    steps = training.steps_in(0.3)
+    step = statistics.median(training.bare(steps) for _ in range(5)) / steps
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
+        training.bare(steps)
+    busy = sum(event.self_device_time_total for event in profile.key_averages()) / 1e6
+    return {"step": step, "kernel_share": busy / steps / step}
+
+
+class Training:
+    """A rank alone in a run, its model warmed up."""
+
+    def __init__(self, stand: Stand, run: RunSpec) -> None:
+        rank, batches = stand.rank(run), _batches(stand, run)
+        self.trainer = Trainer(rank.run, rank.index, rank.devices, batches, rank.team)
+        self.measurement = Measurement(rank, self.trainer, batches)
+        self.measurement.warm_up()
+        self._stream = batches.train(0, None)
+        self._clock = stand.devices.new_clock()
+
+    def steps_in(self, seconds: float) -> int:
+        """How many steps take about so long, at least one."""
+        return max(1, round(seconds / self.measurement.pace))
+
+    def bare(self, steps: int) -> float:
+        """Seconds of so many steps without measurement or report."""
+        self._clock.synchronize()
         start = time.perf_counter()
         for _ in range(steps):
-            images, labels = next(stream)
-            trainer.step(images, labels)
-        clock.synchronize()
+            self.trainer.step(*next(self._stream))
+        self._clock.synchronize()
         return time.perf_counter() - start
-
-    bare()
-    measurement.timed(steps)
-    timed = [(measurement.timed(steps), bare()) for _ in range(pairs)]
-    step = statistics.median(seconds for _, seconds in timed) / steps
-    trainer.tally = Tally(stand.device)
-    tallied = statistics.median(bare() for _ in range(pairs // 2)) / steps
-    trainer.tally = None
-    facts = {"ratio": statistics.median(a / b for a, b in timed), "step": step, "tallied": tallied}
-    if not stand.has_gpu:
-        return facts
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
-        bare()
-    busy = sum(event.self_device_time_total for event in profile.key_averages()) / 1e6
-    return {**facts, "kernel_share": busy / steps / step}
-
-
-def _quickstart(stand: Stand) -> tuple[Trainer, Measurement, Iterator[Batch]]:
-    """The training of quickstart, its measurement warmed up, and batches for it."""
-    rank = stand.rank(stand.run)
-    batches = _batches(stand, stand.run)
-    trainer = Trainer(rank.run, rank.index, rank.devices, batches, rank.team)
-    measurement = Measurement(rank, trainer, batches)
-    measurement.warm_up()
-    return trainer, measurement, batches.train(0, None)
 
 
 def _batches(stand: Stand, run: RunSpec) -> Batches:
@@ -320,6 +330,7 @@ PARTS_OF_GPUS: dict[str, Callable[[Stand], Facts]] = {
     "telemetry": telemetry,
     "events": events,
     "drift": drift,
+    "quickstart": quickstart,
     "memory": memory,
     "sharded": sharded,
 }
@@ -332,8 +343,7 @@ def main() -> None:
     parser.add_argument("--stand-in", action="store_true")
     options = parser.parse_args()
     host = inspect_host([] if options.stand_in else None)
-    preset = find_preset("quickstart").read(["workload.images=5000"])
-    run = make_plan("quickstart", preset, host).to_run[0]
+    run = make_plan("quickstart", find_preset("quickstart").read(), host).to_run[0]
     devices = claim_devices(run, 0)
     set_switches(run.workload)
     stand, found = Stand(host, run, devices), {"device": {"name": devices.describe()}}

@@ -128,5 +128,8 @@ def _rest(runs: Runs, machine: Machine) -> None:
     epochs = replace(measure, epochs=2, detail=0)
     runs.add("epochs", "ddp", one, replace(workload, images=2048 if gpu else 320), epochs)
     if gpu:
-        compiled = replace(workload, compile=True, precision="bf16")
-        runs.add("compile", "single", one, compiled, measure)
+        # To compile takes longer than a rank may be silent.
+        compiled = replace(RESNET, model=f"{MODELS}:only_compiled", compile=True, precision="bf16")
+        quick = replace(BRIEF, hang_seconds=12.0)
+        runs.add("compile", "single", one, compiled, quick)
+        runs.add("compile-ddp", "ddp", one, compiled, quick)

@@ -136,7 +136,8 @@ def test_epochs_are_trained_and_evaluated(session: RecordedSession, note: Note) 
     assert result.test_loss is not None
 
 
-def test_a_compiled_model_trains(session: RecordedSession, note: Note) -> None:
-    run = session["compile"]
+@pytest.mark.parametrize("label", ["compile", "compile-ddp"])
+def test_a_model_is_compiled_alone_and_under_ddp(session: RecordedSession, label: str, note: Note) -> None:
+    run = session[label]
     run.assert_trained()
     note(run.summary)

@@ -24,6 +24,35 @@ def test_dataparallel_over_two_gpus_listens_on_loopback_only(session: RecordedSe
     assert session.listened_during(run) == set()
 
 
+def test_the_clocks_of_two_gpus_are_tied_within_50_us(session: RecordedSession, note: Note) -> None:
+    said = [rank.communication for rank in session["ddp2"].state.ranks.values()]
+    errors = [each.clock_error for each in said if each is not None]
+    note(", ".join(f"{1e6 * error:.1f} us" for error in errors))
+    assert len(errors) == 2
+    assert 0 < max(errors) < 50e-6
+
+
+def test_waits_for_a_bucket_are_those_beyond_the_error_of_the_clocks(
+    session: RecordedSession, note: Note
+) -> None:
+    run = session["ddp2"]
+    said = [rank.communication for rank in run.state.ranks.values()]
+    error = sum(each.clock_error for each in said if each is not None)
+    assert run.result.communication is not None
+    waits = [wait for bucket in run.result.communication.buckets for wait in bucket.waits.values()]
+    note(f"{len(waits)} waits, at most {1e6 * max(waits, default=0.0):.0f} us")
+    assert all(error <= wait < (run.result.step_seconds or 0) for wait in waits)
+
+
+def test_no_bucket_travels_faster_than_the_link_alone(session: RecordedSession, note: Note) -> None:
+    found = session["ddp2"].result.communication
+    assert found is not None
+    shares = [bucket.utilisation for bucket in found.buckets if bucket.utilisation is not None]
+    note(", ".join(f"{100 * share:.0f}%" for share in shares))
+    assert shares
+    assert all(0 < share < 1.1 for share in shares)
+
+
 def test_bus_bandwidth_reaches_half_of_the_link(session: RecordedSession, note: Note) -> None:
     found = session["ddp2"].result.communication
     assert found is not None
