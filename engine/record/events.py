@@ -218,7 +218,7 @@ class CommunicationMeasured(Base, frozen=True, kw_only=True, tag="communication"
     """The same under `no_sync`, in turns taken alternately with those; empty where a mode has none."""
     buffers: list[float] = []
     """Seconds before the forward of each of the buckets' steps in which the model's buffers are broadcast,
-    the wait for rank 0 included; empty where the model has none, or is compiled as a whole."""
+    the wait for rank 0 included; empty where the model has none."""
     clock_error: float = 0.0
     """Seconds by which the buckets' times may be off from the clock that the ranks share."""
 
@@ -266,6 +266,8 @@ class RankMeasured(Base, frozen=True, kw_only=True, tag="rank measured"):
     """By NVML's counter, over the measured windows, for each device of the rank."""
     energy_samples: int | None = None
     """Samples that this rank consumed while the energy was counted."""
+    compiled_graphs: int | None = None
+    """Graphs that torch compiled of the model, 0 where it found none; None where it was not asked to."""
 
 
 class RankFinished(Base, frozen=True, kw_only=True, tag="rank finished"):

@@ -17,8 +17,8 @@ from torch.distributed import GradBucket  # type: ignore[attr-defined]
 from torch.nn.parallel import DistributedDataParallel
 
 from ..record.events import BucketTimes
+from .device.alignment import AlignedClock
 from .device.clock import Clock, Mark
-from .device.timeline import Timeline
 from .group import Group
 
 How = Callable[[], AbstractContextManager[None]]
@@ -101,9 +101,9 @@ class BucketHook:
             parts.append(BackwardParts(ready, reduced - ready, self._clock.seconds(start, end) - reduced))
         return parts
 
-    def times(self, timeline: Timeline) -> list[BucketTimes]:
+    def times(self, aligned: AlignedClock) -> list[BucketTimes]:
         """Return when each bucket travelled, on the clock that all ranks share."""
-        at = timeline.at
+        at = aligned.at
         return [
             BucketTimes(same[0].bytes, [at(t.start) for t in same], [at(t.end) for t in same])
             for same in zip(*self.steps, strict=True)

@@ -20,8 +20,8 @@ from .bandwidth import OF_MODE, measure_bandwidth
 from .communication import BucketHook, BufferHook, ddp_of, take_turns
 from .data import Batches
 from .data_parallel import ExchangeHook, data_parallel_of
+from .device.alignment import AlignedClock, take_anchor
 from .device.clock import Mark, wait_for
-from .device.timeline import Timeline, take_anchor
 from .group import NOTE_INTERVAL
 from .rank import Rank
 from .trainer import Trainer
@@ -90,17 +90,16 @@ class Detail:
         turns = take_turns(ddp, self._team, self._timed, self._pace)
         self._enter("detail")
         self._buckets = BucketHook(ddp, self._devices.new_clock())
-        # A compiled model would be compiled anew for a hook within it.
-        if ddp is self._trainer.model and any(True for _ in ddp.module.buffers()):
+        if any(True for _ in ddp.module.buffers()):
             self._buffers = BufferHook(ddp, self._clock)
         first = take_anchor(self._clock, self._reporter.now)
         steps = self._break_down()
-        timeline = Timeline(self._clock, first, take_anchor(self._clock, self._reporter.now))
+        aligned = AlignedClock(self._clock, first, take_anchor(self._clock, self._reporter.now))
         self._reporter.send(
             CommunicationMeasured(
                 **self._reporter.stamp(),
-                buckets=self._buckets.times(timeline),
-                clock_error=timeline.error,
+                buckets=self._buckets.times(aligned),
+                clock_error=aligned.error,
                 synchronised=turns[0],
                 unsynchronised=turns[1],
                 buffers=self._broadcasting(steps) if self._buffers is not None else [],

@@ -73,11 +73,11 @@ def wrap(
             raise TrainingError("DataParallel does nothing on a CPU: use ddp there")
         if compiled:
             raise TrainingError("DataParallel cannot run a compiled model: set workload.compile = false")
-        model = nn.DataParallel(model, device_ids=devices.indices)
-    elif mode == "ddp":
-        model = DistributedDataParallel(model, device_ids=devices.indices)
-    elif mode == "fsdp":
-        model = shard(model, devices, dtype)
-        # Blocks are compiled one by one and share their code: their sizes are constants, not variables.
-        return torch.compile(model, dynamic=False) if compiled else model  # type: ignore[return-value]
-    return torch.compile(model) if compiled else model  # type: ignore[return-value]
+        return nn.DataParallel(model, device_ids=devices.indices)
+    if mode == "fsdp":
+        return shard(model, devices, dtype, compiled=compiled)
+    if compiled:
+        # A wrapper of torch's own around a chain of torch's own layers would leave dynamo nothing to compile.
+        # Called within DDP, dynamo still splits its graphs where buckets end, so that they travel meanwhile.
+        model = torch.compile(model)  # type: ignore[assignment]
+    return DistributedDataParallel(model, device_ids=devices.indices) if mode == "ddp" else model

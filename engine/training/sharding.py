@@ -15,6 +15,7 @@ from torch.distributed.tensor import DTensor
 
 from ..record.events import Piece
 from .device.devices import RankDevices
+from .dynamo import compile_blocks
 from .errors import TrainingError
 from .precision import keep_statistics_in_float32
 
@@ -22,7 +23,9 @@ CONTAINERS = (nn.ModuleList, nn.ModuleDict)
 """Modules that are never called themselves."""
 
 
-def shard(model: nn.Module, devices: RankDevices, dtype: torch.dtype | None = None) -> nn.Module:
+def shard(
+    model: nn.Module, devices: RankDevices, dtype: torch.dtype | None = None, *, compiled: bool = False
+) -> nn.Module:
     """Shard each block of a model over all ranks, and with the root what belongs to none; return the model.
 
     With `dtype` the parameters are cast to it before they are gathered, and the model computes in it; its
@@ -38,7 +41,10 @@ def shard(model: nn.Module, devices: RankDevices, dtype: torch.dtype | None = No
     policy = MixedPrecisionPolicy() if dtype is None else MixedPrecisionPolicy(dtype, torch.float32)
     if dtype is not None:
         keep_statistics_in_float32(model)
-    for module in (*blocks_of(model), model):
+    blocks = blocks_of(model)
+    if compiled:
+        compile_blocks(blocks)
+    for module in (*blocks, model):
         fully_shard(module, mesh=mesh, mp_policy=policy)
     return model
 

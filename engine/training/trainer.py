@@ -16,6 +16,7 @@ from ..plan.plan import RunSpec
 from .data import Batch, Batches
 from .datasets import Note
 from .device.devices import RankDevices
+from .dynamo import uncompiled
 from .errors import TrainingError
 from .group import NOTE_INTERVAL, Group
 from .models import build_model
@@ -23,6 +24,9 @@ from .optimizer import Schedule, check_optimizer, define_momentum, make_optimize
 from .parallel import wrap
 from .precision import SIXTEEN_BITS, Autocast
 from .sharding import local
+
+MOST_BATCHES = 256
+"""Batches whose predictions and labels a tally keeps, some kB each."""
 
 
 class Saved(NamedTuple):
@@ -33,22 +37,38 @@ class Saved(NamedTuple):
 
 
 class Tally:
-    """Loss and hits summed on the device, read once."""
+    """Loss and hits over many batches, summed on the device.
+
+    A measured step pays for one kernel: what it predicted is compared with the labels many steps later.
+    """
 
     def __init__(self, device: torch.device) -> None:
-        self._sums = torch.zeros(3, dtype=torch.float64, device=device)
+        self._sums = torch.zeros(2, dtype=torch.float64, device=device)
+        """Loss and hits of the batches that are summed."""
+        self._images = 0
+        self._batches: list[tuple[Tensor, Tensor, Tensor]] = []
+        """Loss, predictions and labels of those that are not; all of one size."""
 
     def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
-        """One batch: its mean loss and its logits."""
-        hits = (logits.argmax(dim=1) == labels).sum()
-        images = torch.full_like(loss, len(labels))
-        self._sums += torch.stack([loss.detach() * len(labels), hits, images])
+        """Add a batch: its mean loss and its logits."""
+        if self._batches and (len(self._batches) == MOST_BATCHES or len(self._batches[0][2]) != len(labels)):
+            self._sum_up()
+        self._batches.append((loss.detach(), logits.argmax(dim=1), labels))
+        self._images += len(labels)
 
     def read(self, group: Group) -> tuple[float, float]:
-        """Mean loss and share of hits over the images of all ranks."""
-        everyone = group.gather(self._sums.tolist())
+        """Return mean loss and share of hits over the images of all ranks; waits for the device."""
+        if self._batches:
+            self._sum_up()
+        everyone = group.gather([*self._sums.tolist(), self._images])
         loss, hits, images = (sum(column) for column in zip(*everyone, strict=True))
         return loss / images, hits / images
+
+    def _sum_up(self) -> None:
+        losses, predictions, labels = zip(*self._batches, strict=True)
+        self._sums[0] += torch.stack(losses).sum(dtype=torch.float64) * len(labels[0])
+        self._sums[1] += (torch.cat(predictions) == torch.cat(labels)).sum()
+        self._batches = []
 
 
 class Trainer:
@@ -154,7 +174,7 @@ class Trainer:
         tally = Tally(self._device)
         self.plain.eval()
         spoken = time.monotonic()
-        with torch.no_grad():
+        with torch.no_grad(), uncompiled():
             for done, (images, labels) in enumerate(self._test_batches()):
                 logits = self.plain(images)
                 tally.add(F.cross_entropy(logits.float(), labels), logits, labels)

@@ -19,6 +19,7 @@ from .detail import Detail
 from .device.claim import claim_devices
 from .device.cpu import CpuDevices
 from .device.devices import RankDevices
+from .dynamo import compiled_graphs
 from .ending import Ending, leave
 from .errors import kind_of, sentence_of
 from .measure import Measurement
@@ -119,4 +120,5 @@ def measured_event(rank: Rank, trainer: Trainer, measurement: Measurement) -> Ra
         allocator_retries=rank.devices.allocator_retries(),
         energy_joules=measurement.energy.joules,
         energy_samples=measurement.energy.samples,
+        compiled_graphs=compiled_graphs() if rank.workload.compile else None,
     )

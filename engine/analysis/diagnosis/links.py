@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
@@ -16,6 +17,18 @@ from .machine import LOADED
 
 SLOW_BUS = 0.5
 """Of the link's datasheet rate: large messages on a healthy link reach far more than half of it."""
+LARGE = 64_000_000
+"""Bytes of a message whose bandwidth says something of a link: 16 MiB reach hardly a third of NVLink's."""
+REMEDY = (
+    "see that NCCL uses the links (NCCL_DEBUG=INFO names them) and that peer access is not disabled "
+    "(NCCL_P2P_DISABLE, the IOMMU, a virtual machine)"
+)
+BRIDGED_REMEDY = (
+    "this may be all that NCCL gets out of NVLink bridges between PCIe cards, as 116 of 300 GB/s are on "
+    f"H100 PCIe; if others get more, {REMEDY}"
+)
+BRIDGED = re.compile(r"PCIe|\bNVL\b", re.IGNORECASE)
+"""In the name of a GPU: a PCIe card, whose NVLinks are bridges to its neighbour."""
 THROUGH_HOST = ("SYS", "NODE", "PHB")
 """Links, as `nvidia-smi topo` writes them, that lead through the processor's own bridges."""
 
@@ -26,7 +39,7 @@ def slow_link(case: Case) -> Iterator[Diagnosis]:
         said = run.result.communication
         if said is None:
             continue
-        best, rated = _best(said), said.link_bandwidth
+        best, rated = _best_of_large(said), said.link_bandwidth
         if best is not None and rated and best < SLOW_BUS * rated:
             yield run.diagnosis(
                 "slow link",
@@ -36,8 +49,7 @@ def slow_link(case: Case) -> Iterator[Diagnosis]:
                     ("best busbw measured", _bandwidth(best)),
                     (f"datasheet rate of {said.link}, one way", _bandwidth(rated)),
                 ),
-                "see that NCCL uses the links (NCCL_DEBUG=INFO names them) and that peer access is not "
-                "disabled (NCCL_P2P_DISABLE, the IOMMU, a virtual machine)",
+                BRIDGED_REMEDY if _is_bridged(case, run) else REMEDY,
             )
         elif said.link in THROUGH_HOST and _costs(said):
             yield _through_host(run, said)
@@ -125,8 +137,20 @@ def _exchanges_over_pcie(run: Subject) -> bool:
 
 
 def _best(said: Communication) -> float | None:
-    """The greatest busbw that any collective reached with nothing else to do."""
+    """Return the greatest busbw that any collective reached with nothing else to do."""
     return max((curve.best_busbw for curve in said.curves.values()), default=None)
+
+
+def _best_of_large(said: Communication) -> float | None:
+    """Return the same of large messages; None where none was tried, for want of memory or of time."""
+    points = (point for curve in said.curves.values() for point in curve.points)
+    return max((point.busbw for point in points if point.bytes >= LARGE), default=None)
+
+
+def _is_bridged(case: Case, run: Subject) -> bool:
+    """Return whether the run's GPUs are PCIe cards joined by NVLink bridges."""
+    names = [gpu.name for gpu in case.session.host.gpus if gpu.index in run.configuration.gpus]
+    return any(BRIDGED.search(name) for name in names)
 
 
 def _costs(said: Communication) -> bool:

@@ -36,6 +36,7 @@ def method(analysis: Analysis) -> Iterator[str]:
     yield from _durations(session.plan.runs)
     yield "Every run had fresh processes, one for each device (dp: one for all of them)."
     yield from _devices(session)
+    yield from _precision(session.plan.runs)
     yield from _replicas(found)
     yield from _training(session)
 
@@ -89,6 +90,15 @@ def _devices(session: Session) -> Iterator[str]:
         yield "Peak memory: peak resident memory of the rank that used most, libraries included."
     else:
         yield "Peak memory: the most that torch had allocated on any one device while measuring."
+
+
+def _precision(runs: Sequence[RunSpec]) -> Iterator[str]:
+    on_gpus = [run for run in runs if any(device.kind == "cuda" for device in run.devices)]
+    if any(workload.precision == "fp32" for run in on_gpus for workload in run.workloads):
+        yield (
+            "fp32 is without TF32 throughout. By default torch uses TF32 in cuDNN's convolutions, so that an "
+            '"fp32" of others may be faster on GPUs since Ampere; precision = "tf32" uses it everywhere.'
+        )
 
 
 def _replicas(found: Sequence[Result]) -> Iterator[str]:

@@ -153,12 +153,6 @@ def _hidden(run: RunState) -> Iterator[str]:
     spec = run.spec
     if spec.mode in ("dp", "fsdp") and spec.device_count > 1:
         yield f"{spec.mode} communicates within forward and backward, which hold that time"
-    has_buffers = any(rank.buffer_bytes for rank in run.ranks.values())
-    if spec.mode == "ddp" and spec.device_count > 1 and spec.workload.compile and has_buffers:
-        yield (
-            "compiled as it is, its forward holds the broadcast of its buffers: a rank that waits there for "
-            "rank 0 seems to be slow itself"
-        )
 
 
 def _notes(unaccounted: float, step: float, window_step: float | None) -> Iterator[str]:

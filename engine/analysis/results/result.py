@@ -202,6 +202,11 @@ def _replicas_equal(configuration: Configuration) -> bool | None:
     return all(checked) if checked else None
 
 
+def _alike(spec: RunSpec) -> bool:
+    """Return whether all devices are of one model: others may round differently, training as they should."""
+    return len({device.name for device in spec.devices if device.kind == "cuda"}) < 2
+
+
 def _troubles(configuration: Configuration) -> list[str]:
     """Return why detail phases ended early, each reason once."""
     found: list[str] = []
@@ -215,6 +220,16 @@ def _troubles(configuration: Configuration) -> list[str]:
 def _never_settled(configuration: Configuration) -> bool:
     measured = [rank.measured for _, rank in configuration.ranks]
     return any(event is not None and not event.settled for event in measured)
+
+
+def _compiled_nothing(configuration: Configuration) -> bool:
+    measured = [rank.measured for _, rank in configuration.ranks]
+    return any(event is not None and event.compiled_graphs == 0 for event in measured)
+
+
+def _transposes(spec: RunSpec) -> bool:
+    convolves = any(workload.channels_last for workload in spec.workloads)
+    return convolves and spec.mode in ("dp", "fsdp")
 
 
 def _waits_for_the_scaler(spec: RunSpec) -> bool:
@@ -239,9 +254,18 @@ def _notes(configuration: Configuration) -> Iterator[str]:
         )
     if _never_settled(configuration):
         yield "its step time had not settled when warm-up reached its time limit"
+    if _compiled_nothing(configuration):
+        yield (
+            "compile = true had no effect: torch found no graph in the model to compile, which ran as written"
+        )
+    if _transposes(run.spec):
+        yield (
+            f"channels_last holds for images alone: the weights that {run.spec.mode} gives its devices are "
+            "contiguous, and each convolution transposes them, which costs single and ddp nothing"
+        )
     for trouble in _troubles(configuration):
         yield f"the look at where its steps go ended early: {trouble}"
-    if _replicas_equal(configuration) is False:
+    if _replicas_equal(configuration) is False and _alike(run.spec):
         yield "its ranks ended with different parameters: they did not train one model"
     if run.state == "measured":
         for other in configuration.runs:

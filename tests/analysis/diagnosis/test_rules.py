@@ -355,6 +355,27 @@ def test_a_link_that_is_slower_than_it_should(gigabytes: int, found: set[str]) -
         assert "datasheet rate of NV18, one way: 450.0 GB/s" in text
 
 
+@pytest.mark.parametrize(
+    ("name", "size", "remedy"),
+    [
+        ("NVIDIA H200", 16 << 20, None),  # too small to say anything
+        ("NVIDIA H200", (64 << 20) - 64, "see that NCCL uses"),  # what three ranks can divide
+        ("NVIDIA H100 PCIe", 256 << 20, "this may be all that NCCL gets out of NVLink bridges"),
+        ("NVIDIA H100 NVL", 256 << 20, "this may be all that NCCL gets out of NVLink bridges"),
+    ],
+)
+def test_a_slow_link_is_judged_by_large_messages_and_by_its_kind(
+    name: str, size: int, remedy: str | None
+) -> None:
+    host = gpu_host(name=name)
+    curve = bandwidth("gpus", "all_reduce", {1024: 1e-5, size: size / 100e9})
+    folded = session(opening(ON_GPUS, host=host), measured("gpus", [STEADY, STEADY]), [curve])
+    if remedy is None:
+        assert names(folded) == set()
+    else:
+        assert one(folded, "slow link").remedy.startswith(remedy)
+
+
 def test_lanes_between_switches_have_a_rate_too() -> None:
     host = gpu_host("PIX", pcie_generation_max=4, pcie_width_max=16)
     curve = bandwidth("gpus", "all_gather", {256 << 20: (256 << 20) / 16e9})  # what fsdp measures

@@ -1,13 +1,13 @@
 import random
 
 import pytest
-from building.sessions import breakdown, built, measured, opening, session, spec
+from building.sessions import breakdown, measured, opening, session, spec
 from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.report.markdown import markdown
 from gpubench_tui.engine.analysis.report.phases import phase_bar
 from gpubench_tui.engine.analysis.results.phases import PARTS, Phases
 from gpubench_tui.engine.analysis.results.result import result_of
-from gpubench_tui.engine.plan.preset import Mode, Workload
+from gpubench_tui.engine.plan.preset import Workload
 from gpubench_tui.engine.record.events import Breakdown, Event
 from gpubench_tui.engine.record.session import Session
 
@@ -166,19 +166,3 @@ def test_the_report_shows_ranks_shares_and_the_difference() -> None:
     (row,) = [line for line in text.splitlines() if line.startswith("| ddp x2 |") and "+" in line]
     assert "40.0" in row
     assert "where a step goes" in text, "and how it was obtained"
-
-
-def test_a_broadcast_of_buffers_that_is_not_told_apart_is_remarked_on() -> None:
-    def notes(mode: Mode, buffer_bytes: int, *, whole: bool) -> tuple[str, ...]:
-        run = spec("run", mode, 2, workloads=[Workload(name="cnn", compile=whole)])
-        ranks = [breakdown("run", rank, forward=[0.1], backward=[0.1]) for rank in range(2)]
-        sizes = [built("run", rank, buffer_bytes) for rank in range(2)]
-        folded = session(opening(run), measured("run", [[1.0] * 5] * 2), sizes, ranks)
-        found = result_of(folded, "run").phases
-        assert found is not None
-        return tuple(note for note in found.notes if "broadcast of its buffers" in note)
-
-    assert notes("ddp", 800, whole=True)
-    assert not notes("ddp", 800, whole=False)
-    assert not notes("ddp", 0, whole=True)
-    assert not notes("dp", 800, whole=True)

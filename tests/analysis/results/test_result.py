@@ -299,6 +299,32 @@ def test_ranks_that_ended_apart_are_no_one_model(
     assert len(result.notes) == notes
 
 
+@pytest.mark.parametrize(("names", "said"), [(("NVIDIA L4",) * 2, True), (("NVIDIA L4", "NVIDIA T4"), False)])
+def test_unequal_gpus_may_end_with_unequal_parameters(names: tuple[str, ...], said: bool) -> None:
+    """They round differently, and train one model all the same."""
+    on = [Device("cuda", index, name, f"GPU-{index}") for index, name in enumerate(names)]
+    ends = [rank_measured("ddp", rank, replicas_equal=False) for rank in (0, 1)]
+    folded = session(opening(spec("ddp", "ddp", 2, on=on)), measured("ddp", [[1.0, 1.0]] * 2), ends)
+    assert any("different parameters" in note for note in one(folded, "ddp").notes) is said
+
+
+@pytest.mark.parametrize(("graphs", "said"), [(0, True), (3, False), (None, False)])
+def test_a_compilation_without_effect_is_said(graphs: int | None, said: bool) -> None:
+    done = replace(rank_measured("single", 0), compiled_graphs=graphs)
+    folded = session(opening(SINGLE), measured("single", [[1.0, 1.0]]), [done])
+    assert any("compile = true had no effect" in note for note in one(folded, "single").notes) is said
+
+
+@pytest.mark.parametrize(
+    ("mode", "channels_last", "said"),
+    [("dp", True, True), ("fsdp", True, True), ("ddp", True, False), ("dp", False, False)],
+)
+def test_modes_that_transpose_weights_say_so(mode: Mode, channels_last: bool, said: bool) -> None:
+    run = spec("run", mode, 2, workloads=[Workload(channels_last=channels_last)])
+    folded = session(opening(run), measured("run", [[1.0, 1.0]]))
+    assert any("transposes" in note for note in one(folded, "run").notes) is said
+
+
 CONCURRENT = spec("both", "concurrent", 2, workloads=[CNN, VIT])
 ALONE = (spec("cnn", "single", workloads=[CNN]), spec("vit", "single", workloads=[VIT]))
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from gpubench_tui.engine.analysis.results.buckets import GradientBucket, bucket_times, steps_of
 from gpubench_tui.engine.record.events import BucketTimes, CommunicationMeasured
+from gpubench_tui.engine.training.device.alignment import TRIES, AlignedClock, Anchor, take_anchor
 from gpubench_tui.engine.training.device.clock import Mark
-from gpubench_tui.engine.training.device.timeline import TRIES, Anchor, Timeline, take_anchor
 
 TRANSFER = 110e-6
 PPM = 1e-6
@@ -68,8 +68,8 @@ def told(
     first = take_anchor(clock, clock.now)
     marks = [[clock.marked_at(host) for host in times] for times in (starts, ends)]
     clock.host = max(clock.host, ends[-1] + 0.01)
-    timeline = Timeline(clock, first, take_anchor(clock, clock.now))
-    begun, over = ([timeline.at(mark) for mark in times] for times in marks)
+    aligned = AlignedClock(clock, first, take_anchor(clock, clock.now))
+    begun, over = ([aligned.at(mark) for mark in times] for times in marks)
     return CommunicationMeasured(
         at=0.0,
         run="01",
@@ -77,7 +77,7 @@ def told(
         buckets=[BucketTimes(25 << 20, begun, over)],
         synchronised=[],
         unsynchronised=[],
-        clock_error=timeline.error,
+        clock_error=aligned.error,
     )
 
 
@@ -123,4 +123,4 @@ def test_of_several_anchors_the_tightest_is_kept() -> None:
 
 def test_anchors_of_the_same_moment_have_the_hosts_rate() -> None:
     anchor = Anchor(5.0, 2.0, 0.0)
-    assert Timeline(DriftingClock(0.0, 1), anchor, anchor).at(6.0) == 3.0
+    assert AlignedClock(DriftingClock(0.0, 1), anchor, anchor).at(6.0) == 3.0

@@ -42,7 +42,7 @@ def take_anchor(clock: Clock, now: Callable[[], float]) -> Anchor:
     return tightest
 
 
-class Timeline:
+class AlignedClock:
     """The moments between two anchors, on the clock that all ranks share."""
 
     def __init__(self, clock: Clock, first: Anchor, last: Anchor) -> None:
