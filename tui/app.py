@@ -27,13 +27,13 @@ from .requests import ShowSessions
 from .screens.launch import LaunchScreen
 from .terminal.capabilities import filters_for, terminal_shows_unicode
 from .terminal.hangup import leave_when_hung_up, leave_when_told
-from .terminal.resizing import ignore_past_sizes
+from .terminal.textual_internals import ignore_stale_resizes
 from .themes import DARK, LIGHT
 
 if TYPE_CHECKING:
     from ..engine.record.shelf import SessionFolder, Shelf
 
-ignore_past_sizes()
+ignore_stale_resizes()
 
 LEAST = Size(40, 10)
 """The smallest window that the screens fit into."""

@@ -14,7 +14,7 @@ from .data.launch_feed import LaunchOptions
 from .requests import Compare, Leave, Replay, RunAgain, ShowLaunch, ShowResults, ShowSessions, Watch
 from .screens.base import Quittable
 from .screens.launch import LaunchScreen
-from .terminal.output import QuietApp
+from .terminal.output import DifferentialApp
 
 if TYPE_CHECKING:
     import subprocess
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..engine.record.shelf import SessionFolder
 
 
-class NavigatingApp(QuietApp):
+class NavigatingApp(DifferentialApp):
     """An app that opens the screens; they post what they want, and never open each other."""
 
     def __init__(self, css_path: list[str | PurePath], root: Path | None, options: LaunchOptions) -> None:

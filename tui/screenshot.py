@@ -10,9 +10,9 @@ from typing import Any
 
 from textual.app import App
 from textual.color import Color
-from textual.widget import Widget
 
 from .terminal.colors import FewColors
+from .terminal.textual_internals import clear_line_caches
 
 MONOSPACE = (
     "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', 'Liberation Mono', "
@@ -59,16 +59,10 @@ def _all_colors(app: App[Any]) -> Iterator[None]:
     reductions = [each for each in app.get_line_filters() if isinstance(each, FewColors)]
     for reduction in reductions:
         reduction.enabled = False
-        _draw_anew(app)
+        clear_line_caches(app)
     try:
         yield
     finally:
         for reduction in reductions:
             reduction.enabled = True
-            _draw_anew(app)
-
-
-def _draw_anew(app: App[Any]) -> None:
-    for screen in app.screen_stack:
-        for widget in screen.walk_children(Widget, with_self=True):
-            widget._styles_cache.clear()  # lines are kept as they were filtered
+            clear_line_caches(app)

@@ -10,7 +10,7 @@ import pytest
 from building.recorded import shelve
 from driving.app import screen_text, wait_for_text, wait_until
 from gpubench_tui.tui.app import GpubenchApp, Watched
-from gpubench_tui.tui.terminal.output import Shown
+from gpubench_tui.tui.terminal.output import ScreenCells
 from textual.drivers.headless_driver import HeadlessDriver
 
 STYLES = ("", "1;38;2;200;100;50", "38;2;1;2;3;48;2;9;9;9")
@@ -59,45 +59,45 @@ def an_update(rng: random.Random) -> str:
 @pytest.mark.parametrize("seed", range(20))
 def test_the_terminal_ends_up_with_the_same_cells(seed: int) -> None:
     rng = random.Random(seed)
-    plain, quiet, shown = Referee(), Referee(), Shown()
+    plain, reduced, cells = Referee(), Referee(), ScreenCells()
     for _ in range(50):
         update = an_update(rng)
         plain.take(update)
-        quiet.take(shown.changes(update))
-        assert quiet.cells == plain.cells and quiet.style_is_reset
+        reduced.take(cells.diff(update))
+        assert reduced.cells == plain.cells and reduced.style_is_reset
 
 
 def test_what_stands_there_is_not_sent_again() -> None:
-    shown = Shown()
+    cells = ScreenCells()
     update = "\x1b[3;5H\x1b[1mGPU 0  97% 612 W  61 C\x1b[0m\n"
-    assert shown.changes(update) == "\x1b[3;5H\x1b[1mGPU 0  97% 612 W  61 C\x1b[0m"
-    assert shown.changes(update) == ""
+    assert cells.diff(update) == "\x1b[3;5H\x1b[1mGPU 0  97% 612 W  61 C\x1b[0m"
+    assert cells.diff(update) == ""
     changed = update.replace("97%", "98%").replace("61 C", "62 C")
-    assert shown.changes(changed) == "\x1b[3;13H\x1b[1m8\x1b[10C2\x1b[0m"
+    assert cells.diff(changed) == "\x1b[3;13H\x1b[1m8\x1b[10C2\x1b[0m"
 
 
 def test_what_a_terminal_has_lost_is_sent_again() -> None:
-    shown = Shown()
+    cells = ScreenCells()
     update = "\x1b[1;1Habc\n\x1b[2;1Hdef"
-    first = shown.changes(update)
-    shown.forget()
-    assert shown.changes(update) == first
+    first = cells.diff(update)
+    cells.invalidate()
+    assert cells.diff(update) == first
 
 
 def test_wide_characters_are_sent_each_time_and_do_not_shift_what_follows() -> None:
-    shown = Shown()
+    cells = ScreenCells()
     update = "\x1b[1;1Hab中\x1b[1mcd\x1b[0m"
-    assert shown.changes(update) == update
-    assert shown.changes(update) == "\x1b[1;1Hab中"
-    assert shown.changes("\x1b[1;5H\x1b[1mcx\x1b[0m") == "\x1b[1;6H\x1b[1mx\x1b[0m"
+    assert cells.diff(update) == update
+    assert cells.diff(update) == "\x1b[1;1Hab中"
+    assert cells.diff("\x1b[1;5H\x1b[1mcx\x1b[0m") == "\x1b[1;6H\x1b[1mx\x1b[0m"
 
 
 def test_an_update_that_is_not_understood_is_sent_as_it_is() -> None:
-    shown = Shown()
+    cells = ScreenCells()
     plain, linked = "\x1b[1;1Habc", "\x1b[1;1H\x1b]8;;http://a\x1b\\abc\x1b]8;;\x1b\\"
-    shown.changes(plain)
-    assert shown.changes(linked) == linked
-    assert shown.changes(plain) == plain
+    cells.diff(plain)
+    assert cells.diff(linked) == linked
+    assert cells.diff(plain) == plain
 
 
 class Recording(HeadlessDriver):

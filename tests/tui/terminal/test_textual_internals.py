@@ -1,0 +1,107 @@
+"""Textual's private names: used in one module, checked with this version, never shadowed by chance."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import textwrap
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from gpubench_tui import tui
+from gpubench_tui.tui.terminal import textual_internals
+from gpubench_tui.tui.terminal.textual_internals import CHECKED_VERSIONS, CompositorUpdate
+from textual.app import App
+from textual.message_pump import MessagePump
+from textual.screen import Screen
+from textual.widget import Widget
+
+TREE = Path(__file__).parents[3]
+MODULES = sorted((TREE / "tui").rglob("*.py"))
+INTERNALS = TREE / "tui/terminal/textual_internals.py"
+LOOK = "look at each use in tui/terminal/textual_internals.py, run its tests, then add the version there"
+
+
+def minor(text: str) -> str:
+    return ".".join(text.split(".")[:2])
+
+
+def is_private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__")
+
+
+def test_the_uses_were_checked_with_the_installed_textual() -> None:
+    assert minor(version("textual")) in CHECKED_VERSIONS, LOOK
+
+
+def test_the_versions_checked_are_those_that_the_project_names() -> None:
+    (pinned,) = (
+        line.removeprefix("textual==")
+        for line in (TREE / "constraints.txt").read_text().splitlines()
+        if line.startswith("textual==")
+    )
+    assert minor(pinned) in CHECKED_VERSIONS, LOOK
+    project = tomllib.loads((TREE / "pyproject.toml").read_text())["project"]
+    (accepted,) = (entry for entry in project["dependencies"] if entry.startswith("textual"))
+    assert accepted == "textual>=8,<9"
+    assert {checked.partition(".")[0] for checked in CHECKED_VERSIONS} == {"8"}
+
+
+def test_the_private_names_are_there() -> None:
+    assert list(inspect.signature(App._display).parameters) == ["self", "screen", "renderable"]
+    assert list(inspect.signature(Screen._on_resize).parameters) == ["self", "event"]
+    assert inspect.iscoroutinefunction(Screen._on_resize)
+    assert list(inspect.signature(CompositorUpdate.render_segments).parameters) == ["self", "console"]
+    Widget()._styles_cache.clear()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(TREE)))
+def test_only_one_module_uses_private_names(path: Path) -> None:
+    if path == INTERNALS:
+        return
+    private = {name for kind in (App, Screen, Widget) for name in dir(kind) if is_private(name)}
+    private |= {"_compositor", "_styles_cache"}  # of instances alone
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("textual"):
+            names = [*(node.module or "").split("."), *(alias.name for alias in node.names)]
+            assert not any(map(is_private, names)), f"{path}:{node.lineno}"
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) not in ("self", "cls"):
+            assert node.attr not in private, f"{path}:{node.lineno}: {ast.unparse(node)}"
+
+
+def our_classes() -> Iterator[type]:
+    for module in pkgutil.walk_packages(tui.__path__, f"{tui.__name__}."):
+        if not module.name.endswith("__main__"):
+            for value in vars(importlib.import_module(module.name)).values():
+                if isinstance(value, type) and value.__module__ == module.name:
+                    yield value
+
+
+@cache
+def attributes(kind: type) -> frozenset[str]:
+    """Return the private names that the source of a class defines, or assigns to its instances."""
+    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
+    names = set()
+    for node in ast.walk(definition):
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            names.add(node.attr if ast.unparse(node.value) == "self" else "")
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            names.add(node.name)
+    return frozenset(filter(is_private, names))
+
+
+def test_no_class_shadows_a_private_name_of_textual() -> None:
+    """The base class would use an attribute of ours as its own."""
+    shadowed = []
+    for ours in our_classes():
+        if issubclass(ours, MessagePump) and ours.__module__ != textual_internals.__name__:
+            for base in ours.__mro__:
+                if base.__module__.startswith("textual."):
+                    shadowed += [f"{ours.__name__}.{name}" for name in attributes(ours) & attributes(base)]
+    assert shadowed == []
