@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..text.units import percent, rate, ratio
+from ..text.units import interval, percent, rate, ratio
 from .results.result import Result
 
 
@@ -49,11 +49,11 @@ def _speedup_sentence(best: Result, baseline: Result, found: Sequence[Result]) -
     several = len({result.workload for result in found if result.mode != "concurrent"}) > 1
     with_batch = best.global_batch != baseline.global_batch and best.scaling is None
     sentence = "" if not several else f"{best.workload}: "
-    low, high = best.speedup_interval or (0.0, 0.0)
-    if best.speedup_interval and low <= 1 <= high:
+    within = best.speedup_interval
+    if within is not None and within[0] <= 1 <= within[1]:
         return sentence + (
             f"{_name(best, with_batch)} cannot be told from {_name(baseline, with_batch)}: "
-            f"{ratio(low)} to {ratio(high)} with 95% confidence"
+            f"{interval(within, ratio)} with 95% confidence"
         )
     sentence += f"{_name(best, with_batch)} is {ratio(best.speedup)} {_name(baseline, with_batch)}"
     if best.efficiency is not None and best.devices != baseline.devices:

@@ -12,6 +12,7 @@ from typing import Literal
 from ..host.facts import CpuSample, GpuSample
 from ..plan.plan import RunSpec
 from ..record.events import Failure, RunFinished, RunStarted, Sampled, SessionFinished
+from ..record.exit_status import MEASURED, RUN_FAILED, STOPPED
 from ..record.journal import Journal
 from ..record.shelf import SessionFolder
 from .launch import start_fork_server
@@ -24,9 +25,6 @@ WORKER = "gpubench_tui.engine.training.worker:work"
 
 REQUESTS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 """Signals that ask a session to stop or to skip a run."""
-
-MEASURED, FAILED, STOPPED = 0, 1, 130
-"""Exit statuses: all runs measured or skipped; a run failed or the journal did; stopped by the user."""
 
 
 def conduct(folder: SessionFolder, temporary: Path, worker: str = WORKER) -> int:
@@ -109,8 +107,8 @@ class Conductor:
                 file=sys.stderr,
                 flush=True,
             )
-            return FAILED
-        return STOPPED if self._stops else FAILED if self._failed else MEASURED
+            return RUN_FAILED
+        return STOPPED if self._stops else RUN_FAILED if self._failed else MEASURED
 
     def _sampled(self, gpus: list[GpuSample], cpu: CpuSample) -> None:
         self._recorder.write(Sampled(at=self._recorder.now(), gpus=gpus, cpu=cpu))

@@ -11,9 +11,9 @@ from typing import Literal
 
 from msgspec import Struct
 
+from ..text.units import GIB
 from .facts import Gpu, GpuProcess, Host
 
-GIB = 1 << 30
 SHARED_MEMORY = Path("/dev/shm")
 FEW_FILES = 1024
 SMALL_SHARED_MEMORY = GIB

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
+from ..text.units import rough_duration
 from .plan import Plan, RunSpec
 
 FIRST_START_SECONDS = 5.0
@@ -32,10 +33,10 @@ class TimeEstimate(Struct, frozen=True):
         if self.low is None:
             return "duration known after the first epoch"
         if self.high is None:
-            return f"{_words(self.low)} (estimate) and what is known after the first epoch"
+            return f"{rough_duration(self.low)} (estimate) and what is known after the first epoch"
         if self.high == 0:
             return "nothing to run"
-        low, high = _words(self.low), _words(self.high)
+        low, high = rough_duration(self.low), rough_duration(self.high)
         return f"about {high} (estimate)" if low == high else f"{low} to {high} (estimate)"
 
 
@@ -80,9 +81,3 @@ def _least(spec: RunSpec) -> float:
 
 def _most(spec: RunSpec) -> float:
     return max(spec.measure.windows * spec.measure.window_seconds, spec.measure.seconds)
-
-
-def _words(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(5, 5 * round(seconds / 5))} s"
-    return f"{round(seconds / 60)} min"

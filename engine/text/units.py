@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Callable
 
 NOT_AVAILABLE = "n/a"
 GIB = 1 << 30
@@ -55,6 +57,13 @@ def duration(seconds: float | None) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def rough_duration(seconds: float) -> str:
+    """Write a time that is only estimated: `45 s`, `12 min`; in steps of 5 s below 90 s."""
+    if seconds < 90:
+        return f"{max(5, 5 * round(seconds / 5))} s"
+    return f"{round(seconds / 60)} min"
+
+
 def milliseconds(seconds: float | None) -> str:
     """A time in ms without its unit, for columns that name it."""
     return number(None if seconds is None else seconds * 1e3)
@@ -80,6 +89,16 @@ def percent(fraction: float | None) -> str:
         return NOT_AVAILABLE
     value = fraction * 100
     return f"{value:.0f}%" if value >= 99.95 or value == 0 else f"{value:z.1f}%"
+
+
+def interval(bounds: tuple[float, float] | None, written: Callable[[float], str] = number) -> str:
+    """Write both ends of an interval: `0.95x to 1.05x`; empty without an interval."""
+    return "" if bounds is None else f"{written(bounds[0])} to {written(bounds[1])}"
+
+
+def date_time(unix_time: float, zone: bool = False) -> str:
+    """Write a moment in local time: `2025-03-01 14:05`, with the time zone if asked for."""
+    return time.strftime(f"%Y-%m-%d %H:%M{' %Z' if zone else ''}", time.localtime(unix_time))
 
 
 def gib(size_bytes: float | None) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from ...engine.plan.library import PresetFile, all_presets, user_folder
 from ...engine.plan.plan import Plan
 from ...engine.plan.read import PresetError
 from ...engine.record.shelf import Shelf
-from ...engine.text.units import count, gib
+from ...engine.text.units import count, date_time, gib
 
 
 class Listing(Struct, frozen=True):
@@ -164,4 +163,4 @@ def _session_lines(entry: SessionOverview, width: int) -> Iterator[str]:
 
 
 def _date(unix_time: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(unix_time))
+    return date_time(unix_time)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from textual.content import Content
 
 from ...engine.analysis.analysis import Analysis
-from ...engine.analysis.report.communication import gigabytes_per_second
+from ...engine.analysis.report.communication import communication_remarks, gigabytes_per_second, sync_cost
 from ...engine.analysis.results.communication import Communication
 from ...engine.record.session import Session
 from ...engine.text.grouping import group_labels
-from ...engine.text.units import NOT_AVAILABLE, milliseconds, number, percent, ratio
+from ...engine.text.units import milliseconds, number, percent
 from .grid import grid, text_columns, wrapped
 from .phases import why_none
 
@@ -35,7 +33,7 @@ def communication_table(analysis: Analysis, over: bool, width: int) -> Content:
     transfers = [_transfers(*one) for one in measured if one[1].buckets or one[1].curves]
     if transfers:
         blocks.append(grid(text_columns(TRANSFERS, transfers, (0, 0, 3, 0, 0, 2, 0), left=("run",)), width))
-    noted = group_labels((label, text) for label, c in said for text in _notes(c))
+    noted = group_labels((label, text) for label, c in said for text in communication_remarks(c))
     notes = [wrapped(text, width, lead=f"{whose}: ") for whose, text in noted]
     if notes:
         blocks.append(Content("\n").join(notes))
@@ -54,17 +52,7 @@ def _costs(label: str, c: Communication) -> tuple[str, ...]:
     size = number(None if c.bytes_per_step is None else c.bytes_per_step / 1e6)
     derived = " (derived)" if c.bytes_provenance == "derived" else ""
     share = "" if c.below_noise else percent(c.sync_share)
-    return label, size + derived, _cost(c), share, milliseconds(c.predicted_seconds)
-
-
-def _cost(c: Communication) -> str:
-    if c.sync_cost is None:
-        return NOT_AVAILABLE
-    if c.sync_cost.interval is None:
-        return milliseconds(c.sync_cost.value)
-    low, high = map(milliseconds, c.sync_cost.interval)
-    what = "below the noise" if c.below_noise else milliseconds(c.sync_cost.value)
-    return f"{what} ({low} to {high})"
+    return label, size + derived, sync_cost(c), share, milliseconds(c.predicted_seconds)
 
 
 def _transfers(label: str, c: Communication) -> tuple[str, ...]:
@@ -78,18 +66,3 @@ def _transfers(label: str, c: Communication) -> tuple[str, ...]:
         gigabytes_per_second(best),
         percent(c.utilisation),
     )
-
-
-def _notes(c: Communication) -> Iterator[str]:
-    if c.link is not None:
-        rate = c.link_bandwidth
-        known = f", {gigabytes_per_second(rate)} GB/s one way by the datasheet" if rate else ""
-        yield f"its GPUs are connected by {c.link}{known}"
-    if c.exchange:
-        together = milliseconds(sum(c.exchange.values()))
-        yield f"{' + '.join(c.exchange)}: {together} ms, {percent(c.exchange_share)} of a step"
-    if c.wrapper is not None:
-        yield f"DDP's wrapper: on one device it runs at {ratio(c.wrapper.value)} of single"
-    if c.traffic:
-        total = sum(item.link_bytes for item in c.traffic)
-        yield f"{number(total / 1e6)} MB a step through the busiest device, derived by the mode's own model"

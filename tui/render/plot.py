@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from textual.content import Content
 
 from ...engine.record.series import Bucket
+from ...engine.text.axes import inner_ticks
 
 LEAST_WIDTH, LEAST_HEIGHT = 24, 4
 LEAST_SPAN = 0.04
@@ -67,8 +68,8 @@ def render_plot(shown: CurvePlot, width: int, height: int, unicode: bool) -> Con
     y_from, y_to = _span(
         min([bucket.low for bucket in buckets] + marked), max([bucket.high for bucket in buckets] + marked)
     )
-    x_ticks = _ticks(0, axes.x_to - axes.x_from, max(2, width // 14), axes.x_steps)
-    y_ticks = _ticks(y_from, y_to, max(2, min(6, (height - 1) // 2)))
+    x_ticks = inner_ticks(0, axes.x_to - axes.x_from, max(2, width // 14), axes.x_steps)
+    y_ticks = inner_ticks(y_from, y_to, max(2, min(6, (height - 1) // 2)))
     figure = _fresh_figure(width, height)
     for one in shown.curves:
         points = _zigzag(one.buckets)
@@ -142,16 +143,6 @@ def _span(low: float, high: float) -> tuple[float, float]:
     low, high = low - margin, high + margin
     step = 10.0 ** math.floor(math.log10(high - low)) / 4
     return math.floor(low / step) * step, math.ceil(high / step) * step
-
-
-def _ticks(low: float, high: float, most: int, steps: Sequence[float] = ()) -> list[float]:
-    """At most so many round numbers from `low` to `high`, and at least one."""
-    scale = 10.0 ** math.floor(math.log10((high - low) / most))
-    for step in (*steps, *(factor * scale for factor in (1, 2, 5, 10, 20))):
-        first, last = math.ceil(low / step), math.floor(high / step)
-        if last - first + 1 <= most:
-            return [number * step for number in range(first, last + 1)]
-    return [low]
 
 
 def _to_content(text: str) -> Content:

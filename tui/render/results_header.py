@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from textual.content import Content
 
 from ...engine.analysis.analysis import Analysis
@@ -11,6 +9,7 @@ from ...engine.analysis.environment import hardware
 from ...engine.analysis.report.method import method
 from ...engine.analysis.report.provenance import origins
 from ...engine.record.session import Session
+from ...engine.text.units import date_time
 from .grid import wrapped
 
 
@@ -30,7 +29,7 @@ def title_line(session: Session, over: bool) -> Content:
 def opening(analysis: Analysis, width: int) -> Content:
     """The headline, and where it was measured."""
     session, found = analysis.session, analysis.results
-    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(session.unix_time))
+    when = date_time(session.unix_time)
     measured = f"Measured {when} on {hardware(session)}; gpubench-tui {session.program}."
     goes_on = any(result.state in ("waiting", "running") for result in found)
     nothing = "Nothing to compare yet" if goes_on or not found else "Nothing was measured"

@@ -21,7 +21,7 @@ from ...engine.analysis.report.columns import (
 )
 from ...engine.analysis.results.result import Result
 from ...engine.text.grouping import group_labels
-from ...engine.text.units import ratio
+from ...engine.text.units import interval, ratio
 from .grid import GridColumn, grid, wrapped
 from .plan import RUN_SIGNS
 
@@ -75,10 +75,7 @@ def _columns(found: Sequence[Result]) -> Iterator[Column]:
 
 
 def _speedup_interval(result: Result) -> str:
-    if result.speedup_interval is None:
-        return ""
-    low, high = result.speedup_interval
-    return f"{ratio(low)} to {ratio(high)}"
+    return interval(result.speedup_interval, ratio)
 
 
 def _grid_column(place: int, column: Column, rows: Sequence[Result], order: SortOrder) -> GridColumn:

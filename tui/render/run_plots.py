@@ -11,6 +11,7 @@ from ...engine.analysis.results.throughput import run_summary
 from ...engine.record.events import Evaluation
 from ...engine.record.series import Bucket
 from ...engine.record.session import RunState, Session
+from ...engine.text.axes import short_number
 from ...engine.text.units import clock, number, percent
 from .plot import CurvePlot, PlotAxes, PlotCurve, PlotLevel, render_plot
 from .time_range import CLOCK_STEPS, TIME_RANGES, TimeRange, round_up
@@ -61,7 +62,7 @@ def throughput_plot(session: Session, run: RunState | None, canvas: PlotArea) ->
         title.append(f"{earlier.spec.label} {number(known)}")
         if measured and 1 / BESIDE < known / measured < BESIDE:
             levels.append(PlotLevel(known, 3))
-    axes = PlotAxes(lambda x: clock(x - started), _short, start, end, CLOCK_STEPS)
+    axes = PlotAxes(lambda x: clock(x - started), short_number, start, end, CLOCK_STEPS)
     shown = CurvePlot([live], axes, levels, _window_marks(run, start, end, columns))
     words = ": ".join(filter(None, (canvas.named("Samples/s"), ", ".join(title))))
     return TitledPlot(words, render_plot(shown, canvas.width, canvas.height, canvas.unicode))
@@ -107,7 +108,10 @@ def loss_plot(run: RunState | None, canvas: PlotArea) -> TitledPlot:
         last: Evaluation = run.evaluations[0][-1]
         title += f", accuracy {percent(last.test_accuracy)}, test loss {number(last.test_loss)}"
     content = render_plot(
-        CurvePlot(curves, PlotAxes(_short, number, start, end)), canvas.width, canvas.height, canvas.unicode
+        CurvePlot(curves, PlotAxes(short_number, number, start, end)),
+        canvas.width,
+        canvas.height,
+        canvas.unicode,
     )
     return TitledPlot(title, content)
 
@@ -134,11 +138,3 @@ def _test_loss(run: RunState) -> list[Bucket]:
         (one.epoch * steps, one.test_loss) for one in run.evaluations.get(0, ()) if one.test_loss is not None
     ]
     return [Bucket(x, loss, loss, loss, 1) for x, loss in points[-200:]]
-
-
-def _short(value: float) -> str:
-    """A number for an axis: `12.5k`, `850`, `0.25`."""
-    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= limit:
-            return f"{value / limit:.4g}{unit}"
-    return f"{value:.3g}"

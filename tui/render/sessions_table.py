@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
@@ -11,7 +10,7 @@ from textual.content import Content
 
 from ...engine.analysis.sessions.overview import SessionOverview
 from ...engine.text.tables import GAPS, fit_columns
-from ...engine.text.units import count
+from ...engine.text.units import count, date_time
 from .grid import wrapped
 
 FEWEST_FOR_A_RESULT = 32
@@ -95,7 +94,7 @@ def session_details(entry: SessionOverview, width: int) -> Content:
 
 def date(entry: SessionOverview) -> str:
     """When the session started, to the minute."""
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.unix_time))
+    return date_time(entry.unix_time)
 
 
 def result(entry: SessionOverview) -> Span:

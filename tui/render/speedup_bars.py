@@ -9,7 +9,7 @@ from textual.content import Content
 
 from ...engine.analysis.results.result import Result
 from ...engine.text.tables import fit_columns
-from ...engine.text.units import percent, ratio
+from ...engine.text.units import interval, percent, ratio
 from .grid import GridColumn, grid, wrapped
 
 WIDEST_BAR = 80
@@ -118,4 +118,4 @@ def _efficiency(bar: SpeedupBar) -> Content:
 
 
 def _interval(bar: SpeedupBar) -> Content:
-    return Content("" if bar.interval is None else f"{ratio(bar.interval[0])} to {ratio(bar.interval[1])}")
+    return Content(interval(bar.interval, ratio))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -20,6 +19,7 @@ from ...engine.analysis.sessions.compare import SessionsComparison, compare_all
 from ...engine.analysis.sessions.comparison_report import letter, render_comparison
 from ...engine.record.session import WITHOUT_CURVES, Session, read_session
 from ...engine.record.shelf import SessionFolder
+from ...engine.text.units import date_time
 from ..data.exports import save_export
 from ..render.comparison import comparison_notes, comparison_table
 from ..render.grid import wrapped
@@ -180,5 +180,5 @@ class CompareScreen(ClosedOnce[None]):
 
 
 def _who(name: str, session: Session) -> str:
-    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(session.unix_time))
+    when = date_time(session.unix_time)
     return f"{name} is {session.name}, {when}, {hardware(session)}; gpubench-tui {session.program}"

@@ -74,7 +74,7 @@ class ResultsPage(VerticalScroll, can_focus=False):
         room = page.height - ABOVE_AND_BETWEEN - min(len(analysis.results) + 1, ROWS_IN_SIGHT)
         self.query_one(Diagnoses).show(analysis.diagnoses, otherwise, width, room)
         self.sort(analysis.results, order)
-        self._show("curves", curves(analysis.session, width, self._unicode))
+        self._show("curves", curves(analysis, width, self._unicode))
         self._show("phases", phase_bars(analysis, over, width))
         self._show("communication", communication_table(analysis, over, width))
         self._show("devices", devices_table(analysis, over, width))

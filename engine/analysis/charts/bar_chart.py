@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from ...statistics import Interval
-from .scale import Scale, numbered, ticks
+from ...text.axes import axis_labels, covering_ticks
+from .scale import Scale
 from .style import SMALL, TEXT
 from .svg import Drawing, element, group, label, room_for, shorten, width_of
 
@@ -101,8 +102,8 @@ def _frame(place: _Place, bottom: float) -> Iterator[str]:
     yield label(scale.start, 12, panel.title, "small muted")
     if panel.beside:
         yield label(place.beside, 12, panel.beside, "small muted", "end")
-    marked = ticks(0.0, scale.high, max(2, int((scale.end - scale.start) / TICK_ROOM)))
-    for tick, text in zip(marked, numbered(marked), strict=True):
+    marked = covering_ticks(0.0, scale.high, max(2, int((scale.end - scale.start) / TICK_ROOM)))
+    for tick, text in zip(marked, axis_labels(marked), strict=True):
         if tick <= scale.high * (1 + 1e-9):
             x, kind = scale(tick), "grid" if tick else "axis"
             yield element("line", x1=x, y1=HEADER - 4, x2=x, y2=bottom, class_=kind)

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from statistics import fmean
 
-from msgspec import Struct
-
-from ...record.events import Evaluation
-from ...record.session import Session
+from ...text.axes import axis_labels
 from ...text.units import percent
-from ..results.configuration import configurations
+from ..results.configuration import Configuration
+from ..results.learning import Training, trainings
 from ..results.result import Result
 from .legend import SAMPLE, LegendEntry, legend
 from .line_plot import Line, Plot, Point, line_plot, mark
-from .scale import numbered
 from .style import SERIES, SMALL
 from .svg import Drawing, element, group, paragraph, stack
 
@@ -27,38 +23,23 @@ FEWEST_EPOCHS, FEWEST_BATCHES = 2, 3
 BETWEEN = 36.0
 
 
-class Training(Struct, frozen=True):
-    """One training by epochs: its evaluations in each of its repeats."""
-
-    name: str
-    epochs: dict[int, list[Evaluation]]
-
-    def curve(self, field: str) -> tuple[Point, ...]:
-        """A field over epochs, the mean of the repeats; a gap where it is not finite in one of them."""
-        points = []
-        for epoch, repeats in self.epochs.items():
-            values = [getattr(evaluation, field) for evaluation in repeats]
-            points.append(Point(epoch, None if None in values else fmean(values)))
-        return tuple(points)
-
-
-def epochs_chart(session: Session, width: float) -> Drawing | None:
+def epochs_chart(configurations: Sequence[Configuration], width: float) -> Drawing | None:
     """Accuracy and loss over epochs beside each other; None where no training has enough of them."""
-    found = [training for training in _trainings(session) if len(training.epochs) >= FEWEST_EPOCHS]
+    found = [training for training in trainings(configurations) if len(training.epochs) >= FEWEST_EPOCHS]
     if not found:
         return None
     each = (width - BETWEEN) / 2
     shown = found[:MOST_LINES]
     plots = [
         Plot(title=f"test {what}", over="epoch", lines=tuple(_learning(shown, what)), written=written)
-        for what, written in (("accuracy", _percents), ("loss", numbered))
+        for what, written in (("accuracy", _percents), ("loss", axis_labels))
     ]
     drawn = [line_plot(plot, each) for plot in plots if plot.points]
     beside = Drawing(
         max(block.height for block in drawn),
         tuple(group(block.elements, number * (each + BETWEEN)) for number, block in enumerate(drawn)),
     )
-    names = [f"{training.name}: {_last(training)}" for training in shown]
+    names = [f"{training.label}: {_last(training)}" for training in shown]
     dotted = [_dotted()] if len(shown) <= MOST_WITH_TRAINING else []
     left_out = [_left_out(len(found) - MOST_LINES, width)] if len(found) > MOST_LINES else []
     return stack([beside, legend([*_entries(names), *dotted], width), *left_out], 4)
@@ -86,31 +67,20 @@ def batch_chart(found: Sequence[Result], width: float) -> Drawing | None:
     return stack([line_plot(plot, width), legend(list(_entries(names)), width), *left_out], 4)
 
 
-def _trainings(session: Session) -> Iterator[Training]:
-    for configuration in configurations(session):
-        runs = [run for run in configuration.usable if run.evaluations]
-        concurrent = configuration.spec.mode == "concurrent"
-        # Ranks of one training evaluate the same model: the first of them speaks for all.
-        ranks = sorted({rank for run in runs for rank in run.evaluations})
-        for rank in ranks if concurrent else ranks[:1]:
-            epochs: dict[int, list[Evaluation]] = {}
-            for run in runs:
-                for evaluation in run.evaluations.get(rank, ()):
-                    epochs.setdefault(evaluation.epoch, []).append(evaluation)
-            whose = f", {configuration.spec.workload_of(rank).name}" if concurrent else ""
-            yield Training(configuration.label + whose, dict(sorted(epochs.items())))
+def _learning(shown: Sequence[Training], what: str) -> Iterator[Line]:
+    if len(shown) <= MOST_WITH_TRAINING:
+        for number, training in enumerate(shown):
+            yield Line(number=number, points=_points(training, f"train_{what}"), training=True)
+    for number, training in enumerate(shown):
+        yield Line(number=number, points=_points(training, f"test_{what}"))
 
 
-def _learning(trainings: Sequence[Training], what: str) -> Iterator[Line]:
-    if len(trainings) <= MOST_WITH_TRAINING:
-        for number, training in enumerate(trainings):
-            yield Line(number=number, points=training.curve(f"train_{what}"), training=True)
-    for number, training in enumerate(trainings):
-        yield Line(number=number, points=training.curve(f"test_{what}"))
+def _points(training: Training, field: str) -> tuple[Point, ...]:
+    return tuple(Point(epoch, value) for epoch, value in training.curve(field))
 
 
 def _last(training: Training) -> str:
-    return percent(training.curve("test_accuracy")[-1].y)
+    return percent(training.curve("test_accuracy")[-1][1])
 
 
 def _percents(values: Sequence[float]) -> list[str]:

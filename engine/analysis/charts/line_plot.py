@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from msgspec import Struct
 
 from ...statistics import Interval
-from .scale import Scale, numbered, ticks
+from ...text.axes import axis_labels, covering_ticks
+from .scale import Scale
 from .style import SERIES, SMALL
 from .svg import Drawing, element, label, width_of
 
@@ -49,7 +50,7 @@ class Plot(Struct, frozen=True, kw_only=True):
     over: str
     """What the horizontal axis is."""
     lines: tuple[Line, ...]
-    written: Callable[[Sequence[float]], list[str]] = numbered
+    written: Callable[[Sequence[float]], list[str]] = axis_labels
     """Writes the numbers of the vertical axis."""
     at: tuple[float, ...] = ()
     """The numbers on the horizontal axis, which is logarithmic then; without any, whole ones are found."""
@@ -103,11 +104,11 @@ def mark(number: int, x: float = 0, y: float = 0) -> str:
 def _rows(plot: Plot) -> list[float]:
     ends = [end for point in plot.points for end in point.interval or ()]
     values = [*ends, *(point.y for point in plot.points if point.y is not None)]
-    return ticks(0.0 if plot.from_zero else min(values), max(values), TICKS)
+    return covering_ticks(0.0 if plot.from_zero else min(values), max(values), TICKS)
 
 
 def _columns(low: float, high: float) -> list[float]:
-    return [tick for tick in ticks(low, high, TICKS) if low <= tick <= high and tick == round(tick)]
+    return [tick for tick in covering_ticks(low, high, TICKS) if low <= tick <= high and tick == round(tick)]
 
 
 def _line(line: Line, x: Scale, y: Scale) -> Iterator[str]:

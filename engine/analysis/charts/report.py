@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
-from ...text.units import number, ratio
+from ...text.units import date_time, interval, number, ratio
 from ..analysis import Analysis
 from ..environment import hardware
 from ..report.columns import remarks
@@ -54,7 +53,7 @@ def _opening(analysis: Analysis, width: float) -> Iterator[Drawing]:
     if analysis.headline:
         yield paragraph(f"{analysis.headline}.", "ink sentence", SENTENCE, width)
     yield paragraph(f"Measured on {hardware(session)}.", "muted small", SMALL, width)
-    when = time.strftime("%Y-%m-%d", time.localtime(session.unix_time))
+    when = date_time(session.unix_time)
     facts = [
         when,
         f"gpubench-tui {session.program}",
@@ -81,7 +80,7 @@ def _charts(analysis: Analysis, width: float) -> Iterator[Drawing]:
         ("How fast it trains", runs_chart(found, width) if found else None),
         ("Throughput over batch size", batch_chart(found, width)),
         ("Where a step goes", steps_chart(found, width)),
-        ("What was learnt", epochs_chart(analysis.session, width)),
+        ("What was learnt", epochs_chart(analysis.configurations, width)),
     )
     for title, chart in charts:
         if chart is not None:
@@ -102,9 +101,9 @@ def _figures(result: Result) -> str:
         return "; ".join(remarks(result)) or result.state
     text = f"{number(result.throughput)} samples/s"
     if result.interval is not None:
-        text += f" (95% interval {number(result.interval[0])} to {number(result.interval[1])})"
+        text += f" (95% interval {interval(result.interval)})"
     if result.speedup is not None and result.run != result.baseline:
         text += f", speedup {ratio(result.speedup)}"
         if result.speedup_interval is not None:
-            text += f" ({ratio(result.speedup_interval[0])} to {ratio(result.speedup_interval[1])})"
+            text += f" ({interval(result.speedup_interval, ratio)})"
     return text

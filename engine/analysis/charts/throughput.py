@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ...text.grouping import group_labels
 from ...text.units import number, percent, ratio
 from ..report.columns import remarks, side_by_side
 from ..results.result import Result
@@ -27,14 +28,8 @@ def runs_chart(found: Sequence[Result], width: float) -> Drawing:
         for result in found
         for row in _rows(result, compared)
     ]
-    said: dict[str, list[str]] = {}
-    for result in found:
-        for text in _notes(result):
-            said.setdefault(text, []).append(result.label)
-    notes = [
-        paragraph(f"{'; '.join(labels)}: {text}", "muted small", SMALL, width)
-        for text, labels in said.items()
-    ]
+    noted = group_labels((result.label, text) for result in found for text in _notes(result))
+    notes = [paragraph(f"{labels}: {text}", "muted small", SMALL, width) for labels, text in noted]
     return stack([bar_chart(panels, rows, width), legend(list(_entries(rows)), width), *notes], 4)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...text.units import rate, ratio
+from ...text.units import interval, rate, ratio
 from ..results.baseline import SUPER_LINEAR
 from ..results.comparable import differences
 from .case import Case, Diagnosis
@@ -54,8 +54,8 @@ def super_linear(case: Case) -> Iterator[Diagnosis]:
 def no_difference(case: Case) -> Iterator[Diagnosis]:
     """The interval of a speedup contains 1."""
     for run in case.trained:
-        interval, baseline = run.result.speedup_interval, case.baseline(run)
-        if interval is None or baseline is None or not interval[0] <= 1 <= interval[1]:
+        within, baseline = run.result.speedup_interval, case.baseline(run)
+        if within is None or baseline is None or not within[0] <= 1 <= within[1]:
             continue
         more = run.spec.device_count > baseline.spec.device_count
         yield run.diagnosis(
@@ -65,7 +65,7 @@ def no_difference(case: Case) -> Iterator[Diagnosis]:
             + (", although it has more devices" if more else ""),
             (
                 ("speedup", ratio(run.result.speedup)),
-                ("95% interval of the speedup", f"{ratio(interval[0])} to {ratio(interval[1])}"),
+                ("95% interval of the speedup", interval(within, ratio)),
             ),
             "treat them as equal; a longer measure.seconds or more repeats would show smaller differences",
         )

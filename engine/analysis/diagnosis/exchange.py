@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from ...text.units import duration, gib, percent, ratio
 from ..results.baseline import throughput_ratio
 from ..results.comparable import differences
-from ..results.phases import Part
 from .case import Case, Diagnosis, Figure, Subject
 from .memory import is_full
 
@@ -16,9 +15,6 @@ SYNC_SHARE = 0.10
 SYNC_SHARE_SEVERE = 0.20
 LEAST_EXPOSED = 0.05
 """Of a step, on the rank that waits least: what even that one cannot hide is communication, not waiting."""
-STRAGGLER_SHARE = 0.10
-"""Of a step, between the most and the least exposed time of its ranks."""
-STRAGGLER_SHARE_SEVERE = 0.20
 
 LESS_OFTEN = "gradients accumulated over several steps, or sent in 16 bits"
 
@@ -48,41 +44,6 @@ def exposed_communication(case: Case) -> Iterator[Diagnosis]:
             if is_full(run)
             else f"a larger batch a device, {LESS_OFTEN}",
         )
-
-
-def straggler(case: Case) -> Iterator[Diagnosis]:
-    """One rank is waited for: the one with the least exposed time."""
-    for run in case.runs:
-        said, step = run.result.communication, run.result.step_seconds
-        if said is None or len(said.exposed) < max(2, run.spec.world_size) or not step:
-            continue
-        culprit = min(said.exposed, key=said.exposed.__getitem__)
-        patient = max(said.exposed, key=said.exposed.__getitem__)
-        share = (said.exposed[patient] - said.exposed[culprit]) / step
-        if share < STRAGGLER_SHARE:
-            continue
-        device = f" ({run.spec.devices[culprit].name})" if culprit < len(run.spec.devices) else ""
-        yield run.diagnosis(
-            "straggler",
-            "severe" if share >= STRAGGLER_SHARE_SEVERE else "warning",
-            f"the other ranks wait {percent(share)} of each step for rank {culprit}{device}",
-            [
-                *(
-                    (f"exposed on rank {rank}", f"{duration(said.exposed[rank])} a step")
-                    for rank in (culprit, patient)
-                ),
-                *_own_work(run, (culprit, patient)),
-            ],
-            f"look at what slows rank {culprit}: its data, other processes on its device or cores, its clock",
-        )
-
-
-def _own_work(run: Subject, ranks: tuple[int, int]) -> Iterator[Figure]:
-    parts: tuple[Part, ...] = ("input", "forward", "backward")
-    for found in run.result.phases.ranks if run.result.phases else ():
-        if found.rank in ranks:
-            times = ", ".join(f"{part} {duration(found.seconds[part])}" for part in parts)
-            yield f"rank {found.rank} a step", times
 
 
 def data_parallel_overhead(case: Case) -> Iterator[Diagnosis]:

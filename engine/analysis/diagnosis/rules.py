@@ -12,12 +12,13 @@ from ..results.configuration import Configuration
 from ..results.result import Result
 from .case import Case, Diagnosis, Evidence, Rule, Severity, Subject
 from .comparability import no_difference, not_comparable, super_linear
-from .exchange import data_parallel_overhead, exposed_communication, straggler
+from .exchange import data_parallel_overhead, exposed_communication
 from .input import loader_ceiling, slow_input, slower_than_synthetic
 from .links import no_peer_access, slow_link, slow_pcie
 from .machine import busy_machine, drift, shared_gpus, throttled
 from .memory import little_memory, out_of_memory
 from .processors import oversubscribed, unequal_threads
+from .stragglers import straggler
 from .work import idle_gpus, step_hardly_grows, undivided_epochs, unequal_samples
 
 T = TypeVar("T", str, Evidence)

@@ -1,33 +1,62 @@
-"""How long each rank takes for a step of its own, and which of them the others wait for."""
+"""The rank that the others wait for: live from the steps' times, and as a diagnosis from the detail phase."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from msgspec import Struct
 
 from ...record.session import RankState, RunState
 from ...statistics import median
-from .exchange import STRAGGLER_SHARE
+from ...text.units import duration, percent
+from ..results.phases import Part
+from .case import Case, Diagnosis, Figure, Subject
 
+STRAGGLER_SHARE = 0.10
+"""Difference between the slowest and the fastest rank's own work from which on one straggles, of a step."""
+STRAGGLER_SHARE_SEVERE = 0.20
 RECENT_STEPS = 200
+"""Latest steps of a rank that its live pace is taken from."""
 PARTS = 20
-"""Of those steps: their means are what the median is taken of."""
+"""Groups that these steps are divided into; the pace is the median of the groups' means."""
 FEWEST_STEPS = 20
-"""Steps of a rank before which nothing is said: the first ones allocate and tune."""
+"""Steps before which a rank has no pace: the first ones allocate memory and tune kernels."""
+
+
+class Straggler(NamedTuple):
+    """The slowest rank of a run."""
+
+    rank: int
+    fastest: int
+    """The rank that waits longest."""
+    share: float
+    """Difference of the two ranks' own work, as a share of a step."""
+
+
+def find_straggler(own: Mapping[int, float], step: float) -> Straggler | None:
+    """Return the rank that the others wait for; None where all work at about the same pace.
+
+    `own`: seconds of a step that each rank does not spend waiting. `step`: seconds of a whole step.
+    """
+    rank, fastest = max(own, key=own.__getitem__), min(own, key=own.__getitem__)
+    share = (own[rank] - own[fastest]) / step
+    return Straggler(rank, fastest, share) if share >= STRAGGLER_SHARE else None
 
 
 class Paces(Struct, frozen=True):
-    """The ranks of a run that work at the same."""
+    """The paces of the ranks of a run that share one training."""
 
     seconds: dict[int, float]
-    """A step of each rank; less the communication it waits for, once the detail phase has told."""
+    """A step of each rank, s; less the exposed communication once the detail phase has measured it."""
     straggler: int | None
-    """The slowest rank, where the ranks differ by as much as the diagnosis calls straggling."""
+    """The rank that the others wait for; None where all work at about the same pace."""
     behind: float
-    """How much longer the slowest rank takes than the median of the others, as a share of that."""
+    """Excess of the slowest rank's step over the median of the others, as a share of that median."""
 
 
 def paces(run: RunState) -> Paces | None:
-    """The ranks' paces over their latest steps; None while, or where, they cannot be compared."""
+    """Return the ranks' paces over their latest steps; None where they cannot be compared, or not yet."""
     ranks = sorted(run.ranks.items())
     if run.spec.world_size < 2 or len(ranks) < run.spec.world_size or len(set(run.spec.workloads)) > 1:
         return None
@@ -40,10 +69,10 @@ def paces(run: RunState) -> Paces | None:
     own = {number: max(0.0, step - wait) for (number, step), wait in zip(steps.items(), waited, strict=True)}
     slowest = max(own, key=own.__getitem__)
     others = median([seconds for number, seconds in own.items() if number != slowest])
-    apart = (own[slowest] - min(own.values())) / median(list(steps.values()))
+    found = find_straggler(own, median(list(steps.values())))
     return Paces(
         seconds=own,
-        straggler=slowest if apart >= STRAGGLER_SHARE else None,
+        straggler=found.rank if found else None,
         behind=own[slowest] / others - 1 if others else 0.0,
     )
 
@@ -51,3 +80,37 @@ def paces(run: RunState) -> Paces | None:
 def _step(rank: RankState) -> float:
     recent = rank.step_seconds.binned(rank.steps - RECENT_STEPS, rank.steps, PARTS)
     return median([bucket.mean for bucket in recent]) if recent else 0.0
+
+
+def straggler(case: Case) -> Iterator[Diagnosis]:
+    """Find runs in which the other ranks wait for one: that with the least exposed communication."""
+    for run in case.runs:
+        found, step = run.result.communication, run.result.step_seconds
+        if found is None or len(found.exposed) < max(2, run.spec.world_size) or not step:
+            continue
+        slowest = find_straggler({rank: step - wait for rank, wait in found.exposed.items()}, step)
+        if slowest is not None:
+            yield _straggler(run, slowest, found.exposed)
+
+
+def _straggler(run: Subject, found: Straggler, exposed: Mapping[int, float]) -> Diagnosis:
+    device = f" ({run.spec.devices[found.rank].name})" if found.rank < len(run.spec.devices) else ""
+    ranks = (found.rank, found.fastest)
+    return run.diagnosis(
+        "straggler",
+        "severe" if found.share >= STRAGGLER_SHARE_SEVERE else "warning",
+        f"the other ranks wait {percent(found.share)} of each step for rank {found.rank}{device}",
+        [
+            *((f"exposed on rank {rank}", f"{duration(exposed[rank])} a step") for rank in ranks),
+            *_own_work(run, ranks),
+        ],
+        f"check what slows rank {found.rank}: its data, other processes on its device or cores, its clock",
+    )
+
+
+def _own_work(run: Subject, ranks: tuple[int, int]) -> Iterator[Figure]:
+    parts: tuple[Part, ...] = ("input", "forward", "backward")
+    for found in run.result.phases.ranks if run.result.phases else ():
+        if found.rank in ranks:
+            times = ", ".join(f"{part} {duration(found.seconds[part])}" for part in parts)
+            yield f"rank {found.rank} a step", times

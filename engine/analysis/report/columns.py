@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ...record.events import Failure
-from ...text.units import gib_number, milliseconds, number, percent, ratio, with_spread
+from ...text.units import gib_number, interval, milliseconds, number, percent, ratio, with_spread
 from ..results.result import Result
 
 
@@ -143,10 +143,10 @@ def side_by_side(result: Result) -> list[str]:
             line += f"; test accuracy {percent(part.learnt.test_accuracy)} after {part.learnt.epochs} epochs"
         lines.append(line)
     if result.concurrency_gain is not None:
-        low, high = result.concurrency_gain_interval or (None, None)
-        interval = "" if low is None else f" (95%: {ratio(low)} to {ratio(high)})"
+        within = interval(result.concurrency_gain_interval, ratio)
+        bounds = f" (95%: {within})" if within else ""
         lines.append(
-            f"concurrency gain {ratio(result.concurrency_gain)} of at most {result.devices}x{interval}: the "
+            f"concurrency gain {ratio(result.concurrency_gain)} of at most {result.devices}x{bounds}: the "
             "sum of the times alone over the longest time side by side, each training the same number of "
             "samples"
         )

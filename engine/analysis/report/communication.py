@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ...record.events import Exchange
-from ...statistics import Estimate
 from ...text.ascii import ascii_bar
+from ...text.grouping import group_labels
 from ...text.markdown import block, markdown_table, one_line, section
-from ...text.units import NOT_AVAILABLE, duration, milliseconds, number, percent, ratio
+from ...text.units import NOT_AVAILABLE, duration, interval, milliseconds, number, percent, ratio
 from ..results.bandwidth import Curve
 from ..results.communication import Communication
 from ..results.result import Result
@@ -22,9 +22,11 @@ def communication_section(found: Sequence[Result]) -> Iterator[str]:
     """The report's section: a row a run, its buckets and curves; nothing where no run speaks of it."""
     said = [(result, result.communication) for result in found if result.communication is not None]
     lines = [*_overview(said), *_buckets(said), *_exchange(said), *_curves(said)]
-    remarks = [f"- {one_line(f'{result.label}: {text}')}" for result, c in said for text in _remarks(c)]
+    remarks = group_labels(
+        (result.label, one_line(text)) for result, c in said for text in communication_remarks(c)
+    )
     if remarks:
-        lines += [*([""] if lines else []), *remarks]
+        lines += [*([""] if lines else []), *(f"- {labels}: {text}" for labels, text in remarks)]
     yield from section("Communication", lines)
 
 
@@ -33,16 +35,40 @@ def gigabytes_per_second(rate: float | None) -> str:
     return NOT_AVAILABLE if rate is None else number(rate / 1e9)
 
 
-def cost(estimate: Estimate | None) -> str:
-    """The cost of synchronising in ms with its interval, or that it drowns in the noise."""
-    if estimate is None:
+def sync_cost(c: Communication) -> str:
+    """Write the sync cost in ms with its 95% interval; of a cost below the noise the interval alone."""
+    if c.sync_cost is None:
         return NOT_AVAILABLE
-    text = milliseconds(estimate.value)
-    if estimate.interval is None:
-        return text
-    low, high = estimate.interval
-    text += f" ({milliseconds(low)} to {milliseconds(high)})"
-    return f"{text}, below the noise" if estimate.contains(0.0) else text
+    text = "below the noise" if c.below_noise else milliseconds(c.sync_cost.value)
+    within = interval(c.sync_cost.interval, milliseconds)
+    return f"{text} ({within})" if within else text
+
+
+def communication_remarks(c: Communication) -> Iterator[str]:
+    """Yield what the tables of a run's communication cannot hold, each a sentence without the run's name."""
+    if c.broadcasting:
+        rank = max(c.broadcasting, key=c.broadcasting.__getitem__)
+        longest = milliseconds(c.broadcasting[rank])
+        yield f"broadcasting buffers takes up to {longest} ms of the exposed time (rank {rank})"
+    if c.exchange:
+        total = milliseconds(sum(c.exchange.values()))
+        yield f"{' + '.join(c.exchange)} take {total} ms, {percent(c.exchange_share)} of a step"
+    if c.wrapper is not None:
+        within = f" ({interval(c.wrapper.interval, ratio)})" if c.wrapper.interval else ""
+        yield f"DDP on one device runs at {ratio(c.wrapper.value)}{within} of single: the cost of its wrapper"
+    if c.link is not None:
+        rate = gigabytes_per_second(c.link_bandwidth)
+        known = f", {rate} GB/s one way by the datasheet" if c.link_bandwidth else ""
+        yield f"the GPUs are connected by {c.link}{known}"
+    if c.traffic:
+        parts = [
+            f"{item.operation} of {_megabytes(item.bytes)} MB {item.what}"
+            + (f" in {item.pieces} pieces" if item.pieces > 1 else "")
+            + (f", {item.times} times" if item.times > 1 else "")
+            for item in c.traffic
+        ]
+        crossing = _megabytes(sum(item.link_bytes for item in c.traffic))
+        yield (f"traffic of a step, derived: {'; '.join(parts)}; {crossing} MB through the busiest device")
 
 
 def _overview(said: Sequence[tuple[Result, Communication]]) -> list[str]:
@@ -57,7 +83,7 @@ def _overview(said: Sequence[tuple[Result, Communication]]) -> list[str]:
             str(len(c.buckets)) if c.buckets else NOT_AVAILABLE,
             milliseconds(c.exposed_seconds),
             percent(c.overlap),
-            cost(c.sync_cost),
+            sync_cost(c),
             milliseconds(c.predicted_seconds),
             gigabytes_per_second(c.busbw),
             percent(c.utilisation),
@@ -129,34 +155,6 @@ def _curve(curve: Curve) -> Iterator[str]:
         rate = gigabytes_per_second(point.busbw)
         drawn = ascii_bar(point.busbw, curve.best_busbw)
         yield f"{_size(point.bytes):>8} {duration(point.seconds):>9} {rate:>9} GB/s {drawn}"
-
-
-def _remarks(c: Communication) -> Iterator[str]:
-    if c.below_noise:
-        yield "the cost of synchronising is below the noise: its interval contains 0"
-    if c.broadcasting:
-        rank = max(c.broadcasting, key=c.broadcasting.__getitem__)
-        longest = milliseconds(c.broadcasting[rank])
-        yield f"of what is exposed, broadcasting its buffers takes up to {longest} ms (rank {rank})"
-    if c.wrapper is not None:
-        interval = "" if c.wrapper.interval is None else " ({:.2f} to {:.2f})".format(*c.wrapper.interval)
-        yield f"DDP's wrapper: on one device it runs at {ratio(c.wrapper.value)}{interval} of single"
-    if c.link is not None:
-        rate = gigabytes_per_second(c.link_bandwidth)
-        known = f", {rate} GB/s one way by the datasheet" if c.link_bandwidth else ""
-        yield f"its GPUs are connected by {c.link}{known}"
-    if c.traffic:
-        parts = [
-            f"{item.operation} of {_megabytes(item.bytes)} MB {item.what}"
-            + (f" in {item.pieces} pieces" if item.pieces > 1 else "")
-            + (f", {item.times} times" if item.times > 1 else "")
-            for item in c.traffic
-        ]
-        total = sum(item.link_bytes for item in c.traffic)
-        yield (
-            f"by its own model a step is {'; '.join(parts)}: {_megabytes(total)} MB through the busiest "
-            "device (derived)"
-        )
 
 
 def _megabytes(size: float | None) -> str:

@@ -6,27 +6,22 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean
 
 from ...record.events import Evaluation
-from ...record.session import RunState, Session
+from ...record.session import Session
 from ...text.ascii import ascii_plot
 from ...text.markdown import block, markdown_table, section
 from ...text.units import duration, percent
+from ..results.learning import evaluated_ranks, training_label
 
 MOST_EPOCHS = 30
 FEWEST_FOR_CURVES = 3
 
 
 def epochs_section(session: Session) -> Iterator[str]:
-    """What each training learnt, epoch by epoch: a table and curves; nothing where none was evaluated."""
+    """Yield a section for each training of each run that was evaluated: a table and curves."""
     for run in session.runs.values():
-        for rank in sorted(run.evaluations):
-            # Ranks of one training evaluate the same model: the first of them speaks for all.
-            if run.spec.mode == "concurrent" or rank == min(run.evaluations):
-                yield from section(_epochs_title(run, rank), _epoch_table(list(run.evaluations[rank])))
-
-
-def _epochs_title(run: RunState, rank: int) -> str:
-    whose = f", {run.spec.workload_of(rank).name}" if run.spec.mode == "concurrent" else ""
-    return f"Epochs: {run.spec.label}{whose}"
+        for rank in evaluated_ranks(run):
+            title = f"Epochs: {training_label(run.spec.label, run.spec, rank)}"
+            yield from section(title, _epoch_table(list(run.evaluations[rank])))
 
 
 def _epoch_table(evaluations: Sequence[Evaluation]) -> list[str]:

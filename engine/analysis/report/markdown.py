@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from ...record.session import Session
 from ...text.grouping import group_labels
 from ...text.markdown import markdown_table, one_line, section
-from ...text.units import duration, number, percent, ratio
+from ...text.units import date_time, duration, interval, number, percent, ratio
 from ..analysis import Analysis
 from ..environment import environment, fingerprints, hardware, settings
 from ..results.result import Result
@@ -59,7 +58,7 @@ def _opening(analysis: Analysis) -> Iterator[str]:
     if analysis.headline:
         yield f"**{analysis.headline}.**"
         yield ""
-    when = time.strftime("%Y-%m-%d %H:%M %Z", time.localtime(session.unix_time))
+    when = date_time(session.unix_time, zone=True)
     yield f"Measured on {hardware(session)}."
     yield (
         f"Session `{session.name}`, preset `{session.plan.preset}`, {when}, {duration(session.elapsed)}, "
@@ -96,9 +95,9 @@ def _intervals(found: Sequence[Result]) -> Iterator[str]:
         (
             result.label,
             str(result.windows),
-            _interval(result.interval, number),
-            _interval(result.speedup_interval, ratio),
-            _interval(result.efficiency_interval, percent),
+            interval(result.interval, number),
+            interval(result.speedup_interval, ratio),
+            interval(result.efficiency_interval, percent),
             result.scaling or "",
             result.stop_reason or result.state,
         )
@@ -147,7 +146,3 @@ def _obtained(analysis: Analysis) -> Iterator[str]:
 
 def _rows(title: str, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     return section(title, markdown_table(titles, rows, left=set(titles)) if rows else [])
-
-
-def _interval(interval: tuple[float, float] | None, shown: Callable[[float], str]) -> str:
-    return "" if interval is None else f"{shown(interval[0])} to {shown(interval[1])}"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from statistics import fmean
 
 from msgspec import Struct
 
+from ...plan.plan import RunSpec
 from ...record.events import Evaluation
 from ...record.session import RunState
 from .configuration import Configuration
@@ -23,6 +24,51 @@ class TrainingOutcome(Struct, frozen=True, kw_only=True):
     test_loss: float | None
     epoch_seconds: float
     """Mean training time of an epoch, evaluation excluded, on the slowest rank."""
+
+
+class Training(Struct, frozen=True):
+    """One training of a configuration, with its evaluations."""
+
+    label: str
+    """That of the configuration; of several trainings side by side, the workload's name behind it."""
+    epochs: dict[int, list[Evaluation]]
+    """The evaluations after each epoch, one for each repeat, by number of the epoch."""
+
+    def curve(self, field: str) -> list[tuple[int, float | None]]:
+        """Return a field over epochs, the mean of the repeats; None where it is not finite in one of them."""
+        points: list[tuple[int, float | None]] = []
+        for epoch, evaluations in self.epochs.items():
+            values = [getattr(evaluation, field) for evaluation in evaluations]
+            points.append((epoch, None if None in values else fmean(values)))
+        return points
+
+
+def trainings(found: Sequence[Configuration]) -> Iterator[Training]:
+    """Yield the trainings of the configurations whose usable runs were evaluated."""
+    for configuration in found:
+        runs = [run for run in configuration.usable if run.evaluations]
+        for rank in dict.fromkeys(rank for run in runs for rank in evaluated_ranks(run)):
+            epochs: dict[int, list[Evaluation]] = {}
+            for run in runs:
+                for evaluation in run.evaluations.get(rank, ()):
+                    epochs.setdefault(evaluation.epoch, []).append(evaluation)
+            yield Training(
+                training_label(configuration.label, configuration.spec, rank), dict(sorted(epochs.items()))
+            )
+
+
+def evaluated_ranks(run: RunState) -> list[int]:
+    """Return one rank for each model that a run evaluates.
+
+    Independent trainings side by side have a model each; ranks of one training evaluate the same model.
+    """
+    ranks = sorted(run.evaluations)
+    return ranks if run.spec.mode == "concurrent" else ranks[:1]
+
+
+def training_label(label: str, spec: RunSpec, rank: int) -> str:
+    """Return the label of what a rank trains, given that of its run or configuration."""
+    return f"{label}, {spec.workload_of(rank).name}" if spec.mode == "concurrent" else label
 
 
 def training_outcome(

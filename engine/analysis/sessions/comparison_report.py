@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from ...text.markdown import markdown_table, one_line, section
 from ...text.tables import GAPS, TextColumn, text_table
-from ...text.units import number, ratio
+from ...text.units import interval, number, ratio
 from .compare import Change, PairComparison, SessionsComparison
 
 CAUTION = (
@@ -74,19 +74,19 @@ def _columns_of(name: str, changes: list[Change | None], alone: bool) -> list[Te
         return TextColumn(title, cells, importance, is_text=title == "verdict")
 
     rate = column(f"{name}, samples/s", lambda change: number(change.b), 3 if alone else 2)
-    interval = column(f"95% of {name} / A", _interval, 1 if alone else 3)
+    bounds = column(f"95% of {name} / A", _interval, 1 if alone else 3)
     if not alone:
-        return [rate, column(f"{name} / A", _ratio_and_verdict), interval]
+        return [rate, column(f"{name} / A", _ratio_and_verdict), bounds]
     return [
         rate,
         column(f"{name} / A", lambda change: ratio(change.ratio)),
-        interval,
+        bounds,
         column("verdict", lambda change: change.verdict),
     ]
 
 
 def _interval(change: Change) -> str:
-    return "" if change.interval is None else f"{ratio(change.interval[0])} to {ratio(change.interval[1])}"
+    return interval(change.interval, ratio)
 
 
 def _ratio_and_verdict(change: Change) -> str:

@@ -9,7 +9,7 @@ import pytest
 from building.sessions import breakdown, evaluations, failed, measured, opening, session, spec
 from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.charts.report import svg_report
-from gpubench_tui.engine.analysis.charts.scale import Scale, numbered, ticks
+from gpubench_tui.engine.analysis.charts.scale import Scale
 from gpubench_tui.engine.analysis.charts.svg import shorten, width_of, wrap_text
 from gpubench_tui.engine.analysis.export import format_of_file, render
 from gpubench_tui.engine.analysis.results.phases import PARTS
@@ -17,6 +17,7 @@ from gpubench_tui.engine.plan.plan import RunSpec
 from gpubench_tui.engine.plan.preset import Workload
 from gpubench_tui.engine.record.events import Event, SessionFinished
 from gpubench_tui.engine.record.session import Session, fold
+from gpubench_tui.engine.text.axes import axis_labels, covering_ticks
 from msgspec.structs import replace
 
 from .drawn import SVG, Picture, boxes, marks, whiskers, words
@@ -289,14 +290,14 @@ def test_the_picture_suits_a_light_and_a_dark_page() -> None:
 
 
 def test_ticks_are_round_and_hold_what_is_between_them() -> None:
-    assert ticks(0, 8, 4) == [0, 2, 4, 6, 8]
-    assert ticks(0, 1.93, 4) == [0, 0.5, 1, 1.5, 2]
-    assert ticks(0.31, 0.42, 5) == pytest.approx([0.3, 0.35, 0.4, 0.45])
-    assert len(ticks(5, 5, 5)) > 1
-    assert ticks(0, 0, 5)[0] == 0
-    assert numbered([0, 5000, 10000]) == ["0", "5k", "10k"]
-    assert numbered([0, 0.5, 1]) == ["0", "0.5", "1"]
-    assert numbered([0, 2.5e6]) == ["0", "2.5M"]
+    assert covering_ticks(0, 8, 4) == [0, 2, 4, 6, 8]
+    assert covering_ticks(0, 1.93, 4) == [0, 0.5, 1, 1.5, 2]
+    assert covering_ticks(0.31, 0.42, 5) == pytest.approx([0.3, 0.35, 0.4, 0.45])
+    assert len(covering_ticks(5, 5, 5)) > 1
+    assert covering_ticks(0, 0, 5)[0] == 0
+    assert axis_labels([0, 5000, 10000]) == ["0", "5k", "10k"]
+    assert axis_labels([0, 0.5, 1]) == ["0", "0.5", "1"]
+    assert axis_labels([0, 2.5e6]) == ["0", "2.5M"]
 
 
 def test_a_scale_maps_its_ends_to_its_ends() -> None:

@@ -354,7 +354,7 @@ def test_without_anything_to_compare_the_bars_say_so() -> None:
 def test_curves_fit_and_name_their_runs(epochs: int, width: int) -> None:
     state = session(2, epochs=epochs)
     for unicode in (True, False):
-        text = curves(state, width, unicode).plain
+        text = curves(analyse(state), width, unicode).plain
         assert all(len(line) <= width for line in text.split("\n"))
         assert (
             ("test accuracy over epochs" in text)
@@ -366,14 +366,14 @@ def test_curves_fit_and_name_their_runs(epochs: int, width: int) -> None:
 
 
 def test_a_strip_of_windows_has_a_level_a_window_on_one_scale_for_all_runs() -> None:
-    lines = lines_of(curves(session(8), 78, True))
+    lines = lines_of(curves(analyse(session(8)), 78, True))
     strip = next(line for line in lines if line.startswith("dp x2")).split()[2]
     assert len(strip) == 6 and set(strip) <= set("▁▂▃▄▅▆▇█")
     assert lines[-1] == "A strip's height is from -2.0% to +2.0% of the run's median."
 
 
 def test_curves_of_nothing_say_so() -> None:
-    assert "No run has measured" in curves(session(2, until=1.0), 78, True).plain
+    assert "No run has measured" in curves(analyse(session(2, until=1.0)), 78, True).plain
 
 
 def test_an_axis_stands_still_and_then_steps_on() -> None:
