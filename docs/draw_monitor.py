@@ -76,13 +76,13 @@ def session_events(noise: random.Random) -> Iterator[events.Event]:
     )
     for spec in the_plan.runs:
         is_last = spec is the_plan.runs[-1]
-        yield events.Said(at=at, level="info", text=f"{spec.label} began", run=spec.id)
+        yield events.LogMessage(at=at, level="info", text=f"{spec.label} began", run=spec.id)
         for event in run_events(spec, at, noise, WINDOWS_SHOWN if is_last else WINDOWS):
             at = max(at, event.at)
             yield event
         if not is_last:
             yield events.RunFinished(at=at, run=spec.id, outcome="measured")
-            yield events.Said(at=at, level="info", text=f"{spec.label} measured", run=spec.id)
+            yield events.LogMessage(at=at, level="info", text=f"{spec.label} measured", run=spec.id)
             at += 0.3
 
 

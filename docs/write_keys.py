@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gpubench_tui.engine.plan.reference import TableReference, preset_reference
-from gpubench_tui.engine.text.markdown import table
+from gpubench_tui.engine.text.markdown import markdown_table
 
 PAGE = Path(__file__).with_name("presets.md")
 BEGIN = "<!-- Written by docs/write_keys.py; edit engine/plan/preset.py instead. -->"
@@ -34,7 +34,7 @@ def _lines(described: TableReference) -> Iterator[str]:
     yield ""
     titles = ("key", "values", "default", "meaning")
     rows = [(f"`{key.name}`", _code(key.values), _code(key.default), key.meaning) for key in described.keys]
-    yield from table(titles, rows, left=titles)
+    yield from markdown_table(titles, rows, left=titles)
     yield ""
 
 

@@ -230,10 +230,10 @@ class Published(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class GpuOverlay(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Keys that count instead of those of the same name where runs train on GPUs."""
+    """Keys that replace those of the same name where runs train on GPUs."""
 
     workload: dict[str, Any] = {}
-    """Keys of `[workload]`, for every workload."""
+    """Keys of `[workload]`, which apply to every workload."""
     measure: dict[str, Any] = {}
     """Keys of `[measure]`."""
 
