@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from ..host.facts import CpuSample, Gpu, GpuSample
-from ..host.telemetry import Sampler
+from ..host.telemetry import DeviceSampler
 from .parentage import descendants
 
 INTERVAL = 0.5
@@ -40,7 +40,7 @@ class Sampling(threading.Thread):
     def run(self) -> None:
         """Sample; never raises."""
         try:
-            sampler = Sampler(self._gpus, lambda: [os.getpid(), *descendants()])
+            sampler = DeviceSampler(self._gpus, lambda: [os.getpid(), *descendants()])
         except Exception as error:
             self._say_once(f"the devices cannot be sampled: {error}")
             return
@@ -50,7 +50,7 @@ class Sampling(threading.Thread):
         finally:
             sampler.close()
 
-    def _sample(self, sampler: Sampler) -> None:
+    def _sample(self, sampler: DeviceSampler) -> None:
         try:
             self._sampled(*sampler.sample())
             for note in sampler.take_notes():

@@ -1,1 +1,1 @@
-"""What this machine is and does: GPUs, links, driver, CPU, software; samples at a fixed rate."""
+"""The machine: its GPUs, links, driver, CPU and software, and samples of what they do."""

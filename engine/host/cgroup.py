@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def cpu_quota(root: Path = Path("/")) -> float | None:
-    """CPU time this process may use, in cores (2.0 for `docker run --cpus=2`); None when it is unlimited."""
+    """Return the CPU time this process may use, in cores (2.0 for `docker run --cpus=2`); None: no limit."""
     pairs = [(_read(folder / "cpu.max") or "max").split() for folder in _folders(root, "")]
     pairs += [
         [_read(folder / "cpu.cfs_quota_us") or "-1", _read(folder / "cpu.cfs_period_us") or "0"]
@@ -19,9 +19,9 @@ def cpu_quota(root: Path = Path("/")) -> float | None:
 
 
 def memory_limit(root: Path = Path("/")) -> int | None:
-    """Bytes of memory this process and its group may use; None when that is unlimited.
+    """Return the bytes of memory that this process and its group may use; None where there is no limit.
 
-    Version 1 writes "unlimited" as a number larger than any memory.
+    Version 1 writes no limit as a number larger than any memory.
     """
     limits = [_read(folder / "memory.max") for folder in _folders(root, "")]
     limits += [_read(folder / "memory.limit_in_bytes") for folder in _folders(root, "memory")]
@@ -29,10 +29,10 @@ def memory_limit(root: Path = Path("/")) -> int | None:
 
 
 def _folders(root: Path, controller: str) -> Iterator[Path]:
-    """The folders of this process's group and its ancestors, under a controller ("" for version 2).
+    """Yield the folders of this process's group and its ancestors, under a controller ("" for version 2).
 
-    A limit of an ancestor binds too. Inside a container the path may be one of the host, which does not
-    exist there: what is mounted as the top is then the container's own group.
+    A limit of an ancestor holds too. Inside a container the path may be one of the host that does not exist
+    in the container: what is mounted at the top is then the container's own group.
     """
     for line in (_read(root / "proc/self/cgroup") or "").splitlines():
         number, controllers, path = line.split(":", 2)

@@ -1,4 +1,4 @@
-"""The processor, and the share of it that this process may use."""
+"""The processor, and the part of it that this process may use."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .facts import Cpu
 
 
 def inspect_cpu(root: Path = Path("/")) -> tuple[Cpu, list[str]]:
-    """The CPU's facts, with notes on what limits it. `root` is where /proc and /sys are found."""
+    """Return the CPU's facts, and notes on its limits; `root` holds /proc and /sys."""
     allowed = _affinity()
     groups = _physical_cores(allowed, root)
     ordered = interleave(groups)
@@ -40,7 +40,7 @@ def inspect_cpu(root: Path = Path("/")) -> tuple[Cpu, list[str]]:
 
 
 def interleave(groups: Iterable[set[int]]) -> list[int]:
-    """Logical CPUs, the first of each physical core before any core's second."""
+    """Return logical CPUs, the first of each physical core before any core's second."""
     ranked = [(rank, core) for group in groups for rank, core in enumerate(sorted(group))]
     return [core for _, core in sorted(ranked)]
 
@@ -52,9 +52,9 @@ def _affinity() -> set[int]:
 
 
 def _physical_cores(allowed: set[int], root: Path) -> list[set[int]]:
-    """The allowed logical CPUs of each physical core; each its own where the system does not tell."""
+    """Group the allowed logical CPUs by physical core; one each where the system does not tell."""
     if sys.platform == "darwin":
-        # Nothing can be pinned there: the number of cores matters, not which ones are siblings.
+        # Nothing can be pinned on macOS: only the number of cores matters.
         physical = psutil.cpu_count(logical=False) or len(allowed)
         return [{core for core in allowed if core % physical == number} for number in range(physical)]
     groups: dict[str, set[int]] = {}
@@ -64,7 +64,7 @@ def _physical_cores(allowed: set[int], root: Path) -> list[set[int]]:
 
 
 def _siblings(core: int, root: Path) -> str:
-    """What names the physical core: the list of its logical CPUs, as in `3,35`."""
+    """Return a name of the physical core: the list of its logical CPUs, as in `3,35`."""
     topology = root / f"sys/devices/system/cpu/cpu{core}/topology"
     for name in ("core_cpus_list", "thread_siblings_list"):
         try:

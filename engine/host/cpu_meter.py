@@ -1,4 +1,4 @@
-"""How busy the CPU is, and how much of that is the session's own processes."""
+"""Meter of how busy the CPU is, and of the session's own share in it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from .facts import CpuSample
 class CpuMeter:
     """Shares of CPU time between one sample and the next, from the kernel's counters.
 
-    `pids` gives the session's processes; those they start are not followed. One is counted from the second
-    sample that sees it on, since what it used before belongs to no sample.
+    `pids` returns the session's processes; their children are not followed. A process counts from the second
+    sample that sees it: the CPU time that it used before belongs to no sample.
     """
 
     SHORTEST = 0.1
-    """Seconds between samples under which the counters, with steps of 10 ms, say too little."""
+    """Least seconds between samples: the counters advance in steps of 10 ms."""
 
     def __init__(self, pids: Callable[[], Iterable[int]]) -> None:
         self._pids = pids
@@ -30,7 +30,7 @@ class CpuMeter:
         self._used = self._read_processes()[0]
 
     def sample(self) -> CpuSample:
-        """What happened since the last sample, or that one again if it was a moment ago."""
+        """Return a sample of the time since the last one, or the last one if it was a moment ago."""
         passed = time.monotonic() - self._at
         if not self._per_core and passed < self.SHORTEST:
             time.sleep(self.SHORTEST - passed)
@@ -57,13 +57,13 @@ class CpuMeter:
         self._at, self._times, self._used = now, times, used
 
     def _read_processes(self) -> tuple[dict[psutil.Process, float], int]:
-        """CPU seconds of each process that is there, and their resident memory together."""
+        """Return the CPU seconds of each living process, and their total resident memory in bytes."""
         seconds: dict[psutil.Process, float] = {}
         resident = 0
         for pid in set(self._pids()):
             try:
                 process = self._processes.get(pid)
-                if process is None or not process.is_running():  # the id may be another process's by now
+                if process is None or not process.is_running():  # another process may have the id by now
                     process = psutil.Process(pid)
                 with process.oneshot():
                     times, memory = process.cpu_times(), process.memory_info().rss
@@ -76,10 +76,10 @@ class CpuMeter:
 
 
 def _core_times() -> list[tuple[float, float]]:
-    """(busy, all) seconds of each logical CPU since the machine started."""
+    """Return (busy, total) seconds of each logical CPU since the machine started."""
     pairs = []
     for times in psutil.cpu_times(percpu=True):
-        # Linux counts the time of guests in that of users already.
+        # Linux includes the time of guests in that of users.
         guests = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
         everything = sum(times) - guests
         pairs.append((everything - times.idle - getattr(times, "iowait", 0.0), everything))
@@ -87,7 +87,7 @@ def _core_times() -> list[tuple[float, float]]:
 
 
 def _percent(before: tuple[float, float], after: tuple[float, float]) -> float:
-    """Busy share in percent; counters that stood still or ran backwards, as iowait does, count as idle."""
+    """Return the busy share in percent; 0 where counters stood still or ran backwards, as iowait may."""
     everything = after[1] - before[1]
     if everything <= 0:
         return 0.0

@@ -1,7 +1,8 @@
-"""GPUs and MIG slices as NVML knows them, and what they say of themselves."""
+"""GPUs and MIG slices as NVML reports them."""
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -28,11 +29,11 @@ from .throttle import throttle_words
 SWITCH = "NVSwitch"
 
 
-class Device:
+class NvmlDevice:
     """A GPU, or a MIG slice of one.
 
-    Memory, utilisation and processes are a slice's own; temperature, power, clocks and what holds them
-    down are those of the GPU it is part of (`whole`).
+    Memory, utilisation and processes are a slice's own. Temperature, power, clocks, their limits and the
+    cores nearby are those of the GPU that it is part of (`whole`).
     """
 
     def __init__(
@@ -46,17 +47,17 @@ class Device:
         self.name = name
         self.pci_bus_id: str | None = None
         self.mig: bool | None = None
-        self.slices: list[Device] = []
+        self.slices: list[NvmlDevice] = []
         self.other_name: str | None = None
         """A slice's name in the form of older drivers: MIG-GPU-<uuid>/<instance>/<compute instance>."""
 
     def renumber(self, index: int) -> None:
-        """Take this place in PCI bus order, and the slices with it."""
+        """Set the place in PCI bus order, also of the slices."""
         for device in (self, *self.slices):
             device.index = index
 
     def facts(self) -> Gpu | None:
-        """What this device is; None when it no longer answers."""
+        """Return the device's facts; None when it no longer answers."""
         try:
             total, used = self._memory()
             capability = self._ask_whole("nvmlDeviceGetCudaComputeCapability")
@@ -75,12 +76,13 @@ class Device:
                 pcie_generation_max=self._pcie("nvmlDeviceGetMaxPcieLinkGeneration"),
                 pcie_width=self._pcie("nvmlDeviceGetCurrPcieLinkWidth"),
                 pcie_width_max=self._pcie("nvmlDeviceGetMaxPcieLinkWidth"),
+                near_cores=self._near_cores(),
             )
         except GpuLost:
             return None
 
     def sample(self) -> GpuSample:
-        """What this device does now. One that answers everything with an unknown error counts as lost."""
+        """Return a sample of the device; one that answers every question with an unknown error is lost."""
         self._nvml.heard()
         try:
             sample = self._sample()
@@ -89,7 +91,7 @@ class Device:
         return sample if self._nvml.heard() else GpuSample(index=self.index, lost=True)
 
     def energy_joules(self) -> float | None:
-        """What the device has taken since its driver was loaded. A slice's share of its GPU's is unknown."""
+        """Return the energy used since the driver was loaded, in J; None for a slice, of unknown share."""
         try:
             millijoules = self._ask("nvmlDeviceGetTotalEnergyConsumption")
         except GpuLost:
@@ -97,7 +99,7 @@ class Device:
         return None if millijoules is None else millijoules / 1000
 
     def nvlinks(self) -> Counter[str]:
-        """How many active NVLinks lead to each PCI bus id, or to an NVSwitch."""
+        """Count the active NVLinks to each PCI bus id, or to an NVSwitch."""
         ends: Counter[str] = Counter()
         try:
             for link in range(MOST_LINKS):
@@ -111,15 +113,15 @@ class Device:
             ends.clear()
         return ends
 
-    def common_ancestor(self, other: Device) -> int | None:
-        """NVML's topology level at which the paths of two GPUs meet."""
+    def common_ancestor(self, other: NvmlDevice) -> int | None:
+        """Return NVML's topology level at which the paths of two GPUs meet."""
         try:
             level: int | None = self._ask(("nvmlDeviceGetTopologyCommonAncestor", other._handle))
         except GpuLost:
             return None
         return level
 
-    def peer_access(self, other: Device) -> bool | None:
+    def peer_access(self, other: NvmlDevice) -> bool | None:
         """Whether this GPU can read the other one's memory directly, over NVLink or PCIe."""
         try:
             status = self._ask(("nvmlDeviceGetP2PStatus", other._handle, P2P_READ))
@@ -128,20 +130,20 @@ class Device:
         return None if status in (None, P2P_UNKNOWN) else bool(status == P2P_OK)
 
     def identify(self) -> None:
-        """Find the place on the bus and the MIG slices. Raises `GpuLost`."""
+        """Find the place on the bus and the MIG slices; raises `GpuLost`."""
         self.pci_bus_id = _bus_id(self._ask("nvmlDeviceGetPciInfo"))
         mode = self._ask("nvmlDeviceGetMigMode")
         self.mig = None if mode is None else bool(mode[0])
         self.slices = list(self._find_slices()) if self.mig else []
 
-    def _find_slices(self) -> Iterator[Device]:
+    def _find_slices(self) -> Iterator[NvmlDevice]:
         for position in range(self._ask("nvmlDeviceGetMaxMigDeviceCount") or 0):
             handle = self._ask(("nvmlDeviceGetMigDeviceHandleByIndex", position))
             uuid = None if handle is None else self._nvml.ask("nvmlDeviceGetUUID", of=(handle,))
             if uuid is None:
                 continue
             name = self._nvml.ask("nvmlDeviceGetName", of=(handle,)) or f"{self.name} MIG"
-            part = Device(self._nvml, handle, self._handle, index=self.index, uuid=uuid, name=name)
+            part = NvmlDevice(self._nvml, handle, self._handle, index=self.index, uuid=uuid, name=name)
             part.pci_bus_id, part.mig = self.pci_bus_id, True
             instances = part._ask("nvmlDeviceGetGpuInstanceId"), part._ask("nvmlDeviceGetComputeInstanceId")
             part.other_name = f"MIG-{self.uuid}/{instances[0]}/{instances[1]}"
@@ -171,13 +173,21 @@ class Device:
             pcie_width=self._pcie("nvmlDeviceGetCurrPcieLinkWidth"),
         )
 
+    def _near_cores(self) -> tuple[int, ...] | None:
+        """Return the logical CPUs of the GPU's NUMA node, from a mask in words of 64 bits."""
+        words = self._ask_whole(("nvmlDeviceGetCpuAffinity", (os.cpu_count() or 1) // 64 + 1))
+        if words is None:
+            return None
+        mask = sum(word << 64 * place for place, word in enumerate(words))
+        return tuple(core for core in range(mask.bit_length()) if mask >> core & 1)
+
     def _pcie(self, function: str) -> int | None:
-        """A generation or a number of lanes; 0, which some devices that are not on PCIe give, is neither."""
+        """Return a PCIe generation or number of lanes; None for the 0 that some devices off PCIe give."""
         value: int | None = self._ask_whole(function)
         return None if value in (None, 0, NO_NUMBER) else value
 
     def _memory(self) -> tuple[int | None, int | None]:
-        """Bytes in all and in use. Version 2 keeps what the driver reserves apart from what is in use."""
+        """Return total and used bytes; version 2 does not count what the driver reserves as used."""
         memory = self._ask(("nvmlDeviceGetMemoryInfo", MEMORY_V2), "nvmlDeviceGetMemoryInfo")
         return (None, None) if memory is None else (_size(memory.total), _size(memory.used))
 
@@ -206,11 +216,11 @@ class Device:
         return self._nvml.ask(*calls, of=(self._whole,))
 
 
-def all_devices(nvml: Nvml) -> tuple[list[Device | None], int]:
-    """All GPUs in PCI bus order, None in the place of one that does not answer; and how many are closed."""
+def all_devices(nvml: Nvml) -> tuple[list[NvmlDevice | None], int]:
+    """Return all GPUs in PCI bus order, None for one that does not answer, and how many are closed."""
     handles, closed = nvml.handles()
     devices = [None if handle is None else _identified(nvml, handle) for handle in handles]
-    # NVML's own order is that of the bus as a rule; it stands where a GPU cannot say its place.
+    # NVML's own order is usually that of the bus; it is kept where a GPU does not tell its place.
     if all(device and device.pci_bus_id for device in devices):
         devices.sort(key=lambda device: (device and device.pci_bus_id) or "")
     for index, device in enumerate(devices):
@@ -219,8 +229,8 @@ def all_devices(nvml: Nvml) -> tuple[list[Device | None], int]:
     return devices, closed
 
 
-def find_device(nvml: Nvml, gpu: Gpu) -> Device | None:
-    """The GPU or MIG slice that was inspected before, by its UUID; None when it does not answer."""
+def find_device(nvml: Nvml, gpu: Gpu) -> NvmlDevice | None:
+    """Find a GPU or MIG slice that was inspected before, by its UUID; None when it does not answer."""
     try:
         handle = nvml.ask(("nvmlDeviceGetHandleByUUID", gpu.uuid))
         if handle is None:
@@ -230,16 +240,16 @@ def find_device(nvml: Nvml, gpu: Gpu) -> Device | None:
             whole = nvml.ask("nvmlDeviceGetDeviceHandleFromMigDeviceHandle", of=(handle,))
     except GpuLost:
         return None
-    return Device(nvml, handle, whole, index=gpu.index, uuid=gpu.uuid, name=gpu.name)
+    return NvmlDevice(nvml, handle, whole, index=gpu.index, uuid=gpu.uuid, name=gpu.name)
 
 
-def _identified(nvml: Nvml, handle: Any) -> Device | None:
+def _identified(nvml: Nvml, handle: Any) -> NvmlDevice | None:
     try:
         uuid = nvml.ask("nvmlDeviceGetUUID", of=(handle,))
         if uuid is None:
             return None
         name = nvml.ask("nvmlDeviceGetName", of=(handle,)) or "NVIDIA GPU"
-        device = Device(nvml, handle, index=0, uuid=uuid, name=name)
+        device = NvmlDevice(nvml, handle, index=0, uuid=uuid, name=name)
         device.identify()
     except GpuLost:
         return None

@@ -1,4 +1,4 @@
-"""The facts of a machine and its samples, as plain data. `None` means "not available", never zero."""
+"""Facts of a machine and samples of its devices, as plain data. `None` means "not available", never zero."""
 
 from __future__ import annotations
 
@@ -18,16 +18,18 @@ class Gpu(Struct, frozen=True):
     power_limit_watts: float | None = None
     mig: bool | None = None
     memory_used_bytes: int | None = None
-    """Memory in use when the machine was inspected, by whomever."""
+    """Memory in use when the machine was inspected, by any process."""
     processes: tuple[GpuProcess, ...] | None = None
-    """Compute processes found on the GPU when the machine was inspected."""
+    """Compute processes on the GPU when the machine was inspected."""
     pcie_generation: int | None = None
-    """When the machine was inspected; an idle GPU lowers it."""
+    """Generation when the machine was inspected; an idle GPU lowers it."""
     pcie_generation_max: int | None = None
-    """The highest that GPU and machine have in common."""
+    """Highest generation that both GPU and machine support."""
     pcie_width: int | None = None
     """Lanes, when the machine was inspected."""
     pcie_width_max: int | None = None
+    near_cores: tuple[int, ...] | None = None
+    """Logical CPUs of the NUMA node that the GPU is attached to."""
 
 
 class GpuProcess(Struct, frozen=True):
@@ -37,48 +39,48 @@ class GpuProcess(Struct, frozen=True):
     name: str | None = None
     memory_bytes: int | None = None
     user: str | None = None
-    """Whose it is; asked when the machine is inspected only."""
+    """Owner of the process; known only from the inspection of the machine."""
 
 
 class Link(Struct, frozen=True):
-    """How two GPUs are connected; `kind` as `nvidia-smi topo` writes it: `NV4`, `PIX`, `SYS`."""
+    """Connection of two GPUs; `kind` as `nvidia-smi topo` writes it: `NV4`, `PIX`, `SYS`."""
 
     a: int
     b: int
     kind: str
     peer_access: bool | None = None
-    """Whether they can read each other's memory without a detour through the host's."""
+    """Whether they can read each other's memory directly, not through that of the host."""
 
 
 class Cpu(Struct, frozen=True):
-    """The processor and the share of it this process may use."""
+    """The processor and the part of it that this process may use."""
 
     model: str
     cores: tuple[int, ...]
     """Logical CPUs in this process's affinity mask, one per physical core first, then their siblings."""
     physical: int
-    """How many of `cores` are distinct physical cores."""
+    """Number of distinct physical cores among `cores`."""
     memory_bytes: int
     load_average: float | None = None
-    """Over the last minute, when the machine was inspected."""
+    """Load average of the minute before the machine was inspected."""
 
 
 class Software(Struct, frozen=True):
-    """Versions, read without importing torch."""
+    """Versions of the software, read without importing torch."""
 
     python: str
     platform: str
     torch: str | None = None
     torch_cuda: str | None = None
-    """The CUDA version torch was built for; None for a CPU build."""
+    """CUDA version that torch was built for; None for a CPU build."""
     torchvision: str | None = None
     driver: str | None = None
     driver_cuda: str | None = None
-    """The newest CUDA version the driver supports."""
+    """Newest CUDA version that the driver supports."""
 
 
 class Host(Struct, frozen=True):
-    """One machine, inspected once before a session."""
+    """A machine, inspected once before a session."""
 
     name: str
     cpu: Cpu
@@ -87,11 +89,11 @@ class Host(Struct, frozen=True):
     """Visible GPUs only: `CUDA_VISIBLE_DEVICES` has been honoured."""
     links: tuple[Link, ...] = ()
     notes: tuple[str, ...] = ()
-    """What could not be found out and why, one sentence each (no driver, NVML missing, ...)."""
+    """Sentences on what could not be found out, and why (no driver, NVML missing, ...)."""
 
 
 class GpuSample(Struct, frozen=True):
-    """What NVML said of one GPU at one moment."""
+    """State of one GPU at one moment, from NVML."""
 
     index: int
     utilization: float | None = None
@@ -105,17 +107,17 @@ class GpuSample(Struct, frozen=True):
     sm_clock_mhz: float | None = None
     sm_clock_max_mhz: float | None = None
     throttle: tuple[str, ...] | None = None
-    """Reasons the clock is held below its maximum, in words; empty when there is none."""
+    """Reasons for a clock below its maximum, in words; empty when there is none."""
     processes: tuple[GpuProcess, ...] | None = None
     pcie_generation: int | None = None
     pcie_width: int | None = None
     """Lanes."""
     lost: bool = False
-    """The GPU no longer answers."""
+    """Whether the GPU no longer answers."""
 
 
 class CpuSample(Struct, frozen=True):
-    """What psutil said of the machine and of the session's own processes at one moment."""
+    """State of the machine and of the session's own processes at one moment, from psutil."""
 
     per_core: tuple[float, ...]
     """Percent busy, for every logical CPU of the machine."""

@@ -1,4 +1,4 @@
-"""What about this machine will limit a benchmark or distort it, said before one starts."""
+"""Findings about this machine that will limit or distort a benchmark, reported before one starts."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ FEW_FILES = 1024
 SMALL_SHARED_MEMORY = GIB
 LITTLE_DISK = GIB
 BUSY_LOAD = 0.5
-"""Of the usable CPUs: from this load average on the machine is busy."""
+"""Load average from which on the machine is busy, as a share of the usable CPUs."""
 TAKEN_MEMORY = 0.1
-"""Of a GPU's memory: a driver keeps less for itself."""
+"""Share of a GPU's memory in use from which on others hold it: the driver keeps less for itself."""
 
 
 class Finding(Struct, frozen=True):
-    """One thing found: `error` prevents measuring, `warning` distorts figures, `info` is good to know."""
+    """One finding: an `error` prevents measuring, a `warning` distorts figures, an `info` does neither."""
 
     level: Literal["info", "warning", "error"]
     text: str
@@ -33,7 +33,7 @@ class Finding(Struct, frozen=True):
 
 
 def findings(host: Host, sessions: Path) -> list[Finding]:
-    """Everything worth saying about the host, gravest first. `sessions` is where sessions are to be kept."""
+    """Return the findings about a host, gravest first; `sessions` is the folder for sessions."""
     order = ("error", "warning", "info")
     found = [*_software(host), *_devices(host), *_cpu(host), *_resources(host, sessions)]
     return sorted(found, key=lambda finding: order.index(finding.level))
@@ -107,13 +107,13 @@ def _names(gpus: Sequence[Gpu]) -> str:
 
 
 def taken_memory(gpu: Gpu) -> int | None:
-    """Bytes that others held on a GPU before anything was started; None where they are the driver's own."""
+    """Return the bytes that others held on a GPU when it was inspected; None where only the driver did."""
     used, whole = gpu.memory_used_bytes, gpu.memory_bytes
     return used if used and whole and used > TAKEN_MEMORY * whole else None
 
 
 def _who(process: GpuProcess) -> str:
-    """Name, id, user and memory of a process, as far as they are known."""
+    """Describe a process by name, id, user and memory, as far as they are known."""
     memory = f"{process.memory_bytes / GIB:.1f} GiB" if process.memory_bytes else ""
     return (
         f"{process.name or 'process'} ({', '.join(filter(None, (str(process.pid), process.user, memory)))})"

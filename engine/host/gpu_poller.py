@@ -1,4 +1,4 @@
-"""Samples of the GPUs from a thread of its own, because a call into a failing driver may never return."""
+"""Samples of the GPUs, taken by a separate thread because a call into a failing driver may never return."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Sequence
 
-from .devices import Device, find_device
+from .devices import NvmlDevice, find_device
 from .facts import Gpu, GpuSample
 from .nvml import Nvml, NvmlUnavailable
 
@@ -14,11 +14,11 @@ from .nvml import Nvml, NvmlUnavailable
 class GpuPoller:
     """Asks NVML on request; while it is silent, its last answer holds for some seconds, then all is n/a.
 
-    One thread makes all calls, and shuts NVML down after the last: that during a call can crash.
+    One thread makes all calls and shuts NVML down after the last: to do so during a call can crash.
     """
 
     ROUND = 0.3
-    """Seconds that a request waits for its answer; asking 8 GPUs takes some 10 ms."""
+    """Seconds that a request waits for its answer; for 8 GPUs it takes some 10 ms."""
     STALE = 3.0
     """Seconds after which an answer no longer holds."""
 
@@ -38,7 +38,7 @@ class GpuPoller:
         self._thread.start()
 
     def sample(self) -> list[GpuSample]:
-        """One sample for each GPU, at most `STALE` seconds old. Returns within `ROUND` seconds."""
+        """Return one sample for each GPU, at most `STALE` seconds old, within `ROUND` seconds."""
         with self._changed:
             if self._ended:
                 return list(self._nothing)
@@ -55,13 +55,13 @@ class GpuPoller:
             return list(self._latest if now - self._answered_at <= self.STALE else self._nothing)
 
     def take_notes(self) -> list[str]:
-        """What is to be said once and has not been taken yet."""
+        """Return the notes that have not been taken yet."""
         with self._changed:
             notes, self._notes = self._notes, []
         return notes
 
     def close(self, patience: float = 1.0) -> None:
-        """End the thread, and NVML with it. After `patience` seconds one stuck in a call is left behind."""
+        """End the thread and NVML, or leave the thread behind if a call hangs for `patience` seconds."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -74,11 +74,11 @@ class GpuPoller:
             self._end([str(error)])
             return
         try:
-            devices: dict[str, Device] = {}
+            devices: dict[str, NvmlDevice] = {}
             while self._requested():
                 samples = [_sample(nvml, gpu, devices) for gpu in self._gpus]
                 self._answer(samples, nvml.take_missing())
-        except Exception as error:  # a session goes on without its GPUs' samples, but says so
+        except Exception as error:  # the session goes on without samples of its GPUs and says so
             self._end([f"the GPUs can no longer be sampled: {type(error).__name__}: {error}"])
         finally:
             nvml.close()
@@ -111,8 +111,8 @@ class GpuPoller:
             self._changed.notify_all()
 
 
-def _sample(nvml: Nvml, gpu: Gpu, devices: dict[str, Device]) -> GpuSample:
-    """Ask one GPU, found by its UUID the first time it answers."""
+def _sample(nvml: Nvml, gpu: Gpu, devices: dict[str, NvmlDevice]) -> GpuSample:
+    """Sample one GPU, which is looked up by its UUID until it answers."""
     device = devices.get(gpu.uuid) or find_device(nvml, gpu)
     if device is None:
         return GpuSample(index=gpu.index, lost=True)

@@ -1,4 +1,4 @@
-"""One look at the machine before a session: GPUs, links, CPU, software, and what stayed unknown."""
+"""Inspection of the machine before a session: GPUs, links, CPU, software, and what stayed unknown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from msgspec import Struct
 
 from .cpu import inspect_cpu
-from .devices import Device, all_devices
+from .devices import NvmlDevice, all_devices
 from .facts import Gpu, Host, Link
 from .links import find_links
 from .nvml import Nvml, NvmlUnavailable
@@ -24,12 +24,12 @@ PATIENCE = 30.0
 
 
 class _Survey(Struct):
-    """What NVML told of this machine."""
+    """Facts of this machine from NVML."""
 
     gpus: list[Gpu] = []
-    """Those that may be used."""
+    """Usable GPUs."""
     count: int = 0
-    """How many the machine has."""
+    """Number of GPUs in the machine."""
     links: tuple[Link, ...] = ()
     driver: str | None = None
     driver_cuda: str | None = None
@@ -37,10 +37,10 @@ class _Survey(Struct):
 
 
 def inspect_host(gpus: Sequence[int] | None = None) -> Host:
-    """This machine, with the visible GPUs or those of them chosen by index in PCI bus order.
+    """Inspect this machine, with all visible GPUs or those chosen by index in PCI bus order.
 
-    What cannot be found out is a note, no error. Raises ValueError with one sentence for an index that does
-    not exist or is hidden. An empty choice leaves all GPUs unused.
+    What cannot be found out becomes a note, not an error. Raises ValueError with one sentence for an index
+    that does not exist or is hidden. An empty choice leaves all GPUs unused.
     """
     survey = _within(PATIENCE, _survey)
     software = inspect_software(survey.driver, survey.driver_cuda)
@@ -84,8 +84,8 @@ def _survey() -> _Survey:
     return survey
 
 
-def _usable(devices: Sequence[Device | None], notes: list[str]) -> list[Device]:
-    """The devices that CUDA_VISIBLE_DEVICES leaves, in PCI bus order; of GPUs divided by MIG, a slice."""
+def _usable(devices: Sequence[NvmlDevice | None], notes: list[str]) -> list[NvmlDevice]:
+    """Return the devices that CUDA_VISIBLE_DEVICES leaves, in PCI bus order; of MIG slices at most one."""
     present = [device for device in devices if device is not None]
     slices = {part.uuid: part for device in present for part in device.slices}
     names = {name: part.uuid for part in slices.values() for name in (part.uuid, part.other_name) if name}
@@ -104,8 +104,8 @@ def _usable(devices: Sequence[Device | None], notes: list[str]) -> list[Device]:
     return _without_divided(found, notes)
 
 
-def _without_divided(devices: Sequence[Device], notes: list[str]) -> list[Device]:
-    """At most one MIG slice, and none beside whole GPUs: CUDA shows a process no more than that."""
+def _without_divided(devices: Sequence[NvmlDevice], notes: list[str]) -> list[NvmlDevice]:
+    """Keep at most one MIG slice, and none beside whole GPUs: CUDA shows a process no more than that."""
     whole = [device for device in devices if not device.mig]
     parts = [part for device in devices if device.mig for part in (device.slices or [device])]
     empty = [part for part in parts if part.uuid.startswith("GPU-")]
@@ -141,7 +141,7 @@ def _choose(gpus: Sequence[int], survey: _Survey) -> list[Gpu]:
 
 
 def _within(seconds: float, survey: Callable[[], _Survey]) -> _Survey:
-    """The survey, unless the driver keeps it waiting: a hanging driver cannot be interrupted, only left."""
+    """Return the survey, or an empty one if the driver hangs, which cannot be interrupted."""
     future: Future[_Survey] = Future()
 
     def look() -> None:

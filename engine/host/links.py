@@ -1,11 +1,11 @@
-"""How GPUs are connected with each other, in the words of `nvidia-smi topo`."""
+"""Connections between GPUs, in the words of `nvidia-smi topo`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
 
-from .devices import SWITCH, Device
+from .devices import SWITCH, NvmlDevice
 from .facts import Link
 
 # nvmlGpuTopologyLevel_t of nvml.h
@@ -19,8 +19,8 @@ LEVELS = {
 }
 
 
-def find_links(devices: Sequence[Device]) -> tuple[Link, ...]:
-    """The best connection of each two GPUs; a pair of which the driver says nothing is left out."""
+def find_links(devices: Sequence[NvmlDevice]) -> tuple[Link, ...]:
+    """Return the best connection of each pair of GPUs, except pairs that the driver says nothing about."""
     nvlinks = {device.index: device.nvlinks() for device in devices}
     links = []
     for a, b in combinations(devices, 2):

@@ -1,4 +1,4 @@
-"""The one wrapper of pynvml: what the driver does not tell is None, never zero and never an exception.
+"""The only wrapper of pynvml: what the driver does not tell is None, never zero and never an exception.
 
 An `Nvml` belongs to one thread. The library counts its users: closing one leaves the others alone.
 """
@@ -34,7 +34,7 @@ UNAVAILABLE = {
 
 
 class NvmlUnavailable(Exception):  # noqa: N818 (a state of the machine more than an error)
-    """NVML cannot be used here; the message says why in one sentence."""
+    """NVML cannot be used; the message says why in one sentence."""
 
 
 class GpuLost(Exception):  # noqa: N818
@@ -54,14 +54,14 @@ class Nvml:
             raise NvmlUnavailable(UNAVAILABLE.get(error.value, f"NVML does not start: {error}")) from error
 
     def close(self) -> None:
-        """Let go of NVML."""
+        """Release NVML."""
         with suppress(pynvml.NVMLError):
             pynvml.nvmlShutdown()
 
     def ask(self, *calls: str | tuple[Any, ...], of: tuple[Any, ...] = ()) -> Any:
-        """What the first of these functions that answers says, or None. Raises `GpuLost`.
+        """Return the answer of the first of these functions that gives one, or None; raises `GpuLost`.
 
-        A call is a function's name, or a tuple of it and the arguments that follow those in `of`.
+        A call is a function's name, or a tuple of the name and the arguments that follow those in `of`.
         """
         missing = 0
         for call in calls:
@@ -71,7 +71,7 @@ class Nvml:
             except AttributeError:
                 missing += 1  # an nvidia-ml-py without it
             except ValueError:
-                self._unknown += 1  # a name that is no text, as failing GPUs give
+                self._unknown += 1  # a name that is no text, from a failing GPU
             except pynvml.NVMLError as error:
                 if error.value in LOST:
                     raise GpuLost from error
@@ -85,13 +85,13 @@ class Nvml:
         return None
 
     def heard(self) -> bool:
-        """Whether anything but unknown errors came back since this was last asked."""
+        """Return whether anything but unknown errors has come back since the last call."""
         heard = self._given > 0 or self._unknown == 0
         self._given = self._unknown = 0
         return heard
 
     def handles(self) -> tuple[list[Any], int]:
-        """Handles of all GPUs, None for one that does not answer; and how many more are closed to this user.
+        """Return the handles of all GPUs, None for one that is silent, and how many are closed to this user.
 
         CUDA does not number the closed ones either.
         """
@@ -108,17 +108,17 @@ class Nvml:
         return handles, closed
 
     def driver(self) -> str | None:
-        """The driver's version, as in `550.54.15`."""
+        """Return the driver's version, as in `550.54.15`."""
         version: str | None = self._ask_system("nvmlSystemGetDriverVersion")
         return version
 
     def driver_cuda(self) -> str | None:
-        """The newest CUDA version that the driver supports, as in `12.4`."""
+        """Return the newest CUDA version that the driver supports, as in `12.4`."""
         version = self._ask_system("nvmlSystemGetCudaDriverVersion_v2", "nvmlSystemGetCudaDriverVersion")
         return f"{version // 1000}.{version % 1000 // 10}" if version else None
 
     def take_missing(self) -> list[str]:
-        """A sentence on the functions that turned out to be missing since the last call."""
+        """Return a sentence on the functions found to be missing since the last call, if any."""
         fresh = sorted(self._missing - self._reported)
         if not fresh:
             return []

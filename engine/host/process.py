@@ -1,4 +1,4 @@
-"""Manners of a child process: it prints to its own log and never outlives its parent."""
+"""Behaviour of a child process: it prints to its own log and never outlives its parent."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def redirect_output(log: Path) -> None:
 
 
 def die_with_parent() -> None:
-    """Have this process killed as soon as its parent is gone, whatever ended it."""
+    """Make the system kill this process as soon as its parent is gone, whatever ended it."""
     parent = os.getppid()
     starter = multiprocessing.parent_process()
     if sys.platform == "linux":

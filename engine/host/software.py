@@ -1,4 +1,4 @@
-"""Versions of what takes part in a measurement, found without importing torch."""
+"""Versions of the software that a measurement depends on, found without importing torch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .facts import Software
 
 
 def inspect_software(driver: str | None, driver_cuda: str | None) -> Software:
-    """The versions in this Python, and of the driver as NVML told it."""
+    """Return the versions of this Python's packages, and the driver's as NVML gave it."""
     torch = torch_versions()
     return Software(
         python=platform.python_version(),
@@ -26,7 +26,7 @@ def inspect_software(driver: str | None, driver_cuda: str | None) -> Software:
 
 
 def torch_versions() -> dict[str, str]:
-    """The constants of `torch/version.py`, as `__version__` and `cuda`; empty without torch."""
+    """Return the constants of `torch/version.py`, as `__version__` and `cuda`; empty without torch."""
     try:
         spec = importlib.util.find_spec("torch")
     except (ImportError, ValueError):
@@ -43,7 +43,7 @@ def torch_versions() -> dict[str, str]:
 
 
 def read_constants(source: str) -> dict[str, str]:
-    """The names that a module's source sets to a string."""
+    """Return the names that a module's source sets to a string, with their values."""
     constants = {}
     for node in ast.parse(source).body:
         if isinstance(node, ast.Assign) and len(node.targets) == 1:
@@ -62,7 +62,7 @@ def read_constants(source: str) -> dict[str, str]:
 
 
 def mismatches(software: Software, gpus: int) -> list[str]:
-    """Why torch cannot use the GPUs there are, if it cannot."""
+    """Return why torch cannot use the GPUs, if it cannot, as sentences."""
     if gpus == 0 or software.torch is None:
         return []
     if software.torch_cuda is None:

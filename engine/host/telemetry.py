@@ -1,4 +1,4 @@
-"""What the machine does while a session runs, sampled when the caller asks."""
+"""Samples of the devices while a session runs, taken when the caller asks."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from .facts import CpuSample, Gpu, GpuSample
 from .gpu_poller import GpuPoller
 
 
-class Sampler:
+class DeviceSampler:
     """Samples of the GPUs by NVML and of the CPU by psutil, for one caller at up to 4 Hz.
 
-    `pids` gives the session's own processes at the moment. Nothing here raises, and a driver that hangs
-    makes the GPUs' figures n/a and delays nothing.
+    `pids` returns the session's current processes. Nothing here raises. A driver that hangs makes the GPUs'
+    figures n/a and delays nothing.
     """
 
     def __init__(self, gpus: Sequence[Gpu], pids: Callable[[], Iterable[int]]) -> None:
@@ -21,15 +21,15 @@ class Sampler:
         self._meter = CpuMeter(pids)
 
     def sample(self) -> tuple[list[GpuSample], CpuSample]:
-        """One sample for each GPU, in the order given, and one of the CPU."""
+        """Return one sample for each GPU, in the order given, and one of the CPU."""
         gpus = self._poller.sample() if self._poller else []
         return gpus, self._meter.sample()
 
     def take_notes(self) -> list[str]:
-        """Sentences to be said once, since the last call: a GPU lost, a function missing, a silent driver."""
+        """Return the notes since the last call: a lost GPU, a missing function, a silent driver."""
         return self._poller.take_notes() if self._poller else []
 
     def close(self) -> None:
-        """Let go of NVML, within a second even if it hangs."""
+        """Release NVML, within a second even if it hangs."""
         if self._poller:
             self._poller.close()

@@ -1,4 +1,4 @@
-"""NVML's clock event reasons in words."""
+"""Clock event reasons of NVML in words."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ WORDS = {
 
 
 def throttle_words(reasons: int | None) -> tuple[str, ...] | None:
-    """What the bits say, empty when nothing throttles, None when the driver does not tell."""
+    """Put the bits into words; empty when nothing throttles, None when the driver does not tell."""
     if reasons is None:
         return None
-    # An idle GPU lowers its clock by itself, and settings of the clock were somebody's choice.
+    # An idle GPU lowers its clock by itself, and a clock that was set is a choice.
     reasons &= ~(IDLE | APPLICATION_CLOCKS | DISPLAY_CLOCKS)
     if reasons & (HARDWARE_THERMAL | POWER_BRAKE):
         reasons &= ~HARDWARE  # set beside its causes, it says less than they do

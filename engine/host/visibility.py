@@ -1,4 +1,4 @@
-"""Which GPUs CUDA_VISIBLE_DEVICES leaves to this process, read as CUDA and torch read it."""
+"""GPUs that CUDA_VISIBLE_DEVICES leaves to this process, read as CUDA and torch read it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 
 def visible(value: str | None, gpus: Sequence[str], slices: Mapping[str, str]) -> list[str]:
-    """UUIDs of the GPUs and MIG slices that the variable's value names, in its order.
+    """Return the UUIDs of the GPUs and MIG slices that the variable's value names, in its order.
 
     `gpus` are the UUIDs of all GPUs in PCI bus order ("" for one that does not answer), `slices` gives the
     UUID of a slice by each of its names. The first entry decides whether all are indices, GPU UUIDs or
@@ -47,5 +47,5 @@ def _by_prefix(entry: str, form: str, names: Mapping[str, str]) -> str | None:
 
 
 def by_index(value: str | None) -> bool:
-    """Whether the value names GPUs by their indices."""
+    """Return whether the value names GPUs by their indices."""
     return value is not None and re.match(r"\s*\+?\d", value) is not None

@@ -1,1 +1,1 @@
-"""What to run: a preset file becomes a validated `Preset`, and on a given host a `Plan` of runs."""
+"""The plan: a preset file becomes a validated `Preset`, and on a host a `Plan` of runs."""

@@ -1,4 +1,4 @@
-"""What the session process tells its ranks: one run, and where its files go. Imports no torch."""
+"""Assignment of a run to its ranks, from the session process. Imports no torch."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ class Assignment(Struct, frozen=True, kw_only=True):
     """Folder that keeps downloaded data sets."""
 
     def log_name(self, rank: int) -> str:
-        """The file in `logs` that takes all a rank prints."""
+        """Return the name of the file in `logs` that takes the output of a rank."""
         return f"{self.run.id}-rank{rank}.log"

@@ -1,4 +1,4 @@
-"""How long a plan will take: an estimate, made before anything was measured, and shown as one."""
+"""Estimate of a plan's duration, made before anything is measured."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from ..text.units import rough_duration
 from .plan import Plan, RunSpec
 
 FIRST_START_SECONDS = 5.0
-"""Importing torch once, in the fork server."""
+"""Import of torch, once, in the fork server."""
 START_SECONDS = {"cpu": 1.0, "cuda": 6.0}
-"""From launch to the first step, later runs; CUDA contexts and cuDNN's tuning take most of it."""
+"""From launch to the first step of a run, mostly for CUDA contexts and the tuning of cuDNN."""
 WARMUP_SECONDS = 1.5
 DETAIL_SECONDS = 2.5
-"""The look at where a step goes, after the windows."""
+"""Detail phase after the windows."""
 COMMUNICATION_SECONDS = 4.0
-"""The look at what synchronising gradients costs and what the links can do."""
+"""Measurement of gradient synchronisation and of the links, in the detail phase."""
 
 
 class TimeEstimate(Struct, frozen=True):
-    """Seconds a plan takes at least and at most; None where it trains by epochs, of unknown speed.
+    """Least and most seconds that a plan takes; None where it trains by epochs, of unknown speed.
 
-    Where only a part does, the least is that of the rest.
+    Where only a part trains by epochs, the least is that of the rest.
     """
 
     low: float | None
@@ -41,7 +41,7 @@ class TimeEstimate(Struct, frozen=True):
 
 
 def estimate(plan: Plan) -> TimeEstimate:
-    """The estimate for the runs that are not skipped."""
+    """Estimate the runs that are not skipped."""
     runs = plan.to_run
     if not runs:
         return TimeEstimate(0.0, 0.0)
@@ -53,7 +53,7 @@ def estimate(plan: Plan) -> TimeEstimate:
 
 
 def total(estimates: Iterable[TimeEstimate]) -> TimeEstimate:
-    """The estimate for plans one after the other."""
+    """Add up the estimates of plans that run one after the other."""
     every = list(estimates)
     known = [one.low for one in every if one.low is not None]
     open_ended = any(one.high is None for one in every)
@@ -73,7 +73,7 @@ def _overhead(spec: RunSpec) -> float:
 
 
 def _least(spec: RunSpec) -> float:
-    """With a target the run may stop at its fewest windows; without one it takes its time limit."""
+    """Return the least seconds of windows: with a target the fewest windows, else the time limit."""
     measure = spec.measure
     least = measure.windows * measure.window_seconds
     return least if measure.target else max(least, measure.seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -117,7 +118,8 @@ def _at_batch(workload: Workload, batch: int | None) -> Workload:
 def _devices(host: Host, counts: list[int]) -> tuple[Device, ...]:
     """Return the host's GPUs, or as many equal shares of its cores as the largest run that fits needs."""
     if uses_gpus(host):
-        return tuple(_gpu_device(gpu) for gpu in host.gpus)
+        near = _cores_near_gpus(host)
+        return tuple(_gpu_device(gpu, near[gpu.index]) for gpu in host.gpus)
     cores = host.cpu.cores
     shares = max((count for count in counts if count <= len(cores)), default=1)
     # Whole physical cores where there are enough: two siblings of one core are not two devices.
@@ -126,8 +128,19 @@ def _devices(host: Host, counts: list[int]) -> tuple[Device, ...]:
     return tuple(_cpu_device(share, usable[share * size : (share + 1) * size]) for share in range(shares))
 
 
-def _gpu_device(gpu: Gpu) -> Device:
-    return Device(kind="cuda", index=gpu.index, name=gpu.name, uuid=gpu.uuid)
+def _cores_near_gpus(host: Host) -> dict[int, tuple[int, ...]]:
+    """Return the allowed cores of each GPU's NUMA node, by GPU index; of none if there are too few for one.
+
+    A rank that feeds a GPU from another socket is slower, by 1 to 10% (torch/numa/binding.py).
+    """
+    near = {gpu.index: tuple(sorted({*(gpu.near_cores or ())} & {*host.cpu.cores})) for gpu in host.gpus}
+    sharing = Counter(near.values())
+    scarce = any(len(cores) < gpus for cores, gpus in sharing.items())
+    return dict.fromkeys(near, ()) if scarce else near
+
+
+def _gpu_device(gpu: Gpu, cores: tuple[int, ...]) -> Device:
+    return Device(kind="cuda", index=gpu.index, name=gpu.name, uuid=gpu.uuid, cores=cores)
 
 
 def _cpu_device(share: int, cores: tuple[int, ...]) -> Device:

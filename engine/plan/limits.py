@@ -1,4 +1,4 @@
-"""What a host cannot run, and why: asked before anything starts."""
+"""Limits of a host: why it must skip a run, decided before anything starts."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from ..host.facts import Gpu, Host
 from .plan import Device, RunSpec
 
 FSDP_TORCH, FSDP_TORCH_ON_CPUS = (2, 6), (2, 7)
-"""The first torch whose `fully_shard` is public, and the first where it works on CPUs."""
+"""First torch whose `fully_shard` is public, and first torch where it works on CPUs."""
 
 
 def reason_to_skip(spec: RunSpec, devices: tuple[Device, ...], host: Host) -> str | None:
-    """The first reason why the run cannot be done with these devices, as a sentence; None when it can."""
+    """Return the first reason why these devices cannot do the run, as a sentence; None when they can."""
     on_gpus = devices[0].kind == "cuda"
     gpus = [gpu for gpu in host.gpus if gpu.index in {device.index for device in spec.devices}]
     return (

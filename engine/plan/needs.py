@@ -1,4 +1,4 @@
-"""What a plan needs that this machine may lack, said before anything starts."""
+"""Needs of a plan that this machine may not meet, reported before anything starts."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from .preset import Workload
 
 
 class Need(Finding, frozen=True):
-    """Something that a plan lacks here."""
+    """Something that a plan needs and this machine lacks."""
 
     key: str = ""
-    """The preset's key whose change would help; empty where none would."""
+    """Key of the preset whose change would help; empty where none would."""
 
 
 CIFAR10_FILES, CIFAR10_ARCHIVE, CIFAR10_SIZE = "cifar-10-batches-py", "cifar-10-python.tar.gz", "163 MiB"
 
 
 def cache_folder() -> Path:
-    """Where data sets are kept unless a preset says otherwise."""
+    """Return the folder for data sets, unless a preset names another."""
     return platformdirs.user_cache_path("gpubench-tui")
 
 
 def needs(plan: Plan, host: Host, cache: Path | None = None) -> list[Need]:
-    """What the runs that are not skipped lack here; `cache` in place of the user's cache folder."""
+    """Return what the runs that are not skipped lack; `cache` replaces the user's cache folder."""
     workloads = {workload: None for spec in plan.to_run for workload in spec.workloads}
     return [*_torchvision(workloads, host), *_cifar10(workloads, cache or cache_folder()), *_gpus(plan, host)]
 
 
 def _torchvision(workloads: Iterable[Workload], host: Host) -> Iterator[Need]:
     if host.software.torch is None or host.software.torchvision is not None:
-        return  # without torch that is what must be said
+        return  # that torch is missing is said instead
     wanted = ["CIFAR-10"] if any(workload.data == "cifar10" for workload in workloads) else []
     wanted += dict.fromkeys(w.model for w in workloads if w.model.startswith("torchvision:"))
     if wanted:

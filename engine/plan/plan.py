@@ -1,4 +1,4 @@
-"""A plan: the ordered runs of a session on one machine, with what must be skipped and why."""
+"""The plan of a session: its ordered runs on one machine, and why some are skipped."""
 
 from __future__ import annotations
 
@@ -10,64 +10,64 @@ from .preset import Figure, Measure, Mode, Published, Selection, Workload
 
 
 class Device(Struct, frozen=True):
-    """One unit that a rank trains on: a GPU, or on a machine without GPUs an equal share of the cores."""
+    """A unit that a rank trains on: a GPU, or on a machine without GPUs an equal share of the cores."""
 
     kind: Literal["cuda", "cpu"]
     index: int
-    """The GPU's index in PCI bus order, or the number of the share."""
+    """Index of the GPU in PCI bus order, or number of the share."""
     name: str
     uuid: str | None = None
     cores: tuple[int, ...] = ()
-    """Logical CPUs to pin to; empty leaves the affinity alone."""
+    """Logical CPUs that its rank is pinned to, for a GPU those near it; empty leaves the affinity alone."""
 
 
 class RunSpec(Struct, frozen=True, kw_only=True):
-    """One configuration, measured from process start to exit."""
+    """One configuration, measured from the start of its processes to their exit."""
 
     id: str
-    """Unique in the plan, fit for a file name, e.g. `03-ddp-2x128-cnn`."""
+    """Name that is unique in the plan and fit for a file, as in `03-ddp-2x128-cnn`."""
     label: str
-    """For people, e.g. `ddp x2, batch 128, cnn`."""
+    """Name for people, as in `ddp x2, batch 128, cnn`."""
     mode: Mode
     devices: tuple[Device, ...]
-    """The devices used; empty when skipped for want of them."""
+    """Devices used; empty when the run is skipped because there are too few."""
     device_count: int
     workloads: tuple[Workload, ...]
-    """One, or for `concurrent` one for each rank."""
+    """One workload, or for `concurrent` one for each rank."""
     measure: Measure
     baseline: str | None = None
-    """Id of the run it is compared with; None where there is none. The baseline names itself."""
+    """Id of the run it is compared with; None where there is none. A baseline names itself."""
     repeat: int = 1
-    """Which repeat of its configuration this is, counted from 1."""
+    """Number of this repeat of the configuration, from 1."""
     configuration: str = ""
-    """Equal for the repeats of one configuration: the id of the first."""
+    """Id of the configuration's first repeat."""
     skip: str | None = None
-    """Why this machine cannot run it, one sentence; None when it can."""
+    """Reason why this machine cannot run it, one sentence; None when it can."""
 
     @property
     def workload(self) -> Workload:
-        """The workload, or rank 0's where every rank has its own."""
+        """The workload, or that of rank 0 where every rank has its own."""
         return self.workloads[0]
 
     @property
     def world_size(self) -> int:
-        """Number of ranks (processes)."""
+        """Number of ranks, each a process."""
         return self.device_count if self.mode in ("ddp", "fsdp", "concurrent") else 1
 
     def is_in(self, selection: Selection) -> bool:
-        """Whether the selection holds this run."""
+        """Return whether this run is in the selection."""
         return selection.holds(self.mode, self.device_count, self.workloads)
 
     def workload_of(self, rank: int) -> Workload:
-        """The workload that a rank trains."""
+        """Return the workload that a rank trains."""
         return self.workloads[rank % len(self.workloads)]
 
     def devices_of(self, rank: int) -> tuple[Device, ...]:
-        """The devices that a rank trains on: all of them for DataParallel, else one."""
+        """Return the devices that a rank trains on: all of them for DataParallel, else one."""
         return self.devices if self.mode == "dp" else self.devices[rank : rank + 1]
 
     def batch_per_device(self, rank: int = 0) -> int:
-        """Samples a device consumes each step."""
+        """Return the samples that a device consumes each step."""
         workload = self.workload_of(rank)
         if workload.batch_scope == "device" or self.mode == "concurrent":
             return workload.batch
@@ -75,46 +75,46 @@ class RunSpec(Struct, frozen=True, kw_only=True):
 
     @property
     def global_batch(self) -> int:
-        """Samples all devices together consume each step."""
+        """Samples that all devices together consume each step."""
         if self.mode == "concurrent":
             return sum(self.batch_per_device(rank) for rank in range(self.device_count))
         return self.batch_per_device() * self.device_count
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """All runs of one session, in order."""
+    """All runs of a session, in order."""
 
     preset: str
-    """The preset's name."""
+    """Name of the preset."""
     title: str
     question: str
     devices: tuple[Device, ...]
-    """The devices of this machine that the plan draws from."""
+    """Devices of this machine that the runs use."""
     runs: tuple[RunSpec, ...]
     published: tuple[Published, ...] = ()
-    """Figures from elsewhere about such runs: neither measured nor on this machine."""
+    """Figures published elsewhere about such runs, not measured on this machine."""
 
     def run(self, run_id: str) -> RunSpec:
-        """The run of that id; KeyError when there is none."""
+        """Return the run of that id; KeyError when there is none."""
         for spec in self.runs:
             if spec.id == run_id:
                 return spec
         raise KeyError(run_id)
 
     def runs_of(self, figure: Figure) -> tuple[RunSpec, ...]:
-        """The runs that a published figure is about, all repeats; none where it stands alone."""
+        """Return all repeats of the runs that a published figure is about; none where it stands alone."""
         if figure.selects_all:
             return ()
         return tuple(spec for spec in self.runs if spec.is_in(figure))
 
     @property
     def to_run(self) -> tuple[RunSpec, ...]:
-        """The runs that this machine can do."""
+        """Runs that are not skipped."""
         return tuple(spec for spec in self.runs if spec.skip is None)
 
     @property
     def skipped(self) -> dict[str, list[str]]:
-        """Labels of the runs that this machine must skip, by their reason."""
+        """Labels of the skipped runs, by the reason."""
         reasons: dict[str, list[str]] = {}
         for spec in self.runs:
             if spec.skip is not None:

@@ -88,7 +88,7 @@ class Workload(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Measure(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How long each run is measured, and how."""
+    """Length and repetition of measurements."""
 
     epochs: CountOrNone = 0
     """Number of epochs to train and test; 0 measures throughput in windows until `target` or `seconds`."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..host.devices import Device as Counter
-from ..host.devices import find_device
+from ..host.devices import NvmlDevice, find_device
 from ..host.facts import Gpu
 from ..host.nvml import Nvml, NvmlUnavailable
 from ..plan.plan import Device
@@ -44,7 +43,7 @@ class EnergyMeter:
         return [None if counter is None else counter.energy_joules() for counter in self._counters]
 
 
-def _counters(devices: Sequence[Device]) -> list[Counter | None]:
+def _counters(devices: Sequence[Device]) -> list[NvmlDevice | None]:
     """What NVML knows of the devices, joined by UUID; it stays open as long as the process lives."""
     try:
         nvml = Nvml() if any(device.uuid for device in devices) else None

@@ -36,12 +36,12 @@ def kind_of(error: BaseException) -> FailureKind:
 
 def sentence_of(error: BaseException, batch: int) -> str:
     """Return one sentence for the user; `batch` is the number of samples per device that was tried."""
-    if isinstance(error, TrainingError) and not _is_from_worker(error):
-        return _shortened(main_line(str(error)))
-    if kind_of(error) == "out of memory":
-        return _memory_sentence(error, batch)
     text = str(error).strip()
-    if _is_from_worker(error):
+    if isinstance(error, TrainingError) and not _is_from_worker(error):
+        name = ""
+    elif kind_of(error) == "out of memory":
+        return _memory_sentence(error, batch)
+    elif _is_from_worker(error):
         # An exception in a data-loader worker arrives as its traceback; the last line is its message.
         name, _, text = text.splitlines()[-1].partition(": ")
         name = "" if isinstance(error, TrainingError) else name.rpartition(".")[2]

@@ -38,6 +38,15 @@ def test_a_gpus_facts(inspect):
     assert (host.software.driver, host.software.driver_cuda) == ("550.54.15", "12.4")
 
 
+def test_the_cores_near_a_gpu_are_known(inspect):
+    first, second, third = inspect(
+        "count 3", "gpu0.cpus 0xf", "gpu1.cpus 0xf000", "gpu2.fail.nvmlDeviceGetCpuAffinity 3"
+    ).gpus
+    assert first.near_cores == (0, 1, 2, 3)
+    assert second.near_cores == (12, 13, 14, 15)
+    assert third.near_cores is None
+
+
 def test_what_a_gpu_does_not_tell_is_none(inspect):
     unsupported = ("total", "capability", "power_limit", "mig", "processes")
     (gpu,) = inspect("count 1", *(f"{key} NA" for key in unsupported)).gpus

@@ -11,7 +11,7 @@ from pathlib import Path
 from gpubench_tui.engine.host.facts import Gpu
 from gpubench_tui.engine.host.gpu_poller import GpuPoller
 from gpubench_tui.engine.host.inspect import inspect_host
-from gpubench_tui.engine.host.telemetry import Sampler
+from gpubench_tui.engine.host.telemetry import DeviceSampler
 
 MACHINE = Path(os.environ["NVML_STANDIN"])
 GpuPoller.ROUND = 20.0  # where the driver answers, a slow machine is waited for
@@ -30,7 +30,7 @@ def shoot():
 def tell(**more):
     print(msgspec.json.encode({"notes": notes, "shots": shots, **more}).decode())
 """
-START = SCRIPT + "sampler = Sampler(inspect_host().gpus, lambda: [os.getpid()])\n"
+START = SCRIPT + "sampler = DeviceSampler(inspect_host().gpus, lambda: [os.getpid()])\n"
 
 
 @pytest.fixture
@@ -177,7 +177,7 @@ tell(alive=sampler._poller._thread.is_alive())
 
 
 def test_without_a_driver_the_samples_are_empty_and_one_note_says_why(record):
-    start = SCRIPT + "sampler = Sampler([Gpu(index=2, uuid='GPU-x', name='x')], lambda: [])\n"
+    start = SCRIPT + "sampler = DeviceSampler([Gpu(index=2, uuid='GPU-x', name='x')], lambda: [])\n"
     told = record(["fail.nvmlInitWithFlags 9"], "shoot(); shoot(); sampler.close(); tell()", start)
     for gpus, _ in told["shots"]:
         assert gpus[0]["index"] == 2
@@ -188,7 +188,7 @@ def test_without_a_driver_the_samples_are_empty_and_one_note_says_why(record):
 
 
 def test_without_gpus_no_driver_is_asked(record):
-    start = SCRIPT + "sampler = Sampler([], lambda: [])\n"
+    start = SCRIPT + "sampler = DeviceSampler([], lambda: [])\n"
     told = record([], "shoot(); sampler.close(); tell(pynvml=sys.modules['pynvml'].nvmlLib is None)", start)
     assert told["shots"][0][0] == []
     assert told["notes"] == []

@@ -5,7 +5,7 @@
  *
  *   count 2, driver 550.54.15, cuda 12040, name, uuid, bus 16 (PCI bus number)
  *   util (%), temp (C), power, power_limit (mW), clock, clock_max (MHz), reasons (bits), total, used (MiB)
- *   energy (mJ since the driver was loaded)
+ *   energy (mJ since the driver was loaded), cpus NA (mask of the logical CPUs near it, of 64 at most)
  *   pcie_gen, pcie_gen_max (5), pcie_width, pcie_width_max (16), p2p 0 (status between GPUs; 5: not supported)
  *   capability 90, mig 0, slices 0, topology 30, links 0, link_to GPU (or `switch`), processes PID:MiB,...
  *   fail.FUNCTION CODE      that function returns this NVML error; `fail.all` every one of a GPU
@@ -158,6 +158,14 @@ int nvmlDeviceGetMemoryInfo_v2(void *d, void *out) {
 }
 int nvmlDeviceGetUtilizationRates(void *d, uint *out) { out[1] = 0; WHOLE(); return number(g, "util", "50", out); }
 int nvmlDeviceGetTemperature(void *d, uint sensor, uint *out) { (void)sensor; WHOLE(); return number(g, "temp", "40", out); }
+int nvmlDeviceGetCpuAffinity(void *d, uint words, u64 *out) {
+    char value[256];
+    WHOLE();
+    int rc = get(g, "cpus", "NA", value);
+    memset(out, 0, words * sizeof *out);
+    if (!rc) out[0] = strtoull(value, NULL, 0);
+    return rc;
+}
 NUMBER(nvmlDeviceGetPowerUsage, "power", "250500")
 NUMBER(nvmlDeviceGetEnforcedPowerLimit, "power_limit", "700000")
 int nvmlDeviceGetTotalEnergyConsumption(void *d, u64 *out) {

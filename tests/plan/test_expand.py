@@ -66,6 +66,30 @@ def test_all_devices_means_every_gpu() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("near", "allowed", "pinned"),
+    [
+        # Two sockets, of which this process may use a part.
+        ([(0, 1, 2, 3)] * 2 + [(4, 5, 6, 7)] * 2, 7, [(0, 1, 2, 3)] * 2 + [(4, 5, 6)] * 2),
+        # One core for two GPUs, and none for one: no GPU is pinned.
+        ([(0, 1, 2, 3)] * 2 + [(4, 5, 6, 7)] * 2, 5, [()] * 4),
+        ([(0, 1), (2, 3)], 2, [()] * 2),
+        # The driver does not tell.
+        ([None, None], 4, [()] * 2),
+    ],
+)
+def test_ranks_stay_on_the_cores_near_their_gpu_in_every_mode(
+    near: list[tuple[int, ...] | None], allowed: int, pinned: list[tuple[int, ...]]
+) -> None:
+    server = host(gpus=len(near), cores=allowed)
+    server = replace(
+        server, gpus=tuple(replace(gpu, near_cores=n) for gpu, n in zip(server.gpus, near, strict=True))
+    )
+    made = plan('modes = ["single", "dp", "ddp", "concurrent"]\ndevices = ["all"]', server)
+    for spec in made.runs:
+        assert [device.cores for device in spec.devices] == pinned[: len(spec.devices)]
+
+
 def test_without_gpus_a_device_is_the_same_share_of_the_cores_in_every_run() -> None:
     made = plan('modes = ["single", "ddp"]\ndevices = [2]', host(cores=4))
     single, ddp = made.runs

@@ -28,6 +28,7 @@ from gpubench_tui.engine.training.device.cuda import CudaClock, CudaDevices
 from gpubench_tui.engine.training.errors import TrainingError
 from gpubench_tui.engine.training.parallel import Shard, wrap
 from gpubench_tui.engine.training.reporter import Reporter
+from msgspec.structs import replace
 from torch import nn
 
 
@@ -254,6 +255,25 @@ def test_a_rank_claims_its_gpus_and_keeps_nccl_on_loopback(
     assert os.environ["NCCL_SOCKET_IFNAME"] == "=lo"
     assert os.sched_getaffinity(0) == affinity
     torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize(("mode", "rank", "cores"), [("ddp", 1, {0}), ("dp", 0, {0, 1})])
+def test_a_rank_of_gpus_stays_on_their_cores_and_feeds_them_with_one_thread(
+    mode: str, rank: int, cores: set[int], gpu: Gpu
+) -> None:
+    affinity, threads = os.sched_getaffinity(0), torch.get_num_threads()
+    allowed = sorted(affinity)[:2]
+    first, second = (
+        replace(device, cores=(core,))
+        for device, core in zip(gpus("GPU-a", "GPU-b"), reversed(allowed * 2), strict=False)
+    )
+    try:
+        claim_devices(run_on(mode, (first, second)), rank)
+        assert os.sched_getaffinity(0) == {allowed[core % len(allowed)] for core in cores}
+        assert torch.get_num_threads() == 1
+    finally:
+        os.sched_setaffinity(0, affinity)
+        torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize(

@@ -73,10 +73,10 @@ def watch_machine(
 
 def _sample(inspection: Inspection, leave: threading.Event, post: Callable[[Message], object]) -> None:
     """Sample the devices until it is time to look around again."""
-    from ...engine.host.telemetry import Sampler
+    from ...engine.host.telemetry import DeviceSampler
     from .planned_presets import has_changed
 
-    sampler = Sampler(inspection.host.gpus if inspection.host is not None else (), tuple)
+    sampler = DeviceSampler(inspection.host.gpus if inspection.host is not None else (), tuple)
     count = 0
     try:
         # A moment is needed to tell how busy the cores are.

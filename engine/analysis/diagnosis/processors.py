@@ -70,7 +70,9 @@ def unequal_threads(case: Case) -> Iterator[Diagnosis]:
                 for rank, state in run.configuration.ranks
                 if key in state.settings
             }
-            if run.spec.mode == "concurrent" or len(set(counts.values())) < 2:
+            # The sockets that GPUs are attached to may have unequal numbers of cores, and one is enough.
+            on_gpus = any(device.kind == "cuda" for device in run.spec.devices)
+            if (key == "cores" and on_gpus) or run.spec.mode == "concurrent" or len(set(counts.values())) < 2:
                 continue
             yield run.diagnosis(
                 "unequal threads",

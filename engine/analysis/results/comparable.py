@@ -13,6 +13,8 @@ Setting = str | int | float | bool
 
 UNDER_TEST = frozenset({"affinity", "backend", "nccl", "batch_per_device", "global_batch"})
 """Settings in which the runs of a matrix differ by design."""
+NEAR_GPUS = frozenset({"cores"})
+"""Settings that differ on GPUs with the sockets that these are attached to."""
 SCHEDULE = frozenset({"learning_rate", "learning_rate_batch", "warmup_epochs", "milestones", "gamma"})
 """What of a recipe decides what is learnt, and not how long a step takes."""
 NOT_COMPARED = UNDER_TEST | SCHEDULE
@@ -42,7 +44,7 @@ def fingerprint(session: Session, run: RunState) -> str | None:
     if not run.ranks or not all(rank.settings for rank in run.ranks.values()):
         return None
     ranks = {
-        tuple(sorted((key, str(value)) for key, value in rank.settings.items() if key not in NOT_COMPARED))
+        tuple(sorted((key, str(value)) for key, value in _compared(rank.settings).items()))
         for rank in run.ranks.values()
     }
     workloads = {
@@ -59,11 +61,18 @@ def setting_differences(
     ours: Mapping[str, Setting], theirs: Mapping[str, Setting], left_out: Set[str] = NOT_COMPARED
 ) -> list[str]:
     """Settings of one rank that differ from another's, `NAME: OURS against THEIRS`, but those left out."""
+    ours, theirs = _compared(ours, left_out), _compared(theirs, left_out)
     return [
         f"{key}: {ours.get(key, 'not recorded')} against {theirs.get(key, 'not recorded')}"
         for key in dict.fromkeys([*ours, *theirs])
-        if key not in left_out and ours.get(key) != theirs.get(key)
+        if ours.get(key) != theirs.get(key)
     ]
+
+
+def _compared(settings: Mapping[str, Setting], left_out: Set[str] = NOT_COMPARED) -> dict[str, Setting]:
+    """Return the settings of a rank that are compared; only a rank on GPUs has one named `cuda`."""
+    skipped = left_out | NEAR_GPUS if "cuda" in settings else left_out
+    return {key: value for key, value in settings.items() if key not in skipped}
 
 
 def workload_differences(ours: Workload, theirs: Workload) -> list[str]:

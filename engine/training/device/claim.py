@@ -24,8 +24,8 @@ def claim_devices(run: RunSpec, rank: int) -> RankDevices:
     cores = sorted({core for device in own for core in device.cores})
     if cores and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)
-    # Equal in every mode: beside a GPU the CPU's part is one thread, unless cores were given.
-    torch.set_num_threads(len(cores) or 1)
+    # Equal in every mode: one thread feeds a GPU, or several in dp, wherever it may run.
+    torch.set_num_threads(len(cores) if cores and own[0].kind == "cpu" else 1)
     with contextlib.suppress(RuntimeError):  # it can be set only once in a process
         torch.set_num_interop_threads(1)
     if own[0].kind == "cpu":
