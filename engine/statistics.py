@@ -1,11 +1,12 @@
-"""Median, spread and confidence intervals, on the standard library alone.
+"""Median, spread and confidence intervals, using the standard library alone.
 
-Windows follow each other, so that a slow one is likely to follow a slow one: their autocorrelation widens
-every interval here. In simulations the 95% intervals of 5 to 100 values hold the truth in 93 to 99 of 100
-cases, for independent values and for an AR(1) of coefficient 0.5, and in 92 to 98 where windows are added
-until the interval is narrow enough. Of an AR(1) of 0.7 five values cannot show that it is one: there it is 87
-in 100 for five, 92 for ten and 95 for thirty, and 86 to 91 where windows are added. The best of other
-functions of five values' spread and autocorrelation came to 90, and was 15% wider for independent ones.
+Consecutive windows are autocorrelated: a slow one tends to follow a slow one. Every interval here is widened
+accordingly. In simulations, 95% intervals of 5 to 100 values contain the truth in 93 to 99% of cases, for
+independent values and for an AR(1) process with coefficient 0.5; in 92 to 98% where windows are added until
+the interval is narrow enough. With an AR(1) coefficient of 0.7, five values are too few to detect the
+correlation: coverage is 87% for five values, 92% for ten and 95% for thirty, and 86 to 91% where windows are
+added. The best alternative function of the spread and autocorrelation of five values reached 90%, with
+intervals 15% wider for independent values.
 """
 
 from __future__ import annotations
@@ -19,18 +20,18 @@ from itertools import pairwise
 from msgspec import Struct
 
 FEWEST = 5
-"""Values that an interval needs: of fewer nothing is known with some certainty."""
+"""Fewest values for which an interval is given."""
 RESAMPLES = 1000
 TAIL = 40
-"""One in so many resamples lies beyond either end of an interval: 95% within."""
+"""Inverse of the share of resamples beyond either end of a 95% interval."""
 MOST_CORRELATED = 0.95
-"""An autocorrelation beyond it is taken for it."""
+"""Upper bound of the estimated autocorrelation."""
 
 SUPPOSED_CORRELATION = 0.6
-"""What is supposed of the autocorrelation before anything is known of it."""
+"""Prior value of the autocorrelation."""
 SUPPOSED_VALUES = 5
-"""How many values would have to contradict it to count as much: chosen by simulation, so that independent
-values' intervals are wider by 13% at most, of five or ten values, and by 3% of sixty."""
+"""Weight of the prior, in values. Chosen by simulation: intervals of five or ten independent values become
+at most 13% wider, those of sixty 3%."""
 
 Values = tuple[tuple[float, ...], ...]
 
@@ -40,29 +41,30 @@ STUDENT = (
     *(12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281),
     *(2.2010, 2.1788, 2.1604, 2.1448, 2.1314, 2.1199, 2.1098, 2.1009, 2.0930, 2.0860),
 )
-"""97.5% quantiles of Student's t from 1 degree of freedom on (NIST/SEMATECH e-Handbook, 1.3.6.7.2)."""
+"""97.5% quantiles of Student's t, from 1 degree of freedom on (NIST/SEMATECH e-Handbook, 1.3.6.7.2)."""
 
 
 def median(values: Sequence[float]) -> float:
-    """The middle value; ValueError when there is none."""
+    """Return the median; ValueError without values."""
     if not values:
         raise ValueError("no values to take the median of")
     return statistics.median(values)
 
 
 def mad(values: Sequence[float]) -> float:
-    """1.4826 times the median absolute deviation: for normal values an estimate of the standard deviation."""
+    """Return 1.4826 times the median absolute deviation, which estimates a normal distribution's
+    deviation."""
     middle = median(values)
     return 1.4826 * statistics.median([abs(value - middle) for value in values])
 
 
 def inflation(values: Sequence[float]) -> float:
-    """How many of these values, in their order, say as much as one independent value: at least 1.
+    """Return the number of consecutive values worth one independent value, at least 1.
 
-    (1 + r) / (1 - r) for an AR(1) of coefficient r (Bayley & Hammersley 1946). r is the first autocorrelation
-    of the values' ranks, which one outlier does not move, freed of its bias, (1 + 3r) / n (Kendall 1954;
-    Marriott & Pope 1954), and shrunk to what is supposed where few values say little of it. The effective
-    number of values is never taken to be below two.
+    (1 + r) / (1 - r) for an AR(1) process with coefficient r (Bayley & Hammersley 1946). r is the first
+    autocorrelation of the values' ranks, which is robust to outliers, corrected for its bias of (1 + 3r) / n
+    (Kendall 1954; Marriott & Pope 1954) and shrunk towards the prior for few values. The effective number of
+    values is at least two.
     """
     count = len(values)
     ranks = _ranks(values)
@@ -78,11 +80,11 @@ def inflation(values: Sequence[float]) -> float:
 
 
 def median_interval(values: Sequence[float]) -> tuple[float, float]:
-    """95% interval of the median, whatever the values' distribution; ValueError for fewer than five.
+    """Return the distribution-free 95% interval of the median; ValueError for fewer than five values.
 
-    Order statistics t/2 * sqrt(n * inflation) ranks from the middle one on either side (Woodruff 1952, with
-    the effective number of values), interpolated between neighbours; t is Student's, for few values. Where
-    that lies beyond the least or greatest value, their distance from the median is stretched in proportion.
+    The bounds are order statistics t/2 * sqrt(n * inflation) ranks from the middle (Woodruff 1952, with the
+    effective number of values), interpolated between neighbours; t is Student's, for few values. A bound
+    beyond the extreme values is extrapolated in proportion to their distance from the median.
     """
     count = len(values)
     if count < FEWEST:
@@ -98,7 +100,7 @@ def median_interval(values: Sequence[float]) -> tuple[float, float]:
 
 
 def relative_half_width(values: Sequence[float]) -> float:
-    """Half the interval of the median as a share of the median; infinite for fewer than five values or 0."""
+    """Return half the width of the median's interval over the median; infinite if that is undefined."""
     middle = median(values) if len(values) >= FEWEST else 0.0
     if not middle:
         return math.inf
@@ -107,12 +109,12 @@ def relative_half_width(values: Sequence[float]) -> float:
 
 
 def ratio_interval(numerators: tuple[float, ...], denominators: tuple[float, ...]) -> tuple[float, float]:
-    """95% bootstrap interval of the ratio of two medians; the same values give the same interval.
+    """Return the 95% bootstrap interval of the ratio of two medians; deterministic.
 
-    Both sides are resampled independently, and the logarithm of the ratio is what is ranked. Each side's
-    deviations are expanded for its autocorrelation, and by t over the normal quantile for few values, as
-    Hesterberg's expanded percentile interval is (The American Statistician 69, 2015). ValueError for fewer
-    than five values on a side.
+    Both sides are resampled independently, and the logarithms of the ratios are ranked. Deviations on each
+    side are expanded for its autocorrelation, and by t over the normal quantile for few values, as in
+    Hesterberg's expanded percentile interval (The American Statistician 69, 2015). ValueError for fewer than
+    five values on a side.
     """
     if min(len(numerators), len(denominators)) < FEWEST:
         raise ValueError(f"an interval needs at least {FEWEST} values on each side")
@@ -125,10 +127,11 @@ def ratio_interval(numerators: tuple[float, ...], denominators: tuple[float, ...
 
 
 def gain_interval(alone: Values, beside: Values) -> tuple[float, float]:
-    """95% bootstrap interval of the sum of times alone over the longest time side by side.
+    """Return the 95% bootstrap interval of a concurrency gain.
 
-    Both are given as rates, the values of each training, resampled as in `ratio_interval`; equal values alone
-    are those of one run. ValueError for fewer than five values of one.
+    The gain is the sum of the times alone over the longest time side by side. Both arguments hold the rates
+    of each training, resampled as in `ratio_interval`; equal values in `alone` are those of one run.
+    ValueError for fewer than five values of one training.
     """
     if min(map(len, (*alone, *beside))) < FEWEST:
         raise ValueError(f"an interval needs at least {FEWEST} values of each training")
@@ -144,14 +147,14 @@ def gain_interval(alone: Values, beside: Values) -> tuple[float, float]:
 
 
 def geometric_mean(values: Sequence[float]) -> float:
-    """Geometric mean of positive values."""
+    """Return the geometric mean of positive values."""
     return math.exp(statistics.fmean(map(math.log, values)))
 
 
 def repeats_interval(values: Sequence[float]) -> tuple[float, float]:
-    """95% interval of the geometric mean of a figure's repeats; ValueError for fewer than two.
+    """Return the 95% interval of the geometric mean of repeats; ValueError for fewer than two.
 
-    By Student's t of their logarithms: a bootstrap of so few values would be far too narrow.
+    Uses Student's t of the logarithms: a bootstrap of so few values would be far too narrow.
     """
     if len(values) < 2:
         raise ValueError("an interval needs at least two repeats")
@@ -162,10 +165,10 @@ def repeats_interval(values: Sequence[float]) -> tuple[float, float]:
 
 
 def repeats_ratio_interval(numerators: Sequence[float], denominators: Sequence[float]) -> tuple[float, float]:
-    """95% interval of the ratio of two geometric means of repeats, which may be of unequal number.
+    """Return the 95% interval of the ratio of two geometric means, of repeats that may differ in number.
 
-    By Student's t of their logarithms, their variance pooled, so that a single repeat on one side borrows the
-    scatter of the other's. ValueError for fewer than three in all or none on a side.
+    Uses Student's t of the logarithms with pooled variance, so that a single repeat on one side borrows the
+    scatter of the other. ValueError for fewer than three repeats in all, or none on a side.
     """
     above, below = ([math.log(value) for value in values] for values in (numerators, denominators))
     freedom = len(above) + len(below) - 2
@@ -178,7 +181,10 @@ def repeats_ratio_interval(numerators: Sequence[float], denominators: Sequence[f
 
 
 def student(freedom: int) -> float:
-    """97.5% quantile of Student's t; beyond the table to 1e-4 by Abramowitz & Stegun 26.7.5."""
+    """Return the 97.5% quantile of Student's t.
+
+    Beyond the table it is approximated to 1e-4 by Abramowitz & Stegun 26.7.5.
+    """
     if freedom <= len(STUDENT):
         return STUDENT[freedom - 1]
     x, n = NORMAL, freedom
@@ -191,7 +197,7 @@ def student(freedom: int) -> float:
 
 
 def _ranks(values: Sequence[float]) -> list[float]:
-    """The place of each value among all of them, from 0; equal values share the mean of theirs."""
+    """Return the rank of each value, from 0; ties share their mean rank."""
     order = sorted(range(len(values)), key=values.__getitem__)
     ranks = [0.0] * len(values)
     start = 0
@@ -206,14 +212,14 @@ def _ranks(values: Sequence[float]) -> list[float]:
 
 
 def _at(ranked: list[float], place: float) -> float:
-    """The value at that place, from 0, interpolated between two neighbours."""
+    """Return the value at a fractional rank, from 0, interpolated between its neighbours."""
     below = int(place)
     above = min(below + 1, len(ranked) - 1)
     return ranked[below] + (place - below) * (ranked[above] - ranked[below])
 
 
 def _log_deviations(values: tuple[float, ...], source: random.Random) -> list[float]:
-    """How far the logarithms of resampled medians lie from that of the median, expanded."""
+    """Return the expanded deviations of resampled log medians from the log median."""
     ranked = sorted(values)
     expansion = math.sqrt(inflation(values)) * student(len(values) - 1) / NORMAL
     centre = math.log(statistics.median(ranked))
@@ -221,16 +227,16 @@ def _log_deviations(values: tuple[float, ...], source: random.Random) -> list[fl
 
 
 def _resampled_rates(values: tuple[float, ...], source: random.Random) -> list[float]:
-    """Medians of resampled values, their deviations expanded."""
+    """Return medians of resampled values, with expanded deviations."""
     middle = statistics.median(values)
     return [middle * math.exp(deviation) for deviation in _log_deviations(values, source)]
 
 
 def _resampled_median(ranked: list[float], source: random.Random) -> float:
-    """The median of as many values drawn with replacement, without drawing them all.
+    """Return the median of n values drawn with replacement, without drawing them all.
 
-    A draw is `ranked[int(n * u)]` with u uniform. Of n such u the middle one is beta distributed; for an even
-    n the lower of the two middle ones is, and the upper is the least of the n/2 uniform ones above it.
+    A draw is `ranked[int(n * u)]` with u uniform. The middle one of n such u has a beta distribution; for an
+    even n so has the lower of the two middle ones, and the upper is the least of n/2 uniform values above it.
     """
     count = len(ranked)
     half = count // 2
@@ -245,13 +251,13 @@ Interval = tuple[float, float]
 
 
 class Estimate(Struct, frozen=True):
-    """A value, its 95% interval, and from how many values it comes."""
+    """A value with its 95% interval and the number of values behind it."""
 
     value: float
     interval: Interval | None
-    """None of fewer than five values."""
+    """95% interval; None for fewer than five values."""
     n: int
 
     def contains(self, value: float) -> bool:
-        """Whether that value is within the interval; False where there is none."""
+        """Return whether the interval contains a value; False without an interval."""
         return self.interval is not None and self.interval[0] <= value <= self.interval[1]

@@ -1,1 +1,1 @@
-"""What happened: events, the journal that holds them, the fold that reads them, the shelf of sessions."""
+"""The record of a session: events, the journal that stores them, the fold that reads them, the shelf."""

@@ -1,6 +1,6 @@
-"""The vocabulary of a session: everything that is recorded of it is one of these events.
+"""The events that make up the record of a session.
 
-Every event carries `at`, seconds since the session started, on the machine's monotonic clock, which all its
+Every event carries `at`, seconds since the session started, on the machine's monotonic clock, which all
 processes share. Ranks send events over their queue; the session process adds its own and writes the journal.
 """
 
@@ -26,25 +26,25 @@ Phase = Literal[
     "finishing",
 ]
 Exchange = Literal["scatter", "replicate", "gather", "reduce"]
-"""What DataParallel does each step besides computing."""
+"""DataParallel's operations of a step besides computation."""
 Collective = Literal["all_reduce", "all_gather", "reduce_scatter"]
 Outcome = Literal["measured", "failed", "skipped", "stopped"]
 FailureKind = Literal["raised", "out of memory", "killed", "hung", "no data", "launch"]
 
 
 class Base(Struct, frozen=True, kw_only=True, tag_field="event"):
-    """What all events have."""
+    """Fields that all events share."""
 
     at: float
 
 
 class SessionStarted(Base, frozen=True, kw_only=True, tag="session started"):
-    """First line of a journal."""
+    """Start of a session; the first line of a journal."""
 
     format: int = 1
-    """Version of the journal's vocabulary."""
+    """Version of the journal format."""
     session: str
-    """The session's name, its folder's name too."""
+    """Name of the session and of its folder."""
     program: str
     """Version of gpubench-tui."""
     unix_time: float
@@ -54,41 +54,42 @@ class SessionStarted(Base, frozen=True, kw_only=True, tag="session started"):
 
 
 class RunStarted(Base, frozen=True, kw_only=True, tag="run started"):
-    """A run's processes are being launched."""
+    """Launch of a run's processes."""
 
     run: str
 
 
 class RankStarted(Base, frozen=True, kw_only=True, tag="rank started"):
-    """A rank is up: where it runs and with which settings."""
+    """Start of a rank, with its device and settings."""
 
     run: str
     rank: int
     pid: int
     device: str
-    """What torch calls it, e.g. `NVIDIA H200` or `cpu (1 thread)`."""
+    """Name of the device as torch gives it, e.g. `NVIDIA H200` or `cpu (1 thread)`."""
     settings: dict[str, str | int | float | bool]
-    """What must be equal for two runs to be comparable: versions, threads, precision switches, ..."""
+    """Settings that must be equal for two runs to be comparable: versions, threads, precision switches,
+    ..."""
 
 
 class Piece(Struct, frozen=True):
-    """A part of a model's parameters that FSDP gathers at once, and whose gradients it reduces at once."""
+    """A part of a model's parameters that FSDP gathers, and whose gradients it reduces, in one collective."""
 
     bytes: int
-    """Size of what is gathered: the shards of all ranks, padded to equal ones, in the dtype that travels."""
+    """Size of the gathered parameters: the shards of all ranks with padding, in the dtype sent."""
     gathers: int
-    """How often it is gathered in a step; its gradients are reduced and scattered once."""
+    """Number of times the piece is gathered in a step; its gradients are reduce-scattered once."""
     gradient_bytes: int | None = None
-    """Size of what is reduced and scattered; None where it equals `bytes`."""
+    """Size of the reduce-scattered gradients; None if equal to `bytes`."""
 
     @property
     def reduced_bytes(self) -> int:
-        """Size of what is reduced and scattered."""
+        """Size of the reduce-scattered gradients."""
         return self.bytes if self.gradient_bytes is None else self.gradient_bytes
 
 
 class ModelBuilt(Base, frozen=True, kw_only=True, tag="model built"):
-    """The model and data are ready."""
+    """Completion of a rank's model and data."""
 
     run: str
     rank: int
@@ -98,41 +99,41 @@ class ModelBuilt(Base, frozen=True, kw_only=True, tag="model built"):
     steps_per_epoch: int
     """Steps of one epoch on this rank."""
     buffer_bytes: int | None = None
-    """Of what the model keeps and does not train, as a batch norm's statistics."""
+    """Size of the model's buffers, such as the statistics of batch norms."""
     pieces: list[Piece] = []
-    """In fsdp: what is gathered at a time, and its gradients reduced and scattered."""
+    """FSDP only: the units that are gathered and reduce-scattered."""
 
 
 class PhaseChanged(Base, frozen=True, kw_only=True, tag="phase"):
-    """A rank entered a phase. Ranks also send it anew with a different `note` as a sign of progress."""
+    """Entry of a rank into a phase; sent again with a different `note` as a sign of progress."""
 
     run: str
     rank: int
     phase: Phase
     note: str = ""
-    """For people: `downloading CIFAR-10, 40%`."""
+    """Progress for people: `downloading CIFAR-10, 40%`."""
     epoch: int | None = None
     compiling: bool = False
     """Whether the rank compiles its model; the other ranks may be waiting for it."""
 
 
 class Steps(Base, frozen=True, kw_only=True, tag="steps"):
-    """Consecutive optimizer steps of one rank, one list entry a step; `at` is when the last of them ended."""
+    """Consecutive optimizer steps of one rank, one list entry for each; `at` is the end of the last."""
 
     run: str
     rank: int
     first: int
-    """Index of the first of these steps, counted from 0 with warm-up included."""
+    """Index of the first of these steps, counted from 0 and including warm-up."""
     seconds: list[float]
     loss: list[float | None]
-    """None where the loss was not a finite number."""
+    """Loss of each step; None where it was not finite."""
     samples: list[int]
-    """Samples this rank consumed."""
+    """Samples consumed by this rank."""
     learning_rate: list[float]
 
 
 class MetricsLost(Base, frozen=True, kw_only=True, tag="metrics lost"):
-    """Steps whose metrics were dropped because the queue was full; the training did not wait."""
+    """Steps whose metrics were dropped because the queue was full; training did not wait."""
 
     run: str
     rank: int
@@ -140,12 +141,12 @@ class MetricsLost(Base, frozen=True, kw_only=True, tag="metrics lost"):
 
 
 class Window(Base, frozen=True, kw_only=True, tag="window"):
-    """One measured window of one rank: its own samples over its own seconds."""
+    """One measured window of one rank, with its own samples and seconds."""
 
     run: str
     rank: int
     index: int
-    """The same window has the same index on every rank."""
+    """Number of the window; equal on all ranks."""
     steps: int
     samples: int
     seconds: float
@@ -153,52 +154,54 @@ class Window(Base, frozen=True, kw_only=True, tag="window"):
 
 
 class Evaluation(Base, frozen=True, kw_only=True, tag="evaluation"):
-    """Accuracy and loss after an epoch, over the whole test set (all ranks' parts summed)."""
+    """Accuracy and loss after an epoch, over the whole test set, summed over all ranks."""
 
     run: str
     rank: int
     epoch: int
-    """Counted from 1."""
+    """Number of the epoch, counted from 1."""
     train_loss: float | None
-    """Mean over the epoch's steps, while they were trained."""
+    """Mean training loss over the steps of the epoch."""
     train_accuracy: float
     test_loss: float | None
     test_accuracy: float
     seconds: float
-    """Time the epoch's training took on the slowest rank, evaluation excluded."""
+    """Training time of the epoch on the slowest rank, in s, evaluation excluded."""
 
 
 class Breakdown(Base, frozen=True, kw_only=True, tag="breakdown"):
-    """Where the steps of one rank went, in seconds, one list entry a step of the detail phase.
+    """Seconds that one rank spent in each part of a step; one list entry for each step of the detail phase.
 
-    The parts follow each other; what they leave of `step` is unaccounted for.
+    The parts follow each other; the rest of `step` is unaccounted for.
     """
 
     run: str
     rank: int
     step: list[float]
     input: list[float]
-    """Waiting for `next(batches)`."""
+    """Time waiting for `next(batches)`."""
     transfer: list[float]
-    """Copying the batch to the device."""
+    """Time copying the batch to the device."""
     forward: list[float]
-    """Loss included."""
+    """Time of the forward pass, including the loss."""
     backward: list[float]
-    """Computation only: until the rank's last gradient bucket was ready."""
+    """Time of the backward computation: until the rank's last gradient bucket was ready."""
     exposed: list[float]
-    """Communication that nothing hides: from there to the end of the rank's last collective, and before
-    forward that of the buffers."""
+    """Communication that no computation hides: from the end of `backward` to the end of the rank's last
+    collective, and the broadcast of buffers before forward."""
     copying: list[float] = []
-    """In ddp with several ranks: from there to the end of backward, while averaged gradients are copied from
-    the buckets back to their parameters. Empty elsewhere, and where a journal's version did not mark it."""
+    """DDP with several ranks: from there to the end of the backward pass, while averaged gradients are
+    copied from the buckets to their parameters. Empty otherwise, and in journals whose version did not
+    measure it."""
     optimizer: list[float]
     exchange: dict[Exchange, list[float]] = {}
-    """What DataParallel does besides computing, seen from its first device: to scatter, replicate and gather
-    is within forward, to reduce within backward; gathering holds the wait for the slowest device."""
+    """DataParallel's operations, timed on its first device. Scatter, replicate and gather are part of
+    forward, reduce of backward; gather includes the wait for the slowest device."""
 
 
 class BucketTimes(Struct, frozen=True):
-    """One gradient bucket's all-reduce, one list entry a step; times as `at`, comparable between ranks."""
+    """The all-reduce of one gradient bucket, one list entry for each step; times are comparable between
+    ranks."""
 
     bytes: int
     start: list[float]
@@ -206,85 +209,87 @@ class BucketTimes(Struct, frozen=True):
 
 
 class CommunicationMeasured(Base, frozen=True, kw_only=True, tag="communication"):
-    """What synchronising the gradients costs one rank: measured after the windows."""
+    """The cost of gradient synchronisation on one rank, measured after the windows."""
 
     run: str
     rank: int
     buckets: list[BucketTimes]
-    """In the order in which they became ready; empty where the mode has none."""
+    """Gradient buckets in the order in which they became ready; empty where the mode has none."""
     synchronised: list[float]
-    """Seconds of a step, mean of each turn with gradient synchronisation."""
+    """Mean step time of each turn with gradient synchronisation, in s."""
     unsynchronised: list[float]
-    """The same under `no_sync`, in turns taken alternately with those; empty where a mode has none."""
+    """Mean step time of each turn under `no_sync`, in s, taken alternately; empty where the mode has none."""
     buffers: list[float] = []
-    """Seconds before the forward of each of the buckets' steps in which the model's buffers are broadcast,
-    the wait for rank 0 included; empty where the model has none."""
+    """Time of broadcasting the model's buffers before forward in each of the buckets' steps, in s,
+    including the wait for rank 0; empty for models without buffers."""
     clock_error: float = 0.0
-    """Seconds by which the buckets' times may be off from the clock that the ranks share."""
+    """Error of the bucket times relative to the ranks' shared clock, in s."""
 
 
 class BandwidthMeasured(Base, frozen=True, kw_only=True, tag="bandwidth"):
-    """What the same ranks' collectives reach when nothing else is done, by size; sent by rank 0."""
+    """Times of a collective by size on otherwise idle ranks; sent by rank 0."""
 
     run: str
     rank: int
     collective: Collective
     sizes: list[int]
-    """Bytes, as nccl-tests counts them: the whole buffer."""
+    """Buffer sizes in bytes, counted as in nccl-tests."""
     seconds: list[float]
-    """Median time of the slowest rank, for each size."""
+    """Median time on the slowest rank, for each size."""
 
 
 class ComputeMeasured(Base, frozen=True, kw_only=True, tag="compute"):
-    """How much arithmetic a step is, and how fast the device can be at it."""
+    """Arithmetic of a step, and the device's peak."""
 
     run: str
     rank: int
     flop_per_step: int | None
-    """Of this rank, forward and backward, by torch's flop counter; None where it cannot count the model."""
+    """FLOP of this rank's forward and backward pass, by torch's flop counter; None if it cannot count the
+    model."""
     peak_flop_per_second: float | None
-    """A large matrix product in the run's precision on the slowest of the rank's devices, measured last."""
+    """Rate of a large matrix product in the run's precision on the slowest of the rank's devices, measured
+    last."""
 
 
 class RankMeasured(Base, frozen=True, kw_only=True, tag="rank measured"):
-    """A rank's measurement is complete: its figures stand, whatever happens in the detail phase."""
+    """Completion of a rank's measurement; its figures stand whatever happens in the detail phase."""
 
     run: str
     rank: int
     stop_reason: str
-    """Why measuring ended: `interval ±0.8% within 1%`, `time limit of 30 s`, `5 epochs`."""
+    """Reason that measuring ended: `interval ±0.8% within 1%`, `time limit of 30 s`, `5 epochs`."""
     peak_memory_bytes: list[int | None]
-    """Most memory allocated while measuring, for each device of the rank; on a CPU peak resident memory."""
+    """Peak memory allocated while measuring, for each device of the rank; on a CPU, peak resident memory."""
     peak_reserved_bytes: list[int | None]
     settled: bool = True
-    """Whether the step time had settled when warm-up ended; it ends in any case after a while."""
+    """Whether the step time had settled when warm-up ended at its time limit or before."""
     replicas_equal: bool | None = None
-    """In ddp: whether all ranks ended with the same parameters, bit for bit."""
+    """DDP only: whether all ranks ended with bitwise equal parameters."""
     allocator_retries: list[int | None] = []
-    """How often the allocator had to free its cache to satisfy a request while measuring, for each device."""
+    """Number of times the allocator freed its cache to satisfy a request while measuring, for each device."""
     energy_joules: list[float | None] = []
-    """By NVML's counter, over the measured windows, for each device of the rank."""
+    """Energy by NVML's counter over the measured windows, for each device of the rank."""
     energy_samples: int | None = None
-    """Samples that this rank consumed while the energy was counted."""
+    """Samples consumed by this rank while energy was counted."""
     compiled_graphs: int | None = None
-    """Graphs that torch compiled of the model, 0 where it found none; None where it was not asked to."""
+    """Graphs that torch compiled of the model; 0 if none, None if compilation was not requested."""
 
 
 class RankFinished(Base, frozen=True, kw_only=True, tag="rank finished"):
-    """A rank is done and about to exit."""
+    """Completion of a rank, which is about to exit."""
 
     run: str
     rank: int
     steps: int
-    """Steps trained in all, warm-up and detail phase included."""
+    """Total steps trained, including warm-up and the detail phase."""
     samples: int
     """Samples consumed in those steps."""
     detail_trouble: str = ""
-    """Why the detail phase ended early, one sentence."""
+    """Reason that the detail phase ended early, one sentence."""
 
 
 class RankFailed(Base, frozen=True, kw_only=True, tag="rank failed"):
-    """A rank met its own end and could still say why."""
+    """Failure of a rank that could still report it."""
 
     run: str
     rank: int
@@ -294,7 +299,7 @@ class RankFailed(Base, frozen=True, kw_only=True, tag="rank failed"):
 
 
 class Failure(Struct, frozen=True):
-    """Why a run failed: the rank that went first, not those it took along."""
+    """Cause of a run's failure: the rank that failed first, not those that failed as a consequence."""
 
     kind: FailureKind
     rank: int | None
@@ -304,26 +309,26 @@ class Failure(Struct, frozen=True):
 
 
 class RunFinished(Base, frozen=True, kw_only=True, tag="run finished"):
-    """All processes of a run are gone."""
+    """Exit of all processes of a run."""
 
     run: str
     outcome: Outcome
     reason: str = ""
-    """Why it was skipped or stopped."""
+    """Reason that the run was skipped or stopped."""
     failure: Failure | None = None
     detail_trouble: str = ""
-    """Why a rank was lost in the detail phase of a measured run, one sentence."""
+    """Reason that a rank was lost in the detail phase of a measured run, one sentence."""
 
 
 class Sampled(Base, frozen=True, kw_only=True, tag="sampled"):
-    """The devices at one moment."""
+    """One sample of all devices."""
 
     gpus: list[GpuSample]
     cpu: CpuSample
 
 
 class LogMessage(Base, frozen=True, kw_only=True, tag="said"):
-    """A line for people from the session process."""
+    """A message for people from the session process."""
 
     level: Literal["info", "warning", "error"]
     text: str
@@ -331,7 +336,7 @@ class LogMessage(Base, frozen=True, kw_only=True, tag="said"):
 
 
 class SessionFinished(Base, frozen=True, kw_only=True, tag="session finished"):
-    """Last line of a journal whose session ended by itself or was stopped in order."""
+    """End of a session; the last line of its journal unless the process was killed."""
 
     outcome: Literal["finished", "stopped"]
 
@@ -352,7 +357,7 @@ RankEvent = (
     | RankFinished
     | RankFailed
 )
-"""What a rank sends over its queue, as lists of events about ten times a second."""
+"""Events that a rank sends over its queue, in batches about ten times a second."""
 
 Event = RankEvent | SessionStarted | RunStarted | RunFinished | Sampled | LogMessage | SessionFinished
 

@@ -1,4 +1,4 @@
-"""The exit status that a session's end calls for."""
+"""Exit statuses of the command and of the session process."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ MEASURED, RUN_FAILED, BAD_USAGE, STOPPED = 0, 1, 2, 130
 
 
 def exit_status(session: Session) -> int:
-    """Of a session that is over: 0 all runs measured or skipped by rule, 130 stopped by the user.
+    """Return the exit status for a session that is over.
 
-    1 where a run failed, or the session's process went without a last word.
+    0 if all runs were measured or skipped by rule; 130 if the user stopped it; 1 if a run failed or the
+    session's process died without recording an end.
     """
     if session.outcome == "stopped":
         return STOPPED

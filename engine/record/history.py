@@ -1,4 +1,4 @@
-"""The devices' samples as curves in bounded memory."""
+"""Samples of the devices as curves in bounded memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ MOST_PROCESSES = 256
 
 
 class GpuHistory:
-    """One GPU's samples: x = at, in the units of GpuSample; what was not available is left out."""
+    """Curves of one GPU's samples over time, in the units of GpuSample; missing values are left out."""
 
     def __init__(self, sample: GpuSample) -> None:
         self.last = sample
@@ -20,14 +20,14 @@ class GpuHistory:
         self.clock = Series()
         self.pcie_generation = Series()
         self.pcie_width = Series()
-        """Lanes."""
+        """Active PCIe lanes."""
         self.throttled: dict[str, Series] = {}
-        """By reason: 1 in the samples that gave it, 0 in those since the first that did not."""
+        """For each throttle reason, 1 in samples that gave it and 0 in later ones that did not."""
         self.processes: dict[int, GpuProcess] = {}
-        """By process id: all that were seen on the GPU, whosever they are; the first few hundred."""
+        """Names by process id of all processes seen on the GPU, up to a few hundred."""
 
     def add(self, at: float, sample: GpuSample) -> None:
-        """Take in a sample."""
+        """Add a sample."""
         self.last = sample
         for series, value in (
             (self.utilization, sample.utilization),
@@ -51,19 +51,19 @@ class GpuHistory:
 
 
 class CpuHistory:
-    """The processor's samples: x = at."""
+    """Curves of the processor's samples over time."""
 
     def __init__(self) -> None:
         self.last: CpuSample | None = None
         self.busy = Series()
-        """Mean over all logical CPUs, percent."""
+        """Mean utilisation of all logical CPUs, in percent."""
         self.memory = Series()
-        """Bytes in use on the machine."""
+        """Memory in use on the machine, in bytes."""
         self.session = Series()
-        """CPU time of the session's processes; 100 is one core."""
+        """CPU time of the session's processes, in percent of one core."""
 
     def add(self, at: float, sample: CpuSample) -> None:
-        """Take in a sample."""
+        """Add a sample."""
         self.last = sample
         if sample.per_core:
             self.busy.add(at, sum(sample.per_core) / len(sample.per_core))

@@ -1,4 +1,4 @@
-"""The journal: one append-only file of events, one JSON object a line, private to its user."""
+"""The journal: one append-only file of events, one JSON object per line, private to the user."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CHUNK_BYTES = 1 << 20
 
 
 class Journal:
-    """The writing end. Threads may share it: a line is written whole or reported as an OSError."""
+    """Writer of a journal. Thread-safe: a line is written whole, or OSError is raised."""
 
     def __init__(self, path: Path) -> None:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
@@ -24,7 +24,7 @@ class Journal:
         self._torn = False
 
     def append(self, event: Event) -> None:
-        """Write one event; OSError when the disk is full or the journal is closed."""
+        """Write one event; OSError if the disk is full or the journal is closed."""
         line = encode(event) + b"\n"
         with self._lock:
             if self._torn:
@@ -36,7 +36,7 @@ class Journal:
                 raise OSError(f"only {written} of {len(line)} bytes of a journal line could be written")
 
     def close(self) -> None:
-        """Close the file; closing twice does no harm."""
+        """Close the file; harmless if already closed."""
         with self._lock:
             if self._file >= 0:
                 os.close(self._file)
@@ -44,23 +44,23 @@ class Journal:
 
 
 class Follower:
-    """The reading end of a journal that may still grow, and may not exist yet."""
+    """Reader of a journal that may still grow, and may not exist yet."""
 
     def __init__(self, path: Path, kinds: Iterable[type[Base]] | None = None) -> None:
-        """`kinds`: the only events to read; all others are passed over undecoded, which is much faster."""
+        """`kinds`: the only event types to read; the others are skipped undecoded, which is much faster."""
         self.path = path
         self.unreadable = 0
-        """Lines that are no event known here: damaged, or written by a newer version."""
+        """Lines that could not be decoded: damaged, or written by a newer version."""
         self._offset = 0
         self._rest = b""
         self._starts = (b"",) if kinds is None else tuple(map(_start_of_line, kinds))
 
     def read(self) -> list[Event]:
-        """All events completed since the last call; a line without its end waits for it."""
+        """Return all events completed since the last call; an incomplete last line is left for the next."""
         return list(self.events())
 
     def events(self) -> Iterator[Event]:
-        """As `read`, but one by one, holding no more than a chunk of the file in memory."""
+        """Yield events as `read` returns them, holding no more than a chunk of the file in memory."""
         try:
             file = self.path.open("rb")
         except FileNotFoundError:
@@ -72,7 +72,7 @@ class Follower:
                 yield from self.decode(chunk)
 
     def decode(self, chunk: bytes) -> list[Event]:
-        """The events whose lines this chunk completes."""
+        """Return the events whose lines this chunk completes."""
         lines = chunk.split(b"\n")
         lines[0] = self._rest + lines[0]
         self._rest = lines.pop()
@@ -93,13 +93,13 @@ def _start_of_line(kind: type[Base]) -> bytes:
 
 
 def read_journal(path: Path) -> Iterator[Event]:
-    """All complete, readable events of a journal, in order; OSError when it cannot be opened."""
+    """Return all readable events of a journal, in order; OSError if it cannot be opened."""
     path.stat()
     return Follower(path).events()
 
 
 def last_moment(path: Path) -> float:
-    """When the last event of a journal happened, seconds since the session started; 0 where there is none."""
+    """Return the time of a journal's last event, in s since the session started; 0 if there is none."""
     try:
         with path.open("rb") as file:
             start = max(0, file.seek(0, os.SEEK_END) - CHUNK_BYTES)

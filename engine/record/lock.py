@@ -1,4 +1,4 @@
-"""Locks on files: whoever holds one is alive, for the system takes it away however a process ends."""
+"""File locks that show whether a process is alive: the system releases them however it ends."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 
 
 def take(path: Path, seconds: float = 0.0) -> int | None:
-    """Lock the file, made where it is missing, and return its descriptor; None when another holds it.
+    """Lock a file, creating it if missing, and return its descriptor; None if another process holds it.
 
-    A process that inherits the descriptor shares the lock, which lasts as long as either has it open.
+    A process that inherits the descriptor shares the lock, which lasts while either keeps it open.
     """
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     # Someone who merely asks whether it is held holds it for a moment.
@@ -32,7 +32,7 @@ def take(path: Path, seconds: float = 0.0) -> int | None:
 
 
 def is_taken(path: Path) -> bool:
-    """Whether a process holds the file's lock."""
+    """Return whether a process holds the file's lock."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

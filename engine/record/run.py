@@ -1,4 +1,4 @@
-"""What is known of one run of a plan and of its ranks, and what each event adds to it."""
+"""The state of one run and of its ranks, and how each event changes it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EVALUATIONS = 10_000
 
 
 class RankState:
-    """What is known of one rank of a run."""
+    """The state of one rank of a run."""
 
     def __init__(self) -> None:
         self.pid: int | None = None
@@ -32,83 +32,84 @@ class RankState:
         self.test_images: int | None = None
         self.steps_per_epoch: int | None = None
         self.steps = 0
-        """Optimizer steps done, warm-up included."""
+        """Optimizer steps completed, including warm-up."""
         self.samples = 0
         self.last_at: float | None = None
-        """When it last reported steps."""
+        """Time of the last report of steps, in s since the session started."""
         self.rate = 0.0
-        """Samples a second over the newest message's steps; 0 before the first and after the last."""
+        """Throughput over the steps of the newest message, in samples/s; 0 before the first and at the
+        end."""
         self.step_seconds = Series()
         self.breakdown: events.Breakdown | None = None
         self.communication: events.CommunicationMeasured | None = None
         self.bandwidth: dict[str, events.BandwidthMeasured] = {}
-        """By collective."""
+        """Measured bandwidth by collective."""
         self.compute: events.ComputeMeasured | None = None
         self.measured: events.RankMeasured | None = None
         self.finished: events.RankFinished | None = None
         self.failed: events.RankFailed | None = None
         self.lost_steps = 0
-        """Steps whose metrics were dropped."""
+        """Number of steps whose metrics were dropped."""
         self._windows = RankWindows()
 
     @property
     def windows(self) -> list[Window]:
-        """This rank's measured windows; neighbours are added up when there are thousands."""
+        """Measured windows of this rank; neighbours are merged once there are thousands."""
         return self._windows.all
 
     @property
     def measured_seconds(self) -> float:
-        """Time in measured windows so far."""
+        """Total time of the measured windows so far."""
         return self._windows.seconds
 
 
 class RunState:
-    """What is known of one run of the plan."""
+    """The state of one run of the plan."""
 
     def __init__(self, spec: RunSpec) -> None:
         self.spec = spec
         self.state: RunStatus = "skipped" if spec.skip else "waiting"
         self.reason = spec.skip or ""
-        """Why it was skipped or stopped, or failed in a sentence."""
+        """Reason that the run was skipped, stopped or failed, one sentence."""
         self.failure: Failure | None = None
         self.detail_trouble = ""
-        """Why the detail phase of a measured run ended early, where no rank could say so."""
+        """Reason that the detail phase of a measured run ended early, where no rank could report it."""
         self.started_at: float | None = None
         self.finished_at: float | None = None
         self.phase = ""
-        """Rank 0's."""
+        """Phase of rank 0."""
         self.entered: dict[str, float] = {}
-        """When rank 0 first entered each phase."""
+        """Time at which rank 0 first entered each phase, in s since the session started."""
         self.note = ""
         self.epoch: int | None = None
         self.ranks: dict[int, RankState] = {}
         self.throughput = Series()
-        """Live: x = at, y = samples/s of all ranks, from steps. Measured figures come from windows."""
+        """Live throughput of all ranks over time, in samples/s, from steps; measured figures use windows."""
         self.loss = Series()
-        """x = step, y = loss of rank 0."""
+        """Loss of rank 0 over steps."""
         self.learning_rate: float | None = None
         self.evaluations: dict[int, deque[events.Evaluation]] = {}
-        """By rank, oldest first."""
+        """Evaluations by rank, oldest first."""
         self._windows = RunWindows(spec.world_size)
 
     @property
     def windows(self) -> list[WindowTotal]:
-        """Windows over all ranks, those that some rank has yet to report last."""
+        """Windows over all ranks; those not yet reported by every rank come last."""
         return self._windows.all
 
     @property
     def complete_windows(self) -> list[WindowTotal]:
-        """Windows that every rank has reported, all of one length."""
+        """Windows that every rank has reported, all of equal length."""
         return self._windows.complete
 
     @property
     def window_length(self) -> int:
-        """How many measured windows each of these is: 1 unless there were thousands."""
+        """Number of measured windows merged into each of these; 1 unless there were thousands."""
         return self._windows.length
 
     @property
     def progress(self) -> float | None:
-        """Share of the run that is done, 0 to 1; None when it never began."""
+        """Completed share of the run, from 0 to 1; None if it never started."""
         if self.state == "measured":
             return 1.0
         if self.started_at is None:
@@ -118,7 +119,7 @@ class RunState:
         return min(1.0, *(self._progress_of(rank) for rank in self.ranks.values()))
 
     def apply(self, event: events.RankEvent) -> None:
-        """Take in what a rank of this run reported."""
+        """Apply an event reported by a rank of this run."""
         _ON_EVENT[type(event)](self, event)
 
     def _progress_of(self, rank: RankState) -> float:
@@ -128,7 +129,7 @@ class RunState:
         return min(rank.measured_seconds / measure.seconds, len(rank.windows) / measure.windows)
 
     def rank(self, number: int) -> RankState:
-        """The state of a rank, new when nothing was heard of it before."""
+        """Return the state of a rank, creating it on first use."""
         if number not in self.ranks:
             self.ranks[number] = RankState()
         return self.ranks[number]

@@ -1,4 +1,4 @@
-"""A curve in bounded memory: when full it halves its resolution, and keeps its extremes."""
+"""Curves in bounded memory: a full curve halves its resolution but keeps its extremes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 
 class Bucket(NamedTuple):
-    """Consecutive points drawn as one."""
+    """Consecutive points merged into one."""
 
     x: float
-    """Of the newest of them."""
+    """x of the newest point."""
     mean: float
     low: float
     high: float
@@ -21,9 +21,9 @@ class Bucket(NamedTuple):
 
 
 class Series:
-    """Points (x, y) in the order they came, in at most `capacity` buckets of equally many points.
+    """Points (x, y) in order of arrival, in at most `capacity` buckets of equally many points.
 
-    The newest bucket may still be filling. `capacity` is an even number.
+    The newest bucket may still be filling. `capacity` must be even.
     """
 
     def __init__(self, capacity: int = 1024) -> None:
@@ -31,9 +31,9 @@ class Series:
             raise ValueError(f"a series needs an even capacity, not {capacity}")
         self.capacity = capacity
         self.points = 0
-        """Points added so far."""
+        """Number of points added so far."""
         self.last: float | None = None
-        """The newest y."""
+        """Newest y."""
         self._per_bucket = 1
         self._x = array("d")
         self._mean = array("d")
@@ -51,7 +51,7 @@ class Series:
         self.add_many((x,), (y,))
 
     def add_many(self, xs: Sequence[float], ys: Sequence[float]) -> None:
-        """Add points one after the other; a range and a list will do. As many xs as ys."""
+        """Add points in order; `xs` and `ys` have equal length, and a range will do for `xs`."""
         start, end = 0, len(ys)
         while start < end:
             stop = min(end, start + self._per_bucket - self._count)
@@ -73,16 +73,16 @@ class Series:
             self.last = ys[-1]
 
     def buckets(self, most: int | None = None) -> list[Bucket]:
-        """The curve in at most `most` buckets, oldest first, extremes kept."""
+        """Return the curve in at most `most` buckets, oldest first, keeping extremes."""
         count = len(self)
         parts = count if most is None else min(count, most)
         edges = [count * part // parts for part in range(parts + 1)] if parts else []
         return self._joined(edges)
 
     def binned(self, start: float, end: float, parts: int) -> list[Bucket]:
-        """The curve from x = `start` to `end` in equal parts of it, oldest first, empty ones left out.
+        """Return the curve from `start` to `end` in equal bins, oldest first, without empty bins.
 
-        Where a part begins does not depend on the points: a curve that grows stays where it was.
+        Bin edges do not depend on the points, so a growing curve does not shift.
         """
         xs = self._x[:]
         if self._count:
@@ -92,14 +92,14 @@ class Series:
         return self._joined([*edges, bisect_right(xs, end)])
 
     def between(self, start: float, end: float) -> list[Bucket]:
-        """The buckets whose x lies from `start` to `end`, oldest first."""
+        """Return the buckets whose x lies from `start` to `end`, oldest first."""
         first, after = bisect_left(self._x, start), bisect_right(self._x, end)
         if self._count and after == len(self._x) and start <= self._open_x <= end:
             after += 1
         return self._joined(range(first, after + 1))
 
     def _joined(self, edges: Sequence[int]) -> list[Bucket]:
-        """One bucket for those between each two edges, where there are any."""
+        """Merge the buckets between each pair of edges; empty ranges are left out."""
         return [self._join(a, b) for a, b in pairwise(edges) if a < b]
 
     def _join(self, start: int, end: int) -> Bucket:
@@ -133,20 +133,20 @@ class Series:
 
 
 Span = tuple[float, float]
-"""From and until, seconds since the session started."""
+"""Start and end, in s since the session started."""
 
 
 def during(series: Series, spans: Sequence[Span]) -> list[Bucket]:
-    """The part of a curve over time that lies in these spans."""
+    """Return the buckets of a curve over time that lie within the spans."""
     return [bucket for bucket in series.buckets() if any(start <= bucket.x <= end for start, end in spans)]
 
 
 def mean(buckets: Sequence[Bucket]) -> float | None:
-    """Mean of all points in these buckets; None where there are none."""
+    """Return the mean of all points in the buckets; None if there are none."""
     points = sum(bucket.points for bucket in buckets)
     return sum(bucket.mean * bucket.points for bucket in buckets) / points if points else None
 
 
 def highest(series: Series, spans: Sequence[Span]) -> float | None:
-    """The highest point of a curve in these spans; None where it has none there."""
+    """Return the maximum of a curve within the spans; None if it has no points there."""
     return max((bucket.high for bucket in during(series, spans)), default=None)

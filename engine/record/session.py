@@ -1,4 +1,4 @@
-"""The fold: a session's events, one by one, become the state that every screen and report shows."""
+"""The fold: events, applied one by one, yield the state that every screen and report shows."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ NO_HOST = Host(name="", cpu=Cpu(model="", cores=(), physical=0, memory_bytes=0),
 
 LOG_LINES = 1000
 WITHOUT_CURVES = tuple(set(get_args(Event)) - {events.Steps, events.Sampled})
-"""All events but those that fill most of a journal: curves are drawn from them, figures are not."""
+"""All event types except the bulky ones, which curves need but measured figures do not."""
 
 
 class Session:
-    """A session so far. Its size is bounded by the plan and the host, however long it lasts."""
+    """The state of a session. Its size is bounded by the plan and the host, not by its duration."""
 
     def __init__(self, name: str = "") -> None:
-        """`name`: its folder's, which may have been renamed since it was recorded; else the journal's own."""
+        """`name`: the folder's, which may have been renamed since recording; by default the recorded name."""
         self.name = name
         self.program = ""
         self.unix_time = 0.0
@@ -38,18 +38,18 @@ class Session:
         self.runs: dict[str, RunState] = {}
         self.current: str | None = None
         self.elapsed = 0.0
-        """Seconds from the start to the newest event."""
+        """Time from the start to the newest event, in s."""
         self.gpus: dict[int, GpuHistory] = {}
         self.cpu = CpuHistory()
         self.log: deque[LogMessage] = deque(maxlen=LOG_LINES)
         self.outcome: Literal["finished", "stopped"] | None = None
-        """None while it runs, and for ever when it was interrupted."""
+        """Recorded end of the session; None while it runs, and for good if it was interrupted."""
         self.started = False
         self.unreadable = 0
-        """Damaged lines of the journal; whoever reads it sets this."""
+        """Number of damaged journal lines; set by the reader."""
 
     def apply(self, event: Event) -> None:
-        """Take in the next event."""
+        """Apply the next event."""
         self.elapsed = max(self.elapsed, event.at)
         on_session = _ON_SESSION.get(type(event))
         if on_session is not None:
@@ -98,7 +98,7 @@ class Session:
 
 
 def fold(events: Iterable[Event], name: str = "") -> Session:
-    """The state after all these events, of a session of that name."""
+    """Return the state after all the events, of a session with that name."""
     session = Session(name)
     for event in events:
         session.apply(event)
@@ -106,9 +106,9 @@ def fold(events: Iterable[Event], name: str = "") -> Session:
 
 
 def read_session(journal: Path, kinds: Iterable[type[events.Base]] | None = None) -> Session:
-    """The state a journal has come to, damaged lines counted; OSError when it cannot be opened.
+    """Return the state recorded in a journal; OSError if it cannot be opened.
 
-    Its name is that of the folder that the journal lies in. `kinds`: the only events to take in.
+    The session is named after the journal's folder. `kinds`: the only event types to read.
     """
     journal.stat()
     follower = Follower(journal, kinds)

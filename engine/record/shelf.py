@@ -1,4 +1,4 @@
-"""The shelf: one folder a session, and how to find them again."""
+"""The shelf: one folder for each session, and how to find sessions again."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ State = Literal["waiting", "running", "finished", "stopped", "interrupted"]
 
 
 class Request(Struct, frozen=True):
-    """What a session is asked to do; the file `plan.json` of its folder."""
+    """The plan and host given to a session; stored as `plan.json` in its folder."""
 
     plan: Plan
     host: Host
 
 
 class ShelfError(Exception):
-    """What was asked of the shelf cannot be done: one sentence."""
+    """Raised when the shelf cannot do what was requested; the message is one sentence."""
 
 
 class SessionFolder:
-    """The files of one session. Everything in it is private to the user."""
+    """The files of one session, all private to the user."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -52,26 +52,26 @@ class SessionFolder:
         self.next = path / "next"
         self.log = path / "session.log"
         self.summary = path / "summary.json"
-        """The session at a glance: kept beside the journal, which is the truth, to be read in its stead."""
+        """Cached overview of the session; the journal remains authoritative."""
 
     @property
     def name(self) -> str:
-        """The session's name."""
+        """Name of the session."""
         return self.path.name
 
     def rank_log(self, run: str, rank: int) -> Path:
-        """The file that takes all that a rank of a run prints."""
+        """Return the file that receives everything a rank of a run prints."""
         return self.logs / f"{run}-rank{rank}.log"
 
     def request(self) -> Request:
-        """What the session was asked to do; OSError or msgspec.DecodeError when that cannot be read."""
+        """Read the session's plan and host; OSError or msgspec.DecodeError if unreadable."""
         return msgspec.json.decode(self.plan.read_bytes(), type=Request)
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Mark the session as running in this process; RuntimeError when it runs already.
+        """Mark the session as running in this process; RuntimeError if it already runs.
 
-        The mark is a lock on a file, which a fork of the process shares. A session held waits no longer.
+        The mark is a file lock, which forks of this process share. A held session is no longer queued.
         """
         with self.claim() as file:
             os.ftruncate(file, 0)
@@ -80,7 +80,8 @@ class SessionFolder:
 
     @contextmanager
     def claim(self) -> Iterator[int]:
-        """Keep other processes from holding the session, and end its wait; RuntimeError when one does."""
+        """Keep other processes from holding the session, and take it off the queue; RuntimeError if one
+        does."""
         file = take(self.lock, seconds=1.0)
         if file is None:
             raise RuntimeError(f"the session {self.name} is running already")
@@ -103,15 +104,15 @@ class SessionFolder:
         return file
 
     def is_waiting(self) -> bool:
-        """Whether the session waits for its turn."""
+        """Return whether the session is queued."""
         return is_taken(self.turn)
 
     def is_running(self) -> bool:
-        """Whether a session process holds the lock."""
+        """Return whether a session process holds the lock."""
         return is_taken(self.lock)
 
     def goes_on(self) -> bool:
-        """Whether the session runs or waits for its turn."""
+        """Return whether the session is running or queued."""
         # In this order: it is held before it waits no longer.
         return self.is_waiting() or self.is_running()
 
@@ -128,7 +129,7 @@ class SessionFolder:
         return next(iter(self.queued_behind()), None)
 
     def pid(self) -> int | None:
-        """The session process's id; None when it does not run, or runs on another machine."""
+        """Return the session process's id; None if it does not run or runs on another machine."""
         if not self.is_running():
             return None
         words = self.lock.read_text().split()
@@ -137,7 +138,7 @@ class SessionFolder:
         return int(words[0])
 
     def state(self, outcome: Literal["finished", "stopped"] | None) -> State:
-        """The session's state, given its last word in the journal."""
+        """Return the session's state, given the outcome recorded in its journal."""
         if outcome is not None:
             return outcome
         return "waiting" if self.is_waiting() else "running" if self.is_running() else "interrupted"
@@ -150,7 +151,7 @@ class Shelf:
         self.root = root
 
     def create(self, name: str | None, plan: Plan, host: Host, preset_text: str) -> SessionFolder:
-        """A new session's folder, named after `name` or the preset and the time; OSError if impossible."""
+        """Create a session's folder, named after `name` or the preset and the time; OSError if impossible."""
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         stem = re.sub(r"[^\w.-]+", "-", name or plan.preset).strip("-.") or "session"
         folder = SessionFolder(_new_folder(self.root / f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}"))
@@ -160,7 +161,7 @@ class Shelf:
         return folder
 
     def all(self) -> list[SessionFolder]:
-        """All sessions, newest first."""
+        """Return all sessions, newest first."""
         if not self.root.is_dir():
             return []
         paths = (path for path in self.root.iterdir() if not path.name.startswith("."))
@@ -168,7 +169,7 @@ class Shelf:
         return sorted(folders, key=lambda folder: (_created(folder), folder.name), reverse=True)
 
     def find(self, text: str | None) -> SessionFolder:
-        """The session of that name, unique prefix or path, the newest when None; else LookupError."""
+        """Return a session by name, unique prefix or path; the newest for None. Raises LookupError."""
         folders = self.all()
         if text is None:
             if not folders:
@@ -192,14 +193,14 @@ class Shelf:
         )
 
     def rename(self, folder: SessionFolder, name: str) -> SessionFolder:
-        """Give a session another name, which is its folder's; ShelfError when that cannot be."""
+        """Rename a session and its folder; ShelfError if impossible."""
         if problem := self.problem_with(name):
             raise ShelfError(problem)
         with self._claim(folder, "renamed"):
             return SessionFolder(folder.path.rename(self.root / name))
 
     def problem_with(self, name: str) -> str:
-        """Why a session cannot be given that name, one sentence; "" when it can."""
+        """Return why a name cannot be given to a session, one sentence; empty if it can."""
         if not NAME.fullmatch(name):
             return (
                 f"{name!r} is no name for a session: expected letters, digits, dots, dashes and underscores, "
@@ -208,7 +209,7 @@ class Shelf:
         return f"there is a session called {name} already" if os.path.lexists(self.root / name) else ""
 
     def delete(self, folder: SessionFolder) -> None:
-        """Remove a session with everything in its folder; ShelfError when that cannot be."""
+        """Delete a session with its folder; ShelfError if impossible."""
         # Out of sight first: whatever cannot be removed is then no half session.
         grave = self.root / f".{folder.name}-{os.getpid()}"
         with self._claim(folder, "deleted"):
@@ -220,7 +221,7 @@ class Shelf:
 
     @contextmanager
     def _claim(self, folder: SessionFolder, done: str) -> Iterator[None]:
-        """Keep the session from running meanwhile; ShelfError when it goes on, or is none of this shelf."""
+        """Keep the session from running meanwhile; ShelfError if it runs or is on another shelf."""
         if folder.path.resolve().parent != self.root.resolve():
             raise ShelfError(f"{folder.path} is not in {self.root}: it can only be {done} by hand")
         if folder.goes_on():
@@ -234,7 +235,7 @@ class Shelf:
 
 
 def default_root() -> Path:
-    """Where sessions are kept unless the user says otherwise."""
+    """Return the default location of sessions."""
     return platformdirs.user_state_path("gpubench-tui") / "sessions"
 
 

@@ -1,7 +1,7 @@
-"""Measured windows in bounded memory: when there are too many, as many neighbours are added up everywhere.
+"""Measured windows in bounded memory: once there are too many, equal numbers of neighbours are merged.
 
-Windows of one length can be ranked and counted; of different lengths the longer ones would vary less, and be
-counted as little as the others.
+Windows of equal length can be ranked and counted alike; among unequal ones, the longer would vary less yet
+count no more.
 """
 
 from __future__ import annotations
@@ -19,45 +19,45 @@ T = TypeVar("T")
 
 
 class WindowTotal(Struct):
-    """A window over all ranks: everyone's samples over the slowest rank's seconds."""
+    """A window over all ranks: samples of all ranks over the seconds of the slowest."""
 
     index: int
     steps: int
-    """Of each rank."""
+    """Steps of each rank."""
     samples: int
-    """Of all ranks."""
+    """Samples of all ranks."""
     seconds: float
-    """Of the slowest rank."""
+    """Time of the slowest rank."""
     ranks: int
-    """How many ranks have reported it."""
+    """Number of ranks that have reported the window."""
     at: float = 0.0
-    """When the last of them did."""
+    """Time of the last rank's report, in s since the session started."""
 
     @property
     def throughput(self) -> float:
-        """Samples a second."""
+        """Throughput, in samples/s."""
         return self.samples / self.seconds
 
 
 class Bounded(Generic[T]):
-    """Fewer than `MOST_WINDOWS` windows, of equally many measured ones each."""
+    """Fewer than `MOST_WINDOWS` windows, each merged from equally many measured ones."""
 
     def __init__(self, add: Callable[[T, T], T]) -> None:
         self.whole: list[T] = []
-        """Oldest first."""
+        """Complete windows, oldest first."""
         self.length = 1
-        """How many measured windows each of them is."""
+        """Number of measured windows in each complete one."""
         self._add = add
         self._rest: T | None = None
         self._missing = 1
 
     @property
     def all(self) -> list[T]:
-        """The whole windows, then what there is of the next one."""
+        """Complete windows, then the one being filled."""
         return self.whole if self._rest is None else [*self.whole, self._rest]
 
     def append(self, window: T) -> None:
-        """Take in a measured window."""
+        """Add a measured window."""
         self._rest = window if self._rest is None else self._add(self._rest, window)
         self._missing -= 1
         if self._missing:
@@ -74,23 +74,23 @@ class RankWindows:
 
     def __init__(self) -> None:
         self.seconds = 0.0
-        """Measured time."""
+        """Total measured time."""
         self._windows = Bounded(_add_windows)
 
     @property
     def all(self) -> list[Window]:
-        """All of one length but the last, which may have begun only."""
+        """All windows, of equal length except for the last, which may be incomplete."""
         return self._windows.all
 
     def add(self, window: Window) -> None:
-        """Take in a window; one without samples or seconds says nothing and is left out."""
+        """Add a window; one without samples or seconds is ignored."""
         if window.seconds > 0 and window.samples > 0:
             self.seconds += window.seconds
             self._windows.append(window)
 
 
 class RunWindows:
-    """The windows of a run: open until each of its ranks has reported them, then complete."""
+    """The windows of a run: open until every rank has reported them, then complete."""
 
     def __init__(self, world_size: int) -> None:
         self._complete = Bounded(_add_totals)
@@ -99,21 +99,21 @@ class RunWindows:
 
     @property
     def complete(self) -> list[WindowTotal]:
-        """Windows that every rank has reported, all of one length."""
+        """Windows that every rank has reported, all of equal length."""
         return self._complete.whole
 
     @property
     def length(self) -> int:
-        """How many measured windows each of the complete ones is."""
+        """Number of measured windows merged into each complete one."""
         return self._complete.length
 
     @property
     def all(self) -> list[WindowTotal]:
-        """The complete windows, then those that some rank has yet to report."""
+        """Complete windows, then those not yet reported by every rank."""
         return [*self._complete.all, *self._open.values()]
 
     def add(self, window: Window) -> None:
-        """Take in a rank's part of a window."""
+        """Add one rank's part of a window."""
         if window.seconds <= 0 or window.samples <= 0:
             return
         total = self._open.get(window.index)

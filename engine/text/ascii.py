@@ -1,4 +1,4 @@
-"""Bars and curves of plain characters, which every terminal and web page shows."""
+"""Bars and curves of plain characters, for terminals and pages without graphics."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ WIDTH, HEIGHT = 60, 11
 
 
 def ascii_bar(value: float, most: float, width: int = 30) -> str:
-    """A bar whose length is to the width as the value to the most."""
+    """Draw a bar whose length is to `width` as the value is to `most`."""
     return "#" * round(width * value / most) if most > 0 else ""
 
 
 def stacked_bar(shares: Mapping[str, float], width: int = WIDTH) -> str:
-    """One bar of several parts, each drawn with its character; their shares of 1 in the order given.
+    """Draw one bar of several parts, each with its character; shares of 1, in order.
 
-    Every part ends where the sum of shares up to it says, so that rounding errors do not add up.
+    Each part ends at the rounded sum of the shares up to it, so that rounding errors do not add up.
     """
     drawn, total = "", 0.0
     for character, share in shares.items():
@@ -28,9 +28,9 @@ def stacked_bar(shares: Mapping[str, float], width: int = WIDTH) -> str:
 def ascii_plot(
     xs: Sequence[float], curves: Mapping[str, Sequence[float | None]], shown: Callable[[float], str]
 ) -> list[str]:
-    """Curves over the same xs, at least two, each drawn with its character, later ones above earlier ones.
+    """Draw curves over the same xs (at least two), each with its character, later ones on top.
 
-    `shown` writes the values of the axis. None leaves a gap. Empty where nothing can be drawn.
+    `shown` writes the values of the y axis. None leaves a gap. Returns no lines if nothing can be drawn.
     """
     values = [y for ys in curves.values() for y in ys if y is not None and math.isfinite(y)]
     if len(xs) < 2 or not values:
@@ -51,7 +51,7 @@ def ascii_plot(
 
 
 def _columns(xs: Sequence[float], ys: Sequence[float | None]) -> list[float | None]:
-    """A value for each column: linear between the points on either side of it; None beside a gap."""
+    """Return a value for each column, interpolated between its neighbouring points; None beside a gap."""
     columns: list[float | None] = []
     right = 1
     for column in range(WIDTH):

@@ -1,4 +1,4 @@
-"""What is said of several runs alike is said once."""
+"""Grouping of labels that share a text, so that a remark on several runs is written once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ MOST_NAMES = 4
 
 
 def group_labels(said: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Whose and what, in their order, from pairs of a run's label and a text."""
+    """Return (labels, text) for each distinct text, from pairs of a run's label and a text, in order."""
     whose: dict[str, list[str]] = {}
     for label, text in said:
         whose.setdefault(text, []).append(label)

@@ -1,4 +1,4 @@
-"""The parts of a Markdown page: sections, tables and text blocks that read well as they are, too."""
+"""The parts of a Markdown page: sections, tables and text blocks, legible as source too."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 
 def section(title: str, lines: Sequence[str]) -> Iterator[str]:
-    """A section, or nothing at all where there is nothing to say."""
+    """Yield the lines of a section; nothing if it would be empty."""
     if lines:
         yield from (f"## {title}", "", *lines, "")
 
@@ -14,7 +14,7 @@ def section(title: str, lines: Sequence[str]) -> Iterator[str]:
 def markdown_table(
     titles: Sequence[str], rows: Iterable[Sequence[str]], left: Iterable[str] = ()
 ) -> list[str]:
-    """A table whose source is aligned as well; none without rows."""
+    """Return the lines of a table with aligned source; none without rows."""
     texts = [[_cell(text) for text in row] for row in rows]
     if not texts:
         return []
@@ -38,10 +38,10 @@ def _cell(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """One line: what a program said must not break the page."""
+    """Return text on one line, safe to embed in a page."""
     return " ".join(text.split()).replace("<", "&lt;")
 
 
 def block(lines: Iterable[str]) -> list[str]:
-    """Lines that keep their spaces."""
+    """Return lines fenced as preformatted text."""
     return ["```text", *(line.rstrip() for line in lines), "```"]

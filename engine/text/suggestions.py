@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The end of a sentence about a name that is not known: what may have been meant, or what there is."""
+    """Return the end of a sentence about an unknown name: the closest known name, or all of them."""
     import difflib
 
     names = list(known)

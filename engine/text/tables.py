@@ -1,4 +1,4 @@
-"""Tables that fit a width, whatever it is: the one rule for what gives way where space is short."""
+"""Tables that fit a given width; the single rule for which columns are dropped when space is short."""
 
 from __future__ import annotations
 
@@ -9,22 +9,25 @@ GAPS = ("   ", "  ", " ")
 
 
 class Fitted(Protocol):
-    """A column as far as fitting is concerned."""
+    """A column as seen by `fit_columns`."""
 
     @property
     def importance(self) -> int:
-        """The least important column goes first; 0 never goes."""
+        """Rank of the column; the highest number is dropped first, 0 never."""
 
     @property
     def width(self) -> int:
-        """Cells that its widest text takes."""
+        """Width of the widest text, in cells."""
 
 
 C = TypeVar("C", bound=Fitted)
 
 
 def fit_columns(columns: Sequence[C], width: int) -> tuple[list[C], str]:
-    """The columns within `width` cells and the gap between them: narrower gaps before fewer columns."""
+    """Return the columns that fit `width` cells and the gap between them.
+
+    Gaps are narrowed before columns are dropped.
+    """
     shown = list(columns)
     while True:
         cells = sum(column.width for column in shown)
@@ -38,22 +41,22 @@ def fit_columns(columns: Sequence[C], width: int) -> tuple[list[C], str]:
 
 
 class TextColumn(NamedTuple):
-    """A column of plain texts: its title, a cell a row."""
+    """A column of plain text: title and one cell for each row."""
 
     title: str
     cells: Sequence[str]
     importance: int = 0
     is_text: bool = False
-    """Aligned left."""
+    """Whether the column is left-aligned."""
 
     @property
     def width(self) -> int:
-        """Cells that its widest text takes."""
+        """Width of the widest text, in cells."""
         return max(map(len, (self.title, *self.cells)))
 
 
 def text_table(columns: Sequence[TextColumn], width: int) -> list[str]:
-    """The lines of the table, its titles first, within `width` cells where possible."""
+    """Return the lines of the table, titles first, within `width` cells where possible."""
     shown, gap = fit_columns(columns, width)
     rows = zip(*((column.title, *column.cells) for column in shown), strict=True)
     return [gap.join(map(_justified, row, shown)).rstrip() for row in rows]

@@ -1,4 +1,4 @@
-"""Numbers and units for people: the one place that formats them. None is `n/a`, never zero."""
+"""Numbers with units as text; the only place that formats them. None is written `n/a`, never zero."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ GIB = 1 << 30
 
 
 def number(value: float | None) -> str:
-    """Three significant digits, in three decimals at most; whole from 100 on: `12,345`, `12.3`, `0.012`."""
+    """Write three significant digits, at most three decimals, whole from 100 on: `12,345`, `12.3`,
+    `0.012`."""
     if value is None:
         return NOT_AVAILABLE
     size = abs(value)
@@ -22,12 +23,12 @@ def number(value: float | None) -> str:
 
 
 def count(amount: int, noun: str) -> str:
-    """So many of a thing: `1 run`, `3 runs`."""
+    """Write a count with its noun: `1 run`, `3 runs`."""
     return f"{amount} {noun}" if amount == 1 else f"{amount} {noun}s"
 
 
 def with_spread(value: float | None, spread: float | None) -> str:
-    """A value and its spread in the same decimals: `1,234 ±12`, `12.30 ±0.41`."""
+    """Write a value and its spread with equal decimals: `1,234 ±12`, `12.30 ±0.41`."""
     if value is None or spread is None:
         return number(value)
     decimals = min(2, max(0, 1 - math.floor(math.log10(spread)))) if spread > 0 else 0
@@ -37,12 +38,12 @@ def with_spread(value: float | None, spread: float | None) -> str:
 
 
 def rate(samples_per_second: float | None) -> str:
-    """Throughput: `1,234 samples/s`."""
+    """Write a throughput: `1,234 samples/s`."""
     return _with_unit(number(samples_per_second), "samples/s")
 
 
 def duration(seconds: float | None) -> str:
-    """A time in the unit that suits it: `850 µs`, `12.3 ms`, `1.50 s`, `12 min 30 s`, `2 h 05 min`."""
+    """Write a time in a suitable unit: `850 µs`, `12.3 ms`, `1.50 s`, `12 min 30 s`, `2 h 05 min`."""
     if seconds is None:
         return NOT_AVAILABLE
     if seconds < 0.9995e-3:
@@ -58,19 +59,19 @@ def duration(seconds: float | None) -> str:
 
 
 def rough_duration(seconds: float) -> str:
-    """Write a time that is only estimated: `45 s`, `12 min`; in steps of 5 s below 90 s."""
+    """Write an estimated time, in steps of 5 s below 90 s: `45 s`, `12 min`."""
     if seconds < 90:
         return f"{max(5, 5 * round(seconds / 5))} s"
     return f"{round(seconds / 60)} min"
 
 
 def milliseconds(seconds: float | None) -> str:
-    """A time in ms without its unit, for columns that name it."""
+    """Write a time in ms without the unit, for columns whose title names it."""
     return number(None if seconds is None else seconds * 1e3)
 
 
 def clock(seconds: float | None) -> str:
-    """Time gone or left, as a clock shows it: `0:42`, `1:02:03`."""
+    """Write elapsed or remaining time as a clock does: `0:42`, `1:02:03`."""
     if seconds is None:
         return NOT_AVAILABLE
     minutes, rest = divmod(int(seconds), 60)
@@ -79,12 +80,12 @@ def clock(seconds: float | None) -> str:
 
 
 def ratio(value: float | None) -> str:
-    """A speedup or gain: `1.87x`."""
+    """Write a speedup or gain: `1.87x`."""
     return NOT_AVAILABLE if value is None else f"{value:.2f}x"
 
 
 def percent(fraction: float | None) -> str:
-    """A share of 1 in percent: `93%`, `7.5%`."""
+    """Write a share of 1 in percent: `93%`, `7.5%`."""
     if fraction is None:
         return NOT_AVAILABLE
     value = fraction * 100
@@ -102,12 +103,12 @@ def date_time(unix_time: float, zone: bool = False) -> str:
 
 
 def gib(size_bytes: float | None) -> str:
-    """Memory: `1.50 GiB`."""
+    """Write an amount of memory: `1.50 GiB`."""
     return _with_unit(gib_number(size_bytes), "GiB")
 
 
 def gib_number(size_bytes: float | None) -> str:
-    """Memory in GiB without its unit, for columns that name it."""
+    """Write an amount of memory in GiB without the unit, for columns whose title names it."""
     return number(None if size_bytes is None else size_bytes / GIB)
 
 
