@@ -129,7 +129,7 @@ def _rest(runs: Runs, machine: Machine) -> None:
     runs.add("epochs", "ddp", one, replace(workload, images=2048 if gpu else 320), epochs)
     if gpu:
         # To compile takes longer than a rank may be silent.
-        compiled = replace(RESNET, model=f"{MODELS}:only_compiled", compile=True, precision="bf16")
         quick = replace(BRIEF, hang_seconds=12.0)
-        runs.add("compile", "single", one, compiled, quick)
-        runs.add("compile-ddp", "ddp", one, compiled, quick)
+        for mode, model in (("single", f"{MODELS}:only_compiled"), ("ddp", "cnn"), ("fsdp", "vit-tiny")):
+            compiled = replace(RESNET, model=model, compile=True, precision="bf16")
+            runs.add(f"compile-{mode}", mode, one, compiled, quick)

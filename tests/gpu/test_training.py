@@ -136,8 +136,13 @@ def test_epochs_are_trained_and_evaluated(session: RecordedSession, note: Note) 
     assert result.test_loss is not None
 
 
-@pytest.mark.parametrize("label", ["compile", "compile-ddp"])
-def test_a_model_is_compiled_alone_and_under_ddp(session: RecordedSession, label: str, note: Note) -> None:
-    run = session[label]
+@pytest.mark.parametrize("mode", ["single", "ddp", "fsdp"])
+def test_a_model_is_compiled_alone_under_ddp_and_under_fsdp(
+    session: RecordedSession, mode: str, note: Note
+) -> None:
+    run = session[f"compile-{mode}"]
     run.assert_trained()
-    note(run.summary)
+    measured = run.state.ranks[0].measured
+    assert measured is not None
+    note(f"{mode}: {measured.compiled_graphs} graphs")
+    assert measured.compiled_graphs
