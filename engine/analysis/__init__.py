@@ -1,1 +1,1 @@
-"""What it means: statistics, results (throughput, speedup, efficiency) and reports."""
+"""The meaning of a session's record: results, diagnoses, reports, charts and comparisons."""

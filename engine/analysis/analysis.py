@@ -17,19 +17,19 @@ class Analysis(Struct, frozen=True, kw_only=True):
 
     session: Session
     configurations: tuple[Configuration, ...]
-    """The configurations of the plan, in its order."""
+    """Configurations of the plan, in its order."""
     results: tuple[Result, ...]
     """One result for each configuration."""
     diagnoses: tuple[Diagnosis, ...]
-    """Gravest first."""
+    """Diagnoses, most severe first."""
     headline: str
-    """The session in one sentence, without the full stop; empty before there is anything to say."""
+    """One sentence without the full stop; empty before there is anything to say."""
 
 
 def analyse(session: Session) -> Analysis:
-    """Compute results, diagnoses and headline of a session, as far as it went.
+    """Compute results, diagnoses and headline of a session, as far as it has gone.
 
-    The results do not follow a session that goes on: analyse it again to see what is new.
+    The analysis is a snapshot: analyse the session again once it has gone on.
     """
     planned = configurations(session)
     found = results(session, planned)

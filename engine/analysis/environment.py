@@ -1,4 +1,4 @@
-"""Where a session was measured: hardware, versions and the settings its runs share."""
+"""Hardware, software and settings with which a session was measured."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Row = tuple[str, str]
 
 
 def devices(plan: Plan) -> str:
-    """The plan's devices in a few words: `2 x NVIDIA H200`, `2 CPU shares (core 0 | core 1)`."""
+    """Describe the plan's devices: `2 x NVIDIA H200`, `2 CPU shares (core 0 | core 1)`."""
     names = [device.name for device in plan.devices]
     if plan.devices and plan.devices[0].kind == "cpu":
         return f"{len(names)} CPU share{'s' if len(names) > 1 else ''} ({' | '.join(names)})"
@@ -22,7 +22,7 @@ def devices(plan: Plan) -> str:
 
 
 def hardware(session: Session) -> str:
-    """The machine in one line: `host: 2 x NVIDIA H200, torch 2.13.0, CUDA 13.0`."""
+    """Describe the machine in one line: `host: 2 x NVIDIA H200, torch 2.13.0, CUDA 13.0`."""
     host, software = session.host, session.host.software
     parts = [devices(session.plan) or host.cpu.model]
     if session.plan.devices and session.plan.devices[0].kind == "cpu":
@@ -34,12 +34,12 @@ def hardware(session: Session) -> str:
 
 
 def environment(session: Session) -> list[Row]:
-    """Name and value of everything known of the machine before the session began."""
+    """Return name and value of every fact known of the machine before the session began."""
     return [*_machine(session), *_gpus(session), *_software(session)]
 
 
 def settings(session: Session) -> list[Row]:
-    """The settings that the ranks reported; where runs differ, each value with the number of its runs."""
+    """Return the settings that ranks reported; differing values with the number of their runs."""
     values: dict[str, list[Setting]] = {}
     for run in session.runs.values():
         first = min(run.ranks, default=None)
@@ -49,7 +49,7 @@ def settings(session: Session) -> list[Row]:
 
 
 def fingerprints(found: Sequence[Result]) -> list[str]:
-    """Each fingerprint with the runs that have it: those of one may be compared."""
+    """Return each fingerprint with its runs; runs of equal fingerprint are comparable."""
     labels: dict[str, list[str]] = {}
     for result in found:
         if result.fingerprint is not None:

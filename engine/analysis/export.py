@@ -1,34 +1,33 @@
-"""A session's results in a format of one's choice: Markdown and SVG for people, JSON and CSV for programs.
+"""Reports in four formats: Markdown and SVG for people, JSON and CSV for programs.
 
 JSON, `"schema": "gpubench-tui/report"`, `"version": 1`. Times are seconds, memory and messages bytes,
-throughputs samples/s, bandwidths B/s, accuracies and efficiencies shares of 1; intervals are [low, high] of
-95%; what is not available or does not apply is null.
+throughputs samples/s, bandwidths B/s, accuracies and efficiencies shares of 1; intervals are 95% intervals
+[low, high]; null means not available or not applicable.
 
     schema, version
     session      name, program, unix_time, elapsed, outcome (finished, stopped, null), preset, title, question
     headline     one sentence, may be empty
-    diagnosis    what explains or spoils the figures, gravest first:
+    diagnosis    findings that explain or cast doubt on the figures, most severe first:
                  `engine.analysis.diagnosis.case.Diagnosis`
     host         as in `engine.host.facts.Host`
     settings     run id -> the settings its first rank reported
-    results      one object for each configuration of the plan, its repeats together:
-                 `engine.analysis.results.Result`, whose fields say what they are; in it
-      phases          `engine.analysis.phases.Phases`: seconds and shares by part (input, transfer, forward,
-                      backward, exposed, optimizer, unaccounted), of the run and of each rank
-      communication   `engine.analysis.communication.Communication`: buckets, sync_cost (value, interval, n),
-                      exposed, broadcasting, exchange (of dp), curves, traffic, link, wrapper
-      compute         `engine.analysis.compute.Compute`: FLOP, MFU, energy, memory
-      gpus            `engine.analysis.gpus.GpuUse` of each GPU while the run was measured
+    results      one object for each configuration of the plan, over its repeats: see the fields of
+                 `engine.analysis.results.result.Result`; among them
+      phases          `engine.analysis.results.phases.Phases`: seconds and shares by part (input, transfer,
+                      forward, backward, exposed, copying, optimizer, unaccounted), of the run and each rank
+      communication   `engine.analysis.results.communication.Communication`: buckets, sync_cost (value,
+                      interval, n), exposed, broadcasting, exchange (of dp), curves, traffic, link, wrapper
+      compute         `engine.analysis.results.devices.Compute`: FLOP, MFU, energy, memory
+      gpus            `engine.analysis.results.devices.GpuUse` of each GPU while the run was measured
     provenance   field of a result -> kind (measured, derived, predicted or datasheet), figure, how
-    published    figures of others beside one's own: `engine.analysis.published.Beside`
+    published    published figures beside the session's: `engine.analysis.report.published.Beside`
     evaluations  run id -> rank -> for each epoch: epoch, train_loss, train_accuracy, test_loss,
                  test_accuracy, seconds
     log          warnings and errors: level, text, run, at
 
 Keys may be added; none is removed or redefined without raising `version`. CSV has one row for each
-configuration, its repeats together; its column names carry their units, and what is not available is empty.
-SVG is one picture of charts, 880 pixels wide as a README is, and refers to nothing outside itself: see
-`engine.analysis.charts.picture`.
+configuration; column names carry the units, and missing values are empty. SVG is one self-contained picture
+of charts, 880 pixels wide like a README: see `engine.analysis.charts.report`.
 """
 
 from __future__ import annotations
@@ -152,12 +151,12 @@ CSV_COLUMNS: dict[str, Cell] = {
 
 
 def render(analysis: Analysis, form: Format) -> str:
-    """The report in that format, ending with a line break."""
+    """Render a report in one of the formats, ending with a line break."""
     return {"md": markdown, "json": json, "csv": csv, "svg": svg_report}[form](analysis)
 
 
 def format_of_file(file: Path) -> Format:
-    """The format that a file's name asks for, Markdown for plain text; ValueError for a strange suffix."""
+    """Return the format for a file name, Markdown for plain text; ValueError for an unknown suffix."""
     suffix = file.suffix.lower()
     if suffix in ("", ".txt"):
         return "md"
@@ -168,7 +167,7 @@ def format_of_file(file: Path) -> Format:
 
 
 def json(analysis: Analysis) -> str:
-    """Everything a report says, as one JSON object."""
+    """Render everything a report contains as one JSON object."""
     session, found = analysis.session, analysis.results
     document = {
         "schema": "gpubench-tui/report",
@@ -204,7 +203,7 @@ def json(analysis: Analysis) -> str:
 
 
 def csv(analysis: Analysis) -> str:
-    """One row for each configuration of the plan."""
+    """Render one row for each configuration of the plan."""
     text = io.StringIO()
     writer = csv_writer.writer(text, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)

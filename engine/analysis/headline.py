@@ -9,9 +9,9 @@ from .results.result import Result
 
 
 def headline(found: Sequence[Result]) -> str:
-    """The session in one sentence: its best speedup, or else its best gain or throughput; "" before any.
+    """Return the best speedup in one sentence, or else the best gain or throughput; empty before any.
 
-    Where all that could be measured has failed, it says so.
+    If everything that could be measured has failed, the sentence says so.
     """
     compared = [result for result in found if result.speedup is not None and result.baseline != result.run]
     if compared:
@@ -32,7 +32,7 @@ def headline(found: Sequence[Result]) -> str:
 
 
 def _nothing_measured(found: Sequence[Result]) -> str:
-    """What became of the runs instead, where nothing can come of them any more and something has failed."""
+    """Return why nothing was measured, if something failed and no run is left; else an empty text."""
     states = [result.state for result in found]
     if "failed" not in states or {"waiting", "running"} & set(states) or any(each.windows for each in found):
         return ""

@@ -1,7 +1,7 @@
-"""How much longer: estimates, for the screens that mark them so.
+"""Estimates of the remaining time, which screens mark as such.
 
-A run has three stages: it starts and warms up, measures its windows, and looks closer. What a stage takes is
-taken from the session's earlier runs, or else from what the plan's estimate assumes.
+A run has three stages: it starts and warms up, measures its windows, and runs the detail phase. The duration
+of a stage is taken from the session's earlier runs, or else from the plan's estimate.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from ..record.session import RunState, Session
 from .results.throughput import run_summary
 
 LATE = 0.1
-"""A stage that takes longer than expected is taken to last this share of its time so far longer."""
+"""Assumed remainder of an overdue stage, as a share of its time so far."""
 
 
 class Stages(NamedTuple):
-    """Seconds that each stage of a run takes."""
+    """Duration of each stage of a run, in s."""
 
     start: float
     windows: float | None
-    """None where it trains by epochs and no run has shown how long they take."""
+    """Duration of the windows; None for training by epochs before a run has shown it."""
     look: float
 
 
 def run_seconds_left(session: Session, run: RunState) -> float | None:
-    """Seconds until the run has ended, about; None when nothing can be said yet."""
+    """Return the estimated time until the run ends, in s; None if unknown so far."""
     if run.started_at is None:
         return None
     now = session.elapsed
@@ -52,7 +52,7 @@ def run_seconds_left(session: Session, run: RunState) -> float | None:
 
 
 def session_seconds_left(session: Session) -> float | None:
-    """Seconds until the session has ended, about; None when nothing can be said yet."""
+    """Return the estimated time until the session ends, in s; None if unknown so far."""
     left = 0.0
     fallback = None
     if session.current is not None:
@@ -71,7 +71,7 @@ def session_seconds_left(session: Session) -> float | None:
 
 
 def share_done(session: Session, run: RunState) -> float | None:
-    """How much of the run's time is over, 0 to 1; None when nothing can be said yet."""
+    """Return the elapsed share of the run's time, from 0 to 1; None if unknown so far."""
     left = run_seconds_left(session, run)
     if left is None or run.started_at is None:
         return None
@@ -140,7 +140,7 @@ def _look(run: RunState) -> float | None:
 
 
 def _end_of_windows(run: RunState) -> float | None:
-    """When the closer look began, or where there is none the end of the windows."""
+    """Return when the detail phase began, or without one the end of the windows."""
     moments: Iterator[float] = (
         run.entered[phase] for phase in ("detail", "communication", "finishing") if phase in run.entered
     )

@@ -1,1 +1,1 @@
-"""Results as one SVG picture of charts, fit for a README: pure Python, nothing fetched, light and dark."""
+"""Charts of the results as one self-contained SVG picture, in light and dark colours."""

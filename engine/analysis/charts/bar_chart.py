@@ -1,4 +1,4 @@
-"""Horizontal bars in rows, for one or more quantities side by side: figures, 95% intervals, ideals."""
+"""Horizontal bars in rows, for one or more quantities side by side, with 95% intervals and ideals."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .style import SMALL, TEXT
 from .svg import Drawing, element, group, label, room_for, shorten, width_of
 
 ROW, BAR, CAP, MARK = 26.0, 14.0, 3.0, 10.0
-"""Heights in pixels: a row, its bar, half of a whisker's end, half of the mark of the ideal."""
+"""Heights in pixels of a row, its bar, half a whisker's cap and half the mark of the ideal."""
 HEADER, FOOT = 26.0, 20.0
 GAP = 12.0
 BETWEEN = 28.0
@@ -21,51 +21,51 @@ TICK_ROOM = 54.0
 
 
 class Bar(Struct, frozen=True, kw_only=True):
-    """One figure."""
+    """One value of a row."""
 
     value: float
     text: str
-    """The figure as it is printed."""
+    """The value as printed."""
     beside: str = ""
-    """Another figure, printed behind it."""
+    """A secondary value, printed behind the first."""
     interval: Interval | None = None
     ideal: float | None = None
     is_baseline: bool = False
 
 
 class BarRow(Struct, frozen=True, kw_only=True):
-    """One line of the chart."""
+    """One row of the chart."""
 
     name: str
     bars: tuple[Bar | str, ...] = ()
-    """For each panel, or what is said there instead; fewer where the last word needs their room."""
+    """A bar, or text in its place, for each panel; fewer if the last text needs the remaining width."""
     about: str = ""
-    """All there is to say of it, for a pointer that rests on it."""
+    """Tooltip with everything known of the row."""
 
 
 class BarPanel(Struct, frozen=True, kw_only=True):
-    """One quantity."""
+    """One quantity, drawn as a column of bars."""
 
     title: str
     beside: str = ""
-    """What the figures are that are printed behind."""
+    """Heading of the secondary values."""
     unit: str = ""
-    """Of the numbers on the axis."""
+    """Unit of the axis labels."""
 
 
 class _Place(Struct, frozen=True, kw_only=True):
-    """Where a panel is."""
+    """Horizontal position of a panel."""
 
     panel: BarPanel
     scale: Scale
     text: float
-    """Right end of its figures."""
+    """Right end of the values."""
     beside: float
-    """Right end of the figures behind them, and of the panel."""
+    """Right end of the secondary values, and of the panel."""
 
 
 def bar_chart(panels: Sequence[BarPanel], rows: Sequence[BarRow], width: float) -> Drawing:
-    """The chart, so wide; names that are too long are cut."""
+    """Draw the chart at a width in pixels; names that are too long are cut."""
     names = room_for(row.name for row in rows)
     places = _places(panels, rows, names + GAP, width)
     bottom = HEADER + len(rows) * ROW
@@ -97,7 +97,7 @@ def _reach(bar: Bar) -> float:
 
 
 def _frame(place: _Place, bottom: float) -> Iterator[str]:
-    """Titles and the grid."""
+    """Draw titles and grid."""
     scale, panel = place.scale, place.panel
     yield label(scale.start, 12, panel.title, "small muted")
     if panel.beside:
@@ -142,6 +142,6 @@ def _rectangle(scale: Scale, value: float, top: float, kind: str) -> str:
 
 
 def whisker(low: float, high: float, y: float) -> str:
-    """An interval from pixel to pixel."""
+    """Draw an interval from one x to another."""
     ends = f"M{low:.1f} {y - CAP:.1f}V{y + CAP:.1f}M{high:.1f} {y - CAP:.1f}V{y + CAP:.1f}"
     return element("path", d=f"M{low:.1f} {y:.1f}H{high:.1f}{ends}", class_="whisker")

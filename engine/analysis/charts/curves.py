@@ -1,4 +1,4 @@
-"""What was learnt over epochs, and throughput over the batch where a plan varies it."""
+"""Plots of learning curves over epochs, and of throughput over batch size."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from .style import SERIES, SMALL
 from .svg import Drawing, element, group, paragraph, stack
 
 MOST_LINES = 12
-"""In one plot: of more the marks would repeat."""
+"""Most lines in one plot; beyond that, marks would repeat."""
 MOST_WITH_TRAINING = 3
-"""Of more trainings than so many only the test is shown."""
+"""Most trainings of which the training curve is drawn besides the test curve."""
 FEWEST_EPOCHS, FEWEST_BATCHES = 2, 3
-"""What a curve needs at least; bars say it of fewer."""
+"""Fewest points of a curve."""
 BETWEEN = 36.0
 
 
 def epochs_chart(configurations: Sequence[Configuration], width: float) -> Drawing | None:
-    """Accuracy and loss over epochs beside each other; None where no training has enough of them."""
+    """Plot test accuracy and loss over epochs; None if no training has enough epochs."""
     found = [training for training in trainings(configurations) if len(training.epochs) >= FEWEST_EPOCHS]
     if not found:
         return None
@@ -46,7 +46,7 @@ def epochs_chart(configurations: Sequence[Configuration], width: float) -> Drawi
 
 
 def batch_chart(found: Sequence[Result], width: float) -> Drawing | None:
-    """Throughput over the batch of a device; None where nothing was measured at enough of them."""
+    """Plot throughput over the batch per device; None if too few batch sizes were measured."""
     curves = dict(_by_batch(found))
     if not curves:
         return None
@@ -88,7 +88,7 @@ def _percents(values: Sequence[float]) -> list[str]:
 
 
 def _by_batch(found: Sequence[Result]) -> Iterator[tuple[str, list[Result]]]:
-    """Results that differ in the batch alone, by increasing batch and with a name, where they are enough."""
+    """Yield name and results of each group that differs in batch size only, by increasing batch."""
     several = len({result.workload for result in found}) > 1
     alike: dict[str, list[Result]] = {}
     for result in found:

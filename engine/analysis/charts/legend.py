@@ -1,4 +1,4 @@
-"""What the marks of a chart mean."""
+"""The legend of a chart."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ SAMPLE, GAP, PITCH = 14.0, 16.0, 20.0
 
 
 class LegendEntry(Struct, frozen=True):
-    """A mark's meaning."""
+    """The meaning of one mark."""
 
     text: str
     sample: str
-    """Drawn from 0 to SAMPLE pixels, its middle at y = 0."""
+    """The mark as SVG, from x = 0 to SAMPLE pixels, centred at y = 0."""
 
 
 def legend(entries: Sequence[LegendEntry], width: float) -> Drawing:
-    """The entries beside each other, in as many lines as they need."""
+    """Draw the entries side by side, on as many lines as they need."""
     x = y = 0.0
     drawn = []
     for entry in entries:

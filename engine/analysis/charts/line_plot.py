@@ -1,4 +1,4 @@
-"""Lines over a horizontal axis, told apart by colour and by the shape of their marks."""
+"""Line plots, whose lines differ in colour and in the shape of their marks."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .svg import Drawing, element, label, width_of
 
 HEIGHT, HEADER, FOOT = 190.0, 24.0, 36.0
 SPARE = 8.0
-"""Between the axes and the outermost points."""
+"""Distance between the axes and the outermost points, in pixels."""
 TICKS = 5
 MOST_MARKS = 12
-"""On one line."""
+"""Most marks on one line."""
 MARKS = (
     "M-3.5 0a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0 -7 0",
     "M-3.2 -3.2h6.4v6.4h-6.4z",
@@ -27,7 +27,7 @@ MARKS = (
 
 
 class Point(Struct, frozen=True):
-    """A value of a line; None leaves a gap."""
+    """A point of a line; y is None at a gap."""
 
     x: float
     y: float | None
@@ -35,35 +35,35 @@ class Point(Struct, frozen=True):
 
 
 class Line(Struct, frozen=True, kw_only=True):
-    """One line: its number decides what it looks like."""
+    """One line; its number determines colour and mark."""
 
     number: int
     points: tuple[Point, ...]
     training: bool = False
-    """Thinner and dotted, without marks."""
+    """Whether the line is thin and dotted, without marks."""
 
 
 class Plot(Struct, frozen=True, kw_only=True):
-    """Lines over the same axes."""
+    """Lines over common axes."""
 
     title: str
     over: str
-    """What the horizontal axis is."""
+    """Title of the horizontal axis."""
     lines: tuple[Line, ...]
     written: Callable[[Sequence[float]], list[str]] = axis_labels
-    """Writes the numbers of the vertical axis."""
+    """Function that writes the labels of the vertical axis."""
     at: tuple[float, ...] = ()
-    """The numbers on the horizontal axis, which is logarithmic then; without any, whole ones are found."""
+    """Labelled values of a logarithmic horizontal axis; if empty, the axis is linear with integer labels."""
     from_zero: bool = False
 
     @property
     def points(self) -> list[Point]:
-        """Those of all lines that have a value."""
+        """Points of all lines that have a value."""
         return [point for line in self.lines for point in line.points if point.y is not None]
 
 
 def line_plot(plot: Plot, width: float) -> Drawing:
-    """The plot, so wide; the lines' names are left to a key."""
+    """Draw the plot at a width in pixels, without a legend."""
     rows = _rows(plot)
     texts = plot.written(rows)
     left = max(width_of(text, SMALL) for text in texts) + 8
@@ -92,7 +92,7 @@ def line_plot(plot: Plot, width: float) -> Drawing:
 
 
 def mark(number: int, x: float = 0, y: float = 0) -> str:
-    """What marks a point of the line of that number."""
+    """Draw the mark of a line at x."""
     return element(
         "path",
         d=MARKS[number % len(MARKS)],

@@ -1,4 +1,4 @@
-"""A session's results as one SVG picture: title, where it was measured, and every chart that applies."""
+"""The results of a session as one SVG picture: title, environment, and every chart that applies."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from .svg import Drawing, element, group, label, paragraph, stack, words
 from .throughput import runs_chart
 
 WIDTH, MARGIN = 880.0, 28.0
-"""The width of a README on GitHub, in pixels."""
+"""Width of a README on GitHub and margin around the picture, in pixels."""
 MOST_DIAGNOSES, MOST_FINGERPRINTS = 3, 3
-"""The report has all of them."""
+"""Most items shown; the report lists all."""
 
 
 def svg_report(analysis: Analysis) -> str:
-    """The whole picture; of a session that is not over, as far as it went."""
+    """Render the picture of a session, as far as it has gone."""
     width = WIDTH - 2 * MARGIN
     blocks = [stack(list(_opening(analysis, width)), 5), *_charts(analysis, width)]
     page = stack(blocks, 24)
@@ -74,7 +74,7 @@ def _opening(analysis: Analysis, width: float) -> Iterator[Drawing]:
 
 
 def _charts(analysis: Analysis, width: float) -> Iterator[Drawing]:
-    """Each under its title."""
+    """Yield each chart under its title."""
     found = analysis.results
     charts = (
         ("How fast it trains", runs_chart(found, width) if found else None),

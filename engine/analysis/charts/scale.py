@@ -8,7 +8,7 @@ from msgspec import Struct
 
 
 class Scale(Struct, frozen=True, kw_only=True):
-    """Maps values from `low` to `high` to pixels from `start` to `end`."""
+    """Map from values between `low` and `high` to pixels between `start` and `end`."""
 
     low: float
     high: float
@@ -17,7 +17,7 @@ class Scale(Struct, frozen=True, kw_only=True):
     logarithmic: bool = False
 
     def __call__(self, value: float) -> float:
-        """Where a value lies."""
+        """Return the position of a value, in pixels."""
         low, high, value = (
             math.log(each) if self.logarithmic else each for each in (self.low, self.high, value)
         )

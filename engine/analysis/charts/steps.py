@@ -1,4 +1,4 @@
-"""Where a step goes, as one bar a run, or a training of those side by side."""
+"""Step time by part, as one stacked bar for each run or for each of its concurrent trainings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PADDING = 4.0
 
 
 def steps_chart(found: Sequence[Result], width: float) -> Drawing | None:
-    """The chart and its key above it; None where nothing is known of any step."""
+    """Draw the chart with its legend above; None if no run has a breakdown."""
     rows = [row for result in found for row in _rows(result)]
     if not rows:
         return None
@@ -37,7 +37,7 @@ def steps_chart(found: Sequence[Result], width: float) -> Drawing | None:
 
 
 def _rows(result: Result) -> Iterator[tuple[str, str, Mapping[Part, float]]]:
-    """Name, time of a step, and shares of it."""
+    """Yield name, step time and shares of each bar."""
     phases = result.phases
     if phases is None:
         return
@@ -50,7 +50,7 @@ def _rows(result: Result) -> Iterator[tuple[str, str, Mapping[Part, float]]]:
 
 
 def _bar(shares: Mapping[Part, float], start: float, width: float) -> Iterator[str]:
-    """The parts one after another; where they overlap, so that they add up to more, all are shorter."""
+    """Draw the parts one after another; all are shortened if overlapping parts add up to more than 1."""
     whole = max(1.0, sum(max(0.0, share) for share in shares.values()))
     x, top = start, (ROW - BAR) / 2
     for part in PARTS:

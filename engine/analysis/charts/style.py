@@ -1,4 +1,4 @@
-"""What charts look like: colours that the colour-blind tell apart, light and dark, and the sizes of text."""
+"""The look of the charts: colours distinguishable by the colour-blind, light and dark, and font sizes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ..results.phases import Part
 SANS = "system-ui, -apple-system, 'Segoe UI', 'Noto Sans', Helvetica, Arial, sans-serif"
 
 HEADING, SENTENCE, SUBTITLE, TEXT, SMALL = 20, 15, 14, 13, 11
-"""Sizes of fonts, in pixels."""
+"""Font sizes, in pixels."""
 
 PHASES: dict[Part, tuple[str, str]] = {
     "input": ("#e69f00", "#000000"),
@@ -19,7 +19,7 @@ PHASES: dict[Part, tuple[str, str]] = {
     "optimizer": ("#cc79a7", "#000000"),
     "unaccounted": ("#9aa0a6", "#000000"),
 }
-"""Colour of a part and of what is written on it: those of Okabe and Ito (2008)."""
+"""Colours of each part's bar and of the text on it, from Okabe and Ito (2008)."""
 
 # name: light, dark
 _INK = {
@@ -48,7 +48,7 @@ SERIES = (
     ("#7a6000", "#e0c341"),
     ("#3b4754", "#c3ccd5"),
 )
-"""Of the lines of a plot, in turns."""
+"""Colours of the lines of a plot, light and dark, used cyclically."""
 
 _TEXTS = (
     f"text {{ font-family: {SANS}; font-size: {TEXT}px; }}",
@@ -67,7 +67,7 @@ _TEXTS = (
 
 
 def style() -> str:
-    """The style sheet of a picture: light, and dark where the reader's system is."""
+    """Return the style sheet, with dark colours for readers whose system is dark."""
     return "\n".join(
         (
             *_TEXTS,

@@ -1,4 +1,4 @@
-"""SVG by hand: elements that are well-formed whatever a name says, and how much room their words need."""
+"""SVG elements as text: well-formed for any name, with an estimate of the width of text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from msgspec import Struct
 from .style import TEXT
 
 EM = 0.6
-"""Width of a character, as a share of the font's size: more than the fonts of systems need on average."""
+"""Width of a character as a share of the font size, above the average of common system fonts."""
 CUT = "…"
 LEAST_FOR_NAMES, MOST_FOR_NAMES = 60.0, 260.0
 
@@ -20,39 +20,42 @@ _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class Drawing(Struct, frozen=True):
-    """Something drawn from (0, 0) on."""
+    """SVG elements drawn from (0, 0)."""
 
     height: float
     elements: tuple[str, ...]
 
 
 def element(name: str, *content: str, **attributes: str | float) -> str:
-    """An element; of attributes' names `_` becomes `-`, and one at the end goes. Content is markup."""
+    """Return an SVG element; content is markup.
+
+    In names of attributes `_` becomes `-`, and a trailing `_` is dropped.
+    """
     named = {key.rstrip("_").replace("_", "-"): _value(value) for key, value in attributes.items()}
     given = "".join(f" {key}={quoteattr(value)}" for key, value in named.items())
     return f"<{name}{given}>{''.join(content)}</{name}>" if content else f"<{name}{given}/>"
 
 
 def words(text: str) -> str:
-    """Text as markup, on one line; characters that XML cannot hold are replaced."""
+    """Return text as markup on one line; characters that XML cannot represent are replaced."""
     return escape(_NO_XML.sub("\ufffd", " ".join(text.split())))
 
 
 def label(x: float, y: float, text: str, kind: str, anchor: str = "start") -> str:
-    """Text at a place, in the look of that class."""
+    """Return a text element at (x, y) with a CSS class."""
     at = {} if anchor == "start" else {"text_anchor": anchor}
     return element("text", words(text), x=x, y=y, class_=kind, **at)
 
 
 def group(elements: Sequence[str], x: float = 0, y: float = 0, title: str = "") -> str:
-    """Elements moved by (x, y); the title is what a pointer resting on them is told."""
+    """Return elements moved by (x, y), with a tooltip if `title` is given."""
     about = [element("title", words(title))] if title else []
     moved = {"transform": f"translate({_value(x)} {_value(y)})"} if x or y else {}
     return element("g", *about, *elements, **moved)
 
 
 def stack(blocks: Sequence[Drawing], gap: float) -> Drawing:
-    """Blocks below each other."""
+    """Return drawings one below the other."""
     y, placed = 0.0, []
     for block in blocks:
         placed.append(group(block.elements, y=y))
@@ -61,18 +64,18 @@ def stack(blocks: Sequence[Drawing], gap: float) -> Drawing:
 
 
 def width_of(text: str, size: float) -> float:
-    """The room that a line of text is taken to need, in pixels, at a font's size in pixels."""
+    """Return the estimated width of a line of text in pixels, at a font size in pixels."""
     return size * sum(_ems(character) for character in text)
 
 
 def room_for(names: Iterable[str]) -> float:
-    """Width of a column of names; those that need more are cut."""
+    """Return the width of a column of names, within limits beyond which names are cut."""
     widest = max((width_of(name, TEXT) for name in names), default=0.0)
     return min(MOST_FOR_NAMES, max(LEAST_FOR_NAMES, widest))
 
 
 def shorten(text: str, size: float, room: float) -> str:
-    """The text, or as much of it as there is room for."""
+    """Return text cut to the available width in pixels."""
     text = " ".join(text.split())
     if width_of(text, size) <= room:
         return text
@@ -82,7 +85,7 @@ def shorten(text: str, size: float, room: float) -> str:
 
 
 def wrap_text(text: str, size: float, room: float) -> list[str]:
-    """The text in lines for which there is room; a word that is too long for one is cut."""
+    """Return text wrapped to the available width in pixels; words that are too long are cut."""
     lines: list[str] = []
     for word in text.split():
         if lines and width_of(f"{lines[-1]} {word}", size) <= room:
@@ -93,7 +96,7 @@ def wrap_text(text: str, size: float, room: float) -> list[str]:
 
 
 def paragraph(text: str, kind: str, size: float, room: float) -> Drawing:
-    """Wrapped text, its lines 1.45 times as high as the font."""
+    """Return wrapped text with a line height of 1.45."""
     lines = wrap_text(text, size, room)
     pitch = 1.45 * size
     return Drawing(

@@ -1,4 +1,4 @@
-"""The runs of a session as bars: throughput, speedup against the ideal, or what became of a run."""
+"""Throughput and speedup of each run as bars, or the reason that there are none."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NO_SPEEDUP = "no speedup"
 
 
 def runs_chart(found: Sequence[Result], width: float) -> Drawing:
-    """A row a run, speedups where some run has one, and below it what must be said."""
+    """Draw a row for each run, with speedups if any run has one, and remarks below."""
     panels = [BarPanel(title="samples/s")]
     compared = any(result.speedup is not None and result.run != result.baseline for result in found)
     if compared:
@@ -57,7 +57,7 @@ def _rows(result: Result, compared: bool) -> Iterator[BarRow]:
 
 
 def _instead(result: Result) -> str:
-    """What became of a run that has no figures."""
+    """Return what to print for a run without figures."""
     if result.failure is not None:
         return f"failed ({result.failure.kind}): {result.failure.message}"
     said = remarks(result)
@@ -92,7 +92,7 @@ def _part_row(part: Part) -> BarRow:
 
 
 def _notes(result: Result) -> list[str]:
-    """What the figures need; of a run without any the row itself says it."""
+    """Return the remarks below the chart; a run without figures has them in its row."""
     said = remarks(result) if result.windows else []
     return [*said, *side_by_side(result)[-1:]] if result.concurrency_gain is not None else said
 

@@ -1,1 +1,1 @@
-"""Why a session's figures are what they are: small rules over them, each with its evidence in numbers."""
+"""Diagnoses: rules that explain or cast doubt on a session's figures, each with its evidence in numbers."""

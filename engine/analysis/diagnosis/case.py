@@ -1,4 +1,4 @@
-"""What rules look at, and what they yield."""
+"""The input and output of diagnosis rules."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from ..results.configuration import Configuration
 from ..results.result import Result
 
 Severity = Literal["severe", "warning", "info"]
-"""`severe`: figures are wrong or the machine is mostly wasted; `warning`: worth acting on."""
+"""`severe`: figures are wrong or most of the machine is wasted; `warning`: worth acting on."""
 
 
 Figure = tuple[str, str]
-"""What a figure is, and its value with its unit."""
+"""Name of a figure, and its value with unit."""
 
 
 class Evidence(Struct, frozen=True):
-    """One number that a diagnosis rests on."""
+    """One figure on which a diagnosis rests."""
 
     what: str
     value: str
-    """With its unit."""
+    """Value with unit."""
 
 
 class Diagnosis(Struct, frozen=True, kw_only=True):
-    """Something that explains or spoils a session's figures."""
+    """Something that explains or casts doubt on a session's figures."""
 
     name: str
     severity: Severity
     sentence: str
-    """What was found, about the run in which it is gravest."""
+    """Finding, about the run in which it is most severe."""
     evidence: tuple[Evidence, ...]
     remedy: str
-    """What to try."""
+    """Suggestion for what to try."""
     runs: tuple[str, ...]
-    """Ids of the runs concerned, of the first repeat each; all of them where it is the machine's."""
+    """Ids of the runs concerned, first repeats only; all runs if the machine is concerned."""
 
 
 class Subject(NamedTuple):
@@ -52,7 +52,7 @@ class Subject(NamedTuple):
 
     @property
     def spec(self) -> RunSpec:
-        """The plan's entry for the first repeat."""
+        """Plan entry of the first repeat."""
         return self.configuration.spec
 
     def diagnosis(
@@ -82,7 +82,7 @@ class Case(NamedTuple):
 
     @property
     def trained(self) -> list[Subject]:
-        """The configurations that have a throughput and train one model."""
+        """Configurations that have a throughput and train one model."""
         return [
             run for run in self.runs if run.result.throughput is not None and run.spec.mode != "concurrent"
         ]
@@ -102,5 +102,5 @@ Rule = Callable[[Case], Iterator[Diagnosis]]
 
 
 def at_any_batch(workload: Workload) -> Workload:
-    """Equal for workloads that differ in nothing but name, batch and learning rate."""
+    """Return a workload with name, batch and learning rate neutralised, for comparison."""
     return replace(workload, name="", batch=1, learning_rate=1.0)

@@ -1,4 +1,4 @@
-"""Whether a run can be held against its baseline, and whether a difference is one."""
+"""Rules on whether a run is comparable with its baseline, and whether they differ."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .case import Case, Diagnosis
 
 
 def not_comparable(case: Case) -> Iterator[Diagnosis]:
-    """A run and its baseline differ in more than what is under test."""
+    """Find runs that differ from their baseline in more than the variable under test."""
     for run in case.trained:
         baseline = case.baseline(run)
         if baseline is None or baseline.result.throughput is None or run.result.speedup is not None:
@@ -27,7 +27,7 @@ def not_comparable(case: Case) -> Iterator[Diagnosis]:
 
 
 def super_linear(case: Case) -> Iterator[Diagnosis]:
-    """A speedup that the devices cannot explain."""
+    """Find speedups that the number of devices cannot explain."""
     for run in case.trained:
         baseline, efficiency = case.baseline(run), run.result.efficiency
         if baseline is None or efficiency is None or efficiency <= SUPER_LINEAR:
@@ -52,7 +52,7 @@ def super_linear(case: Case) -> Iterator[Diagnosis]:
 
 
 def no_difference(case: Case) -> Iterator[Diagnosis]:
-    """The interval of a speedup contains 1."""
+    """Find speedups whose interval contains 1."""
     for run in case.trained:
         within, baseline = run.result.speedup_interval, case.baseline(run)
         if within is None or baseline is None or not within[0] <= 1 <= within[1]:

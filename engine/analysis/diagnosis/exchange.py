@@ -1,4 +1,4 @@
-"""What it costs that devices speak with each other, and which of them keeps the others waiting."""
+"""Rules on the cost of communication between devices."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from .case import Case, Diagnosis, Figure, Subject
 from .memory import is_full
 
 SYNC_SHARE = 0.10
-"""Of a step: synchronising gradients that costs less is not worth the trouble."""
+"""Share of a step from which on the cost of gradient synchronisation is worth reducing."""
 SYNC_SHARE_SEVERE = 0.20
 LEAST_EXPOSED = 0.05
-"""Of a step, on the rank that waits least: what even that one cannot hide is communication, not waiting."""
+"""Exposed share of a step on the rank that waits least; above it, time is lost to communication itself
+rather than to waiting."""
 
 LESS_OFTEN = "gradients accumulated over several steps, or sent in 16 bits"
 
 
 def exposed_communication(case: Case) -> Iterator[Diagnosis]:
-    """Synchronising costs a large share of a step, and no rank can hide it."""
+    """Find runs in which synchronisation takes a large share of a step that no rank can hide."""
     for run in case.runs:
         said, step = run.result.communication, run.result.step_seconds
         if said is None or said.sync_share is None or said.sync_cost is None or not said.exposed or not step:
@@ -47,7 +48,7 @@ def exposed_communication(case: Case) -> Iterator[Diagnosis]:
 
 
 def data_parallel_overhead(case: Case) -> Iterator[Diagnosis]:
-    """DataParallel is slower than DistributedDataParallel on the same devices."""
+    """Find DataParallel runs slower than DistributedDataParallel on the same devices."""
     for run in case.trained:
         ddp = next((other for other in case.trained if _is_its_ddp(run, other)), None)
         pairs = [
@@ -91,7 +92,7 @@ def _cost(run: Subject) -> str:
 
 
 def _exchange(run: Subject) -> Iterator[Figure]:
-    """What was measured of its own operations."""
+    """Yield the measured times of DataParallel's operations."""
     said = run.result.communication
     if said is not None and said.exchange:
         operations = " + ".join(said.exchange)
@@ -109,7 +110,7 @@ def _traffic(what: str, run: Subject) -> Iterator[Figure]:
 
 
 def _skew(run: Subject) -> Iterator[Figure]:
-    """Peak memory of the first device, which gathers, beside the others'."""
+    """Yield the peak memory of the first device, which gathers, beside that of the others."""
     for _, rank in run.configuration.ranks:
         peaks = [
             peak for peak in (rank.measured.peak_memory_bytes if rank.measured else ()) if peak is not None

@@ -1,4 +1,4 @@
-"""Whether batches arrive in time."""
+"""Rules on whether batches arrive in time."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from .case import Case, Diagnosis, Evidence, Subject, at_any_batch
 from .processors import cpu_demand
 
 INPUT_SHARE = 0.10
-"""Of a step: from here on, waiting for data is worth acting on."""
+"""Share of a step from which on waiting for data is worth acting on."""
 INPUT_SHARE_SEVERE = 0.20
 INPUT_SECONDS = 2e-3
-"""A shorter wait is what fetching any batch costs, however large its share of a short step."""
+"""Wait that fetching any batch takes, in s; shorter waits are ignored even in short steps."""
 REAL_TO_SYNTHETIC = 0.9
-"""Less than this share of the throughput with data on the device is the loader's doing."""
+"""Throughput relative to synthetic data on the device below which the loader is the cause."""
 FLAT = 1.10
-"""Throughputs within a tenth of each other count as unchanged: doubling the work moves them by far more."""
+"""Ratio within which throughputs count as equal; doubling the work changes them by far more."""
 FEWEST_FLAT = 3
-"""Runs that a ceiling must be seen in."""
+"""Fewest runs that must show a ceiling."""
 
 NAME = "input-bound"
 FASTER_LOADING = (
@@ -39,7 +39,7 @@ LESS_DRAWING = (
 
 
 def slow_input(case: Case) -> Iterator[Diagnosis]:
-    """A rank waits for its next batch for a large share of a step."""
+    """Find ranks that wait for their next batch for a large share of a step."""
     for run in case.runs:
         if run.result.phases is None:
             continue
@@ -61,7 +61,7 @@ def slow_input(case: Case) -> Iterator[Diagnosis]:
 
 
 def slower_than_synthetic(case: Case) -> Iterator[Diagnosis]:
-    """The same training on data that lie on the device is faster."""
+    """Find runs that are faster with synthetic data on the device."""
     for run in case.trained:
         other = next((other for other in case.trained if _differs_in_data_only(run, other)), None)
         ours, theirs = run.result.throughput, other.result.throughput if other else None
@@ -78,7 +78,7 @@ def slower_than_synthetic(case: Case) -> Iterator[Diagnosis]:
 
 
 def loader_ceiling(case: Case) -> Iterator[Diagnosis]:
-    """The same samples a second whatever the batch and the number of devices."""
+    """Find a throughput that stays the same for any batch size and number of devices."""
     loading = [run for run in case.trained if run.spec.workload.placement == "loader"]
     for workload in dict.fromkeys(at_any_batch(run.spec.workload) for run in loading):
         runs = [run for run in loading if at_any_batch(run.spec.workload) == workload]
@@ -99,7 +99,7 @@ def loader_ceiling(case: Case) -> Iterator[Diagnosis]:
 
 
 def faster_loading(case: Case) -> str:
-    """What to try; nothing that another diagnosis of the same session advises against."""
+    """Return a remedy that does not contradict another diagnosis of the session."""
     return NOT_MORE_WORKERS if any(map(cpu_demand, case.runs)) else FASTER_LOADING
 
 

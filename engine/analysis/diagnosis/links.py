@@ -1,4 +1,4 @@
-"""Whether the paths between GPUs, and from the host to them, are as fast as they are made to be."""
+"""Rules on whether the links between GPUs and to the host reach their rated speed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .exchange import SYNC_SHARE
 from .machine import LOADED
 
 SLOW_BUS = 0.5
-"""Of the link's datasheet rate: large messages on a healthy link reach far more than half of it."""
+"""Share of the link's datasheet rate that large messages exceed by far on a healthy link."""
 LARGE = 64_000_000
 """Bytes of a message whose bandwidth says something of a link: 16 MiB reach hardly a third of NVLink's."""
 REMEDY = (
@@ -30,11 +30,11 @@ BRIDGED_REMEDY = (
 BRIDGED = re.compile(r"PCIe|\bNVL\b", re.IGNORECASE)
 """In the name of a GPU: a PCIe card, whose NVLinks are bridges to its neighbour."""
 THROUGH_HOST = ("SYS", "NODE", "PHB")
-"""Links, as `nvidia-smi topo` writes them, that lead through the processor's own bridges."""
+"""Links, as `nvidia-smi topo` names them, that pass through the processor."""
 
 
 def slow_link(case: Case) -> Iterator[Diagnosis]:
-    """Collectives reach less than half of what the link should, or there is no direct link and it costs."""
+    """Find collectives that reach less than half the link's rate, or that pay for an indirect link."""
     for run in case.runs:
         said = run.result.communication
         if said is None:
@@ -74,7 +74,7 @@ def _through_host(run: Subject, said: Communication) -> Diagnosis:
 
 
 def no_peer_access(case: Case) -> Iterator[Diagnosis]:
-    """GPUs that train one model cannot read each other's memory: all they exchange is copied by the host."""
+    """Find GPUs that train one model without direct access to each other's memory."""
     known = {(link.a, link.b): link for link in case.session.host.links}
     for run in case.trained:
         pairs = [
@@ -98,7 +98,7 @@ def no_peer_access(case: Case) -> Iterator[Diagnosis]:
 
 
 def slow_pcie(case: Case) -> Iterator[Diagnosis]:
-    """A GPU's PCIe link has a lower generation or fewer lanes under load than it could have."""
+    """Find GPUs whose PCIe link runs below its maximum generation or width under load."""
     for run in case.runs:
         for gpu in case.session.host.gpus:
             if gpu.index not in run.configuration.gpus or gpu.index not in case.session.gpus:
@@ -118,7 +118,7 @@ def slow_pcie(case: Case) -> Iterator[Diagnosis]:
 
 
 def _below_maximum(gpu: Gpu, history: GpuHistory, spans: Sequence[Span]) -> Iterator[Figure]:
-    """Generation and width of PCIe that stayed below their maxima in these spans."""
+    """Yield the PCIe generation and width that stayed below their maxima within the spans."""
     busy = mean(during(history.utilization, spans))
     # A GPU with little to do lowers the generation by itself, never the width.
     generation = highest(history.pcie_generation, spans) if busy is not None and busy >= LOADED else None
@@ -131,7 +131,7 @@ def _below_maximum(gpu: Gpu, history: GpuHistory, spans: Sequence[Span]) -> Iter
 
 
 def _exchanges_over_pcie(run: Subject) -> bool:
-    """Whether its GPUs send gradients over PCIe; over NVLink, and alone, only batches come that way."""
+    """Return whether gradients travel over PCIe, rather than NVLink or not at all."""
     said = run.result.communication
     return said is not None and said.link is not None and not said.link.startswith("NV")
 
@@ -154,7 +154,7 @@ def _is_bridged(case: Case, run: Subject) -> bool:
 
 
 def _costs(said: Communication) -> bool:
-    """Whether synchronising takes more of a step than is worth the trouble, beyond the noise."""
+    """Return whether synchronisation takes a relevant share of a step, beyond the noise."""
     return (said.sync_share or 0.0) > SYNC_SHARE and not said.below_noise
 
 

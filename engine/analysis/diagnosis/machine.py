@@ -1,4 +1,4 @@
-"""Whether the machine gave its devices what they need: clocks, quiet, and the same from first to last."""
+"""Rules on the machine's conditions: clock rates, other programs, and drift during a run."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from ..results.throughput import throughputs
 from .case import Case, Diagnosis, Evidence, Figure, Subject
 
 LOW_CLOCK = 0.8
-"""Of the highest SM clock, under load."""
+"""Share of the highest SM clock below which a loaded GPU counts as throttled."""
 LOADED = 50.0
-"""Percent of the time with a kernel running below which a low clock may be the GPU's own thrift."""
+"""Utilisation in percent below which a low clock may be power saving."""
 OFTEN = 0.1
-"""Of the samples of a run: a reason that was given less often did not hold its clock down."""
+"""Share of a run's samples from which on a throttle reason counts."""
 HARMLESS = frozenset({"power cap", "sync boost"})
-"""Reasons that belong to normal work near the GPU's limits, as long as the clock stays high."""
+"""Reasons that are normal near a GPU's limits, as long as the clock stays high."""
 DRIFT = 0.03
-"""Between the median windows of the first and of the last third of a run."""
+"""Difference between the medians of the first and last third of a run's windows from which on it counts."""
 OTHERS = 0.25
-"""Of the usable CPUs: other programs that take more take part in the figures."""
+"""Share of the usable CPUs from which on other programs distort the measurement."""
 
 QUIET = "wait until the machine is idle, and measure again"
 
 
 def throttled(case: Case) -> Iterator[Diagnosis]:
-    """Clocks far below their maximum, or held down by heat or power, while a run was measured."""
+    """Find GPUs whose clock was far below its maximum, or limited by heat or power, while measured."""
     for run in case.runs:
         for index in run.configuration.gpus:
             if index in case.session.gpus:
@@ -64,7 +64,7 @@ def _throttled(run: Subject, index: int, history: GpuHistory) -> Iterator[Diagno
 
 
 def shared_gpus(case: Case) -> Iterator[Diagnosis]:
-    """Processes of others on the GPUs used, or memory that was taken before the session."""
+    """Find GPUs that other processes used, or whose memory was partly taken before the session."""
     for index in sorted({index for run in case.runs for index in run.configuration.gpus}):
         figures = [*_others(case, index), *_taken(case, index)]
         if figures:
@@ -79,14 +79,14 @@ def shared_gpus(case: Case) -> Iterator[Diagnosis]:
 
 
 def _taken(case: Case, index: int) -> Iterator[Figure]:
-    """Memory in use before the session: in a container its processes may not be seen."""
+    """Yield memory in use before the session, whose owner a container may hide."""
     for gpu in case.session.host.gpus:
         if gpu.index == index and (taken := taken_memory(gpu)):
             yield "memory in use before the session", f"{gib(taken)} of {gib(gpu.memory_bytes)}"
 
 
 def _others(case: Case, index: int) -> Iterator[Figure]:
-    """The processes on a GPU that are not the session's own."""
+    """Yield the processes on a GPU that are not the session's own."""
     session = case.session
     own = {rank.pid for run in session.runs.values() for rank in run.ranks.values()}
     before = next((gpu.processes for gpu in session.host.gpus if gpu.index == index), None)
@@ -99,7 +99,7 @@ def _others(case: Case, index: int) -> Iterator[Figure]:
 
 
 def busy_machine(case: Case) -> Iterator[Diagnosis]:
-    """Other programs on the CPUs, before the session or while a run was measured."""
+    """Find other programs on the CPUs, before the session or while a run was measured."""
     session, cpus = case.session, len(case.session.host.cpu.cores)
     load, last = session.host.cpu.load_average, session.cpu.last
     if load is not None and load > BUSY_LOAD * cpus > 0:
@@ -132,7 +132,7 @@ def busy_machine(case: Case) -> Iterator[Diagnosis]:
 
 
 def drift(case: Case) -> Iterator[Diagnosis]:
-    """A run's last windows are slower or faster than its first, beyond their noise."""
+    """Find runs whose last windows differ from their first beyond the noise."""
     for run in case.trained:
         for repeat in run.configuration.runs:
             rates = throughputs(repeat.complete_windows)

@@ -1,4 +1,4 @@
-"""Whether runs fit into their devices' memory, and with how much to spare."""
+"""Rules on whether runs fit into their devices' memory, and with how much headroom."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from ...text.units import gib, percent
 from .case import Case, Diagnosis, Figure, Subject
 
 HEADROOM = 0.1
-"""Of a device's memory: with less left, a slightly larger input ends in out of memory."""
+"""Free share of a device's memory below which a slightly larger input runs out of memory."""
 
 
 def is_full(run: Subject) -> bool:
-    """Whether a device of a run has hardly any memory left."""
+    """Return whether a device of a run has hardly any memory left."""
     found = run.result.compute
     return found is not None and found.headroom is not None and found.headroom < HEADROOM
 
 
 def little_memory(case: Case) -> Iterator[Diagnosis]:
-    """A device's memory is nearly full, or its allocator had to make room again and again."""
+    """Find runs with little free memory, or whose allocator had to free its cache repeatedly."""
     for run in case.runs:
         found = run.result.compute
         if found is None:
@@ -46,7 +46,7 @@ def little_memory(case: Case) -> Iterator[Diagnosis]:
 
 
 def out_of_memory(case: Case) -> Iterator[Diagnosis]:
-    """A run did not fit; the largest batch that did is the result."""
+    """Find runs that did not fit, and the largest batch that did."""
     for run in case.runs:
         if run.result.failure is None or run.result.failure.kind != "out of memory":
             continue

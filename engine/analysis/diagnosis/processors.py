@@ -1,4 +1,4 @@
-"""Whether the CPUs that feed the devices are enough, and the same for every rank and run."""
+"""Rules on whether the CPUs that feed the devices suffice and are shared equally."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from ...text.units import number
 from .case import Case, Diagnosis, Figure, Subject
 
 OVERSUBSCRIBED = 1.5
-"""Threads and loader workers for each CPU: workers wait part of the time, so a few more do no harm."""
+"""Threads and loader workers for each CPU that still do no harm, as workers wait part of the time."""
 
 
 class CpuDemand(NamedTuple):
-    """Who wants to run on which CPUs."""
+    """Threads and loader workers of a run, and the CPUs available to it."""
 
     threads: int
-    """Of all ranks."""
+    """Threads of all ranks."""
     workers: int
     """Loader processes of all ranks."""
     cpus: int
 
 
 def cpu_demand(run: Subject) -> CpuDemand | None:
-    """Those of a run that are too many for its CPUs; None where they are not, or it is not known."""
+    """Return the CPU demand of a run that oversubscribes its CPUs; None if it does not or is unknown."""
     settings = {rank: state.settings for rank, state in run.configuration.ranks}
     affinities = [str(found.get("affinity", "")) for found in settings.values()]
     if not run.result.windows or not affinities or not all(affinities):
@@ -36,7 +36,7 @@ def cpu_demand(run: Subject) -> CpuDemand | None:
 
 
 def oversubscribed(case: Case) -> Iterator[Diagnosis]:
-    """More busy threads and loader workers than CPUs to run them."""
+    """Find runs with more busy threads and loader workers than CPUs."""
     for run in case.runs:
         found = cpu_demand(run)
         if found is not None:
@@ -62,7 +62,7 @@ def _oversubscribed(case: Case, run: Subject, threads: int, workers: int, cpus: 
 
 
 def unequal_threads(case: Case) -> Iterator[Diagnosis]:
-    """Ranks of one training with unequal numbers of threads or CPUs."""
+    """Find trainings whose ranks have unequal numbers of threads or CPUs."""
     for run in case.runs:
         for key, what in (("threads", "threads"), ("cores", "CPUs")):
             counts = {
@@ -88,14 +88,14 @@ def unequal_threads(case: Case) -> Iterator[Diagnosis]:
 
 
 def _omp_num_threads(run: Subject) -> Iterator[Figure]:
-    """What the session's environment says, which is the same for all ranks of a run."""
+    """Yield OMP_NUM_THREADS, which is the same for all ranks of a run."""
     said = {str(state.settings.get("omp_num_threads", "")) for _, state in run.configuration.ranks} - {""}
     if said:
         yield "OMP_NUM_THREADS in the environment", ", ".join(sorted(said))
 
 
 def _workers(spec: RunSpec) -> int:
-    """Loader processes of all ranks together."""
+    """Return the number of loader processes of all ranks."""
     workloads = (spec.workload_of(rank) for rank in range(spec.world_size))
     return sum(each.loader_workers // spec.world_size for each in workloads if each.placement == "loader")
 

@@ -1,4 +1,4 @@
-"""All rules, and what they find in a session."""
+"""The diagnosis rules, and their application to a session."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ RULES: tuple[Rule, ...] = (
     idle_gpus,
     no_difference,
 )
-"""Each says nothing where the figures that it needs are missing."""
+"""Rules in the order of their diagnoses; each yields nothing if the figures it needs are missing."""
 
 ORDER: tuple[Severity, ...] = ("severe", "warning", "info")
 
@@ -57,7 +57,7 @@ ORDER: tuple[Severity, ...] = ("severe", "warning", "info")
 def diagnose(
     session: Session, configurations: Sequence[Configuration], found: Sequence[Result]
 ) -> list[Diagnosis]:
-    """What explains or spoils the session's figures, gravest first; each name once, for all its runs."""
+    """Return the diagnoses of a session, most severe first; each name once, for all its runs."""
     case = Case(session, tuple(map(Subject, configurations, found)))
     named: dict[str, list[Diagnosis]] = {}
     for rule in RULES:
@@ -68,7 +68,7 @@ def diagnose(
 
 
 def _together(found: Sequence[Diagnosis], labels: Mapping[str, str]) -> Diagnosis:
-    """One diagnosis of several with the same name: the gravest one's words, everybody's evidence."""
+    """Merge diagnoses of one name: the sentence of the most severe, the evidence of all."""
     gravest = min(found, key=_gravity)
     runs = _distinct(run for each in (gravest, *found) for run in each.runs)
     more = len(runs) - len(gravest.runs)
@@ -84,7 +84,7 @@ def _together(found: Sequence[Diagnosis], labels: Mapping[str, str]) -> Diagnosi
 
 
 def _evidence(diagnosis: Diagnosis, labels: Mapping[str, str]) -> Iterable[Evidence]:
-    """Its evidence with the label of the run that it is about; as it is without labels, or of many runs."""
+    """Return a diagnosis's evidence, labelled with its run if labels are given and it concerns one run."""
     if not labels or len(diagnosis.runs) > 1:
         return diagnosis.evidence
     label = labels[diagnosis.runs[0]]

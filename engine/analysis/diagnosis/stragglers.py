@@ -1,4 +1,4 @@
-"""The rank that the others wait for: live from the steps' times, and as a diagnosis from the detail phase."""
+"""The rank that the others wait for: live from step times, and as a diagnosis from the detail phase."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from ..results.phases import Part
 from .case import Case, Diagnosis, Figure, Subject
 
 STRAGGLER_SHARE = 0.10
-"""Difference between the slowest and the fastest rank's own work from which on one straggles, of a step."""
+"""Difference between the own work of the slowest and the fastest rank, as a share of a step, from which on
+the slowest is a straggler."""
 STRAGGLER_SHARE_SEVERE = 0.20
 RECENT_STEPS = 200
-"""Latest steps of a rank that its live pace is taken from."""
+"""Latest steps of a rank used for its live pace."""
 PARTS = 20
-"""Groups that these steps are divided into; the pace is the median of the groups' means."""
+"""Groups of these steps; the pace is the median of the groups' means."""
 FEWEST_STEPS = 20
-"""Steps before which a rank has no pace: the first ones allocate memory and tune kernels."""
+"""Steps before which a rank has no pace, as the first ones allocate memory and tune kernels."""
 
 
 class Straggler(NamedTuple):
@@ -35,7 +36,7 @@ class Straggler(NamedTuple):
 
 
 def find_straggler(own: Mapping[int, float], step: float) -> Straggler | None:
-    """Return the rank that the others wait for; None where all work at about the same pace.
+    """Return the rank that the others wait for; None if all work at about the same pace.
 
     `own`: seconds of a step that each rank does not spend waiting. `step`: seconds of a whole step.
     """
@@ -48,15 +49,15 @@ class Paces(Struct, frozen=True):
     """The paces of the ranks of a run that share one training."""
 
     seconds: dict[int, float]
-    """A step of each rank, s; less the exposed communication once the detail phase has measured it."""
+    """Step time of each rank, in s; less exposed communication once the detail phase has measured it."""
     straggler: int | None
-    """The rank that the others wait for; None where all work at about the same pace."""
+    """Rank that the others wait for; None if all work at about the same pace."""
     behind: float
     """Excess of the slowest rank's step over the median of the others, as a share of that median."""
 
 
 def paces(run: RunState) -> Paces | None:
-    """Return the ranks' paces over their latest steps; None where they cannot be compared, or not yet."""
+    """Return the ranks' paces over their latest steps; None if they cannot be compared (yet)."""
     ranks = sorted(run.ranks.items())
     if run.spec.world_size < 2 or len(ranks) < run.spec.world_size or len(set(run.spec.workloads)) > 1:
         return None
@@ -83,7 +84,7 @@ def _step(rank: RankState) -> float:
 
 
 def straggler(case: Case) -> Iterator[Diagnosis]:
-    """Find runs in which the other ranks wait for one: that with the least exposed communication."""
+    """Find runs in which the other ranks wait for one: the one with the least exposed communication."""
     for run in case.runs:
         found, step = run.result.communication, run.result.step_seconds
         if found is None or len(found.exposed) < max(2, run.spec.world_size) or not step:

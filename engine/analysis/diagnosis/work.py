@@ -1,4 +1,4 @@
-"""Whether devices share the work, and have enough of it."""
+"""Rules on whether the devices share the work, and have enough of it."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from .case import Case, Diagnosis, Subject, at_any_batch
 from .memory import is_full
 
 UNEQUAL_SAMPLES = 0.01
-"""Ranks may differ by a last, smaller batch."""
+"""Difference in samples between ranks that a last, smaller batch explains."""
 UNDIVIDED_STEPS = 0.9
-"""Of the steps of an epoch on one device: dividing the work over two would leave half of them."""
+"""Steps of an epoch relative to one device above which the data were not divided; two devices need half."""
 STEP_GROWTH = 0.20
-"""Of the step time where the batch doubles: less means that most of a step does not depend on the samples."""
+"""Growth of the step time for twice the batch below which most of a step does not depend on samples."""
 IDLE_GPU = 70.0
-"""Percent of the time with a kernel running; decides only beside the next."""
+"""Utilisation in percent below which a GPU is idle; decides only together with `LITTLE_INPUT`."""
 LITTLE_INPUT = 0.05
-"""Share of a step waiting for data below which an idle GPU is not the loader's doing."""
+"""Input share of a step below which an idle GPU is not caused by the loader."""
 
 TOO_LITTLE = "too little work per step"
 
 
 def unequal_samples(case: Case) -> Iterator[Diagnosis]:
-    """Ranks that train one model must consume the same number of samples."""
+    """Find runs whose ranks consumed different numbers of samples."""
     for run in case.runs:
         if run.spec.mode not in ("ddp", "fsdp") or run.result.state != "measured":
             continue
@@ -43,7 +43,7 @@ def unequal_samples(case: Case) -> Iterator[Diagnosis]:
 
 
 def undivided_epochs(case: Case) -> Iterator[Diagnosis]:
-    """At the same batch a device, N devices must need an Nth of the steps for an epoch."""
+    """Find runs on N devices that need more than an Nth of the baseline's steps for an epoch."""
     for run in case.trained:
         baseline = case.baseline(run)
         if baseline is None or run.spec.device_count <= baseline.spec.device_count:
@@ -67,7 +67,7 @@ def undivided_epochs(case: Case) -> Iterator[Diagnosis]:
 
 
 def _epoch(run: Subject) -> tuple[int, int] | None:
-    """Steps of an epoch on one rank, and the images of the training set."""
+    """Return the steps of an epoch on one rank, and the images of the training set."""
     for _, rank in run.configuration.ranks:
         if rank.steps_per_epoch and rank.train_images:
             return rank.steps_per_epoch, rank.train_images
@@ -75,7 +75,7 @@ def _epoch(run: Subject) -> tuple[int, int] | None:
 
 
 def step_hardly_grows(case: Case) -> Iterator[Diagnosis]:
-    """A step takes hardly longer with twice the samples: it is not the samples that take the time."""
+    """Find runs whose step takes hardly longer with twice the samples."""
     for run in case.trained:
         larger = _next_batch(case, run)
         step, longer = run.result.step_seconds, larger.result.step_seconds if larger else None
@@ -99,7 +99,7 @@ def step_hardly_grows(case: Case) -> Iterator[Diagnosis]:
 
 
 def _next_batch(case: Case, run: Subject) -> Subject | None:
-    """The same run at the next larger batch that is at least twice as large."""
+    """Return the same run at the smallest batch that is at least twice as large."""
     larger = [
         other
         for other in case.trained
@@ -111,7 +111,7 @@ def _next_batch(case: Case, run: Subject) -> Subject | None:
 
 
 def idle_gpus(case: Case) -> Iterator[Diagnosis]:
-    """GPUs that often run no kernel although the data are there."""
+    """Find GPUs that often run no kernel although data are available."""
     for run in case.runs:
         phases = run.result.phases
         if phases is None or phases.shares["input"] >= LITTLE_INPUT:

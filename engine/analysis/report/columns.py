@@ -1,4 +1,4 @@
-"""The columns of the results table, for every place that shows one; the title of each names its unit."""
+"""The columns of the results table, for every place that shows one; titles name the units."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from ..results.result import Result
 
 
 class Column(Struct, frozen=True, kw_only=True):
-    """One column: its title, what it shows of a result, and how soon it is left out where space is short."""
+    """One column of the results table."""
 
     title: str
     value: Callable[[Result], str | float | None]
-    """What results are sorted by; None where there is none."""
+    """Function that returns the value to sort by; None if there is none."""
     cell: Callable[[Result], str]
     importance: int
-    """The least important column goes first; 0 never goes."""
+    """Rank of the column; the highest number is dropped first, 0 never."""
     is_text: bool = False
-    """Aligned left."""
+    """Whether the column is left-aligned."""
 
 
 def throughput(result: Result) -> str:
-    """Samples/s with their spread."""
+    """Write the throughput in samples/s with its spread."""
     if result.throughput is None and result.parts:
         return "see below"
     return with_spread(result.throughput, result.spread)
@@ -70,11 +70,11 @@ FIXED = (
     _figure("peak, GiB", lambda result: result.peak_memory_bytes, gib_number, 7),
 )
 PLACE_ALWAYS_GIVEN = ("mode", "workload", "devices", "batch")
-"""Columns that a run without figures has too."""
+"""Columns filled even for runs without figures."""
 
 
 def result_columns(found: Sequence[Result]) -> list[Column]:
-    """The columns that say something about these results, in their order."""
+    """Return the columns in which these results have something to show, in order."""
     chosen = [WORKLOAD] if len({result.workload for result in found}) > 1 else []
     chosen += [MODE, *FIXED]
     rows = {(result.workload, result.mode, result.devices) for result in found}
@@ -85,7 +85,7 @@ def result_columns(found: Sequence[Result]) -> list[Column]:
 
 
 def ordered(found: Sequence[Result], column: Column, backwards: bool = False) -> list[Result]:
-    """Sorted by a column: words from A to Z, figures from the greatest; those without one come last."""
+    """Return results sorted by a column: text ascending, numbers descending, missing values last."""
     with_value = [result for result in found if _sort_value(column, result) is not None]
     without = [result for result in found if _sort_value(column, result) is None]
     greatest_first = not column.is_text
@@ -102,19 +102,19 @@ def _is_shown(column: Column, result: Result) -> bool:
 
 
 def cell(column: Column, result: Result) -> str:
-    """What a column shows of a result: its figures, or in their place what became of the run."""
+    """Return the text of a cell; for a run without figures, its state."""
     if _is_shown(column, result):
         return " ".join(column.cell(result).split())
     return result.state if column is THROUGHPUT else ""
 
 
 def has_figures(result: Result) -> bool:
-    """Whether anything was measured of the run."""
+    """Return whether anything was measured of the run."""
     return result.windows > 0
 
 
 def remarks(result: Result) -> list[str]:
-    """What must be said under the table about a result, each a sentence without the run's name."""
+    """Return remarks on a result for below the table, each a sentence without the run's name."""
     said = []
     if result.failure is not None:
         said.append(_failure(result.failure))
@@ -131,7 +131,7 @@ def _failure(failure: Failure) -> str:
 
 
 def side_by_side(result: Result) -> list[str]:
-    """The trainings of a concurrent run, and what they gain, a line each."""
+    """Return one line for each training of a concurrent run, and one for their gain."""
     lines = []
     for part in result.parts:
         together = part.side_by_side

@@ -1,4 +1,4 @@
-"""What communication costs: the report's section about it."""
+"""The report's section on communication."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ..results.result import Result
 
 MOST_BUCKETS = 24
 EXCHANGE: tuple[Exchange, ...] = ("scatter", "replicate", "gather", "reduce")
-"""In the order of a step."""
+"""DataParallel's operations in the order of a step."""
 
 
 def communication_section(found: Sequence[Result]) -> Iterator[str]:
-    """The report's section: a row a run, its buckets and curves; nothing where no run speaks of it."""
+    """Yield the section: a row for each run, its buckets and bandwidth curves."""
     said = [(result, result.communication) for result in found if result.communication is not None]
     lines = [*_overview(said), *_buckets(said), *_exchange(said), *_curves(said)]
     remarks = group_labels(
@@ -31,7 +31,7 @@ def communication_section(found: Sequence[Result]) -> Iterator[str]:
 
 
 def gigabytes_per_second(rate: float | None) -> str:
-    """A bandwidth in GB/s without its unit: 1e9 B/s."""
+    """Write a bandwidth in GB/s (1e9 B/s) without the unit."""
     return NOT_AVAILABLE if rate is None else number(rate / 1e9)
 
 
@@ -45,7 +45,7 @@ def sync_cost(c: Communication) -> str:
 
 
 def communication_remarks(c: Communication) -> Iterator[str]:
-    """Yield what the tables of a run's communication cannot hold, each a sentence without the run's name."""
+    """Yield remarks on a run's communication, each a sentence without the run's name."""
     if c.broadcasting:
         rank = max(c.broadcasting, key=c.broadcasting.__getitem__)
         longest = milliseconds(c.broadcasting[rank])

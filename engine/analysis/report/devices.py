@@ -1,4 +1,4 @@
-"""How well the devices were used: the report's section about arithmetic, energy and memory."""
+"""The report's sections on arithmetic, energy, memory and GPU utilisation."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ COLUMNS: dict[str, Callable[[Compute], str]] = {
 
 
 def devices_section(found: Sequence[Result]) -> Iterator[str]:
-    """A row a run, with the columns of which at least one run has a figure."""
+    """Yield the section: a row for each run, with the columns for which a run has a figure."""
     said = [(result.label, result.compute) for result in found if result.compute is not None]
     shown = [title for title, cell in COLUMNS.items() if any(cell(c) != NOT_AVAILABLE for _, c in said)]
     rows = [[label, *(COLUMNS[title](c) for title in shown)] for label, c in said]
@@ -54,7 +54,7 @@ LEGEND = (
 
 
 def gpus_section(analysis: Analysis) -> Iterator[str]:
-    """A row for each GPU of each run, then how busy each was over time; nothing where there is no GPU."""
+    """Yield the section: a row for each GPU of each run, and utilisation over time; empty without GPUs."""
     session, found = analysis.session, analysis.results
     rows = [
         (
@@ -91,7 +91,7 @@ def _timeline(session: Session, curves: dict[int, Series]) -> Iterator[str]:
 
 
 def _digits(curve: Series, elapsed: float, width: int) -> str:
-    """A character a column: the tenths of its mean, or a blank where nothing was sampled."""
+    """Return one digit for each column, the tenths of its mean; a blank if nothing was sampled."""
     sums = [[0.0, 0.0] for _ in range(width)]
     for bucket in curve.buckets():
         column = sums[_column(bucket.x, elapsed, width)]

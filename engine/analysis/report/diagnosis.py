@@ -1,4 +1,4 @@
-"""Diagnoses as lines, for reports and for a terminal."""
+"""Diagnoses as text, for reports and terminals."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from ...text.markdown import one_line, section
 from ..diagnosis.case import Diagnosis
 
 MOST_EVIDENCE = 8
-"""Figures shown of each; JSON has them all."""
+"""Most figures shown of each diagnosis; JSON has all."""
 
 
 def diagnosis_section(found: Sequence[Diagnosis]) -> Iterator[str]:
-    """A section of the Markdown report: what was found, below it the evidence and what to try."""
+    """Yield the report's section: each diagnosis with its evidence and remedy."""
     lines = []
     for diagnosis in found:
         lines.append(f"- **{diagnosis.name}** ({diagnosis.severity}): {one_line(diagnosis.sentence)}.")
@@ -23,7 +23,7 @@ def diagnosis_section(found: Sequence[Diagnosis]) -> Iterator[str]:
 
 
 def diagnosis_text(found: Sequence[Diagnosis], width: int) -> list[str]:
-    """The same for a terminal, wrapped at `width` columns."""
+    """Return the same as lines for a terminal, wrapped at `width` columns."""
     lines = []
     for diagnosis in found:
         lines += _wrapped(f"{diagnosis.severity}: {diagnosis.name}: {diagnosis.sentence}", width, "")

@@ -1,4 +1,4 @@
-"""What was learnt: the report's tables and curves over epochs."""
+"""The report's sections on accuracy and loss over epochs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A session's report as Markdown: reads well on GitHub, and in a terminal as it is."""
+"""The report of a session as Markdown, legible on GitHub and in a terminal."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MOST_WARNINGS = 20
 
 
 def markdown(analysis: Analysis) -> str:
-    """The whole report; of a session that is not over, as far as it went."""
+    """Render the report of a session, as far as it has gone."""
     session, found = analysis.session, analysis.results
     sections = (
         _opening(analysis),
@@ -72,7 +72,7 @@ def _opening(analysis: Analysis) -> Iterator[str]:
 
 
 def markdown_results(found: Sequence[Result]) -> list[str]:
-    """The lines of the table alone, with every column that says something."""
+    """Return the lines of the results table, with every column that has something to show."""
     shown = result_columns(found)
     titles = [column.title for column in shown]
     rows = [[cell(column, result) for column in shown] for result in found]

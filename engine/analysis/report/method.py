@@ -1,4 +1,4 @@
-"""How a session's figures were obtained: what a reader needs in order to check them."""
+"""The definitions and choices behind a session's figures, for readers who want to check them."""
 
 from __future__ import annotations
 

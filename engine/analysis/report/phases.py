@@ -1,4 +1,4 @@
-"""Where a step goes: a bar for each run and each rank, as text, and the report's section about it."""
+"""The report's section on step time by part: a text bar for each run and each rank."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ CHARACTERS: dict[Part, str] = {
     "optimizer": "o",
     "unaccounted": ".",
 }
-"""What a part is drawn with."""
+"""Character that each part is drawn with."""
 BAR_WIDTH = 50
 APART = 0.05
-"""Imbalance from which on the slowest rank is named."""
+"""Imbalance from which on the slowest rank is named, as a share of the step."""
 
 
 def phase_bar(shares: dict[Part, float], width: int = BAR_WIDTH) -> str:
-    """The parts of a step as one bar of so many characters."""
+    """Draw the parts of a step as one bar of `width` characters."""
     return stacked_bar({CHARACTERS[part]: shares[part] for part in PARTS}, width)
 
 
 def phases_section(found: Sequence[Result]) -> Iterator[str]:
-    """The report's section: bars, shares, and what must be said; nothing where no run measured it."""
+    """Yield the section: bars, shares and remarks; empty if no run has a breakdown."""
     measured = [(result, result.phases) for result in found if result.phases is not None]
     bars = [line for result, phases in measured for line in _bars(result.label, phases)]
     if not bars:

@@ -1,4 +1,4 @@
-"""Where the figures come from: measured, derived from that, predicted by a model, or from a datasheet."""
+"""The origin of each figure: measured, derived from measurements, predicted by a model, or a datasheet."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Kind = Literal["measured", "derived", "predicted", "datasheet"]
 
 
 class Origin(Struct, frozen=True):
-    """Where one figure comes from; `field` is its path in a result of the JSON report."""
+    """Origin of one figure; `field` is its path within a result of the JSON report."""
 
     field: str
     figure: str
@@ -166,7 +166,7 @@ ORIGINS = (
 
 
 def origins(found: Sequence[Result]) -> list[Origin]:
-    """Those of the figures that at least one result has."""
+    """Return the origins of the figures that at least one result has."""
     return [origin for origin in ORIGINS if any(_get(result, origin.field) for result in found)]
 
 

@@ -1,4 +1,4 @@
-"""Figures that others published, beside one's own: never mixed with them, and always marked."""
+"""Published figures beside the session's own: marked, and never mixed with them."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from ..results.learning import TrainingOutcome
 from ..results.result import Result
 
 Own = tuple[float | None, str]
-"""A figure of one's own, and whether it was measured or derived, and from what."""
+"""A figure of this session, and whether it was measured or derived, and from what."""
 
 _LEFT = ("what", "figure", "here it is")
 
 
 class Beside(Struct, frozen=True, kw_only=True):
-    """A published figure, and one's own of one result where there is any."""
+    """A published figure, beside this session's figure of one result if there is any."""
 
     source: str
     hardware: str
     metric: Metric
     what: str
-    """The run it is of, or its own label."""
+    """Label of the run, or of the published figure."""
     published: float
     unit: str
     own: float | None = None
     own_run: str | None = None
-    """Id of the result that is beside it."""
+    """Id of the result that the figure is compared with."""
     own_kind: str | None = None
     """`measured` or `derived`, and from what."""
 
 
 def beside(analysis: Analysis) -> list[Beside]:
-    """Every published figure of the plan, once for each result that it is about; once where there is none."""
+    """Return every published figure of the plan, once for each result it concerns, or once without any."""
     return [
         row
         for study in analysis.session.plan.published
@@ -47,7 +47,7 @@ def beside(analysis: Analysis) -> list[Beside]:
 
 
 def published_section(analysis: Analysis) -> Iterator[str]:
-    """The report's section: a table for each study, with its hardware and what to know of its figures."""
+    """Yield the section: a table for each study, with its hardware and notes."""
     if not analysis.session.plan.published:
         return
     yield from (
@@ -87,7 +87,7 @@ def _rows(analysis: Analysis, study: Published, figure: Figure) -> Iterator[Besi
 
 
 def _own(result: Result, figure: Figure) -> Own:
-    """One's own figure of that kind, of the workload alone where several train side by side."""
+    """Return this session's figure of that kind; for concurrent runs, that of the workload alone."""
     part = next((part for part in result.parts if part.workload == figure.workload), None)
     if part is None:
         return _OF_RESULT[figure.metric](result)
@@ -171,7 +171,7 @@ _OF_RESULT: dict[Metric, Callable[[Result], Own]] = {
 
 
 def _selected(figure: Figure) -> str:
-    """The selection in words, where no run of the plan is in it."""
+    """Return the figure's selection in words, for figures that match no run of the plan."""
     parts = [figure.mode or "", f"x{figure.devices}" if figure.devices else ""]
     named = [" ".join(part for part in parts if part)]
     named += [f"batch {figure.batch}"] if figure.batch else []
@@ -180,7 +180,7 @@ def _selected(figure: Figure) -> str:
 
 
 def cells(row: Beside) -> tuple[str, ...]:
-    """What it is, which figure, the published one, one's own, and what that is: texts for a table."""
+    """Return the texts of a table row: subject, figure, published value, own value, kind of the own value."""
     return (
         row.what,
         row.metric.replace("_", " "),

@@ -16,7 +16,7 @@ INDENT = "  "
 
 
 def terminal_report(analysis: Analysis, width: int) -> str:
-    """The results in at most `width` columns where that is possible: the least important columns go first."""
+    """Render the results within `width` columns if possible; the least important columns are dropped."""
     session, found = analysis.session, analysis.results
     lines = [line for text in (session.plan.title, hardware(session)) for line in textwrap.wrap(text, width)]
     lines += ["", *text_table(_grid(found), width)]

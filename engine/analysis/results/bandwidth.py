@@ -1,4 +1,4 @@
-"""Bandwidth curves: what a collective reaches on these ranks by size, and what that predicts."""
+"""Bandwidth curves: the bandwidth of a collective by size on given ranks, and times predicted from it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...statistics import median
 
 
 class CurvePoint(Struct, frozen=True):
-    """One size."""
+    """The measurement of one size."""
 
     bytes: int
     seconds: float
@@ -22,19 +22,19 @@ class CurvePoint(Struct, frozen=True):
 
 
 class Curve(Struct, frozen=True, kw_only=True):
-    """What a collective reaches on these ranks when nothing else is done; measured, bandwidths in B/s."""
+    """Bandwidth of a collective by size on otherwise idle ranks, in B/s."""
 
     collective: Collective
     points: tuple[CurvePoint, ...]
-    """By size, at least one."""
+    """Points by increasing size, at least one."""
     latency_seconds: float
-    """The time of the smallest size."""
+    """Time of the smallest size."""
     best_busbw: float
 
     def seconds(self, size: int) -> float:
-        """Predicted time for so many bytes: interpolated between the logarithms of sizes and of times.
+        """Predict the time for a size in bytes, interpolated between logarithms of sizes and of times.
 
-        Below the smallest size it is the latency; beyond the greatest the bandwidth stays what it was.
+        Below the smallest size it is the latency; beyond the greatest the bandwidth is constant.
         """
         points = self.points
         place = bisect_left([point.bytes for point in points], size)
@@ -48,15 +48,15 @@ class Curve(Struct, frozen=True, kw_only=True):
 
 
 def bus_factor(collective: Collective, ranks: int) -> float:
-    """busbw / algbw by NVIDIA's nccl-tests: what crosses the slowest link for each byte of the buffer."""
+    """Return busbw / algbw as defined by NVIDIA's nccl-tests: traffic on the slowest link per byte."""
     share = (ranks - 1) / ranks
     return 2 * share if collective == "all_reduce" else share
 
 
 def curve(repeats: Sequence[BandwidthMeasured], ranks: int) -> Curve | None:
-    """The curve of what the repeats of a run measured, at least one; None where they hold no usable size.
+    """Return the curve measured by the repeats of a run, at least one; None without a usable size.
 
-    Of each size the median over the repeats that came to it.
+    At each size it is the median over the repeats that measured it.
     """
     measured: dict[int, list[float]] = {}
     for repeat in repeats:

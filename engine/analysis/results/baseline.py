@@ -1,4 +1,4 @@
-"""A run against its baseline: speedup, efficiency and scaling, or the reason why there is none."""
+"""Speedup, efficiency and scaling of a run against its baseline, or the reason that there are none."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from .throughput import run_summary, throughputs
 Scaling = Literal["weak", "strong"]
 
 SUPER_LINEAR = 1.05
-"""A speedup of more than so many times the devices is more likely a fault than a success."""
+"""Ratio of speedup to devices above which a fault is more likely than a success."""
 
 
 class BaselineComparison(Struct, frozen=True, kw_only=True):
-    """A run against its baseline."""
+    """A configuration compared with its baseline."""
 
     speedup: float | None = None
     interval: Interval | None = None
     """95% interval of the speedup."""
     efficiency: float | None = None
-    """Speedup over devices, in units of the baseline's; None where the batch is what differs."""
+    """Speedup over the ratio of devices; None if the batch is what differs."""
     efficiency_interval: Interval | None = None
-    """95%: the speedup's over devices."""
+    """95% interval of the efficiency."""
     scaling: Scaling | None = None
     notes: tuple[str, ...] = ()
 
 
 def compare_with_baseline(session: Session, configuration: Configuration) -> BaselineComparison:
-    """Hold a configuration that is done against its baseline, each repeat against that of its own turn.
+    """Compare a completed configuration with its baseline, each repeat with that of its own turn.
 
-    Everything is None where the plan names no baseline.
+    Every field is None if the plan names no baseline.
     """
     runs = [run for run in configuration.usable if _is_done(run)]
     found = [(run, session.runs[run.spec.baseline]) for run in runs if run.spec.baseline in session.runs]
@@ -72,9 +72,9 @@ def compare_with_baseline(session: Session, configuration: Configuration) -> Bas
 
 
 def speedup_so_far(session: Session, run: RunState) -> float | None:
-    """The speedup of one run over its baseline by the windows there are, a cheap figure to look at.
+    """Return the speedup of one run over its baseline from the windows so far, cheaply.
 
-    None where there is no baseline, before either has figures, and where the two are not comparable.
+    None without a baseline, before either has figures, or if the two are not comparable.
     """
     baseline = session.runs.get(run.spec.baseline or "")
     if baseline is None or not _is_done(baseline):
@@ -86,8 +86,11 @@ def speedup_so_far(session: Session, run: RunState) -> float | None:
 
 
 def throughput_ratio(pairs: Sequence[tuple[RunState, RunState]]) -> Estimate:
-    """X(first) / X(second) of comparable runs with figures: of one pair by bootstrap over its windows, of
-    several repeats their geometric mean, by Student's t of the logarithms."""
+    """Return X(first) / X(second) of comparable runs with figures.
+
+    One pair is bootstrapped over its windows; several repeats have the geometric mean of their ratios, with
+    Student's t of the logarithms.
+    """
     windows = [(throughputs(a.complete_windows), throughputs(b.complete_windows)) for a, b in pairs]
     ratios = [statistics.median(ours) / statistics.median(theirs) for ours, theirs in windows]
     if all(a is b for a, b in pairs):
@@ -105,7 +108,7 @@ def _over(interval: Interval | None, devices: float) -> Interval | None:
 
 
 def _is_done(run: RunState) -> bool:
-    """Measured, or stopped with more than one window to go by."""
+    """Return whether a run was measured, or stopped with more than one window."""
     return run.state == "measured" or (run.state == "stopped" and len(run.complete_windows) > 1)
 
 

@@ -1,7 +1,7 @@
-"""Gradient buckets: how long each rank waits, how long the transfer takes, and how much of it is exposed.
+"""Gradient buckets: waiting, transfer and exposed time.
 
-All ranks' times are on one clock. The last rank to start a bucket is what the others wait for; from there to
-the end of the last rank is transfer.
+All ranks' times share one clock. Until the last rank starts a bucket the others wait; from there to the end
+of the last rank is transfer.
 """
 
 from __future__ import annotations
@@ -18,40 +18,40 @@ from .bandwidth import Curve, bus_factor
 
 
 class GradientBucket(Struct, frozen=True, kw_only=True):
-    """One gradient bucket's all-reduce; times are medians over steps, bandwidths in B/s."""
+    """All-reduce of one gradient bucket; times are medians over steps in s, bandwidths in B/s."""
 
     bytes: int
     waits: dict[int, float]
-    """Rank -> seconds from its own start until the last rank's; the rank that waits least is waited for.
-    Without those that the error of the ranks' common clock may have made."""
+    """Time from each rank's own start to the last rank's; the rank that waits least is waited for. Waits
+    within the error of the shared clock are left out."""
     wait_seconds: float | None
-    """Longest of those; None where there are none."""
+    """Longest wait; None if there is none."""
     transfer_seconds: float
-    """From the last rank's start to the last rank's end; where buckets queue, the queue counts."""
+    """Time from the last rank's start to the last rank's end, including queueing of buckets."""
     algbw: float
-    """Bytes / transfer time."""
+    """Size over transfer time."""
     busbw: float
     """algbw * 2(N-1)/N."""
     reachable: float | None
-    """busbw of the measured curve at this size: with nothing else to do."""
+    """busbw of the measured curve at this size, on otherwise idle ranks."""
     utilisation: float | None
     """busbw / reachable."""
 
 
 class BucketSteps(NamedTuple):
-    """One repeat's buckets: for each rank and bucket the times of as many steps as all of them have."""
+    """The buckets of one repeat: times by rank and bucket, of as many steps as all ranks have."""
 
     ranks: Mapping[int, Sequence[BucketTimes]]
     clock_error: float
-    """Seconds by which the starts of two ranks may be further apart than they seem, or nearer."""
+    """Error of the difference between the starts of two ranks, in s."""
     early: Mapping[int, Sequence[float]]
-    """Of models that have buffers: seconds before each step's forward in which a rank broadcasts them."""
+    """Time before each step's forward in which a rank broadcasts its model's buffers, in s, by rank."""
     steps: int
     buckets: int
 
 
 def steps_of(ranks: Mapping[int, CommunicationMeasured], world_size: int) -> BucketSteps | None:
-    """What the ranks of one run say of the same buckets; None unless all of them do."""
+    """Return the bucket times that the ranks of one run report; None unless all report the same buckets."""
     buckets = {rank: said.buckets for rank, said in ranks.items() if said.buckets}
     counts = {len(found) for found in buckets.values()}
     if len(buckets) < world_size or len(counts) != 1:
@@ -63,20 +63,21 @@ def steps_of(ranks: Mapping[int, CommunicationMeasured], world_size: int) -> Buc
 
 
 def bucket_sizes(repeats: Sequence[BucketSteps]) -> tuple[int, ...]:
-    """Bytes of every bucket of a step, of those too whose times make no sense."""
+    """Return the size in bytes of every bucket of a step, including those with unusable times."""
     return tuple(bucket.bytes for bucket in next(iter(repeats[0].ranks.values())))
 
 
 def bucket_times(repeats: Sequence[BucketSteps], all_reduce: Curve | None) -> tuple[GradientBucket, ...]:
-    """Each bucket over all steps of all repeats, which have the same buckets."""
+    """Return each bucket over all steps of all repeats, which must have the same buckets."""
     found = (_bucket(repeats, index, all_reduce) for index in range(repeats[0].buckets))
     return tuple(bucket for bucket in found if bucket is not None)
 
 
 def exposed(repeats: Sequence[BucketSteps]) -> dict[int, float]:
-    """Rank -> median seconds in which it communicates and computes nothing.
+    """Return by rank the median time of a step in which it communicates without computing, in s.
 
-    From its last bucket being ready to the end of its last all-reduce, and those of broadcasting its buffers.
+    It is the time from its last bucket being ready to the end of its last all-reduce, and that of
+    broadcasting its buffers.
     """
     return {
         rank: median([early + end - ready for early, _, ready, end in _spans(repeats, rank)])
@@ -85,7 +86,7 @@ def exposed(repeats: Sequence[BucketSteps]) -> dict[int, float]:
 
 
 def broadcasting(repeats: Sequence[BucketSteps]) -> dict[int, float]:
-    """Rank -> median seconds of broadcasting its buffers; empty where there are none."""
+    """Return by rank the median time of broadcasting buffers, in s; empty without buffers."""
     return {
         rank: median([early for early, *_ in _spans(repeats, rank)])
         for rank in repeats[0].ranks
@@ -94,7 +95,7 @@ def broadcasting(repeats: Sequence[BucketSteps]) -> dict[int, float]:
 
 
 def overlap(repeats: Sequence[BucketSteps]) -> float | None:
-    """1 - exposed / all communication, which is exposed or in the span of the buckets; mean over ranks."""
+    """Return 1 - exposed / all communication (exposed or within the span of the buckets), mean over ranks."""
     shares = []
     for rank in repeats[0].ranks:
         hidden = [
@@ -109,7 +110,7 @@ def overlap(repeats: Sequence[BucketSteps]) -> float | None:
 
 
 def busy_seconds(repeats: Sequence[BucketSteps]) -> float:
-    """Time of a step in which at least one bucket was being transferred, median over steps."""
+    """Return the time of a step in which at least one bucket was being transferred, median over steps."""
     return median(
         [
             _union([_transfer(run, step, index) for index in range(run.buckets)])
@@ -154,13 +155,13 @@ def _bucket(repeats: Sequence[BucketSteps], index: int, all_reduce: Curve | None
 
 
 def _transfer(run: BucketSteps, step: int, index: int) -> tuple[float, float]:
-    """When the last rank started a bucket in a step, and when the last rank was done."""
+    """Return when the last rank started a bucket in a step, and when the last rank was done."""
     times = [rank[index] for rank in run.ranks.values()]
     return max(each.start[step] for each in times), max(each.end[step] for each in times)
 
 
 def _spans(repeats: Sequence[BucketSteps], rank: int) -> list[tuple[float, float, float, float]]:
-    """For each step of a rank: seconds of broadcasting; first bucket ready, last bucket ready, all done."""
+    """Return for each step of a rank: broadcasting time, first and last bucket ready, end of the last one."""
     spans = []
     for run in repeats:
         buckets, early = run.ranks[rank], run.early.get(rank, [0.0] * run.steps)
@@ -172,7 +173,7 @@ def _spans(repeats: Sequence[BucketSteps], rank: int) -> list[tuple[float, float
 
 
 def _union(intervals: Sequence[tuple[float, float]]) -> float:
-    """Total length of intervals that may overlap."""
+    """Return the total length of intervals that may overlap."""
     total, reached = 0.0, float("-inf")
     for start, end in sorted(intervals):
         total += max(0.0, end - max(start, reached))

@@ -1,4 +1,4 @@
-"""What it costs a run that its devices speak with each other: time, bytes and bandwidth."""
+"""The cost of communication between a run's devices: time, bytes and bandwidth."""
 
 from __future__ import annotations
 
@@ -34,49 +34,49 @@ from .traffic import Sizes, Traffic, sizes_of, traffic
 
 
 class Communication(Struct, frozen=True, kw_only=True):
-    """What synchronising costs a run; bandwidths in B/s. What was not measured or does not apply is None."""
+    """Cost of communication of a run; bandwidths in B/s. None: not measured or not applicable."""
 
     bytes_per_step: int | None
-    """Gradients that DDP all-reduces in a step."""
+    """Size of the gradients that DDP all-reduces in a step."""
     bytes_provenance: Literal["measured", "derived"] | None
-    """From the buckets, or from the number of parameters."""
+    """`measured` from the buckets, or `derived` from the number of parameters."""
     traffic: tuple[Traffic, ...]
-    """What crosses the links in a step by the mode's own model; derived."""
+    """Traffic of a step over the links, derived from the mode's model."""
     buckets: tuple[GradientBucket, ...]
-    """In the order in which they became ready."""
+    """Gradient buckets in the order in which they became ready."""
     exposed_seconds: float | None
-    """From a rank's last bucket being ready to the end of its last all-reduce, and what broadcasting its
-    buffers takes: mean over ranks of medians."""
+    """Time from a rank's last bucket being ready to the end of its last all-reduce, and that of
+    broadcasting its buffers: mean over ranks of medians."""
     exposed: dict[int, float]
-    """The same by rank."""
+    """Exposed time by rank."""
     exposed_share: float | None
-    """Of a step in the windows."""
+    """Exposed time over a step in the windows."""
     overlap: float | None
-    """1 - exposed / that and the span from a rank's first bucket to the end of its last all-reduce."""
+    """1 - exposed / (exposed or within the span from a rank's first bucket to its last all-reduce)."""
     broadcasting: dict[int, float]
-    """By rank, how much of what is exposed is DDP's broadcast of buffers, the wait for rank 0 included."""
+    """Part of the exposed time that is DDP's broadcast of buffers, by rank, including the wait for rank 0."""
     exchange: dict[Exchange, float]
-    """What DataParallel does besides computing, seconds of a step by operation: mean over steps."""
+    """Time of each of DataParallel's operations in a step, mean over steps."""
     exchange_share: float | None
-    """All of that, of a step of those."""
+    """Total time of these operations over a step of the detail phase."""
     sync_cost: Estimate | None
-    """Seconds of a step with synchronisation beyond one without: median of turns taken alternately."""
+    """Step time with synchronisation less that without, in s: median of alternate turns."""
     sync_share: float | None
-    """Of a step with synchronisation."""
+    """Sync cost over a step with synchronisation."""
     predicted_seconds: float | None
-    """Predicted time of a step's collectives: what the curve says of each bucket's size, summed."""
+    """Predicted time of a step's collectives: the sum of the curve's times at each bucket's size."""
     busbw: float | None
-    """Of all buckets: their bytes over the time in which at least one was under way."""
+    """Bandwidth of all buckets: their bytes over the time in which at least one was under way."""
     utilisation: float | None
-    """What the curve needs for these buckets over that time."""
+    """Time that the curve predicts for these buckets over the time in which one was under way."""
     curves: dict[str, Curve]
-    """By collective; where there are repeats, their median at each size."""
+    """Bandwidth curves by collective; with repeats, their median at each size."""
     link: str | None
-    """How the run's GPUs are connected, worst pair: `NV18`, `PHB`; None where the machine did not say."""
+    """Slowest connection between two of the run's GPUs: `NV18`, `PHB`; None if unknown."""
     link_bandwidth: float | None
-    """Datasheet rate of that link one way: of NVLinks that were counted, or of the lanes to PCIe switches."""
+    """Datasheet rate of that link in one direction, from counted NVLinks or PCIe lanes."""
     wrapper: Estimate | None
-    """X(DDP on one device) / X(single) of the same workload and batch: what DDP itself costs."""
+    """X(DDP on one device) / X(single) at the same workload and batch: the cost of DDP itself."""
 
     @property
     def below_noise(self) -> bool:
@@ -138,7 +138,7 @@ def communication(
 
 
 def _steps(runs: Sequence[RunState]) -> list[BucketSteps]:
-    """The repeats whose ranks all timed the same buckets."""
+    """Return the bucket times of the repeats whose ranks all timed the same buckets."""
     found: list[BucketSteps] = []
     for run in runs:
         if run.spec.device_count < 2:
@@ -167,7 +167,7 @@ def _model(runs: Sequence[RunState]) -> Sizes | None:
 
 
 def _exchange(runs: Sequence[RunState]) -> tuple[dict[Exchange, float], float | None]:
-    """DataParallel's operations, over all steps of all repeats, and their share of those steps."""
+    """Return DataParallel's operations over all steps of all repeats, and their share of these steps."""
     found = [rank.breakdown for rank in _ranks(runs) if rank.breakdown and rank.breakdown.exchange]
     steps = [seconds for breakdown in found for seconds in breakdown.step]
     if not sum(steps):
@@ -181,7 +181,7 @@ def _exchange(runs: Sequence[RunState]) -> tuple[dict[Exchange, float], float | 
 
 
 def _sync_cost(runs: Sequence[RunState]) -> tuple[Estimate | None, float | None]:
-    """What synchronising adds to a step of the slowest rank, over all turns, and its share of the step."""
+    """Return the sync cost on the slowest rank over all turns, and its share of the step."""
     costs: list[float] = []
     steps: list[float] = []
     for run in runs:
@@ -202,7 +202,7 @@ def _sync_cost(runs: Sequence[RunState]) -> tuple[Estimate | None, float | None]
 
 
 def _curves(runs: Sequence[RunState]) -> dict[str, Curve]:
-    """One for each collective, of all repeats together."""
+    """Return one curve for each collective, over all repeats."""
     measured: dict[str, list[BandwidthMeasured]] = {}
     for rank in _ranks(runs):
         for collective, bandwidth in rank.bandwidth.items():
@@ -215,7 +215,7 @@ def _curves(runs: Sequence[RunState]) -> dict[str, Curve]:
 
 
 def _predicted_sharded(spec: RunSpec, curves: dict[str, Curve], model: Sizes | None) -> float | None:
-    """FSDP: the all-gathers of every piece of the model, and the reduce-scatter of its gradients."""
+    """Predict FSDP's time: the all-gathers of every piece and the reduce-scatter of its gradients."""
     gather, scatter = curves.get("all_gather"), curves.get("reduce_scatter")
     if spec.mode != "fsdp" or gather is None or scatter is None or model is None:
         return None
@@ -237,7 +237,7 @@ def _link_bandwidth(session: Session, spec: RunSpec, kind: str | None) -> float 
 
 
 def _wrapper(others: Sequence[Configuration], spec: RunSpec) -> Estimate | None:
-    """DDP on one device against single, where the plan has both for this run's workload and batch."""
+    """Return DDP on one device over single, if the plan has both for this run's workload and batch."""
     if spec.mode != "ddp":
         return None
     alone = _alike(others, spec, "single")
@@ -249,7 +249,7 @@ def _wrapper(others: Sequence[Configuration], spec: RunSpec) -> Estimate | None:
 
 
 def _alike(others: Sequence[Configuration], spec: RunSpec, mode: Literal["single", "ddp"]) -> list[RunState]:
-    """The measured runs on one device of that mode with the same workload and batch a device."""
+    """Return the measured runs on one device in that mode with the same workload and batch per device."""
     for candidate in others:
         other = candidate.spec
         if (other.mode, other.device_count) != (mode, 1):

@@ -1,4 +1,4 @@
-"""Whether two runs may be compared: everything but the variable under test must be equal."""
+"""Comparability of two runs: everything but the variable under test must be equal."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ UNDER_TEST = frozenset({"affinity", "backend", "nccl", "batch_per_device", "glob
 NEAR_GPUS = frozenset({"cores"})
 """Settings that differ on GPUs with the sockets that these are attached to."""
 SCHEDULE = frozenset({"learning_rate", "learning_rate_batch", "warmup_epochs", "milestones", "gamma"})
-"""What of a recipe decides what is learnt, and not how long a step takes."""
+"""Settings that decide the outcome of training but not the duration of a step."""
 NOT_COMPARED = UNDER_TEST | SCHEDULE
-"""What may differ between a run and its baseline."""
+"""Settings that may differ between a run and its baseline."""
 
 
 def differences(run: RunState, baseline: RunState) -> tuple[str, ...]:
-    """What differs between two runs beside mode, devices and batch; empty when they are comparable.
+    """Return the differences between two runs besides mode, devices and batch; empty if comparable.
 
-    Every rank of the run is held against the first rank of the baseline.
+    Every rank of the run is compared with the first rank of the baseline.
     """
     found = workload_differences(run.spec.workload, baseline.spec.workload)
     found += _gpu_differences(run.spec, baseline.spec)
@@ -36,10 +36,10 @@ def differences(run: RunState, baseline: RunState) -> tuple[str, ...]:
 
 
 def fingerprint(session: Session, run: RunState) -> str | None:
-    """A digest of all that must be equal for two runs to be compared, in this session or another.
+    """Return a digest of everything that must be equal for two runs to be comparable, in any sessions.
 
-    It holds the settings of every rank but what is under test, the workload, the GPUs' names and links and
-    the driver; None before the ranks have reported their settings.
+    It covers the settings of every rank except those under test, the workload, the GPUs' names and links, and
+    the driver. None before the ranks have reported their settings.
     """
     if not run.ranks or not all(rank.settings for rank in run.ranks.values()):
         return None
@@ -60,7 +60,7 @@ def fingerprint(session: Session, run: RunState) -> str | None:
 def setting_differences(
     ours: Mapping[str, Setting], theirs: Mapping[str, Setting], left_out: Set[str] = NOT_COMPARED
 ) -> list[str]:
-    """Settings of one rank that differ from another's, `NAME: OURS against THEIRS`, but those left out."""
+    """Return the settings of one rank that differ from another's, as `NAME: OURS against THEIRS`."""
     ours, theirs = _compared(ours, left_out), _compared(theirs, left_out)
     return [
         f"{key}: {ours.get(key, 'not recorded')} against {theirs.get(key, 'not recorded')}"
@@ -76,7 +76,7 @@ def _compared(settings: Mapping[str, Setting], left_out: Set[str] = NOT_COMPARED
 
 
 def workload_differences(ours: Workload, theirs: Workload) -> list[str]:
-    """What differs between two workloads beside their names, batches and learning rates."""
+    """Return the differences between two workloads besides names, batches and learning rates."""
     return [
         f"{name}: {getattr(ours, name)} against {getattr(theirs, name)}"
         for name in _compared_fields()

@@ -13,33 +13,33 @@ from ...record.session import RankState, RunState, Session
 class Configuration:
     """One configuration of the plan with its runs, one for each repeat.
 
-    A snapshot for a single analysis: what is computed from the runs is computed once. Make new ones when the
-    session has gone on.
+    It is a snapshot for a single analysis: values computed from the runs are computed once. Make new
+    configurations once the session has gone on.
     """
 
     def __init__(self, runs: Sequence[RunState]) -> None:
-        """`runs`: at least one, in the order of the plan."""
+        """Take the runs, at least one, in the order of the plan."""
         self.runs = tuple(runs)
 
     @property
     def spec(self) -> RunSpec:
-        """The plan's entry for the first repeat."""
+        """Plan entry of the first repeat."""
         return self.runs[0].spec
 
     @property
     def label(self) -> str:
-        """The name shown to people: that of its runs, without the number of the repeat."""
+        """Label of its runs without the number of the repeat."""
         return configuration_label(self.spec)
 
     @cached_property
     def usable(self) -> list[RunState]:
-        """The runs whose figures count: those measured, or else all that did not fail."""
+        """Runs whose figures count: those measured, or else all that did not fail."""
         measured = [run for run in self.runs if run.state == "measured"]
         return measured or [run for run in self.runs if run.state != "failed"]
 
     @property
     def representative(self) -> RunState:
-        """The run whose state is the configuration's: running, measured, or the furthest one."""
+        """Run whose state is that of the configuration: running, measured, or the furthest one."""
         for state in ("running", "measured", "stopped", "failed"):
             for run in self.runs:
                 if run.state == state:
@@ -58,7 +58,8 @@ class Configuration:
 
     @cached_property
     def measured_spans(self) -> list[Span]:
-        """Start of the first and end of the last window of each usable run, s since the session's start."""
+        """Start of the first and end of the last window of each usable run, in s since the session
+        started."""
         spans = []
         for run in self.usable:
             windows = [window for rank in run.ranks.values() for window in rank.windows]

@@ -1,4 +1,4 @@
-"""What makers' datasheets say of GPUs and links: shown beside what was measured, never in its place."""
+"""Datasheet figures of GPUs and links, shown beside measurements and never in their place."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ NVLINK: dict[tuple[int, int], float] = {
 # One PCIe lane one way in GB/s, by generation, line coding taken off (PCI-SIG).
 PCIE_LANE = {3: 0.985, 4: 1.969, 5: 3.938}
 BY_SWITCHES = ("PIX", "PXB")
-"""Paths that PCIe switches alone make up, so that lanes decide; others lead through the processor."""
+"""Paths through PCIe switches only, whose rate the lanes determine; others pass through the processor."""
 
 WORST_FIRST = ("SYS", "NODE", "PHB", "PXB", "PIX")
 
 
 def datasheet_peak(name: str, precision: Precision) -> float | None:
-    """Dense peak of a GPU by its name; None where this table does not know it."""
+    """Return the dense peak of a GPU by name, in FLOP/s; None for an unknown one."""
     words = re.sub(r"\s+", " ", name)
     for part, peaks in PEAKS:
         if re.search(rf"\b{re.escape(part)}\b", words):
@@ -61,7 +61,7 @@ def datasheet_peak(name: str, precision: Precision) -> float | None:
 
 
 def link_kind(links: Iterable[Link], gpus: Sequence[int]) -> str | None:
-    """How these GPUs are connected, the worst of all pairs; None where one pair's link is not known."""
+    """Return the slowest connection between any two of the GPUs; None if one pair's is unknown."""
     kinds = {frozenset((link.a, link.b)): link.kind for link in links}
     found = [kinds.get(frozenset(pair)) for pair in combinations(gpus, 2)]
     known = [kind for kind in found if kind is not None]
@@ -74,9 +74,9 @@ def link_kind(links: Iterable[Link], gpus: Sequence[int]) -> str | None:
 
 
 def link_bandwidth(kind: str | None, gpus: Iterable[Gpu]) -> float | None:
-    """Datasheet rate one way of the link of these GPUs, B/s, of the slowest; None where it is not known.
+    """Return the one-way datasheet rate of the link between the GPUs, in B/s; None if unknown.
 
-    That of their NVLinks, or of their lanes where only PCIe switches are between them.
+    It is that of their NVLinks, or of their lanes if only PCIe switches are between them.
     """
     rates = [_pcie(gpu) if kind in BY_SWITCHES else _nvlink(kind or "", gpu) for gpu in gpus]
     known = [rate for rate in rates if rate is not None]
@@ -94,6 +94,6 @@ def _pcie(gpu: Gpu) -> float | None:
 
 
 def nvlinks(kind: str) -> int | None:
-    """How many NVLinks a link's name counts."""
+    """Return the number of NVLinks in a link's name."""
     found = re.fullmatch(r"NV(\d+)", kind)
     return int(found[1]) if found else None

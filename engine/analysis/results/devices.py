@@ -1,4 +1,4 @@
-"""How well a run used its devices: arithmetic, energy and memory."""
+"""Device utilisation of a run: arithmetic, energy and memory."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ T = TypeVar("T", int, float)
 
 
 class Compute(Struct, frozen=True, kw_only=True):
-    """Of all devices of a run, where not said otherwise. What was not measured is None."""
+    """Device utilisation of a run, over all devices unless stated otherwise. None: not measured."""
 
     flop_per_step: int | None
-    """Of all ranks, forward and backward, by torch's counter."""
+    """FLOP of forward and backward on all ranks, by torch's counter."""
     flop_per_second: float | None
-    """By the step time of the windows."""
+    """FLOP per step over the step time of the windows."""
     flop_per_second_per_device: float | None
     peak_flop_per_second: float | None
-    """Of one device: the largest matrix product measured in the same precision, on the slowest device."""
+    """Peak of one device: a large matrix product in the same precision, on the slowest device."""
     mfu: float | None
     """Model FLOP utilisation: flop_per_second over the measured peaks of all devices."""
     datasheet_flop_per_second: float | None
-    """Dense peak of one device in this precision by its maker's datasheet; only for devices known by name."""
+    """Dense peak of one device in this precision by its datasheet; only for devices known by name."""
     joules: float | None
-    """Over the measured windows, all devices."""
+    """Energy of all devices over the measured windows."""
     joules_per_sample: float | None
     samples_per_joule: float | None
     peak_allocated_bytes: int | None
-    """Most on any one device; on a CPU peak resident memory."""
+    """Peak memory on any one device; on a CPU, peak resident memory."""
     peak_reserved_bytes: int | None
-    """Most that torch's allocator held on any one device."""
+    """Peak memory reserved by torch's allocator on any one device."""
     device_memory_bytes: int | None
-    """Of the device with the least headroom."""
+    """Memory of the device with the least headroom."""
     headroom: float | None
-    """Share of its memory that the peak of reserved memory left free, of the device with the least."""
+    """Share of memory that peak reservations left free, on the device with the least."""
     allocator_retries: int | None
-    """On all devices."""
+    """Retries on all devices."""
 
 
 def compute(session: Session, configuration: Configuration, window_step: float | None) -> Compute | None:
@@ -84,7 +84,7 @@ def compute(session: Session, configuration: Configuration, window_step: float |
 
 
 def _arithmetic(configuration: Configuration, window_step: float | None) -> tuple[int | None, float | None]:
-    """FLOP of a step on all ranks, and in a second; None where some rank did not count."""
+    """Return FLOP per step of all ranks, and per second; None if a rank did not count."""
     spec = configuration.spec
     found = {
         number: rank.compute.flop_per_step
@@ -105,7 +105,7 @@ def _arithmetic(configuration: Configuration, window_step: float | None) -> tupl
 
 
 def _peak(runs: Sequence[RunState]) -> float | None:
-    """Of the slowest rank's device, where there are repeats the median of each rank's."""
+    """Return the peak of the slowest rank's device; with repeats, from each rank's median."""
     found: dict[int, list[float]] = {}
     for run in runs:
         for number, rank in run.ranks.items():
@@ -115,7 +115,7 @@ def _peak(runs: Sequence[RunState]) -> float | None:
 
 
 def _energy(spec: RunSpec, done: Sequence[RankMeasured]) -> tuple[float | None, int | None]:
-    """Joules of all devices and the samples they went into; None where one device did not count."""
+    """Return joules of all devices and the samples they were spent on; None if a device did not count."""
     joules = [joules for event in done for joules in event.energy_joules]
     known = _known(event.energy_joules for event in done)
     if not known or len(known) < len(joules) or not all(event.energy_joules for event in done):
@@ -127,7 +127,7 @@ def _energy(spec: RunSpec, done: Sequence[RankMeasured]) -> tuple[float | None, 
 
 
 def _headrooms(session: Session, runs: Sequence[RunState]) -> Iterator[tuple[float, int]]:
-    """For each device the share of its memory that was left free, and that memory in bytes."""
+    """Yield for each device the share of memory left free, and the memory in bytes."""
     memory = {gpu.index: gpu.memory_bytes for gpu in session.host.gpus}
     for run in runs:
         for number, rank in run.ranks.items():
@@ -152,30 +152,30 @@ def _datasheet(spec: RunSpec) -> float | None:
 
 
 def _known(lists: Iterable[Sequence[T | None]]) -> list[T]:
-    """What is not None in any of them."""
+    """Return all values that are not None."""
     return [value for values in lists for value in values if value is not None]
 
 
 class GpuUse(Struct, frozen=True, kw_only=True):
-    """One GPU in the measured windows of a run, of all its repeats; None is what was not told."""
+    """Use of one GPU in the measured windows of a configuration. None: not reported."""
 
     index: int
     busy: float | None
-    """Share of the time in which a kernel ran."""
+    """Share of time in which a kernel ran."""
     allocated_bytes: int | None
-    """Most that torch had allocated on it."""
+    """Peak memory allocated by torch."""
     used_bytes: int | None
-    """Most in use on it, by whomever."""
+    """Peak memory in use by any process."""
     power_watts: float | None
-    """Mean."""
+    """Mean power."""
     clock_mhz: float | None
-    """Mean of its SM clock."""
+    """Mean SM clock."""
     temperature: float | None
-    """Highest, degrees Celsius."""
+    """Highest temperature, in degrees Celsius."""
 
 
 def gpu_uses(session: Session, configuration: Configuration) -> tuple[GpuUse, ...]:
-    """Each GPU of a configuration; none of one that was not measured or used no GPU."""
+    """Return the use of each GPU of a configuration; empty if it was not measured or used none."""
     spans, allocated = configuration.measured_spans, _allocated(configuration)
     return tuple(
         _use(index, session.gpus.get(index), spans, allocated.get(index))
@@ -199,7 +199,7 @@ def _use(index: int, history: GpuHistory | None, spans: Sequence[Span], allocate
 
 
 def _allocated(configuration: Configuration) -> dict[int, int]:
-    """Most bytes that torch had allocated, by GPU."""
+    """Return the peak bytes allocated by torch, by GPU."""
     found: dict[int, int] = {}
     for run in configuration.usable:
         for number, rank in run.ranks.items():

@@ -1,4 +1,4 @@
-"""Loss, accuracy and epochs of a run."""
+"""Loss and accuracy over epochs."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from .configuration import Configuration
 
 
 class TrainingOutcome(Struct, frozen=True, kw_only=True):
-    """What training by epochs came to."""
+    """Outcome of training by epochs."""
 
     epochs: int
     test_accuracy: float
-    """After the last epoch, a share of 1."""
+    """Accuracy after the last epoch, as a share of 1."""
     best_accuracy: float
-    """After the best epoch for the test set."""
+    """Highest accuracy on the test set after any epoch."""
     test_loss: float | None
     epoch_seconds: float
-    """Mean training time of an epoch, evaluation excluded, on the slowest rank."""
+    """Mean training time of an epoch on the slowest rank, evaluation excluded."""
 
 
 class Training(Struct, frozen=True):
     """One training of a configuration, with its evaluations."""
 
     label: str
-    """That of the configuration; of several trainings side by side, the workload's name behind it."""
+    """Label of the configuration; of concurrent trainings, followed by the workload's name."""
     epochs: dict[int, list[Evaluation]]
-    """The evaluations after each epoch, one for each repeat, by number of the epoch."""
+    """Evaluations by epoch, one for each repeat."""
 
     def curve(self, field: str) -> list[tuple[int, float | None]]:
-        """Return a field over epochs, the mean of the repeats; None where it is not finite in one of them."""
+        """Return a field over epochs, mean of the repeats; None where it is not finite in one of them."""
         points: list[tuple[int, float | None]] = []
         for epoch, evaluations in self.epochs.items():
             values = [getattr(evaluation, field) for evaluation in evaluations]
@@ -74,7 +74,7 @@ def training_label(label: str, spec: RunSpec, rank: int) -> str:
 def training_outcome(
     configuration: Configuration, ranks: Iterable[int] | None = None
 ) -> TrainingOutcome | None:
-    """What these ranks (all unless given) learnt, on average over the repeats that did as many epochs."""
+    """Return the outcome on these ranks (default: all), mean of the repeats with the most epochs."""
     found = [_run_outcome(run, run.ranks if ranks is None else ranks) for run in configuration.usable]
     known = [each for each in found if each is not None]
     longest = [each for each in known if each.epochs == max(other.epochs for other in known)]
@@ -91,7 +91,7 @@ def training_outcome(
 
 
 def _run_outcome(run: RunState, ranks: Iterable[int]) -> TrainingOutcome | None:
-    """What these ranks learnt together; None before the first evaluation."""
+    """Return the joint outcome of these ranks of a run; None before the first evaluation."""
     epochs: dict[int, list[Evaluation]] = {}
     for rank in sorted(ranks):
         for evaluation in run.evaluations.get(rank, ()):

@@ -1,4 +1,4 @@
-"""Where the steps of a run went, from what its ranks measured in the detail phase."""
+"""Step time by part, from what the ranks measured in the detail phase."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from .configuration import Configuration
 Part = Literal["input", "transfer", "forward", "backward", "exposed", "copying", "optimizer", "unaccounted"]
 
 TIMED: tuple[Part, ...] = ("input", "transfer", "forward", "backward", "exposed", "copying", "optimizer")
-"""The parts that are measured, in the order of a step."""
+"""Measured parts, in the order of a step."""
 PARTS: tuple[Part, ...] = (*TIMED, "unaccounted")
-"""The parts of a step; the last is what the others leave of it."""
+"""All parts of a step; the last is the remainder."""
 
 WORDS: dict[Part, str] = {
     "input": "input wait",
@@ -27,56 +27,56 @@ WORDS: dict[Part, str] = {
     "exposed": "exposed communication",
     "copying": "copying gradients back",
 }
-"""Where a part's own name says too little."""
+"""Longer names of parts for people."""
 
 MUCH_UNACCOUNTED = 0.05
 MUCH_APART = 0.10
-"""A step of the detail phase that much longer or shorter than in the windows is remarked on."""
+"""Difference between a step of the detail phase and of the windows from which on it is remarked on."""
 
 
 class RankPhases(Struct, frozen=True, kw_only=True):
-    """Where one rank's steps went."""
+    """Step time of one rank by part."""
 
     rank: int
     workload: str
     steps: int
     step_seconds: float
-    """Mean over the steps of the detail phase."""
+    """Mean step time in the detail phase."""
     seconds: dict[Part, float]
-    """Mean seconds of each part; they add up to the step, as means do and medians do not: where a loader is
-    late only for every fourth step, the median wait is zero."""
+    """Mean time of each part. Means add up to the step, medians do not: if a loader is late only for every
+    fourth step, the median wait is zero."""
     shares: dict[Part, float]
-    """Of the step; they add up to 1. Unaccounted is below 0 where timed parts overlap."""
+    """Shares of the step, which add up to 1. Unaccounted is negative if timed parts overlap."""
     medians: dict[Part, float]
-    """Median seconds of each part by itself, which a single odd step does not move."""
+    """Median time of each part by itself, robust to single odd steps."""
 
 
 class Phases(Struct, frozen=True, kw_only=True):
-    """Where a run's steps went; measured after its windows."""
+    """Step time of a run by part, measured after its windows."""
 
     steps: int
     """Steps of each rank."""
     step_seconds: float
-    """Mean over ranks."""
+    """Mean step time over ranks."""
     window_step_seconds: float | None
-    """A step in the measured windows, which nothing disturbed."""
+    """Step time in the measured windows, undisturbed."""
     seconds: dict[Part, float]
-    """Mean over ranks."""
+    """Mean time of each part over ranks."""
     shares: dict[Part, float]
     slowest: int
-    """The rank whose own work (input, transfer, forward, backward and optimizer) takes longest."""
+    """Rank whose own work (input, transfer, forward, backward and optimizer) takes longest."""
     ranks: tuple[RankPhases, ...]
     notes: tuple[str, ...]
 
     @property
     def imbalance(self) -> float:
-        """How much more work of its own the slowest rank has than the fastest, a share of the step."""
+        """Difference between the own work of the slowest and the fastest rank, as a share of the step."""
         work = [own_work(rank) for rank in self.ranks]
         return (max(work) - min(work)) / self.step_seconds
 
     @property
     def difference(self) -> float | None:
-        """How much longer a step was in the detail phase than in the windows, a share of 1."""
+        """Excess of a step in the detail phase over one in the windows, as a share of 1."""
         return None if not self.window_step_seconds else self.step_seconds / self.window_step_seconds - 1
 
 
@@ -144,12 +144,12 @@ def _steps(breakdown: Breakdown) -> list[Mapping[str, float]]:
 
 
 def own_work(rank: RankPhases) -> float:
-    """Seconds of a step but those of waiting for other ranks, as long on each as its slowest needs."""
+    """Return the seconds of a step that a rank does not spend waiting for others."""
     return sum(rank.seconds[part] for part in TIMED if part != "exposed")
 
 
 def _hidden(run: RunState) -> Iterator[str]:
-    """Which communication is not told apart from the part that holds it."""
+    """Yield remarks on communication that is not told apart from the part containing it."""
     spec = run.spec
     if spec.mode in ("dp", "fsdp") and spec.device_count > 1:
         yield f"{spec.mode} communicates within forward and backward, which hold that time"

@@ -1,4 +1,4 @@
-"""The figures of a session's table: one Result for each configuration of the plan, its repeats together."""
+"""The figures of the results table: one Result for each configuration of the plan."""
 
 from __future__ import annotations
 
@@ -22,94 +22,94 @@ from .throughput import peak_memory, summarise_configuration
 
 
 class Result(Struct, frozen=True, kw_only=True):
-    """One configuration of the plan, measured once or in several repeats: what the table says of it."""
+    """The figures of one configuration of the plan, over one or several repeats."""
 
     run: str
-    """Id of the run, of the first one where there are repeats."""
+    """Id of the run, or of its first repeat."""
     label: str
     mode: str
     devices: int
     workload: str
-    """Names joined by ` + ` where several train side by side."""
+    """Workload name; of concurrent workloads, all names joined by ` + `."""
     batch_per_device: int
     global_batch: int
     state: RunStatus
     reason: str
-    """Why it was skipped, stopped or failed, one sentence."""
+    """Reason that it was skipped, stopped or failed, one sentence."""
     failure: Failure | None
     stop_reason: str
-    """Why measuring ended."""
+    """Reason that measuring ended."""
 
     windows: int
     throughput: float | None
-    """Samples/s of all ranks over the slowest rank's time, the windows' median.
+    """Samples of all ranks over the seconds of the slowest, median over windows, in samples/s.
 
-    None for different workloads side by side.
+    None for different concurrent workloads.
     """
     spread: float | None
-    """1.4826 times the median absolute deviation over windows, samples/s."""
+    """1.4826 times the median absolute deviation over windows, in samples/s."""
     interval: Interval | None
-    """95% interval of that median, samples/s; None for fewer than five windows."""
+    """95% interval of the throughput, in samples/s; None for fewer than five windows."""
     throughput_per_device: float | None
     step_seconds: float | None
-    """One optimizer step, median over windows."""
+    """Time of one optimizer step, median over windows."""
     repeats: int
-    """Runs whose figures these are."""
+    """Number of runs behind these figures."""
     repeat_throughputs: tuple[float, ...]
-    """Of each repeat, samples/s, where there are several. The throughput and step are then geometric means of
-    the repeats' medians, and the intervals those of Student's t over the repeats."""
+    """Throughput of each of several repeats, in samples/s. Throughput and step are then geometric means of
+    the repeats' medians, and the intervals use Student's t over the repeats."""
     repeat_spread: float | None
-    """Greatest over least of them, less 1."""
+    """Greatest throughput of the repeats over the least, minus 1."""
 
     baseline: str | None
-    """Id of the run it is compared with; None where the plan names none."""
+    """Id of the baseline run; None if the plan names none."""
     speedup: float | None
     speedup_interval: Interval | None
-    """95%, by bootstrap over the windows of both runs; None where one has fewer than five. Where there are
-    several repeats, by Student's t over them."""
+    """95% interval, by bootstrap over the windows of both runs; None if one has fewer than five. Over
+    several repeats, by Student's t."""
     efficiency: float | None
-    """Speedup over devices, in units of the baseline's."""
+    """Speedup over the ratio of devices to the baseline's."""
     efficiency_interval: Interval | None
-    """95%: the speedup's over devices."""
+    """95% interval of the efficiency."""
     fingerprint: str | None
-    """Equal for runs that may be compared, of whichever session: of settings, workload, GPUs and driver."""
+    """Digest of settings, workload, GPUs and driver; equal for comparable runs of any sessions."""
     scaling: Scaling | None
-    """Against the baseline: `weak` where a device's batch is the same, `strong` where the global batch is."""
+    """`weak` if the baseline has the same batch per device, `strong` if it has the same global batch."""
 
     peak_memory_bytes: int | None
-    """Most memory allocated on any one device; on a CPU the peak resident memory of any one rank."""
+    """Peak memory allocated on any one device; on a CPU, peak resident memory of any one rank."""
     parameters: int | None
     train_images: int | None
-    """Images of an epoch."""
+    """Images in an epoch."""
     epochs: int | None
-    """Epochs evaluated."""
+    """Number of epochs evaluated."""
     test_accuracy: float | None
-    """After the last epoch, a share of 1."""
+    """Accuracy after the last epoch, as a share of 1."""
     best_accuracy: float | None
-    """After the best epoch for the test set: chosen by it, and so too high for images never seen."""
+    """Highest test accuracy after any epoch. As the test set selects it, it is too high for unseen images."""
     test_loss: float | None
     epoch_seconds: float | None
     """Mean training time of an epoch on the slowest rank."""
 
     replicas_equal: bool | None
-    """Whether all ranks of a ddp run ended with the same parameters, bit for bit; None where not checked."""
+    """Whether all ranks of a DDP run ended with bitwise equal parameters; None if not checked."""
 
     phases: Phases | None
-    """Where a step goes."""
+    """Step time by part."""
     communication: Communication | None
     compute: Compute | None
     """Arithmetic, energy and memory."""
     gpus: tuple[GpuUse, ...]
-    """Each of its GPUs while it was measured."""
+    """Use of each GPU while measured."""
 
     parts: tuple[Part, ...]
-    """The trainings of a concurrent run, by rank."""
+    """Trainings of a concurrent run, by rank."""
     concurrency_gain: float | None
     """Sum of the times alone over the longest time side by side."""
     concurrency_gain_interval: Interval | None
-    """95%, as the speedup's."""
+    """95% interval, computed like that of the speedup."""
     notes: tuple[str, ...]
-    """What a reader must know before believing the row, one sentence each."""
+    """Remarks that a reader needs to interpret the row, one sentence each."""
 
 
 def results(session: Session, found: Sequence[Configuration]) -> list[Result]:
@@ -123,7 +123,10 @@ def result_of(session: Session, run_id: str) -> Result:
 
 
 def compute_result(session: Session, others: Sequence[Configuration], configuration: Configuration) -> Result:
-    """Compute the result of one configuration; `others`: all of the session's, to compare it with."""
+    """Compute the result of one configuration.
+
+    `others`: all configurations of the session, to compare it with.
+    """
     run = configuration.representative
     spec, first = run.spec, configuration.spec
     concurrent = spec.mode == "concurrent"

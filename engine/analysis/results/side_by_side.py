@@ -1,4 +1,4 @@
-"""Independent trainings side by side: what each loses, and what all gain. Never called a speedup."""
+"""Concurrent independent trainings: the slowdown of each, and the gain of all. Never called a speedup."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from .throughput import Summary, peak_memory, pool, summarise_configuration, thr
 
 
 class Part(Struct, frozen=True, kw_only=True):
-    """One of the trainings."""
+    """One of the concurrent trainings."""
 
     rank: int
     workload: str
     device: str
     side_by_side: Summary
     alone: float | None
-    """Throughput of the same workload in the plan's single run, samples/s."""
+    """Throughput of the same workload in the plan's single run, in samples/s."""
     peak_memory_bytes: int | None
     learnt: TrainingOutcome | None
 
@@ -36,7 +36,7 @@ class Gain(Struct, frozen=True):
 
     value: float | None
     interval: Interval | None = None
-    """95%."""
+    """95% interval."""
     notes: tuple[str, ...] = ()
 
 
@@ -49,7 +49,7 @@ def parts(others: Sequence[Configuration], configuration: Configuration) -> tupl
 def concurrency_gain(
     others: Sequence[Configuration], configuration: Configuration, trainings: tuple[Part, ...]
 ) -> Gain:
-    """The gain of doing a concurrent run's trainings side by side, which its devices bound."""
+    """Return the gain of a concurrent configuration over training one after the other."""
     devices = configuration.spec.device_count
     beside = [part.side_by_side.throughput for part in trainings]
     rates = [rate for rate in beside if rate is not None]
@@ -68,12 +68,12 @@ def concurrency_gain(
 
 
 def _gain(alone: Iterable[float], beside: Iterable[float]) -> float:
-    """From samples/s of each training."""
+    """Return the gain from the rates of each training, in samples/s."""
     return sum(1 / rate for rate in alone) / max(1 / rate for rate in beside)
 
 
 def _interval(others: Sequence[Configuration], runs: Sequence[RunState]) -> Interval | None:
-    """By bootstrap over the windows of all runs; of several repeats by Student's t over each turn's gain."""
+    """Return the gain's interval: by bootstrap over windows, or by Student's t over several turns."""
     turns = [turn for run in runs if (turn := _turn(others, run)) is not None]
     if len(turns) > 1:
         gains = [_gain(*(map(statistics.median, rates) for rates in turn)) for turn in turns]
@@ -86,7 +86,7 @@ def _interval(others: Sequence[Configuration], runs: Sequence[RunState]) -> Inte
 def _turn(
     others: Sequence[Configuration], run: RunState
 ) -> tuple[statistics.Values, statistics.Values] | None:
-    """Rates of each training's windows, alone and side by side, of one turn of the plan."""
+    """Return the rates of each training's windows, alone and side by side, in one turn of the plan."""
     alone, beside = [], []
     for number, rank in sorted(run.ranks.items()):
         singles = _singles(others, run.spec, number, rank.settings)

@@ -1,4 +1,4 @@
-"""What the windows, the evaluations and the last words of a run's ranks say together."""
+"""Throughput of runs and configurations from their windows."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from .configuration import Configuration
 
 
 class Summary(Struct, frozen=True, kw_only=True):
-    """What windows say together."""
+    """Statistics over windows."""
 
     windows: int
     throughput: float | None = None
-    """Samples/s: the median over windows of samples / seconds."""
+    """Median over windows of samples / seconds, in samples/s."""
     spread: float | None = None
-    """1.4826 times their median absolute deviation, samples/s; from two windows on."""
+    """1.4826 times the median absolute deviation, in samples/s; from two windows on."""
     interval: Interval | None = None
-    """95% interval of that median, samples/s; from five windows on."""
+    """95% interval of the median, in samples/s; from five windows on."""
     step_seconds: float | None = None
-    """One optimizer step: the median over windows of seconds / steps."""
+    """Time of one optimizer step: median over windows of seconds / steps."""
     repeats: tuple[float, ...] = ()
-    """Throughput of each repeat, samples/s, where there are several: then the throughput and the step are
-    geometric means of the repeats' medians, and the interval is that of Student's t over them."""
+    """Throughput of each of several repeats, in samples/s. Throughput and step are then geometric means of
+    the repeats' medians, and the interval uses Student's t over the repeats."""
 
 
 def throughputs(windows: Iterable[Window | WindowTotal]) -> tuple[float, ...]:
-    """Samples/s of each window."""
+    """Return the throughput of each window, in samples/s."""
     return tuple(window.samples / window.seconds for window in windows)
 
 
 def summarise(windows: Sequence[Window | WindowTotal]) -> Summary:
-    """Median, spread and interval over windows, each of which owns both its samples and its seconds."""
+    """Return median, spread and interval over windows, each with its own samples and seconds."""
     if not windows:
         return Summary(windows=0)
     rates = throughputs(windows)
@@ -52,16 +52,17 @@ def summarise(windows: Sequence[Window | WindowTotal]) -> Summary:
 
 
 _KNOWN: WeakKeyDictionary[RunState, tuple[tuple[object, ...], Summary]] = WeakKeyDictionary()
-"""The newest summary of each run, and what it was made of.
+"""Newest summary of each run, and the key of the windows behind it.
 
-The monitor asks for it several times in each tick, which would take 40 ms longer with 3,600 windows.
+The monitor asks for it several times in each tick, which would otherwise take 40 ms longer with 3,600
+windows.
 """
 
 
 def run_summary(run: RunState) -> Summary:
-    """All ranks' samples over the slowest rank's seconds, from complete windows.
+    """Summarise the complete windows of a run: samples of all ranks over seconds of the slowest.
 
-    A run that failed has no figures. Asking again costs nothing until there are new windows.
+    A failed run has no figures. Repeated calls are free until there are new windows.
     """
     windows = run.complete_windows
     made_of = (run.state == "failed", len(windows), windows[-1].index if windows else None)
@@ -88,16 +89,16 @@ def summarise_configuration(configuration: Configuration) -> Summary:
 
 
 def _adds_up(run: RunState) -> bool:
-    """Whether the ranks' windows are one window: of the same workload, and taken at the same time.
+    """Return whether the ranks' windows form joint ones: of equal workloads, and simultaneous.
 
-    Independent trainings by epochs take theirs each at its own pace.
+    Independent trainings by epochs take theirs at their own pace.
     """
     independent = run.spec.mode == "concurrent"
     return len(set(run.spec.workloads)) == 1 and not (independent and run.spec.measure.epochs)
 
 
 def pool(repeats: Sequence[Sequence[Window | WindowTotal]]) -> Summary:
-    """What the windows of several repeats say together."""
+    """Summarise the windows of several repeats."""
     summaries = [summarise(windows) for windows in repeats if windows]
     if len(summaries) < 2:
         return summaries[0] if summaries else Summary(windows=0)
@@ -114,7 +115,7 @@ def pool(repeats: Sequence[Sequence[Window | WindowTotal]]) -> Summary:
 
 
 def peak_memory(ranks: Iterable[RankState]) -> int | None:
-    """Most memory allocated on any one device of these ranks, bytes."""
+    """Return the peak memory allocated on any one device of these ranks, in bytes."""
     measured = [rank.measured for rank in ranks if rank.measured is not None]
     peaks = [peak for event in measured for peak in event.peak_memory_bytes if peak is not None]
     return max(peaks, default=None)

@@ -1,4 +1,4 @@
-"""What a mode sends each step, by its own model: derived from the workload, not measured."""
+"""Traffic of a step by mode, derived from the workload and not measured."""
 
 from __future__ import annotations
 
@@ -28,34 +28,37 @@ class Traffic(Struct, frozen=True):
     what: str
     """`gradients`, `parameters`, `buffers`, `images` or `outputs`."""
     times: int
-    """How often in a step."""
+    """Number of times in a step."""
     bytes: int
-    """All of it, each time, as nccl-tests count it."""
+    """Buffer size of each time, counted as in nccl-tests."""
     link_bytes: int
-    """What the busiest device sends, or receives where that is more, for all of them together."""
+    """Bytes that the busiest device sends, or receives if that is more, over all times."""
     pieces: int = 1
-    """In how many messages it travels each time, where they are known: fsdp's blocks."""
+    """Number of messages each time, if known: FSDP's units."""
 
 
 class Sizes(Struct, frozen=True):
-    """What of a model travels."""
+    """Sizes of a model's communicated parts."""
 
     weights: int
-    """Bytes of its parameters, or of their gradients."""
+    """Bytes of the parameters, or of their gradients."""
     buffers: int
-    """Bytes of what it keeps and does not train."""
+    """Bytes of the model's buffers."""
     pieces: tuple[Piece, ...]
-    """In fsdp, what is gathered at a time."""
+    """FSDP only: units gathered at a time."""
 
 
 def sizes_of(parameters: int, buffer_bytes: int | None, pieces: Sequence[Piece]) -> Sizes:
-    """Those of a model; without pieces all parameters are one, gathered for forward and for backward."""
+    """Return the sizes of a model.
+
+    Unsharded, all parameters form one piece, gathered for forward and again for backward.
+    """
     weights = parameters * FLOAT_BYTES
     return Sizes(weights, buffer_bytes or 0, tuple(pieces) or (Piece(weights, gathers=2),))
 
 
 def traffic(spec: RunSpec, sizes: Sizes | None) -> tuple[Traffic, ...]:
-    """The operations of one step of a run; none where its devices do not speak with each other."""
+    """Return the operations of one step of a run; empty if its devices do not communicate."""
     if sizes is None or spec.device_count < 2:
         return ()
     if spec.mode == "ddp":
@@ -69,13 +72,13 @@ def traffic(spec: RunSpec, sizes: Sizes | None) -> tuple[Traffic, ...]:
 
 
 def _ring(operation: Operation, what: str, times: int, size: int, ranks: int, pieces: int = 1) -> Traffic:
-    """A collective in a ring: an all-reduce sends 2(N-1)/N of its buffer, the two others half of that."""
+    """Return a ring collective: an all-reduce sends 2(N-1)/N of its buffer, the others half of that."""
     halves = 2 if operation == "all-reduce" else 1
     return Traffic(operation, what, times, size, times * halves * size * (ranks - 1) // ranks, pieces)
 
 
 def _sharded(spec: RunSpec, pieces: Sequence[Piece]) -> tuple[Traffic, ...]:
-    """All pieces that are gathered equally often together, then the gradients of all."""
+    """Return the all-gathers, grouped by frequency, then the reduce-scatter of all gradients."""
     gathered: dict[int, list[int]] = {}
     for piece in pieces:
         gathered.setdefault(piece.gathers, []).append(piece.bytes)
@@ -96,7 +99,7 @@ def _sharded(spec: RunSpec, pieces: Sequence[Piece]) -> tuple[Traffic, ...]:
 
 
 def _data_parallel(spec: RunSpec, sizes: Sizes) -> tuple[Traffic, ...]:
-    """What GPU 0 sends to the N-1 others and receives from them; no ring is involved."""
+    """Return the traffic between GPU 0 and the N-1 others; no ring is involved."""
     others, workload, batch, weights = spec.device_count - 1, spec.workload, spec.global_batch, sizes.weights
     buffers = sizes.buffers
     images = batch * CHANNELS * workload.image_size**2 * FLOAT_BYTES

@@ -1,1 +1,1 @@
-"""Sessions beside each other: the list, the comparison."""
+"""Several sessions: the overview and the comparison."""

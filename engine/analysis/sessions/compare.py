@@ -1,4 +1,4 @@
-"""Sessions side by side, run by run: what became faster or slower, and what else differs between them."""
+"""Comparison of sessions, run by run: changes in throughput, and differences in environment and settings."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from ..results.throughput import run_summary, throughputs
 Verdict = Literal["better", "worse", "no difference", "too few windows", "no figures"]
 
 VOLATILE_FACTS = frozenset({"load average at the start"})
-"""What of a machine is never the same twice."""
+"""Facts that change between any two sessions, so are never reported as differences."""
 
 
 class Difference(Struct, frozen=True):
-    """One thing that the two sessions do not have in common; `not recorded` where one does not say."""
+    """A fact in which two sessions differ; `not recorded` where one lacks it."""
 
     what: str
     a: str
@@ -30,7 +30,7 @@ class Difference(Struct, frozen=True):
 
 
 class Change(Struct, frozen=True, kw_only=True):
-    """A configuration that both sessions have, or one of the different trainings that it has side by side."""
+    """A configuration that both sessions have, or one of its concurrent trainings."""
 
     label: str
     mode: str
@@ -38,27 +38,27 @@ class Change(Struct, frozen=True, kw_only=True):
     workload: str
     batch_per_device: int
     run_a: str
-    """Id, of the first repeat."""
+    """Id of the first repeat."""
     run_b: str
     rank: int | None
-    """Of the training, where it is one of several."""
+    """Rank of one of several concurrent trainings."""
     a: float | None
-    """Samples/s, the geometric mean of the repeats' medians."""
+    """Throughput in samples/s, geometric mean of the repeats' medians."""
     b: float | None
     ratio: float | None
     """b / a."""
     interval: Interval | None
-    """95% interval of the ratio: by bootstrap over both runs' windows, by Student's t over all repeats."""
+    """95% interval of the ratio: by bootstrap over windows, or by Student's t over repeats."""
     verdict: Verdict
     reason: str
-    """Why there is no ratio, or what its interval lacks."""
+    """Reason that there is no ratio, or no interval."""
     differences: tuple[str, ...]
-    """Settings and workload, `NAME: B against A`."""
+    """Differences in settings and workload, `NAME: B against A`."""
 
     def is_regression(self, percent: float) -> bool:
-        """Whether it is worse by more than so many percent, and its interval agrees that it is worse.
+        """Return whether it is worse by more than `percent`, and its whole interval is below 1.
 
-        A run that was measured in the first session and is not in the second is one too.
+        A run measured in the first session and missing in the second is a regression too.
         """
         if self.ratio is None:
             return self.a is not None and self.b is None
@@ -66,39 +66,39 @@ class Change(Struct, frozen=True, kw_only=True):
 
 
 class PairComparison(Struct, frozen=True, kw_only=True):
-    """Session b against session a."""
+    """Session b compared with session a."""
 
     a: str
     b: str
     environment: tuple[Difference, ...]
-    """Host, GPUs, versions."""
+    """Differences in host, GPUs and versions."""
     changes: tuple[Change, ...]
     only_a: tuple[str, ...]
-    """Labels of the configurations that only the first session has."""
+    """Labels of configurations that only the first session has."""
     only_b: tuple[str, ...]
 
 
 class ComparisonRow(Struct, frozen=True):
-    """A configuration of the base, and what became of it in each of the other sessions."""
+    """A configuration of the base, and its change in each of the other sessions."""
 
     label: str
     a: float | None
-    """The base's samples/s."""
+    """Throughput in the base, in samples/s."""
     changes: tuple[Change | None, ...]
-    """None where a session does not have it."""
+    """Change in each other session; None where it is missing."""
 
 
 class SessionsComparison(Struct, frozen=True):
-    """Sessions held against one of them."""
+    """Several sessions compared with a base."""
 
     base: str
     sessions: tuple[PairComparison, ...]
     rows: tuple[ComparisonRow, ...]
-    """The base's configurations that others have, in its order."""
+    """Configurations of the base that others have, in its order."""
 
 
 def compare_all(base: Session, others: Sequence[Session]) -> SessionsComparison:
-    """Hold each of the others against the base."""
+    """Compare each of the others with the base."""
     compared = tuple(compare_sessions(base, other) for other in others)
     found = [{(change.run_a, change.rank): change for change in each.changes} for each in compared]
     order = list(base.runs)
@@ -112,7 +112,7 @@ def compare_all(base: Session, others: Sequence[Session]) -> SessionsComparison:
 
 
 def compare_sessions(a: Session, b: Session) -> PairComparison:
-    """Match the configurations by mode, devices, workload and batch, and hold each of b against a's."""
+    """Match configurations by mode, devices, workload and batch, and compare each of b with a's."""
     ours, theirs = _by_key(a), _by_key(b)
     return PairComparison(
         a=a.name,
@@ -128,7 +128,7 @@ Key = tuple[str, int, tuple[tuple[str, int], ...], int]
 
 
 def _by_key(session: Session) -> dict[Key, Configuration]:
-    """The configurations by what matches them; of several alike, the second is told by its number."""
+    """Return the configurations by the key that matches them; duplicates are numbered."""
     found: dict[Key, Configuration] = {}
     for configuration in configurations(session):
         spec = configuration.spec
@@ -146,11 +146,11 @@ def _environment(a: Session, b: Session) -> Iterator[Difference]:
 
 
 Rates = list[tuple[float, ...]]
-"""Samples/s of the windows of each repeat that was measured."""
+"""Throughput of each window of each measured repeat, in samples/s."""
 
 
 def _changes(ours: Configuration, theirs: Configuration) -> Iterator[Change]:
-    """One change, or one for each of different trainings side by side; none of what both skip."""
+    """Yield one change, or one for each concurrent training; none if both sessions skip it."""
     if all(run.state == "skipped" for run in (*ours.runs, *theirs.runs)):
         return
     before, after = _rates(ours), _rates(theirs)
@@ -159,7 +159,7 @@ def _changes(ours: Configuration, theirs: Configuration) -> Iterator[Change]:
 
 
 def _rates(configuration: Configuration) -> dict[int | None, Rates]:
-    """Of all ranks together, by None; of different trainings side by side of each, by rank."""
+    """Return the rates over all ranks under None, or of different concurrent trainings by rank."""
     measured = [run for run in configuration.usable if run.state == "measured"]
     together = [throughputs(run.complete_windows) for run in measured if run_summary(run).throughput]
     if together:
@@ -205,7 +205,7 @@ def _typical(repeats: Rates) -> float | None:
 
 
 def _interval(before: Rates, after: Rates) -> Interval | None:
-    """Of the ratio of after to before; None where there is too little to tell."""
+    """Return the interval of the ratio after / before; None if there is too little data."""
     if len(before) + len(after) > 2:
         medians = [[statistics.median(rates) for rates in repeats] for repeats in (after, before)]
         return statistics.repeats_ratio_interval(*medians)

@@ -1,6 +1,6 @@
-"""What a comparison of sessions says, as the columns of a table and as lines of text: each format draws them.
+"""The comparison of sessions as table columns and lines of text, which each format draws.
 
-Sessions go by letters: A is the base.
+Sessions are named by letters: A is the base.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ CAUTION = (
     "same machine: with repeats they hold more of it."
 )
 UNCERTAIN = {"no difference": "", "too few windows": "?", "no figures": ""}
-"""What stands behind a ratio that is neither better nor worse, where there is no column for it."""
+"""Suffix of a ratio that is neither better nor worse, if there is no verdict column."""
 LEGEND = "Behind a ratio: better or worse where its 95% interval is on one side of 1; ? where it has none."
 
 
 class Section(Struct, frozen=True):
-    """Lines that say what a table cannot."""
+    """Lines of text beside the table."""
 
     title: str
     lines: tuple[str, ...]
 
 
 def letter(index: int) -> str:
-    """What the session is called in the table, 0 being the base."""
+    """Return the letter of a session in the table, 0 being the base."""
     return chr(ord("A") + index) if index < 26 else f"S{index + 1}"
 
 
 def names(comparison: SessionsComparison) -> list[tuple[str, str]]:
-    """Letter and name of each session, the base first."""
+    """Return letter and name of each session, the base first."""
     found = [comparison.base, *(session.b for session in comparison.sessions)]
     return [(letter(index), name) for index, name in enumerate(found)]
 
 
 def comparison_columns(comparison: SessionsComparison) -> list[TextColumn]:
-    """The table: of two sessions with the verdict in a column of its own."""
+    """Return the columns of the table; with two sessions, the verdict has a column of its own."""
     rows, alone = comparison.rows, len(comparison.sessions) == 1
     found = [
         TextColumn("run", tuple(row.label for row in rows), is_text=True),
@@ -58,7 +58,7 @@ def comparison_columns(comparison: SessionsComparison) -> list[TextColumn]:
 
 
 def columns_within(comparison: SessionsComparison, width: int) -> list[TextColumn]:
-    """The columns that fit into `width` cells where possible; those that give way do so for all sessions."""
+    """Return the columns that fit `width` cells if possible, dropping them for all sessions alike."""
     shown, gap = comparison_columns(comparison), len(GAPS[-1])
     while sum(column.width + gap for column in shown) - gap > width:
         least = max(column.importance for column in shown)
@@ -94,7 +94,7 @@ def _ratio_and_verdict(change: Change) -> str:
 
 
 def sections(comparison: SessionsComparison) -> list[Section]:
-    """What must be said beside the table, those parts that have something to say."""
+    """Return the non-empty sections beside the table."""
     changes = [change for session in comparison.sessions for change in session.changes]
     explained = [LEGEND] if comparison.rows and len(comparison.sessions) > 1 else []
     explained += [CAUTION] if any(change.interval for change in changes) else []
@@ -111,7 +111,7 @@ def sections(comparison: SessionsComparison) -> list[Section]:
 def _merged(
     comparison: SessionsComparison, said_of: Callable[[PairComparison], Iterable[str]]
 ) -> tuple[str, ...]:
-    """What is said of each session, once; with the letters of those it is said of where there are several."""
+    """Return each text once, with the letters of its sessions if there are several."""
     letters: dict[str, list[str]] = {}
     for index, session in enumerate(comparison.sessions, 1):
         for text in said_of(session):
@@ -130,7 +130,7 @@ def _reasons(session: PairComparison) -> Iterator[str]:
 
 
 def _environment(session: PairComparison) -> Iterator[str]:
-    """Each difference, those of many GPUs alike once."""
+    """Yield each difference, merging those of GPUs alike."""
     alike: dict[tuple[str, str, str], list[str]] = {}
     for item in session.environment:
         kind = "GPU" if item.what.startswith("GPU ") else item.what
@@ -141,7 +141,7 @@ def _environment(session: PairComparison) -> Iterator[str]:
 
 
 def _settings(session: PairComparison) -> Iterator[str]:
-    """Each difference once, with the runs that have it unless all do."""
+    """Yield each difference once, with its runs unless all have it."""
     runs: dict[str, list[str]] = {}
     for change in session.changes:
         for text in change.differences:
@@ -172,7 +172,7 @@ INDENT = "  "
 
 
 def render_comparison(comparison: SessionsComparison, form: CompareFormat, width: int = 100) -> str:
-    """The comparison in that format, ending with a line break; `width` is for text."""
+    """Render the comparison, ending with a line break; `width` is for text."""
     if form == "json":
         return _json(comparison)
     return _markdown(comparison) if form == "md" else _text(comparison, width)

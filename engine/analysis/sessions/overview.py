@@ -1,4 +1,4 @@
-"""Sessions at a glance: what a list of hundreds says of each, without reading all of their journals."""
+"""An overview of hundreds of sessions, without reading all of their journals."""
 
 from __future__ import annotations
 
@@ -20,51 +20,54 @@ from ..analysis import analyse
 from ..environment import hardware
 
 MILESTONES = (SessionStarted, RunStarted, RunFinished, SessionFinished)
-"""What tells a session's state."""
+"""Events that determine a session's state."""
 OVER: frozenset[State] = frozenset({"finished", "stopped", "interrupted"})
-"""States that a session stays in."""
+"""Final states."""
 SETTLING_NS = 2_000_000_000
-"""So long after a change a shelf is listed anew at each look."""
+"""Time after a change during which the shelf is listed anew on each read."""
 
 
 class SessionOverview(Struct, frozen=True, kw_only=True):
-    """A session at a glance."""
+    """One row of the list of sessions."""
 
     name: str
     path: str
     preset: str
     title: str
     unix_time: float
-    """When it started."""
+    """Start of the session."""
     host: str
     hardware: str
     """Host, devices and versions in one line."""
     program: str
-    """Version of gpubench-tui that measured; "" where nothing was recorded."""
+    """Version of gpubench-tui that measured; empty if nothing was recorded."""
     state: State
     runs: int
-    """Runs of the plan."""
+    """Number of runs in the plan."""
     measured: int
     failed: int
     current: str
-    """Label of the run that is on; "" when none is."""
+    """Label of the current run; empty if none."""
     headline: str | None = None
-    """Its result in one sentence, "" when there is none; None while that was not worked out."""
+    """Headline of the session, possibly empty; None until it has been computed."""
 
     @property
     def folder(self) -> SessionFolder:
-        """The session's files."""
+        """Files of the session."""
         return SessionFolder(Path(self.path))
 
     def matches(self, text: str) -> bool:
-        """Whether each word of the text stands somewhere in what the list says of it, in capitals or not."""
+        """Return whether every word of the text occurs in the row, ignoring case."""
         own = (self.name, self.preset, self.title, self.host, self.state, self.current)
         said = "\n".join((*own, self.headline or "", "failed" if self.failed else "")).casefold()
         return all(word in said for word in text.casefold().split())
 
 
 class ShelfOverview:
-    """The sessions of a shelf, looked at again and again by one thread: only what goes on is read again."""
+    """Overview of all sessions on a shelf, for repeated reading by one thread.
+
+    Only sessions that are not over are read again.
+    """
 
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
@@ -72,7 +75,7 @@ class ShelfOverview:
         self._listed: int | None = None
 
     def read(self) -> Iterator[SessionOverview]:
-        """Every readable session, newest first."""
+        """Yield every readable session, newest first."""
         changed = _changed(self._shelf.root)
         if changed is None or changed != self._listed:
             yield from self._list()
@@ -94,24 +97,24 @@ class ShelfOverview:
                 yield entry
 
     def complete(self, name: str) -> SessionOverview | None:
-        """The entry of a session seen before, with its headline; None when it is not there any more."""
+        """Return a session read before, with its headline; None if it no longer exists."""
         seen = self._known.get(name)
         return seen.complete() if seen is not None else None
 
 
 class _WatchedSession:
-    """One session: its milestones so far, or what was kept of it when it was over."""
+    """One session: its milestones so far, or the cached overview once it is over."""
 
     def __init__(self, folder: SessionFolder, inode: int) -> None:
         self.inode = inode
-        """Of the folder: another one may get the name of one renamed or deleted."""
+        """Inode of the folder, as another folder may get the name of one renamed or deleted."""
         self._folder = folder
         self._follower = Follower(folder.journal, MILESTONES)
         self._session = Session(folder.name)
         self._final = _kept(folder)
 
     def look(self) -> SessionOverview | None:
-        """The entry as it is now; None when the session left nothing readable."""
+        """Return the current overview; None if the session left nothing readable."""
         if self._final is not None:
             return self._final
         # Asked before reading: what a session wrote before it went is then read after it went.
@@ -124,7 +127,7 @@ class _WatchedSession:
         return entry
 
     def complete(self) -> SessionOverview | None:
-        """The entry with its headline, kept beside the journal when no more can come."""
+        """Return the overview with its headline; cached beside the journal once the session is over."""
         if self._final is not None and self._final.headline is not None:
             return self._final
         state, stamp = self._folder.state(None), _stamp(self._folder)
@@ -146,7 +149,7 @@ class _WatchedSession:
 
 
 def _changed(root: Path) -> int | None:
-    """When a session was last added to the shelf or taken from it, in ns; None when that cannot be told."""
+    """Return when a session was last added to or removed from the shelf, in ns; None if unknown."""
     try:
         return root.stat().st_mtime_ns
     except OSError:
@@ -187,7 +190,7 @@ def _entry(folder: SessionFolder, session: Session, state: State) -> SessionOver
 
 
 class _Kept(Struct, frozen=True):
-    """The file `summary.json`: an entry, of a journal of that size and age, by that version."""
+    """Content of `summary.json`: an overview, with the journal's size and time and the program's version."""
 
     stamp: tuple[int, int]
     version: str
@@ -195,7 +198,7 @@ class _Kept(Struct, frozen=True):
 
 
 def _stamp(folder: SessionFolder) -> tuple[int, int]:
-    """Bytes of the journal, and when it was written to in ns; zeros where there is none."""
+    """Return size in bytes and modification time in ns of the journal; zeros without one."""
     try:
         status = folder.journal.stat()
     except OSError:
@@ -204,7 +207,7 @@ def _stamp(folder: SessionFolder) -> tuple[int, int]:
 
 
 def _kept(folder: SessionFolder) -> SessionOverview | None:
-    """What was kept of a session that was over, unless it is out of date."""
+    """Return the cached overview of a session, unless it is out of date."""
     try:
         kept = msgspec.json.decode(folder.summary.read_bytes(), type=_Kept)
     except (OSError, msgspec.DecodeError, ValueError):
