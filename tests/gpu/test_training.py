@@ -109,6 +109,15 @@ def test_two_ranks_of_fsdp_train(session: RecordedSession, machine: Machine, not
     assert_backend(run, backend_of_ranks(machine, 2))
 
 
+def test_ranks_are_pinned_to_the_cores_near_their_device(session: RecordedSession, note: Note) -> None:
+    state = session["ddp2"].state
+    for rank, device in zip((0, 1), state.spec.devices, strict=True):
+        if not device.cores:
+            pytest.skip("which cores are near it is not known")
+        note(f"rank {rank}: {len(device.cores)} cores")
+        assert state.ranks[rank].settings["affinity"] == ",".join(map(str, sorted(device.cores)))
+
+
 def test_two_trainings_run_side_by_side(session: RecordedSession) -> None:
     run = session["concurrent2"]
     run.assert_trained()
