@@ -292,3 +292,11 @@ def test_the_program_version_has_its_section_in_the_changelog() -> None:
     )
     assert sections[0] == ("Unreleased", "")
     assert sections[1][0] == version and sections[1][1]
+
+
+def test_the_changelog_lists_each_change_once() -> None:
+    text = (TREE / "CHANGELOG.md").read_text()
+    beginnings = [
+        " ".join(words.split()[:6]) for words in re.findall(r"^- (.*(?:\n  .*)*)", text, re.MULTILINE)
+    ]
+    assert [each for each in beginnings if beginnings.count(each) > 1] == []
