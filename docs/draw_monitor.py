@@ -23,8 +23,8 @@ from gpubench_tui.engine.plan.preset import Matrix, Measure, Preset, Workload
 from gpubench_tui.engine.record import events
 from gpubench_tui.engine.record.journal import Journal
 from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
-from gpubench_tui.tui.app import GpubenchApp, Watched
-from gpubench_tui.tui.screenshot import picture
+from gpubench_tui.tui.app import GpubenchApp, InitialSession
+from gpubench_tui.tui.screenshot import screenshot_svg
 
 TARGET = Path(__file__).with_name("monitor.svg")
 TITLE = "gpubench-tui (simulated session: these figures are made up)"
@@ -183,10 +183,10 @@ async def draw(root: Path) -> str:
     """Return the SVG of the monitor that follows the session, which a held lock keeps running."""
     folder = shelve(root)
     with folder.hold():
-        app = GpubenchApp(root, watched=Watched(folder))
+        app = GpubenchApp(root, initial=InitialSession(folder))
         async with app.run_test(size=SIZE) as pilot:
             await pilot.pause(3)
-            return picture(app, TITLE)
+            return screenshot_svg(app, TITLE)
 
 
 def main() -> None:

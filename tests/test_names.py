@@ -27,12 +27,10 @@ VAGUE_SO_FAR = {
     "engine.plan": 10,
     "engine.training": 39,
     "engine.training.device": 1,
-    "tui": 14,
     "tui.data": 7,
     "tui.render": 33,
     "tui.screens": 13,
     "tui.screens.dialogs": 4,
-    "tui.terminal": 7,
     "tui.widgets": 8,
 }
 """The number of docstrings of each package that begin so: it only ever goes down, to zero."""

@@ -1,6 +1,6 @@
-"""The Textual app: which screen comes first, the keys that work everywhere, the settings, the theme.
+"""The Textual app: its first screen, the keys that work everywhere, settings and theme.
 
-Nothing here imports the engine before the first paint: screens do that when they need it.
+Nothing here imports the engine before the first paint; screens import it when they need it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .navigation import NavigatingApp
 from .requests import ShowSessions
 from .screens.launch import LaunchScreen
 from .terminal.capabilities import filters_for, terminal_shows_unicode
-from .terminal.hangup import leave_when_hung_up, leave_when_told
+from .terminal.hangup import exit_on_hangup, exit_on_signal
 from .terminal.textual_internals import ignore_stale_resizes
 from .themes import DARK, LIGHT
 
@@ -35,31 +35,35 @@ if TYPE_CHECKING:
 
 ignore_stale_resizes()
 
-LEAST = Size(40, 10)
-"""The smallest window that the screens fit into."""
+SMALLEST_WINDOW = Size(40, 10)
+"""Smallest window that the screens fit into, in cells."""
 
 
 def _commands() -> type[Provider]:
-    from .command_palette import Commands
+    from .command_palette import PaletteProvider
 
-    return Commands
+    return PaletteProvider
 
 
 def _collect_garbage() -> None:
-    """From now on, it was off for the first paint; what is there by now stays, so that keys wait less."""
+    """Turn on garbage collection, which was off until the first paint.
+
+    Objects allocated so far stay; frozen, they no longer delay keys.
+    """
     gc.freeze()
     gc.enable()
 
 
-class Watched(NamedTuple):
+class InitialSession(NamedTuple):
     """The session that the app opens with."""
 
     folder: SessionFolder
     replay_speed: float | None = None
+    """Speed of its replay, as a multiple of real time; None for the live monitor."""
 
 
 class GpubenchApp(NavigatingApp):
-    """The app; its result is the exit status."""
+    """The app; the value it returns is the exit status."""
 
     TITLE = "gpubench-tui"
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_commands}
@@ -70,34 +74,41 @@ class GpubenchApp(NavigatingApp):
     ]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-high")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("question_mark,f1", "help", "Help", id="app.help", tooltip="Keys and words of this screen"),
-        Binding("q", "quit", "Quit", id="app.quit", tooltip="Leave; asks when a session is running"),
+        Binding("question_mark,f1", "help", "Help", id="app.help", tooltip="Keys and terms of this screen"),
+        Binding("q", "quit", "Quit", id="app.quit", tooltip="Quit; asks first while a session is running"),
         Binding("o", "sessions", "Sessions", id="app.sessions", tooltip="All sessions, past and running"),
         Binding(
             "ctrl+p",
             "command_palette",
             "Commands",
             id="app.palette",
-            tooltip="All that can be done here, found by typing",
+            tooltip="Find any action by typing",
         ),
-        Binding("f2", "toggle_theme", "Theme", show=False, id="app.theme", tooltip="Light or dark colours"),
+        Binding(
+            "f2",
+            "toggle_theme",
+            "Theme",
+            show=False,
+            id="app.theme",
+            tooltip="Switch between light and dark colours",
+        ),
         Binding(
             "ctrl+z",
             "suspend_process",
             "Suspend",
             show=False,
             id="app.suspend",
-            tooltip="Back to the shell, whose fg brings the app back; sessions go on",
+            tooltip="Return to the shell; fg brings the app back, sessions continue",
         ),
-        # Before the screens' own keys, so that it works over a question and in the help as well.
+        # Takes priority over the screens' own keys, to work in dialogs and in the help as well.
         Binding(
             "ctrl+s",
-            "picture",
-            "Save a picture",
+            "save_screenshot",
+            "Screenshot",
             show=False,
             priority=True,
-            id="app.picture",
-            tooltip="Save a picture of this screen as SVG",
+            id="app.screenshot",
+            tooltip="Save a screenshot of this screen as SVG",
         ),
     ]
 
@@ -105,39 +116,39 @@ class GpubenchApp(NavigatingApp):
         self,
         root: Path | None,
         options: LaunchOptions | None = None,
-        watched: Watched | None = None,
+        initial: InitialSession | None = None,
         config: Config | None = None,
     ) -> None:
-        # A screen's own style sheet is read when it is pushed; the first one never is.
-        first = "launch" if watched is None else "monitor"
+        # A screen's style sheet is read when the screen is pushed; the first screen never is.
+        first = "launch" if initial is None else "monitor"
         super().__init__(["app.tcss", f"screens/{first}.tcss"], root, options or LaunchOptions())
         self.config = config or Config()
         self.unicode = terminal_shows_unicode() if self.config.ascii is None else not self.config.ascii
-        self._watched = watched
-        self._plain = filters_for(self.unicode, self.console.color_system, self.no_color)
+        self._initial = initial
+        self._reductions = filters_for(self.unicode, self.console.color_system, self.no_color)
         self.animation_level = "none"
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.theme = LIGHT.name if self.config.theme == "light" else DARK.name
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
-        """What the app's style needs beside the variables that every theme has."""
+        """Return the variables that the style sheets use beside those of every theme."""
         return {"muted": "#808080"}
 
     def get_key_display(self, binding: Binding) -> str:
-        """How a key is written: by its name where its sign cannot be shown."""
+        """Return the symbol of a key, or its name on a terminal that cannot show the symbol."""
         shown = super().get_key_display(binding)
         return shown if self.unicode or shown.isascii() else binding.key
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Textual's own filters, then those for plain terminals."""
-        return [*super().get_line_filters(), *(each for each in self._plain if each.enabled)]
+        """Return Textual's filters, then those for terminals that show less."""
+        return [*super().get_line_filters(), *(each for each in self._reductions if each.enabled)]
 
     def on_mount(self) -> None:
-        """Open the first screen; end in order when told to."""
+        """Prepare the app: signals, garbage collection, warnings about the config file, the user's keys."""
         if not self.is_headless:
-            leave_when_told(self.exit)
-            leave_when_hung_up(sys.__stdin__.fileno() if sys.__stdin__ else 0)
+            exit_on_signal(self.exit)
+            exit_on_hangup(sys.__stdin__.fileno() if sys.__stdin__ else 0)
         self.set_timer(1.0, _collect_garbage)
         for problem in self.config.problems:
             self.notify(problem, severity="warning", markup=False)
@@ -147,16 +158,16 @@ class GpubenchApp(NavigatingApp):
 
     @on(events.Resize)
     def _fit(self, event: events.Resize) -> None:
-        """Where the window is too small, say so in place of all else."""
-        if event.size.width < LEAST.width or event.size.height < LEAST.height:
+        """Cover a window that is too small with a note of the size it needs."""
+        if event.size.width < SMALLEST_WINDOW.width or event.size.height < SMALLEST_WINDOW.height:
             from .screens.dialogs.too_small import TooSmallScreen
 
             if not isinstance(self.screen, TooSmallScreen):
-                self.push_screen(TooSmallScreen(LEAST))
+                self.push_screen(TooSmallScreen(SMALLEST_WINDOW))
 
     @work(exit_on_error=False)
     async def _check_keys(self) -> None:
-        """Take back the keys that make no sense, and say why; that needs all screens, so it comes late."""
+        """Revoke invalid keys and say why; runs late because it imports all screens."""
         from .keymap import check_keys, declared_bindings
 
         keys, problems = await asyncio.to_thread(
@@ -166,13 +177,13 @@ class GpubenchApp(NavigatingApp):
             self.set_keymap(keys)
         for problem in problems:
             self.notify(problem, severity="warning", markup=False)
-            self.last_words.append(f"{config_path()}: {problem}")
+            self.parting_messages.append(f"{config_path()}: {problem}")
 
     def get_default_screen(self) -> Screen[None]:
-        """The screen that the app opens with."""
-        if self._watched is None:
+        """Return the screen that the app opens with."""
+        if self._initial is None:
             return LaunchScreen(self.root, self.options)
-        folder, speed = self._watched
+        folder, speed = self._initial
         return self.monitor(folder) if speed is None else self.replayed(folder, speed)
 
     def action_sessions(self) -> None:
@@ -181,53 +192,53 @@ class GpubenchApp(NavigatingApp):
             self.post_message(ShowSessions())
 
     def action_help(self) -> None:
-        """Show the keys and words of the present screen."""
+        """Show the keys and terms of the present screen."""
         from .screens.dialogs.help import HelpScreen
 
         if not isinstance(self.screen, ModalScreen):
             self.push_screen(HelpScreen(self.screen))
 
     def action_toggle_theme(self) -> None:
-        """Change between the dark and the light theme."""
+        """Switch between the dark and the light theme."""
         self.theme = LIGHT.name if self.current_theme.dark else DARK.name
 
-    def action_picture(self) -> None:
-        """Save a picture of the present screen, once the key that asked for it has been drawn away."""
-        self.call_after_refresh(self._take_picture)
+    def action_save_screenshot(self) -> None:
+        """Save a screenshot of the present screen, after the pressed key is no longer highlighted."""
+        self.call_after_refresh(self._take_screenshot)
 
-    def _take_picture(self) -> None:
+    def _take_screenshot(self) -> None:
         from .screens.dialogs.help_texts import screen_name
-        from .screenshot import picture
+        from .screenshot import screenshot_svg
 
         name = f"{self.TITLE}-{screen_name(self.screen)}-{time.strftime('%Y%m%d-%H%M%S')}.svg"
-        self._save_picture(name, picture(self, self.title))
+        self._save_screenshot(name, screenshot_svg(self, self.title))
 
     @work(thread=True, exit_on_error=False)
-    def _save_picture(self, name: str, text: str) -> None:
+    def _save_screenshot(self, name: str, text: str) -> None:
         from ..engine.record.shelf import default_root
         from .data.exports import save_export
 
         try:
             path = save_export(name, text, self.root or default_root())
         except OSError as error:
-            self.notify(f"The picture could not be saved: {error}", severity="error", markup=False)
+            self.notify(f"The screenshot could not be saved: {error}", severity="error", markup=False)
         else:
-            self.notify(f"Saved as {path}", title="Picture", markup=False)
+            self.notify(f"Saved as {path}", title="Screenshot", markup=False)
 
 
-def run_app(root: Path | None, options: LaunchOptions, config: Config) -> int:
-    """The app from its launch screen, its sessions in `root`; returns the exit status."""
+def open_launch_screen(root: Path | None, options: LaunchOptions, config: Config) -> int:
+    """Run the app from its launch screen, with sessions in `root`; return the exit status."""
     return _run(GpubenchApp(root, options, config=config))
 
 
-def watch(shelf: Shelf, watched: Watched, config: Config) -> int:
-    """The monitor on a session, or its replay; returns the exit status."""
-    return _run(GpubenchApp(shelf.root, watched=watched, config=config))
+def open_session(shelf: Shelf, initial: InitialSession, config: Config) -> int:
+    """Run the app on a session's monitor or replay; return the exit status."""
+    return _run(GpubenchApp(shelf.root, initial=initial, config=config))
 
 
 def _run(app: GpubenchApp) -> int:
     status = app.run()
-    for line in app.last_words:
+    for line in app.parting_messages:
         print(line, file=sys.stderr)
     if status is None:
         return app.return_code or 0

@@ -1,43 +1,40 @@
-"""The user's settings: a TOML file that can make the app comfortable, and never keep it from starting."""
+"""The user's settings, a TOML file; mistakes in it never keep the app from starting."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import platformdirs
 
 from ..engine.text.suggestions import nearest
 
-if TYPE_CHECKING:
-    pass
-
 THEMES = ("dark", "light")
 
 
 class Config(NamedTuple):
-    """What the file says, the rest as it is without one."""
+    """The effective settings: those of the file, defaults for the rest."""
 
     theme: str = "dark"
     """`dark` or `light`."""
     ascii: bool | None = None
-    """Whether the terminal shows nothing but ASCII; None: told by its locale."""
+    """Draw with plain ASCII; None to decide by the locale."""
     sessions_dir: Path | None = None
-    """Where sessions are kept; None for the platform's place."""
+    """Folder of all sessions; None for the platform's state folder."""
     keys: Mapping[str, str] = {}
-    """Keys by the id of what they do, several with commas between them; what they mean is not checked."""
+    """Keys by the id of their action, comma-separated, unchecked."""
     problems: tuple[str, ...] = ()
-    """What is wrong with the file, a sentence each; what they are about is as it is without the file."""
+    """One sentence per invalid setting; such a setting keeps its default."""
 
 
 def config_path() -> Path:
-    """Where the file is looked for."""
+    """Return the path of the user's config file, which need not exist."""
     return platformdirs.user_config_path("gpubench-tui") / "config.toml"
 
 
 def read_config(path: Path | None = None) -> Config:
-    """Read the file, by default the user's; what is wrong with it is said in `problems`."""
+    """Read a config file, by default the user's; mistakes end up in `problems`."""
     path = path or config_path()
     try:
         text = path.read_text(encoding="utf-8")
@@ -50,7 +47,7 @@ def read_config(path: Path | None = None) -> Config:
     try:
         return _validated(path, tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
-        return Config(problems=(f"{path}: is no TOML: {error}",))
+        return Config(problems=(f"{path}: is not valid TOML: {error}",))
 
 
 def _theme(value: object) -> str | None:
@@ -66,7 +63,7 @@ def _folder(value: object) -> Path | None:
 
 
 def _keys(value: object) -> dict[str, str] | None:
-    """The keys by id; TOML makes a table of a table of `monitor.stop` without quotes."""
+    """Return the keys by id; TOML reads an unquoted `monitor.stop` as a table within a table."""
     if not isinstance(value, dict):
         return None
     keys: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""The keys that do something: those active on a screen, all that are declared, and a user's own."""
+"""The keys that are active on a screen."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ if TYPE_CHECKING:
 
 
 class ActiveKey(NamedTuple):
-    """What a key does on a screen now."""
+    """An action that is available on a screen, with its keys."""
 
     binding: Binding
-    """Of the first of its keys."""
+    """Binding of the first of its keys."""
     shown: tuple[str, ...]
-    """All its keys, as people write them."""
+    """All its keys, as displayed."""
     node: DOMNode
-    """The widget, screen or app that does it."""
+    """Widget, screen or app that declares the action."""
     enabled: bool
+    """False while the action is unavailable."""
 
 
 def active_keys(screen: Screen[Any]) -> list[ActiveKey]:
-    """What the program's own keys do on the screen now, those that work everywhere last."""
+    """Return the program's own actions that are available on a screen, those of the whole app last."""
     found: dict[str, ActiveKey] = {}
     for node, binding, enabled, _ in screen.active_bindings.values():
         if binding.id is None:
@@ -35,5 +36,5 @@ def active_keys(screen: Screen[Any]) -> list[ActiveKey]:
 
 
 def area(name: str) -> str:
-    """Where a key works: the part of its id before the dot."""
+    """Return the area in which a binding works: the part of its id before the dot."""
     return name.partition(".")[0]

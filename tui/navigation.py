@@ -1,4 +1,4 @@
-"""Which screen comes when a screen asks for one, and how the app ends."""
+"""Navigation: opens the screens that other screens request, and ends the app."""
 
 from __future__ import annotations
 
@@ -11,7 +11,16 @@ from textual import on, work
 from textual.screen import ModalScreen, Screen
 
 from .data.launch_feed import LaunchOptions
-from .requests import Compare, Leave, Replay, RunAgain, ShowLaunch, ShowResults, ShowSessions, Watch
+from .requests import (
+    LeaveApp,
+    RunAgain,
+    ShowComparison,
+    ShowLaunch,
+    ShowMonitor,
+    ShowReplay,
+    ShowResults,
+    ShowSessions,
+)
 from .screens.base import Quittable
 from .screens.launch import LaunchScreen
 from .terminal.output import DifferentialApp
@@ -23,74 +32,74 @@ if TYPE_CHECKING:
 
 
 class NavigatingApp(DifferentialApp):
-    """An app that opens the screens; they post what they want, and never open each other."""
+    """An app that opens the screens; they post requests and never open each other."""
 
     def __init__(self, css_path: list[str | PurePath], root: Path | None, options: LaunchOptions) -> None:
         super().__init__(css_path)
         self.root = root
-        """Where sessions are kept; None for the platform's place."""
+        """Folder of all sessions; None for the platform's state folder."""
         self.options = options
         self.unicode = True
-        """Whether the terminal shows more than ASCII."""
+        """True if the terminal shows more than ASCII."""
         self._starting_again = False
-        self.last_words: list[str] = []
-        """What is said on standard error once the terminal is back."""
+        self.parting_messages: list[str] = []
+        """Lines printed on standard error after the app has left the terminal."""
 
     @on(ShowLaunch)
     def show_launch(self) -> None:
-        """Go back to the launch screen, or open it."""
+        """Return to the launch screen, or open it."""
         for screen in reversed(self.screen_stack[1:]):
             if isinstance(screen, LaunchScreen):
                 return
             self.pop_screen()
-        # The monitor that the app opened with stays below: its session's is the exit status.
+        # The monitor that the app opened with stays below: its session determines the exit status.
         if not isinstance(self.screen_stack[0], LaunchScreen):
             self.push_screen(LaunchScreen(self.root, self.options))
 
     def monitor(self, folder: SessionFolder, process: subprocess.Popen[bytes] | None = None) -> Screen[None]:
-        """The monitor of a session; `process` is its process when this one has just started it."""
+        """Return the monitor of a session; `process` is its process if the app has just started it."""
         from .data.feed import LiveFeed
         from .screens.monitor import MonitorScreen
 
         return MonitorScreen(folder, LiveFeed(folder, process), self.unicode)
 
     def replayed(self, folder: SessionFolder, speed: float) -> Screen[None]:
-        """The monitor over a recorded session, `speed` times as fast as it was."""
+        """Return the replay of a recorded session, at `speed` times real time."""
         from .data.feed import ReplayFeed
         from .screens.replay import ReplayScreen
 
         return ReplayScreen(folder, ReplayFeed(folder, speed), self.unicode)
 
     def _back_to(self, is_wanted: Callable[[Screen[Any]], bool]) -> bool:
-        """Close what is over the screen wanted; False when there is none."""
+        """Close the screens above the wanted one; return False if there is none."""
         if not any(map(is_wanted, self.screen_stack)):
             return False
         while not is_wanted(self.screen):
             self.pop_screen()
         return True
 
-    @on(Watch)
-    async def _watch(self, message: Watch) -> None:
+    @on(ShowMonitor)
+    async def _watch(self, message: ShowMonitor) -> None:
         from .screens.monitor import MonitorScreen
 
-        def shows_it(screen: Screen[Any]) -> bool:
+        def shows_session(screen: Screen[Any]) -> bool:
             return type(screen) is MonitorScreen and screen.folder.path == message.folder.path
 
-        if message.process is None and self._back_to(shows_it):
+        if message.process is None and self._back_to(shows_session):
             return
         # The screen that the app opened with stays below.
-        show = self.switch_screen if message.instead and len(self.screen_stack) > 1 else self.push_screen
+        show = self.switch_screen if message.replace and len(self.screen_stack) > 1 else self.push_screen
         await show(self.monitor(message.folder, message.process))
-        if message.said:
-            self.notify(message.said, title="Next in the queue", markup=False)
+        if message.notice:
+            self.notify(message.notice, title="Next in the queue", markup=False)
 
-    @on(Replay)
-    def _replay(self, message: Replay) -> None:
+    @on(ShowReplay)
+    def _replay(self, message: ShowReplay) -> None:
         self.push_screen(self.replayed(message.folder, message.speed))
 
     @on(ShowSessions)
     def show_sessions(self) -> None:
-        """Go back to the list of sessions, or open it."""
+        """Return to the list of sessions, or open it."""
         from ..engine.record.shelf import Shelf, default_root
         from .screens.sessions import SessionsScreen
 
@@ -105,10 +114,10 @@ class NavigatingApp(DifferentialApp):
 
     @on(RunAgain)
     def _run_again(self, message: RunAgain) -> None:
-        if self._starting_again:  # the key was pressed twice: a second session would disturb the first
+        if self._starting_again:  # the key was pressed twice: a second session would distort the first
             return
         self._starting_again = True
-        self.notify(f"Planning {message.folder.name} again for this machine", timeout=3, markup=False)
+        self.notify(f"Planning another run of {message.folder.name}", timeout=3, markup=False)
         self._start_again(message.folder)
 
     @work(exit_on_error=False)
@@ -117,26 +126,26 @@ class NavigatingApp(DifferentialApp):
 
         try:
             started = await asyncio.to_thread(run_again, self.root, self.options.gpus, folder)
-            await self._watch(Watch(*started))
+            await self._watch(ShowMonitor(*started))
         except RefusedError as refused:
             self.notify(str(refused), severity="error", timeout=15, markup=False)
         finally:
             self._starting_again = False
 
-    @on(Compare)
-    def _compare(self, message: Compare) -> None:
+    @on(ShowComparison)
+    def _compare(self, message: ShowComparison) -> None:
         from .screens.compare import CompareScreen
 
         self.push_screen(CompareScreen(message.folders))
 
-    @on(Leave)
-    def _leave(self, message: Leave) -> None:
-        if message.words:
-            self.last_words.append(message.words)
+    @on(LeaveApp)
+    def _leave(self, message: LeaveApp) -> None:
+        if message.parting_message:
+            self.parting_messages.append(message.parting_message)
         self.exit(message.status)
 
     async def action_quit(self) -> None:
-        """Leave, unless the screen has something to ask first."""
+        """Quit, unless a screen asks for confirmation first."""
         if isinstance(self.screen, ModalScreen):
             return
         for screen in reversed(self.screen_stack):
@@ -145,11 +154,11 @@ class NavigatingApp(DifferentialApp):
         self.exit(self.status())
 
     def action_help_quit(self) -> None:
-        """Ctrl+C is how many people leave."""
+        """Quit on Ctrl+C, which Textual answers with a hint."""
         self.call_later(self.action_quit)
 
     def status(self) -> int:
-        """The exit status if the app ended now: that of the session it shows."""
+        """Return the exit status if the app ended now: that of the session it shows."""
         for screen in self.screen_stack:
             if isinstance(screen, Quittable):
                 return screen.status()

@@ -1,4 +1,7 @@
-"""What screens ask of the app: they never open each other, they post one of these."""
+"""Requests: messages by which screens ask the app to open another screen or to end.
+
+Screens never open each other.
+"""
 
 from __future__ import annotations
 
@@ -15,61 +18,63 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Watch(Message):
-    """The user wants to watch a session; `process` is its process where this one has just started it.
-
-    `instead`: in place of the screen that is shown, not over it; `said` is what is to be known of that one.
-    """
+class ShowMonitor(Message):
+    """Request the live monitor of a session."""
 
     folder: SessionFolder
     process: subprocess.Popen[bytes] | None = None
-    instead: bool = False
-    said: str = ""
+    """Process of the session, if the app has just started it."""
+    replace: bool = False
+    """Replace the present screen instead of covering it."""
+    notice: str = ""
+    """Notification to show with the monitor; empty for none."""
 
 
 @dataclass
-class Replay(Message):
-    """The user wants to see a recorded session again, `speed` times as fast as it was."""
+class ShowReplay(Message):
+    """Request the replay of a recorded session."""
 
     folder: SessionFolder
     speed: float = 1.0
+    """Multiple of real time."""
 
 
 @dataclass
 class ShowResults(Message):
-    """The user wants to see what a session has measured."""
+    """Request the results of a session."""
 
     folder: SessionFolder
 
 
 @dataclass
 class ShowSessions(Message):
-    """The user wants to see all sessions."""
+    """Request the list of all sessions."""
 
 
 @dataclass
 class ShowLaunch(Message):
-    """The user wants to see the presets."""
+    """Request the launch screen."""
 
 
 @dataclass
 class RunAgain(Message):
-    """The user wants a session's plan to run once more."""
+    """Request a new session from the preset of an earlier one."""
 
     folder: SessionFolder
 
 
 @dataclass
-class Compare(Message):
-    """The user wants to see sessions side by side."""
+class ShowComparison(Message):
+    """Request the comparison of sessions."""
 
     folders: Sequence[SessionFolder]
 
 
-# The namespace keeps it apart from Textual's own Leave, of the mouse pointer.
 @dataclass
-class Leave(Message, namespace="route"):
-    """The app shall end with this status, saying these words on the terminal it leaves."""
+class LeaveApp(Message):
+    """Request the end of the app."""
 
     status: int
-    words: str = ""
+    """Exit status."""
+    parting_message: str = ""
+    """Line printed on standard error after the app has left the terminal; empty for none."""

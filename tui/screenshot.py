@@ -1,4 +1,4 @@
-"""A picture of a screen, as SVG that needs nothing from elsewhere: Textual's own without its web fonts."""
+"""Screenshots of the app as self-contained SVG: Textual's own export, without its web fonts."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ MONOSPACE = (
     "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', 'Liberation Mono', "
     "'Courier New', monospace"
 )
-"""What systems bring along; the SVG says of each text how wide it is, so that any of them fits the cells."""
+"""Fonts of common operating systems; the SVG fixes the width of each text, so that any fits the cells."""
 SANS = "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif"
 
 _OPENING = re.compile(r"<svg\b([^>]*)>")
 _WEB_FONT = re.compile(r"\s*@font-face\s*\{[^}]*\}")
 _COMMENT = re.compile(r"\s*<!--.*?-->", re.DOTALL)
-# What would cut each text at its line is a third of a picture, and none is larger than its cells.
-_LINE = re.compile(
+# Clip paths of single lines are a third of the file, and no text exceeds its cells.
+_LINE_CLIP = re.compile(
     r'\s*<clipPath id="[^"]*-line-\d+">.*?</clipPath>| clip-path="[^"]*-line-\d+\)"', re.DOTALL
 )
-# The window around the screen is dark grey in every theme.
+# Textual draws the window frame dark grey in every theme.
 _WINDOW = re.compile(r'<rect fill="#292929" stroke="rgba\(255,255,255,0\.35\)"')
 _WINDOW_TITLE = re.compile(r'-title" fill="#c5c8c6"')
 
 
-def picture(app: App[Any], title: str) -> str:
-    """The present screen of a running app in the colours of its theme, in a window of that title."""
+def screenshot_svg(app: App[Any], title: str) -> str:
+    """Render the present screen of a running app in the colours of its theme, in a window with that title."""
     window, text = (Color.parse(app.theme_variables[name]).hex6 for name in ("surface", "foreground"))
     with _all_colors(app):
         drawn = app.export_screenshot(title=title, simplify=True)
@@ -42,7 +42,7 @@ def picture(app: App[Any], title: str) -> str:
     for pattern, replacement in (
         (_WEB_FONT, ""),
         (_COMMENT, ""),
-        (_LINE, ""),
+        (_LINE_CLIP, ""),
         (_WINDOW, f'<rect fill="{window}" stroke="{text}" stroke-opacity="0.35"'),
         (_WINDOW_TITLE, f'-title" fill="{text}"'),
     ):
@@ -55,7 +55,7 @@ def picture(app: App[Any], title: str) -> str:
 
 @contextmanager
 def _all_colors(app: App[Any]) -> Iterator[None]:
-    """Draws in the theme's own colours for a while, however few the terminal has."""
+    """Render in all colours of the theme within the context, however few the terminal has."""
     reductions = [each for each in app.get_line_filters() if isinstance(each, FewColors)]
     for reduction in reductions:
         reduction.enabled = False

@@ -1,4 +1,4 @@
-"""The two looks of the app: calm colours, one hue a meaning."""
+"""The two themes: calm colours, each hue with one meaning."""
 
 from __future__ import annotations
 

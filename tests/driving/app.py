@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from gpubench_tui.engine.record.shelf import SessionFolder
-from gpubench_tui.tui.app import GpubenchApp, Watched
+from gpubench_tui.tui.app import GpubenchApp, InitialSession
 from gpubench_tui.tui.screens.session_screen import SessionScreen
 from textual.app import App
 from textual.content import Content
@@ -19,7 +19,7 @@ PATIENCE_SECONDS = 60.0
 
 def watching(folder: SessionFolder, speed: float | None = None) -> GpubenchApp:
     """The app as `attach` opens it, or with a speed `replay`."""
-    return GpubenchApp(folder.path.parent, watched=Watched(folder, speed))
+    return GpubenchApp(folder.path.parent, initial=InitialSession(folder, speed))
 
 
 def monitor(app: GpubenchApp) -> SessionScreen:

@@ -49,7 +49,7 @@ def test_a_file_changes_what_it_names() -> None:
         ("[keys]\napp.help = 3", "keys: expected a table of keys in quotes"),
         ('asci = "x"', "asci: no such setting; did you mean ascii?"),
         ("colour = 1", "colour: no such setting; there are: theme, ascii, sessions_dir, keys"),
-        ("theme =", "is no TOML: "),
+        ("theme =", "is not valid TOML: "),
     ],
 )
 def test_what_is_wrong_is_a_sentence_with_the_file_the_key_and_what_is_allowed(text: str, said: str) -> None:
@@ -154,7 +154,7 @@ async def test_a_broken_config_is_said_in_the_app_and_keeps_nothing_from_working
     app = GpubenchApp(tmp_path, config=config)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await wait_for_text(pilot, "theme: wrong", '"app.quit": h is', "h Help", "q Quit", "Quickstart")
-    assert any("app.quit" in words for words in app.last_words)
+    assert any("app.quit" in words for words in app.parting_messages)
 
 
 def test_a_terminal_that_cannot_move_its_cursor_is_told_what_to_do(

@@ -6,15 +6,15 @@ from xml.etree import ElementTree
 import pytest
 from building.recorded import shelve
 from driving.app import wait_for_text, wait_until
-from gpubench_tui.tui.app import GpubenchApp, Watched
+from gpubench_tui.tui.app import GpubenchApp, InitialSession
 from gpubench_tui.tui.screens.dialogs.help import HelpScreen
-from gpubench_tui.tui.screenshot import picture
+from gpubench_tui.tui.screenshot import screenshot_svg
 from gpubench_tui.tui.themes import DARK, LIGHT
 from textual.theme import Theme
 
 
 def watching(folder: Path) -> GpubenchApp:
-    return GpubenchApp(folder, watched=Watched(shelve(folder, 2)))
+    return GpubenchApp(folder, initial=InitialSession(shelve(folder, 2)))
 
 
 def words(svg: str) -> str:
@@ -31,7 +31,7 @@ async def test_a_picture_shows_the_screen_and_needs_nothing_from_elsewhere(tmp_p
     app = watching(tmp_path)
     async with app.run_test(size=(100, 30)) as pilot:
         await wait_for_text(pilot, "dp on 2 devices is 1.92x")
-        svg = picture(app, "1 < 2 \\1 & more")
+        svg = screenshot_svg(app, "1 < 2 \\1 & more")
     assert "dp on 2 devices is 1.92x" in words(svg)
     assert "1 < 2 \\1 & more" in words(svg)
     title = ElementTree.fromstring(svg).find("{http://www.w3.org/2000/svg}title")
@@ -47,7 +47,7 @@ async def test_the_window_has_the_colours_of_the_theme(tmp_path: Path, theme: Th
     async with app.run_test(size=(80, 24)) as pilot:
         app.theme = theme.name
         await pilot.pause()
-        svg = picture(app, "x")
+        svg = screenshot_svg(app, "x")
     window = ElementTree.fromstring(svg).find("{http://www.w3.org/2000/svg}rect")
     assert window is not None and window.attrib["fill"].lower() == theme.surface
     assert re.findall(r'-title" fill="(#\w+)"', svg.lower()) == [theme.foreground]
@@ -58,7 +58,7 @@ async def test_a_plain_terminal_gets_a_plain_picture(tmp_path: Path, monkeypatch
     app = watching(tmp_path)
     async with app.run_test(size=(100, 30)) as pilot:
         await wait_for_text(pilot, "dp on 2 devices is 1.92x")
-        svg = picture(app, "x")
+        svg = screenshot_svg(app, "x")
     assert words(svg).isascii()
 
 
@@ -72,7 +72,7 @@ async def test_a_picture_has_all_colours_however_few_the_terminal_has(
     async with app.run_test(size=(100, 30)) as pilot:
         await wait_for_text(pilot, "dp on 2 devices is 1.92x")
         few = app.export_screenshot()
-        svg = picture(app, "x").lower()
+        svg = screenshot_svg(app, "x").lower()
         assert app.export_screenshot() == few
     for color in (DARK.foreground, DARK.background, DARK.panel, DARK.variables["muted"]):
         assert f"fill: {color}" in svg or f'fill="{color}"' in svg
@@ -119,4 +119,4 @@ async def test_a_picture_that_cannot_be_saved_is_said_in_a_sentence(
         app.root = tmp_path / "file"
         app.root.write_text("")
         await pilot.press("ctrl+s")
-        await wait_for_text(pilot, "The picture could not be saved")
+        await wait_for_text(pilot, "The screenshot could not be saved")

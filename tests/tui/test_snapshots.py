@@ -18,7 +18,7 @@ from gpubench_tui.engine.host import cpu_meter, findings
 from gpubench_tui.engine.record.shelf import SessionFolder
 from gpubench_tui.tui.app import GpubenchApp
 from gpubench_tui.tui.data import planned_presets
-from gpubench_tui.tui.requests import Compare, ShowSessions
+from gpubench_tui.tui.requests import ShowComparison, ShowSessions
 from nvml_standin import Machine, build
 from textual.pilot import Pilot
 from textual.widgets import Input
@@ -130,7 +130,7 @@ async def test_two_sessions_compared() -> None:
     app = GpubenchApp(Path("sessions"))
     async with app.run_test() as pilot:
         await pilot.pause()
-        app.post_message(Compare([shelved("before", 8), shelved("after", 8, fail="05")]))
+        app.post_message(ShowComparison([shelved("before", 8), shelved("after", 8, fail="05")]))
         await check_sizes(pilot, "compare", "no difference", "ddp x2")
 
 

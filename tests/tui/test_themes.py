@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from building.recorded import shelve
 from driving.app import screen_text, wait_for_text, wait_until
-from gpubench_tui.tui.app import GpubenchApp, Watched
+from gpubench_tui.tui.app import GpubenchApp, InitialSession
 from gpubench_tui.tui.config import Config
 from gpubench_tui.tui.themes import DARK, LIGHT
 from rich.style import Style
@@ -57,7 +57,7 @@ async def test_without_colours_signs_and_swapped_colours_tell_what_is_what(
 ) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     config = Config(theme="dark" if dark else "light")
-    app = GpubenchApp(tmp_path, watched=Watched(shelve(tmp_path, 2, fail="04"), 1e6), config=config)
+    app = GpubenchApp(tmp_path, initial=InitialSession(shelve(tmp_path, 2, fail="04"), 1e6), config=config)
     async with app.run_test(size=(120, 40)) as pilot:
         text = await wait_for_text(pilot, "severe: ", "Evidence")
         assert "✓ single" in text and "✗ ddp" in text
@@ -70,7 +70,7 @@ async def test_without_colours_signs_and_swapped_colours_tell_what_is_what(
 
 
 async def test_the_focused_panel_is_told_by_more_than_its_colour(tmp_path: Path) -> None:
-    app = GpubenchApp(tmp_path, watched=Watched(shelve(tmp_path, 2), 1e6))
+    app = GpubenchApp(tmp_path, initial=InitialSession(shelve(tmp_path, 2), 1e6))
     async with app.run_test(size=(120, 40)) as pilot:
         await wait_for_text(pilot, "severe: ", "Evidence")
         await pilot.press("m", "tab")
@@ -85,7 +85,7 @@ async def test_the_focused_panel_is_told_by_more_than_its_colour(tmp_path: Path)
 
 async def test_every_character_fits_a_plain_terminal(tmp_path: Path) -> None:
     config = Config(ascii=True)
-    app = GpubenchApp(tmp_path, watched=Watched(shelve(tmp_path, 2, fail="04"), 1e6), config=config)
+    app = GpubenchApp(tmp_path, initial=InitialSession(shelve(tmp_path, 2, fail="04"), 1e6), config=config)
     async with app.run_test(size=(120, 40)) as pilot:
         await wait_for_text(pilot, "severe: ", "Evidence")
         await wait_for_text(pilot, "enter Evidence")

@@ -81,7 +81,7 @@ class Context:
         gc.disable()  # the app enables it after its first paint
         from .. import app
 
-        return app.watch(self.shelf(), app.Watched(folder, replay_speed), self.config)
+        return app.open_session(self.shelf(), app.InitialSession(folder, replay_speed), self.config)
 
 
 def read_recorded(folder: SessionFolder) -> Session:

@@ -111,10 +111,12 @@ def _open_app(context: Context) -> int:
     """Open the app on its launch screen. Raises UsageError."""
     require_terminal("gpubench-tui run PRESET --headless measures without one")
     gc.disable()  # until the first paint: nearly everything allocated before it stays
-    from ..app import run_app
+    from ..app import open_launch_screen
     from ..data.launch_feed import LaunchOptions
 
-    return run_app(context.sessions_dir, LaunchOptions(context.gpus, context.overrides), context.config)
+    return open_launch_screen(
+        context.sessions_dir, LaunchOptions(context.gpus, context.overrides), context.config
+    )
 
 
 def _check_command(parser: argparse.ArgumentParser, first: Sequence[str]) -> None:

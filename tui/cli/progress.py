@@ -1,4 +1,4 @@
-"""A session without an app: progress lines on standard error, the results on standard output."""
+"""Progress of a session without the app: lines on standard error, results on standard output."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ from ...engine.text.units import clock, count, percent, rate
 
 POLL_SECONDS = 0.1
 WINDOW_LINE_SECONDS = 2.0
-"""Windows are reported at most so often; every one is in the journal."""
+"""Minimum time between two lines about windows; the journal has every window."""
 
 
 def follow(
     folder: SessionFolder, start: Callable[[SessionFolder], subprocess.Popen[bytes]] | None = None
 ) -> int:
-    """Print what happens until the session ends, then its results; returns the exit status.
+    """Print progress until the session ends, then its results; return the exit status.
 
-    `start` starts the session where it does not run yet: Ctrl+C and SIGTERM then stop it, while one that was
-    only attached to is left running.
+    `start` starts a session that does not run yet. Ctrl+C and SIGTERM stop a session started here, and leave
+    one running that was only attached to.
     """
     _say(f"session {folder.name} in {folder.path}")
     session, narrator = Session(folder.name), Narrator()
@@ -55,13 +55,13 @@ def follow(
         process = start(folder) if start is not None else None
         while session.outcome is None:
             if interrupts and process is None:
-                _say(f"left it running; gpubench-tui attach {folder.name} comes back")
+                _say(f"the session continues; gpubench-tui attach {folder.name} returns to it")
                 return MEASURED
-            # A session that has only just been started cannot be stopped yet: then it is asked again.
+            # A session that has only just started cannot be stopped yet; the next round tries again.
             if interrupts and stop_session(folder):
-                _say("stopping; what was measured is kept")
+                _say("stopping; measurements so far are kept")
                 interrupts.pop()
-            # Asked before reading: what a session wrote before it went is then read after it went.
+            # Checked before reading, so that the last events of a session that has ended are still read.
             alive = folder.goes_on() or (process is not None and process.poll() is None)
             for event in follower.read():
                 session.apply(event)
@@ -90,10 +90,10 @@ class Narrator:
         self._window_line_at = 0.0
 
     def lines(self, event: Event, session: Session) -> Iterator[str]:
-        """The lines to print for an event that was just folded into the session."""
+        """Yield the lines to print for an event that the session has just applied."""
         run = getattr(event, "run", None)
         if run is not None and run not in session.runs:
-            return  # of a plan that could not be read
+            return  # its plan could not be read
         match event:
             case SessionStarted():
                 yield _overview(event.plan)
@@ -178,7 +178,7 @@ def _say(text: str) -> None:
 
 @contextlib.contextmanager
 def _interrupts() -> Iterator[list[int]]:
-    """A list that grows when Ctrl+C or SIGTERM arrives, so that neither breaks what is being done."""
+    """Collect Ctrl+C and SIGTERM in a list within the context, instead of interrupting."""
     received: list[int] = []
 
     def receive(number: int, _frame: FrameType | None) -> None:

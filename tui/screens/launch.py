@@ -19,7 +19,7 @@ from textual.screen import Screen
 from textual.widgets import OptionList, Static
 
 from ..data.launch_feed import DevicesSampled, LaunchOptions, MachineInspected, shipped_names, watch_machine
-from ..requests import Watch
+from ..requests import ShowMonitor
 from ..widgets.footer import Footer
 from ..widgets.panel import Panel
 from ..widgets.preset_list import PresetList
@@ -288,7 +288,7 @@ class LaunchScreen(Screen[None]):
         folder, process = await asyncio.to_thread(start_sessions, self._root, presets, host, unfinished)
         self._started = True
         self._list.unselect()
-        self.post_message(Watch(folder, process))
+        self.post_message(ShowMonitor(folder, process))
 
     def _fail(self, sentence: str) -> None:
         self._problem = sentence
@@ -298,7 +298,7 @@ class LaunchScreen(Screen[None]):
     def action_attach(self) -> None:
         """Watch the session that runs already."""
         if self._inspection is not None and self._inspection.running is not None:
-            self.post_message(Watch(self._inspection.running))
+            self.post_message(ShowMonitor(self._inspection.running))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """There may be nothing to attach to, and no filter to end."""

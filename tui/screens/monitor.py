@@ -16,7 +16,7 @@ from ...engine.record.exit_status import exit_status
 from ...engine.record.shelf import SessionFolder
 from ...engine.text.units import clock
 from ..data.feed import LiveFeed
-from ..requests import Leave, Watch
+from ..requests import LeaveApp, ShowMonitor
 from .dialogs.question import quit_question, skip_question, stop_question
 from .session_screen import VIEW_KEYS, SessionScreen
 
@@ -59,7 +59,7 @@ class MonitorScreen(SessionScreen[LiveFeed]):
 
     def _end(self) -> None:
         if self._quit_when_over:
-            self.post_message(Leave(self.status(), f"{self.folder.name} was stopped"))
+            self.post_message(LeaveApp(self.status(), f"{self.folder.name} was stopped"))
         else:
             super()._end()
 
@@ -70,7 +70,9 @@ class MonitorScreen(SessionScreen[LiveFeed]):
             self.action_results()
             return
         said = analyse(self.session).headline or f"It is {self.state()}."
-        self.post_message(Watch(following, instead=True, said=f"{self.folder.name} has ended. {said}"))
+        self.post_message(
+            ShowMonitor(following, replace=True, notice=f"{self.folder.name} has ended. {said}")
+        )
 
     def _remarks(self) -> list[Content | str | tuple[str, str]]:
         remarks = super()._remarks()
@@ -128,7 +130,7 @@ class MonitorScreen(SessionScreen[LiveFeed]):
     def action_detach(self) -> None:
         """Quit; the session goes on."""
         name = self.folder.name
-        self.post_message(Leave(0, f"{name} goes on; gpubench-tui attach {name} comes back to it"))
+        self.post_message(LeaveApp(0, f"{name} goes on; gpubench-tui attach {name} comes back to it"))
 
     def asks_before_quitting(self) -> bool:
         """Ask while the session runs: leave it or stop it."""

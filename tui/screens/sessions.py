@@ -19,7 +19,7 @@ from textual.widgets import Static
 from ...engine.analysis.sessions.overview import OVER, SessionOverview
 from ...engine.record.shelf import Shelf, ShelfError
 from ..data.shelf_watch import watch_shelf
-from ..requests import Compare, Replay, ShowResults, Watch
+from ..requests import ShowComparison, ShowMonitor, ShowReplay, ShowResults
 from ..widgets.footer import Footer
 from ..widgets.row_list import RowList
 from ..widgets.session_browser import SessionBrowser
@@ -148,7 +148,7 @@ class SessionsScreen(ClosedOnce[None]):
         if entry is None:
             return
         if entry.state not in OVER:
-            self.post_message(Watch(entry.folder))
+            self.post_message(ShowMonitor(entry.folder))
         elif self._has_record(entry):
             self.post_message(ShowResults(entry.folder))
 
@@ -156,7 +156,7 @@ class SessionsScreen(ClosedOnce[None]):
         """See the session again as it was."""
         entry = self._browser.chosen
         if entry is not None and self._is_over(entry, "replayed") and self._has_record(entry):
-            self.post_message(Replay(entry.folder, REPLAY_SPEED))
+            self.post_message(ShowReplay(entry.folder, REPLAY_SPEED))
 
     def _is_over(self, entry: SessionOverview, done: str) -> bool:
         if entry.state not in OVER:
@@ -172,7 +172,7 @@ class SessionsScreen(ClosedOnce[None]):
         """Watch the newest session that runs."""
         running = next((entry for entry in self._entries or () if entry.state == "running"), None)
         if running is not None:
-            self.post_message(Watch(running.folder))
+            self.post_message(ShowMonitor(running.folder))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """There may be nothing to attach to, and nothing to do anything with."""
@@ -202,7 +202,7 @@ class SessionsScreen(ClosedOnce[None]):
             names.add(chosen.name)
         oldest_first = [entry.folder for entry in reversed(self._entries or ()) if entry.name in names]
         if len(oldest_first) > 1:
-            self.post_message(Compare(oldest_first))
+            self.post_message(ShowComparison(oldest_first))
         else:
             self._say("Select two sessions or more with Space, then c holds them against the oldest of them.")
 

@@ -1,1 +1,1 @@
-"""The terminal: its capabilities, colours, output, size and loss."""
+"""The terminal: capabilities, colours, output, hang-up, and Textual's private names."""

@@ -1,4 +1,4 @@
-"""The app on a terminal that shows nothing but ASCII."""
+"""Output for terminals that show only ASCII."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
 
-_PLAIN = {
+_REPLACEMENTS = {
     **dict.fromkeys("─━═▔‾–—−", "-"),
     **dict.fromkeys("│┃║▏▎▍▌▊▉▕▐", "|"),
     **dict.fromkeys("┌┐└┘├┤┬┴┼╭╮╰╯╔╗╚╝┏┓┗┛", "+"),
     **dict(zip("▁▂▃▄▅▆▇█", "_.-=+*%#", strict=True)),
     **dict(zip("×±°µ·•●✓✗▶■▲▼…→←↑↓⏎", "x~ u.**+x>#^v.><^v>", strict=True)),
 }
-"""Stand-ins of one cell each for the characters that this program and Textual draw with."""
+"""Replacements, one cell each, for the characters that this program and Textual draw with."""
 
 
 class AsciiFilter(LineFilter):
-    """Replaces every character that a plain terminal cannot show, just before it is sent."""
+    """Replaces every non-ASCII character just before it is sent."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:  # noqa: ARG002
-        """The same segments in ASCII, cell by cell."""
+        """Return the segments in ASCII, cell by cell."""
         return [
             segment
             if segment.text.isascii()
@@ -30,5 +30,7 @@ class AsciiFilter(LineFilter):
 
 
 def to_ascii(text: str) -> str:
-    """The text in ASCII, each character replaced by one."""
-    return "".join(character if character.isascii() else _PLAIN.get(character, "?") for character in text)
+    """Return the text in ASCII, each character replaced by one."""
+    return "".join(
+        character if character.isascii() else _REPLACEMENTS.get(character, "?") for character in text
+    )

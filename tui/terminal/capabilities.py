@@ -1,4 +1,4 @@
-"""What the terminal can show, and what to do when it is gone."""
+"""The capabilities of the terminal: characters and colours."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from .ascii import AsciiFilter
 
 
 def shows_unicode(environment: Mapping[str, str], encoding: str | None) -> bool:
-    """Whether the terminal is taken to show Unicode: no, where a locale without UTF-8 was chosen.
+    """Return whether to draw with Unicode: not if the user chose a locale without UTF-8.
 
-    In the C locale Python switches to UTF-8 by itself and says so in LC_CTYPE, which tells nothing of the
-    terminal; without any locale the terminal is trusted.
+    In the C locale Python switches to UTF-8 by itself and sets LC_CTYPE accordingly, which says nothing about
+    the terminal. Without any locale the terminal is assumed to show Unicode. `encoding` is that of Python's
+    standard output.
     """
     if encoding is None or encoding.lower().replace("-", "") != "utf8":
         return False
@@ -26,12 +27,12 @@ def shows_unicode(environment: Mapping[str, str], encoding: str | None) -> bool:
 
 
 def terminal_shows_unicode() -> bool:
-    """Whether the terminal of this process is taken to show Unicode."""
+    """Return whether to draw with Unicode on the terminal of this process."""
     return shows_unicode(os.environ, sys.__stdout__.encoding if sys.__stdout__ else None)
 
 
 def filters_for(unicode: bool, color_system: str | None, no_color: bool = False) -> list[LineFilter]:
-    """What a terminal needs that shows less than others; the names of colour systems are Rich's."""
+    """Return the filters for a terminal of limited capabilities; `color_system` is named as by Rich."""
     filters: list[LineFilter] = [] if unicode else [AsciiFilter()]
     if no_color:
         from .colors import FewColors, without_colors

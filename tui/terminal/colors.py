@@ -1,4 +1,4 @@
-"""The app on a terminal that cannot show every colour: the nearest that it has."""
+"""Output for terminals with 256, 16 or no colours: the nearest colours they have."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from textual.color import Color as TextualColor
 from textual.filter import LineFilter
 
 LEVELS = (0, 95, 135, 175, 215, 255)
-"""Of red, green and blue in the cube of colours that begins at number 16."""
+"""Values of red, green and blue in the colour cube, which begins at number 16."""
 WHITE = Style(color="#ffffff")
 CUBE, GREYS = 16, 232
 DARKEST_GREY, GREY_STEP, GREY_COUNT = 8, 10, 24
 
 
 class FewColors(LineFilter):
-    """Replaces the colours of every style, just before it is sent."""
+    """Replaces the colours of every style just before it is sent."""
 
-    def __init__(self, restyled: Callable[[Style], Style]) -> None:
+    def __init__(self, reduce: Callable[[Style], Style]) -> None:
         super().__init__()
-        self._restyled = restyled
+        self._reduce = reduce
 
     def apply(self, segments: list[Segment], background: TextualColor) -> list[Segment]:  # noqa: ARG002
-        """The same segments in other colours."""
+        """Return the segments with their colours replaced."""
         return [
-            Segment(text, style and self._restyled(_blanked(style) if text.isspace() else style), control)
+            Segment(text, style and self._reduce(_blanked(style) if text.isspace() else style), control)
             for text, style, control in segments
         ]
 
 
 def _blanked(style: Style) -> Style:
-    """The style without a colour of text, which might be taken for that of what is behind the blanks."""
+    """Return the style of blanks without its text colour, which some terminals would use as background."""
     return style if style.reverse else style + WHITE
 
 
 @lru_cache(maxsize=1024)
 def in_256(style: Style) -> Style:
-    """The style in the nearest of 256 colours: Rich, left to itself, makes a bluish dark grey navy."""
+    """Return the style in the nearest of 256 colours; Rich's own choice turns bluish dark greys into navy."""
     text, behind = (color and Color.from_ansi(_nearest(color)) for color in (style.color, style.bgcolor))
     return style + Style.from_color(text, behind)
 
@@ -65,34 +65,25 @@ def _distance(one: Sequence[int], other: Sequence[int]) -> int:
 
 BLACK, GREY, DARK_GREY, BRIGHT_WHITE = 0, 7, 8, 15
 ON_DARK = (9, 11, 10, 14, 12, 13)
-"""Red, yellow, green, cyan, blue and magenta, as terminals number the bright ones."""
-
-
+"""Bright red, yellow, green, cyan, blue and magenta, by their terminal numbers."""
 ON_LIGHT = (1, 5, 2, 4, 4, 5)
-"""What of the others can be read on white, where yellow and cyan cannot."""
-
-
+"""Readable replacements on white, where yellow and cyan are not."""
 ON_GREY = {GREY: BLACK, DARK_GREY: BRIGHT_WHITE}
-
-
-LEAST_HUE = 0.12
-"""Saturation below which a colour is a grey."""
-
+"""Text colours on grey backgrounds."""
+MINIMUM_SATURATION = 0.12
+"""Saturation below which a colour counts as grey."""
 
 Greys = tuple[tuple[float, int], ...]
-
+"""Pairs of a minimum brightness, from 0 to 1, and the grey to use from it on."""
 
 TEXT: Greys = ((0.8, BRIGHT_WHITE), (0.5, GREY), (0.25, DARK_GREY), (0.0, BLACK))
-
-
-BEHIND: Greys = ((0.92, BRIGHT_WHITE), (0.4, GREY), (0.15, DARK_GREY), (0.0, BLACK))
-"""Greys of text and of what is behind it, by the value from which on they are taken."""
+BACKGROUND: Greys = ((0.92, BRIGHT_WHITE), (0.4, GREY), (0.15, DARK_GREY), (0.0, BLACK))
 
 
 @lru_cache(maxsize=1024)
 def in_sixteen(style: Style) -> Style:
-    """The style in colours of which the text can be read on what is behind it."""
-    behind = BLACK if style.bgcolor is None else _grey(style.bgcolor, BEHIND)
+    """Return the style in 16 colours, its text readable on its background."""
+    behind = BLACK if style.bgcolor is None else _grey(style.bgcolor, BACKGROUND)
     is_light = behind in (GREY, BRIGHT_WHITE)
     hue = None if style.color is None else _hue(style.color)
     if hue is None:
@@ -101,15 +92,15 @@ def in_sixteen(style: Style) -> Style:
             text = {**ON_GREY, BLACK: DARK_GREY, BRIGHT_WHITE: GREY}[behind]
     else:
         text = (ON_LIGHT if is_light else ON_DARK)[hue]
-        if behind in ON_GREY:  # no colour can be read there, but black or white on the colour
+        if behind in ON_GREY:  # no hue is readable on grey; use it as background instead
             text, behind = (BRIGHT_WHITE if is_light else BLACK), text
     return style + Style.from_color(Color.from_ansi(text), Color.from_ansi(behind))
 
 
 def _hue(color: Color) -> int | None:
-    """Which sixth of the circle of colours it is in; None for a grey."""
+    """Return the sixth of the colour wheel that a colour is in, from 0 for red; None for a grey."""
     hue, saturation, value = _hsv(color)
-    return None if saturation < LEAST_HUE or value < TEXT[-2][0] else round(6 * hue) % 6
+    return None if saturation < MINIMUM_SATURATION or value < TEXT[-2][0] else round(6 * hue) % 6
 
 
 def _grey(color: Color, greys: Greys) -> int:
@@ -122,20 +113,19 @@ def _hsv(color: Color) -> tuple[float, float, float]:
     return rgb_to_hsv(red / 255, green / 255, blue / 255)
 
 
-STANDS_OUT = (0.14, 0.9)
-"""Brightness, from 0 to 1, of what lies behind a headline or a row under the cursor; a page's is beyond."""
+HIGHLIGHT_BRIGHTNESS = (0.14, 0.9)
+"""Brightness range, from 0 to 1, of highlighted backgrounds; plain backgrounds lie outside it."""
 
-
-OWN = Color.default()
+DEFAULT = Color.default()
 
 
 @lru_cache(maxsize=1024)
 def without_colors(style: Style) -> Style:
-    """The style with all that it has beside colours."""
+    """Return the style without colours; a highlighted background becomes reverse video."""
     behind = style.color if style.reverse else style.bgcolor
-    low, high = STANDS_OUT
+    low, high = HIGHLIGHT_BRIGHTNESS
     swapped = behind is not None and not behind.is_default and low < _brightness(behind) < high
-    return style + Style(color=OWN, bgcolor=OWN, reverse=swapped)
+    return style + Style(color=DEFAULT, bgcolor=DEFAULT, reverse=swapped)
 
 
 def _brightness(color: Color) -> float:

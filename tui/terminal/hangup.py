@@ -1,4 +1,4 @@
-"""The end of the app when a signal asks for it or its terminal is gone."""
+"""Ends the app on a signal or when its terminal is gone."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ import threading
 import time
 from collections.abc import Callable
 
-LEAVE_SECONDS = 2.0
-"""How long the app may take to leave in order once it was told to."""
+EXIT_SECONDS = 2.0
+"""Seconds for an orderly exit after a signal."""
 
 
-def leave_when_told(leave: Callable[[int], None]) -> None:
-    """Call `leave` with the status in the running loop when told by SIGTERM or SIGHUP; be gone soon after.
+def exit_on_signal(leave: Callable[[int], None]) -> None:
+    """Call `leave` with the exit status in the running loop on SIGTERM or SIGHUP, and exit soon after.
 
-    A terminal that takes no more keeps the loop from running, and there is nothing to restore for it then.
+    A terminal that accepts no more output blocks the loop; nothing can be restored on it then.
     """
     loop = asyncio.get_running_loop()
 
-    def told(number: int, _: object) -> None:
+    def receive(number: int, _: object) -> None:
         loop.call_soon_threadsafe(leave, 128 + number)
-        threading.Thread(target=give_up, args=(128 + number,), daemon=True).start()
+        threading.Thread(target=force_exit, args=(128 + number,), daemon=True).start()
 
-    def give_up(status: int) -> None:
-        time.sleep(LEAVE_SECONDS)
+    def force_exit(status: int) -> None:
+        time.sleep(EXIT_SECONDS)
         os._exit(status)
 
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, told)
+        signal.signal(number, receive)
 
 
-def leave_when_hung_up(file: int) -> None:
-    """End this process at once when the terminal behind `file` is gone.
+def exit_on_hangup(file: int) -> None:
+    """End this process at once when the terminal behind the file descriptor `file` is gone.
 
-    Nothing is left to restore then, and nothing is lost: the session is another process. Textual would wait
-    for a writer that is gone, or read an end of file for ever.
+    There is no terminal to restore then, and nothing is lost: the session is another process. Textual would
+    wait for a writer that is gone, or read end-of-file for ever.
     """
 
     def wait() -> None:

@@ -13,7 +13,7 @@ from gpubench_tui.engine.record.events import Event
 from gpubench_tui.engine.record.journal import Journal
 from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
 from gpubench_tui.tui.app import GpubenchApp
-from gpubench_tui.tui.requests import Compare
+from gpubench_tui.tui.requests import ShowComparison
 from gpubench_tui.tui.screens.compare import CompareScreen
 from gpubench_tui.tui.screens.launch import LaunchScreen
 from msgspec.structs import replace
@@ -47,7 +47,7 @@ async def test_two_sessions_run_by_run(tmp_path: Path, size: tuple[int, int]) ->
     folders = [shelve(tmp_path, "before"), shelve(tmp_path, "after", slower=1.2, torch="2.14.0")]
     app = GpubenchApp(tmp_path)
     async with app.run_test(size=size) as pilot:
-        app.post_message(Compare(folders))
+        app.post_message(ShowComparison(folders))
         text = await wait_for_text(pilot, "Compare  after against before", "single x1", "0.83x", "worse")
         assert "A is before, 2027-01-15" in text and "B is after" in text
         assert "0.81x to 0.86x" in text and "dp x4" not in text
@@ -59,7 +59,7 @@ async def test_more_sessions_in_one_table(tmp_path: Path) -> None:
     folders = [shelve(tmp_path, "a"), shelve(tmp_path, "b", slower=0.8), shelve(tmp_path, "c", gpus=8)]
     app = GpubenchApp(tmp_path)
     async with app.run_test(size=(120, 50)) as pilot:
-        app.post_message(Compare(folders))
+        app.post_message(ShowComparison(folders))
         text = await wait_for_text(pilot, "Compare  b and c against a", "1.25x better", "C / A")
         assert "C is c, 2027-01-15 08:00, bench01: 8 x NVIDIA H200" in text
         assert "C: GPU 2 to GPU 7: NVIDIA H200" in text
@@ -76,7 +76,7 @@ async def test_it_is_copied_and_saved_as_markdown(tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(tmp_path)
     app = GpubenchApp(tmp_path / "shelf")
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
-        app.post_message(Compare(folders))
+        app.post_message(ShowComparison(folders))
         await wait_for_text(pilot, "0.83x", "Export", "Copy")
         await pilot.press("c", "e")
         await wait_for_text(pilot, "Copied as Markdown", "Saved as")
@@ -91,7 +91,7 @@ async def test_sessions_without_a_run_in_common_say_so(tmp_path: Path) -> None:
     folders[1].journal.write_bytes(content)
     app = GpubenchApp(tmp_path)
     async with app.run_test(size=(120, 40)) as pilot:
-        app.post_message(Compare(folders))
+        app.post_message(ShowComparison(folders))
         await wait_for_text(pilot, "They have no run in common", "only in b: single x1")
 
 
@@ -101,7 +101,7 @@ async def test_a_session_that_may_not_be_read_is_named(tmp_path: Path) -> None:
     folders[1].journal.chmod(0)
     app = GpubenchApp(tmp_path)
     async with app.run_test(size=(120, 40)) as pilot:
-        app.post_message(Compare(folders))
+        app.post_message(ShowComparison(folders))
         await wait_for_text(pilot, "b cannot be read: Permission denied.")
 
 
@@ -110,7 +110,7 @@ async def test_a_session_that_is_gone_is_named(tmp_path: Path) -> None:
     Shelf(tmp_path).delete(folders[1])
     app = GpubenchApp(tmp_path)
     async with app.run_test(size=(120, 40)) as pilot:
-        app.post_message(Compare(folders))
+        app.post_message(ShowComparison(folders))
         await wait_for_text(pilot, "b cannot be read: No such file or directory.")
         assert isinstance(app.screen, CompareScreen)
         assert "Export" not in screen_text(app)

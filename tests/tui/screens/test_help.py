@@ -8,9 +8,9 @@ from pathlib import Path
 from building.recorded import shelve
 from driving.app import screen_text, wait_for_text, wait_until
 from gpubench_tui.engine.record.shelf import SessionFolder
-from gpubench_tui.tui.app import GpubenchApp, Watched
+from gpubench_tui.tui.app import GpubenchApp, InitialSession
 from gpubench_tui.tui.keys import active_keys
-from gpubench_tui.tui.requests import Compare, ShowSessions
+from gpubench_tui.tui.requests import ShowComparison, ShowSessions
 from gpubench_tui.tui.screens.dialogs.help_texts import ABOUT, about
 from gpubench_tui.tui.screens.session_screen import SessionScreen
 from gpubench_tui.tui.widgets.footer import fitting
@@ -21,7 +21,7 @@ Starter = Callable[[int, float], SessionFolder]
 
 
 def watching(folder: SessionFolder, speed: float | None = None) -> GpubenchApp:
-    return GpubenchApp(folder.path.parent, watched=Watched(folder, speed))
+    return GpubenchApp(folder.path.parent, initial=InitialSession(folder, speed))
 
 
 async def test_help_names_the_keys_of_the_screen_and_the_words(running_session: Starter) -> None:
@@ -73,7 +73,7 @@ async def test_every_panel_of_the_sessions_and_their_comparison_is_explained(tmp
         await wait_for_text(pilot, "Sessions  2")
         await pilot.press("slash")
         await every_panel_is_explained(pilot, "sessions")
-        app.post_message(Compare(folders))
+        app.post_message(ShowComparison(folders))
         await wait_for_text(pilot, "1.00x")
         await every_panel_is_explained(pilot, "compare")
 

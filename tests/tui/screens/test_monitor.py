@@ -127,7 +127,9 @@ async def test_quitting_a_running_session_asks_and_can_leave_it_running(running_
         await pilot.press("l")
         await wait_until(pilot, lambda: app._exit)
     assert app.return_value == 0
-    assert app.last_words == [f"{folder.name} goes on; gpubench-tui attach {folder.name} comes back to it"]
+    assert app.parting_messages == [
+        f"{folder.name} goes on; gpubench-tui attach {folder.name} comes back to it"
+    ]
     assert folder.is_running()
 
 

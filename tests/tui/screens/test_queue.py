@@ -10,7 +10,7 @@ from building import recorded
 from driving.app import screen_text, wait_for_text, wait_until
 from gpubench_tui.engine.record.session import read_session
 from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
-from gpubench_tui.tui.app import GpubenchApp, Watched
+from gpubench_tui.tui.app import GpubenchApp, InitialSession
 from gpubench_tui.tui.screens.monitor import MonitorScreen
 
 Starter = Callable[[int, float], SessionFolder]
@@ -28,7 +28,7 @@ def row(running_session: Starter) -> Iterator[tuple[SessionFolder, SessionFolder
 
 
 def watching(folder: SessionFolder) -> GpubenchApp:
-    return GpubenchApp(folder.path.parent, watched=Watched(folder))
+    return GpubenchApp(folder.path.parent, initial=InitialSession(folder))
 
 
 async def test_the_monitor_goes_on_to_the_next_session(row: tuple[SessionFolder, SessionFolder]) -> None:

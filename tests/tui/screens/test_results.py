@@ -22,7 +22,7 @@ from gpubench_tui.engine.plan.read import write_preset
 from gpubench_tui.engine.record.events import RunFinished
 from gpubench_tui.engine.record.session import Session, read_session
 from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
-from gpubench_tui.tui.app import GpubenchApp, Watched
+from gpubench_tui.tui.app import GpubenchApp, InitialSession
 from gpubench_tui.tui.data import start_sessions
 from gpubench_tui.tui.requests import RunAgain, ShowResults
 from gpubench_tui.tui.screens import results as results_screen
@@ -43,7 +43,7 @@ SECTIONS = ("table", "speedup", "curves", "phases", "communication", "devices", 
 
 def watching(folder: SessionFolder, speed: float | None = 1e6) -> GpubenchApp:
     """The app on a replay that is over at once, or on the session as it is."""
-    return GpubenchApp(folder.path.parent, watched=Watched(folder, speed))
+    return GpubenchApp(folder.path.parent, initial=InitialSession(folder, speed))
 
 
 def monitor(app: GpubenchApp) -> SessionScreen:

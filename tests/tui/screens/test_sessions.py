@@ -12,9 +12,9 @@ from driving.app import screen_text, wait_for_text, wait_until
 from gpubench_tui.engine.record.events import SessionFinished
 from gpubench_tui.engine.record.journal import Journal
 from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
-from gpubench_tui.tui.app import GpubenchApp, Watched
+from gpubench_tui.tui.app import GpubenchApp, InitialSession
 from gpubench_tui.tui.data import shelf_watch
-from gpubench_tui.tui.requests import Compare, ShowResults, ShowSessions
+from gpubench_tui.tui.requests import ShowComparison, ShowResults, ShowSessions
 from gpubench_tui.tui.screens.launch import LaunchScreen
 from gpubench_tui.tui.screens.monitor import MonitorScreen
 from gpubench_tui.tui.screens.replay import ReplayScreen
@@ -36,7 +36,7 @@ class Asked:
 
     def __call__(self, message: Message) -> None:
         """Take in a message, which comes by once for each that it bubbles through."""
-        if isinstance(message, ShowResults | Compare) and message not in self.messages:
+        if isinstance(message, ShowResults | ShowComparison) and message not in self.messages:
             self.messages.append(message)
 
 
@@ -167,7 +167,7 @@ async def test_a_running_session_is_watched_and_becomes_an_ended_one(
 
 async def test_the_monitor_that_is_open_already_is_gone_back_to(running_session: Starter) -> None:
     folder = running_session(2, 6.7)
-    app = GpubenchApp(folder.path.parent, watched=Watched(folder))
+    app = GpubenchApp(folder.path.parent, initial=InitialSession(folder))
     async with app.run_test(size=(120, 40)) as pilot:
         await wait_for_text(pilot, "running")
         await opened(pilot, "now: dp x2")
@@ -253,7 +253,7 @@ async def test_selected_sessions_are_compared_oldest_first(
         await wait_for_text(pilot, "1 selected", f"* {folders[2].name}")
         await pilot.press("home", "c")
         await wait_until(pilot, lambda: bool(asked.messages))
-        assert isinstance(asked.messages[0], Compare)
+        assert isinstance(asked.messages[0], ShowComparison)
         names = [folder.name for folder in asked.messages[0].folders]
         assert names == [folders[2].name, folders[0].name]
 

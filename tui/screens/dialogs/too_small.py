@@ -11,7 +11,7 @@ from textual.geometry import Size
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from ...requests import Leave
+from ...requests import LeaveApp
 from ..base import ClosedOnce
 
 
@@ -49,4 +49,4 @@ class TooSmallScreen(ModalScreen[None], ClosedOnce[None]):
 
     def action_leave(self) -> None:
         """Quit; a session that runs goes on."""
-        self.post_message(Leave(0))
+        self.post_message(LeaveApp(0))
