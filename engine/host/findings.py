@@ -13,7 +13,9 @@ from msgspec import Struct
 
 from ..text.units import GIB
 from .facts import Gpu, GpuProcess, Host
+from .variables import harmful_variables
 
+DEVICE_FILES = Path("/dev")
 SHARED_MEMORY = Path("/dev/shm")
 FEW_FILES = 1024
 SMALL_SHARED_MEMORY = GIB
@@ -35,7 +37,8 @@ class Finding(Struct, frozen=True):
 def findings(host: Host, sessions: Path) -> list[Finding]:
     """Return the findings about a host, gravest first; `sessions` is the folder for sessions."""
     order = ("error", "warning", "info")
-    found = [*_software(host), *_devices(host), *_cpu(host), *_resources(host, sessions)]
+    found = [*_software(host), *_devices(host), *_unseen_gpus(host), *_cpu(host), *_environment()]
+    found += _resources(host, sessions)
     return sorted(found, key=lambda finding: order.index(finding.level))
 
 
@@ -72,6 +75,25 @@ def _devices(host: Host) -> Iterator[Finding]:
             f"the GPUs differ ({', '.join(sorted(names))}): the slowest sets the pace of a run on several",
             "choose equal ones with --gpus",
         )
+
+
+def _unseen_gpus(host: Host) -> Iterator[Finding]:
+    """Warn of GPUs that torch may use and this program does not see, as in a container without NVML."""
+    if host.gpus or host.software.driver is not None or host.software.torch_cuda is None:
+        return
+    files = sorted(file.name for file in DEVICE_FILES.glob("nvidia[0-9]*"))
+    if files:
+        yield Finding(
+            "warning",
+            f"there seem to be GPUs ({', '.join(files)} in {DEVICE_FILES}), but none can be measured without "
+            "NVIDIA's management library (libnvidia-ml.so.1)",
+            "in a container: NVIDIA_DRIVER_CAPABILITIES=compute,utility",
+        )
+
+
+def _environment() -> Iterator[Finding]:
+    for setting, effect in harmful_variables():
+        yield Finding("warning", f"{setting} is set: {effect}", f"unset {setting.partition('=')[0]}")
 
 
 def _in_use(gpu: Gpu, processes: Sequence[GpuProcess]) -> Finding:

@@ -100,6 +100,8 @@ class ModelBuilt(Base, frozen=True, kw_only=True, tag="model built"):
     """Steps of one epoch on this rank."""
     buffer_bytes: int | None = None
     """Size of the model's buffers, such as the statistics of batch norms."""
+    settings: dict[str, str | int | float | bool] = {}
+    """Settings of the rank again: a model's own file may have changed them as it was imported."""
     pieces: list[Piece] = []
     """FSDP only: the units that are gathered and reduce-scattered."""
 

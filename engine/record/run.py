@@ -142,6 +142,7 @@ def _rank_started(run: RunState, event: events.RankStarted) -> None:
 
 def _model_built(run: RunState, event: events.ModelBuilt) -> None:
     rank = run.rank(event.rank)
+    rank.settings = event.settings or rank.settings
     rank.parameters, rank.steps_per_epoch = event.parameters, event.steps_per_epoch
     rank.buffer_bytes, rank.pieces = event.buffer_bytes, event.pieces
     rank.train_images, rank.test_images = event.train_images, event.test_images

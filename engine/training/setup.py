@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from ..host.variables import recorded_variables
 from ..plan.assignment import Assignment
 from ..plan.plan import RunSpec
 from ..plan.preset import Workload
@@ -28,7 +29,7 @@ def set_up(assignment: Assignment, index: int, devices: RankDevices, reporter: R
     """Apply the run's switches and seed, report the rank's start, and meet the other ranks."""
     run = assignment.run
     workload = run.workload_of(index)
-    backend = backend_for(run.devices) if run.world_size > 1 or run.mode in TOGETHER else "none"
+    backend = backend_of(run)
     set_switches(workload)
     # Forked processes start with the same random state: each rank sets its own.
     random.seed(workload.seed)
@@ -38,7 +39,7 @@ def set_up(assignment: Assignment, index: int, devices: RankDevices, reporter: R
             **reporter.stamp(),
             pid=os.getpid(),
             device=devices.describe(),
-            settings=settings_of(run, index, devices, backend),
+            settings=settings_of(run, index, devices),
         )
     )
     everyone = Group()
@@ -49,6 +50,11 @@ def set_up(assignment: Assignment, index: int, devices: RankDevices, reporter: R
     return Rank(run, index, devices, everyone, team, reporter)
 
 
+def backend_of(run: RunSpec) -> str:
+    """Return the backend of a run's process group, or `none` where it needs no group."""
+    return backend_for(run.devices) if run.world_size > 1 or run.mode in TOGETHER else "none"
+
+
 def set_switches(workload: Workload) -> None:
     """Set this process's precision and cuDNN switches to those of a workload."""
     tf32 = workload.precision == "tf32"
@@ -57,7 +63,7 @@ def set_switches(workload: Workload) -> None:
     torch.backends.cudnn.benchmark = workload.cudnn_benchmark
 
 
-def settings_of(run: RunSpec, rank: int, devices: RankDevices, backend: str) -> Settings:
+def settings_of(run: RunSpec, rank: int, devices: RankDevices) -> Settings:
     """Return whatever two runs must have in common if they are to be compared."""
     workload = run.workload_of(rank)
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
@@ -65,10 +71,11 @@ def settings_of(run: RunSpec, rank: int, devices: RankDevices, backend: str) -> 
         "python": platform.python_version(),
         "torch": str(torch.__version__),
         "device": devices.split()[0].describe(),
-        "backend": backend,
+        "backend": backend_of(run),
         "threads": torch.get_num_threads(),
         "interop_threads": torch.get_num_interop_threads(),
         "omp_num_threads": os.environ.get("OMP_NUM_THREADS", "unset"),
+        "environment": recorded_variables(),
         "affinity": ",".join(map(str, cores)),
         "cores": len(cores),
         "matmul_tf32": torch.backends.cuda.matmul.allow_tf32,
@@ -88,5 +95,5 @@ def settings_of(run: RunSpec, rank: int, devices: RankDevices, backend: str) -> 
     if workload.optimizer == "sgd":
         settings["momentum"] = workload.momentum
     settings["augment"] = ",".join(workload.augment)
-    settings |= devices.settings(backend)
+    settings |= devices.settings(backend_of(run))
     return settings

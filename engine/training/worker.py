@@ -27,7 +27,7 @@ from .parallel import own_batch, own_shard
 from .precision import SIXTEEN_BITS
 from .rank import Rank
 from .reporter import Reporter
-from .setup import set_up
+from .setup import set_up, settings_of
 from .sharding import pieces_of
 from .trainer import Trainer
 
@@ -74,6 +74,7 @@ def run_rank(assignment: Assignment, rank: Rank) -> NoReturn:
             test_images=len(sets[1]),
             steps_per_epoch=batches.steps_per_epoch,
             buffer_bytes=trainer.buffer_bytes,
+            settings=settings_of(rank.run, rank.index, rank.devices),
             pieces=pieces_of(trainer.plain, SIXTEEN_BITS.get(rank.workload.precision)),
         )
     )

@@ -106,6 +106,16 @@ def test_the_interval_ends_a_measurement(ranks: ModuleType, tmp_path: Path) -> N
     assert done.of(RankMeasured)[0].stop_reason.endswith("% within 90%")
 
 
+def test_settings_are_those_that_the_users_own_file_leaves(ranks: ModuleType, tmp_path: Path) -> None:
+    workload = Workload(model=f"{Path(__file__).with_name('slow.py')}:switching", images=400, batch=8)
+    measure = Measure(detail=0, windows=2, window_seconds=0.05, seconds=0.1, target=0, warmup_steps=1)
+    done = ranks.launch(ranks.cpu_run("single", 1, workload, measure), tmp_path)
+    (before,), (after,) = done.of(RankStarted), done.of(ModelBuilt)
+    kept = [(each.settings["threads"], each.settings["cudnn_benchmark"]) for each in (before, after)]
+    assert kept == [(1, True), (2, False)]
+    assert "NCCL_ALGO=Ring" in str(after.settings["environment"])
+
+
 @two_cores
 def test_every_rank_has_its_own_core(ranks: ModuleType, tmp_path: Path) -> None:
     done = ranks.launch(ranks.cpu_run("ddp", 2, LENET), tmp_path)

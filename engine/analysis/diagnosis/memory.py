@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from ...text.units import gib, percent
@@ -9,6 +10,9 @@ from .case import Case, Diagnosis, Figure, Subject
 
 HEADROOM = 0.1
 """Free share of a device's memory below which a slightly larger input runs out of memory."""
+ALLOC_CONF_TORCH = (2, 12)
+"""First torch that reads all of PYTORCH_ALLOC_CONF; before, only PYTORCH_CUDA_ALLOC_CONF works everywhere
+(pytorch/pytorch#183387)."""
 
 
 def is_full(run: Subject) -> bool:
@@ -29,7 +33,7 @@ def little_memory(case: Case) -> Iterator[Diagnosis]:
         figures: list[Figure] = []
         if found.headroom is not None:
             figures.append(
-                ("peak reserved", f"{percent(1 - found.headroom)} of {gib(found.device_memory_bytes)}")
+                ("peak in use", f"{percent(1 - found.headroom)} of {gib(found.device_memory_bytes)}")
             )
         if found.allocator_retries is not None:
             figures.append(("allocations that had to free memory first", str(found.allocator_retries)))
@@ -40,9 +44,16 @@ def little_memory(case: Case) -> Iterator[Diagnosis]:
             if full
             else "it had to give cached memory back to go on, which costs time",
             figures,
-            'a smaller batch, or precision = "bf16"; for fragmentation '
-            "PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True",
+            'a smaller batch, or precision = "bf16"; against fragmentation '
+            f"{_alloc_conf(case.session.host.software.torch)}=expandable_segments:True",
         )
+
+
+def _alloc_conf(torch: str | None) -> str:
+    """Return the environment variable that this torch reads its allocator's settings from."""
+    version = re.match(r"(\d+)\.(\d+)", torch or "")
+    recent = version is not None and (int(version[1]), int(version[2])) >= ALLOC_CONF_TORCH
+    return "PYTORCH_ALLOC_CONF" if recent else "PYTORCH_CUDA_ALLOC_CONF"
 
 
 def out_of_memory(case: Case) -> Iterator[Diagnosis]:

@@ -161,7 +161,12 @@ ORIGINS = (
         "measured",
         "by NVML about twice a second while windows were measured; torch's peak by its allocator",
     ),
-    Origin("compute.headroom", "headroom", "derived", "memory less the peak that torch had reserved"),
+    Origin(
+        "compute.headroom",
+        "headroom",
+        "derived",
+        "memory less the peak in use, by torch or NVML",
+    ),
 )
 
 

@@ -64,7 +64,7 @@ def compute(session: Session, configuration: Configuration, window_step: float |
     peak = _peak(runs)
     done = [rank.measured for rank in ranks if rank.measured is not None]
     joules, samples = _energy(spec, done)
-    headroom, space = min(_headrooms(session, runs), default=(None, None))
+    headroom, space = min(_headrooms(session, configuration), default=(None, None))
     return Compute(
         flop_per_step=flop,
         flop_per_second=per_second,
@@ -126,10 +126,14 @@ def _energy(spec: RunSpec, done: Sequence[RankMeasured]) -> tuple[float | None, 
     return sum(known), sum(samples) if whole else None
 
 
-def _headrooms(session: Session, runs: Sequence[RunState]) -> Iterator[tuple[float, int]]:
-    """Yield for each device the share of memory left free, and the memory in bytes."""
+def _headrooms(session: Session, configuration: Configuration) -> Iterator[tuple[float, int]]:
+    """Yield for each GPU the share of its memory that was left free at its peak, and that memory in bytes.
+
+    In use is what torch had reserved or, with CUDA's context, NCCL's buffers and other processes, what NVML
+    saw in use during the run: whichever is more, since NVML is asked only twice a second.
+    """
     memory = {gpu.index: gpu.memory_bytes for gpu in session.host.gpus}
-    for run in runs:
+    for run in configuration.usable:
         for number, rank in run.ranks.items():
             if rank.measured is None:
                 continue
@@ -137,7 +141,9 @@ def _headrooms(session: Session, runs: Sequence[RunState]) -> Iterator[tuple[flo
             for device, reserved in zip(devices, peaks, strict=False):
                 space = memory.get(device.index) if device.kind == "cuda" else None
                 if space and reserved is not None:
-                    yield 1 - reserved / space, space
+                    seen = session.gpus.get(device.index)
+                    used = highest(seen.memory, configuration.measured_spans) if seen else None
+                    yield max(0.0, 1 - max(reserved, used or 0) / space), space
 
 
 def _retries(done: Iterable[RankMeasured]) -> int | None:

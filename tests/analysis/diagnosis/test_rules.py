@@ -583,10 +583,28 @@ def test_memory_that_is_nearly_full() -> None:
 
     (full,) = with_peak(95 * GIB, 0)
     assert full.name == "memory nearly full"
-    assert "peak reserved: 95.0% of 100 GiB" in figures(full)
+    assert "peak in use: 95.0% of 100 GiB" in figures(full)
     (retried,) = with_peak(50 * GIB, 3)
     assert "had to free memory first: 3" in figures(retried)
     assert with_peak(50 * GIB, 0) == ()
+
+
+@pytest.mark.parametrize(
+    ("torch", "variable"),
+    [
+        ("2.8.0", "PYTORCH_CUDA_ALLOC_CONF"),
+        ("2.13.0+cu130", "PYTORCH_ALLOC_CONF"),
+        (None, "PYTORCH_CUDA_ALLOC_CONF"),
+    ],
+)
+def test_advice_against_fragmentation_names_the_variable_that_this_torch_reads(
+    torch: str | None, variable: str
+) -> None:
+    host = gpu_host()
+    host = replace(host, software=replace(host.software, torch=torch))
+    events = [measured("gpu", [STEADY]), [finished("gpu", 95 * GIB, 0)]]
+    (full,) = analyse(session(opening(ON_GPU, host=host), *events)).diagnoses
+    assert f" {variable}=expandable_segments:True" in full.remedy
 
 
 def test_what_does_not_fit_names_the_batch_that_does() -> None:

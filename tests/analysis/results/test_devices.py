@@ -10,10 +10,10 @@ from gpubench_tui.engine.analysis.results.datasheet import (
 )
 from gpubench_tui.engine.analysis.results.devices import Compute
 from gpubench_tui.engine.analysis.results.result import result_of
-from gpubench_tui.engine.host.facts import Gpu, Link
+from gpubench_tui.engine.host.facts import CpuSample, Gpu, GpuSample, Link
 from gpubench_tui.engine.plan.plan import Device
 from gpubench_tui.engine.plan.preset import Mode, Workload
-from gpubench_tui.engine.record.events import Event, RankMeasured
+from gpubench_tui.engine.record.events import Event, RankMeasured, Sampled
 from gpubench_tui.engine.record.session import Session
 from msgspec.structs import replace
 
@@ -114,6 +114,16 @@ def test_memory_of_the_device_that_has_least_left() -> None:
     assert found.headroom == pytest.approx(0.05)
     assert found.device_memory_bytes == 100 * GIB
     assert found.allocator_retries == 3
+
+
+def test_memory_outside_the_allocator_leaves_less_headroom() -> None:
+    said = done(peak_memory_bytes=[60 * GIB], peak_reserved_bytes=[80 * GIB])
+    cpu = CpuSample((), 0, 1, 0.0, 0)
+    used = [(0.1, 99), (3.0, 90), (4.0, 85)]  # the first before the run, of another program
+    samples = [
+        Sampled(at=at, gpus=[GpuSample(index=0, memory_used_bytes=gib * GIB)], cpu=cpu) for at, gib in used
+    ]
+    assert compute_of(run("single", 1, *samples, said)).headroom == pytest.approx(0.1)
 
 
 def test_a_cpu_has_no_headroom_and_no_retries() -> None:
