@@ -6,6 +6,7 @@ python -m pytest tests/gpu [--hardware-table FILE] [--gpu-budget SECONDS] [--gpu
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -139,7 +140,8 @@ def parts(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Parts:
     arguments = [str(HERE / "one_process.py"), str(file), *([] if machine.has_gpu else ["--stand-in"])]
     try:
         done = subprocess.run(
-            [sys.executable, "-P", *arguments],
+            [sys.executable, *arguments],
+            env={**os.environ, "PYTHONSAFEPATH": ""},  # its modules lie beside it
             capture_output=True,
             text=True,
             check=False,

@@ -1,0 +1,104 @@
+"""What the parts of `one_process.py` measure on: one device, without a session."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from gpubench_tui.engine.host.facts import Host
+from gpubench_tui.engine.plan.plan import RunSpec
+from gpubench_tui.engine.record.events import RankEvent
+from gpubench_tui.engine.training.data import Batches, make_batches
+from gpubench_tui.engine.training.datasets import open_data
+from gpubench_tui.engine.training.device.devices import RankDevices
+from gpubench_tui.engine.training.group import Group
+from gpubench_tui.engine.training.measure import Measurement
+from gpubench_tui.engine.training.parallel import own_batch, own_shard
+from gpubench_tui.engine.training.rank import Rank
+from gpubench_tui.engine.training.reporter import Reporter
+from gpubench_tui.engine.training.trainer import Trainer
+
+Facts = dict[str, Any]
+"""What a part found, as JSON can hold it."""
+
+
+class Queue:
+    """Keeps what a reporter sends."""
+
+    def __init__(self) -> None:
+        self.events: list[RankEvent] = []
+
+    def put_nowait(self, events: list[RankEvent]) -> None:
+        self.events += events
+
+    def close(self) -> None: ...
+
+    def join_thread(self) -> None: ...
+
+    def cancel_join_thread(self) -> None: ...
+
+
+@dataclass
+class Stand:
+    """What every part measures on."""
+
+    host: Host
+    run: RunSpec
+    devices: RankDevices
+
+    @property
+    def device(self) -> torch.device:
+        """The one device."""
+        return self.devices.first
+
+    @property
+    def has_gpu(self) -> bool:
+        """Whether it is a GPU."""
+        return self.device.type == "cuda"
+
+    def rank(self, run: RunSpec) -> Rank:
+        """A rank that is alone in a run."""
+        alone = Group()
+        return Rank(run, 0, self.devices, alone, alone, self.reporter(Queue()))
+
+    def reporter(self, queue: Queue) -> Reporter:
+        """A reporter that sends to the queue."""
+        return Reporter(self.run.id, 0, time.monotonic(), queue, self.devices)
+
+
+class Training:
+    """A rank alone in a run, its model warmed up."""
+
+    def __init__(self, stand: Stand, run: RunSpec) -> None:
+        rank, batches = stand.rank(run), batches_of(stand, run)
+        self.trainer = Trainer(rank.run, rank.index, rank.devices, batches, rank.team)
+        self.measurement = Measurement(rank, self.trainer, batches)
+        self.measurement.warm_up()
+        self._stream = batches.train(0, None)
+        self._clock = stand.devices.new_clock()
+
+    def steps_in(self, seconds: float) -> int:
+        """How many steps take about so long, at least one."""
+        return max(1, round(seconds / self.measurement.pace))
+
+    def bare(self, steps: int) -> float:
+        """Seconds of so many steps without measurement or report."""
+        self._clock.synchronize()
+        start = time.perf_counter()
+        for _ in range(steps):
+            self.trainer.step(*next(self._stream))
+        self._clock.synchronize()
+        return time.perf_counter() - start
+
+
+def batches_of(stand: Stand, run: RunSpec) -> Batches:
+    """Batches of a run's data for a rank that is alone."""
+
+    def note(text: str) -> None: ...
+
+    sets = open_data(run.workload, Path(tempfile.gettempdir()), note)
+    return make_batches(sets, run.workload, own_shard(run, 0), own_batch(run, 0), stand.devices, 0, note)
