@@ -1,4 +1,4 @@
-"""The claims that these tests confirm, and the page that says where each was confirmed.
+"""Claims that these tests confirm, and the page that lists where each was confirmed.
 
 A claim is a test function's name, and a row of the page whose words are that name.
 """
@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 PAGE = HERE.parent.parent / "docs" / "hardware.md"
 NOT_YET = "not yet"
 NOT_THERE = "–"
-"""In the column of a kind of device to which a claim does not apply."""
+"""Entry of a claim that does not apply to a kind of device."""
 
 Outcome = Literal["confirmed", "failed", "skipped"]
 Where = Literal["gpu", "cpu"]
@@ -22,18 +22,18 @@ COLUMN: dict[Where, int] = {"gpu": 1, "cpu": 2}
 
 
 def name_of(words: str) -> str:
-    """A claim's words as the name of its test, without `test_`."""
+    """Return the name of the test of a claim, without `test_`."""
     plain = words.lower().replace("'", "").replace("%", " percent")
     return re.sub(r"[^a-z0-9]+", "_", plain).strip("_")
 
 
 def claim_of(node: str) -> str:
-    """The claim of a test, of which it may be one case of several."""
+    """Return the claim that a test, given by its node id, is a case of."""
     return node.rpartition("::")[2].partition("[")[0].removeprefix("test_")
 
 
 def rows_of(page: str) -> dict[str, str]:
-    """Every claim of the page by the name of its test, in its own words."""
+    """Return the claims of the page in their own words, by the name of their test."""
     found = {}
     for line in page.splitlines():
         cells = _cells(line)
@@ -45,7 +45,7 @@ def rows_of(page: str) -> dict[str, str]:
 def brought_up_to_date(
     page: str, outcomes: dict[str, Outcome], where: Where, device: str, circumstances: str
 ) -> str:
-    """The page with what this machine confirmed, in place of what it confirmed before."""
+    """Return the page with this machine's outcomes in place of its earlier ones."""
     lines = page.splitlines()
     for number, line in enumerate(lines):
         cells = _cells(line)
@@ -64,7 +64,7 @@ def brought_up_to_date(
 
 
 def table(rows: Iterable[tuple[str, Outcome, str]]) -> list[str]:
-    """Lines for a terminal: claim, outcome, and what was measured or is missing."""
+    """Return lines for a terminal: outcome, claim, and the measured figures or the reason for a skip."""
     listed = list(rows)
     width = max((len(words) for words, _, _ in listed), default=0)
     return [f"{outcome:9}  {words:{width}}  {detail}".rstrip() for words, outcome, detail in listed]

@@ -1,4 +1,4 @@
-"""The acceptance of a machine's GPUs; where there is none, it is skipped as a whole, with one line.
+"""Acceptance of a machine's GPUs; without a GPU it is skipped as a whole, with one line.
 
 python -m pytest tests/gpu [--hardware-table FILE] [--gpu-budget SECONDS] [--gpu-stand-in]
 """
@@ -23,7 +23,7 @@ from .recorded import RecordedSession, record
 
 BUDGET = 290.0
 SPARE = 120.0
-"""Seconds beyond the budget after which a test is taken for hung."""
+"""Seconds beyond the budget after which a test counts as hung."""
 
 SKIPPED = pytest.StashKey[bool]()
 MACHINE = pytest.StashKey[Machine]()
@@ -54,7 +54,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def wants_stand_in(config: pytest.Config) -> bool:
-    """Whether CPU shares shall stand in for GPUs."""
+    """Return whether CPU shares are to stand in for GPUs."""
     return bool(config.getoption("--gpu-stand-in", default=False))
 
 
@@ -66,13 +66,13 @@ def _why_no_gpu() -> str | None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out all modules but the one that has said why they are skipped."""
+    """Leave out all modules after the one whose skip gives the reason."""
     is_test = collection_path.name.startswith("test_") and collection_path.suffix == ".py"
     return True if is_test and config.stash.get(SKIPPED, False) else None
 
 
 def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
-    """Put one skip in the place of the first module where there is no GPU."""
+    """Replace the first module by a skip where there is no GPU."""
     if HERE not in module_path.parents or wants_stand_in(parent.config) or _why_no_gpu() is None:
         return None
     parent.config.stash[SKIPPED] = True
@@ -80,14 +80,14 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
 
 
 class WithoutGpu(pytest.Module):
-    """Stands for all tests of this folder."""
+    """Stand-in for all tests of this folder: a single skip."""
 
     def collect(self) -> NoReturn:
         pytest.skip(f"tests/gpu needs an NVIDIA GPU: {_why_no_gpu()}")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The first test that needs a measurement waits for all of it."""
+    """Give each test the time of the whole session, which the first one waits for."""
     if not config.pluginmanager.hasplugin("timeout"):
         return
     for item in items:
@@ -97,7 +97,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def machine(pytestconfig: pytest.Config) -> Machine:
-    """The machine that is accepted; its time runs from here."""
+    """Return the machine under acceptance, and start its budget."""
     budget = pytestconfig.getoption("--gpu-budget", default=BUDGET)
     found = Machine.inspect(stand_in=wants_stand_in(pytestconfig), budget=budget)
     pytestconfig.stash[MACHINE] = found
@@ -106,27 +106,27 @@ def machine(pytestconfig: pytest.Config) -> Machine:
 
 @pytest.fixture(scope="session")
 def gpu(machine: Machine) -> None:
-    """Skips a test that only a GPU can pass."""
+    """Skip a test that only a GPU can pass."""
     if not machine.has_gpu:
         pytest.skip("needs a GPU")
 
 
 @pytest.fixture(scope="session")
 def gpus(machine: Machine) -> None:
-    """Skips a test that only two GPUs can pass."""
+    """Skip a test that only two GPUs can pass."""
     if not machine.has_gpu or len(machine.devices) < 2:
         pytest.skip("needs two GPUs")
 
 
 class Parts:
-    """What the process of `one_process.py` found, by part."""
+    """Findings of `one_process.py`, by part."""
 
     def __init__(self, found: dict[str, dict[str, Any]], last_words: str) -> None:
         self._found = found
         self._last_words = last_words
 
     def __getitem__(self, part: str) -> dict[str, Any]:
-        """What a part found; fails the test where it did not come so far."""
+        """Return the findings of a part; fails the test where the process did not get that far."""
         assert part in self._found, f"the process ended before its part {part!r}: {self._last_words}"
         facts = self._found[part]
         assert "error" not in facts, facts["error"]
@@ -135,7 +135,7 @@ class Parts:
 
 @pytest.fixture(scope="session")
 def parts(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Parts:
-    """What one process of its own measured without a session."""
+    """Run `one_process.py` and return its findings."""
     file = tmp_path_factory.mktemp("one-process") / "facts.json"
     arguments = [str(HERE / "one_process.py"), str(file), *([] if machine.has_gpu else ["--stand-in"])]
     try:
@@ -155,19 +155,19 @@ def parts(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Parts:
 
 @pytest.fixture(scope="session")
 def session(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> RecordedSession:
-    """The session of all runs, done once."""
+    """Run the session, and return what was recorded."""
     machine.seconds_for("the session", 1)
     return record(machine, make_session_plan(machine), tmp_path_factory.mktemp("sessions"))
 
 
 @pytest.fixture
 def note(record_property: Callable[[str, object], None]) -> Note:
-    """Puts what was measured into the table, beside the claim."""
+    """Return a function that puts measured figures beside the claim in the table."""
     return lambda text: record_property("measured", text)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """What was confirmed, on what."""
+    """Print the table of claims, and write the page where one was asked for."""
     machine = config.stash.get(MACHINE, None)
     if machine is None:
         return
@@ -188,7 +188,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def claims_of(terminalreporter: pytest.TerminalReporter) -> dict[str, tuple[Outcome, str]]:
-    """For each claim its outcome, over all its cases, and what was measured or why it was skipped."""
+    """Return each claim's outcome over all its cases, with measured figures or the reason for a skip."""
     root = terminalreporter.config.rootpath
     cases: dict[str, list[pytest.TestReport]] = {}
     for reports in terminalreporter.stats.values():

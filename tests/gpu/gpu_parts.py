@@ -21,13 +21,13 @@ from stand import Facts, Stand, Training, batches_of
 
 MODELS = Path(__file__).with_name("models.py")
 SLEEP_CYCLES = 450_000_000
-"""About a third of a second of a GPU's clock."""
+"""Cycles of a GPU's clock in about a third of a second."""
 DRIFT_SECONDS = 4.0
 BLOCK_BYTES = 1 << 30
 
 
 def identity(stand: Stand) -> Facts:
-    """The GPU as NVML and as torch know it."""
+    """Identify the GPU by NVML and by torch."""
     told, known = stand.host.gpus[0], torch.cuda.get_device_properties(0)
     return {
         "nvml": {"uuid": told.uuid, "memory": told.memory_bytes, "capability": told.compute_capability},
@@ -40,7 +40,7 @@ def identity(stand: Stand) -> Facts:
 
 
 def telemetry(stand: Stand) -> Facts:
-    """A sample while the GPU multiplies matrices, and the energy that this took."""
+    """Sample the GPU while it multiplies matrices, and count the energy used."""
     nvml = Nvml()
     device = find_device(nvml, stand.host.gpus[0])
     assert device is not None
@@ -79,7 +79,7 @@ def telemetry(stand: Stand) -> Facts:
 
 
 def events(stand: Stand) -> Facts:
-    """CUDA events against the host's clock, over a kernel that does nothing for a while."""
+    """Time a kernel that only waits, by CUDA events and by the host's clock."""
     clock = stand.devices.new_clock()
     torch.cuda._sleep(1000)
     clock.synchronize()
@@ -104,7 +104,7 @@ def events(stand: Stand) -> Facts:
 
 
 def drift(stand: Stand) -> Facts:
-    """How much faster the GPU's clock runs than the host's, and how far single readings scatter around it."""
+    """Compare the rates of the GPU's and the host's clock, and the scatter of single readings."""
     clock = stand.devices.new_clock()
     readings: list[tuple[float, float, float]] = []
     begin, first = time.monotonic(), None
@@ -129,7 +129,7 @@ def drift(stand: Stand) -> Facts:
 
 
 def quickstart(stand: Stand) -> Facts:
-    """The share of a step of quickstart in which kernels run."""
+    """Measure the share of a step of quickstart in which kernels run."""
     training = Training(stand, stand.run)
     steps = training.steps_in(0.3)
     step = statistics.median(training.bare(steps) for _ in range(5)) / steps
@@ -140,7 +140,7 @@ def quickstart(stand: Stand) -> Facts:
 
 
 def memory(stand: Stand) -> Facts:
-    """The peak after one allocation whose size is known."""
+    """Read the memory peak after an allocation of known size."""
     torch.cuda.synchronize()
     held = torch.cuda.memory_allocated(0)
     stand.devices.reset_peaks()
@@ -157,7 +157,7 @@ def memory(stand: Stand) -> Facts:
 
 
 def sharded(stand: Stand) -> Facts:
-    """What fsdp in bf16 holds between forward and backward of a model that is nearly all weights."""
+    """Measure what fsdp in bf16 holds between forward and backward of a model that is nearly all weights."""
     wide = Workload(
         model=f"{MODELS}:wide", images=256, batch=32, precision="bf16", optimizer="adamw", learning_rate=1e-4
     )

@@ -1,4 +1,4 @@
-"""The machine under acceptance: its devices, how long it may take, and how the table names it."""
+"""Machine under acceptance: its devices, its time budget and its name in the table."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from gpubench_tui.engine.plan.plan import Device
 
 @dataclass
 class Machine:
-    """What the tests run on."""
+    """Devices and time budget of the acceptance."""
 
     host: Host
     devices: tuple[Device, ...]
     """GPUs, or two CPU shares where these stand in for GPUs."""
     budget: float
-    """Seconds that all of the acceptance may take."""
+    """Seconds for the whole acceptance."""
     began: float = field(default_factory=time.monotonic)
 
     @classmethod
     def inspect(cls, *, stand_in: bool, budget: float) -> Machine:
-        """This machine, its GPUs left unused where CPU shares stand in for them."""
+        """Inspect this machine; with `stand_in` its GPUs are left unused."""
         host = inspect_host([] if stand_in else None)
         plan = make_plan("quickstart", find_preset("quickstart").read(), host)
         return cls(host, plan.devices, budget)
@@ -42,7 +42,7 @@ class Machine:
 
     @property
     def pair(self) -> tuple[Device, ...]:
-        """Two devices: the same GPU twice where there is only one."""
+        """Two devices, or the only GPU twice."""
         return self.devices[:2] if len(self.devices) > 1 else self.devices * 2
 
     @property
@@ -51,7 +51,7 @@ class Machine:
         return max(0.0, self.began + self.budget - time.monotonic())
 
     def seconds_for(self, what: str, most: float) -> float:
-        """How long something may take; skips the test where the budget is over."""
+        """Return a time limit within the budget; skips the test where that is used up."""
         if self.left < 1:
             pytest.skip(f"the budget of {self.budget:.0f} s was over before {what}")
         return min(most, self.left)
@@ -88,14 +88,14 @@ class Machine:
 
     @property
     def circumstances(self) -> str:
-        """Driver, torch and date, as the table gives them behind the device's name."""
+        """Driver, torch and date, which follow the device's name in the table."""
         software = self.host.software
         driver = f"driver {software.driver}, " if self.has_gpu else ""
         return f"{driver}torch {software.torch}, {time.strftime('%Y-%m-%d')}"
 
 
 def why_no_gpu(host: Host) -> str | None:
-    """Why there is no GPU to train on here, one line; None where there is one."""
+    """Return one line on why no GPU can be used here; None where one can."""
     if uses_gpus(host):
         return None
     if host.gpus:

@@ -17,7 +17,7 @@ WIDTH, DEPTH = 4096, 8
 
 
 class Small(nn.Module):
-    """A convolution and a linear layer of so many outputs."""
+    """A convolution and a linear layer."""
 
     def __init__(self, outputs: int) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class Small(nn.Module):
 
 
 class Greedy(Small):
-    """Asks for more memory than any device has."""
+    """Model that asks for more memory than any device has."""
 
     def forward(self, images: Tensor) -> Tensor:
         images.new_empty(TOO_MUCH)
@@ -37,7 +37,7 @@ class Greedy(Small):
 
 
 class Endless(Small):
-    """Submits a kernel that does not end; on a CPU, does not return."""
+    """Model whose forward submits a kernel that does not end, or on a CPU does not return."""
 
     def forward(self, images: Tensor) -> Tensor:
         if images.is_cuda:
@@ -48,7 +48,7 @@ class Endless(Small):
 
 
 class FailingInDetail(Small):
-    """Fails on the last of two ranks once its steps are taken apart, after the windows."""
+    """Model that fails on the second rank, in the detail phase only."""
 
     def forward(self, images: Tensor) -> Tensor:
         callers = {Path(frame.f_code.co_filename).name for frame, _ in traceback.walk_stack(None)}
@@ -58,7 +58,7 @@ class FailingInDetail(Small):
 
 
 class OnlyCompiled(nn.Module):
-    """Six convolutions that refuse to be computed without having been compiled."""
+    """Six convolutions that raise an error unless they are compiled."""
 
     def __init__(self, classes: int) -> None:
         super().__init__()
@@ -97,7 +97,7 @@ def greedy(classes: int) -> nn.Module:
 
 
 def asserting(classes: int) -> nn.Module:
-    """Too few outputs: labels beyond them trip the assertion of a kernel of cross entropy."""
+    """Build a model of too few outputs: the kernel of cross entropy asserts that labels are within them."""
     return Small(classes // 2)
 
 

@@ -1,4 +1,4 @@
-"""Measures in a process of its own what needs no session: clock, reporter, overhead, memory, telemetry.
+"""Measurements that need no session, in a process of their own: clock, reporter, overhead, memory, telemetry.
 
     python one_process.py FILE.json [--stand-in]
 
@@ -30,11 +30,11 @@ from msgspec.structs import replace
 from stand import Facts, Queue, Stand, Training
 
 SMALL = Workload(model="cnn", images=2048, batch=64, learning_rate=0.02)
-"""A step that is over so soon that whatever the engine adds shows."""
+"""Workload whose steps are so short that the engine's overhead shows."""
 
 
 def reporter(stand: Stand) -> Facts:
-    """Thousands of steps through a reporter: which losses arrived, and what the steps add up to."""
+    """Report thousands of steps; return the losses that arrived and the sum of the step times."""
     queue, clock = Queue(), stand.devices.new_clock()
     speaker = stand.reporter(queue)
     count, side = (3000, 512) if stand.has_gpu else (300, 32)
@@ -61,7 +61,7 @@ def reporter(stand: Stand) -> Facts:
 
 
 def overhead(stand: Stand) -> Facts:
-    """A small step of the engine against a bare loop, and what the tally of epochs adds to one."""
+    """Time small steps of the engine, of a bare loop, and of a bare loop with the tally of epochs."""
     training = Training(stand, replace(stand.run, workloads=(SMALL,)))
     steps, pairs = training.steps_in(0.3), 12 if stand.has_gpu else 2
     training.bare(steps)
@@ -79,7 +79,7 @@ PARTS_OF_GPUS: dict[str, Callable[[Stand], Facts]] = {
 
 
 def main() -> None:
-    """Do every part, and write what is known after each: a later one may take the process along."""
+    """Do every part, and write the findings after each: a later part may end the process."""
     parser = argparse.ArgumentParser()
     parser.add_argument("file", type=Path)
     parser.add_argument("--stand-in", action="store_true")

@@ -1,4 +1,4 @@
-"""The runs of the acceptance's session: every mode and precision once, and what must fail."""
+"""Runs of the acceptance's session: every mode and precision once, and models that must fail."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .machine import Machine
 MODELS = Path(__file__).with_name("models.py")
 PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
 IN_RANKS = ("fp32", "bf16", "fp16")
-"""Precisions in which ddp and fsdp are tried."""
+"""Precisions of the runs in ddp and fsdp."""
 AUGMENT = ("flip", "crop", "rotate", "jitter")
 
 MEASURE = Measure(seconds=1.0, windows=5, window_seconds=0.25, target=0, detail=20)
@@ -32,7 +32,7 @@ WIDE = Workload(
 
 
 class Runs:
-    """Collects runs, numbered in their order."""
+    """Runs so far, numbered in their order."""
 
     def __init__(self) -> None:
         self.specs: list[RunSpec] = []
@@ -40,7 +40,7 @@ class Runs:
     def add(
         self, label: str, mode: Mode, devices: tuple[Device, ...], workload: Workload, measure: Measure
     ) -> None:
-        """One more run; its label is what the tests know it by."""
+        """Add a run; tests find it by its label."""
         name = f"{len(self.specs) + 1:02d}-{label}"
         self.specs.append(
             RunSpec(
@@ -57,7 +57,7 @@ class Runs:
 
 
 def make_session_plan(machine: Machine) -> Plan:
-    """The plan for this machine; what needs GPUs is left out where CPU shares stand in for them."""
+    """Return the plan for this machine, without runs that need GPUs where CPU shares stand in for them."""
     runs = Runs()
     _precisions(runs, machine)
     _pairs(runs, machine)
@@ -88,7 +88,7 @@ def _precisions(runs: Runs, machine: Machine) -> None:
 
 
 def _pairs(runs: Runs, machine: Machine) -> None:
-    """Two devices together; of one GPU, twice itself: gloo then takes NCCL's place."""
+    """Add the runs on two devices, or on one GPU twice, where gloo takes NCCL's place."""
     two, gpu = machine.pair, machine.has_gpu
     workload = RESNET if gpu else replace(RESNET, model="lenet", images=640)
     measure = MEASURE if gpu else ON_CPU

@@ -1,4 +1,4 @@
-"""The acceptance's session: run as the program runs it, watched from outside, and read from its journal."""
+"""Session of the acceptance: run like any other, watched from outside, and read from its journal."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from .machine import Machine
 LOOPBACK = ("127.", "::1", "::ffff:127.")
 LOOK_SECONDS = 0.2
 STOP_SECONDS = 30.0
-"""How long a session that is told to stop may take."""
+"""Seconds for a session to stop when told to."""
 LEAVE_SECONDS = 5.0
-"""How long its processes may take to be gone after it."""
+"""Seconds for its processes to end after it."""
 
 
 class RecordedRun:
@@ -40,11 +40,11 @@ class RecordedRun:
         self._folder = folder
 
     def log(self, rank: int = 0) -> str:
-        """What a rank printed."""
+        """Return the output of a rank."""
         return self._folder.rank_log(self.state.spec.id, rank).read_text(errors="replace")
 
     def assert_trained(self) -> None:
-        """It was measured, every loss is a number, no step was lost, and the look at its steps went well."""
+        """Assert that it was measured in full: losses are numbers, no step is lost, no phase failed."""
         result = self.result
         assert result.state == "measured", result.failure or result.reason
         assert result.windows
@@ -58,7 +58,7 @@ class RecordedRun:
 
     @property
     def joules(self) -> float:
-        """What its devices took over the measured windows, as far as they were counted."""
+        """Energy of its devices over the measured windows, as far as it was counted."""
         done = (rank.measured for rank in self.state.ranks.values())
         return sum(joules or 0.0 for each in done if each is not None for joules in each.energy_joules)
 
@@ -70,21 +70,21 @@ class RecordedRun:
 
 
 class RecordedSession:
-    """The whole session, and what was seen of its processes while it ran."""
+    """Session with the observations of its processes."""
 
     def __init__(self, folder: SessionFolder, plan: Plan) -> None:
         self.folder = folder
         self.planned = {spec.label for spec in plan.runs}
         self.listened: list[tuple[float, str]] = []
-        """Unix time, and an address beyond loopback on which one of its processes listened."""
+        """Unix times and addresses beyond loopback at which its processes were listening."""
         self.outlived: list[psutil.Process] = []
-        """Processes of it that were there after its end."""
+        """Its processes that were left after its end."""
         self.stopped = False
         """Whether it was stopped because the budget was over."""
         self.runs: dict[str, RecordedRun] = {}
 
     def watch(self, process: subprocess.Popen[bytes], machine: Machine) -> None:
-        """Look at its processes until it has ended, and stop it once the budget is over."""
+        """Observe its processes until it ends, and stop it when the budget is used up."""
         ending, seen = None, set[psutil.Process]()
         while process.poll() is None:
             processes = family(process.pid)
@@ -100,7 +100,7 @@ class RecordedSession:
         self.outlived = [each for each in alive if each.status() != psutil.STATUS_ZOMBIE]
 
     def read(self) -> None:
-        """Take in its journal."""
+        """Read its journal."""
         self.session = read_session(self.folder.journal)
         not_finite: dict[str, int] = {}
         for event in read_journal(self.folder.journal):
@@ -111,7 +111,7 @@ class RecordedSession:
             self.runs[result.label] = RecordedRun(result, state, self.folder, broken)
 
     def __getitem__(self, label: str) -> RecordedRun:
-        """A run by its label; skips the test where this machine does not do it or its time was over."""
+        """Return a run by its label; skips the test where it is not planned or its time was over."""
         if label not in self.planned:
             pytest.skip(f"{label} needs a GPU, or more of them")
         run = self.runs[label]
@@ -121,21 +121,21 @@ class RecordedSession:
 
     @property
     def measured(self) -> list[RecordedRun]:
-        """All runs that were measured, whatever was expected of them; skips the test where none was."""
+        """All measured runs, whatever was expected of them; skips the test where there is none."""
         found = [run for run in self.runs.values() if run.result.state == "measured"]
         if not found:
             pytest.skip("no run was measured")
         return found
 
     def listened_during(self, run: RecordedRun) -> set[str]:
-        """Addresses beyond loopback on which its processes listened while a run lasted."""
+        """Return the addresses beyond loopback at which its processes were listening during a run."""
         begun, ended = run.state.started_at or 0.0, run.state.finished_at or float("inf")
         start = self.session.unix_time
         return {address for at, address in self.listened if start + begun <= at <= start + ended}
 
 
 def record(machine: Machine, plan: Plan, root: Path) -> RecordedSession:
-    """Run a plan within what is left of the budget."""
+    """Run a plan within the remaining budget, and return what was recorded."""
     folder = Shelf(root).create("acceptance", plan, machine.host, "")
     recorded = RecordedSession(folder, plan)
     recorded.watch(start_session(folder), machine)
@@ -144,7 +144,7 @@ def record(machine: Machine, plan: Plan, root: Path) -> RecordedSession:
 
 
 def listening(processes: Iterable[psutil.Process]) -> set[str]:
-    """Addresses beyond loopback on which one of them listens."""
+    """Return the addresses beyond loopback at which any of the processes is listening."""
     found = set()
     for process in processes:
         try:
@@ -160,7 +160,7 @@ def listening(processes: Iterable[psutil.Process]) -> set[str]:
 
 
 def family(pid: int) -> list[psutil.Process]:
-    """A process and its descendants, those that still are there."""
+    """Return a process and its descendants; nothing where it has ended."""
     try:
         process = psutil.Process(pid)
         return [process, *process.children(recursive=True)]

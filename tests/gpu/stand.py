@@ -1,4 +1,4 @@
-"""What the parts of `one_process.py` measure on: one device, without a session."""
+"""One device and trainings on it, without a session: the ground that `one_process.py` measures on."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from gpubench_tui.engine.training.reporter import Reporter
 from gpubench_tui.engine.training.trainer import Trainer
 
 Facts = dict[str, Any]
-"""What a part found, as JSON can hold it."""
+"""Findings of one part, fit for JSON."""
 
 
 class Queue:
-    """Keeps what a reporter sends."""
+    """Queue that keeps all that a reporter sends."""
 
     def __init__(self) -> None:
         self.events: list[RankEvent] = []
@@ -44,7 +44,7 @@ class Queue:
 
 @dataclass
 class Stand:
-    """What every part measures on."""
+    """Host, run and devices that every part measures on."""
 
     host: Host
     run: RunSpec
@@ -52,7 +52,7 @@ class Stand:
 
     @property
     def device(self) -> torch.device:
-        """The one device."""
+        """The device itself."""
         return self.devices.first
 
     @property
@@ -61,17 +61,17 @@ class Stand:
         return self.device.type == "cuda"
 
     def rank(self, run: RunSpec) -> Rank:
-        """A rank that is alone in a run."""
+        """Return a rank that is alone in a run."""
         alone = Group()
         return Rank(run, 0, self.devices, alone, alone, self.reporter(Queue()))
 
     def reporter(self, queue: Queue) -> Reporter:
-        """A reporter that sends to the queue."""
+        """Return a reporter that sends to the queue."""
         return Reporter(self.run.id, 0, time.monotonic(), queue, self.devices)
 
 
 class Training:
-    """A rank alone in a run, its model warmed up."""
+    """Training of a rank that is alone in a run, already warmed up."""
 
     def __init__(self, stand: Stand, run: RunSpec) -> None:
         rank, batches = stand.rank(run), batches_of(stand, run)
@@ -82,11 +82,11 @@ class Training:
         self._clock = stand.devices.new_clock()
 
     def steps_in(self, seconds: float) -> int:
-        """How many steps take about so long, at least one."""
+        """Return the number of steps in about so many seconds, at least one."""
         return max(1, round(seconds / self.measurement.pace))
 
     def bare(self, steps: int) -> float:
-        """Seconds of so many steps without measurement or report."""
+        """Return the seconds that so many steps take without measurement or report."""
         self._clock.synchronize()
         start = time.perf_counter()
         for _ in range(steps):
@@ -96,7 +96,7 @@ class Training:
 
 
 def batches_of(stand: Stand, run: RunSpec) -> Batches:
-    """Batches of a run's data for a rank that is alone."""
+    """Return the batches of a run for a rank that is alone."""
 
     def note(text: str) -> None: ...
 

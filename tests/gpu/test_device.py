@@ -1,4 +1,4 @@
-"""What NVML says of the GPU against what torch says, and what it says while the GPU works."""
+"""NVML against torch, and NVML while the GPU works."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the engine adds to a training, and what its counters say, in one process without a session."""
+"""Overhead and counters of the engine, in one process without a session."""
 
 from __future__ import annotations
 

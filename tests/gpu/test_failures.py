@@ -1,4 +1,4 @@
-"""What GPUs make fail: the reason is told, the next run is measured, and nothing is left."""
+"""Failures as GPUs cause them: the reason is told, the next run is measured, and nothing is left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What two devices say to each other, and what that costs; of a single GPU, twice itself."""
+"""Communication of two devices, or of one GPU with itself, and its cost."""
 
 from __future__ import annotations
 

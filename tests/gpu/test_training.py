@@ -14,7 +14,7 @@ def assert_backend(run: RecordedRun, expected: str) -> None:
 
 
 def backend_of_ranks(machine: Machine, devices: int) -> str:
-    """NCCL wherever each rank has a GPU of its own."""
+    """Return the backend of so many ranks: NCCL where each has a GPU of its own."""
     return "cpu:gloo,cuda:nccl" if machine.has_gpu and devices <= len(machine.devices) else "gloo"
 
 

@@ -1,4 +1,4 @@
-"""What only two GPUs can show."""
+"""Claims that only two GPUs can confirm."""
 
 from __future__ import annotations
 
