@@ -56,15 +56,6 @@ def test_white_noise_does_not_pay_much_for_it(count: int, most: float) -> None:
     assert sum(widths) / 1000 <= most
 
 
-def test_one_that_takes_correlated_values_for_independent_does_not() -> None:
-    # What is to be seen above: the sign test's interval of 20 values, right for white noise.
-    source, inside = random.Random(3), 0
-    for _ in range(1000):
-        ranked = sorted(series(source, 20, 0.5))
-        inside += ranked[5] <= 100 <= ranked[14]
-    assert inside / 1000 < 0.88
-
-
 @pytest.mark.parametrize("correlation", [0.0, 0.5])
 def test_it_still_does_where_windows_are_added_until_it_is_narrow(correlation: float) -> None:
     source, inside = random.Random(4), 0

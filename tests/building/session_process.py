@@ -3,9 +3,14 @@
 It writes a made-up journal up to a moment, holds the session's lock, and ends in order when told to stop.
 """
 
+from __future__ import annotations
+
 import signal
+import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from gpubench_tui.engine.record.events import RunFinished, SessionFinished
@@ -13,6 +18,22 @@ from gpubench_tui.engine.record.journal import Journal
 from gpubench_tui.engine.record.shelf import SessionFolder
 
 from . import recorded
+
+TESTS = Path(__file__).parent.parent
+PATIENCE_SECONDS = 60.0
+Starter = Callable[[int, float], SessionFolder]
+"""Starts the process of a session on so many GPUs, recorded up to that second; returns its folder."""
+
+
+def start_process(folder: SessionFolder, gpus: int, until: float) -> subprocess.Popen[bytes]:
+    """Start such a process and wait until the session runs."""
+    arguments = [str(folder.path), str(gpus), str(until)]
+    process = subprocess.Popen([sys.executable, "-m", "building.session_process", *arguments], cwd=TESTS)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not folder.is_running():
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.02)
+    return process
 
 
 def main() -> None:
@@ -40,4 +61,5 @@ def main() -> None:
         journal.append(SessionFinished(at=until, outcome="stopped"))
 
 
-main()
+if __name__ == "__main__":
+    main()

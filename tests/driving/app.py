@@ -22,6 +22,11 @@ def watching(folder: SessionFolder, speed: float | None = None) -> GpubenchApp:
     return GpubenchApp(folder.path.parent, initial=InitialSession(folder, speed))
 
 
+def replayed(folder: SessionFolder) -> GpubenchApp:
+    """The app on a replay that is over at once."""
+    return watching(folder, 1e6)
+
+
 def monitor(app: GpubenchApp) -> SessionScreen:
     """The screen that shows the session, wherever it lies in the stack."""
     (screen,) = (screen for screen in app.screen_stack if isinstance(screen, SessionScreen))
@@ -48,6 +53,17 @@ async def wait_for_text(pilot: Pilot[int], *texts: str, seconds: float = PATIENC
     """Wait until all these texts stand on the screen, and return it."""
     await wait_until(pilot, lambda: all(text in screen_text(pilot.app) for text in texts), seconds)
     return screen_text(pilot.app)
+
+
+async def turns(pilot: Pilot[int], seconds: float, count: int = 5) -> None:
+    """Let a timer of that period go off so many times: by then every other timer as quick has had its turn.
+
+    Before one asserts that nothing happened: a machine that is busy with other tests delays both alike.
+    """
+    passed: list[None] = []
+    timer = pilot.app.set_interval(seconds, lambda: passed.append(None))
+    await wait_until(pilot, lambda: len(passed) >= count)
+    timer.stop()
 
 
 def lines_of(content: Content) -> list[str]:

@@ -18,9 +18,8 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.scrollbar import ScrollBar
 
-from .app import screen_text, wait_for_text
+from .app import SIZES, screen_text, wait_for_text
 
-SIZES = [(80, 24), (120, 40), (200, 50)]
 FOLDER = Path(__file__).parents[1] / "tui" / "snapshots"
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 

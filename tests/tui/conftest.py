@@ -1,17 +1,13 @@
 from __future__ import annotations
 
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from building import recorded
-from driving.app import PATIENCE_SECONDS
+from building.session_process import Starter, start_process
 from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
-
-TESTS = Path(__file__).parent.parent
 
 
 @pytest.fixture(autouse=True)
@@ -29,22 +25,13 @@ def all_colors(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def running_session(tmp_path: Path) -> Iterator[Callable[[int, float], SessionFolder]]:
+def running_session(tmp_path: Path) -> Iterator[Starter]:
     """Starts a pretended session process and returns its folder once it runs."""
     processes: list[subprocess.Popen[bytes]] = []
 
     def start(gpus: int, until: float) -> SessionFolder:
         folder = Shelf(tmp_path).create("pretended", recorded.plan(gpus), recorded.host(gpus), "")
-        processes.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "building.session_process", str(folder.path), str(gpus), str(until)],
-                cwd=TESTS,
-            )
-        )
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not folder.is_running():
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        processes.append(start_process(folder, gpus, until))
         return folder
 
     yield start

@@ -5,16 +5,11 @@ from xml.etree import ElementTree
 
 import pytest
 from building.recorded import shelve
-from driving.app import wait_for_text, wait_until
-from gpubench_tui.tui.app import GpubenchApp, InitialSession
+from driving.app import wait_for_text, wait_until, watching
 from gpubench_tui.tui.screens.dialogs.help import HelpScreen
 from gpubench_tui.tui.screenshot import screenshot_svg
 from gpubench_tui.tui.themes import DARK, LIGHT
 from textual.theme import Theme
-
-
-def watching(folder: Path) -> GpubenchApp:
-    return GpubenchApp(folder, initial=InitialSession(shelve(folder, 2)))
 
 
 def words(svg: str) -> str:
@@ -28,7 +23,7 @@ def words(svg: str) -> str:
 
 
 async def test_a_picture_shows_the_screen_and_needs_nothing_from_elsewhere(tmp_path: Path) -> None:
-    app = watching(tmp_path)
+    app = watching(shelve(tmp_path, 2))
     async with app.run_test(size=(100, 30)) as pilot:
         await wait_for_text(pilot, "dp on 2 devices is 1.92x")
         svg = screenshot_svg(app, "1 < 2 \\1 & more")
@@ -43,7 +38,7 @@ async def test_a_picture_shows_the_screen_and_needs_nothing_from_elsewhere(tmp_p
 
 @pytest.mark.parametrize("theme", [DARK, LIGHT])
 async def test_the_window_has_the_colours_of_the_theme(tmp_path: Path, theme: Theme) -> None:
-    app = watching(tmp_path)
+    app = watching(shelve(tmp_path, 2))
     async with app.run_test(size=(80, 24)) as pilot:
         app.theme = theme.name
         await pilot.pause()
@@ -55,7 +50,7 @@ async def test_the_window_has_the_colours_of_the_theme(tmp_path: Path, theme: Th
 
 async def test_a_plain_terminal_gets_a_plain_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LC_ALL", "C")
-    app = watching(tmp_path)
+    app = watching(shelve(tmp_path, 2))
     async with app.run_test(size=(100, 30)) as pilot:
         await wait_for_text(pilot, "dp on 2 devices is 1.92x")
         svg = screenshot_svg(app, "x")
@@ -68,15 +63,15 @@ async def test_a_picture_has_all_colours_however_few_the_terminal_has(
 ) -> None:
     monkeypatch.setenv("TERM", terminal)
     monkeypatch.delenv("COLORTERM", raising=False)
-    app = watching(tmp_path)
+    app = watching(shelve(tmp_path, 2))
     async with app.run_test(size=(100, 30)) as pilot:
         await wait_for_text(pilot, "dp on 2 devices is 1.92x")
         few = app.export_screenshot()
         svg = screenshot_svg(app, "x").lower()
         assert app.export_screenshot() == few
     for color in (DARK.foreground, DARK.background, DARK.panel, DARK.variables["muted"]):
-        assert f"fill: {color}" in svg or f'fill="{color}"' in svg
-        assert f"fill: {color}" not in few.lower()
+        assert color.lower() in svg
+        assert color.lower() not in few.lower()
 
 
 async def test_ctrl_s_saves_any_screen_and_says_where(
@@ -84,7 +79,7 @@ async def test_ctrl_s_saves_any_screen_and_says_where(
 ) -> None:
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    app = watching(tmp_path)
+    app = watching(shelve(tmp_path, 2))
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await wait_for_text(pilot, "dp on 2 devices is 1.92x")
         await pilot.press("ctrl+s")
@@ -103,7 +98,7 @@ async def test_a_picture_goes_elsewhere_where_it_may_not_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "access", lambda *_: False)
-    app = watching(tmp_path)
+    app = watching(shelve(tmp_path, 2))
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await wait_for_text(pilot, "dp on 2 devices is 1.92x")
         await pilot.press("ctrl+s")
@@ -113,7 +108,7 @@ async def test_a_picture_goes_elsewhere_where_it_may_not_be_written(
 async def test_a_picture_that_cannot_be_saved_is_said_in_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    app = watching(tmp_path)
+    app = watching(shelve(tmp_path, 2))
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         monkeypatch.setattr(os, "access", lambda *_: False)
         app.root = tmp_path / "file"

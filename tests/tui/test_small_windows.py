@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from building.recorded import shelve
-from driving.app import screen_text, wait_for_text, wait_until
-from gpubench_tui.tui.app import SMALLEST_WINDOW, GpubenchApp, InitialSession
+from driving.app import replayed, screen_text, wait_for_text, wait_until
+from gpubench_tui.tui.app import SMALLEST_WINDOW, GpubenchApp
 from gpubench_tui.tui.screens.dialogs.too_small import TooSmallScreen
 from gpubench_tui.tui.screens.session_screen import SessionScreen
 from textual.pilot import Pilot
@@ -24,7 +24,7 @@ async def all_can_be_reached(pilot: Pilot[int]) -> None:
         await wait_until(pilot, lambda widget=widget: widget.region.overlaps(app.screen.region))
         await pilot.pause()
         seen = widget.region.intersection(app.screen.region)
-        assert seen.height >= min(widget.region.height, 2) or app.size == SMALLEST_WINDOW, widget
+        assert seen.height >= min(widget.region.height, 1 if app.size == SMALLEST_WINDOW else 2), widget
 
 
 @pytest.mark.parametrize("size", SMALL)
@@ -37,7 +37,7 @@ async def test_the_launch_screen(tmp_path: Path, size: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("size", SMALL)
 async def test_the_results_the_monitor_and_the_sessions(tmp_path: Path, size: tuple[int, int]) -> None:
-    app = GpubenchApp(tmp_path, initial=InitialSession(shelve(tmp_path, 8), 1e6))
+    app = replayed(shelve(tmp_path, 8))
     async with app.run_test(size=size) as pilot:
         await wait_for_text(pilot, "dp on 8 devices is", "? Help")
         await all_can_be_reached(pilot)
@@ -72,7 +72,7 @@ async def test_a_window_that_is_too_small_says_so_until_it_is_larger(tmp_path: P
 
 
 async def test_it_may_be_resized_at_any_moment(tmp_path: Path) -> None:
-    app = GpubenchApp(tmp_path, initial=InitialSession(shelve(tmp_path, 8), 1e6))
+    app = replayed(shelve(tmp_path, 8))
     async with app.run_test(size=(120, 40)) as pilot:
         for width, height in ((40, 10), (1, 1), (200, 50), (80, 15), (5, 40), (120, 3), (60, 20), (80, 24)):
             await pilot.resize_terminal(width, height)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from building.recorded import shelve
-from driving.app import screen_text, wait_for_text, wait_until
-from gpubench_tui.tui.app import GpubenchApp, InitialSession
+from driving.app import replayed, screen_text, wait_for_text, wait_until
+from gpubench_tui.tui.app import GpubenchApp
 from gpubench_tui.tui.config import Config
 from gpubench_tui.tui.themes import DARK, LIGHT
 from rich.style import Style
@@ -70,7 +70,7 @@ async def test_without_colours_signs_and_swapped_colours_tell_what_is_what(
 
 
 async def test_the_focused_panel_is_told_by_more_than_its_colour(tmp_path: Path) -> None:
-    app = GpubenchApp(tmp_path, initial=InitialSession(shelve(tmp_path, 2), 1e6))
+    app = replayed(shelve(tmp_path, 2))
     async with app.run_test(size=(120, 40)) as pilot:
         await wait_for_text(pilot, "severe: ", "Evidence")
         await pilot.press("m", "tab")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from building import recorded
-from driving.app import screen_text, wait_for_text, wait_until
+from driving.app import SIZES, screen_text, wait_for_text, wait_until
 from gpubench_tui.engine.record import events
 from gpubench_tui.engine.record.events import Event
 from gpubench_tui.engine.record.journal import Journal
@@ -17,8 +17,6 @@ from gpubench_tui.tui.requests import ShowComparison
 from gpubench_tui.tui.screens.compare import CompareScreen
 from gpubench_tui.tui.screens.launch import LaunchScreen
 from msgspec.structs import replace
-
-SIZES = [(80, 24), (120, 40), (200, 50)]
 
 
 def shelve(root: Path, name: str, gpus: int = 2, slower: float = 1.0, torch: str = "2.13.0") -> SessionFolder:

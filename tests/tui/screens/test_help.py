@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from building.recorded import shelve
-from driving.app import screen_text, wait_for_text, wait_until
-from gpubench_tui.engine.record.shelf import SessionFolder
-from gpubench_tui.tui.app import GpubenchApp, InitialSession
+from building.session_process import Starter
+from driving.app import replayed, screen_text, wait_for_text, wait_until, watching
+from gpubench_tui.tui.app import GpubenchApp
 from gpubench_tui.tui.keys import active_keys
 from gpubench_tui.tui.requests import ShowComparison, ShowSessions
 from gpubench_tui.tui.screens.dialogs.help_texts import ABOUT, about
@@ -16,12 +15,6 @@ from gpubench_tui.tui.screens.session_screen import SessionScreen
 from gpubench_tui.tui.widgets.footer import fitting
 from gpubench_tui.tui.widgets.preset_list import PresetList
 from textual.pilot import Pilot
-
-Starter = Callable[[int, float], SessionFolder]
-
-
-def watching(folder: SessionFolder, speed: float | None = None) -> GpubenchApp:
-    return GpubenchApp(folder.path.parent, initial=InitialSession(folder, speed))
 
 
 async def test_help_names_the_keys_of_the_screen_and_the_words(running_session: Starter) -> None:
@@ -56,7 +49,7 @@ async def test_every_panel_of_the_launch_screen_is_explained(tmp_path: Path) -> 
 
 
 async def test_every_panel_of_the_monitor_and_the_results_is_explained(tmp_path: Path) -> None:
-    app = watching(shelve(tmp_path, 2), speed=1e6)
+    app = replayed(shelve(tmp_path, 2))
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_text(pilot, "severe: ", "Evidence")
         await every_panel_is_explained(pilot, "results")
@@ -79,7 +72,7 @@ async def test_every_panel_of_the_sessions_and_their_comparison_is_explained(tmp
 
 
 async def test_help_begins_with_the_focused_panel_and_its_keys(tmp_path: Path) -> None:
-    app = watching(shelve(tmp_path, 2), speed=1e6)
+    app = replayed(shelve(tmp_path, 2))
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_text(pilot, "severe: ", "Evidence")
         await pilot.press("question_mark")

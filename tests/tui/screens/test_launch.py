@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 from building import recorded
-from driving.app import screen_text, wait_for_text, wait_until
+from building.session_process import Starter
+from driving.app import PATIENCE_SECONDS, SIZES, screen_text, wait_for_text, wait_until
 from gpubench_tui.engine.host.facts import GpuProcess, Host
 from gpubench_tui.engine.record.shelf import SessionFolder
 from gpubench_tui.tui.app import GpubenchApp
 from gpubench_tui.tui.data import planned_presets, start_sessions
 from gpubench_tui.tui.data.launch_feed import LaunchOptions
+from gpubench_tui.tui.screens.dialogs.help import HelpScreen
 from gpubench_tui.tui.screens.dialogs.question import QuestionScreen
 from gpubench_tui.tui.screens.launch import LaunchScreen
 from gpubench_tui.tui.screens.monitor import MonitorScreen
 from gpubench_tui.tui.widgets.panel import Panel
 from gpubench_tui.tui.widgets.preset_list import PresetList
-
-Starter = Callable[[int, float], SessionFolder]
-SIZES = [(80, 24), (120, 40), (200, 50)]
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ async def test_the_launch_screen_offers_presets_with_their_plan_for_this_machine
         await wait_for_text(pilot, "single-dp-ddp  Is DDP", "resnet34", "of 6 skipped")
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50)])
+@pytest.mark.parametrize("size", SIZES)
 async def test_all_presets_are_in_sight_with_their_questions_where_there_is_room(
     tmp_path: Path, size: tuple[int, int]
 ) -> None:
@@ -119,9 +120,9 @@ async def test_a_preset_that_cannot_be_used_is_explained_in_place(own_presets: P
         await wait_for_text(pilot, "mine", "cannot be used", "matrix.modes")
         await pilot.press("e")
         await wait_for_text(pilot, "mine cannot be edited before it is right", "singel")
-        await pilot.press("enter")
-        await pilot.pause(0.2)
-        assert isinstance(app.screen, LaunchScreen)
+        await pilot.press("enter", "question_mark")
+        await wait_until(pilot, lambda: isinstance(app.screen, HelpScreen))
+        assert len(app.screen_stack) == 2, "help lies over the launch screen"
         assert not list(tmp_path.glob("mine-*"))
 
 
@@ -167,10 +168,19 @@ async def test_a_narrow_launch_screen_stacks(tmp_path: Path) -> None:
         assert plan.region.width >= 58
 
 
-async def test_the_first_frame_has_the_names(tmp_path: Path) -> None:
+async def test_the_first_frame_has_the_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inspected, inspect = threading.Event(), planned_presets.inspect_machine
+
+    def late(*arguments: Any) -> Any:
+        inspected.wait(PATIENCE_SECONDS)
+        return inspect(*arguments)
+
+    monkeypatch.setattr(planned_presets, "inspect_machine", late)
     app = GpubenchApp(tmp_path)
-    async with app.run_test(size=(80, 24)):
-        assert "  quickstart" in screen_text(app) or "Quickstart" in screen_text(app)
+    async with app.run_test(size=(80, 24)) as pilot:
+        assert "  quickstart" in screen_text(app)
+        inspected.set()
+        await wait_for_text(pilot, "  Quickstart")
 
 
 async def test_the_filter_narrows_the_list_with_each_letter(tmp_path: Path) -> None:
@@ -296,12 +306,10 @@ async def test_without_torchvision_what_needs_it_is_not_started(
         await wait_for_text(
             pilot, "torchvision is not installed", "pip install torchvision", "synthetic data"
         )
-        await pilot.press("enter")
-        await pilot.pause(0.2)
-        assert isinstance(app.screen, LaunchScreen)
-        assert not started
-        await pilot.press("home", "enter")
+        await pilot.press("enter", "home", "enter")
         await wait_for_text(pilot, "waiting  quickstart-")
+        (((name,), _),) = started
+        assert name.startswith("quickstart-")
 
 
 async def test_busy_gpus_are_named_with_their_processes(

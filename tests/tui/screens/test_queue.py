@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from building import recorded
-from driving.app import screen_text, wait_for_text, wait_until
+from building.session_process import Starter
+from driving.app import screen_text, wait_for_text, wait_until, watching
 from gpubench_tui.engine.record.session import read_session
 from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
-from gpubench_tui.tui.app import GpubenchApp, InitialSession
 from gpubench_tui.tui.screens.monitor import MonitorScreen
-
-Starter = Callable[[int, float], SessionFolder]
 
 
 @pytest.fixture
@@ -25,10 +23,6 @@ def row(running_session: Starter) -> Iterator[tuple[SessionFolder, SessionFolder
     turn = second.wait_for_turn(None)
     yield first, second
     os.close(turn)
-
-
-def watching(folder: SessionFolder) -> GpubenchApp:
-    return GpubenchApp(folder.path.parent, initial=InitialSession(folder))
 
 
 async def test_the_monitor_goes_on_to_the_next_session(row: tuple[SessionFolder, SessionFolder]) -> None:

@@ -6,13 +6,13 @@ import json
 import re
 import subprocess
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from building import recorded
 from building.recorded import shelve
-from driving.app import screen_text, wait_for_text, wait_until
+from building.session_process import Starter
+from driving.app import SIZES, monitor, replayed, screen_text, turns, wait_for_text, wait_until, watching
 from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.report.markdown import markdown_results
 from gpubench_tui.engine.analysis.results import result as result_module
@@ -22,33 +22,21 @@ from gpubench_tui.engine.plan.read import write_preset
 from gpubench_tui.engine.record.events import RunFinished
 from gpubench_tui.engine.record.session import Session, read_session
 from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
-from gpubench_tui.tui.app import GpubenchApp, InitialSession
+from gpubench_tui.tui.app import GpubenchApp
 from gpubench_tui.tui.data import start_sessions
 from gpubench_tui.tui.requests import RunAgain, ShowResults
 from gpubench_tui.tui.screens import results as results_screen
+from gpubench_tui.tui.screens import session_screen
 from gpubench_tui.tui.screens.dialogs.export import ExportScreen
 from gpubench_tui.tui.screens.launch import LaunchScreen
 from gpubench_tui.tui.screens.monitor import MonitorScreen
 from gpubench_tui.tui.screens.results import ResultsScreen
-from gpubench_tui.tui.screens.session_screen import SessionScreen
 from gpubench_tui.tui.widgets.diagnoses import DiagnosisLine, MoreDiagnoses
 from gpubench_tui.tui.widgets.section import PageSection
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-Starter = Callable[[int, float], SessionFolder]
-SIZES = [(80, 24), (120, 40), (200, 50)]
 SECTIONS = ("table", "speedup", "curves", "phases", "communication", "devices", "published", "method")
-
-
-def watching(folder: SessionFolder, speed: float | None = 1e6) -> GpubenchApp:
-    """The app on a replay that is over at once, or on the session as it is."""
-    return GpubenchApp(folder.path.parent, initial=InitialSession(folder, speed))
-
-
-def monitor(app: GpubenchApp) -> SessionScreen:
-    (screen,) = (screen for screen in app.screen_stack if isinstance(screen, SessionScreen))
-    return screen
 
 
 def rows(app: GpubenchApp) -> list[str]:
@@ -67,10 +55,10 @@ def places(app: GpubenchApp) -> list[str]:
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("gpus", [0, 2, 8, 16])
 async def test_a_replay_ends_in_the_results(tmp_path: Path, gpus: int, size: tuple[int, int]) -> None:
-    app = watching(shelve(tmp_path, gpus, fail="04" if gpus == 2 else None))
+    app = replayed(shelve(tmp_path, gpus, fail="04" if gpus == 2 else None))
     async with app.run_test(size=size) as pilot:
         text = await wait_for_text(pilot, "samples/s", "speedup", "1.00x", "Measured 20")
-        assert "ddp on" in text or "dp on" in text
+        assert f" on {gpus or 2} devices is " in text
         assert "skipped" in text
         assert ("✗ ddp" in text) == (gpus == 2)
         for line in text.splitlines():
@@ -80,7 +68,7 @@ async def test_a_replay_ends_in_the_results(tmp_path: Path, gpus: int, size: tup
 
 
 async def test_the_table_can_be_seen_while_the_session_runs(running_session: Starter) -> None:
-    app = watching(running_session(2, 6.7), None)
+    app = watching(running_session(2, 6.7))
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_text(pilot, "running", "✓ single x1")
         await pilot.press("t")
@@ -97,7 +85,7 @@ async def test_export_asks_for_the_format_and_says_where_it_saved(
     here.mkdir()
     monkeypatch.chdir(here)
     folder = shelve(tmp_path / "shelf", 2)
-    app = watching(folder)
+    app = replayed(folder)
     async with app.run_test(size=(120, 40)) as pilot:
         await wait_for_text(pilot, "1.00x")
         for keys, ending in ((["m"], "md"), (["down", "enter"], "json"), (["c"], "csv"), (["s"], "svg")):
@@ -120,7 +108,7 @@ def _shown_in_full(app: GpubenchApp, text: str) -> bool:
 
 async def test_the_folder_can_be_typed_and_what_is_wrong_with_it_is_said_in_place(tmp_path: Path) -> None:
     folder, there = shelve(tmp_path / "shelf", 2), tmp_path / "there"
-    app = watching(folder)
+    app = replayed(folder)
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_text(pilot, "1.00x")
         await pilot.press("e")
@@ -158,7 +146,7 @@ async def read_page(pilot: Pilot[int]) -> str:
 async def test_the_results_page_holds_everything_within_its_width(
     tmp_path: Path, gpus: int, size: tuple[int, int]
 ) -> None:
-    app = watching(shelve(tmp_path, gpus))
+    app = replayed(shelve(tmp_path, gpus))
     async with app.run_test(size=size) as pilot:
         await wait_for_text(pilot, "1.00x", "Evidence")
         page = app.screen.query_one("#page")
@@ -176,7 +164,7 @@ async def test_the_results_page_holds_everything_within_its_width(
 
 
 async def test_enter_opens_the_gravest_diagnosis_and_tab_goes_on(tmp_path: Path) -> None:
-    app = watching(shelve(tmp_path, 2))
+    app = replayed(shelve(tmp_path, 2))
     async with app.run_test(size=(80, 24)) as pilot:
         text = await wait_for_text(pilot, "severe: ", "Evidence")
         assert "Try: " not in text
@@ -194,7 +182,7 @@ async def test_enter_opens_the_gravest_diagnosis_and_tab_goes_on(tmp_path: Path)
 
 
 async def test_each_section_is_a_tab_away(tmp_path: Path) -> None:
-    app = watching(shelve(tmp_path, 2))
+    app = replayed(shelve(tmp_path, 2))
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_text(pilot, "severe: ", "Evidence")
         for name in SECTIONS:
@@ -221,7 +209,7 @@ async def test_the_results_are_computed_once_whenever_they_change(
 
     monkeypatch.setattr(result_module, "compute_result", noted)
     monkeypatch.setattr(results_screen, "REFRESH_SECONDS", 0.05)
-    app = watching(running_session(2, 6.7), None)
+    app = watching(running_session(2, 6.7))
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_text(pilot, "running", "✓ single x1")
         await pilot.press("t")
@@ -231,13 +219,13 @@ async def test_the_results_are_computed_once_whenever_they_change(
         assert computed == every_run
         session.apply(recorded.sampled(session.elapsed + 1, 2))
         await pilot.press("s", "S")
-        await pilot.pause(0.5)
+        await turns(pilot, results_screen.REFRESH_SECONDS)
         assert computed == every_run, "neither a sample nor another order changes a figure"
         session.apply(
             RunFinished(at=session.elapsed, run=session.current or "", outcome="skipped", reason="enough")
         )
         await wait_until(pilot, lambda: len(computed) > len(every_run))
-        await pilot.pause(0.5)
+        await turns(pilot, results_screen.REFRESH_SECONDS)
         assert computed == 2 * every_run
 
 
@@ -247,7 +235,7 @@ async def test_a_page_that_takes_long_to_draw_is_drawn_seldom(
     monkeypatch.setattr(results_screen, "REFRESH_SECONDS", 0.05)
     monkeypatch.setattr(results_screen, "REST", 1e6)
     folder = running_session(2, 6.7)
-    app = watching(folder, None)
+    app = watching(folder)
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_text(pilot, "running", "✓ single x1")
         await pilot.press("t")
@@ -256,17 +244,18 @@ async def test_a_page_that_takes_long_to_draw_is_drawn_seldom(
         session.apply(
             RunFinished(at=session.elapsed, run=session.current or "", outcome="skipped", reason="enough")
         )
-        await pilot.pause(0.3)
+        await turns(pilot, results_screen.REFRESH_SECONDS)
         assert "▶ dp" in screen_text(app)
         control.stop_session(folder)
         await wait_for_text(pilot, "stopped before its end", "– dp")
 
 
 async def test_a_session_that_ends_behind_its_results_shows_them_once(
-    running_session: Starter,
+    running_session: Starter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(session_screen, "REDRAW_SECONDS", 0.05)
     folder = running_session(2, 6.7)
-    app = watching(folder, None)
+    app = watching(folder)
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_text(pilot, "running", "✓ single x1")
         await pilot.press("t")
@@ -275,12 +264,12 @@ async def test_a_session_that_ends_behind_its_results_shows_them_once(
         await wait_for_text(pilot, "stopped before its end", "Run again")
         await pilot.press("m")
         await wait_for_text(pilot, "the session has been stopped")
-        await pilot.pause(0.3)
+        await turns(pilot, session_screen.REDRAW_SECONDS)
         assert isinstance(app.screen, MonitorScreen)
 
 
 async def test_results_of_nothing_say_why_there_is_nothing(tmp_path: Path) -> None:
-    app = watching(shelve(tmp_path, 2, until=1.0), None)
+    app = watching(shelve(tmp_path, 2, until=1.0))
     async with app.run_test(size=(80, 40)) as pilot:
         await wait_for_text(pilot, "interrupted: its process is gone", "Nothing to compare yet.")
         text = await wait_for_text(pilot, "Nothing was measured yet.", "No run came so far")
@@ -288,7 +277,7 @@ async def test_results_of_nothing_say_why_there_is_nothing(tmp_path: Path) -> No
 
 
 async def test_from_the_results_a_new_session_is_a_key_away(tmp_path: Path) -> None:
-    app = watching(shelve(tmp_path, 0))
+    app = replayed(shelve(tmp_path, 0))
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_text(pilot, "1.00x")
         await pilot.press("n")
@@ -303,7 +292,7 @@ async def test_from_the_results_a_new_session_is_a_key_away(tmp_path: Path) -> N
 
 
 async def test_s_goes_through_the_columns_and_capital_s_turns_the_order(tmp_path: Path) -> None:
-    app = watching(shelve(tmp_path, 2))
+    app = replayed(shelve(tmp_path, 2))
     async with app.run_test(size=(120, 40)) as pilot:
         await wait_for_text(pilot, "1.00x")
         planned = ["single 1", "dp 2", "dp 4", "ddp 2", "ddp 4"]
@@ -324,7 +313,7 @@ async def test_s_goes_through_the_columns_and_capital_s_turns_the_order(tmp_path
 
 
 async def test_a_click_on_a_title_sorts_and_a_second_one_turns_it_around(tmp_path: Path) -> None:
-    app = watching(shelve(tmp_path, 8))
+    app = replayed(shelve(tmp_path, 8))
     async with app.run_test(size=(80, 40)) as pilot:
         await wait_for_text(pilot, "1.00x")
 
@@ -344,7 +333,7 @@ async def test_a_click_on_a_title_sorts_and_a_second_one_turns_it_around(tmp_pat
 async def test_the_column_sorted_by_stays_in_sight_and_so_does_the_baseline(
     tmp_path: Path,
 ) -> None:
-    app = watching(shelve(tmp_path, 16))
+    app = replayed(shelve(tmp_path, 16))
     async with app.run_test(size=(80, 40)) as pilot:
         await wait_for_text(pilot, "1.00x")
         assert "per device" not in rows(app)[0]
@@ -359,7 +348,7 @@ async def test_in_ascii_the_order_bars_and_curves_are_told_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LC_ALL", "C")
-    app = watching(shelve(tmp_path, 8, epochs=6))
+    app = replayed(shelve(tmp_path, 8, epochs=6))
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_text(pilot, "1.00x")
         await pilot.press("s")
@@ -373,7 +362,7 @@ async def test_in_ascii_the_order_bars_and_curves_are_told_apart(
 
 
 async def test_the_table_is_in_sight_below_the_gravest_diagnoses(tmp_path: Path) -> None:
-    app = watching(shelve(tmp_path, 8, repeats=4))
+    app = replayed(shelve(tmp_path, 8, repeats=4))
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_text(pilot, "severe: ", "and 1 more: 1 warning", "✓ single", "– ddp")
         while not isinstance(app.focused, MoreDiagnoses):
@@ -385,7 +374,7 @@ async def test_the_table_is_in_sight_below_the_gravest_diagnoses(tmp_path: Path)
 
 
 async def test_j_and_k_go_from_section_to_section(tmp_path: Path) -> None:
-    app = watching(shelve(tmp_path, 8))
+    app = replayed(shelve(tmp_path, 8))
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_text(pilot, "severe: ", "Evidence")
         top = app.screen.query_one("#page").region.y
@@ -401,7 +390,7 @@ async def test_j_and_k_go_from_section_to_section(tmp_path: Path) -> None:
 
 
 async def test_a_wide_terminal_shows_two_columns(tmp_path: Path) -> None:
-    app = watching(shelve(tmp_path, 8))
+    app = replayed(shelve(tmp_path, 8))
     async with app.run_test(size=(200, 50)) as pilot:
         text = await wait_for_text(
             pilot, "─Results", "─Where a step goes", "─Communication", "─What more devices"
@@ -418,7 +407,7 @@ async def test_a_wide_terminal_shows_two_columns(tmp_path: Path) -> None:
 
 async def test_the_whole_table_goes_to_the_clipboard_in_the_order_shown(tmp_path: Path) -> None:
     folder = shelve(tmp_path, 8, epochs=3)
-    app = watching(folder)
+    app = replayed(folder)
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_text(pilot, "1.00x")
         await pilot.press("s", "c")
@@ -448,7 +437,7 @@ async def test_run_again_starts_the_same_preset_anew(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(start_sessions, "start_session", start)
     old = shelve_with_preset(tmp_path)
-    app = watching(old)
+    app = replayed(old)
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_text(pilot, "1.00x")
         await pilot.press("r", "r")  # twice, as on a slow line
@@ -466,7 +455,7 @@ async def test_run_again_is_refused_beside_a_running_session(
 ) -> None:
     running_session(0, 6.7)
     old = shelve_with_preset(tmp_path)
-    app = watching(old)
+    app = replayed(old)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await wait_for_text(pilot, "1.00x")
         await pilot.press("r")
@@ -479,7 +468,7 @@ async def test_run_again_is_refused_beside_a_running_session(
 async def test_run_again_without_a_readable_preset_is_a_sentence(tmp_path: Path) -> None:
     folder = shelve(tmp_path, 0)
     folder.preset.write_text("title = 3")
-    app = watching(folder)
+    app = replayed(folder)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await wait_for_text(pilot, "1.00x")
         app.post_message(RunAgain(folder))
@@ -526,7 +515,7 @@ async def test_a_session_in_which_all_failed_says_so_first_and_where_the_logs_ar
     tmp_path: Path, size: tuple[int, int]
 ) -> None:
     folder = shelve(tmp_path, 2, fail="0")
-    app = watching(folder)
+    app = replayed(folder)
     async with app.run_test(size=size) as pilot:
         wanted = "Nothing was measured: of 5 runs 3 failed (out of memory), 2 skipped."
         text = await wait_for_text(pilot, wanted, "severe: ", "✗ single")

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from building.recorded import shelve
-from driving.app import screen_text, wait_for_text, wait_until
+from building.session_process import Starter
+from driving.app import SIZES, screen_text, turns, wait_for_text, wait_until, watching
 from gpubench_tui.engine.record.events import SessionFinished
 from gpubench_tui.engine.record.journal import Journal
 from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
-from gpubench_tui.tui.app import GpubenchApp, InitialSession
+from gpubench_tui.tui.app import GpubenchApp
 from gpubench_tui.tui.data import shelf_watch
 from gpubench_tui.tui.requests import ShowComparison, ShowResults, ShowSessions
 from gpubench_tui.tui.screens.launch import LaunchScreen
@@ -23,9 +24,6 @@ from gpubench_tui.tui.widgets.session_browser import SessionBrowser, SessionList
 from textual.message import Message
 from textual.pilot import Pilot
 from textual.widgets import Input
-
-Starter = Callable[[int, float], SessionFolder]
-SIZES = [(80, 24), (120, 40), (200, 50)]
 
 
 class Asked:
@@ -167,7 +165,7 @@ async def test_a_running_session_is_watched_and_becomes_an_ended_one(
 
 async def test_the_monitor_that_is_open_already_is_gone_back_to(running_session: Starter) -> None:
     folder = running_session(2, 6.7)
-    app = GpubenchApp(folder.path.parent, initial=InitialSession(folder))
+    app = watching(folder)
     async with app.run_test(size=(120, 40)) as pilot:
         await wait_for_text(pilot, "running")
         await opened(pilot, "now: dp x2")
@@ -176,49 +174,50 @@ async def test_the_monitor_that_is_open_already_is_gone_back_to(running_session:
         assert len(app.screen_stack) == 1
 
 
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The lines of the list that are drawn, each time."""
+    lines: list[int] = []
+    render_line = SessionList.render_line
+
+    def note(rows: SessionList, y: int) -> object:
+        lines.append(y)
+        return render_line(rows, y)
+
+    monkeypatch.setattr(SessionList, "render_line", note)
+    return lines
+
+
 async def test_a_session_that_ends_is_drawn_alone(
-    folders: list[SessionFolder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folders: list[SessionFolder], tmp_path: Path, drawn: list[int]
 ) -> None:
+    running = ExitStack()
+    running.enter_context(folders[2].hold())
     app = GpubenchApp(tmp_path)
     async with app.run_test(size=(120, 40)) as pilot:
-        await opened(pilot, "interrupted", "1.92x", "single x1 trains")
-        await pilot.press("down")
-        drawn: list[int] = []
-        render_line = SessionList.render_line
-
-        def count(rows: SessionList, y: int) -> object:
-            drawn.append(y)
-            return render_line(rows, y)
-
-        monkeypatch.setattr(SessionList, "render_line", count)
-        await pilot.pause(0.3)
+        await opened(pilot, "running", "1.92x", "single x1 trains")
+        await turns(pilot, shelf_watch.LOOK_SECONDS)
+        drawn.clear()
+        await turns(pilot, shelf_watch.LOOK_SECONDS)
         assert drawn == [], "nothing has changed"
         journal = Journal(folders[2].journal)
         journal.append(SessionFinished(at=5.0, outcome="stopped"))
         journal.close()
-        folders[2].summary.unlink()
-        await pilot.press("o", "o")
+        running.close()
+        await wait_until(pilot, lambda: "running" not in screen_text(app))
         await wait_for_text(pilot, "stopped")
-        assert drawn
+        assert set(drawn) == {2}
 
 
-async def test_moving_draws_two_lines(
-    folders: list[SessionFolder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_moving_draws_two_lines(folders: list[SessionFolder], tmp_path: Path, drawn: list[int]) -> None:
     app = GpubenchApp(tmp_path)
     async with app.run_test(size=(120, 40)) as pilot:
         await opened(pilot, "1.92x", "single x1 trains")
-        drawn: set[int] = set()
-        render_line = SessionList.render_line
-
-        def note(rows: SessionList, y: int) -> object:
-            drawn.add(y)
-            return render_line(rows, y)
-
-        monkeypatch.setattr(SessionList, "render_line", note)
+        await turns(pilot, shelf_watch.LOOK_SECONDS)
+        drawn.clear()
         await pilot.press("down")
         await wait_for_text(pilot, f">  {folders[1].name}", f"   {folders[0].name}")
-        assert drawn == {0, 1}
+        assert set(drawn) == {0, 1}
         for key, name in (("end", 2), ("up", 1), ("home", 0), ("up", 0), ("pagedown", 2), ("pageup", 0)):
             await pilot.press(key)
             assert highlighted(app) == folders[name].name

@@ -2,8 +2,7 @@ from pathlib import Path
 
 import pytest
 from building.recorded import shelve
-from driving.app import wait_for_text
-from gpubench_tui.tui.app import GpubenchApp, InitialSession
+from driving.app import wait_for_text, watching
 from gpubench_tui.tui.terminal.capabilities import filters_for
 from gpubench_tui.tui.terminal.colors import FewColors, in_256, in_sixteen
 from gpubench_tui.tui.themes import DARK, LIGHT
@@ -105,7 +104,7 @@ async def test_a_screen_is_sent_in_the_colours_that_there_are(
 ) -> None:
     monkeypatch.setenv("TERM", terminal)
     monkeypatch.delenv("COLORTERM", raising=False)
-    app = GpubenchApp(tmp_path, initial=InitialSession(shelve(tmp_path, 2)))
+    app = watching(shelve(tmp_path, 2))
     async with app.run_test(size=(100, 30)) as pilot:
         await wait_for_text(pilot, "dp on 2 devices is 1.92x")
         strips = app.screen._compositor.render_strips()

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from building.session_process import Starter
 from driving.terminal import Terminal, wait_for
 from gpubench_tui.engine.conductor import control
 from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
 
-Starter = Callable[[int, float], SessionFolder]
 AT_ONCE = 5.0
 """Seconds, on a busy machine."""
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import pyte
 import pytest
 from building.recorded import shelve
-from driving.app import screen_text, wait_for_text, wait_until
-from gpubench_tui.tui.app import GpubenchApp, InitialSession
+from driving.app import screen_text, wait_for_text, wait_until, watching
 from gpubench_tui.tui.terminal.output import ScreenCells
 from textual.drivers.headless_driver import HeadlessDriver
 
@@ -117,7 +116,7 @@ async def test_the_terminal_shows_what_the_app_drew(tmp_path: Path, monkeypatch:
     monkeypatch.setattr("textual.drivers.headless_driver.HeadlessDriver", Recording)
     monkeypatch.setattr("gpubench_tui.tui.app.exit_on_hangup", lambda _: None)
     monkeypatch.setattr(Recording, "terminal", Referee(120, 40))
-    app = GpubenchApp(tmp_path, initial=InitialSession(shelve(tmp_path, 8), 4.0))
+    app = watching(shelve(tmp_path, 8), 4.0)
     async with app.run_test(size=(120, 40)) as pilot:
         await wait_for_text(pilot, "replay", "Samples/s: live")
         for keys in ("tab", "t", "escape", "question_mark", "escape", "z", "z"):
