@@ -21,6 +21,8 @@ from textual.scrollbar import ScrollBar
 from .app import SIZES, screen_text, wait_for_text
 
 FOLDER = Path(__file__).parents[1] / "tui" / "snapshots"
+COMPARED: set[Path] = set()
+"""The files that tests of this process have asked for."""
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -93,12 +95,23 @@ def _words(style: Style | None) -> str:
 def check(name: str, text: str) -> None:
     """Compare a text with the file of that name; fail with their difference."""
     file = FOLDER / f"{name}.txt"
+    COMPARED.add(file)
     text = "\n".join(line.rstrip() for line in text.split("\n")) + "\n"
     if os.environ.get("UPDATE_SNAPSHOTS"):
         FOLDER.mkdir(exist_ok=True)
         file.write_text(text)
         return
     compare(file.read_text() if file.exists() else "", text, f"{file.name} (see driving/snapshots.py)", "now")
+
+
+def check_none_is_left() -> None:
+    """Fail for files that no test asked for; delete them where snapshots are written anew."""
+    left = set(FOLDER.iterdir()) - COMPARED
+    if os.environ.get("UPDATE_SNAPSHOTS"):
+        for file in left:
+            file.unlink()
+        return
+    assert not left, f"no test reads {sorted(file.name for file in left)}: delete them"
 
 
 def compare(before: str, after: str, *names: str) -> None:

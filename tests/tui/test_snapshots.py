@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from building import recorded
 from driving.app import wait_for_text, watching
-from driving.snapshots import SIZES, check, check_colors, check_sizes
+from driving.snapshots import SIZES, check, check_colors, check_none_is_left, check_sizes
 from gpubench_tui.engine.host import cpu_meter, findings
 from gpubench_tui.engine.record.shelf import SessionFolder
 from gpubench_tui.tui.app import GpubenchApp
@@ -24,6 +24,13 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 GPUS = [0, 2, 8, 16]
+RUN: set[str] = set()
+"""Names of the tests of this module that have run."""
+
+
+@pytest.fixture(autouse=True)
+def noted(request: pytest.FixtureRequest) -> None:
+    RUN.add(request.function.__name__)
 
 
 @pytest.fixture(autouse=True)
@@ -196,3 +203,10 @@ async def test_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
     app = watching(shelved("over", 8))
     async with app.run_test() as pilot:
         await check_sizes(pilot, "results-ascii", "Diagnosis", "Results", sizes=SIZES[:2])
+
+
+def test_every_snapshot_is_read_by_a_test(request: pytest.FixtureRequest) -> None:
+    tests = {name for name in globals() if name.startswith("test_")}
+    if tests != RUN or request.session.testsfailed:
+        pytest.skip("only where all snapshots have been compared")
+    check_none_is_left()
