@@ -195,7 +195,7 @@ async def test_a_session_that_ends_is_drawn_alone(
     running.enter_context(folders[2].hold())
     app = GpubenchApp(tmp_path)
     async with app.run_test(size=(120, 40)) as pilot:
-        await opened(pilot, "running", "1.92x", "single x1 trains")
+        await opened(pilot, "running", "1.92x", "now: dp x2")
         await turns(pilot, shelf_watch.LOOK_SECONDS)
         drawn.clear()
         await turns(pilot, shelf_watch.LOOK_SECONDS)
