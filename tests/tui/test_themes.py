@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from building.recorded import shelve
 from driving.app import replayed, screen_text, wait_for_text, wait_until
-from gpubench_tui.tui.app import GpubenchApp
+from gpubench_tui.tui.app import GpubenchApp, InitialSession
 from gpubench_tui.tui.config import Config
 from gpubench_tui.tui.themes import DARK, LIGHT
 from rich.style import Style

@@ -189,7 +189,8 @@ async def test_the_filter_narrows_the_list_with_each_letter(tmp_path: Path) -> N
         await wait_for_text(pilot, "(estimate)")
         await pilot.press("down", "slash", *"resnet18")
         await wait_until(pilot, lambda: "Quickstart" not in screen_text(app))
-        assert "Scaling over devices" in screen_text(app) and "A full training on CIFAR-10" in screen_text(app)
+        text = screen_text(app)
+        assert "Scaling over devices" in text and "A full training on CIFAR-10" in text
         await pilot.press(*"zz")
         await wait_for_text(pilot, 'No preset fits "resnet18zz"', "Escape clears the filter.")
         await wait_for_text(pilot, "no preset chosen")
