@@ -1,4 +1,4 @@
-"""How well the devices were used: arithmetic, energy and memory of each run."""
+"""Device utilisation: arithmetic, energy and memory of each run."""
 
 from __future__ import annotations
 

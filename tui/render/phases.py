@@ -1,4 +1,4 @@
-"""Where a step goes: a bar for each run, its parts told apart by letter and by colour, and their shares."""
+"""Step time breakdown: a bar for each run, its parts told apart by letter and by colour, and their shares."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What more devices bring: a bar a run, the ideal marked on the same line."""
+"""Speedup: a bar for each run, the ideal marked on the same line."""
 
 from __future__ import annotations
 

@@ -49,14 +49,14 @@ class ResultsPage(VerticalScroll, can_focus=False):
             yield Static(id="sentence", markup=False)
             yield Diagnoses(id="diagnoses")
             yield ResultsTable("Results", id="table")
-            yield PageSection("What more devices bring", id="speedup")
+            yield PageSection("Speedup", id="speedup")
             yield PageSection("Curves", id="curves")
         with Vertical(classes="column"):
-            yield PageSection("Where a step goes", id="phases")
+            yield PageSection("Step time breakdown", id="phases")
             yield PageSection("Communication", id="communication")
-            yield PageSection("How well the devices were used", id="devices")
-            yield PageSection("Published by others, on other hardware", id="published")
-            yield PageSection("How these figures were obtained", id="method")
+            yield PageSection("Device utilisation", id="devices")
+            yield PageSection("Published figures, on other hardware", id="published")
+            yield PageSection("Method", id="method")
 
     def say(self, content: Content) -> None:
         """Say something in place of the headline."""

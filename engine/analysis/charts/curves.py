@@ -117,4 +117,4 @@ def _dotted() -> LegendEntry:
 
 
 def _left_out(count: int, width: float) -> Drawing:
-    return paragraph(f"{count} more are in the report.", "muted small", SMALL, width)
+    return paragraph(f"The report has {count} more.", "muted small", SMALL, width)

@@ -65,9 +65,9 @@ def _opening(analysis: Analysis, width: float) -> Iterator[Drawing]:
         facts.append(f"fingerprint{'s' if len(prints) > 1 else ''} {' '.join(prints)}")
     yield paragraph(", ".join(facts) + ".", "muted small", SMALL, width)
     if session.outcome is None:
-        yield paragraph("The session had not ended, or was cut off.", "ink small strong", SMALL, width)
+        yield paragraph("The session had not ended, or was interrupted.", "ink small strong", SMALL, width)
     elif session.outcome == "stopped":
-        yield paragraph("The session was stopped before its end.", "ink small strong", SMALL, width)
+        yield paragraph("The session was stopped early.", "ink small strong", SMALL, width)
     grave = [each for each in analysis.diagnoses if each.severity != "info"]
     for each in grave[:MOST_DIAGNOSES]:
         yield paragraph(f"{each.severity}: {each.sentence}", "ink small", SMALL, width)
@@ -77,10 +77,10 @@ def _charts(analysis: Analysis, width: float) -> Iterator[Drawing]:
     """Yield each chart under its title."""
     found = analysis.results
     charts = (
-        ("How fast it trains", runs_chart(found, width) if found else None),
+        ("Throughput", runs_chart(found, width) if found else None),
         ("Throughput over batch size", batch_chart(found, width)),
-        ("Where a step goes", steps_chart(found, width)),
-        ("What was learnt", epochs_chart(analysis.configurations, width)),
+        ("Step time breakdown", steps_chart(found, width)),
+        ("Learning curves", epochs_chart(analysis.configurations, width)),
     )
     for title, chart in charts:
         if chart is not None:

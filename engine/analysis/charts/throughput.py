@@ -105,4 +105,4 @@ def _entries(rows: Sequence[BarRow]) -> Iterator[LegendEntry]:
         yield LegendEntry("95% interval", whisker(0, 14, 0))
     if any(bar.ideal is not None for bar in bars):
         mark = element("line", x1=7, y1=-MARK / 2 - 2, x2=7, y2=MARK / 2 + 2, class_="ideal")
-        yield LegendEntry("ideal: as many times as devices", mark)
+        yield LegendEntry("ideal: the number of devices", mark)

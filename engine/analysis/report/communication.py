@@ -120,11 +120,11 @@ def _buckets(said: Sequence[tuple[Result, Communication]]) -> list[str]:
         for result, c in said
         if len(c.buckets) > MOST_BUCKETS
     ]
-    return ["", "Gradient buckets, in the order in which they were ready:", "", *lines] if rows else []
+    return ["", "Gradient buckets, in the order in which they became ready:", "", *lines] if rows else []
 
 
 def _exchange(said: Sequence[tuple[Result, Communication]]) -> list[str]:
-    titles = ("run", *(f"{operation}, ms" for operation in EXCHANGE), "together, ms", "of a step")
+    titles = ("run", *(f"{operation}, ms" for operation in EXCHANGE), "total, ms", "of a step")
     rows = [
         (
             result.label,
@@ -136,7 +136,7 @@ def _exchange(said: Sequence[tuple[Result, Communication]]) -> list[str]:
         if c.exchange
     ]
     lines = markdown_table(titles, rows, left={"run"})
-    heading = "What DataParallel does besides computing, seen from its first device:"
+    heading = "DataParallel's own operations, timed on its first device:"
     return ["", heading, "", *lines] if rows else []
 
 
@@ -145,7 +145,7 @@ def _curves(said: Sequence[tuple[Result, Communication]]) -> list[str]:
     for result, c in said:
         for curve in c.curves.values():
             what = curve.collective.replace("_", "-")
-            lines += ["", f"{result.label}, {what} with nothing else to do, busbw by size:", ""]
+            lines += ["", f"{result.label}, {what} on otherwise idle ranks, busbw by size:", ""]
             lines += block(_curve(curve))
     return lines
 

@@ -34,7 +34,7 @@ def devices_section(found: Sequence[Result]) -> Iterator[str]:
     shown = [title for title, cell in COLUMNS.items() if any(cell(c) != NOT_AVAILABLE for _, c in said)]
     rows = [[label, *(COLUMNS[title](c) for title in shown)] for label, c in said]
     yield from section(
-        "How well the devices were used", markdown_table(["run", *shown], rows, left={"run"}) if shown else []
+        "Device utilisation", markdown_table(["run", *shown], rows, left={"run"}) if shown else []
     )
 
 
@@ -43,13 +43,14 @@ def _scaled(value: float | None, unit: float) -> str:
 
 
 TITLES = (
-    *("run", "GPU", "runs a kernel", "torch's peak, GiB", "in use, GiB", "power, W", "SM clock, MHz"),
-    "hottest, °C",
+    *("run", "GPU", "utilisation", "torch's peak, GiB", "peak in use, GiB", "power, W", "SM clock, MHz"),
+    "peak, °C",
 )
 
 
 LEGEND = (
-    "A digit is the tenths of the time in which a kernel ran, | the beginning of a run, in the plan's order."
+    "Digits: utilisation in tenths (share of time in which a kernel ran). | marks the start of a run, "
+    "in the plan's order."
 )
 
 
@@ -71,8 +72,8 @@ def gpus_section(analysis: Analysis) -> Iterator[str]:
         index: session.gpus[index].utilization for index in used if len(session.gpus[index].utilization)
     }
     if curves and session.elapsed > 0:
-        lines += ["", "How busy each was over the session:", "", *block(_timeline(session, curves))]
-    yield from section("Each GPU while it was measured", lines)
+        lines += ["", "Utilisation over the session:", "", *block(_timeline(session, curves))]
+    yield from section("Per-GPU utilisation", lines)
 
 
 def _timeline(session: Session, curves: dict[int, Series]) -> Iterator[str]:

@@ -43,10 +43,10 @@ def _epoch_table(evaluations: Sequence[Evaluation]) -> list[str]:
     summary = f"Best test accuracy: {percent(best.test_accuracy)}, after epoch {best.epoch}."
     seconds = [item.seconds for item in evaluations]
     mean, total = duration(fmean(seconds)), duration(sum(seconds))
-    times = f"An epoch was trained in {mean} on average, all of them in {total}."
+    times = f"Training time: {mean} per epoch on average, {total} in total."
     lines = [*markdown_table(titles, rows), "", f"{summary} {times}"]
     if stride > 1:
-        lines.append(f"Every {stride}th epoch is shown, and the first and the last.")
+        lines.append(f"Only every {stride}th epoch is shown, besides the first and the last.")
     return [*lines, *_curves(evaluations)]
 
 

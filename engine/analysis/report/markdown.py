@@ -40,8 +40,8 @@ def markdown(analysis: Analysis) -> str:
         epochs_section(session),
         published_section(analysis),
         _warnings(session),
-        _rows("Environment", ("what", "value"), environment(session)),
-        _rows("Settings of the ranks", ("setting", "value"), settings(session)),
+        _rows("Environment", ("fact", "value"), environment(session)),
+        _rows("Rank settings", ("setting", "value"), settings(session)),
         section("Fingerprints", [f"- {line}" for line in fingerprints(found)]),
         _obtained(analysis),
     )
@@ -65,9 +65,9 @@ def _opening(analysis: Analysis) -> Iterator[str]:
         f"gpubench-tui {session.program}."
     )
     if session.outcome is None:
-        yield "**The session had not ended, or was cut off, when this was written.**"
+        yield "**The session had not ended when this was written, or was interrupted.**"
     elif session.outcome == "stopped":
-        yield "**The session was stopped before its end; what was measured until then is here.**"
+        yield "**The session was stopped early; the report covers what was measured until then.**"
     yield ""
 
 
@@ -106,14 +106,14 @@ def _intervals(found: Sequence[Result]) -> Iterator[str]:
     ]
     lines = markdown_table(titles, rows, left={"run", "scaling", "measuring ended by"})
     said = [f"- {result.label}: {_repeats(result)}" for result in found if result.repeats > 1]
-    yield from section("How sure this is", [*lines, *([""] if said else []), *said])
+    yield from section("Confidence intervals", [*lines, *([""] if said else []), *said])
 
 
 def _repeats(result: Result) -> str:
     each = ", ".join(map(number, result.repeat_throughputs))
     return (
-        f"{result.repeats} repeats of {each} samples/s, {percent(result.repeat_spread)} from the least to "
-        "the greatest; the table has their geometric mean"
+        f"{result.repeats} repeats of {each} samples/s, a range of {percent(result.repeat_spread)}; the "
+        "table gives their geometric mean"
     )
 
 
@@ -124,7 +124,7 @@ def _side_by_side(found: Sequence[Result]) -> Iterator[str]:
 
 
 def _warnings(session: Session) -> Iterator[str]:
-    # Why a run failed stands beside its figures.
+    # The reasons of failed runs are given beside the results.
     said = [
         line for line in session.log if line.level == "warning" or (line.level, line.run) == ("error", None)
     ]
@@ -133,15 +133,15 @@ def _warnings(session: Session) -> Iterator[str]:
         lines.append(f"- and {len(said) - MOST_WARNINGS} more in the journal")
     lines += [f"- {one_line(note)}" for note in session.host.notes]
     if session.unreadable:
-        lines.append(f"- {session.unreadable} lines of the journal could not be read and are missing here")
-    yield from section("Said on the way", lines)
+        lines.append(f"- {session.unreadable} lines of the journal could not be read and are left out")
+    yield from section("Warnings", lines)
 
 
 def _obtained(analysis: Analysis) -> Iterator[str]:
     lines = [f"- {one_line(line)}" for line in method(analysis)]
     found = origins(analysis.results)
     each = [f"- **{origin.figure}** ({origin.kind}): {one_line(origin.how)}" for origin in found]
-    yield from section("How these figures were obtained", [*lines, *([""] if each else []), *each])
+    yield from section("Method", [*lines, *([""] if each else []), *each])
 
 
 def _rows(title: str, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -46,7 +46,7 @@ def phases_section(found: Sequence[Result]) -> Iterator[str]:
     noted = group_labels((result.label, one_line(text)) for result, p in measured for text in p.notes)
     notes = [f"- {whose}: {text}" for whose, text in noted]
     lines = [*block([*drawn, "", _legend(parts)]), "", *markdown_table(titles, rows, left={"run"})]
-    yield from section("Where a step goes", [*lines, *([""] if notes else []), *notes])
+    yield from section("Step time breakdown", [*lines, *([""] if notes else []), *notes])
 
 
 def _bars(label: str, phases: Phases) -> list[tuple[str, str]]:

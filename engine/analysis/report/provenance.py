@@ -26,7 +26,8 @@ ORIGINS = (
         "throughput",
         "samples/s",
         "measured",
-        "all ranks' samples over the slowest rank's seconds, median over windows; geometric mean of repeats",
+        "samples of all ranks over the slowest rank's seconds, median over windows ± 1.4826 times the median "
+        "absolute deviation; geometric mean of repeats",
     ),
     Origin("step_seconds", "step", "measured", "seconds over steps, median over windows"),
     Origin("throughput_per_device", "per device", "derived", "samples/s over devices"),
@@ -37,21 +38,29 @@ ORIGINS = (
         "concurrency_gain",
         "concurrency gain",
         "derived",
-        "sum of the times alone over the longest time side by side, for as many samples",
+        "sum of the times alone over the longest time side by side, for as many samples; bounded by the "
+        "number of devices, and no speedup of any training",
     ),
     Origin(
         "test_accuracy",
         "accuracy, loss",
         "measured",
-        "on the whole test set after an epoch, all ranks together",
+        "on the whole test set, after the last epoch, over all ranks",
     ),
     Origin("epoch_seconds", "epoch", "measured", "training time of the slowest rank, evaluation excluded"),
-    Origin("peak_memory_bytes", "peak memory", "measured", "torch's allocator; on a CPU resident memory"),
+    Origin(
+        "peak_memory_bytes",
+        "peak memory",
+        "measured",
+        "most that torch had allocated on any one device while measuring; on a CPU, peak resident memory of "
+        "the rank that used most, libraries included",
+    ),
     Origin(
         "phases",
-        "where a step goes",
+        "step time breakdown",
         "measured",
-        "events in the device's stream or clocks, in a phase after the windows, means over its steps",
+        "events in the device's stream, or clocks on a CPU, in the detail phase after the windows; means "
+        "over steps",
     ),
     Origin(
         "communication.bytes_per_step",

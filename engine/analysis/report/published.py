@@ -51,9 +51,9 @@ def published_section(analysis: Analysis) -> Iterator[str]:
     if not analysis.session.plan.published:
         return
     yield from (
-        "## Published by others",
+        "## Published figures",
         "",
-        "Not measured here, and on other hardware: beside them stands what this session measured.",
+        "Published by others, on other hardware; this session's own figures are given beside them.",
         "",
     )
     for study in analysis.session.plan.published:

@@ -229,7 +229,7 @@ def _verdict(
         sides = zip(missing, ("the first session", "the other"), strict=True)
         return "no figures", "; ".join(f"{state} in {which}" for state, which in sides if state)
     if found.interval is None:
-        needs = f"an interval needs {statistics.FEWEST} windows in each session, or two repeats in one"
+        needs = f"an interval requires {statistics.FEWEST} windows in each session, or two repeats in one"
         return "too few windows", needs
     if found.interval[0] > 1:
         return "better", ""

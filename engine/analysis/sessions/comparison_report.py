@@ -18,12 +18,12 @@ from ...text.units import interval, number, ratio
 from .compare import Change, PairComparison, SessionsComparison
 
 CAUTION = (
-    "The intervals hold the noise within the sessions, not what changes from one session to the next on the "
-    "same machine: with repeats they hold more of it."
+    "The intervals cover the noise within the sessions, not the variation between sessions on one machine; "
+    "repeats capture more of it."
 )
 UNCERTAIN = {"no difference": "", "too few windows": "?", "no figures": ""}
 """Suffix of a ratio that is neither better nor worse, if there is no verdict column."""
-LEGEND = "Behind a ratio: better or worse where its 95% interval is on one side of 1; ? where it has none."
+LEGEND = "After a ratio: better or worse if its 95% interval excludes 1; ? if it has no interval."
 
 
 class Section(Struct, frozen=True):
@@ -101,9 +101,9 @@ def sections(comparison: SessionsComparison) -> list[Section]:
     found = [
         Section("", _merged(comparison, _reasons) if comparison.rows else ()),
         Section("", tuple(explained)),
-        Section("What differs between the machines and programs", _merged(comparison, _environment)),
-        Section("What differs in the runs' settings", _merged(comparison, _settings)),
-        Section("Runs that only one session has", tuple(_unmatched(comparison))),
+        Section("Differences in hardware and software", _merged(comparison, _environment)),
+        Section("Differences in settings", _merged(comparison, _settings)),
+        Section("Runs without a counterpart", tuple(_unmatched(comparison))),
     ]
     return [section for section in found if section.lines]
 

@@ -262,12 +262,12 @@ def test_accuracy_and_loss_are_curves_with_a_point_an_epoch() -> None:
 
 def test_of_too_many_trainings_some_are_left_to_the_report() -> None:
     drawn = Picture(svg_report(analyse(learning(runs=15))))
-    assert any(text.words == "3 more are in the report." for text in drawn.texts)
+    assert any(text.words == "The report has 3 more." for text in drawn.texts)
 
 
 def test_one_epoch_makes_no_curve() -> None:
     said = [text.words for text in Picture(svg_report(analyse(learning(epochs=1)))).texts]
-    assert "What was learnt" not in said
+    assert "Learning curves" not in said
 
 
 def test_throughput_over_the_batch_is_a_curve_where_a_plan_varies_it() -> None:

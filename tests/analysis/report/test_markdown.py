@@ -128,7 +128,7 @@ def test_epochs_with_the_best_and_the_last(demo: Session) -> None:
     assert rows[0] == ["1", "1.0000", "30.0%", "1.2500", "30.0%", "3.00 s"]
     assert [row[0] for row in rows] == ["1", "2", "3"]
     assert "Best test accuracy: 50.0%, after epoch 2." in text
-    assert "An epoch was trained in 3.00 s on average, all of them in 9.00 s." in text
+    assert "Training time: 3.00 s per epoch on average, 9.00 s in total." in text
 
 
 def test_hundreds_of_epochs_are_shown_in_steps_with_the_first_and_the_last() -> None:
@@ -146,12 +146,12 @@ def test_where_and_how_it_was_measured(demo: Session) -> None:
     report = markdown(analyse(demo))
     rows = dict(table_rows(section(report, "Environment"))[2:])
     assert (rows["torch"], rows["Python"], rows["memory"]) == ("2.13.0", "3.11.9", "8.00 GiB")
-    assert dict(table_rows(section(report, "Settings of the ranks"))[2:]) == {"threads": "1"}
-    method = section(report, "How these figures were obtained")
+    assert dict(table_rows(section(report, "Rank settings"))[2:]) == {"threads": "1"}
+    method = section(report, "Method")
     assert "slowest rank's seconds" in method
     assert "an equal share of the CPU cores, here 2 CPU shares (core 0 | core 1)" in method
     assert "half the 95% interval of throughput was within 1.0%, or 30.0 s had been measured" in method
-    said = section(report, "Said on the way")
+    said = section(report, "Warnings")
     assert "warning: GPU 3 was lost" in said
     assert "NVML was not found" in said
     assert "nothing to see" not in said
@@ -163,15 +163,15 @@ def test_settings_that_differ_are_counted() -> None:
         measured("01", [[1.0, 1.0]], settings={"threads": 1, "compile": False}),
         measured("02", [[1.0, 1.0]] * 2, settings={"threads": 2, "compile": False}),
     )
-    rows = dict(table_rows(section(markdown(analyse(folded)), "Settings of the ranks"))[2:])
+    rows = dict(table_rows(section(markdown(analyse(folded)), "Rank settings"))[2:])
     assert rows == {"threads": "1 in 1 of 2 runs; 2 in 1 of 2 runs", "compile": "no"}
 
 
 @pytest.mark.parametrize(
     ("ending", "words"),
     [
-        ([], "had not ended, or was cut off"),
-        ([SessionFinished(at=9.0, outcome="stopped")], "was stopped before its end"),
+        ([], "or was interrupted"),
+        ([SessionFinished(at=9.0, outcome="stopped")], "was stopped early"),
     ],
 )
 def test_a_session_without_its_end_says_so(ending: list[Event], words: str) -> None:

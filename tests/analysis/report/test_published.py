@@ -101,8 +101,8 @@ def test_derived_is_not_measured() -> None:
 
 def test_the_report_marks_them_with_their_hardware() -> None:
     text = markdown(analyse(folded(of("accuracy", 0.668, mode="single"), of("speedup", 11.7, mode="ddp"))))
-    part = text.split("## Published by others")[1].split("\n## ")[0]
-    assert "Not measured here" in part
+    part = text.split("## Published figures")[1].split("\n## ")[0]
+    assert "Published by others, on other hardware" in part
     assert "**A study**, published, on 2 x Tesla T4:" in part
     assert "Read with care." in part
     assert "| single x1 | accuracy |" in " ".join(part.split())

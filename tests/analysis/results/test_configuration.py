@@ -176,8 +176,8 @@ def test_side_by_side_is_held_against_all_repeats_alone() -> None:
 
 def test_the_report_shows_how_far_repeats_lie_apart() -> None:
     text = markdown(analyse(session(planned(3), done([1.0, 1.1, 1.21], [1.0, 1.0, 1.0]))))
-    assert "- single x1: 3 repeats of 640, 582, 529 samples/s, 21.0% from the least to the greatest" in text
-    assert "Repeats were done in turns." in text
+    assert "- single x1: 3 repeats of 640, 582, 529 samples/s, a range of 21.0%" in text
+    assert "Repeats were interleaved." in text
 
 
 def test_one_repeat_on_a_busy_machine_does_not_lower_the_peak() -> None:

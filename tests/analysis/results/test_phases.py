@@ -119,7 +119,7 @@ def test_modes_that_speak_within_forward_and_backward_say_so() -> None:
 def test_without_a_detail_phase_there_is_nothing_to_say() -> None:
     folded = ddp()
     assert result_of(folded, "ddp").phases is None
-    assert "Where a step goes" not in markdown(analyse(folded))
+    assert "Step time breakdown" not in markdown(analyse(folded))
     empty = Breakdown(
         at=8.0,
         run="ddp",
@@ -165,4 +165,4 @@ def test_the_report_shows_ranks_shares_and_the_difference() -> None:
     assert " slowest\n" not in alike, "no rank is slower than the noise"
     (row,) = [line for line in text.splitlines() if line.startswith("| ddp x2 |") and "+" in line]
     assert "40.0" in row
-    assert "where a step goes" in text, "and how it was obtained"
+    assert "step time breakdown" in text, "and how it was obtained"

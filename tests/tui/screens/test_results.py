@@ -392,12 +392,10 @@ async def test_j_and_k_go_from_section_to_section(tmp_path: Path) -> None:
 async def test_a_wide_terminal_shows_two_columns(tmp_path: Path) -> None:
     app = replayed(shelve(tmp_path, 8))
     async with app.run_test(size=(200, 50)) as pilot:
-        text = await wait_for_text(
-            pilot, "─Results", "─Where a step goes", "─Communication", "─What more devices"
-        )
+        text = await wait_for_text(pilot, "─Results", "─Step time breakdown", "─Communication", "─Speedup")
         assert any("─Diagnosis─" in line for line in text.splitlines())
         await pilot.resize_terminal(100, 30)
-        await wait_until(pilot, lambda: "─Where a step goes" not in screen_text(app))
+        await wait_until(pilot, lambda: "─Step time breakdown" not in screen_text(app))
         page = app.screen.query_one("#page")
         assert page.max_scroll_x == 0
 
