@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from ..text.units import interval, percent, rate, ratio
 from .results.result import Result
 
+MOSTLY_IDLE = 1 / 3
+"""Idle share of a GPU from which on a figure says more of the host than of the GPU."""
+
 
 def headline(found: Sequence[Result]) -> str:
     """Return the best speedup in one sentence, or else the best gain or throughput; empty before any.
@@ -28,7 +31,7 @@ def headline(found: Sequence[Result]) -> str:
     if not measured:
         return _nothing_measured(found)
     best = max(measured, key=lambda result: result.throughput or 0.0)
-    return f"{best.label} trains {rate(best.throughput)}"
+    return f"{best.label} trains {rate(best.throughput)}{_limit(best)}"
 
 
 def _nothing_measured(found: Sequence[Result]) -> str:
@@ -58,7 +61,18 @@ def _speedup_sentence(best: Result, baseline: Result, found: Sequence[Result]) -
     sentence += f"{_name(best, with_batch)} is {ratio(best.speedup)} {_name(baseline, with_batch)}"
     if best.efficiency is not None and best.devices != baseline.devices:
         sentence += f" (efficiency {percent(best.efficiency)})"
-    return sentence
+    return sentence + _limit(best, baseline)
+
+
+def _limit(*results: Result) -> str:
+    """Return a clause on a GPU that was mostly idle, which limits what a figure means; else nothing."""
+    found = [(each.compute.idle, each) for each in results if each.compute and each.compute.idle is not None]
+    idle, worst = max(found, key=lambda each: each[0], default=(0.0, None))
+    if worst is None or idle < MOSTLY_IDLE:
+        return ""
+    whose = "the GPU" if worst.devices == 1 else "a GPU"
+    where = f" of {_name(worst, with_batch=False)}" if len(results) > 1 else ""
+    return f", limited by the host: {whose}{where} was idle for {percent(idle)} of the time"
 
 
 def _name(result: Result, with_batch: bool) -> str:

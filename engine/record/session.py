@@ -15,14 +15,14 @@ from .history import CpuHistory, GpuHistory
 from .journal import Follower
 from .run import RankState, RunState, RunStatus
 
-__all__ = ["WITHOUT_CURVES", "RankState", "RunState", "RunStatus", "Session", "fold", "read_session"]
+__all__ = ["WITHOUT_STEPS", "RankState", "RunState", "RunStatus", "Session", "fold", "read_session"]
 
 NO_PLAN = Plan(preset="", title="", question="", devices=(), runs=())
 NO_HOST = Host(name="", cpu=Cpu(model="", cores=(), physical=0, memory_bytes=0), software=Software("", ""))
 
 LOG_LINES = 1000
-WITHOUT_CURVES = tuple(set(get_args(Event)) - {events.Steps, events.Sampled})
-"""All event types except the bulky ones, which curves need but measured figures do not."""
+WITHOUT_STEPS = tuple(set(get_args(Event)) - {events.Steps})
+"""All event types except the bulkiest, which curves need but measured figures do not."""
 
 
 class Session:

@@ -17,7 +17,7 @@ from textual.worker import get_current_worker
 from ...engine.analysis.environment import hardware
 from ...engine.analysis.sessions.compare import SessionsComparison, compare_all
 from ...engine.analysis.sessions.comparison_report import letter, render_comparison
-from ...engine.record.session import WITHOUT_CURVES, Session, read_session
+from ...engine.record.session import WITHOUT_STEPS, Session, read_session
 from ...engine.record.shelf import SessionFolder
 from ...engine.text.units import date_time
 from ..data.exports import save_export
@@ -96,7 +96,7 @@ class CompareScreen(ClosedOnce[None]):
                 return
             self.post_message(self.Reading(folder.name))
             try:
-                sessions.append(read_session(folder.journal, WITHOUT_CURVES))
+                sessions.append(read_session(folder.journal, WITHOUT_STEPS))
             except OSError as error:
                 self.post_message(self.ReadFailed(f"{folder.name} cannot be read: {error.strerror}."))
                 return

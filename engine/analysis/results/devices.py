@@ -46,9 +46,11 @@ class Compute(Struct, frozen=True, kw_only=True):
     device_memory_bytes: int | None
     """Memory of the device with the least headroom."""
     headroom: float | None
-    """Share of memory that peak reservations left free, on the device with the least."""
+    """Share of memory that was free at the peak, on the device with the least."""
     allocator_retries: int | None
     """Retries on all devices."""
+    idle: float | None
+    """Share of the measured time in which the GPU that was idle most ran no kernel, at least; by NVML."""
 
 
 def compute(session: Session, configuration: Configuration, window_step: float | None) -> Compute | None:
@@ -64,6 +66,7 @@ def compute(session: Session, configuration: Configuration, window_step: float |
     peak = _peak(runs)
     done = [rank.measured for rank in ranks if rank.measured is not None]
     joules, samples = _energy(spec, done)
+    busy = [use.busy for use in gpu_uses(session, configuration) if use.busy is not None]
     headroom, space = min(_headrooms(session, configuration), default=(None, None))
     return Compute(
         flop_per_step=flop,
@@ -80,6 +83,7 @@ def compute(session: Session, configuration: Configuration, window_step: float |
         device_memory_bytes=space,
         headroom=headroom,
         allocator_retries=_retries(done),
+        idle=None if not busy else 1 - min(busy),
     )
 
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from ...record.events import RunFinished, RunStarted, SessionFinished, SessionStarted
 from ...record.journal import Follower
-from ...record.session import WITHOUT_CURVES, Session, read_session
+from ...record.session import WITHOUT_STEPS, Session, read_session
 from ...record.shelf import SessionFolder, Shelf, State
 from ..analysis import analyse
 from ..environment import hardware
@@ -143,7 +143,7 @@ class _WatchedSession:
 
     def _read(self) -> Session:
         try:
-            return read_session(self._folder.journal, WITHOUT_CURVES)
+            return read_session(self._folder.journal, WITHOUT_STEPS)
         except OSError:
             return Session(self._folder.name)
 

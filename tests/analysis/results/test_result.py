@@ -19,6 +19,7 @@ from building.sessions import (
 from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.report.columns import ordered, result_columns, side_by_side
 from gpubench_tui.engine.analysis.results.result import Result, result_of
+from gpubench_tui.engine.host.facts import CpuSample, GpuSample
 from gpubench_tui.engine.plan.plan import Device
 from gpubench_tui.engine.plan.preset import Measure, Mode, Precision, Workload
 from gpubench_tui.engine.record.events import (
@@ -27,6 +28,7 @@ from gpubench_tui.engine.record.events import (
     RankMeasured,
     RunFinished,
     RunStarted,
+    Sampled,
     SessionFinished,
 )
 from gpubench_tui.engine.record.session import Session, fold
@@ -415,6 +417,41 @@ def test_a_rank_without_memory_figures_is_no_zero() -> None:
     result = one(folded, "single")
     assert result.peak_memory_bytes is None
     assert result.notes == ("no figures: no window was reported by all ranks",)
+
+
+@pytest.mark.parametrize(
+    ("busy", "headline"),
+    [
+        ((95.0, 90.0), "ddp on 2 devices is 2.00x single (efficiency 100%)"),
+        (
+            (95.0, 60.0),
+            "ddp on 2 devices is 2.00x single (efficiency 100%), limited by the host: a GPU of ddp on 2 "
+            "devices was idle for 40.0% of the time",
+        ),
+        (
+            (30.0, 60.0),
+            "ddp on 2 devices is 2.00x single (efficiency 100%), limited by the host: the GPU of single was "
+            "idle for 70.0% of the time",
+        ),
+    ],
+)
+def test_a_headline_says_that_a_gpu_was_mostly_idle(busy: tuple[float, float], headline: str) -> None:
+    gpus = tuple(Device(kind="cuda", index=index, name="NVIDIA H200") for index in range(2))
+    single = spec("single", "single", on=gpus, baseline="single")
+    ddp = spec("ddp", "ddp", 2, on=gpus, baseline="single")
+    steady = [1.0 + 0.001 * window for window in range(5)]
+
+    def sampled(at: float, *busy: float) -> Sampled:
+        samples = [GpuSample(index=index, utilization=share) for index, share in enumerate(busy)]
+        return Sampled(at=at, gpus=samples, cpu=CpuSample((), 0, 1, 0.0, 0))
+
+    events = [
+        *measured("single", [steady]),
+        sampled(3.0, busy[0], 0.0),
+        *(replace(event, at=event.at + 20) for event in measured("ddp", [steady, steady])),
+        sampled(23.0, 90.0, busy[1]),
+    ]
+    assert analyse(session(opening(single, ddp), events)).headline == headline
 
 
 @pytest.mark.parametrize("settled", [True, False])
