@@ -17,7 +17,7 @@ LEAST_EXPOSED = 0.05
 """Exposed share of a step on the rank that waits least; above it, time is lost to communication itself
 rather than to waiting."""
 
-LESS_OFTEN = "gradients accumulated over several steps, or sent in 16 bits"
+LESS_OFTEN = "gradient accumulation over several steps, or gradients sent in 16 bits"
 
 
 def exposed_communication(case: Case) -> Iterator[Diagnosis]:
@@ -36,14 +36,14 @@ def exposed_communication(case: Case) -> Iterator[Diagnosis]:
             f"synchronising gradients takes {percent(said.sync_share)} of each step, "
             "and the backward pass does not hide it",
             [
-                ("what synchronising adds to a step", duration(said.sync_cost.value)),
+                ("sync cost of a step", duration(said.sync_cost.value)),
                 ("share of the step", percent(said.sync_share)),
                 ("exposed on the rank that waits least", f"{percent(least)} of a step"),
                 *hidden,
             ],
             f"{LESS_OFTEN}; there is no memory for a larger batch"
             if is_full(run)
-            else f"a larger batch a device, {LESS_OFTEN}",
+            else f"a larger batch per device, {LESS_OFTEN}",
         )
 
 
@@ -64,8 +64,8 @@ def data_parallel_overhead(case: Case) -> Iterator[Diagnosis]:
             yield run.diagnosis(
                 "DataParallel overhead",
                 "warning",
-                f"{ratio(found.value)} the throughput of {ddp.result.label}: one process feeds all "
-                f"devices, and sends them the parameters anew each step{_cost(run)}",
+                f"{ratio(found.value)} the throughput of {ddp.result.label}: one process feeds all devices, "
+                f"and sends them all parameters in each step{_cost(run)}",
                 [
                     (f"throughput against {ddp.result.label}", ratio(found.value)),
                     *_exchange(run),
@@ -88,7 +88,7 @@ def _is_its_ddp(run: Subject, other: Subject) -> bool:
 
 def _cost(run: Subject) -> str:
     share = run.result.communication.exchange_share if run.result.communication else None
-    return f"; what it sends and collects takes {percent(share)} of a step" if share else ""
+    return f"; its data exchange takes {percent(share)} of a step" if share else ""
 
 
 def _exchange(run: Subject) -> Iterator[Figure]:

@@ -30,10 +30,10 @@ FASTER_LOADING = (
 )
 NOT_MORE_WORKERS = (
     'place the data on the device (placement = "device"), or try less augmentation or images decoded '
-    "beforehand; more loader_workers are no help where the CPUs have too many already"
+    "beforehand; more loader_workers do not help, as the CPUs are oversubscribed already"
 )
 LESS_DRAWING = (
-    "the data are on the device already: what takes time is drawing and augmenting a batch there; try less "
+    "the data are on the device already: drawing and augmenting a batch there takes the time; try less "
     "augmentation"
 )
 

@@ -71,7 +71,7 @@ def shared_gpus(case: Case) -> Iterator[Diagnosis]:
             yield Diagnosis(
                 name="shared GPU",
                 severity="warning",
-                sentence=f"GPU {index} was not the session's alone: figures on it are too low",
+                sentence=f"GPU {index} was shared with other processes: its figures are too low",
                 evidence=tuple(Evidence(f"GPU {index}: {what}", value) for what, value in figures),
                 remedy="wait until they are done, or choose other GPUs with --gpus",
                 runs=tuple(run.result.run for run in case.runs if index in run.configuration.gpus),
@@ -95,7 +95,7 @@ def _others(case: Case, index: int) -> Iterator[Figure]:
     # In a container the driver may number processes otherwise than ranks do: then none of ours is there.
     if own & set(seen):
         others |= {pid: process.name for pid, process in seen.items() if pid not in own}
-    yield from (("process of others", f"{name or 'unnamed'} ({pid})") for pid, name in others.items())
+    yield from (("other process", f"{name or 'unnamed'} ({pid})") for pid, name in others.items())
 
 
 def busy_machine(case: Case) -> Iterator[Diagnosis]:
@@ -106,7 +106,7 @@ def busy_machine(case: Case) -> Iterator[Diagnosis]:
         yield Diagnosis(
             name="busy machine",
             severity="warning",
-            sentence="the machine was busy before the session began: what ran then may take part in every "
+            sentence="the machine was busy before the session began: programs running then may distort every "
             "figure",
             evidence=(Evidence("load average before the session", f"{load:.1f} on {cpus} usable CPUs"),),
             remedy=QUIET,
@@ -154,6 +154,6 @@ def drift(case: Case) -> Iterator[Diagnosis]:
                     (f"median of its first {third} windows", rate(before)),
                     (f"median of its last {third} windows", rate(after)),
                 ),
-                "heat, or other programs: see the GPUs' clocks, and measure with repeats, which drift "
-                "favours less",
+                "check for heat and other programs (see the GPUs' clocks), and measure with repeats, which "
+                "are less sensitive to drift",
             )

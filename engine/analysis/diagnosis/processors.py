@@ -48,12 +48,12 @@ def _oversubscribed(case: Case, run: Subject, threads: int, workers: int, cpus: 
     return run.diagnosis(
         "CPU oversubscribed",
         "warning",
-        f"{threads + workers} threads and loader workers on {cpus} CPU{'s' if cpus > 1 else ''}: they take "
-        "turns, and training waits for its own loader",
+        f"{threads + workers} threads and loader workers on {cpus} CPU{'s' if cpus > 1 else ''}: they "
+        "compete, and training waits for its own loader",
         [
             (f"threads of its {_ranks(run.spec)}", str(threads)),
             ("loader workers", str(workers)),
-            ("CPUs they may use", str(cpus)),
+            ("CPUs available", str(cpus)),
             *_omp_num_threads(run),
             ("load average before the session", number(load)),
         ],

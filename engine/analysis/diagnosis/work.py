@@ -36,7 +36,7 @@ def unequal_samples(case: Case) -> Iterator[Diagnosis]:
             yield run.diagnosis(
                 "work not divided",
                 "severe",
-                "its ranks consumed different numbers of samples: this is no training on equal parts",
+                "its ranks consumed different numbers of samples: the data were not divided equally",
                 [(f"samples of rank {rank}", f"{count:,}") for rank, count in samples.items()],
                 "make the data set a multiple of the global batch, and check how samples are assigned",
             )
@@ -57,7 +57,7 @@ def undivided_epochs(case: Case) -> Iterator[Diagnosis]:
                 "work not divided",
                 "severe",
                 f"it takes as many steps for an epoch as {baseline.result.label}: each "
-                "device trains on all of the data instead of its part",
+                "device trains on all of the data instead of its share",
                 (
                     ("steps of an epoch", f"{ours[0]:,} for {ours[1]:,} images"),
                     (f"of {baseline.result.label}", f"{theirs[0]:,} for {theirs[1]:,} images"),
@@ -88,13 +88,14 @@ def step_hardly_grows(case: Case) -> Iterator[Diagnosis]:
             yield run.diagnosis(
                 TOO_LITTLE,
                 "warning",
-                f"a step grows by {percent(growth)} where its batch of {batch} a "
-                "device doubles: most of it is the host's work, or waiting, and not the device's",
+                f"a step grows by {percent(growth)} when its batch of {batch} per device doubles: most of it "
+                "is host work or waiting",
                 (
                     (f"step at batch {batch} a device", duration(step)),
                     (f"step at batch {twice} a device", duration(longer)),
                 ),
-                "a larger batch, compile = true, or a larger model; at this batch more devices mostly wait",
+                "a larger batch, compile = true, or a larger model; at this batch, additional devices mostly "
+                "wait",
             )
 
 
@@ -123,9 +124,8 @@ def idle_gpus(case: Case) -> Iterator[Diagnosis]:
             yield run.diagnosis(
                 TOO_LITTLE,
                 "warning",
-                f"GPU {index} runs no kernel for {100 - known[index]:.0f}% of "
-                "the time, and not for want of data: the host launches kernels more slowly than the GPU runs "
-                "them",
+                f"GPU {index} runs no kernel for {100 - known[index]:.0f}% of the time although data are "
+                "available: the host launches kernels more slowly than the GPU runs them",
                 (
                     (f"GPU {index} runs a kernel", f"{known[index]:.0f}% of the time"),
                     ("waiting for data", f"{percent(phases.shares['input'])} of a step"),

@@ -141,7 +141,7 @@ def _notes(run: RunState, baseline: RunState, speedup: float, devices: float | N
     if run.evaluations and not same_recipe:
         yield (
             f"its global batch is {ours.global_batch} and the baseline's {theirs.global_batch} at the same "
-            "learning rate: their accuracies come from two recipes; a rate in proportion to the batch "
-            f"(workload.learning_rate_batch = {theirs.global_batch}) that rises over a first epoch "
-            "(workload.warmup_epochs = 1) makes up for it"
+            "learning rate, so that their accuracies are not comparable; a rate proportional to the batch "
+            f"(workload.learning_rate_batch = {theirs.global_batch}) with a first epoch of warm-up "
+            "(workload.warmup_epochs = 1) compensates"
         )

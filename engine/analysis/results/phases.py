@@ -152,7 +152,7 @@ def _hidden(run: RunState) -> Iterator[str]:
     """Yield remarks on communication that is not told apart from the part containing it."""
     spec = run.spec
     if spec.mode in ("dp", "fsdp") and spec.device_count > 1:
-        yield f"{spec.mode} communicates within forward and backward, which hold that time"
+        yield f"{spec.mode} communicates within forward and backward, which include that time"
 
 
 def _notes(unaccounted: float, step: float, window_step: float | None) -> Iterator[str]:

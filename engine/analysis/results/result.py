@@ -244,16 +244,16 @@ def _notes(configuration: Configuration) -> Iterator[str]:
     run, usable = configuration.representative, configuration.usable
     windows = sum(len(each.complete_windows) for each in usable)
     if run.state == "stopped" and windows:
-        yield f"stopped before it was done, after {windows} windows"
+        yield f"stopped early, after {windows} windows"
     if run.state == "measured" and not windows:
         yield "no figures: no window was reported by all ranks"
     longest = max((each.window_length for each in usable), default=1)
     if longest > 1:
-        yield f"its windows are {longest} measured ones each, added up because there were thousands"
+        yield f"each of its windows is {longest} measured ones merged, because there were thousands"
     if _waits_for_the_scaler(run.spec):
         yield (
-            "in each step the host waits for its GPU: torch has no fused SGD for shards, and the scaler of "
-            "fp16 then looks at their gradients first; bf16 needs none, and AdamW is fused"
+            "the host waits for its GPU in each step: torch has no fused SGD for sharded parameters, so that "
+            "the fp16 gradient scaler inspects gradients first; bf16 needs no scaler, and AdamW is fused"
         )
     if _never_settled(configuration):
         yield "its step time had not settled when warm-up reached its time limit"
@@ -267,7 +267,7 @@ def _notes(configuration: Configuration) -> Iterator[str]:
             "contiguous, and each convolution transposes them, which costs single and ddp nothing"
         )
     for trouble in _troubles(configuration):
-        yield f"the look at where its steps go ended early: {trouble}"
+        yield f"the detail phase ended early: {trouble}"
     if _replicas_equal(configuration) is False and _alike(run.spec):
         yield "its ranks ended with different parameters: they did not train one model"
     if run.state == "measured":

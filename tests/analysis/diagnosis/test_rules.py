@@ -198,7 +198,7 @@ def test_nobody_advises_what_another_diagnosis_advises_against() -> None:
         assert one(folded, "CPU oversubscribed").remedy.startswith("fewer loader_workers")
         remedy = one(folded, "input-bound").remedy
         assert "or try more loader_workers" not in remedy
-        assert "more loader_workers are no help where the CPUs have too many already" in remedy
+        assert "more loader_workers do not help, as the CPUs are oversubscribed already" in remedy
     alone = session(
         opening(specs[1]),
         measured("slow", [STEADY], settings=settings),
@@ -211,7 +211,7 @@ def test_no_larger_batch_where_memory_is_nearly_full() -> None:
     turns = list(exchange("gpus", [0.05, 0.05], with_sync=STEP, without=0.15))
     for reserved, remedy in (
         (95 * GIB, "there is no memory for a larger batch"),
-        (50 * GIB, "a larger batch a device, "),
+        (50 * GIB, "a larger batch per device, "),
     ):
         folded = session(
             opening(ON_GPUS, host=gpu_host()),
@@ -479,7 +479,7 @@ def test_data_parallel_behind_ddp() -> None:
     look = [breakdown("dp", 0, exchange, forward=[0.3], backward=[0.22])]  # type: ignore[arg-type]
     folded = session(opening(dp, ddp, host=gpu_host()), events, look, measured("ddp", [STEADY, STEADY]))
     found = one(folded, "DataParallel overhead")
-    assert "what it sends and collects takes 25.0% of a step" in found.sentence
+    assert "its data exchange takes 25.0% of a step" in found.sentence
     assert (found.runs, "0.38x" in found.sentence) == (("dp",), True)
     text = figures(found)
     assert "scatter + replicate + gather + reduce on its first device: 130 ms, 25.0% of a step" in text

@@ -112,7 +112,7 @@ def test_modes_that_speak_within_forward_and_backward_say_so() -> None:
         [breakdown("dp", 0, forward=[0.04] * STEPS)],
     )
     assert phases_of(folded, "dp").notes == (
-        "dp communicates within forward and backward, which hold that time",
+        "dp communicates within forward and backward, which include that time",
     )
 
 

@@ -273,7 +273,7 @@ def test_accuracies_of_two_recipes_are_called_so() -> None:
         evaluations("ddp", 0, [0.2]),
     )
     (note,) = one(folded, "ddp").notes
-    assert "two recipes" in note and "learning_rate_batch = 128" in note and "warmup_epochs" in note
+    assert "not comparable" in note and "learning_rate_batch = 128" in note and "warmup_epochs" in note
 
 
 def test_steps_alone_are_no_measurement() -> None:
@@ -492,7 +492,7 @@ def test_a_scaler_that_makes_the_host_wait_is_named(
     for devices, expected in ((gpus, waits), (CORES, False)):
         run = spec("run", mode, 2, workloads=[workload], on=devices)
         found = result_of(session(opening(run), measured("run", [[1.0] * 5] * 2)), "run")
-        assert any("no fused SGD for shards" in note for note in found.notes) == expected
+        assert any("no fused SGD for sharded parameters" in note for note in found.notes) == expected
 
 
 def test_ten_thousand_windows_have_the_interval_of_as_many() -> None:
@@ -509,7 +509,7 @@ def test_ten_thousand_windows_have_the_interval_of_as_many() -> None:
         held.append(low <= 640 <= high)
     assert sum(held) >= 8
     assert found.windows == 2500
-    assert "its windows are 4 measured ones each, added up because there were thousands" in found.notes
+    assert "each of its windows is 4 measured ones merged, because there were thousands" in found.notes
 
 
 def test_results_are_ordered_by_what_a_column_shows() -> None:
