@@ -25,8 +25,6 @@ VAGUE = re.compile(r"(What|Those|Who|How|It|Its|They|Their|That|All of)\b")
 VAGUE_SO_FAR = {
     "engine.host": 22,
     "engine.plan": 10,
-    "engine.training": 39,
-    "engine.training.device": 1,
     "tui.data": 7,
     "tui.render": 33,
     "tui.screens": 13,

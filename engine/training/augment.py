@@ -1,8 +1,8 @@
-"""Augmentation, twice: of a whole batch on its device, and of one PIL image in a loader's worker.
+"""Augmentation, implemented twice: for a whole batch on its device, and for one PIL image in a loader worker.
 
-Both do the same in the same order, flip, crop, rotate, jitter, with the same ranges; only their random
-numbers differ. What they do is what torchvision's RandomHorizontalFlip, RandomCrop(padding=4),
-RandomRotation(10) and ColorJitter(0.2, 0.2, 0.2) do.
+Both apply the same operations in the same order (flip, crop, rotate, jitter) and with the same ranges; only
+their random numbers differ. The operations are those of torchvision's RandomHorizontalFlip,
+RandomCrop(padding=4), RandomRotation(10) and ColorJitter(0.2, 0.2, 0.2).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import random
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F  # noqa: N812 (everybody's name for it)
+import torch.nn.functional as F  # noqa: N812 (its usual name)
 from PIL import Image, ImageEnhance, ImageOps
 from torch import Tensor
 
@@ -25,9 +25,9 @@ LUMA = (0.299, 0.587, 0.114)
 
 
 def augment_batch(images: Tensor, steps: Sequence[Augmentation], generator: torch.Generator) -> Tensor:
-    """Augment uint8 images (batch, 3, height, width) where they are; the result is float32 in 0..255.
+    """Augment uint8 images (batch, 3, height, width) on their device; return float32 images in 0..255.
 
-    Every image draws its own random numbers from `generator`, which lives on the images' device.
+    Each image draws its own random numbers from `generator`, which must be on the images' device.
     """
     if "flip" in steps:
         images = flip(images, generator)
@@ -42,13 +42,13 @@ def augment_batch(images: Tensor, steps: Sequence[Augmentation], generator: torc
 
 
 def flip(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Mirror about half of the images left to right."""
+    """Mirror about half of the images horizontally."""
     mirrored = torch.rand(len(images), 1, 1, 1, device=images.device, generator=generator) < 0.5
     return torch.where(mirrored, images.flip(3), images)
 
 
 def crop(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Move each image by up to 4 pixels each way, black coming in."""
+    """Shift each image by up to 4 pixels in each direction; fill with black."""
     batch, _, height, width = images.shape
     device = images.device
     span = 2 * PADDING + 1
@@ -62,12 +62,12 @@ def crop(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def rotate(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Turn each image by up to 10 degrees about its centre, bilinearly, black coming in."""
+    """Rotate each image by up to 10 degrees about its centre, bilinearly; fill with black."""
     batch, _, height, width = images.shape
     draw = torch.rand(batch, device=images.device, generator=generator)
     angle = (draw * 2 - 1) * math.radians(DEGREES)
     cosine, sine, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
-    # grid_sample's coordinates run from -1 to 1 on both axes, whatever the image's shape.
+    # The coordinates of grid_sample run from -1 to 1 along both axes, whatever the image's shape.
     first = torch.stack([cosine, -sine * height / width, zero], dim=1)
     second = torch.stack([sine * width / height, cosine, zero], dim=1)
     grid = F.affine_grid(torch.stack([first, second], dim=1), list(images.shape), align_corners=False)
@@ -75,7 +75,7 @@ def rotate(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def jitter(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Change brightness, then contrast, then saturation of each image by up to 20%."""
+    """Change each image's brightness, then contrast, then saturation by up to 20%."""
     draw = torch.rand(3, len(images), 1, 1, 1, device=images.device, generator=generator)
     brightness, contrast, saturation = 1 + JITTER * (2 * draw - 1)
     images = (images * brightness).clamp(0, 255)
@@ -84,13 +84,13 @@ def jitter(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def grey(images: Tensor) -> Tensor:
-    """Brightness as the eye sees it, (batch, 1, height, width)."""
+    """Return the luma of RGB images, (batch, 1, height, width)."""
     red, green, blue = images.unbind(dim=1)
     return (LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue).unsqueeze(1)
 
 
 def augment_image(image: Image.Image, steps: Sequence[Augmentation]) -> Image.Image:
-    """Augment one RGB image, drawing from the module `random`, which each loader worker has seeded."""
+    """Augment one RGB image with random numbers of the module `random`, which each loader worker seeds."""
     width, height = image.size
     if "flip" in steps and random.random() < 0.5:
         image = ImageOps.mirror(image)

@@ -1,4 +1,4 @@
-"""How fast the ranks' collectives are when nothing else is done: sizes from 1 KiB to 256 MiB."""
+"""Bandwidth of the ranks' collectives on otherwise idle devices, for sizes from 1 KiB to 256 MiB."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ OF_MODE: dict[Mode, tuple[Collective, ...]] = {
     "ddp": ("all_reduce",),
     "fsdp": ("all_gather", "reduce_scatter"),
 }
-"""What the gradients and parameters of a mode travel by; the other modes use no collectives."""
+"""The collectives that carry a mode's gradients and parameters; the other modes use none."""
 
 SMALLEST, FACTOR, LARGEST = 1024, 4, 256 * 1024**2
 MEMORY_SHARE = 0.125
-"""Of what is free, for one buffer; the backends take about as much again, and ranks may share a device."""
+"""Share of the free memory for one buffer: backends take about as much again, ranks may share a device."""
 SECONDS = 2.0
-"""How long all sizes of a collective may take, about: what would take longer is left out."""
+"""Approximate limit for all sizes of a collective; sizes that would exceed it are left out."""
 SIZE_SECONDS = 0.1
-"""How long one size is repeated for, about."""
+"""Approximate duration of all repetitions of one size."""
 FEWEST, MOST = 3, 20
 """Repetitions of one size."""
 REPETITION_SECONDS = 0.001
-"""How long a repetition lasts at least, about: small sizes are done several times in a row."""
+"""Approximate minimum duration of a repetition: small sizes are sent several times in a row."""
 
 
 def measure_bandwidth(
     collective: Collective, group: Group, devices: RankDevices, clock: Clock
 ) -> tuple[list[int], list[float]]:
-    """Bytes, as nccl-tests counts them (the whole buffer), and the median seconds of the slowest rank.
+    """Return sizes in bytes, as nccl-tests counts them (the whole buffer), and the seconds of each.
 
-    All ranks of the group must call it; all get the same answer, and decide by the same figures how often a
-    size is repeated and which is the last.
+    A time is the median over repetitions of the slowest rank's. All ranks of the group must call this
+    together; they get the same figures and decide by them how often a size is repeated and which is the last.
     """
     sizes: list[int] = []
     medians: list[float] = []
@@ -73,7 +73,7 @@ def fitting_sizes(group: Group, devices: RankDevices) -> Iterator[int]:
 
 
 def prepare(collective: Collective, count: int, group: Group, device: torch.device) -> Callable[[], object]:
-    """What does the collective once; `count`: float32 of one rank, the buffer has `world_size` times that."""
+    """Return a function that does the collective once, on `count` float32 values for each rank."""
     whole = torch.zeros(count * group.world_size, device=device)
     if collective == "all_reduce":
         return lambda: dist.all_reduce(whole)
@@ -84,7 +84,7 @@ def prepare(collective: Collective, count: int, group: Group, device: torch.devi
 
 
 def repeat(operate: Callable[[], object], repetitions: int, in_a_row: int, clock: Clock) -> list[float]:
-    """Seconds of each repetition, which is the operation several times in a row."""
+    """Return the seconds of each repetition; in one the operation is done several times in a row."""
     clock.synchronize()
     marks = [clock.mark()]
     for _ in range(repetitions):
@@ -99,5 +99,5 @@ def repeat(operate: Callable[[], object], repetitions: int, in_a_row: int, clock
 
 
 def slowest(group: Group, seconds: list[float]) -> list[float]:
-    """Of each repetition the slowest rank's time."""
+    """Return the slowest rank's time of each repetition."""
     return [max(times) for times in zip(*group.gather(seconds), strict=True)]

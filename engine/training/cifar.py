@@ -1,4 +1,4 @@
-"""CIFAR-10: fetched once, by whichever process comes first, and read by torchvision."""
+"""CIFAR-10: downloaded once, by the first process that needs it, and read by torchvision."""
 
 from __future__ import annotations
 
@@ -20,21 +20,22 @@ from .errors import NoDataError
 from .vision import torchvision
 
 TIMEOUT = 20.0
-"""Seconds without a byte after which the network counts as absent."""
-PIECE = 1 << 20
+"""Seconds without any data after which a download fails."""
+READ_BYTES = 1 << 20
+"""Bytes of a download that are read at a time."""
 
 
 def cifar10(folder: Path, note: Callable[[str], None]) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """Images, uint8 (images, 3, 32, 32), and labels of the training and the test set.
+    """Return images, uint8 (images, 3, 32, 32), and labels of the training set and of the test set.
 
-    Reads them from `folder`, unpacks `cifar-10-python.tar.gz` there, or downloads it first. NoDataError says
-    where to put that file when it is damaged or cannot be had.
+    They are read from `folder`, where `cifar-10-python.tar.gz` is downloaded and unpacked if need be. Raises
+    NoDataError, which says where to put that file, when it is damaged or cannot be downloaded.
     """
     source = torchvision().datasets.CIFAR10
     with only_one(folder, note):
         try:
             return _read(source, folder)
-        except RuntimeError:  # torchvision's word for "not there, or not with the right checksums"
+        except RuntimeError:  # raised by torchvision for files that are missing or have wrong checksums
             archive = folder / source.filename
             if not archive.is_file():
                 download(source.url, archive, note)
@@ -45,48 +46,48 @@ def cifar10(folder: Path, note: Callable[[str], None]) -> tuple[tuple[Tensor, Te
 
 @contextlib.contextmanager
 def only_one(folder: Path, note: Callable[[str], None]) -> Iterator[None]:
-    """One process of this machine at a time; the others wait, saying so."""
+    """Admit one process of this machine at a time; report that the others wait."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / ".lock").open("w")
     except OSError as error:
-        # A shared folder that only its owner may write to has nobody to wait for.
+        # Nobody prepares the data in a shared folder that only its owner may write to.
         if folder.is_dir():
             yield
             return
-        raise NoDataError(f"the folder {folder} for CIFAR-10 cannot be made: {error.strerror}") from error
+        raise NoDataError(f"the folder {folder} for CIFAR-10 cannot be created: {error.strerror}") from error
     with lock:
-        spoken = time.monotonic()
+        noted = time.monotonic()
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
                 time.sleep(0.05)
-            if time.monotonic() - spoken > 1:
-                note("waiting for another process that prepares CIFAR-10")
-                spoken = time.monotonic()
+            if time.monotonic() - noted > 1:
+                note("waiting for another process to prepare CIFAR-10")
+                noted = time.monotonic()
         yield
 
 
 def download(url: str, archive: Path, note: Callable[[str], None]) -> None:
-    """Fetch a file whole or not at all; NoDataError when the network fails."""
+    """Download a file completely or not at all; NoDataError when the network fails."""
     partial = archive.with_suffix(".partial")
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT) as answer, partial.open("wb") as file:
             size = int(answer.headers.get("Content-Length") or 0)
             done = 0
-            spoken = 0.0
-            while piece := answer.read(PIECE):
+            noted = 0.0
+            while piece := answer.read(READ_BYTES):
                 file.write(piece)
                 done += len(piece)
-                if time.monotonic() - spoken > 0.5:
+                if time.monotonic() - noted > 0.5:
                     note(
                         f"downloading CIFAR-10, {done / size:.0%}"
                         if size
                         else f"downloading CIFAR-10, {done:,} bytes"
                     )
-                    spoken = time.monotonic()
+                    noted = time.monotonic()
         if size and done != size:
             raise OSError(f"the connection ended after {done:,} of {size:,} bytes")
         partial.rename(archive)
@@ -101,7 +102,7 @@ def download(url: str, archive: Path, note: Callable[[str], None]) -> None:
 
 
 def unpack(archive: Path, md5: str, folder: Path) -> None:
-    """Unpack an archive that is what it should be; NoDataError when it is not."""
+    """Unpack an archive that has the right checksum; NoDataError when it has not."""
     with archive.open("rb") as file:
         found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
     if found != md5:

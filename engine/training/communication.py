@@ -1,9 +1,9 @@
-"""What the ranks of ddp say to each other: when each bucket travels, and what a step takes without.
+"""Communication of ddp: when each gradient bucket is reduced, and how long a step takes without it.
 
-Only for what follows the measured windows: a communication hook stays with its model for good.
+For use after the measured windows: a communication hook cannot be removed from its model.
 """
 
-# No annotations from the future here: DistributedDataParallel compares a hook's with the types themselves.
+# No `from __future__ import annotations`: DistributedDataParallel compares a hook's annotations with types.
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -21,21 +21,21 @@ from .device.alignment import AlignedClock
 from .device.clock import Clock, Mark
 from .group import Group
 
-How = Callable[[], AbstractContextManager[None]]
+SyncContext = Callable[[], AbstractContextManager[None]]
 TURN_SECONDS = 0.05
-"""How long a turn lasts, about; it always holds whole steps."""
+"""Approximate duration of a turn, which consists of whole steps."""
 TURNS_SECONDS = 1.5
-"""How long all turns last together, about."""
+"""Approximate duration of all turns together."""
 FEWEST, MOST = 5, 20
-"""Turns of each kind."""
+"""Number of turns of each kind."""
 MOST_SECONDS = 20.0
-"""How long they may take together; where steps are long there are fewer, and no interval of the cost."""
+"""Limit for all turns together: with long steps there are fewer turns, and no interval of the cost."""
 LONG = 1.0
-"""Seconds of a step in which what is odd about the first one is lost."""
+"""Seconds of a step from which on the cost of the first step of a kind is negligible."""
 
 
 def ddp_of(model: nn.Module) -> DistributedDataParallel | None:
-    """The wrapper within a model, compiled or not; None in other modes."""
+    """Return the DistributedDataParallel within a model; None in other modes."""
     return next((part for part in model.modules() if isinstance(part, DistributedDataParallel)), None)
 
 
@@ -45,7 +45,7 @@ class Transfer:
 
     bytes: int
     start: Mark
-    """When the bucket was ready; on a GPU the moment in its stream, not that of the call."""
+    """Moment at which the bucket was ready; on a GPU in its stream, not when the hook was called."""
     end: Mark
 
 
@@ -61,17 +61,17 @@ class BackwardParts(NamedTuple):
 
 
 class BucketHook:
-    """All-reduces a model's gradient buckets just as it would do itself, and notes when."""
+    """All-reduces a model's gradient buckets as DDP does without a hook, and marks both ends."""
 
     def __init__(self, ddp: DistributedDataParallel, clock: Clock) -> None:
         """Register the hook; `clock` must be its own, for torch calls the hook in threads of its own."""
         self.steps: list[list[Transfer]] = []
-        """The buckets of each step since `begin`, in the order in which they were ready."""
+        """Buckets of each step since `begin`, in the order in which they were ready."""
         self._clock = clock
         ddp.register_comm_hook(None, self._all_reduce)
 
     def begin(self) -> None:
-        """A step begins."""
+        """Start a new step."""
         self.steps.append([])
 
     def _all_reduce(self, _: None, bucket: GradBucket) -> torch.futures.Future[torch.Tensor]:
@@ -82,7 +82,7 @@ class BucketHook:
         self.steps[-1].append(transfer)
 
         def note(reduced: torch.futures.Future[torch.Tensor]) -> torch.Tensor:
-            # For NCCL this runs at once, in a stream that waits for the collective; for gloo when it is over.
+            # NCCL calls this at once, in a stream that waits for the collective; gloo calls it at the end.
             transfer.end = self._clock.mark()
             total: torch.Tensor = reduced.value()[0]
             return total
@@ -111,34 +111,34 @@ class BucketHook:
 
 
 class BufferHook:
-    """Notes when a model's own forward begins; until then its wrapper broadcasts its buffers."""
+    """Marks the beginning of a model's own forward, before which its wrapper broadcasts its buffers."""
 
     def __init__(self, ddp: DistributedDataParallel, clock: Clock) -> None:
         self.steps: list[Mark] = []
-        """That moment in each step."""
+        """Beginning of the model's own forward in each step."""
         self._clock = clock
         ddp.module.register_forward_pre_hook(self._note)
 
     def begin(self) -> None:
-        """A step begins."""
+        """Start a new step."""
 
     def _note(self, *_: object) -> None:
         self.steps.append(self._clock.mark())
 
     def seconds(self, beginnings: Sequence[Mark]) -> list[float]:
-        """What came before, in each step; `beginnings`: when the wrapper's forward began."""
+        """Return the seconds of each broadcast; `beginnings` are those of the wrapper's forward."""
         return [self._clock.seconds(start, own) for start, own in zip(beginnings, self.steps, strict=True)]
 
 
 def take_turns(
     ddp: DistributedDataParallel, team: Group, train: Callable[[int], float], pace: float
 ) -> tuple[list[float], list[float]]:
-    """Seconds of a step with synchronised gradients and without, the means of turns taken alternately.
+    """Return the seconds of a step with and without gradient synchronisation, as means of alternating turns.
 
-    `train` takes so many steps and returns the seconds from an idle device to an idle device; `pace` is about
-    one step's, the same on all ranks. What a rank does after the last all-reduce of a turn keeps nobody
-    waiting, so that where turns are short a slow optimizer hardly shows. Afterwards every rank holds weights
-    of its own.
+    `train` takes a number of steps and returns their seconds from idle device to idle device; `pace` is the
+    approximate duration of a step, the same on all ranks. No rank waits for what another does after the last
+    all-reduce of a turn, so that in short turns a slow optimizer hardly shows. Afterwards the ranks' weights
+    differ.
     """
     steps = max(1, round(TURN_SECONDS / pace))
     pair = 2 * steps * pace
@@ -146,13 +146,16 @@ def take_turns(
     synchronised: list[float] = []
     unsynchronised: list[float] = []
 
-    def turn(seconds: list[float], how: How, steps: int) -> None:
-        team.gather([0.0])  # nobody waits for another's turn before
+    def turn(seconds: list[float], how: SyncContext, steps: int) -> None:
+        team.gather([0.0])  # all ranks begin together
         with how():
             seconds.append(train(steps) / steps)
 
-    kinds: tuple[tuple[list[float], How], ...] = ((synchronised, nullcontext), (unsynchronised, ddp.no_sync))
-    for seconds, how in kinds if pace < LONG else ():  # the first of each kind is unlike the others
+    kinds: tuple[tuple[list[float], SyncContext], ...] = (
+        (synchronised, nullcontext),
+        (unsynchronised, ddp.no_sync),
+    )
+    for seconds, how in kinds if pace < LONG else ():  # the first step of each kind is slower
         turn(seconds, how, 1)
         seconds.clear()
     for number in range(pairs):

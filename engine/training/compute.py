@@ -1,4 +1,4 @@
-"""How much arithmetic a step is, and how much of it the rank's devices can do in a second."""
+"""Arithmetic of a step, and the peak rate of the rank's devices."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from itertools import pairwise
 
 import torch
-import torch.nn.functional as F  # noqa: N812 (everybody's name for it)
+import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..plan.preset import Workload
@@ -22,9 +22,9 @@ from .precision import SIXTEEN_BITS
 from .rank import Rank
 
 SECONDS = 0.15
-"""How long the product is repeated for, about."""
+"""Approximate duration of all repetitions of the product."""
 FEWEST, MOST = 5, 100
-"""Repetitions of the product."""
+"""Number of repetitions of the product."""
 
 
 def report_compute(rank: Rank) -> None:
@@ -39,31 +39,31 @@ def report_compute(rank: Rank) -> None:
 
 
 def flop_per_step(workload: Workload, batch: int) -> int | None:
-    """FLOP of a batch, forward and backward; None where they cannot be counted, and the log says why.
+    """Return the FLOP of a batch, forward and backward; None where torch cannot count them (see the log).
 
-    They are counted on a model whose tensors have shapes and no content: nothing is computed, and neither the
-    mode nor the kernels of a device change the count.
+    They are counted on meta tensors, which have shapes and no content: nothing is computed, and the count
+    depends neither on the mode nor on the kernels of a device.
     """
     meta = torch.device("meta")
     try:
-        # Only models known to need no values while they are built are built without any.
+        # A user's model may need values while it is built, so only built-in models are built without.
         with meta if workload.model in BUILT_IN else nullcontext():
             model = build_model(workload)
         images = torch.empty(batch, 3, workload.image_size, workload.image_size, device=meta)
         labels = torch.empty(batch, dtype=torch.int64, device=meta)
         with FlopCounterMode(display=False) as counter:
             F.cross_entropy(model.to(meta)(images), labels).backward()  # type: ignore[no-untyped-call]
-    except Exception as error:  # a model of one's own may do anything
+    except Exception as error:  # a user's model may raise anything
         print(f"the arithmetic of a step cannot be counted: {type(error).__name__}: {error}")
         return None
     return int(counter.get_total_flops())
 
 
 def peak_flop_per_second(dtype: torch.dtype, devices: RankDevices, everyone: Group) -> float | None:
-    """What a large product of random matrices reaches on the slowest of the rank's devices.
+    """Return the FLOP/s of a large product of random matrices on the slowest of the rank's devices.
 
-    All devices of all ranks work at the same time, so that what they share limits them. None where there is
-    no memory for it.
+    All devices of all ranks work at the same time, so that shared limits (power, memory) apply. Return None
+    where a device has no memory for the matrices.
     """
     products = [large_product(dtype, device) for device in devices.split()]
     everyone.gather([0.0])  # all begin together
@@ -75,22 +75,22 @@ def peak_flop_per_second(dtype: torch.dtype, devices: RankDevices, everyone: Gro
 
 
 class Product:
-    """A product of two random square matrices; of zeros it would take less power, and thus less time."""
+    """A product of two random square matrices; zeros would need less power, and thus less time."""
 
     def __init__(self, size: int, dtype: torch.dtype, device: RankDevices) -> None:
         self.flop = 2 * size**3
         self._clock = device.new_clock()
         self._factors = [torch.randn(size, size, dtype=dtype, device=device.first) for _ in range(2)]
         self._result = torch.empty_like(self._factors[0])
-        self.read(self._repeat(1))  # libraries and kernels are loaded
+        self.read(self._repeat(1))  # loads libraries and kernels
         (self.seconds,) = self.read(self._repeat(1))
 
     def start(self, seconds: float) -> list[Mark]:
-        """Begin to repeat it for about so long; the moments at which each repetition is over."""
+        """Submit repetitions for about that many seconds; return the marks that separate them."""
         return self._repeat(min(MOST, max(FEWEST, round(seconds / self.seconds))))
 
     def read(self, marks: list[Mark]) -> list[float]:
-        """Seconds of each repetition; waits for the last."""
+        """Return the seconds of each repetition; waits for the last."""
         self._clock.synchronize()
         return [self._clock.seconds(start, end) for start, end in pairwise(marks)]
 

@@ -1,4 +1,4 @@
-"""Batches of one rank: from a data set that lies on its device, or through a DataLoader."""
+"""Batches of one rank: from a data set that is resident on its device, or through a DataLoader."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .parallel import Shard
 Batch = tuple[Tensor, Tensor]
 """Normalised float32 images (batch, 3, size, size) and int64 labels, both on the rank's device."""
 START_METHOD = "fork" if sys.platform == "linux" else "spawn"
-"""Of loader workers; they touch no GPU, so a fork is safe, and starting anew costs seconds."""
+"""Start method of loader workers, which use no GPU: a fork is safe, a new interpreter takes seconds."""
 
 
 class Batches(Protocol):
@@ -32,20 +32,20 @@ class Batches(Protocol):
     steps_per_epoch: int
 
     def train(self, first: int, end: int | None) -> Iterator[Batch]:
-        """Batches of the epochs from `first` until before `end` (None: for ever), without a pause between."""
+        """Yield the batches of epochs `first` to `end` - 1 (None: endlessly), without pauses between them."""
 
     def fetch(self, first: int, end: int | None) -> Iterator[Batch]:
-        """The same batches where they are made, from which `place` has yet to bring them to the device."""
+        """Yield the same batches where they are made; `place` moves them to the device."""
 
     def place(self, batch: Batch) -> Batch:
-        """Bring a fetched batch to the device, in the workload's memory format."""
+        """Move a fetched batch to the device, in the workload's memory format."""
 
     def test(self) -> Iterator[Batch]:
-        """This rank's part of the test set, not augmented; the last batch may be smaller."""
+        """Yield this rank's part of the test set, not augmented; the last batch may be smaller."""
 
 
-class Sampler:
-    """Which images a rank takes: the indices of its batches, in order."""
+class BatchSampler:
+    """Yields the indices of each of a rank's batches, in order."""
 
     def __init__(self, shard: Shard, images: int, batch: int, seed: int) -> None:
         self.shard = shard
@@ -61,7 +61,7 @@ class Sampler:
             )
 
     def epoch(self, number: int) -> Tensor:
-        """All of an epoch's indices, batch after batch."""
+        """Return all indices of an epoch, batch after batch."""
         return self.shard.of_epoch(self.images, self.batch, self.seed, number)
 
     def __iter__(self) -> Iterator[list[int]]:
@@ -72,12 +72,12 @@ class Sampler:
 
 
 class ResidentBatches:
-    """The whole set as uint8 on the device, where batches are drawn, augmented and normalised."""
+    """The whole data set as uint8 on the device, where batches are drawn, augmented and normalised."""
 
     def __init__(
         self,
         sets: tuple[Images, Images],
-        sampler: Sampler,
+        sampler: BatchSampler,
         workload: Workload,
         devices: RankDevices,
         seed: int,
@@ -112,7 +112,7 @@ class ResidentBatches:
         self._shift = -mean / deviation
 
     def train(self, first: int, end: int | None) -> Iterator[Batch]:
-        """See Batches."""
+        """Implement `Batches`."""
         for number in count(first) if end is None else range(first, end):
             self._generator.manual_seed(self._seed + number * 1_000_003)
             order = self._devices.upload(self._sampler.epoch(number))
@@ -123,11 +123,11 @@ class ResidentBatches:
     fetch = train
 
     def place(self, batch: Batch) -> Batch:
-        """As it is: it was drawn on the device."""
+        """Return the batch, which was drawn on the device."""
         return batch
 
     def test(self) -> Iterator[Batch]:
-        """See Batches."""
+        """Implement `Batches`."""
         batch = self._sampler.batch
         for start in range(0, len(self._test_images), batch):
             images = self._test_images[start : start + batch].float()
@@ -138,7 +138,7 @@ class ResidentBatches:
 
 
 class LoaderImages(Dataset[tuple[Tensor, int]]):
-    """What loader workers fetch from: one image decoded, augmented by PIL, normalised."""
+    """Data set of the loader workers: decodes, augments (with PIL) and normalises one image at a time."""
 
     def __init__(self, images: Images, augment: Sequence[Augmentation], normalisation: Normalisation) -> None:
         self._images = images
@@ -161,7 +161,7 @@ class LoaderBatches:
     def __init__(
         self,
         sets: tuple[Images, Images],
-        sampler: Sampler,
+        sampler: BatchSampler,
         workload: Workload,
         devices: RankDevices,
         seed: int,
@@ -178,10 +178,10 @@ class LoaderBatches:
         train, test = sets
         self._test = LoaderImages(test, (), normalisation)
         self._loader = self._loader_of(LoaderImages(train, workload.augment, normalisation), sampler)
-        random.seed(seed)  # what augments when there are no workers
+        random.seed(seed)  # for augmentation in this process, without workers
 
     def _loader_of(
-        self, images: LoaderImages, batches: Sampler | list[list[int]]
+        self, images: LoaderImages, batches: BatchSampler | list[list[int]]
     ) -> DataLoader[tuple[Tensor, int]]:
         return DataLoader(
             images,
@@ -190,35 +190,35 @@ class LoaderBatches:
             pin_memory=self._pin,
             worker_init_fn=start_worker,
             multiprocessing_context=START_METHOD if self._workers else None,
-            persistent_workers=self._workers > 0 and isinstance(batches, Sampler),
+            persistent_workers=self._workers > 0 and isinstance(batches, BatchSampler),
             generator=torch.Generator().manual_seed(self._seed),
         )
 
     def train(self, first: int, end: int | None) -> Iterator[Batch]:
-        """See Batches."""
+        """Implement `Batches`."""
         return map(self.place, self.fetch(first, end))
 
     def fetch(self, first: int, end: int | None) -> Iterator[Batch]:
-        """See Batches."""
+        """Implement `Batches`."""
         self._sampler.epochs = (first, end)
         yield from self._loader
 
     def test(self) -> Iterator[Batch]:
-        """See Batches."""
+        """Implement `Batches`."""
         mine = self._sampler.shard.of_test(len(self._test)).tolist()
         batch = self._sampler.batch
         batches = [mine[start : start + batch] for start in range(0, len(mine), batch)]
         yield from map(self.place, self._loader_of(self._test, batches))
 
     def place(self, batch: Batch) -> Batch:
-        """See Batches."""
+        """Implement `Batches`."""
         images, labels = batch
         images = images.to(self._device, non_blocking=True).contiguous(memory_format=self._format)
         return images, labels.to(self._device, non_blocking=True)
 
 
-def start_worker(worker: int) -> None:  # noqa: ARG001 (a DataLoader says which)
-    """First thing in a loader worker: it goes when its rank goes."""
+def start_worker(worker: int) -> None:  # noqa: ARG001 (passed by DataLoader)
+    """Tie a loader worker's life to its rank's."""
     die_with_parent()
 
 
@@ -231,8 +231,8 @@ def make_batches(
     workers: int,
     note: Note,
 ) -> Batches:
-    """Batches of one rank in the workload's placement; `workers` is this rank's share of the loader's."""
-    sampler = Sampler(shard, len(sets[0]), batch, workload.seed)
+    """Return one rank's batches in the workload's placement; `workers` is its share of the loader workers."""
+    sampler = BatchSampler(shard, len(sets[0]), batch, workload.seed)
     seed = workload.seed * 1_000_003 + shard.index
     if workload.placement == "device":
         return ResidentBatches(sets, sampler, workload, devices, seed, note)

@@ -1,7 +1,7 @@
-"""What DataParallel does besides computing: when it scatters, replicates, gathers and reduces.
+"""Communication of DataParallel: when it scatters, replicates, gathers and reduces.
 
-Only for what follows the measured windows. All is seen from the first device, where it begins and ends:
-gathering holds the wait for the device whose forward pass is over last.
+For use after the measured windows. Times are those of the first device, where every operation begins and
+ends: gathering includes the wait for the device that finishes its forward pass last.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ T = TypeVar("T")
 
 
 def data_parallel_of(model: nn.Module) -> nn.DataParallel[nn.Module] | None:
-    """The wrapper of a model; None in other modes."""
+    """Return the model as DataParallel; None in other modes."""
     return model if isinstance(model, nn.DataParallel) else None
 
 
 class ExchangeHook:
-    """Has a DataParallel do just what it does, and notes when."""
+    """Marks both ends of each of a DataParallel's operations, and changes none of them."""
 
     def __init__(self, model: nn.DataParallel[nn.Module], clock: Clock) -> None:
-        """`clock` must be one that nobody else marks: gradients are reduced in a thread of torch's."""
+        """Wrap the model's operations; `clock` must be its own: torch reduces gradients in another thread."""
         self.steps: list[dict[Exchange, list[tuple[Mark, Mark]]]] = []
-        """What was done in each step since `begin`, with the moments at which it began and ended."""
+        """Operations of each step since `begin`, with the marks of both ends."""
         self._clock = clock
         self._model = model
         self._reducing: Mark | None = None
         self._replicate = model.replicate
-        # What is set on the object goes before the methods of its class.
+        # Attributes of an object take precedence over methods of its class.
         model.scatter = self._timed("scatter", model.scatter)  # type: ignore[method-assign]
         model.replicate = self._replicated  # type: ignore[method-assign]
         model.gather = self._timed("gather", model.gather)  # type: ignore[method-assign]
 
     def begin(self) -> None:
-        """A step begins."""
+        """Start a new step."""
         self.steps.append({})
 
     def seconds(self) -> dict[Exchange, list[float]]:
-        """Seconds of each operation in each step; the device must have done it all by now."""
+        """Return the seconds of each operation in each step; the device must be done with all steps."""
         names = dict.fromkeys(name for step in self.steps for name in step)
         return {
             name: [
@@ -65,7 +65,7 @@ class ExchangeHook:
         return timed
 
     def _replicated(self, module: nn.Module, device_ids: Sequence[Any]) -> list[nn.Module]:
-        """The replicas; to replicate is to broadcast, whose backward reduces the gradients."""
+        """Return the replicas; replication is a broadcast, whose backward reduces the gradients."""
         replicas: list[nn.Module] = self._timed("replicate", self._replicate)(module, device_ids)
         trained = next(name for name, parameter in module.named_parameters() if parameter.requires_grad)
         copy: Tensor = attrgetter(trained)(replicas[0])

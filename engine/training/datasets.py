@@ -1,4 +1,4 @@
-"""What is trained on: synthetic images, CIFAR-10 or a folder of images; each a training and a test set."""
+"""Data sets: synthetic images, CIFAR-10 or a folder of images, each with a training set and a test set."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import torch
-import torch.nn.functional as F  # noqa: N812 (everybody's name for it)
+import torch.nn.functional as F  # noqa: N812 (its usual name)
 from PIL import Image, ImageOps
 from torch import Tensor
 
@@ -19,12 +19,12 @@ from .cifar import cifar10
 from .errors import NoDataError, TrainingError
 
 Note = Callable[[str], None]
-"""Takes a sign of progress for people: `decoding images, 40%`."""
+"""Receives a sign of progress for people: `decoding images, 40%`."""
 SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".webp"}
 
 
 class Images(Protocol):
-    """Labelled square RGB images. A loader's workers receive a copy, so it must survive pickling."""
+    """Labelled square RGB images; must be picklable, for loader workers receive a copy."""
 
     @property
     def labels(self) -> Tensor:
@@ -33,10 +33,10 @@ class Images(Protocol):
     def __len__(self) -> int: ...
 
     def image(self, index: int) -> Image.Image:
-        """One image, decoded now if need be."""
+        """Return one image, decoded now if need be."""
 
     def tensor(self, note: Note) -> Tensor:
-        """All of them, uint8 (images, 3, size, size)."""
+        """Return all images, uint8 (images, 3, size, size)."""
 
 
 class Normalisation(NamedTuple):
@@ -51,12 +51,12 @@ NORMALISATION = {
     "cifar10": Normalisation((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
     "folder": Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
 }
-"""The folder's are ImageNet's."""
+"""By data set; a folder of images takes ImageNet's."""
 
 
 @dataclass(frozen=True)
 class MemoryImages:
-    """Images that are all in memory, uint8 (images, 3, size, size)."""
+    """Images in memory, uint8 (images, 3, size, size)."""
 
     images: Tensor
     labels: Tensor
@@ -65,20 +65,20 @@ class MemoryImages:
         return len(self.images)
 
     def image(self, index: int) -> Image.Image:
-        """A copy as PIL has it."""
+        """Return a copy as a PIL image."""
         pixels = self.images[index].permute(1, 2, 0)
         copy = bytearray(pixels.numel())
         torch.frombuffer(copy, dtype=torch.uint8).view(pixels.shape).copy_(pixels)
         return Image.frombytes("RGB", (pixels.shape[1], pixels.shape[0]), bytes(copy))
 
-    def tensor(self, note: Note) -> Tensor:  # noqa: ARG002 (nothing takes time)
-        """As they are."""
+    def tensor(self, note: Note) -> Tensor:  # noqa: ARG002
+        """Return the images."""
         return self.images
 
 
 @dataclass(frozen=True)
 class FileImages:
-    """Images in files, decoded when needed; those of another size are cut to a square and resized."""
+    """Images in files, decoded when needed; others than `size` are cropped to a square and resized."""
 
     paths: tuple[Path, ...]
     labels: Tensor
@@ -88,7 +88,7 @@ class FileImages:
         return len(self.paths)
 
     def image(self, index: int) -> Image.Image:
-        """One decoded image; NoDataError with its path when it cannot be."""
+        """Return one decoded image; NoDataError with its path when it cannot be read."""
         path = self.paths[index]
         try:
             with Image.open(path) as opened:
@@ -100,7 +100,7 @@ class FileImages:
         return image
 
     def tensor(self, note: Note) -> Tensor:
-        """All decoded, by as many threads as this process has cores."""
+        """Return all images, decoded by as many threads as this process has cores."""
         images = torch.empty(len(self), 3, self.size, self.size, dtype=torch.uint8)
 
         def decode(index: int) -> None:
@@ -114,13 +114,16 @@ class FileImages:
 
 
 def pixels_of(image: Image.Image) -> Tensor:
-    """An RGB image as uint8 (3, height, width)."""
+    """Return an RGB image as uint8 (3, height, width)."""
     pixels = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
     return pixels.view(image.height, image.width, 3).permute(2, 0, 1)
 
 
 def open_data(workload: Workload, cache: Path, note: Note) -> tuple[Images, Images]:
-    """The workload's training and test set; a TrainingError when they are missing or do not fit it."""
+    """Return the workload's training set and test set.
+
+    Raises NoDataError where they are missing, and TrainingError where they do not fit the workload.
+    """
     if workload.data == "synthetic":
         return synthetic(workload)
     if workload.data == "folder":
@@ -138,7 +141,7 @@ def open_data(workload: Workload, cache: Path, note: Note) -> tuple[Images, Imag
 
 
 def synthetic(workload: Workload) -> tuple[Images, Images]:
-    """Images that can be learnt: each its class's smooth pattern under noise. The same for the same seed."""
+    """Return images that can be learnt: a smooth pattern for each class under noise, fixed by the seed."""
     generator = torch.Generator().manual_seed(workload.seed)
     size, classes = workload.image_size, workload.classes
     coarse = torch.rand(classes, 3, 4, 4, generator=generator)
@@ -160,7 +163,7 @@ def _cores() -> int:
 
 
 def image_folder(folder: Path, workload: Workload) -> tuple[Images, Images]:
-    """A folder with train/CLASS/ and test/CLASS/; the classes are numbered in the order of their names."""
+    """Open a folder with train/CLASS/ and test/CLASS/; classes are numbered in the order of their names."""
     for part in ("train", "test"):
         if not (folder / part).is_dir():
             raise NoDataError(f"{folder} has no folder {part}/ with a folder of images for each class")
@@ -172,7 +175,9 @@ def image_folder(folder: Path, workload: Workload) -> tuple[Images, Images]:
         )
     unknown = sorted({entry.name for entry in (folder / "test").iterdir() if entry.is_dir()} - set(names))
     if unknown:
-        raise TrainingError(f"{folder / 'test' / unknown[0]} is a class that {folder / 'train'} has not")
+        raise TrainingError(
+            f"{folder / 'test' / unknown[0]} is a class that {folder / 'train'} does not have"
+        )
     train, test = (_files_of(folder / part, names, workload.image_size) for part in ("train", "test"))
     return train, test
 

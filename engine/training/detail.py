@@ -1,10 +1,11 @@
-"""After the windows: where the steps go, what synchronising them costs, and what the ranks' link can do.
+"""The detail phase after the windows: the parts of a step, the cost of synchronisation, the ranks' bandwidth.
 
-Nothing here touches what was measured before. The steps are those of the windows, taken apart: the moments
-between their parts are marked in the device's stream, and read when all steps are over.
+It affects nothing that was measured before. Its steps are those of the windows with marks between their
+parts, which are placed in the device's stream and read when all steps are done.
 
-Communication that is not ddp's stays where it happens: forward holds dp's replicating, scattering and
-gathering, backward its reduction, and both hold fsdp's. Of dp's it is told how much.
+Only ddp's communication is separated from computation. With dp, forward includes replicating, scattering and
+gathering, and backward includes the reduction; with fsdp both include communication. The seconds of dp's are
+reported too.
 """
 
 from __future__ import annotations
@@ -27,19 +28,19 @@ from .rank import Rank
 from .trainer import Trainer
 
 LEAD = 3
-"""Steps before those that count: a loader has begun anew, a hook is new."""
+"""Unmeasured steps at the beginning: a loader has restarted, a hook is new."""
 FEWEST = 5
-"""Steps that count at least, as long as they take no more than `MOST_SECONDS`."""
+"""Fewest steps to measure, as long as they take no more than `MOST_SECONDS`."""
 SECONDS = 4.0
-"""How long more than these may take."""
+"""Limit for all steps where there are more than the fewest."""
 MOST_SECONDS = 20.0
-"""How long they may take in any case; of steps longer than that, one counts."""
+"""Limit in any case; a single step may exceed it."""
 PATIENCE = 3.0
-"""How much longer than they should steps may take before a rank that waits for them falls silent."""
+"""Factor by which steps may take longer than expected before a rank that waits for them falls silent."""
 
 
 class Moments(NamedTuple):
-    """Of one step: when it began, and when each of its parts was over."""
+    """The beginning of one step and the end of each of its parts."""
 
     start: Mark
     fetched: Mark
@@ -50,11 +51,11 @@ class Moments(NamedTuple):
 
 
 class Detail:
-    """A closer look at one rank's steps."""
+    """The detail phase of one rank."""
 
     def __init__(self, rank: Rank, trainer: Trainer, batches: Batches, pace: float) -> None:
-        """`pace`: seconds of a step, the same on all ranks of the team."""
-        self._run = rank.run
+        """Prepare the phase; `pace` is the seconds of a step, the same on all ranks of the team."""
+        self._spec = rank.run
         self._devices = rank.devices
         self._trainer = trainer
         self._stream = batches.fetch(rank.run.measure.epochs, None)
@@ -68,24 +69,24 @@ class Detail:
         self._buffers: BufferHook | None = None
         self._exchange: ExchangeHook | None = None
         self._phase: tuple[Phase, str] = ("detail", "")
-        self._spoken = 0.0
+        self._noted = 0.0
 
-    def look(self) -> None:
-        """Do it all, and report it; of the model's weights nothing is to be expected afterwards."""
+    def run(self) -> None:
+        """Measure and report everything; afterwards the model's weights are meaningless."""
         self._enter("detail")
         self._everyone.meet("detail", lambda: self._reporter.phase("detail", "waiting for other ranks"))
         ddp = ddp_of(self._trainer.model) if self._team.world_size > 1 else None
-        dp = data_parallel_of(self._trainer.model) if self._run.device_count > 1 else None
+        dp = data_parallel_of(self._trainer.model) if self._spec.device_count > 1 else None
         if ddp is not None:
-            self._look_at_ddp(ddp)
+            self._separate_ddp(ddp)
         else:
             self._exchange = ExchangeHook(dp, self._devices.new_clock()) if dp is not None else None
             self._break_down()
         if self._team.world_size > 1:
             self._measure_bandwidth()
 
-    def _look_at_ddp(self, ddp: DistributedDataParallel) -> None:
-        """What synchronising costs, then where the steps go, and when each bucket travels in them."""
+    def _separate_ddp(self, ddp: DistributedDataParallel) -> None:
+        """Measure the cost of synchronisation, then the parts of a step and the times of each bucket."""
         self._enter("communication", "steps with and without synchronised gradients")
         turns = take_turns(ddp, self._team, self._timed, self._pace)
         self._enter("detail")
@@ -107,15 +108,15 @@ class Detail:
         )
 
     def _break_down(self) -> list[Moments]:
-        """Take the steps of the detail phase, and report where they went."""
+        """Take the steps of the detail phase, and report their parts."""
         self._team.gather([0.0])  # all begin together
-        count = steps_within(self._run.measure.detail, self._pace)
+        count = steps_within(self._spec.measure.detail, self._pace)
         self._phase = "detail", f"the parts of {count} steps"
         lead = LEAD if LEAD * self._pace <= SECONDS else 1
         self._train(lead)
         steps = self._train(count)
         if self._team is not self._everyone:
-            # Independent trainings keep each other company until all are done.
+            # Independent trainings continue until all are done, so that none is measured alone.
             self._finish(lead + count)
             self._everyone.gather([0.0], lambda: self._timed(1))
         self._finish(lead + count)
@@ -144,7 +145,7 @@ class Detail:
         return steps
 
     def _broadcasting(self, steps: list[Moments]) -> list[float]:
-        """Seconds of each step in which ddp broadcasts the model's buffers, or waits for them."""
+        """Return the seconds of each step in which ddp broadcasts the model's buffers, or waits for them."""
         if self._buffers is None:
             return [0.0] * len(steps)
         return self._buffers.seconds([moments.placed for moments in steps])
@@ -155,13 +156,13 @@ class Detail:
         return [hook for hook in hooks if hook is not None]
 
     def _train(self, steps: int) -> list[Moments]:
-        """So many steps, without waiting for the device; the hooks remember no others."""
+        """Take a number of steps, without waiting for the device; the hooks forget all earlier ones."""
         for hook in self._hooks:
             hook.steps.clear()
         return [self._step() for _ in range(steps)]
 
     def _timed(self, steps: int) -> float:
-        """So many steps from an idle device to an idle device; the seconds they took."""
+        """Take a number of steps; return their seconds from idle device to idle device."""
         self._clock.synchronize()
         start = time.perf_counter()
         self._train(steps)
@@ -169,16 +170,16 @@ class Detail:
         return time.perf_counter() - start
 
     def _finish(self, steps: int) -> None:
-        """Wait for the device; where so many steps take long, not in silence."""
+        """Wait for the device, with signs of life where that many steps take long."""
         expected = steps * self._pace
         if expected > NOTE_INTERVAL:
-            wait_for(self._clock, self._show_life, PATIENCE * expected)
+            wait_for(self._clock, self._give_sign_of_life, PATIENCE * expected)
         else:
             self._clock.synchronize()
 
     def _step(self) -> Moments:
-        """One step, its parts marked."""
-        self._show_life()
+        """Take one step and mark its parts."""
+        self._give_sign_of_life()
         for hook in self._hooks:
             hook.begin()
         mark = self._clock.mark
@@ -195,7 +196,7 @@ class Detail:
         return Moments(start, fetched, placed, forward, backward, mark())
 
     def _measure_bandwidth(self) -> None:
-        for collective in OF_MODE.get(self._run.mode, ()):
+        for collective in OF_MODE.get(self._spec.mode, ()):
             self._enter("communication", f"bandwidth of {collective.replace('_', '-')}")
             sizes, seconds = measure_bandwidth(collective, self._team, self._devices, self._clock)
             if self._team.rank == 0:
@@ -210,15 +211,15 @@ class Detail:
 
     def _enter(self, phase: Phase, note: str = "") -> None:
         self._phase = phase, note
-        self._spoken = time.monotonic()
+        self._noted = time.monotonic()
         self._reporter.phase(phase, note)
 
-    def _show_life(self) -> None:
-        """A rank whose steps take long must not seem to hang."""
-        if time.monotonic() - self._spoken > NOTE_INTERVAL:
+    def _give_sign_of_life(self) -> None:
+        """Report the phase anew now and then, so that a rank with long steps is not taken for hung."""
+        if time.monotonic() - self._noted > NOTE_INTERVAL:
             self._enter(*self._phase)
 
 
 def steps_within(asked: int, pace: float) -> int:
-    """How many steps of `pace` seconds to look at: what was asked for, or fewer where it takes too long."""
+    """Return how many steps of `pace` seconds to take: as many as asked, or fewer where it takes too long."""
     return min(asked, max(round(SECONDS / pace), min(FEWEST, max(1, int(MOST_SECONDS / pace)))))

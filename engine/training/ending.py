@@ -12,14 +12,14 @@ from ..record.events import RankFinished
 from .rank import Rank
 
 LOOK_SECONDS = 0.5
-"""Interval at which a rank looks whether another one's detail phase has failed."""
+"""Interval at which a rank checks whether the detail phase of another has failed."""
 
 
 class Ending:
     """Ends a rank once, either by its own decision or because another rank's detail phase has failed.
 
     A rank inside a collective does not notice that a peer has left it: over NCCL it would wait until it is
-    taken for hung, and the run would fail. So the rank that fails leaves word in the ranks' store, where a
+    taken for hung, and the run would fail. So the rank that fails publishes a notice to the group, where a
     thread of each peer finds it, reports its rank as finished and ends the process.
     """
 
@@ -28,16 +28,16 @@ class Ending:
         self._once = threading.Lock()
 
     def watch_others(self) -> None:
-        """Start to look for a failure of another rank."""
+        """Start to check for a failure of another rank."""
         if self._rank.everyone.world_size > 1:
             threading.Thread(target=self._watch, name="ending", daemon=True).start()
 
     def share(self, trouble: str) -> str:
-        """Leave word of a failure for the other ranks; return the first that was left, by whichever rank."""
+        """Tell the other ranks of a failure; return the first of all ranks' failures."""
         everyone = self._rank.everyone
         if everyone.world_size == 1:
             return trouble
-        return everyone.leave_word(f"rank {everyone.rank}: {trouble}")
+        return everyone.publish(f"rank {everyone.rank}: {trouble}")
 
     def end(self, trouble: str) -> NoReturn:
         """Report the rank as finished and end the process; `trouble` is why the detail phase ended early."""
@@ -53,7 +53,7 @@ class Ending:
         leave(0)
 
     def _watch(self) -> None:
-        while (trouble := self._rank.everyone.word()) is None:
+        while (trouble := self._rank.everyone.notice()) is None:
             time.sleep(LOOK_SECONDS)
         self.end(trouble)
 

@@ -1,4 +1,4 @@
-"""Joules that a rank's GPUs take, by NVML's own counters."""
+"""Energy of a rank's GPUs, by NVML's counters."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from ..plan.plan import Device
 
 
 class EnergyMeter:
-    """Counts over stretches of time, from `begin` to `end`; what lies between two stretches is left out."""
+    """Adds up the energy of several periods, each from `begin` to `end`."""
 
     def __init__(self, devices: Sequence[Device]) -> None:
         self.joules: list[float | None] = [0.0] * len(devices)
-        """Of each device so far; None for one that does not count, or ceased to."""
+        """Energy of each device so far; None where it has no counter, or the counter failed."""
         self._samples = 0
         self._counters = _counters(devices)
         self._begun: list[float | None] = []
 
     @property
     def samples(self) -> int | None:
-        """How many were consumed in those stretches; None where no device counts."""
+        """Samples consumed in those periods; None where no device has a counter."""
         return self._samples if any(joules is not None for joules in self.joules) else None
 
     def begin(self, samples: int) -> None:
-        """A stretch begins, `samples` having been consumed before."""
+        """Begin a period; `samples` is the number consumed so far."""
         self._begun = self._read()
         self._samples -= samples
 
     def end(self, samples: int) -> None:
-        """It ends, with so many consumed by now."""
+        """End the period; `samples` is the number consumed by now."""
         for place, (begun, ended) in enumerate(zip(self._begun, self._read(), strict=True)):
             so_far, self.joules[place] = self.joules[place], None
-            # A counter that runs backwards has begun anew: the driver was loaded again.
+            # A counter that runs backwards was reset: the driver was loaded again.
             if so_far is not None and begun is not None and ended is not None and ended >= begun:
                 self.joules[place] = so_far + ended - begun
         self._samples += samples
@@ -44,7 +44,7 @@ class EnergyMeter:
 
 
 def _counters(devices: Sequence[Device]) -> list[NvmlDevice | None]:
-    """What NVML knows of the devices, joined by UUID; it stays open as long as the process lives."""
+    """Return NVML's handle of each device, found by UUID; NVML stays open until the process ends."""
     try:
         nvml = Nvml() if any(device.uuid for device in devices) else None
     except NvmlUnavailable:

@@ -1,4 +1,4 @@
-"""The ranks of a run together: they find each other through a file, and speak over loopback only."""
+"""The ranks of a run as a group: they find each other through a file, and communicate over loopback only."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from torch.distributed import FileStore  # type: ignore[attr-defined]
 
 LOOPBACK = "lo0" if sys.platform == "darwin" else "lo"
 NOTE_INTERVAL = 1.0
-"""Seconds between two words of a rank that waits for others."""
-WORDS, WORD = "words", "word"
-"""Keys of the store: how many ranks have left word, and the text of the first."""
+"""Seconds between two signs of life of a rank that waits or works for long."""
+NOTICES, NOTICE = "notices", "notice"
+"""Keys of the store: the number of notices published, and the text of the first."""
 
 
 class Group:
-    """Ranks that agree by small messages between the CPUs; of one rank alone, nothing is sent at all."""
+    """Ranks that exchange small messages between their CPUs; a group of one sends none."""
 
     def __init__(self, rank: int = 0, world_size: int = 1, store: FileStore | None = None) -> None:
         self.rank = rank
@@ -31,7 +31,7 @@ class Group:
 
     @classmethod
     def join(cls, folder: Path, rank: int, world_size: int, backend: str, patience: float) -> Group:
-        """Meet the other ranks in a fresh private folder; `patience`: seconds that a message may take."""
+        """Meet the other ranks in a fresh private folder; a message may take `patience` seconds."""
         os.environ["GLOO_SOCKET_IFNAME"] = LOOPBACK
         store = FileStore(str(folder / "ranks"), world_size)
         timeout = timedelta(seconds=patience)
@@ -39,7 +39,7 @@ class Group:
         return cls(rank, world_size, store)
 
     def gather(self, values: list[float], meanwhile: Callable[[], object] | None = None) -> list[list[float]]:
-        """Every rank's values, by rank. Until all have come, `meanwhile` is done over and over."""
+        """Return every rank's values, by rank; call `meanwhile` repeatedly until all have arrived."""
         if self.world_size == 1:
             return [values]
         mine = torch.tensor(values, dtype=torch.float64)
@@ -54,33 +54,33 @@ class Group:
     def meet(
         self, place: str, waiting: Callable[[], None], meanwhile: Callable[[], object] | None = None
     ) -> None:
-        """Wait until every rank has come to the same place, however long.
+        """Wait until every rank has come to the same place, however long that takes.
 
-        `waiting` is called now and then; `meanwhile` is done over and over instead of doing nothing.
+        `waiting` is called about every second, and `meanwhile` repeatedly, in the place of sleeping.
         """
         if self._store is None:
             return
         here = self._store.add(place, 1)
-        spoken = time.monotonic()
+        noted = time.monotonic()
         while here < self.world_size:
             meanwhile() if meanwhile is not None else time.sleep(0.01)
-            if time.monotonic() - spoken > NOTE_INTERVAL:
+            if time.monotonic() - noted > NOTE_INTERVAL:
                 waiting()
-                spoken = time.monotonic()
+                noted = time.monotonic()
             here = self._store.add(place, 0)
 
-    def leave_word(self, text: str) -> str:
-        """Leave a text for all ranks to find; return the one that was left first, by whichever rank."""
+    def publish(self, text: str) -> str:
+        """Publish a notice to all ranks; return the one that was published first, by whichever rank."""
         assert self._store is not None
-        if self._store.add(WORDS, 1) == 1:
-            self._store.set(WORD, text)
-        return bytes(self._store.get(WORD)).decode()
+        if self._store.add(NOTICES, 1) == 1:
+            self._store.set(NOTICE, text)
+        return bytes(self._store.get(NOTICE)).decode()
 
-    def word(self) -> str | None:
-        """Return the text that a rank has left, without waiting for one."""
-        if self._store is None or not self._store.add(WORDS, 0):
+    def notice(self) -> str | None:
+        """Return the notice that a rank has published; None where there is none."""
+        if self._store is None or not self._store.add(NOTICES, 0):
             return None
-        return bytes(self._store.get(WORD)).decode()
+        return bytes(self._store.get(NOTICE)).decode()
 
     def share(self, tensors: list[torch.Tensor]) -> None:
         """Overwrite tensors with rank 0's."""
@@ -89,7 +89,7 @@ class Group:
                 dist.broadcast(tensor, src=0)
 
     def agree(self, tensors: list[torch.Tensor]) -> bool:
-        """Whether all ranks hold the same values, bit for bit."""
+        """Return whether all ranks hold the same values, bit for bit."""
         same = True
         for tensor in tensors:
             first = tensor.detach().clone(memory_format=torch.contiguous_format)
@@ -99,5 +99,5 @@ class Group:
 
 
 def _bits(tensor: torch.Tensor) -> torch.Tensor:
-    """What a tensor holds, as bytes: no number is unequal to itself, as NaN is."""
+    """Return a tensor's bytes, which compare as equal even where the values are NaN."""
     return tensor.detach().reshape(-1).view(torch.uint8)

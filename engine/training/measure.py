@@ -1,7 +1,7 @@
-"""A measurement: warm-up until the step time has settled, then windows until they say enough.
+"""A measurement: warm-up until the step time has settled, then windows until their interval is narrow enough.
 
-A window owns its samples and its seconds. The device is synchronised where a window begins and ends and
-nowhere within, and ranks speak to each other only between windows.
+A window owns its samples and its seconds. The device is synchronised at both ends of a window and nowhere
+within, and the ranks exchange messages only between windows.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from .rank import Rank
 from .trainer import Tally, Trainer
 
 SPAN = 5
-"""Steps whose median is compared with that of the same number before."""
+"""Number of steps whose median is compared with that of as many before them."""
 SETTLED = 0.02
 """Relative change of that median at which a step time counts as settled."""
 WARM_UP_SHARE = 0.5
-"""Share of `measure.seconds` after which warm-up ends, settled or not; its least steps do not count."""
+"""Share of `measure.seconds` after which warm-up ends, settled or not; the first steps do not count."""
 WARM_UP_SECONDS = 5.0
-"""The same where epochs are trained, which `measure.seconds` does not limit."""
+"""Limit of the same kind where epochs are trained, to which `measure.seconds` does not apply."""
 
 
 class Measurement:
@@ -37,7 +37,7 @@ class Measurement:
         self.settled = False
         """Whether the step time had settled when warm-up ended."""
         self.stop_reason = ""
-        """Why measuring ended."""
+        """Reason for which measuring ended."""
         self.pace = 0.0
         """Seconds of a step at the end of warm-up."""
         self._devices = rank.devices
@@ -50,7 +50,7 @@ class Measurement:
         self._stream: Iterator[Batch] = iter(())
         self._windows = 0
         self.energy = EnergyMeter(rank.run.devices_of(rank.index))
-        """What the windows take."""
+        """Energy of the windows."""
 
     def run(self) -> None:
         """Warm up, then measure epochs or windows as the run asks."""
@@ -59,14 +59,14 @@ class Measurement:
         self.stop_reason = self.train_epochs() if self.measure.epochs else self.measure_throughput()
 
     def train(self, steps: int) -> None:
-        """So many steps, without waiting for the device."""
+        """Take a number of steps, without waiting for the device."""
         for _ in range(steps):
             images, labels = next(self._stream)
             loss = self._trainer.step(images, labels)
             self._reporter.step(loss, len(labels), self._trainer.learning_rate)
 
     def timed(self, steps: int) -> float:
-        """So many steps from an idle device to an idle device; the seconds they took."""
+        """Take a number of steps; return their seconds from idle device to idle device."""
         self._clock.synchronize()
         self._reporter.begin()
         start = time.perf_counter()
@@ -75,7 +75,7 @@ class Measurement:
         return time.perf_counter() - start
 
     def warm_up(self) -> None:
-        """Train until the step time has settled; where epochs count, the training begins anew afterwards."""
+        """Train until the step time has settled; restart the training afterwards if epochs are measured."""
         self._reporter.phase("warming up")
         beginning = self._trainer.save() if self.measure.epochs else None
         self._stream = self._batches.train(0, None)
@@ -89,7 +89,7 @@ class Measurement:
             self._trainer.restore(beginning)
 
     def _step_times(self, steps: int) -> list[float]:
-        """Seconds of each of so many steps, waiting for the device after each."""
+        """Take a number of steps, wait for the device after each, and return the seconds of each."""
         self._clock.synchronize()
         self._reporter.begin()
         moments = [time.perf_counter()]
@@ -100,7 +100,7 @@ class Measurement:
         return [end - start for start, end in pairwise(moments)]
 
     def _is_warm(self, times: list[float], *, late: bool) -> bool:
-        """Whether the step time has settled on all ranks of the team, or one of them has no time left."""
+        """Return whether the step time has settled on all ranks of the team, or one has no time left."""
         change = 1.0
         if len(times) >= 2 * SPAN:
             change = abs(median(times[-SPAN:]) / median(times[-2 * SPAN : -SPAN]) - 1)
@@ -125,9 +125,9 @@ class Measurement:
         return window
 
     def start_together(self, *, same_length: bool) -> int:
-        """Wait for all ranks, and choose how many steps a window of this rank has.
+        """Wait for all ranks, and return the number of steps in a window of this rank.
 
-        A team takes the same number of steps. Independent trainings take as many as fill the same time.
+        It is the same on all ranks of a team. Independent trainings take as many steps as fill the same time.
         """
         self._everyone.meet("start", lambda: self._reporter.phase("warming up", "waiting for other ranks"))
         self.pace = max(self._team.gather([self.pace]))[0]
@@ -135,9 +135,9 @@ class Measurement:
         return max(1, round(max(self.measure.window_seconds, slowest) / self.pace))
 
     def measure_throughput(self) -> str:
-        """Windows one after the other, until their interval is narrow enough or the time is up."""
+        """Measure windows until their interval is narrow enough or the time is up; return why it ended."""
         steps = self.start_together(same_length=True)
-        # Independent trainings go on while they wait for each other, so that none is measured alone.
+        # Independent trainings continue while they wait for each other, so that none is measured alone.
         meanwhile = None if self._everyone is self._team else self._one_more_step
         self._reporter.phase("measuring")
         self.energy.begin(self._reporter.samples)
@@ -157,7 +157,7 @@ class Measurement:
         self.timed(1)
 
     def train_epochs(self) -> str:
-        """So many whole epochs, all of their steps in windows; the model is evaluated after each."""
+        """Train whole epochs in windows, and evaluate the model after each; return why it ended."""
         steps = self.start_together(same_length=False)
         for epoch in range(1, self.measure.epochs + 1):
             self._reporter.phase("measuring", epoch=epoch)
@@ -174,10 +174,10 @@ class Measurement:
         return f"{self.measure.epochs} epoch{'s' if self.measure.epochs > 1 else ''}"
 
     def _keep_company(self) -> None:
-        """Train on, unmeasured, until every rank has trained its epochs: none shall be measured alone."""
+        """Continue unmeasured until every rank has trained its epochs, so that none is measured alone."""
 
         def waiting() -> None:
-            self._reporter.phase("finishing", "training on beside the others")
+            self._reporter.phase("finishing", "training on until the others are done")
 
         waiting()
         self._trainer.tally = None
@@ -206,10 +206,10 @@ class Measurement:
 
 
 def enough(measure: Measure, totals: Sequence[float], measured: float) -> str | None:
-    """Why no more windows are needed, None while they are.
+    """Return why no more windows are needed, or None while they are.
 
     `totals` are the throughputs of the windows so far, all ranks together, and `measured` their seconds.
-    Every rank sees the same figures and comes to the same decision.
+    Every rank has the same figures and comes to the same decision.
     """
     if len(totals) < measure.windows:
         return None
@@ -220,11 +220,11 @@ def enough(measure: Measure, totals: Sequence[float], measured: float) -> str | 
 
 
 def split(total: int, length: int) -> list[int]:
-    """A total as nearly equal parts of about that length each."""
+    """Divide a total into nearly equal parts of about that length."""
     parts = max(1, round(total / length))
     return [total * (part + 1) // parts - total * part // parts for part in range(parts)]
 
 
 def finite(value: float) -> float | None:
-    """The value, or None where it is no number."""
+    """Return the value, or None where it is not finite."""
     return value if math.isfinite(value) else None

@@ -43,7 +43,7 @@ def lenet(classes: int, image_size: int) -> nn.Module:
 
 
 def vit(width: int, depth: int, heads: int) -> Callable[[int, int], nn.Module]:
-    """What builds a Vision Transformer of that shape."""
+    """Return a function that builds Vision Transformers of that shape."""
 
     def build(classes: int, image_size: int) -> nn.Module:
         if image_size % PATCH:
@@ -62,11 +62,11 @@ BUILT_IN: dict[str, Callable[[int, int], nn.Module]] = {
     "cifar-resnet18": lambda classes, _: CifarResNet((2, 2, 2, 2), classes),
     "cifar-resnet34": lambda classes, _: CifarResNet((3, 4, 6, 3), classes),
 }
-"""Each is called with the number of classes and the size of the square images."""
+"""By name, functions of the number of classes and the size of the square images."""
 
 
 def build_model(workload: Workload) -> nn.Module:
-    """The workload's model with fresh weights, on the CPU; TrainingError when there is no such model."""
+    """Return the workload's model with fresh weights, on the CPU; TrainingError if there is no such model."""
     name = workload.model
     if name in BUILT_IN:
         return BUILT_IN[name](workload.classes, workload.image_size)
@@ -88,7 +88,7 @@ def build_model(workload: Workload) -> nn.Module:
 
 
 def own_model(file: Path, function: str, classes: int) -> nn.Module:
-    """What a function of the user's file returns when called with the number of classes."""
+    """Call a function of the user's file with the number of classes; return the model."""
     if not file.is_file():
         raise TrainingError(f"the model's file {file.absolute()} does not exist")
     spec = importlib.util.spec_from_file_location(f"gpubench_user_{file.stem}", file)

@@ -14,7 +14,7 @@ from .errors import TrainingError
 
 
 class Schedule:
-    """The learning rate of each step: a linear rise from zero, then a factor `gamma` at each milestone."""
+    """The learning rate by step: a linear rise from zero, then a factor `gamma` at each milestone."""
 
     def __init__(self, workload: Workload, steps_per_epoch: int) -> None:
         self._base = workload.learning_rate
@@ -23,7 +23,7 @@ class Schedule:
         self._milestones = sorted(epoch * steps_per_epoch for epoch in workload.milestones)
 
     def learning_rate(self, step: int) -> float:
-        """Of a step counted from 0."""
+        """Return the learning rate of a step, counted from 0."""
         if step < self._warmup:
             return self._base * (step + 1) / self._warmup
         return self._base * self._gamma ** bisect_right(self._milestones, step)
@@ -42,9 +42,7 @@ def make_optimizer(workload: Workload, model: nn.Module, *, fused: bool) -> Opti
     fused = fused and all(parameter.is_floating_point() for parameter in parameters)
     sharded = any(isinstance(parameter, DTensor) for parameter in parameters)
     if workload.optimizer == "adamw":
-        return AdamW(
-            parameters, lr=workload.learning_rate, weight_decay=workload.weight_decay, fused=fused or None
-        )
+        return AdamW(parameters, lr=rate, weight_decay=decay, fused=fused or None)
     sgd = SGD(
         parameters,
         lr=rate,
@@ -70,9 +68,9 @@ def define_momentum(optimizer: Optimizer) -> None:
 
 
 def check_optimizer(optimizer: Optimizer, model: nn.Module) -> None:
-    """TrainingError unless the optimizer holds exactly the model's trainable parameters.
+    """Raise TrainingError unless the optimizer holds exactly the model's trainable parameters.
 
-    Parameters that a model creates during its first step would be trained by nobody.
+    It would not train parameters that a model creates during its first step.
     """
     held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
     missing = [
@@ -94,5 +92,5 @@ def check_optimizer(optimizer: Optimizer, model: nn.Module) -> None:
 
 
 def make_scaler(workload: Workload, device: torch.device) -> torch.amp.GradScaler:
-    """Scales the loss for fp16, whose small gradients would vanish; does nothing for other precisions."""
+    """Return a scaler of the loss, which fp16 needs lest small gradients vanish; disabled elsewhere."""
     return torch.amp.GradScaler(device.type, enabled=workload.precision == "fp16")

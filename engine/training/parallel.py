@@ -1,4 +1,4 @@
-"""Where the modes differ: which devices a rank owns, how its model is wrapped, which samples are its own."""
+"""Differences between the modes: how a model is wrapped, and which samples a rank consumes."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ class Shard:
     count: int = 1
 
     def steps_per_epoch(self, samples: int, batch: int) -> int:
-        """Whole global batches in a training set, `batch` being this rank's part of one."""
+        """Return the number of whole global batches in a training set; `batch` is this rank's part of one."""
         return samples // (batch * self.count)
 
     def of_epoch(self, samples: int, batch: int, seed: int, epoch: int) -> Tensor:
-        """Indices that this rank consumes in an epoch, int64.
+        """Return the indices that this rank consumes in an epoch, int64.
 
-        All ranks draw the same permutation. Step i takes its i-th global batch, of which every rank has
-        an equal and different part: together they see what one process would see in a joined batch.
-        The remainder that fills no global batch is left out, another one each epoch.
+        All ranks draw the same permutation. Step i takes its i-th global batch, of which each rank has an
+        equal and distinct part: together they consume what one process would consume in a joined batch. The
+        remainder that fills no global batch is left out; it differs from epoch to epoch.
         """
         generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
         steps = self.steps_per_epoch(samples, batch)
@@ -42,21 +42,21 @@ class Shard:
         return order.view(steps, self.count, batch)[:, self.index].reshape(-1)
 
     def of_test(self, samples: int) -> Tensor:
-        """Indices that this rank evaluates: every sample belongs to exactly one rank."""
+        """Return the indices that this rank evaluates: every sample belongs to exactly one rank."""
         return torch.arange(self.index, samples, self.count)
 
 
 def own_batch(run: RunSpec, rank: int) -> int:
-    """Samples that a rank consumes each step."""
+    """Return the number of samples that a rank consumes each step."""
     return run.global_batch if run.mode == "dp" else run.batch_per_device(rank)
 
 
 def own_shard(run: RunSpec, rank: int) -> Shard:
-    """What a rank trains on; independent trainings have the whole set each."""
+    """Return a rank's part of the training; independent trainings have the whole set each."""
     return Shard(rank, run.world_size) if run.mode in TOGETHER else Shard()
 
 
-def wrap(
+def wrap_model(
     model: nn.Module,
     mode: Mode,
     devices: RankDevices,

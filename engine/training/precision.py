@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import torch
-import torch.nn.functional as F  # noqa: N812 (everybody's name for it)
+import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor, nn
 
 from ..plan.preset import Precision

@@ -17,7 +17,7 @@ class Rank:
 
     run: RunSpec
     index: int
-    """Its number in the run."""
+    """The rank's number in the run."""
     devices: RankDevices
     everyone: Group
     """All ranks of the run."""

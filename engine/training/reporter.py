@@ -1,8 +1,8 @@
-"""The rank's end of the queue: what the training loop says leaves it without ever making it wait.
+"""The rank's end of the queue: events leave the training loop without ever making it wait.
 
-The loop only appends to lists. About ten times a second they become one chunk, whose losses start their copy
-to the host; a thread of its own reads chunks once the device has passed them and puts them on the queue. A
-queue that is full costs metrics, which are then counted as lost, and never a step.
+The loop only appends to lists. About ten times a second these become one chunk, and its losses are copied to
+the host asynchronously; a separate thread reads chunks once the device has passed them, and puts them on the
+queue. A full queue costs metrics, which are counted as lost, and never a step.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from .device.devices import RankDevices
 INTERVAL = 0.1
 """Seconds between two messages."""
 CHUNK = 512
-"""Steps in one chunk at most."""
+"""Most steps in one chunk."""
 LAST_WORDS = 5.0
-"""Seconds to wait, at the end, for a session process that does not read."""
+"""Seconds to wait at the end for a session process that does not read."""
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class Chunk:
     first: int
     start: Mark
     at: float | None
-    """When `start` was, where that is known because the device was idle then."""
+    """Time of `start`, known where the device was idle then."""
     ends: list[Mark] = field(default_factory=list)
     losses: list[Tensor] = field(default_factory=list)
     samples: list[int] = field(default_factory=list)
@@ -50,7 +50,7 @@ class Chunk:
 
 
 class Stamp(TypedDict):
-    """When an event happened and whose it is."""
+    """The fields that all events of a rank have."""
 
     at: float
     run: str
@@ -58,7 +58,7 @@ class Stamp(TypedDict):
 
 
 class Reporter:
-    """Sends one rank's events, in the order in which they were said."""
+    """Sends one rank's events, in the order in which they were handed over."""
 
     def __init__(
         self, run: str, rank: int, started: float, queue: Queue[list[RankEvent]], devices: RankDevices
@@ -72,12 +72,12 @@ class Reporter:
         self._started = started
         self._queue = queue
         self.clock = devices.new_clock()
-        """Marks the ends of steps; anything else may be marked by it too."""
+        """The clock that marks the ends of steps; others may use it too."""
         self._devices = devices
         self._phase: tuple[Phase, int | None] = ("starting", None)
         self._chunk: Chunk | None = None
         self._flushed = 0.0
-        self._said: deque[Chunk | RankEvent] = deque()
+        self._pending: deque[Chunk | RankEvent] = deque()
         self._outbox: list[RankEvent] = []
         self._steps_end = 0.0
         self._closing = threading.Event()
@@ -85,7 +85,7 @@ class Reporter:
         self._sender.start()
 
     def now(self) -> float:
-        """Seconds since the session started."""
+        """Return the seconds since the session started."""
         return time.monotonic() - self._started
 
     def stamp(self) -> Stamp:
@@ -95,28 +95,28 @@ class Reporter:
     def send(self, event: RankEvent) -> None:
         """Send an event after all steps so far."""
         self._flush(more=False)
-        self._said.append(event)
+        self._pending.append(event)
 
     def phase(self, phase: Phase, note: str = "", epoch: int | None = None) -> None:
-        """Say what the rank does now, or how far it is with it."""
+        """Report the phase that the rank is in, or its progress within it."""
         self._phase = phase, epoch
         self.send(PhaseChanged(**self.stamp(), phase=phase, note=note, epoch=epoch))
 
     def remark(self, note: str, *, compiling: bool) -> None:
         """Send a note on the phase that the rank is in, from any thread and without touching its steps."""
         phase, epoch = self._phase
-        self._said.append(
+        self._pending.append(
             PhaseChanged(**self.stamp(), phase=phase, note=note, epoch=epoch, compiling=compiling)
         )
 
     def begin(self) -> None:
-        """The next step starts now; the device must be idle. Time until now belongs to no step."""
+        """Start a step now, on an idle device; the time before it belongs to no step."""
         self._flush(more=False)
         self._chunk = Chunk(self.steps, self.clock.mark(), self.now())
         self._flushed = time.perf_counter()
 
     def step(self, loss: Tensor, samples: int, learning_rate: float) -> None:
-        """One more step was submitted; `loss` is its detached scalar, left on the device."""
+        """Record a step that was submitted; `loss` is its detached scalar, left on the device."""
         chunk = self._chunk
         assert chunk is not None, "begin() comes before the first step"
         chunk.ends.append(self.clock.mark())
@@ -129,7 +129,7 @@ class Reporter:
             self._flush(more=True)
 
     def _flush(self, *, more: bool) -> None:
-        """Hand the steps so far to the sender; with `more`, the next one follows without a pause."""
+        """Hand the steps so far to the sender; with `more`, another follows without a pause."""
         chunk, self._chunk = self._chunk, None
         if chunk is None or not chunk.ends:
             return
@@ -140,16 +140,16 @@ class Reporter:
         if more:
             self._chunk = Chunk(self.steps, chunk.ends[-1], None)
             self._flushed = time.perf_counter()
-        self._said.append(chunk)
+        self._pending.append(chunk)
 
     def fail(self, kind: FailureKind, message: str) -> None:
-        """Say how the rank failed, even if the device no longer answers."""
+        """Report how the rank failed, even if the device no longer answers."""
         with contextlib.suppress(RuntimeError):
             self._flush(more=False)
-        self._said.append(RankFailed(**self.stamp(), kind=kind, message=message))
+        self._pending.append(RankFailed(**self.stamp(), kind=kind, message=message))
 
     def close(self) -> None:
-        """Send what is left, wait a few seconds at most for it to be taken, and leave the queue."""
+        """Send what is left, wait a few seconds at most until it is read, and close the queue."""
         with contextlib.suppress(RuntimeError):
             self._flush(more=False)
         self._closing.set()
@@ -160,7 +160,7 @@ class Reporter:
         taken.join(LAST_WORDS)
         self._queue.cancel_join_thread()
 
-    # The rest runs in the sender's thread.
+    # The methods below run in the sender's thread.
 
     def _send_until_closed(self) -> None:
         self.clock.enter_thread()
@@ -170,29 +170,29 @@ class Reporter:
         deadline = time.monotonic() + LAST_WORDS / 2
         while not (self._collect() and self._put()) and time.monotonic() < deadline:
             time.sleep(0.005)
-        if self._said:
+        if self._pending:
             self._collect(unread=True)
             self._put()
 
     def _collect(self, *, unread: bool = False) -> bool:
-        """Move what has been said, and is over on the device, to the outbox; whether that was all.
+        """Move all that the device has finished to the outbox; return whether nothing is left.
 
-        With `unread`, steps that the device has not finished become a count of lost ones.
+        With `unread`, steps that the device has not finished are moved as a count of lost ones.
         """
-        while self._said:
-            said = self._said[0]
-            if not isinstance(said, Chunk):
-                self._outbox.append(said)
+        while self._pending:
+            first = self._pending[0]
+            if not isinstance(first, Chunk):
+                self._outbox.append(first)
             elif unread:
-                self._outbox.append(self._lost(len(said.ends)))
+                self._outbox.append(self._lost(len(first.ends)))
             else:
                 try:
-                    if not self.clock.reached(said.ready):
+                    if not self.clock.reached(first.ready):
                         return False
-                    self._outbox.append(self._read(said))
-                except RuntimeError:  # the device has failed; the training loop will hear of it too
-                    self._outbox.append(self._lost(len(said.ends)))
-            self._said.popleft()
+                    self._outbox.append(self._read(first))
+                except RuntimeError:  # the device has failed, which the training loop will notice too
+                    self._outbox.append(self._lost(len(first.ends)))
+            self._pending.popleft()
         return True
 
     def _lost(self, steps: int) -> MetricsLost:
@@ -203,7 +203,7 @@ class Reporter:
         marks = [chunk.start, *chunk.ends]
         seconds = [self.clock.seconds(a, b) for a, b in pairwise(marks)]
         self._steps_end = (self._steps_end if chunk.at is None else chunk.at) + sum(seconds)
-        # The last end may be the next chunk's start: that one gives it back.
+        # The last end may be the next chunk's start, which is then released with that chunk.
         for mark in (*marks[:-1], chunk.ready):
             self.clock.release(mark)
         return Steps(
@@ -218,7 +218,7 @@ class Reporter:
         )
 
     def _put(self) -> bool:
-        """Try to send the outbox; when the queue is full its steps become a count of lost ones."""
+        """Try to send the outbox; when the queue is full, replace its steps by a count of lost ones."""
         if not self._outbox:
             return True
         try:
@@ -227,13 +227,13 @@ class Reporter:
             self._outbox = without_steps(self._outbox)
             return False
         except (OSError, ValueError):
-            pass  # nobody listens any more
+            pass  # nobody reads any more
         self._outbox = []
         return True
 
 
 def without_steps(events: list[RankEvent]) -> list[RankEvent]:
-    """The same events, where steps have become a count of lost ones."""
+    """Return the same events with steps replaced by a count of lost ones."""
     kept: list[RankEvent] = []
     for event in events:
         if not isinstance(event, Steps | MetricsLost):

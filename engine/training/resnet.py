@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch.nn.functional as F  # noqa: N812 (everybody's name for it)
+import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor, nn
 
 
@@ -23,7 +23,7 @@ class BasicBlock(nn.Module):
             self.shortcut = nn.Sequential(projection, nn.BatchNorm2d(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(batch, channels_in, h, w) to (batch, channels, h / stride, w / stride)."""
+        """Map (batch, channels_in, h, w) to (batch, channels, h / stride, w / stride)."""
         out = F.relu(self.bn1(self.conv1(x)))
         out = self.bn2(self.conv2(out)) + self.shortcut(x)
         return F.relu(out)
@@ -47,7 +47,7 @@ class CifarResNet(nn.Module):
         self.head = nn.Linear(512, classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(batch, 3, size, size) to (batch, classes)."""
+        """Map images (batch, 3, size, size) to logits (batch, classes)."""
         x = self.stages(self.stem(images)).mean(dim=(2, 3))
         logits: Tensor = self.head(x)
         return logits

@@ -1,4 +1,4 @@
-"""FSDP2: every rank keeps a shard of each parameter, and gathers a block's whole ones when it computes it."""
+"""FSDP2: every rank keeps a shard of each parameter, and gathers a block's parameters to compute it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .errors import TrainingError
 from .precision import keep_statistics_in_float32
 
 CONTAINERS = (nn.ModuleList, nn.ModuleDict)
-"""Modules that are never called themselves."""
+"""Modules that are never called themselves, only their children."""
 
 
 def shard(
@@ -34,8 +34,8 @@ def shard(
     devices.require_sharding()
     if not averages(devices.first):
         raise TrainingError(
-            f"{dist.get_backend()} of torch {torch.__version__} adds gradients up where fsdp needs a mean: "
-            "use a newer torch"
+            f"{dist.get_backend()} of torch {torch.__version__} sums gradients up where fsdp needs "
+            "their mean: use a newer torch"
         )
     mesh = DeviceMesh.from_group(dist.group.WORLD, devices.first.type)  # type: ignore[arg-type]
     policy = MixedPrecisionPolicy() if dtype is None else MixedPrecisionPolicy(dtype, torch.float32)
@@ -50,7 +50,7 @@ def shard(
 
 
 def averages(device: torch.device) -> bool:
-    """Whether a mean over the ranks is one: gloo gave the sum in older versions, and did not say so."""
+    """Return whether a mean over the ranks is one: older versions of gloo silently return the sum."""
     ranks = dist.get_world_size()
     mean = torch.zeros(1, device=device)
     dist.reduce_scatter_tensor(
@@ -60,9 +60,9 @@ def averages(device: torch.device) -> bool:
 
 
 def blocks_of(model: nn.Module) -> list[nn.Module]:
-    """The modules that are gathered one at a time: a chain's links, or else the model's direct children.
+    """Return the modules that are gathered one at a time: a chain's links, else the model's direct children.
 
-    A parameter that two of them share can only be gathered with the root: neither is a block.
+    A parameter that two modules share can only be gathered with the root: neither of them is a block.
     """
     found = list(_parts(_innermost(model)))
     owners = Counter(id(parameter) for part in found for parameter in part.parameters())
@@ -82,7 +82,7 @@ def pieces_of(model: nn.Module, dtype: torch.dtype | None = None) -> list[Piece]
         gathered = sum(_padded(parameter) * _width(parameter, dtype) for parameter in own)
         reduced = sum(_padded(parameter) * parameter.element_size() for parameter in own)
         if gathered:
-            # The root's stay gathered from forward to backward, as backward begins with them.
+            # The root's parameters stay gathered from forward to backward, which begins with them.
             pieces.append(Piece(gathered, 1 if module is model else 2, reduced))
     return pieces
 
@@ -99,7 +99,7 @@ def _width(parameter: Tensor, dtype: torch.dtype | None) -> int:
 
 
 def _innermost(model: nn.Module) -> nn.Module:
-    """The model itself, where it is only wrapped."""
+    """Return the model within wrappers that have a single child and no parameters."""
     children = list(model.children())
     alone = len(children) == 1 and not list(model.parameters(recurse=False))
     return _innermost(children[0]) if alone and list(children[0].children()) else model
@@ -108,7 +108,8 @@ def _innermost(model: nn.Module) -> nn.Module:
 def _parts(model: nn.Module) -> Iterator[nn.Module]:
     for child in model.children():
         own = [part for part in child.children() if list(part.parameters())]
-        # A chain of composite modules, as of residual blocks, is opened; one of single layers is a block.
+        # The links of a chain of composite modules, such as residual blocks, are blocks of their own; a chain
+        # of single layers is one block.
         chain = isinstance(child, nn.Sequential) and own and all(list(part.children()) for part in own)
         if chain or isinstance(child, CONTAINERS):
             yield from _parts(child)
@@ -117,5 +118,5 @@ def _parts(model: nn.Module) -> Iterator[nn.Module]:
 
 
 def local(tensor: Tensor) -> Tensor:
-    """What this rank holds of a tensor, in the same memory."""
+    """Return this rank's shard of a tensor, in the same memory."""
     return tensor.to_local() if isinstance(tensor, DTensor) else tensor

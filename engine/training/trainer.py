@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F  # noqa: N812 (everybody's name for it)
+import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor
 from torch.distributed.fsdp import FSDPModule
 
@@ -21,7 +21,7 @@ from .errors import TrainingError
 from .group import NOTE_INTERVAL, Group
 from .models import build_model
 from .optimizer import Schedule, check_optimizer, define_momentum, make_optimizer, make_scaler
-from .parallel import wrap
+from .parallel import wrap_model
 from .precision import SIXTEEN_BITS, Autocast
 from .sharding import local
 
@@ -30,7 +30,7 @@ MOST_BATCHES = 256
 
 
 class Saved(NamedTuple):
-    """What a training begins with; an optimizer begins with nothing."""
+    """The initial state of a training; an optimizer has none."""
 
     weights: dict[str, Tensor]
     scaler: dict[str, Any]
@@ -80,43 +80,43 @@ class Trainer:
         torch.manual_seed(workload.seed)
         model = build_model(workload).to(device)
         if run.mode == "fsdp":
-            # As ddp does by itself: whatever a model drew its weights from, all start with rank 0's.
+            # As ddp does by itself: whatever random numbers a model used, all start with rank 0's weights.
             group.share([*(parameter.detach() for parameter in model.parameters()), *model.buffers()])
-        elif workload.channels_last:  # fsdp has none of it; a convolution sees to it if its input is so
+        elif workload.channels_last:  # fsdp requires contiguous parameters
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         dtype = SIXTEEN_BITS.get(workload.precision)
         # Autocast would keep 16-bit copies of all weights until backward, and fsdp would gather 32 bits.
         autocast = None if run.mode == "fsdp" else dtype
         self.plain = Autocast(model, device.type, autocast) if autocast else model
-        """The model as one process sees it: evaluated, counted and compared."""
-        self.model = wrap(self.plain, run.mode, devices, compiled=workload.compile, dtype=dtype)
+        """The model without wrapper, for evaluation, counts and comparisons."""
+        self.model = wrap_model(self.plain, run.mode, devices, compiled=workload.compile, dtype=dtype)
         self.optimizer = make_optimizer(workload, self.plain, fused=devices.fuses_optimizers)
         self.scaler = make_scaler(workload, device)
         self.schedule = Schedule(workload, batches.steps_per_epoch)
         self.learning_rate = 0.0
-        """Of the step before."""
+        """Learning rate of the last step."""
         self.tally: Tally | None = None
-        """Takes loss and hits of the training steps, where an epoch wants to know them."""
+        """Collector of loss and hits of the training steps; None where they are not needed."""
         self._device = device
         self._batches = batches
         self._group = group
         self._image_size = workload.image_size
         self._step = 0
         self._seed = workload.seed * 1_000_003 + rank + 1
-        torch.manual_seed(self._seed)  # dropout differs from rank to rank
+        torch.manual_seed(self._seed)  # so that dropout differs from rank to rank
 
     @property
     def parameters(self) -> int:
-        """Number of parameters."""
+        """The number of parameters."""
         return sum(parameter.numel() for parameter in self.plain.parameters())
 
     @property
     def buffer_bytes(self) -> int:
-        """Bytes of the model's buffers."""
+        """The size of the model's buffers, in bytes."""
         return sum(buffer.numel() * buffer.element_size() for buffer in self.plain.buffers())
 
     def step(self, images: Tensor, labels: Tensor) -> Tensor:
-        """One optimizer step; returns its mean loss over the batch, detached, on the device."""
+        """Take one optimizer step; return its mean loss over the batch, detached, on the device."""
         logits, loss = self.forward(images, labels)
         self.backward(loss)
         self.update()
@@ -125,18 +125,18 @@ class Trainer:
         return loss.detach()
 
     def forward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """First part of a step: the logits of a batch and their mean loss."""
+        """Do the first part of a step; return the logits of a batch and their mean loss."""
         logits = self.model(images)
         if not isinstance(logits, Tensor):
             raise TrainingError(f"the model returns {type(logits).__name__}, not a tensor of logits")
         return logits, F.cross_entropy(logits.float(), labels)
 
     def backward(self, loss: Tensor) -> None:
-        """Second part: the gradients, averaged over the ranks of this training."""
+        """Do the second part: compute the gradients, averaged over the ranks of this training."""
         self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
 
     def update(self) -> None:
-        """Last part: the optimizer uses the gradients up."""
+        """Do the last part: let the optimizer consume the gradients."""
         self._set_learning_rate()
         self.scaler.step(self.optimizer)
         self.scaler.update()
@@ -153,12 +153,12 @@ class Trainer:
                 group["lr"] = wanted
 
     def save(self) -> Saved:
-        """The training's beginning, kept on the CPU."""
+        """Return the initial state of the training, copied to the CPU."""
         weights = {name: local(value).to("cpu", copy=True) for name, value in self.plain.state_dict().items()}
         return Saved(weights, copy.deepcopy(self.scaler.state_dict()))
 
     def restore(self, saved: Saved) -> None:
-        """Begin again, as if no step had been taken since."""
+        """Return to a saved initial state, as if no step had been taken since."""
         for name, value in self.plain.state_dict().items():
             local(value).copy_(saved.weights[name])
         self.scaler.load_state_dict(saved.scaler)
@@ -168,24 +168,24 @@ class Trainer:
         torch.manual_seed(self._seed)
 
     def evaluate(self, note: Note) -> tuple[float, float]:
-        """Mean loss and accuracy over the whole test set, of which every rank does its part."""
-        # Batch norm keeps statistics of what its own rank saw: all evaluate with the same.
+        """Return mean loss and accuracy over the whole test set, of which every rank evaluates its part."""
+        # The statistics of batch norm differ from rank to rank: all evaluate with rank 0's.
         self._group.share(list(self.plain.buffers()))
         tally = Tally(self._device)
         self.plain.eval()
-        spoken = time.monotonic()
+        noted = time.monotonic()
         with torch.no_grad(), uncompiled():
             for done, (images, labels) in enumerate(self._test_batches()):
                 logits = self.plain(images)
                 tally.add(F.cross_entropy(logits.float(), labels), logits, labels)
-                if time.monotonic() - spoken > NOTE_INTERVAL:
+                if time.monotonic() - noted > NOTE_INTERVAL:
                     note(f"batch {done + 1}")
-                    spoken = time.monotonic()
+                    noted = time.monotonic()
         self.plain.train()
         return tally.read(self._group)
 
     def _test_batches(self) -> Iterator[Batch]:
-        """This rank's test batches; of a sharded model no rank leaves the forward passes to the others."""
+        """Yield the rank's test batches; with a sharded model all ranks take part in every forward pass."""
         batches = self._batches.test()
         if not isinstance(self.plain, FSDPModule):
             yield from batches
@@ -200,5 +200,5 @@ class Trainer:
         self.plain.reshard()
 
     def replicas_equal(self) -> bool:
-        """Whether all ranks of this training hold the same parameters, bit for bit."""
+        """Return whether all ranks of this training hold the same parameters, bit for bit."""
         return self._group.agree(list(self.plain.parameters()))

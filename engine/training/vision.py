@@ -1,4 +1,4 @@
-"""The only door to torchvision, opened late: what needs none of it starts without."""
+"""The only access to torchvision, which is imported when it is first needed."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ MISSING_OPERATORS = {
     "qnms": "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 }
 _declared: list[torch.library.Library] = []
-"""Kept: a declaration lives as long as its Library."""
+"""Libraries that are kept alive: a declaration lives as long as its Library."""
 
 
 @functools.cache
 def torchvision() -> Any:
-    """The torchvision package.
+    """Import torchvision; TrainingError where it is missing.
 
-    A torchvision whose compiled part does not fit the installed torch fails at import for want of two
-    operators that nothing here calls; once they are declared, it works.
+    A torchvision whose compiled part does not fit the installed torch fails at import because two operators
+    are missing. Nothing here calls them, so they are declared, and the import then succeeds.
     """
     try:
         import torchvision
@@ -45,7 +45,7 @@ def torchvision() -> Any:
 
 
 def torchvision_model(name: str, classes: int) -> nn.Module:
-    """A classification model of torchvision with fresh weights; TrainingError when there is none so named."""
+    """Return a classification model of torchvision with fresh weights; TrainingError for an unknown name."""
     models = torchvision().models
     names = models.list_models(module=models)
     if name not in names:

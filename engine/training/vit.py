@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F  # noqa: N812 (everybody's name for it)
+import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor, nn
 
 DROPOUT = 0.1
@@ -22,7 +22,7 @@ class Attention(nn.Module):
         self.dropout = nn.Dropout(DROPOUT)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Same shape out as in."""
+        """Return a tensor of the same shape, (batch, tokens, width)."""
         batch, tokens, width = x.shape
         q, k, v = self.qkv(x).view(batch, tokens, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
         mixed = F.scaled_dot_product_attention(q, k, v, dropout_p=DROPOUT if self.training else 0.0)
@@ -47,7 +47,7 @@ class Block(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Same shape out as in."""
+        """Return a tensor of the same shape, (batch, tokens, width)."""
         x = x + self.attention(self.norm1(x))
         out: Tensor = x + self.mlp(self.norm2(x))
         return out
@@ -69,7 +69,7 @@ class VisionTransformer(nn.Module):
         nn.init.trunc_normal_(self.positions, std=0.02)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(batch, 3, size, size) to (batch, classes)."""
+        """Map images (batch, 3, size, size) to logits (batch, classes)."""
         x = self.patches(images).flatten(2).transpose(1, 2)
         x = torch.cat([self.class_token.expand(len(x), -1, -1), x], dim=1)
         x = self.norm(self.blocks(self.dropout(x + self.positions)))

@@ -85,7 +85,7 @@ def run_rank(assignment: Assignment, rank: Rank) -> NoReturn:
     if rank.run.measure.detail:
         ending.watch_others()
         try:
-            Detail(rank, trainer, batches, measurement.pace).look()
+            Detail(rank, trainer, batches, measurement.pace).run()
             report_compute(rank)
         except Exception as error:  # what was measured stands without it
             traceback.print_exc()

@@ -93,7 +93,7 @@ def overflowing(assignment: Assignment, queues: Sequence[Any]) -> None:
     replaced = ExitStack()
     if run.mode == "dp":
         replaced.enter_context(pretended())
-        trainer.wrap = lambda model, *_, **__: data_parallel_over(model, 2)  # type: ignore[assignment]
+        trainer.wrap_model = lambda model, *_, **__: data_parallel_over(model, 2)  # type: ignore[assignment]
     cpu = claim_devices(run, group.rank)
     workload = run.workload_of(group.rank)
     sets = open_data(workload, Path(assignment.rendezvous), print)

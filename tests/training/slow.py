@@ -90,10 +90,10 @@ def data_parallel(classes: int) -> nn.Module:
     forever = pretended()
     forever.__enter__()
 
-    def wrap(model: nn.Module, *_: object, compiled: bool, until: object = forever) -> nn.Module:
+    def wrap(model: nn.Module, *_: object, until: object = forever, **__: object) -> nn.Module:
         return data_parallel_over(model, 2)
 
-    trainer.wrap = wrap
+    trainer.wrap_model = wrap
     return Model()
 
 
@@ -103,7 +103,7 @@ def unlookable(classes: int) -> nn.Module:
     def fail(_: detail.Detail) -> None:
         raise RuntimeError("nothing to see here")
 
-    detail.Detail.look = fail  # type: ignore[method-assign]
+    detail.Detail.run = fail  # type: ignore[method-assign]
     return Model()
 
 
@@ -115,5 +115,5 @@ def one_fails(classes: int) -> nn.Module:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate")
         time.sleep(600)
 
-    detail.Detail.look = fail  # type: ignore[method-assign]
+    detail.Detail.run = fail  # type: ignore[method-assign]
     return Model()

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from gpubench_tui.engine.plan.preset import Workload
 from gpubench_tui.engine.training import augment
-from gpubench_tui.engine.training.data import LoaderBatches, ResidentBatches, Sampler, make_batches
+from gpubench_tui.engine.training.data import BatchSampler, LoaderBatches, ResidentBatches, make_batches
 from gpubench_tui.engine.training.datasets import NORMALISATION, MemoryImages, open_data, pixels_of
 from gpubench_tui.engine.training.device.cpu import CpuDevices
 from gpubench_tui.engine.training.errors import NoDataError, TrainingError
@@ -51,7 +51,7 @@ class TestShards:
 
     def test_fewer_images_than_one_step_takes_is_a_sentence(self) -> None:
         with pytest.raises(TrainingError, match=r"100 images.*128"):
-            Sampler(Shard(0, 2), 100, 64, seed=0)
+            BatchSampler(Shard(0, 2), 100, 64, seed=0)
 
 
 @pytest.mark.parametrize("placement", ["device", "loader"])
@@ -84,7 +84,7 @@ def test_both_placements_yield_the_shards_in_order_and_normalised(placement: str
 def test_channels_last_reaches_the_batches() -> None:
     workload = Workload(channels_last=True, augment=("crop",))
     for kind in (ResidentBatches, LoaderBatches):
-        sampler = Sampler(Shard(), 16, 4, 0)
+        sampler = BatchSampler(Shard(), 16, 4, 0)
         last = quiet if kind is ResidentBatches else 0
         batches = kind((numbered(16), numbered(4)), sampler, workload, CPU, 0, last)
         images, _ = next(batches.train(0, 1))

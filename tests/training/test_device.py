@@ -26,7 +26,7 @@ from gpubench_tui.engine.training.device.clock import wait_for
 from gpubench_tui.engine.training.device.cpu import CpuDevices
 from gpubench_tui.engine.training.device.cuda import CudaClock, CudaDevices
 from gpubench_tui.engine.training.errors import TrainingError
-from gpubench_tui.engine.training.parallel import Shard, wrap
+from gpubench_tui.engine.training.parallel import Shard, wrap_model
 from gpubench_tui.engine.training.reporter import Reporter
 from msgspec.structs import replace
 from torch import nn
@@ -374,9 +374,9 @@ def test_parallel_wrappers_are_given_the_gpus(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(nn, "DataParallel", wrapper("dp"))
     monkeypatch.setattr(parallel, "DistributedDataParallel", wrapper("ddp"))
-    wrap(nn.Linear(1, 1), "dp", CudaDevices([0, 2]), compiled=False)
-    wrap(nn.Linear(1, 1), "ddp", CudaDevices([1]), compiled=False)
-    wrap(nn.Linear(1, 1), "ddp", CpuDevices(), compiled=False)
+    wrap_model(nn.Linear(1, 1), "dp", CudaDevices([0, 2]), compiled=False)
+    wrap_model(nn.Linear(1, 1), "ddp", CudaDevices([1]), compiled=False)
+    wrap_model(nn.Linear(1, 1), "ddp", CpuDevices(), compiled=False)
     assert given == [("dp", [0, 2]), ("ddp", [1]), ("ddp", None)]
 
 

@@ -224,5 +224,5 @@ def test_a_torch_without_fsdp_on_a_cpu_is_named(monkeypatch: pytest.MonkeyPatch)
 def test_sums_are_not_taken_for_means(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sharding, "averages", lambda device: False)
     monkeypatch.setattr(sharding.dist, "get_backend", lambda: "gloo")
-    with pytest.raises(TrainingError, match=r"gloo of torch .* adds gradients up"):
+    with pytest.raises(TrainingError, match=r"gloo of torch .* sums gradients up"):
         shard(nn.Linear(2, 2), CpuDevices())

@@ -11,7 +11,7 @@ from gpubench_tui.engine.training.device.cpu import CpuDevices
 from gpubench_tui.engine.training.errors import TrainingError
 from gpubench_tui.engine.training.models import BUILT_IN, build_model
 from gpubench_tui.engine.training.optimizer import check_optimizer, make_optimizer
-from gpubench_tui.engine.training.parallel import wrap
+from gpubench_tui.engine.training.parallel import wrap_model
 
 
 def count(model: torch.nn.Module) -> int:
@@ -109,7 +109,7 @@ def test_images_that_do_not_fit_the_model_are_named(name: str, size: int) -> Non
 
 def test_data_parallel_is_refused_where_it_does_nothing() -> None:
     with pytest.raises(TrainingError, match="DataParallel does nothing on a CPU"):
-        wrap(torch.nn.Linear(1, 1), "dp", CpuDevices(), compiled=False)
+        wrap_model(torch.nn.Linear(1, 1), "dp", CpuDevices(), compiled=False)
 
 
 @pytest.mark.parametrize(

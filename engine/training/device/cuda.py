@@ -72,7 +72,7 @@ class CudaDevices:
     product_seconds = math.inf
 
     def __init__(self, indices: Sequence[int]) -> None:
-        """`indices` count the GPUs that this process sees."""
+        """Take GPUs by their indices among those that this process sees."""
         self.indices: list[int] | None = list(indices)
         self.each: Sequence[torch.device] = [torch.device("cuda", index) for index in indices]
 

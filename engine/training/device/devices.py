@@ -17,7 +17,7 @@ Peaks = tuple[list[int | None], list[int | None]]
 
 
 class RankDevices(Protocol):
-    """What one rank trains on: a device, or with DataParallel several."""
+    """The devices of one rank: a single one, or with DataParallel several."""
 
     each: Sequence[torch.device]
     """Never empty; the model and the batches lie on the first."""
