@@ -39,7 +39,7 @@ SMALLEST_WINDOW = Size(40, 10)
 """Smallest window that the screens fit into, in cells."""
 
 
-def _commands() -> type[Provider]:
+def _palette_provider() -> type[Provider]:
     from .command_palette import PaletteProvider
 
     return PaletteProvider
@@ -66,7 +66,7 @@ class GpubenchApp(NavigatingApp):
     """The app; the value it returns is the exit status."""
 
     TITLE = "gpubench-tui"
-    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_commands}
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_palette_provider}
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012
         (0, "-narrow"),
         (76, "-normal"),
@@ -184,7 +184,7 @@ class GpubenchApp(NavigatingApp):
         if self._initial is None:
             return LaunchScreen(self.root, self.options)
         folder, speed = self._initial
-        return self.monitor(folder) if speed is None else self.replayed(folder, speed)
+        return self.monitor_screen(folder) if speed is None else self.replay_screen(folder, speed)
 
     def action_sessions(self) -> None:
         """Show all sessions."""

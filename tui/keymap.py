@@ -76,12 +76,12 @@ def check_keys(
     `wanted` maps actions to comma-separated keys; `known` holds every binding, from `declared_bindings`.
     """
     problems = {name: _problem(name, keys, known) for name, keys in wanted.items()}
-    sound = {name: keys for name, keys in wanted.items() if problems[name] is None}
+    valid = {name: keys for name, keys in wanted.items() if problems[name] is None}
     # A dropped action gets its default key back, which another wanted action may have taken.
-    while (conflict := next(_conflicts(sound, known), None)) is not None:
+    while (conflict := next(_conflicts(valid, known), None)) is not None:
         name, problems[name] = conflict
-        del sound[name]
-    return sound, [f'keys: "{name}": {problem}' for name, problem in problems.items() if problem]
+        del valid[name]
+    return valid, [f'keys: "{name}": {problem}' for name, problem in problems.items() if problem]
 
 
 def _problem(name: str, keys: str, known: Mapping[str, DeclaredBinding]) -> str | None:
@@ -111,11 +111,11 @@ def _is_key(name: str) -> bool:
     return name in {key.value for key in Keys} or key_to_character(REPLACED_KEYS.get(name, name)) is not None
 
 
-def _conflicts(sound: Mapping[str, str], known: Mapping[str, DeclaredBinding]) -> Iterator[tuple[str, str]]:
+def _conflicts(valid: Mapping[str, str], known: Mapping[str, DeclaredBinding]) -> Iterator[tuple[str, str]]:
     """Yield wanted keys that are already taken where both actions are available, the last wanted first."""
-    keys = {name: one.keys for name, one in known.items()}
-    keys |= {name: _normalised(wanted) for name, wanted in sound.items()}
-    for name in reversed(list(sound)):
+    keys = {name: binding.keys for name, binding in known.items()}
+    keys |= {name: _normalised(wanted) for name, wanted in valid.items()}
+    for name in reversed(list(valid)):
         for other in known:
             together = known[name].areas & known[other].areas or "app" in (area(name), area(other))
             if other == name or not together:

@@ -56,14 +56,16 @@ class NavigatingApp(DifferentialApp):
         if not isinstance(self.screen_stack[0], LaunchScreen):
             self.push_screen(LaunchScreen(self.root, self.options))
 
-    def monitor(self, folder: SessionFolder, process: subprocess.Popen[bytes] | None = None) -> Screen[None]:
+    def monitor_screen(
+        self, folder: SessionFolder, process: subprocess.Popen[bytes] | None = None
+    ) -> Screen[None]:
         """Return the monitor of a session; `process` is its process if the app has just started it."""
         from .data.feed import LiveFeed
         from .screens.monitor import MonitorScreen
 
         return MonitorScreen(folder, LiveFeed(folder, process), self.unicode)
 
-    def replayed(self, folder: SessionFolder, speed: float) -> Screen[None]:
+    def replay_screen(self, folder: SessionFolder, speed: float) -> Screen[None]:
         """Return the replay of a recorded session, at `speed` times real time."""
         from .data.feed import ReplayFeed
         from .screens.replay import ReplayScreen
@@ -79,7 +81,7 @@ class NavigatingApp(DifferentialApp):
         return True
 
     @on(ShowMonitor)
-    async def _watch(self, message: ShowMonitor) -> None:
+    async def _show_monitor(self, message: ShowMonitor) -> None:
         from .screens.monitor import MonitorScreen
 
         def shows_session(screen: Screen[Any]) -> bool:
@@ -89,13 +91,13 @@ class NavigatingApp(DifferentialApp):
             return
         # The screen that the app opened with stays below.
         show = self.switch_screen if message.replace and len(self.screen_stack) > 1 else self.push_screen
-        await show(self.monitor(message.folder, message.process))
+        await show(self.monitor_screen(message.folder, message.process))
         if message.notice:
             self.notify(message.notice, title="Next in the queue", markup=False)
 
     @on(ShowReplay)
-    def _replay(self, message: ShowReplay) -> None:
-        self.push_screen(self.replayed(message.folder, message.speed))
+    def _show_replay(self, message: ShowReplay) -> None:
+        self.push_screen(self.replay_screen(message.folder, message.speed))
 
     @on(ShowSessions)
     def show_sessions(self) -> None:
@@ -126,14 +128,14 @@ class NavigatingApp(DifferentialApp):
 
         try:
             started = await asyncio.to_thread(run_again, self.root, self.options.gpus, folder)
-            await self._watch(ShowMonitor(*started))
+            await self._show_monitor(ShowMonitor(*started))
         except RefusedError as refused:
             self.notify(str(refused), severity="error", timeout=15, markup=False)
         finally:
             self._starting_again = False
 
     @on(ShowComparison)
-    def _compare(self, message: ShowComparison) -> None:
+    def _show_comparison(self, message: ShowComparison) -> None:
         from .screens.compare import CompareScreen
 
         self.push_screen(CompareScreen(message.folders))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
-SESSION_HELP = "its name, a unique prefix of it, or a path"
+SESSION_HELP = "a session's name, a unique prefix of it, or a path"
 
 
 def add_sessions_dir(parser: argparse.ArgumentParser) -> None:

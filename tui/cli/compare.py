@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from ...engine.record.exit_status import MEASURED, RUN_FAILED
-from .arguments import add_sessions_dir
+from .arguments import SESSION_HELP, add_sessions_dir
 from .context import Context, UsageError, read_recorded
 
 if TYPE_CHECKING:
@@ -23,9 +23,11 @@ def add_compare_command(subparsers: Subparsers) -> None:
         help="compare sessions with the first of them, run by run: better, worse or no difference",
         epilog="Exit status: 0; 1 with --fail-on-regression if a run became worse; 2 bad usage.",
     )
-    parser.add_argument("a", metavar="A", help="a session's name, a unique prefix of it, or a path")
+    parser.add_argument("a", metavar="A", help=SESSION_HELP)
     parser.add_argument("others", metavar="B", nargs="+", help="the sessions to compare with it")
-    parser.add_argument("--format", choices=("text", "md", "json"), default="text")
+    parser.add_argument(
+        "--format", choices=("text", "md", "json"), default="text", help="output format (default: text)"
+    )
     parser.add_argument(
         "--fail-on-regression",
         type=_percentage,

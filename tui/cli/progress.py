@@ -48,48 +48,48 @@ def follow(
     `start` starts a session that does not run yet. Ctrl+C and SIGTERM stop a session started here, and leave
     one running that was only attached to.
     """
-    _say(f"session {folder.name} in {folder.path}")
-    session, narrator = Session(folder.name), Narrator()
+    _print_line(f"session {folder.name} in {folder.path}")
+    session, progress = Session(folder.name), ProgressLines()
     follower = Follower(folder.journal)
     with _interrupts() as interrupts:
         process = start(folder) if start is not None else None
         while session.outcome is None:
             if interrupts and process is None:
-                _say(f"the session continues; gpubench-tui attach {folder.name} returns to it")
+                _print_line(f"the session continues; gpubench-tui attach {folder.name} returns to it")
                 return MEASURED
             # A session that has only just started cannot be stopped yet; the next round tries again.
             if interrupts and stop_session(folder):
-                _say("stopping; measurements so far are kept")
+                _print_line("stopping; measurements so far are kept")
                 interrupts.pop()
             # Checked before reading, so that the last events of a session that has ended are still read.
             alive = folder.goes_on() or (process is not None and process.poll() is None)
             for event in follower.read():
                 session.apply(event)
-                for line in narrator.lines(event, session):
-                    _say(line)
+                for line in progress.of_event(event, session):
+                    _print_line(line)
             session.unreadable = follower.unreadable
             if session.outcome is None and not alive:
-                _say(f"the session process ended unexpectedly; {folder.log} may say why")
+                _print_line(f"the session process ended unexpectedly; {folder.log} may say why")
                 break
             time.sleep(POLL_SECONDS)
     print_results(session)
     return exit_status(session)
 
 
-def wait_until_gone(folder: SessionFolder) -> None:
+def wait_until_ended(folder: SessionFolder) -> None:
     """Return once the session's process has ended."""
     while folder.goes_on():
         time.sleep(POLL_SECONDS)
 
 
-class Narrator:
-    """Turns events into lines that a person can follow."""
+class ProgressLines:
+    """Turns events into lines of progress for people."""
 
     def __init__(self) -> None:
         self._phases: dict[str, str] = {}
         self._window_line_at = 0.0
 
-    def lines(self, event: Event, session: Session) -> Iterator[str]:
+    def of_event(self, event: Event, session: Session) -> Iterator[str]:
         """Yield the lines to print for an event that the session has just applied."""
         run = getattr(event, "run", None)
         if run is not None and run not in session.runs:
@@ -127,17 +127,17 @@ class Narrator:
         yield _timed(event.at, f"{run.spec.label}: window {len(done)}: {rate(done[-1].throughput)}")
 
     def _evaluation(self, event: Evaluation, run: RunState) -> str:
-        who = f" {run.spec.workload_of(event.rank).name}" if run.spec.mode == "concurrent" else ""
+        workload = f" {run.spec.workload_of(event.rank).name}" if run.spec.mode == "concurrent" else ""
         loss = "n/a" if event.test_loss is None else f"{event.test_loss:.3f}"
         return _timed(
             event.at,
-            f"{run.spec.label}:{who} epoch {event.epoch} of {run.spec.measure.epochs}: "
+            f"{run.spec.label}:{workload} epoch {event.epoch} of {run.spec.measure.epochs}: "
             f"test accuracy {percent(event.test_accuracy)}, test loss {loss}",
         )
 
     def _finished(self, event: RunFinished, session: Session) -> str:
         result = result_of(session, event.run)
-        said = remarks(result)
+        reasons = remarks(result)
         if event.outcome == "measured":
             text = "measured"
             if result.throughput is not None:
@@ -145,7 +145,7 @@ class Narrator:
                     f" {rate(result.throughput)} (median of {result.windows} windows; {result.stop_reason})"
                 )
         else:
-            text = said[0] if said else event.outcome
+            text = reasons[0] if reasons else event.outcome
         return _timed(event.at, f"{result.label}: {text}")
 
 
@@ -172,7 +172,7 @@ def _timed(at: float, text: str) -> str:
     return f"[{clock(at)}] {text}"
 
 
-def _say(text: str) -> None:
+def _print_line(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 

@@ -42,7 +42,7 @@ def write_report(folder: SessionFolder, path: Path) -> None:
     from ...engine.analysis.export import render
 
     write(path, render(analyse(read_recorded(folder)), format_by_name(path)))
-    print(f"report: {path.resolve()}", file=sys.stderr)
+    print(f"report written to {path.resolve()}", file=sys.stderr)
 
 
 def write(path: Path, text: str) -> None:

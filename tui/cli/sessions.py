@@ -48,7 +48,7 @@ def add_session_commands(subparsers: Subparsers) -> None:
 
     rename_parser = subparsers.add_parser("rename", help="give a session another name")
     _add_session(rename_parser)
-    rename_parser.add_argument("name", metavar="NAME", help="its new name")
+    rename_parser.add_argument("name", metavar="NAME", help="the session's new name")
     rename_parser.set_defaults(command=rename)
 
     delete_parser = subparsers.add_parser("delete", help="delete sessions with everything recorded")
@@ -86,12 +86,12 @@ def replay(context: Context, *, session: str, speed: float) -> int:
 def stop(context: Context, *, session: str | None) -> int:
     """Stop a running session and wait until its process has ended. Raises UsageError."""
     from ...engine.conductor.control import stop_session
-    from .progress import wait_until_gone
+    from .progress import wait_until_ended
 
     folder = context.find_running_session(session)
     if not stop_session(folder):
         raise UsageError(f"{folder.name} is not running on this machine")
-    wait_until_gone(folder)
+    wait_until_ended(folder)
     print(f"stopped {folder.name}", file=sys.stderr)
     return MEASURED
 

@@ -35,15 +35,15 @@ class FewColors(LineFilter):
 
 
 def _blanked(style: Style) -> Style:
-    """Return the style of blanks without its text colour, which some terminals would use as background."""
+    """Return the style of blanks, its text white: `in_sixteen` may turn a text colour into the background."""
     return style if style.reverse else style + WHITE
 
 
 @lru_cache(maxsize=1024)
 def in_256(style: Style) -> Style:
     """Return the style in the nearest of 256 colours; Rich's own choice turns bluish dark greys into navy."""
-    text, behind = (color and Color.from_ansi(_nearest(color)) for color in (style.color, style.bgcolor))
-    return style + Style.from_color(text, behind)
+    text, background = (color and Color.from_ansi(_nearest(color)) for color in (style.color, style.bgcolor))
+    return style + Style.from_color(text, background)
 
 
 def _nearest(color: Color) -> int:
@@ -76,31 +76,31 @@ MINIMUM_SATURATION = 0.12
 Greys = tuple[tuple[float, int], ...]
 """Pairs of a minimum brightness, from 0 to 1, and the grey to use from it on."""
 
-TEXT: Greys = ((0.8, BRIGHT_WHITE), (0.5, GREY), (0.25, DARK_GREY), (0.0, BLACK))
-BACKGROUND: Greys = ((0.92, BRIGHT_WHITE), (0.4, GREY), (0.15, DARK_GREY), (0.0, BLACK))
+TEXT_GREYS: Greys = ((0.8, BRIGHT_WHITE), (0.5, GREY), (0.25, DARK_GREY), (0.0, BLACK))
+BACKGROUND_GREYS: Greys = ((0.92, BRIGHT_WHITE), (0.4, GREY), (0.15, DARK_GREY), (0.0, BLACK))
 
 
 @lru_cache(maxsize=1024)
 def in_sixteen(style: Style) -> Style:
     """Return the style in 16 colours, its text readable on its background."""
-    behind = BLACK if style.bgcolor is None else _grey(style.bgcolor, BACKGROUND)
-    is_light = behind in (GREY, BRIGHT_WHITE)
+    background = BLACK if style.bgcolor is None else _grey(style.bgcolor, BACKGROUND_GREYS)
+    is_light = background in (GREY, BRIGHT_WHITE)
     hue = None if style.color is None else _hue(style.color)
     if hue is None:
-        text = BRIGHT_WHITE if style.color is None else _grey(style.color, TEXT)
-        if behind in ON_GREY or text == behind:
-            text = {**ON_GREY, BLACK: DARK_GREY, BRIGHT_WHITE: GREY}[behind]
+        text = BRIGHT_WHITE if style.color is None else _grey(style.color, TEXT_GREYS)
+        if background in ON_GREY or text == background:
+            text = {**ON_GREY, BLACK: DARK_GREY, BRIGHT_WHITE: GREY}[background]
     else:
         text = (ON_LIGHT if is_light else ON_DARK)[hue]
-        if behind in ON_GREY:  # no hue is readable on grey; use it as background instead
-            text, behind = (BRIGHT_WHITE if is_light else BLACK), text
-    return style + Style.from_color(Color.from_ansi(text), Color.from_ansi(behind))
+        if background in ON_GREY:  # no hue is readable on grey; use it as background instead
+            text, background = (BRIGHT_WHITE if is_light else BLACK), text
+    return style + Style.from_color(Color.from_ansi(text), Color.from_ansi(background))
 
 
 def _hue(color: Color) -> int | None:
     """Return the sixth of the colour wheel that a colour is in, from 0 for red; None for a grey."""
     hue, saturation, value = _hsv(color)
-    return None if saturation < MINIMUM_SATURATION or value < TEXT[-2][0] else round(6 * hue) % 6
+    return None if saturation < MINIMUM_SATURATION or value < TEXT_GREYS[-2][0] else round(6 * hue) % 6
 
 
 def _grey(color: Color, greys: Greys) -> int:
@@ -122,9 +122,9 @@ DEFAULT = Color.default()
 @lru_cache(maxsize=1024)
 def without_colors(style: Style) -> Style:
     """Return the style without colours; a highlighted background becomes reverse video."""
-    behind = style.color if style.reverse else style.bgcolor
+    background = style.color if style.reverse else style.bgcolor
     low, high = HIGHLIGHT_BRIGHTNESS
-    swapped = behind is not None and not behind.is_default and low < _brightness(behind) < high
+    swapped = background is not None and not background.is_default and low < _brightness(background) < high
     return style + Style(color=DEFAULT, bgcolor=DEFAULT, reverse=swapped)
 
 

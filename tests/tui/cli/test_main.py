@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,25 @@ def test_a_command_takes_the_arguments_that_its_parser_knows(name: str) -> None:
     assert {parameter.name for parameter in parameters} == {
         action.dest for action in parser._actions if action.dest not in OF_THE_CONTEXT
     }
+
+
+def test_declaring_the_commands_loads_nothing_that_only_some_of_them_need() -> None:
+    heavy = (
+        "textual",
+        "rich",
+        "msgspec",
+        "psutil",
+        "gpubench_tui.engine.analysis",
+        "gpubench_tui.engine.plan",
+    )
+    program = (
+        "import sys\nfrom gpubench_tui.tui.cli.main import main\n"
+        "try: main(['--help'])\nexcept SystemExit: pass\n"
+        f"print(*(name for name in {heavy!r} if name in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "completion" in done.stdout
+    assert done.stdout.splitlines()[-1] == ""
 
 
 def test_a_context_holds_what_is_said_before_and_after_the_command(
