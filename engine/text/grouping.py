@@ -7,12 +7,12 @@ from collections.abc import Iterable
 MOST_NAMES = 4
 
 
-def group_labels(said: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+def group_labels(remarks: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     """Return (labels, text) for each distinct text, from pairs of a run's label and a text, in order."""
-    whose: dict[str, list[str]] = {}
-    for label, text in said:
-        whose.setdefault(text, []).append(label)
-    return [(_names(list(dict.fromkeys(labels))), text) for text, labels in whose.items()]
+    labels_of: dict[str, list[str]] = {}
+    for label, text in remarks:
+        labels_of.setdefault(text, []).append(label)
+    return [(_names(list(dict.fromkeys(labels))), text) for text, labels in labels_of.items()]
 
 
 def _names(labels: list[str]) -> str:

@@ -91,9 +91,9 @@ def _charts(analysis: Analysis, width: float) -> Iterator[Drawing]:
 def _in_words(analysis: Analysis) -> str:
     """Return a text alternative to the picture."""
     session = analysis.session
-    said = [f"{analysis.headline}."] if analysis.headline else []
-    said += [f"{result.label}: {_figures(result)}." for result in analysis.results]
-    return " ".join([*said, f"Measured on {hardware(session)} with gpubench-tui {session.program}."])
+    texts = [f"{analysis.headline}."] if analysis.headline else []
+    texts += [f"{result.label}: {_figures(result)}." for result in analysis.results]
+    return " ".join([*texts, f"Measured on {hardware(session)} with gpubench-tui {session.program}."])
 
 
 def _figures(result: Result) -> str:

@@ -8,7 +8,7 @@ from ...text.grouping import group_labels
 from ...text.units import number, percent, ratio
 from ..report.columns import remarks, side_by_side
 from ..results.result import Result
-from ..results.side_by_side import Part
+from ..results.side_by_side import ConcurrentTraining
 from .bar_chart import MARK, Bar, BarPanel, BarRow, bar_chart, whisker
 from .legend import LegendEntry, legend
 from .style import SMALL
@@ -60,8 +60,8 @@ def _instead(result: Result) -> str:
     """Return what to print for a run without figures."""
     if result.failure is not None:
         return f"failed ({result.failure.kind}): {result.failure.message}"
-    said = remarks(result)
-    return said[0] if said and not result.windows else result.state
+    texts = remarks(result)
+    return texts[0] if texts and not result.windows else result.state
 
 
 def _speedup(result: Result) -> Bar | str:
@@ -82,7 +82,7 @@ def _gain(result: Result) -> str:
     return "" if result.concurrency_gain is None else f"concurrency gain {ratio(result.concurrency_gain)}"
 
 
-def _part_row(part: Part) -> BarRow:
+def _part_row(part: ConcurrentTraining) -> BarRow:
     name, together = f"– {part.workload} on {part.device}", part.side_by_side
     if together.throughput is None:
         return BarRow(name=name, about=name)
@@ -93,8 +93,8 @@ def _part_row(part: Part) -> BarRow:
 
 def _notes(result: Result) -> list[str]:
     """Return the remarks below the chart; a run without figures has them in its row."""
-    said = remarks(result) if result.windows else []
-    return [*said, *side_by_side(result)[-1:]] if result.concurrency_gain is not None else said
+    texts = remarks(result) if result.windows else []
+    return [*texts, *side_by_side(result)[-1:]] if result.concurrency_gain is not None else texts
 
 
 def _entries(rows: Sequence[BarRow]) -> Iterator[LegendEntry]:

@@ -23,21 +23,31 @@ LESS_OFTEN = "gradient accumulation over several steps, or gradients sent in 16 
 def exposed_communication(case: Case) -> Iterator[Diagnosis]:
     """Find runs in which synchronisation takes a large share of a step that no rank can hide."""
     for run in case.runs:
-        said, step = run.result.communication, run.result.step_seconds
-        if said is None or said.sync_share is None or said.sync_cost is None or not said.exposed or not step:
+        communication, step = run.result.communication, run.result.step_seconds
+        if (
+            communication is None
+            or communication.sync_share is None
+            or communication.sync_cost is None
+            or not communication.exposed
+            or not step
+        ):
             continue
-        least = min(said.exposed.values()) / step
-        if said.sync_share <= SYNC_SHARE or said.below_noise or least <= LEAST_EXPOSED:
+        least = min(communication.exposed.values()) / step
+        if communication.sync_share <= SYNC_SHARE or communication.below_noise or least <= LEAST_EXPOSED:
             continue
-        hidden = [] if said.overlap is None else [("hidden behind the backward pass", percent(said.overlap))]
+        hidden = (
+            []
+            if communication.overlap is None
+            else [("hidden behind the backward pass", percent(communication.overlap))]
+        )
         yield run.diagnosis(
             "exposed communication",
-            "severe" if said.sync_share > SYNC_SHARE_SEVERE else "warning",
-            f"synchronising gradients takes {percent(said.sync_share)} of each step, "
+            "severe" if communication.sync_share > SYNC_SHARE_SEVERE else "warning",
+            f"synchronising gradients takes {percent(communication.sync_share)} of each step, "
             "and the backward pass does not hide it",
             [
-                ("sync cost of a step", duration(said.sync_cost.value)),
-                ("share of the step", percent(said.sync_share)),
+                ("sync cost of a step", duration(communication.sync_cost.value)),
+                ("share of the step", percent(communication.sync_share)),
                 ("exposed on the rank that waits least", f"{percent(least)} of a step"),
                 *hidden,
             ],
@@ -93,12 +103,17 @@ def _cost(run: Subject) -> str:
 
 def _exchange(run: Subject) -> Iterator[Figure]:
     """Yield the measured times of DataParallel's operations."""
-    said = run.result.communication
-    if said is not None and said.exchange:
-        operations = " + ".join(said.exchange)
-        together = duration(sum(said.exchange.values()))
-        yield f"{operations} on its first device", f"{together}, {percent(said.exchange_share)} of a step"
-        yield from ((f"{name} alone", f"{duration(each)} a step") for name, each in said.exchange.items())
+    communication = run.result.communication
+    if communication is not None and communication.exchange:
+        operations = " + ".join(communication.exchange)
+        together = duration(sum(communication.exchange.values()))
+        yield (
+            f"{operations} on its first device",
+            f"{together}, {percent(communication.exchange_share)} of a step",
+        )
+        yield from (
+            (f"{name} alone", f"{duration(each)} a step") for name, each in communication.exchange.items()
+        )
 
 
 def _traffic(what: str, run: Subject) -> Iterator[Figure]:

@@ -36,36 +36,36 @@ THROUGH_HOST = ("SYS", "NODE", "PHB")
 def slow_link(case: Case) -> Iterator[Diagnosis]:
     """Find collectives that reach less than half the link's rate, or that pay for an indirect link."""
     for run in case.runs:
-        said = run.result.communication
-        if said is None:
+        communication = run.result.communication
+        if communication is None:
             continue
-        best, rated = _best_of_large(said), said.link_bandwidth
+        best, rated = _best_of_large(communication), communication.link_bandwidth
         if best is not None and rated and best < SLOW_BUS * rated:
             yield run.diagnosis(
                 "slow link",
                 "warning",
-                f"collectives reach {percent(best / rated)} of what the {said.link} link is made for",
+                f"collectives reach {percent(best / rated)} of the rate of the {communication.link} link",
                 (
                     ("best busbw measured", _bandwidth(best)),
-                    (f"datasheet rate of {said.link}, one way", _bandwidth(rated)),
+                    (f"datasheet rate of {communication.link}, one way", _bandwidth(rated)),
                 ),
                 BRIDGED_REMEDY if _is_bridged(case, run) else REMEDY,
             )
-        elif said.link in THROUGH_HOST and _costs(said):
-            yield _through_host(run, said)
+        elif communication.link in THROUGH_HOST and _costs(communication):
+            yield _through_host(run, communication)
 
 
-def _through_host(run: Subject, said: Communication) -> Diagnosis:
-    best = _best(said)
+def _through_host(run: Subject, communication: Communication) -> Diagnosis:
+    best = _best(communication)
     reached = [] if best is None else [("best busbw measured", _bandwidth(best))]
     return run.diagnosis(
         "slow link",
         "warning",
-        f"its GPUs speak with each other through the host ({said.link}), and it costs "
-        f"{percent(said.sync_share)} of a step",
+        f"its GPUs speak with each other through the host ({communication.link}), and it costs "
+        f"{percent(communication.sync_share)} of a step",
         [
-            ("link between its GPUs", str(said.link)),
-            ("synchronising gradients", f"{percent(said.sync_share)} of a step"),
+            ("link between its GPUs", str(communication.link)),
+            ("synchronising gradients", f"{percent(communication.sync_share)} of a step"),
             *reached,
         ],
         "choose GPUs with a better link by --gpus (doctor lists the links), or send less: a larger batch, "
@@ -83,8 +83,8 @@ def no_peer_access(case: Case) -> Iterator[Diagnosis]:
         apart = [link for link in pairs if link.peer_access is False]
         if not apart:
             continue
-        said = run.result.communication
-        cost = said.sync_share if said is not None and _costs(said) else None
+        communication = run.result.communication
+        cost = communication.sync_share if communication is not None and _costs(communication) else None
         price = "" if cost is None else f", and synchronising gradients costs {percent(cost)} of a step"
         yield run.diagnosis(
             "slow link",
@@ -132,18 +132,22 @@ def _below_maximum(gpu: Gpu, history: GpuHistory, spans: Sequence[Span]) -> Iter
 
 def _exchanges_over_pcie(run: Subject) -> bool:
     """Return whether gradients travel over PCIe, rather than NVLink or not at all."""
-    said = run.result.communication
-    return said is not None and said.link is not None and not said.link.startswith("NV")
+    communication = run.result.communication
+    return (
+        communication is not None
+        and communication.link is not None
+        and not communication.link.startswith("NV")
+    )
 
 
-def _best(said: Communication) -> float | None:
+def _best(communication: Communication) -> float | None:
     """Return the greatest busbw that any collective reached with nothing else to do."""
-    return max((curve.best_busbw for curve in said.curves.values()), default=None)
+    return max((curve.best_busbw for curve in communication.curves.values()), default=None)
 
 
-def _best_of_large(said: Communication) -> float | None:
+def _best_of_large(communication: Communication) -> float | None:
     """Return the same of large messages; None where none was tried, for want of memory or of time."""
-    points = (point for curve in said.curves.values() for point in curve.points)
+    points = (point for curve in communication.curves.values() for point in curve.points)
     return max((point.busbw for point in points if point.bytes >= LARGE), default=None)
 
 
@@ -153,9 +157,9 @@ def _is_bridged(case: Case, run: Subject) -> bool:
     return any(BRIDGED.search(name) for name in names)
 
 
-def _costs(said: Communication) -> bool:
+def _costs(communication: Communication) -> bool:
     """Return whether synchronisation takes a relevant share of a step, beyond the noise."""
-    return (said.sync_share or 0.0) > SYNC_SHARE and not said.below_noise
+    return (communication.sync_share or 0.0) > SYNC_SHARE and not communication.below_noise
 
 
 def _bandwidth(value: float) -> str:

@@ -89,9 +89,9 @@ def unequal_threads(case: Case) -> Iterator[Diagnosis]:
 
 def _omp_num_threads(run: Subject) -> Iterator[Figure]:
     """Yield OMP_NUM_THREADS, which is the same for all ranks of a run."""
-    said = {str(state.settings.get("omp_num_threads", "")) for _, state in run.configuration.ranks} - {""}
-    if said:
-        yield "OMP_NUM_THREADS in the environment", ", ".join(sorted(said))
+    values = {str(state.settings.get("omp_num_threads", "")) for _, state in run.configuration.ranks} - {""}
+    if values:
+        yield "OMP_NUM_THREADS in the environment", ", ".join(sorted(values))
 
 
 def _workers(spec: RunSpec) -> int:

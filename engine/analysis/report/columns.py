@@ -115,13 +115,13 @@ def has_figures(result: Result) -> bool:
 
 def remarks(result: Result) -> list[str]:
     """Return remarks on a result for below the table, each a sentence without the run's name."""
-    said = []
+    texts = []
     if result.failure is not None:
-        said.append(_failure(result.failure))
+        texts.append(_failure(result.failure))
     elif result.state in ("failed", "skipped", "stopped") and (result.reason or not has_figures(result)):
         prefix = "" if result.reason.startswith(result.state) else f"{result.state}: "
-        said.append(f"{prefix}{result.reason}" if result.reason else result.state)
-    return [*said, *result.notes]
+        texts.append(f"{prefix}{result.reason}" if result.reason else result.state)
+    return [*texts, *result.notes]
 
 
 def _failure(failure: Failure) -> str:

@@ -20,10 +20,10 @@ EXCHANGE: tuple[Exchange, ...] = ("scatter", "replicate", "gather", "reduce")
 
 def communication_section(found: Sequence[Result]) -> Iterator[str]:
     """Yield the section: a row for each run, its buckets and bandwidth curves."""
-    said = [(result, result.communication) for result in found if result.communication is not None]
-    lines = [*_overview(said), *_buckets(said), *_exchange(said), *_curves(said)]
+    measured = [(result, result.communication) for result in found if result.communication is not None]
+    lines = [*_overview(measured), *_buckets(measured), *_exchange(measured), *_curves(measured)]
     remarks = group_labels(
-        (result.label, one_line(text)) for result, c in said for text in communication_remarks(c)
+        (result.label, one_line(text)) for result, c in measured for text in communication_remarks(c)
     )
     if remarks:
         lines += [*([""] if lines else []), *(f"- {labels}: {text}" for labels, text in remarks)]
@@ -71,7 +71,7 @@ def communication_remarks(c: Communication) -> Iterator[str]:
         yield (f"traffic of a step, derived: {'; '.join(parts)}; {crossing} MB through the busiest device")
 
 
-def _overview(said: Sequence[tuple[Result, Communication]]) -> list[str]:
+def _overview(measured: Sequence[tuple[Result, Communication]]) -> list[str]:
     titles = (
         *("run", "MB a step", "buckets", "exposed, ms", "overlap", "sync cost, ms (95%)"),
         *("predicted, ms", "busbw, GB/s", "utilisation"),
@@ -88,13 +88,13 @@ def _overview(said: Sequence[tuple[Result, Communication]]) -> list[str]:
             gigabytes_per_second(c.busbw),
             percent(c.utilisation),
         )
-        for result, c in said
+        for result, c in measured
         if c.buckets or c.sync_cost or c.curves or c.bytes_per_step
     ]
     return markdown_table(titles, rows, left={"run"})
 
 
-def _buckets(said: Sequence[tuple[Result, Communication]]) -> list[str]:
+def _buckets(measured: Sequence[tuple[Result, Communication]]) -> list[str]:
     titles = (
         *("run", "bucket", "MB", "wait, ms", "transfer, ms", "algbw, GB/s", "busbw, GB/s"),
         *("reachable, GB/s", "utilisation"),
@@ -111,19 +111,19 @@ def _buckets(said: Sequence[tuple[Result, Communication]]) -> list[str]:
             gigabytes_per_second(bucket.reachable),
             percent(bucket.utilisation),
         )
-        for result, c in said
+        for result, c in measured
         for place, bucket in enumerate(c.buckets[:MOST_BUCKETS], 1)
     ]
     lines = markdown_table(titles, rows, left={"run"})
     lines += [
         f"Of the {len(c.buckets)} buckets of {result.label} the first {MOST_BUCKETS} are shown."
-        for result, c in said
+        for result, c in measured
         if len(c.buckets) > MOST_BUCKETS
     ]
     return ["", "Gradient buckets, in the order in which they became ready:", "", *lines] if rows else []
 
 
-def _exchange(said: Sequence[tuple[Result, Communication]]) -> list[str]:
+def _exchange(measured: Sequence[tuple[Result, Communication]]) -> list[str]:
     titles = ("run", *(f"{operation}, ms" for operation in EXCHANGE), "total, ms", "of a step")
     rows = [
         (
@@ -132,7 +132,7 @@ def _exchange(said: Sequence[tuple[Result, Communication]]) -> list[str]:
             milliseconds(sum(c.exchange.values())),
             percent(c.exchange_share),
         )
-        for result, c in said
+        for result, c in measured
         if c.exchange
     ]
     lines = markdown_table(titles, rows, left={"run"})
@@ -140,9 +140,9 @@ def _exchange(said: Sequence[tuple[Result, Communication]]) -> list[str]:
     return ["", heading, "", *lines] if rows else []
 
 
-def _curves(said: Sequence[tuple[Result, Communication]]) -> list[str]:
+def _curves(measured: Sequence[tuple[Result, Communication]]) -> list[str]:
     lines: list[str] = []
-    for result, c in said:
+    for result, c in measured:
         for curve in c.curves.values():
             what = curve.collective.replace("_", "-")
             lines += ["", f"{result.label}, {what} on otherwise idle ranks, busbw by size:", ""]

@@ -30,9 +30,9 @@ COLUMNS: dict[str, Callable[[Compute], str]] = {
 
 def devices_section(found: Sequence[Result]) -> Iterator[str]:
     """Yield the section: a row for each run, with the columns for which a run has a figure."""
-    said = [(result.label, result.compute) for result in found if result.compute is not None]
-    shown = [title for title, cell in COLUMNS.items() if any(cell(c) != NOT_AVAILABLE for _, c in said)]
-    rows = [[label, *(COLUMNS[title](c) for title in shown)] for label, c in said]
+    measured = [(result.label, result.compute) for result in found if result.compute is not None]
+    shown = [title for title, cell in COLUMNS.items() if any(cell(c) != NOT_AVAILABLE for _, c in measured)]
+    rows = [[label, *(COLUMNS[title](c) for title in shown)] for label, c in measured]
     yield from section(
         "Device utilisation", markdown_table(["run", *shown], rows, left={"run"}) if shown else []
     )

@@ -82,8 +82,8 @@ def markdown_results(found: Sequence[Result]) -> list[str]:
 def _results(found: Sequence[Result]) -> Iterator[str]:
     lines = markdown_results(found)
     remarked = group_labels((result.label, one_line(text)) for result in found for text in remarks(result))
-    said = [f"- {whose}: {text}" for whose, text in remarked]
-    yield from section("Results", [*lines, *([""] if said else []), *said])
+    below = [f"- {whose}: {text}" for whose, text in remarked]
+    yield from section("Results", [*lines, *([""] if below else []), *below])
 
 
 def _intervals(found: Sequence[Result]) -> Iterator[str]:
@@ -105,8 +105,8 @@ def _intervals(found: Sequence[Result]) -> Iterator[str]:
         if result.windows
     ]
     lines = markdown_table(titles, rows, left={"run", "scaling", "measuring ended by"})
-    said = [f"- {result.label}: {_repeats(result)}" for result in found if result.repeats > 1]
-    yield from section("Confidence intervals", [*lines, *([""] if said else []), *said])
+    below = [f"- {result.label}: {_repeats(result)}" for result in found if result.repeats > 1]
+    yield from section("Confidence intervals", [*lines, *([""] if below else []), *below])
 
 
 def _repeats(result: Result) -> str:
@@ -125,12 +125,12 @@ def _side_by_side(found: Sequence[Result]) -> Iterator[str]:
 
 def _warnings(session: Session) -> Iterator[str]:
     # The reasons of failed runs are given beside the results.
-    said = [
+    logged = [
         line for line in session.log if line.level == "warning" or (line.level, line.run) == ("error", None)
     ]
-    lines = [f"- {line.level}: {one_line(line.text)}" for line in said[:MOST_WARNINGS]]
-    if len(said) > MOST_WARNINGS:
-        lines.append(f"- and {len(said) - MOST_WARNINGS} more in the journal")
+    lines = [f"- {line.level}: {one_line(line.text)}" for line in logged[:MOST_WARNINGS]]
+    if len(logged) > MOST_WARNINGS:
+        lines.append(f"- and {len(logged) - MOST_WARNINGS} more in the journal")
     lines += [f"- {one_line(note)}" for note in session.host.notes]
     if session.unreadable:
         lines.append(f"- {session.unreadable} lines of the journal could not be read and are left out")

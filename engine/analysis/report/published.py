@@ -120,16 +120,20 @@ def _of_epoch(result: Result, step_seconds: float | None, what: str) -> Own:
 
 
 def _communication_seconds(result: Result) -> Own:
-    said = result.communication
-    return _of_epoch(result, said.sync_cost.value if said and said.sync_cost else None, "the sync cost")
+    communication = result.communication
+    return _of_epoch(
+        result,
+        communication.sync_cost.value if communication and communication.sync_cost else None,
+        "the sync cost",
+    )
 
 
 def _compute_seconds(result: Result) -> Own:
-    said = result.communication
-    if said is None or said.sync_cost is None or not said.sync_share:
+    communication = result.communication
+    if communication is None or communication.sync_cost is None or not communication.sync_share:
         return None, ""
-    step = said.sync_cost.value / said.sync_share
-    return _of_epoch(result, step - said.sync_cost.value, "a step under no_sync")
+    step = communication.sync_cost.value / communication.sync_share
+    return _of_epoch(result, step - communication.sync_cost.value, "a step under no_sync")
 
 
 def _training(result: Result) -> Own:

@@ -20,12 +20,12 @@ def terminal_report(analysis: Analysis, width: int) -> str:
     session, found = analysis.session, analysis.results
     lines = [line for text in (session.plan.title, hardware(session)) for line in textwrap.wrap(text, width)]
     lines += ["", *text_table(_grid(found), width)]
-    said = group_labels((result.label, text) for result in found for text in remarks(result))
-    said += [(result.label, text) for result in found for text in side_by_side(result)]
-    if said:
+    remarked = group_labels((result.label, text) for result in found for text in remarks(result))
+    remarked += [(result.label, text) for result in found for text in side_by_side(result)]
+    if remarked:
         lines.append("")
-    for whose, text in said:
-        lines += textwrap.wrap(f"{whose}: {text}", max(width, 20), subsequent_indent=INDENT)
+    for labels, text in remarked:
+        lines += textwrap.wrap(f"{labels}: {text}", max(width, 20), subsequent_indent=INDENT)
     return "\n".join(lines)
 
 

@@ -52,13 +52,13 @@ class BucketSteps(NamedTuple):
 
 def steps_of(ranks: Mapping[int, CommunicationMeasured], world_size: int) -> BucketSteps | None:
     """Return the bucket times that the ranks of one run report; None unless all report the same buckets."""
-    buckets = {rank: said.buckets for rank, said in ranks.items() if said.buckets}
+    buckets = {rank: reported.buckets for rank, reported in ranks.items() if reported.buckets}
     counts = {len(found) for found in buckets.values()}
     if len(buckets) < world_size or len(counts) != 1:
         return None
     steps = min(len(times) for found in buckets.values() for b in found for times in (b.start, b.end))
-    early = {rank: said.buffers for rank, said in ranks.items() if len(said.buffers) >= steps}
-    error = sum(sorted(said.clock_error for said in ranks.values())[-2:])
+    early = {rank: reported.buffers for rank, reported in ranks.items() if len(reported.buffers) >= steps}
+    error = sum(sorted(reported.clock_error for reported in ranks.values())[-2:])
     return BucketSteps(buckets, error, early, steps, counts.pop()) if steps else None
 
 

@@ -185,11 +185,11 @@ def _sync_cost(runs: Sequence[RunState]) -> tuple[Estimate | None, float | None]
     costs: list[float] = []
     steps: list[float] = []
     for run in runs:
-        said = [rank.communication for rank in run.ranks.values() if rank.communication]
-        if len(said) < run.spec.world_size:
+        reported = [rank.communication for rank in run.ranks.values() if rank.communication]
+        if len(reported) < run.spec.world_size:
             continue
-        together = [max(turn) for turn in zip(*(each.synchronised for each in said), strict=False)]
-        apart = [max(turn) for turn in zip(*(each.unsynchronised for each in said), strict=False)]
+        together = [max(turn) for turn in zip(*(each.synchronised for each in reported), strict=False)]
+        apart = [max(turn) for turn in zip(*(each.unsynchronised for each in reported), strict=False)]
         costs += [a - b for a, b in zip(together, apart, strict=False)]
         steps += together[: len(apart)]
     if not costs:

@@ -17,7 +17,7 @@ from .configuration import Configuration, configurations
 from .devices import Compute, GpuUse, compute, gpu_uses
 from .learning import training_outcome
 from .phases import Phases, phases
-from .side_by_side import Part, concurrency_gain, parts
+from .side_by_side import ConcurrentTraining, concurrency_gain, parts
 from .throughput import peak_memory, summarise_configuration
 
 
@@ -102,7 +102,7 @@ class Result(Struct, frozen=True, kw_only=True):
     gpus: tuple[GpuUse, ...]
     """Use of each GPU while measured."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[ConcurrentTraining, ...]
     """Trainings of a concurrent run, by rank."""
     concurrency_gain: float | None
     """Sum of the times alone over the longest time side by side."""

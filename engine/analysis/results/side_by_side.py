@@ -18,7 +18,7 @@ from .learning import TrainingOutcome, training_outcome
 from .throughput import Summary, peak_memory, pool, summarise_configuration, throughputs
 
 
-class Part(Struct, frozen=True, kw_only=True):
+class ConcurrentTraining(Struct, frozen=True, kw_only=True):
     """One of the concurrent trainings."""
 
     rank: int
@@ -40,14 +40,14 @@ class Gain(Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
-def parts(others: Sequence[Configuration], configuration: Configuration) -> tuple[Part, ...]:
+def parts(others: Sequence[Configuration], configuration: Configuration) -> tuple[ConcurrentTraining, ...]:
     """Return the trainings of a concurrent configuration, by rank; none where all its runs failed."""
     ranks = sorted({rank for rank, _ in configuration.ranks})
     return tuple(_part(others, configuration, rank) for rank in ranks)
 
 
 def concurrency_gain(
-    others: Sequence[Configuration], configuration: Configuration, trainings: tuple[Part, ...]
+    others: Sequence[Configuration], configuration: Configuration, trainings: tuple[ConcurrentTraining, ...]
 ) -> Gain:
     """Return the gain of a concurrent configuration over training one after the other."""
     devices = configuration.spec.device_count
@@ -99,11 +99,11 @@ def _turn(
     return (tuple(alone), tuple(beside)) if alone else None
 
 
-def _part(others: Sequence[Configuration], configuration: Configuration, number: int) -> Part:
+def _part(others: Sequence[Configuration], configuration: Configuration, number: int) -> ConcurrentTraining:
     spec, ranks = configuration.spec, [rank for each, rank in configuration.ranks if each == number]
     singles = _singles(others, spec, number, ranks[0].settings)
     workload = spec.workload_of(number)
-    return Part(
+    return ConcurrentTraining(
         rank=number,
         workload=workload.name or workload.model,
         device=spec.devices[number].name if number < len(spec.devices) else ranks[0].device,

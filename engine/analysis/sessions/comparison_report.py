@@ -109,12 +109,12 @@ def sections(comparison: SessionsComparison) -> list[Section]:
 
 
 def _merged(
-    comparison: SessionsComparison, said_of: Callable[[PairComparison], Iterable[str]]
+    comparison: SessionsComparison, texts_of: Callable[[PairComparison], Iterable[str]]
 ) -> tuple[str, ...]:
     """Return each text once, with the letters of its sessions if there are several."""
     letters: dict[str, list[str]] = {}
     for index, session in enumerate(comparison.sessions, 1):
-        for text in said_of(session):
+        for text in texts_of(session):
             letters.setdefault(text, []).append(letter(index))
     if len(comparison.sessions) == 1:
         return tuple(letters)

@@ -59,8 +59,8 @@ class SessionOverview(Struct, frozen=True, kw_only=True):
     def matches(self, text: str) -> bool:
         """Return whether every word of the text occurs in the row, ignoring case."""
         own = (self.name, self.preset, self.title, self.host, self.state, self.current)
-        said = "\n".join((*own, self.headline or "", "failed" if self.failed else "")).casefold()
-        return all(word in said for word in text.casefold().split())
+        searched = "\n".join((*own, self.headline or "", "failed" if self.failed else "")).casefold()
+        return all(word in searched for word in text.casefold().split())
 
 
 class ShelfOverview:
