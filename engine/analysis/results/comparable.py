@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Set
 from hashlib import sha256
 
@@ -13,6 +14,9 @@ Setting = str | int | float | bool
 
 UNDER_TEST = frozenset({"affinity", "backend", "nccl", "batch_per_device", "global_batch"})
 """Settings in which the runs of a matrix differ by design."""
+ENVIRONMENT = "environment"
+"""Setting that holds the environment variables of a rank, as `NAME=VALUE ...`."""
+VARIABLE = re.compile(r"([A-Z][A-Z0-9_]*)=(.*?)(?= [A-Z][A-Z0-9_]*=|$)")
 NEAR_GPUS = frozenset({"cores"})
 """Settings that differ on GPUs with the sockets that these are attached to."""
 SCHEDULE = frozenset({"learning_rate", "learning_rate_batch", "warmup_epochs", "milestones", "gamma"})
@@ -62,11 +66,21 @@ def setting_differences(
 ) -> list[str]:
     """Return the settings of one rank that differ from another's, as `NAME: OURS against THEIRS`."""
     ours, theirs = _compared(ours, left_out), _compared(theirs, left_out)
+    absent = dict.fromkeys([*ours, *theirs], "not recorded")
+    if ENVIRONMENT in ours and ENVIRONMENT in theirs:
+        ours, theirs = _with_variables(ours), _with_variables(theirs)
+        absent = {key: absent.get(key, "unset") for key in [*ours, *theirs]}
     return [
-        f"{key}: {ours.get(key, 'not recorded')} against {theirs.get(key, 'not recorded')}"
-        for key in dict.fromkeys([*ours, *theirs])
+        f"{key}: {ours.get(key, missing)} against {theirs.get(key, missing)}"
+        for key, missing in absent.items()
         if ours.get(key) != theirs.get(key)
     ]
+
+
+def _with_variables(settings: Mapping[str, Setting]) -> dict[str, Setting]:
+    """Return settings with each environment variable as a setting of its own."""
+    variables = VARIABLE.findall(str(settings[ENVIRONMENT]))
+    return {**{key: value for key, value in settings.items() if key != ENVIRONMENT}, **dict(variables)}
 
 
 def _compared(settings: Mapping[str, Setting], left_out: Set[str] = NOT_COMPARED) -> dict[str, Setting]:
