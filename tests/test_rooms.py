@@ -113,6 +113,19 @@ def test_torch_and_textual_stay_in_their_rooms(path: Path) -> None:
         assert "engine.record.journal" not in set(imports(path))
 
 
+WIDGETS = {"textual.app", "textual.containers", "textual.screen", "textual.widget", "textual.widgets"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_what_renders_needs_no_app(path: Path) -> None:
+    """Modules of `tui.render` hold functions that return text; what they import has no widgets either."""
+    if not dotted(path).startswith("tui.render"):
+        return
+    used = set(imports(path))
+    assert not {name for name in used if any(name == each or name.startswith(each + ".") for each in WIDGETS)}
+    assert not {name for name in used if name.startswith(("tui.widgets", "tui.screens", "tui.app"))}
+
+
 def test_the_terminal_program_never_loads_torch() -> None:
     program = (
         "import pkgutil, importlib, sys, gpubench_tui.tui as tui\n"

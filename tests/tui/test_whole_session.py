@@ -56,6 +56,6 @@ async def test_a_real_session_is_stopped_by_keyboard(tmp_path: Path) -> None:
         await pilot.press("s")
         await wait_for_text(pilot, "Yes, stop it")
         await pilot.press("y")
-        await wait_for_text(pilot, "stopped before its end", "■ single", seconds=100)
+        await wait_for_text(pilot, "stopped early", "■ single", seconds=100)
     (folder,) = shelf.all()
     assert fold(read_journal(folder.journal)).outcome == "stopped"

@@ -1,1 +1,1 @@
-"""Feeds of the screens: sessions, presets and the machine, read off the event loop."""
+"""Data for the screens, read outside the event loop: sessions, presets and the machine."""

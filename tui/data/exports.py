@@ -1,4 +1,4 @@
-"""Saving what a user wants to keep where they can find it."""
+"""Writing exported files to a folder where the user finds them."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from pathlib import Path
 
 
 def save_export(name: str, text: str, otherwise: Path) -> Path:
-    """Write a file to the usual folder and return its full path; OSError when that cannot be done."""
+    """Write a file to the export folder and return its full path; raises OSError."""
     folder = export_folder(otherwise)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return write_export(folder, name, text)
 
 
 def export_folder(otherwise: Path) -> Path:
-    """The working directory, or the folder `otherwise` where that cannot be written."""
+    """Return the working directory, or the folder `otherwise` if it is not writable."""
     here = Path.cwd()
     return here if os.access(here, os.W_OK) else otherwise
 
 
 def write_export(folder: Path, name: str, text: str) -> Path:
-    """Write a file to the folder and return its full path; OSError when that cannot be done."""
+    """Write a file to the folder and return its full path; raises OSError."""
     path = folder.resolve() / name
     path.write_text(text, encoding="utf-8")
     return path

@@ -1,4 +1,4 @@
-"""Where a monitor's events come from: a journal that still grows, or a recorded one in its own time."""
+"""Sources of the monitor's events: the growing journal of a session, or a recorded one replayed."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from ...engine.record.shelf import SessionFolder
 
 
 class Feed(Protocol):
-    """A source of events, read without ever waiting."""
+    """A source of events that never blocks."""
 
     def events(self) -> Iterator[Event]:
-        """Those that are due since the last call."""
+        """Return the events due since the last call."""
 
     @property
     def unreadable(self) -> int:
-        """Damaged lines met so far."""
+        """Return the number of damaged journal lines so far."""
 
     def is_over(self) -> bool:
-        """Whether no further event can come; asked before reading the last of them."""
+        """Return whether no further events can follow; ask before reading the last ones."""
 
 
 class LiveFeed:
-    """The journal of a session, running or not."""
+    """Feed from the journal of a session, running or not."""
 
     def __init__(self, folder: SessionFolder, process: subprocess.Popen[bytes] | None = None) -> None:
         self.folder = folder
@@ -35,24 +35,24 @@ class LiveFeed:
         self._follower = Follower(folder.journal)
 
     def events(self) -> Iterator[Event]:
-        """Events completed since the last call."""
+        """Return the events written since the last call."""
         return self._follower.events()
 
     @property
     def unreadable(self) -> int:
-        """Damaged lines met so far."""
+        """Return the number of damaged journal lines so far."""
         return self._follower.unreadable
 
     def is_over(self) -> bool:
-        """Whether the session's process is gone, or was never to come."""
-        # A process that has just been started holds no lock yet.
+        """Return whether the session is neither running nor queued."""
+        # A process that has just been started does not hold the lock yet.
         if self._process is not None and self._process.poll() is None:
             return False
         return not self.folder.goes_on()
 
 
 class ReplayFeed:
-    """A recorded journal, each event at its own time, `speed` times as fast; still until it is played."""
+    """Feed from a recorded journal, each event at its own time, `speed` times as fast; paused at first."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class ReplayFeed:
     ) -> None:
         self.folder = folder
         self.duration = last_moment(folder.journal)
-        """Seconds of the session."""
+        """Duration of the session in s."""
         self._follower = Follower(folder.journal)
         self._recorded = self._follower.events()
         self._next = next(self._recorded, None)
@@ -70,11 +70,11 @@ class ReplayFeed:
         self._speed = speed
         self._from = 0.0
         self._since: float | None = None
-        """When it was played from there; None while it stands still."""
+        """Clock reading at which playing started; None while paused."""
 
     @property
     def position(self) -> float:
-        """Which second of the session it is now."""
+        """Return the current position in s since the session started."""
         return min(self.duration, self._now)
 
     @property
@@ -83,36 +83,36 @@ class ReplayFeed:
 
     @property
     def speed(self) -> float:
-        """How many seconds of the session pass in one."""
+        """Return the seconds of the session that pass per second."""
         return self._speed
 
     @speed.setter
     def speed(self, speed: float) -> None:
-        plays = self._since is not None
+        is_playing = self._since is not None
         self.pause()
         self._speed = speed
-        if plays:
+        if is_playing:
             self.play()
 
     def play(self) -> None:
-        """Let time pass."""
+        """Start or continue playing."""
         if self._since is None:
             self._since = self._clock()
 
     def pause(self) -> None:
-        """Stand still."""
+        """Stop at the current position."""
         self._from, self._since = self._now, None
 
-    def stand(self, position: float) -> None:
-        """Stand still at that second: all up to it is due at once, and what was shown stays shown."""
+    def pause_at(self, position: float) -> None:
+        """Pause at a position in s: all events up to it are due at once."""
         self._from, self._since = position, None
 
-    def anew(self) -> ReplayFeed:
-        """The same recording from its start, standing still."""
+    def rewound(self) -> ReplayFeed:
+        """Return a new feed of the same recording, paused at its start."""
         return ReplayFeed(self.folder, self._speed, self._clock)
 
     def events(self) -> Iterator[Event]:
-        """Events whose time has come."""
+        """Return the events up to the current position that have not been returned yet."""
         now = self._now
         while self._next is not None and self._next.at <= now:
             event, self._next = self._next, next(self._recorded, None)
@@ -120,9 +120,9 @@ class ReplayFeed:
 
     @property
     def unreadable(self) -> int:
-        """Damaged lines met so far."""
+        """Return the number of damaged journal lines so far."""
         return self._follower.unreadable
 
     def is_over(self) -> bool:
-        """Whether all was shown."""
+        """Return whether all events have been returned."""
         return self._next is None

@@ -1,4 +1,4 @@
-"""Looking at the presets, this machine and its devices for as long as somebody sees the launch screen."""
+"""Inspections of presets and machine and samples of its devices, posted while the launch screen is shown."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ if TYPE_CHECKING:
     from .planned_presets import Inspection
 
 SAMPLE_SECONDS = 1.0
-LOOK_SECONDS = 5.0
-"""The machine is looked at anew at most so often, when its GPUs' processes or the sessions have changed."""
+"""Interval between samples of the devices."""
+INSPECTION_SECONDS = 5.0
+"""Least time between inspections; they are repeated when GPU processes or sessions have changed."""
 
 
 class LaunchOptions(NamedTuple):
-    """What the user said on the command line."""
+    """Command-line options that apply to every preset."""
 
     gpus: Sequence[int] | None = None
     """Indices of the GPUs to use; None for all."""
     overrides: Sequence[str] = ()
-    """`key=value`, for any preset."""
+    """Settings as `key=value`."""
 
 
 class MachineInspected(Message):
-    """More is known."""
+    """An inspection has been made."""
 
     def __init__(self, inspection: Inspection) -> None:
         super().__init__()
@@ -37,7 +38,7 @@ class MachineInspected(Message):
 
 
 class DevicesSampled(Message):
-    """A sample of the devices."""
+    """The devices have been sampled."""
 
     def __init__(self, gpus: list[GpuSample], cpu: CpuSample, notes: list[str]) -> None:
         super().__init__()
@@ -45,7 +46,7 @@ class DevicesSampled(Message):
 
 
 def shipped_names() -> list[str]:
-    """Names of the presets that come with the program, for the first frame, before any was read."""
+    """Return the names of the built-in presets, for the first frame, without reading the files."""
     package = importlib.util.find_spec("gpubench_tui.presets")
     folders = package.submodule_search_locations or () if package is not None else ()
     names = {path.stem for folder in folders for path in Path(folder).glob("*.toml")}
@@ -58,7 +59,7 @@ def watch_machine(
     leave: threading.Event,
     post: Callable[[Message], object],
 ) -> None:
-    """Post what is found until told to leave; for a thread."""
+    """Post inspections and samples until `leave` is set; runs in a thread."""
     from .planned_presets import inspect_machine
 
     while not leave.is_set():
@@ -72,19 +73,19 @@ def watch_machine(
 
 
 def _sample(inspection: Inspection, leave: threading.Event, post: Callable[[Message], object]) -> None:
-    """Sample the devices until it is time to look around again."""
+    """Post samples of the devices until the machine has to be inspected again."""
     from ...engine.host.telemetry import DeviceSampler
     from .planned_presets import has_changed
 
     sampler = DeviceSampler(inspection.host.gpus if inspection.host is not None else (), tuple)
     count = 0
     try:
-        # A moment is needed to tell how busy the cores are.
+        # CPU load needs two readings a moment apart.
         while not leave.wait(SAMPLE_SECONDS if count else 0.2):
             samples, cpu = sampler.sample()
             post(DevicesSampled(samples, cpu, sampler.take_notes()))
             count += 1
-            if count * SAMPLE_SECONDS > LOOK_SECONDS and has_changed(inspection, samples):
+            if count * SAMPLE_SECONDS > INSPECTION_SECONDS and has_changed(inspection, samples):
                 return
     finally:
         sampler.close()

@@ -1,4 +1,4 @@
-"""The end of a file that a program prints to, as lines that a screen can show."""
+"""The end of a log file, as lines that a screen can show."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _UNSHOWN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def read_log_tail(path: Path, size: int = TAIL_BYTES) -> list[str]:
-    """The last lines of a file, without what steers a terminal; none where it cannot be read."""
+    """Return the last lines of a file, without terminal control sequences; none if it is unreadable."""
     try:
         with path.open("rb") as file:
             start = max(0, file.seek(0, 2) - size)
@@ -20,11 +20,11 @@ def read_log_tail(path: Path, size: int = TAIL_BYTES) -> list[str]:
     except OSError:
         return []
     lines = text.replace("\r\n", "\n").rstrip("\n").split("\n")
-    # The first line is cut off where the file is longer.
+    # If the file is longer, the first line is incomplete.
     return [_plain(line) for line in (lines[1:] if start else lines)]
 
 
 def _plain(line: str) -> str:
-    # A progress bar returns to the line's start: its last state is what stands there.
+    # A progress bar returns to the start of the line: only its last state counts.
     last = line.rstrip("\r").rpartition("\r")[2]
     return _UNSHOWN.sub("", _ESCAPE.sub("", last)).expandtabs(4)

@@ -1,4 +1,4 @@
-"""What people change of a preset before they run it: the fields of the editor, and what comes of them."""
+"""The fields of the preset editor, and the preset that results from them."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ from ...engine.plan.preset import Baseline, Preset
 from ...engine.plan.read import PresetError
 from .planned_presets import PlannedPreset, plan_preset
 
-NO_PLAN = ""
-"""Where an error stands that belongs to no field."""
+WHOLE_PRESET = ""
+"""Key of errors that belong to no field."""
 
 
 class EditorField(NamedTuple):
     """One field of the editor."""
 
     key: str
-    """The preset's key."""
+    """Key in the preset."""
     label: str
     kind: Literal["number", "word", "list"]
     hint: str
+    """Allowed values, shown beside the field."""
     words: tuple[str, ...] = ()
-    """What may be typed, where only these may."""
+    """Allowed words; empty if others are allowed."""
 
 
 FIELDS = (
     EditorField("matrix.modes", "modes", "list", "single, dp, ddp, fsdp, concurrent"),
-    EditorField("matrix.devices", "devices", "list", "how many: 1, 2, 4, all"),
-    EditorField("workload.batch", "batch", "list", "one, or several: 32, 128"),
+    EditorField("matrix.devices", "devices", "list", "how many: 1, 2, 4 or all"),
+    EditorField("workload.batch", "batch", "list", "one or more: 32, 128"),
     EditorField("workload.batch_scope", "batch is per", "word", "device, global", ("device", "global")),
     EditorField(
         "workload.precision", "precision", "word", "fp32, tf32, fp16, bf16", ("fp32", "tf32", "fp16", "bf16")
@@ -39,26 +40,26 @@ FIELDS = (
     EditorField(
         "workload.data", "data", "word", "synthetic, cifar10, folder", ("synthetic", "cifar10", "folder")
     ),
-    EditorField("workload.data_dir", "data folder", "word", "of cifar10, or with train/ and test/"),
+    EditorField("workload.data_dir", "data folder", "word", "for cifar10, or with train/ and test/"),
     EditorField("workload.placement", "placement", "word", "device, loader", ("device", "loader")),
-    EditorField("measure.seconds", "seconds", "number", "a run, at most"),
-    EditorField("measure.target", "target", "number", "stop at ±1%; 0%: only after the seconds"),
-    EditorField("measure.epochs", "epochs", "number", "0: windows of seconds instead"),
-    EditorField("measure.repeats", "repeats", "number", "of each run, in turns"),
+    EditorField("measure.seconds", "seconds", "number", "per run, at most"),
+    EditorField("measure.target", "target", "number", "precision goal; 0%: none"),
+    EditorField("measure.epochs", "epochs", "number", "0: measure by time instead"),
+    EditorField("measure.repeats", "repeats", "number", "of each run, interleaved"),
 )
 
 
 class EditedPreset(NamedTuple):
-    """What the fields amount to."""
+    """The preset as edited."""
 
     planned: PlannedPreset
-    """With a plan where nothing is wrong."""
+    """Preset and plan; without a plan if there are errors."""
     errors: Mapping[str, str]
-    """One sentence by the key of its field, or `NO_PLAN`."""
+    """One sentence per invalid field, by its key or `WHOLE_PRESET`."""
 
 
 def field_values(preset: Preset, field: EditorField) -> list[str]:
-    """The preset's value as it is typed; several where its workloads differ, none where it has none."""
+    """Return the preset's value as typed; several if its workloads differ, none if it is not set."""
     table, _, name = field.key.partition(".")
     if field.key == "workload.batch" and preset.matrix.batches:
         return [_typed(preset.matrix.batches)]
@@ -78,7 +79,7 @@ def _typed(value: object) -> str:
 def edit_preset(
     base: PlannedPreset, changes: Mapping[str, str], overrides: Sequence[str], host: Host
 ) -> EditedPreset:
-    """The preset with those changes, what is typed by key, and all that is wrong with them."""
+    """Return the preset with changes, texts by key, and the errors in them."""
     left, errors = dict(changes), dict[str, str]()
     while True:
         edited = plan_preset(base.file, [*_others(overrides, left), *_overrides(base, left)], host)
@@ -91,13 +92,13 @@ def edit_preset(
 
 
 def _others(overrides: Sequence[str], changes: Mapping[str, str]) -> list[str]:
-    """What was said on the command line, less what is changed here."""
+    """Return the command-line overrides that are not changed here."""
     changed = set(changes) | ({"matrix.batches"} if "workload.batch" in changes else set())
     return [override for override in overrides if override.partition("=")[0].strip() not in changed]
 
 
 def _overrides(base: PlannedPreset, changes: Mapping[str, str]) -> Iterator[str]:
-    """The changes as `--set` takes them."""
+    """Yield the changes in the form of `--set`."""
     preset = base.preset
     if preset is None:
         return
@@ -121,7 +122,7 @@ def _overrides(base: PlannedPreset, changes: Mapping[str, str]) -> Iterator[str]
 
 
 def _baseline(baseline: Baseline, changes: Mapping[str, str]) -> Iterator[str]:
-    """A baseline that is no longer among the runs gives way to the first that may be one."""
+    """Replace a baseline that is no longer among the runs by the first possible one."""
     modes = [mode for mode in _words(changes.get("matrix.modes", "")) if mode != "concurrent"]
     batches = _words(changes.get("workload.batch", ""))
     devices = [count for count in _words(changes.get("matrix.devices", "")) if count.isdigit()]
@@ -138,13 +139,13 @@ def _words(text: str) -> list[str]:
 
 
 def _list(text: str) -> str:
-    """Words and numbers as a TOML list."""
+    """Format words and numbers as a TOML list."""
     words = (word if re.fullmatch(r"[+-]?\d+(\.\d+)?", word) else json.dumps(word) for word in _words(text))
     return f"[{', '.join(words)}]"
 
 
 def _share(text: str) -> str:
-    """`1%` as 0.01."""
+    """Convert `1%` to 0.01."""
     number = re.fullmatch(r"([\d.]+)\s*%", text)
     try:
         return repr(float(number[1]) / 100) if number else text
@@ -153,10 +154,10 @@ def _share(text: str) -> str:
 
 
 def _field_error(error: PresetError) -> tuple[str, str]:
-    """Return the key of the field that an error is about, or `NO_PLAN`, and the sentence to show there."""
+    """Return the key of the field that an error refers to, or `WHOLE_PRESET`, and the sentence to show."""
     key = re.sub(r"\[[^]]*\]", "", error.key)
     key = re.sub(r"^workloads\.[^.]+", "workload", key)
     key = {"matrix.batches": "workload.batch"}.get(key, key)
     if any(field.key == key for field in FIELDS):
         return key, error.problem
-    return NO_PLAN, f"{error.key}: {error.problem}" if error.key else str(error)
+    return WHOLE_PRESET, f"{error.key}: {error.problem}" if error.key else str(error)

@@ -1,4 +1,4 @@
-"""Looking at the shelf again and again, for a list of its sessions; runs in a thread."""
+"""Watching the shelf for changes, for the list of sessions; runs in a thread."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from collections.abc import Callable, Iterator, Sequence
 from ...engine.analysis.sessions.overview import OVER, SessionOverview, ShelfOverview
 from ...engine.record.shelf import Shelf
 
-LOOK_SECONDS = 1.0
-FIRST_LOOK_SECONDS = 0.1
-"""While many sessions are looked at for the first time, those seen so far come so often."""
+WATCH_SECONDS = 1.0
+"""Interval between lists."""
+FIRST_LIST_SECONDS = 0.1
+"""Interval between partial lists while many sessions are read for the first time."""
 
 
 def watch_shelf(
     shelf: Shelf, visible_names: Callable[[], Sequence[str]], leave: threading.Event
 ) -> Iterator[list[SessionOverview]]:
-    """All sessions, newest first, as they are now; again each second until told to leave.
+    """Yield all sessions, newest first, again each second until `leave` is set.
 
-    Meanwhile results are worked out that are not known: of those `visible_names`, by name, before the others.
+    In between, missing results are computed, first those of the sessions named by `visible_names`.
     """
     overview = ShelfOverview(shelf)
-    yield from _first_look(overview)
+    yield from _first_lists(overview)
     while not leave.is_set():
-        until = time.monotonic() + LOOK_SECONDS
+        until = time.monotonic() + WATCH_SECONDS
         entries = list(overview.read())
         yield entries
         lacking = [entry.name for entry in entries if entry.state in OVER and entry.headline is None]
@@ -36,11 +37,11 @@ def watch_shelf(
             leave.wait(max(0.0, until - time.monotonic()))
 
 
-def _first_look(overview: ShelfOverview) -> Iterator[list[SessionOverview]]:
+def _first_lists(overview: ShelfOverview) -> Iterator[list[SessionOverview]]:
     entries: list[SessionOverview] = []
     shown = time.monotonic()
     for entry in overview.read():
         entries.append(entry)
-        if time.monotonic() - shown > FIRST_LOOK_SECONDS:
+        if time.monotonic() - shown > FIRST_LIST_SECONDS:
             yield list(entries)
             shown = time.monotonic()

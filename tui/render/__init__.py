@@ -1,1 +1,1 @@
-"""Pure functions from results and events to styled text; testable without an app."""
+"""Pure functions from results and events to styled text; they need no app to be tested."""

@@ -1,4 +1,4 @@
-"""What communication costs each run, and what its links reach."""
+"""Tables of what communication costs each run, and of the bandwidth its links reach."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from .phases import why_none
 COSTS = ("run", "MB a step", "sync cost, ms (95%)", "of a step", "predicted, ms")
 TRANSFERS = ("run", "exposed, ms", "of a step", "overlap", "busbw, GB/s", "reachable", "utilisation")
 
-Said = tuple[str, Communication]
-
 
 def communication_table(analysis: Analysis, over: bool, width: int) -> Content:
-    """A row a run in two tables, costs and transfers, and what must be said; or why there is nothing."""
+    """Return a table of costs and one of transfers, a row per run, with remarks; or why there are none.
+
+    `over`: whether the session has ended.
+    """
     results = analysis.results
-    said = [(result.label, result.communication) for result in results if result.communication is not None]
-    measured = [(label, c) for label, c in said if c.buckets or c.sync_cost or c.curves or c.bytes_per_step]
+    found = [(result.label, result.communication) for result in results if result.communication is not None]
+    measured = [(label, c) for label, c in found if c.buckets or c.sync_cost or c.curves or c.bytes_per_step]
     blocks = []
     if measured:
         costs = [_costs(*one) for one in measured]
@@ -33,7 +34,7 @@ def communication_table(analysis: Analysis, over: bool, width: int) -> Content:
     transfers = [_transfers(*one) for one in measured if one[1].buckets or one[1].curves]
     if transfers:
         blocks.append(grid(text_columns(TRANSFERS, transfers, (0, 0, 3, 0, 0, 2, 0), left=("run",)), width))
-    noted = group_labels((label, text) for label, c in said for text in communication_remarks(c))
+    noted = group_labels((label, text) for label, c in found for text in communication_remarks(c))
     notes = [wrapped(text, width, lead=f"{whose}: ") for whose, text in noted]
     if notes:
         blocks.append(Content("\n").join(notes))
@@ -42,9 +43,11 @@ def communication_table(analysis: Analysis, over: bool, width: int) -> Content:
 
 def _why_none(session: Session, over: bool) -> str:
     specs = [run.spec for run in session.runs.values() if run.spec.skip is None]
-    speaking = [spec for spec in specs if spec.mode not in ("single", "concurrent") and spec.device_count > 1]
-    if not speaking:
-        return "Nothing to measure: no run here has devices that must speak with each other."
+    communicating = [
+        spec for spec in specs if spec.mode not in ("single", "concurrent") and spec.device_count > 1
+    ]
+    if not communicating:
+        return "Nothing to measure: no run here has devices that communicate."
     return why_none(session, over)
 
 

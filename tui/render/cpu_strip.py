@@ -1,4 +1,4 @@
-"""The processor at this moment: each core, memory, and what the session itself uses."""
+"""The CPU now: load of each core, memory, and the share used by the session."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from textual.content import Content
 
 from ...engine.host.facts import CpuSample
 from ...engine.text.units import GIB
-from .sparkline import level
+from .bars import block_cell, filled_bar
 
 
 def cpu_strip(sample: CpuSample | None, width: int, pinned: Sequence[int] = ()) -> Content:
-    """Two lines: how busy the cores are, those of `pinned` in colour; memory and the session's share."""
+    """Return two lines: load of the cores, those in `pinned` highlighted; memory and the session's share."""
     if sample is None:
         return Content.styled("no sample yet", "$muted")
     return Content("\n").join(
@@ -21,8 +21,9 @@ def cpu_strip(sample: CpuSample | None, width: int, pinned: Sequence[int] = ()) 
 
 
 def cpu_summary(sample: CpuSample) -> str:
-    """Memory and the session's share in one line."""
-    machine = f"memory {sample.memory_used_bytes / GIB:.1f} of {sample.memory_total_bytes / GIB:.1f} GiB"
+    """Return the host's memory use and the session's share of cores and memory, in one line."""
+    used, total = sample.memory_used_bytes / GIB, sample.memory_total_bytes / GIB
+    machine = f"host memory {used:.1f}/{total:.1f} GiB"
     if not sample.session_memory_bytes:
         return machine
     own = f"{sample.session_percent / 100:.1f} cores {sample.session_memory_bytes / GIB:.1f} GiB"
@@ -35,19 +36,14 @@ def _cores(per_core: Sequence[float], width: int, pinned: frozenset[int]) -> Con
     busy = sum(per_core) / len(per_core)
     text = f"{busy:3.0f}% of {len(per_core)} cores  "
     room = max(1, width - len(text))
-    # More cores than cells: neighbours share a cell, which shows the busiest of them.
+    # With more cores than cells, neighbours share a cell, which shows the busiest of them.
     group = -(-len(per_core) // room)
-    # Few cores get wider bars, which read better than single cells.
+    # Few cores get wider bars, which are easier to read than single cells.
     cells = 1 if len(per_core) * 2 > room else min(12, room // len(per_core) - 1)
     parts = [Content(text)]
     for first in range(0, len(per_core), group):
         share = max(per_core[first : first + group]) / 100
         style = "$primary" if not pinned or first in pinned else "$muted"
-        bar = level(share) if cells == 1 else _wide_bar(share, cells) + " "
+        bar = block_cell(share) if cells == 1 else filled_bar(share, cells) + " "
         parts.append(Content.styled(bar, style))
     return Content("").join(parts)
-
-
-def _wide_bar(share: float, cells: int) -> str:
-    filled = round(min(1.0, share) * cells)
-    return "█" * filled + "·" * (cells - filled)

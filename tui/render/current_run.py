@@ -1,4 +1,4 @@
-"""What the measurement is doing right now, and how sure it is."""
+"""The current run: its phase, figures, precision and progress."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from ...engine.analysis.results.throughput import Summary, run_summary, summaris
 from ...engine.analysis.time_left import run_seconds_left, share_done
 from ...engine.record.session import RunState, Session
 from ...engine.statistics import FEWEST
-from ...engine.text.units import clock, duration, number, percent, rate, ratio
-from .gpu_strip import bar
+from ...engine.text.units import clock, count, duration, number, percent, rate, ratio
+from .bars import block_cell, filled_bar
 from .plan import DETAIL_PHASES
-from .sparkline import level
 
-WORDS = {
-    "": "starting its processes",
-    "starting": "starting its processes",
-    "warming up": "warming up until step time settles",
-    "detail": "closer look: where a step goes",
-    "communication": "closer look: what communication costs",
+PHASE_TEXTS = {
+    "": "starting processes",
+    "starting": "starting processes",
+    "warming up": "warming up until the step time is stable",
+    "detail": "detail: timing the parts of a step",
+    "communication": "detail: timing communication",
 }
-"""What phases do, where their name does not say it."""
+"""Descriptions of the phases whose name is not enough."""
 TRAINING = ("warming up", "measuring")
 SILENCE_SECONDS = 5.0
-"""Ranks report their steps ten times a second."""
+"""Silence of a rank after which the user is told; ranks report their steps ten times a second."""
 MOST_EPOCHS = 20
+"""Most epochs shown in the accuracy bar."""
 
 
 def current_run(session: Session, width: int) -> Content:
-    """The run that is on: its phase, its figures and how sure they are, loss, and progress."""
+    """Return five lines on the current run: phase, throughput, precision, newest step and progress."""
     if session.current is None:
         return _between_runs(session)
     run = session.runs[session.current]
     lines = [
         _phase(run),
         _measured(session, run),
-        _accuracy(run) if run.spec.measure.epochs else _sureness(run, width),
+        _accuracy(run) if run.spec.measure.epochs else _precision(run, width),
         _newest(run, session.elapsed),
         _progress(session, run, width),
     ]
@@ -45,16 +45,16 @@ def current_run(session: Session, width: int) -> Content:
 
 def _between_runs(session: Session) -> Content:
     if not session.started:
-        return Content.styled("starting the session", "$muted")
+        return Content.styled("starting session", "$muted")
     if session.outcome is None:
-        return Content.styled("between two runs", "$muted")
-    how = "finished" if session.outcome == "finished" else "been stopped"
-    return Content.styled(f"the session has {how}; t shows its results", "$muted")
+        return Content.styled("between runs", "$muted")
+    how = "finished" if session.outcome == "finished" else "stopped"
+    return Content.styled(f"session {how}; press t for the results", "$muted")
 
 
 def _phase(run: RunState) -> Content:
     measure = run.spec.measure
-    text = WORDS.get(run.phase, run.phase)
+    text = PHASE_TEXTS.get(run.phase, run.phase)
     if run.phase in ("measuring", "evaluating") and measure.epochs and run.epoch is not None:
         text += f" epoch {run.epoch} of {measure.epochs}"
     if run.phase == "measuring":
@@ -63,7 +63,7 @@ def _phase(run: RunState) -> Content:
         if not measure.epochs and window <= measure.windows:
             text += f" of at least {measure.windows}"
     if run.note and run.phase in DETAIL_PHASES:
-        text = f"closer look: {run.note}"
+        text = f"detail: {run.note}"
     elif run.note:
         text = f"{run.phase}: {run.note}"
     missing = run.spec.world_size - len(run.ranks)
@@ -77,7 +77,7 @@ def _measured(session: Session, run: RunState) -> Content:
     if not run.complete_windows:
         return Content.styled("no window measured yet", "$muted")
     if summary.throughput is None:
-        # Different workloads side by side have no common rate: each has its own.
+        # Different workloads side by side have no common rate, so each shows its own.
         parts = [
             f"{run.spec.workload_of(number).name} {rate(summarise(rank.windows).throughput)}"
             for number, rank in sorted(run.ranks.items())
@@ -93,32 +93,34 @@ def _measured(session: Session, run: RunState) -> Content:
 
 
 def _half(summary: Summary) -> float | None:
-    """Half the 95% interval as a share of the throughput."""
+    """Return half the 95% interval as a share of the throughput; None if unknown."""
     if summary.interval is None or not summary.throughput:
         return None
     low, high = summary.interval
     return (high - low) / 2 / summary.throughput
 
 
-def _sureness(run: RunState, width: int) -> Content:
+def _precision(run: RunState, width: int) -> Content:
     target, half = run.spec.measure.target, _half(run_summary(run))
-    aim = f" to {percent(target)}" if target else ""
+    goal = f", goal ±{percent(target)}" if target else ""
     if half is None:
-        return Content.styled(f"interval{aim}: from window {FEWEST} on", "$muted")
-    text = f"interval ±{percent(half)}{aim} "
+        return Content.styled(f"precision from window {FEWEST}{goal}", "$muted")
+    text = f"precision ±{percent(half)}{goal} "
     if not target:
         return Content(text)
-    # The interval shrinks with the root of the number of windows: this is the share of those it needs.
+    # The interval shrinks with the square root of the number of windows.
     share = min(1.0, (target / half) ** 2) if half else 1.0
     style = "$success" if half <= target else "$accent"
-    return Content.assemble(text, (bar(share, max(4, min(30, width - len(text)))), style))
+    return Content.assemble(text, (filled_bar(share, max(4, min(30, width - len(text)))), style))
 
 
 def _newest(run: RunState, now: float) -> Content:
     heard = [rank.last_at for rank in run.ranks.values() if rank.last_at is not None]
     if heard and run.phase in TRAINING and now - min(heard) > SILENCE_SECONDS:
-        limit = f"{run.spec.measure.hang_seconds:.0f} s count as hung"
-        return Content.styled(f"a rank is silent for {clock(now - min(heard))}; {limit}", "$text-warning")
+        limit = f"given up at {clock(run.spec.measure.hang_seconds)}"
+        return Content.styled(
+            f"no step reported by a rank for {clock(now - min(heard))}; {limit}", "$text-warning"
+        )
     parts = []
     steps = [rank.step_seconds.last for rank in run.ranks.values() if rank.step_seconds.last is not None]
     if steps:
@@ -129,7 +131,7 @@ def _newest(run: RunState, now: float) -> Content:
         parts.append(f"lr {run.learning_rate:.3g}")
     lost = sum(rank.lost_steps for rank in run.ranks.values())
     if lost:
-        parts.append(f"metrics of {lost} steps lost")
+        parts.append(f"metrics of {count(lost, 'step')} lost")
     return Content.styled(", ".join(parts), "$muted")
 
 
@@ -141,7 +143,7 @@ def _accuracy(run: RunState) -> Content:
         evaluations = evaluations[:1]
     texts = [
         f"test accuracy {percent(each[-1].test_accuracy)} "
-        + "".join(level(one.test_accuracy) for one in each[-MOST_EPOCHS:])
+        + "".join(block_cell(one.test_accuracy) for one in each[-MOST_EPOCHS:])
         for each in evaluations
     ]
     return Content(", ".join(texts))
@@ -152,4 +154,6 @@ def _progress(session: Session, run: RunState, width: int) -> Content:
     if share is None or left is None:
         return Content.styled("time left: known after the first steps", "$muted")
     text = f" {share:4.0%} about {clock(max(1.0, left))} left"
-    return Content.assemble((bar(share, max(4, min(30, width - len(text)))), "$primary"), (text, "$muted"))
+    return Content.assemble(
+        (filled_bar(share, max(4, min(30, width - len(text)))), "$primary"), (text, "$muted")
+    )

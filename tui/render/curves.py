@@ -1,4 +1,4 @@
-"""What a training learnt, epoch by epoch, and how steady each run was, window by window."""
+"""Test accuracy and loss over epochs, and the throughput of each run over its windows."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ from ...engine.analysis.results.throughput import throughputs
 from ...engine.record.series import Bucket
 from ...engine.statistics import median
 from ...engine.text.units import number, percent
+from .bars import BLOCKS
 from .grid import GridColumn, grid, wrapped
 from .plot import CurvePlot, PlotAxes, PlotCurve, render_plot
-from .sparkline import LEVELS
 
 PLOT_WIDTH, PLOT_HEIGHT = 76, 11
 FEWEST_EPOCHS = 2
 CURVES_A_PLOT = 4
 MOST_TRAININGS = 8
 LEAST_DEVIATION = 0.02
-"""What a strip of windows shows at least, as a share of the median: noise shall not look like mountains."""
+"""Smallest deviation from the median that fills a strip's height, so that noise does not look dramatic."""
 WIDEST_STRIP = 60
 
 
 def curves(analysis: Analysis, width: int, unicode: bool) -> Content:
-    """Test accuracy and loss over epochs, then samples/s over windows; or that there is nothing yet."""
+    """Return test accuracy and loss over epochs, then samples/s over windows; or that there are none yet."""
     found = [one for one in trainings(analysis.configurations) if len(one.epochs) >= FEWEST_EPOCHS]
     blocks = [
         _learnt(found[start : min(start + CURVES_A_PLOT, MOST_TRAININGS)], width, unicode)
         for start in range(0, min(len(found), MOST_TRAININGS), CURVES_A_PLOT)
     ]
     if len(found) > MOST_TRAININGS:
-        rest = f"{len(found) - MOST_TRAININGS} more trainings have their curves in the saved report."
+        rest = f"{len(found) - MOST_TRAININGS} more trainings: their curves are in the exported report."
         blocks.append(wrapped(rest, width, "$muted"))
     strips = _strips(analysis.configurations, width)
     if strips is not None:
         blocks.append(strips)
     if not blocks:
-        return wrapped("No run has measured two windows.", width, "$muted")
+        return wrapped("No run has measured two windows yet.", width, "$muted")
     return Content("\n\n").join(blocks)
 
 
 def _learnt(shown: Sequence[Training], width: int, unicode: bool) -> Content:
-    """Both plots, beside each other where there is room, above the letters' meaning."""
+    """Return both plots, side by side where there is room, above the legend."""
     beside = width >= 2 * PLOT_WIDTH
     cells = min(PLOT_WIDTH, width)
     accuracy = _plot(shown, "test accuracy over epochs", cells, unicode)
@@ -83,7 +83,7 @@ def _beside(left: Content, right: Content, width: int) -> Content:
 
 
 def _strips(configurations: Sequence[Configuration], width: int) -> Content | None:
-    """A line a run: its windows from left to right, each as high as it is above or below the run's median."""
+    """Return a line per run: its windows from left to right, their height the deviation from its median."""
     found = [
         (configuration.label, list(throughputs(run.complete_windows)))
         for configuration in configurations
@@ -101,17 +101,17 @@ def _strips(configurations: Sequence[Configuration], width: int) -> Content | No
             "samples/s, window by window", [_strip(one, span, room) for one in relative], is_text=True
         ),
         GridColumn("windows", [Content(str(len(rates))) for _, rates in found], 2),
-        GridColumn("least", [Content(number(min(rates))) for _, rates in found], 1),
-        GridColumn("greatest", [Content(number(max(rates))) for _, rates in found], 1),
+        GridColumn("lowest", [Content(number(min(rates))) for _, rates in found], 1),
+        GridColumn("highest", [Content(number(max(rates))) for _, rates in found], 1),
     ]
-    scale = f"A strip's height is from {percent(-span)} to +{percent(span)} of the run's median."
+    scale = f"Strips span ±{percent(span)} around the run's median."
     return grid(columns, width) + "\n" + wrapped(scale, width, "$muted")
 
 
 def _strip(values: Sequence[float], span: float, room: int) -> Content:
-    """The values from -span to span, in at most `room` cells: what shares a cell shows its farthest."""
+    """Return the values, from -span to span, in at most `room` cells; the most extreme in a cell is shown."""
     cells = min(room, len(values))
     edges = [len(values) * cell // cells for cell in range(cells + 1)]
     shown = [max(values[a:b], key=abs) for a, b in pairwise(edges)]
-    levels = [round((value + span) / (2 * span) * (len(LEVELS) - 1)) for value in shown]
-    return Content.styled("".join(LEVELS[level] for level in levels), "$primary")
+    levels = [round((value + span) / (2 * span) * (len(BLOCKS) - 1)) for value in shown]
+    return Content.styled("".join(BLOCKS[level] for level in levels), "$primary")

@@ -1,4 +1,4 @@
-"""The GPUs at this moment, one strip each, as wide as there is room for."""
+"""The GPUs now: a strip of figures for each, as many as fit the width."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from ...engine.host.facts import GpuSample
 from ...engine.record.history import GpuHistory
 from ...engine.record.series import Series
 from ...engine.text.units import GIB
+from .bars import column_width, filled_bar, in_columns
+from .grid import StyledText
 from .sparkline import sparkline
 from .time_range import TimeRange
 
@@ -24,28 +26,26 @@ SHORTER = {
     "power brake": "brake",
     "board limit": "board",
 }
-"""Throttle reasons where there is little room; the panel's title has them in full."""
-
-Cell = tuple[str, str]
-"""Text and style."""
+"""Short forms of throttle reasons for narrow strips; the panel's title has them in full."""
 
 
 class GpuPast(NamedTuple):
-    """What the GPUs did up to now, and how much of it is shown."""
+    """History of the GPUs, and the stretch of time to show."""
 
     gpus: Mapping[int, GpuHistory]
     now: float
+    """Seconds since the session started."""
     time: TimeRange
 
 
 class StripSource(NamedTuple):
-    """What a strip is drawn from."""
+    """Newest sample of a GPU, with the history of all GPUs if it is known."""
 
     sample: GpuSample
     past: GpuPast | None
 
     def history(self, of: Callable[[GpuHistory], Series], top: float, width: int) -> str | None:
-        """A figure's curve; None where nothing is known of the past."""
+        """Return a sparkline of `width` cells that is full at `top`; None without history."""
         if self.past is None or self.sample.index not in self.past.gpus:
             return None
         series = of(self.past.gpus[self.sample.index])
@@ -53,38 +53,36 @@ class StripSource(NamedTuple):
 
 
 class StripColumn(NamedTuple):
-    """One figure of a strip; width 0 takes what the others leave."""
+    """One figure of a strip; width 0 takes the cells left by the others."""
 
     width: int
-    show: Callable[[StripSource, int], Cell]
+    show: Callable[[StripSource, int], StyledText]
 
 
 def gpu_strips(samples: Sequence[GpuSample], width: int, height: int, past: GpuPast | None = None) -> Content:
-    """A strip for each GPU within `width` cells; several side by side where `height` lines are too few."""
+    """Return a strip per GPU within `width` cells, several side by side if `height` lines are too few."""
     if not samples:
-        return Content("no GPUs here")
+        return Content("no GPUs")
     abreast = _abreast(len(samples), width, height)
-    cell = (width - 2 * (abreast - 1)) // abreast
-    strips = [_strip(StripSource(sample, past), cell) for sample in samples]
-    rows = -(-len(strips) // abreast)
-    # Down the columns, so that neighbours stay neighbours.
-    return Content("\n").join([Content("  ").join(strips[row::rows]) for row in range(rows)])
+    cells = column_width(width, abreast)
+    strips = [_strip(StripSource(sample, past), cells) for sample in samples]
+    return in_columns(strips, abreast)
 
 
 def throttled_gpus(samples: Sequence[GpuSample]) -> str:
-    """Which GPUs are held down and why, in full: `1, 3 power cap; 2 thermal (hardware)`; "" for none."""
-    held: dict[tuple[str, ...], list[str]] = {}
+    """Return the throttled GPUs by reason: `1, 3 power cap; 2 thermal (hardware)`; empty if none is."""
+    by_reason: dict[tuple[str, ...], list[str]] = {}
     for sample in samples:
         if sample.throttle:
-            held.setdefault(sample.throttle, []).append(str(sample.index))
-    return "; ".join(f"{', '.join(which)} {', '.join(why)}" for why, which in held.items())
+            by_reason.setdefault(sample.throttle, []).append(str(sample.index))
+    return "; ".join(f"{', '.join(which)} {', '.join(why)}" for why, which in by_reason.items())
 
 
 def _abreast(count: int, width: int, height: int) -> int:
-    """How many strips to a line: as few as fit the height, no more than the width allows."""
-    narrowest = LAYOUTS[-1][0]
+    """Return the number of strips per line: as few as fit the height, no more than the width allows."""
+    narrowest = STRIP_LAYOUTS[-1][0]
     for abreast in (1, 2, 4):
-        if (width - 2 * (abreast - 1)) // abreast < narrowest:
+        if column_width(width, abreast) < narrowest:
             return max(1, abreast // 2)
         if -(-count // abreast) <= height:
             return abreast
@@ -96,7 +94,7 @@ def _strip(strip: StripSource, width: int) -> Content:
     if strip.sample.lost:
         text = "lost: no longer answers" if width >= 26 else "lost"
         return Content.assemble(index, (_fit(text, width - 3), "$text-error"))
-    columns = next((columns for least, columns in LAYOUTS if width >= least), LAYOUTS[-1][1])
+    columns = next((columns for least, columns in STRIP_LAYOUTS if width >= least), STRIP_LAYOUTS[-1][1])
     rest = width - 3 - sum(column.width for column in columns) - (len(columns) - 1)
     return Content(index) + Content(" ").join(list(_cells(strip, columns, max(0, rest))))
 
@@ -112,39 +110,33 @@ def _fit(text: str, width: int) -> str:
     return text[:width].ljust(width)
 
 
-def bar(share: float, width: int) -> str:
-    """A bar of `width` cells, filled from the left."""
-    filled = round(min(1.0, max(0.0, share)) * width)
-    return "█" * filled + "·" * (width - filled)
+def _bar(strip: StripSource, width: int) -> StyledText:
+    return filled_bar((strip.sample.utilization or 0.0) / 100, width), "$primary"
 
 
-def _bar(strip: StripSource, width: int) -> Cell:
-    return bar((strip.sample.utilization or 0.0) / 100, width), "$primary"
-
-
-def _utilization(strip: StripSource, width: int) -> Cell:
+def _utilization(strip: StripSource, width: int) -> StyledText:
     return _figure(strip.sample.utilization, "%", width)
 
 
-def _utilization_history(strip: StripSource, width: int) -> Cell:
+def _utilization_history(strip: StripSource, width: int) -> StyledText:
     curve = strip.history(lambda gpu: gpu.utilization, 100.0, width)
     return _bar(strip, width) if curve is None else (curve, "$primary")
 
 
-def _power_history(strip: StripSource, width: int) -> Cell:
+def _power_history(strip: StripSource, width: int) -> StyledText:
     limit = strip.sample.power_limit_watts
     curve = strip.history(lambda gpu: gpu.power, limit, width) if limit else None
     return curve or "", "$accent"
 
 
-def _memory(strip: StripSource, width: int) -> Cell:
+def _memory(strip: StripSource, width: int) -> StyledText:
     used, total = strip.sample.memory_used_bytes, strip.sample.memory_total_bytes
     text, style = _figure(None if used is None else used / GIB, "G" if width < 7 else " GiB", width)
     full = used is not None and total is not None and used > FULL_MEMORY * total
     return text, "$text-warning" if full else style
 
 
-def _memory_of(strip: StripSource, width: int) -> Cell:
+def _memory_of(strip: StripSource, width: int) -> StyledText:
     used, total = strip.sample.memory_used_bytes, strip.sample.memory_total_bytes
     if used is None or total is None:
         return _memory(strip, width)
@@ -152,32 +144,32 @@ def _memory_of(strip: StripSource, width: int) -> Cell:
     return f"{used / GIB:.0f}/{total / GIB:.0f} GiB".rjust(width), style
 
 
-def _temperature(strip: StripSource, width: int) -> Cell:
+def _temperature(strip: StripSource, width: int) -> StyledText:
     text, style = _figure(strip.sample.temperature, "°C", width)
     hot = strip.sample.temperature is not None and strip.sample.temperature >= HOT_CELSIUS
     return text, "$text-warning" if hot else style
 
 
-def _power(strip: StripSource, width: int) -> Cell:
+def _power(strip: StripSource, width: int) -> StyledText:
     return _figure(strip.sample.power_watts, " W", width)
 
 
-def _power_mark(strip: StripSource, width: int) -> Cell:
-    """Power, and a mark where the GPU is held down."""
-    held = bool(strip.sample.throttle)
+def _power_mark(strip: StripSource, width: int) -> StyledText:
+    """Return the power, with a mark if the GPU is throttled."""
+    throttled = bool(strip.sample.throttle)
     text, style = _figure(strip.sample.power_watts, "W", width - 1)
-    return text + ("!" if held else ""), "$text-warning" if held else style
+    return text + ("!" if throttled else ""), "$text-warning" if throttled else style
 
 
-def _power_of(strip: StripSource, width: int) -> Cell:
+def _power_of(strip: StripSource, width: int) -> StyledText:
     return _of(strip.sample.power_watts, strip.sample.power_limit_watts, " W", width)
 
 
-def _clock_of(strip: StripSource, width: int) -> Cell:
+def _clock_of(strip: StripSource, width: int) -> StyledText:
     return _of(strip.sample.sm_clock_mhz, strip.sample.sm_clock_max_mhz, " MHz", width)
 
 
-def _throttle(strip: StripSource, width: int) -> Cell:
+def _throttle(strip: StripSource, width: int) -> StyledText:
     reasons = strip.sample.throttle
     if reasons is None:
         return "throttle n/a" if width >= 12 else "", "$muted"
@@ -189,13 +181,13 @@ def _throttle(strip: StripSource, width: int) -> Cell:
     return next((text for text in texts if len(text) <= width), shorter[:width]), "$text-warning"
 
 
-def _of(value: float | None, limit: float | None, unit: str, width: int) -> Cell:
+def _of(value: float | None, limit: float | None, unit: str, width: int) -> StyledText:
     if value is None or limit is None:
         return _figure(value, unit, width)
     return f"{value:.0f}/{limit:.0f}{unit}".rjust(width), ""
 
 
-def _figure(value: float | None, unit: str, width: int) -> Cell:
+def _figure(value: float | None, unit: str, width: int) -> StyledText:
     if value is None:
         return "n/a".rjust(width), "$muted"
     return f"{value:.0f}{unit}".rjust(width), ""
@@ -213,7 +205,7 @@ TEMPERATURE, POWER_OF, CLOCK_OF = (
     StripColumn(13, _clock_of),
 )
 THROTTLE = StripColumn(REST, _throttle)
-LAYOUTS: tuple[tuple[int, tuple[StripColumn, ...]], ...] = (
+STRIP_LAYOUTS: tuple[tuple[int, tuple[StripColumn, ...]], ...] = (
     (
         150,
         (
@@ -244,4 +236,4 @@ LAYOUTS: tuple[tuple[int, tuple[StripColumn, ...]], ...] = (
     (33, (UTILIZATION, MEMORY, TEMPERATURE, StripColumn(6, _power), THROTTLE)),
     (17, (UTILIZATION, StripColumn(4, _memory), StripColumn(5, _power_mark))),
 )
-"""From which width on, which figures."""
+"""Least width of a strip in cells, and the figures shown from that width on."""

@@ -1,4 +1,4 @@
-"""Tables and paragraphs that fit a width, whatever it is."""
+"""Tables and paragraphs that fit a given width."""
 
 from __future__ import annotations
 
@@ -11,27 +11,31 @@ from textual.style import Style
 
 from ...engine.text.tables import fit_columns
 
+StyledText = tuple[str, str]
+"""A text and its style."""
+
 
 class GridColumn(NamedTuple):
-    """One column of a table: its title, a cell a row, and how soon it is left out where space is short."""
+    """One column of a table."""
 
     title: str
     cells: Sequence[Content]
+    """One cell per row."""
     importance: int = 0
-    """The least important column goes first; 0 never goes."""
+    """Rank among the columns left out where space is short: the lowest first, 0 never."""
     is_text: bool = False
-    """Aligned left."""
+    """Whether the column is aligned left."""
     key: str = ""
-    """What a click on the title finds as `column` in the style's meta; empty where it means nothing."""
+    """Value of `column` in the title's style meta, for clicks; empty if a click means nothing."""
 
     @property
     def width(self) -> int:
-        """Cells that its widest text takes."""
+        """Return the width in cells of the widest text."""
         return max(len(self.title), *(cell.cell_length for cell in self.cells))
 
 
 def grid(columns: Sequence[GridColumn], width: int) -> Content:
-    """The table within `width` cells where possible: narrower gaps before fewer columns."""
+    """Return the table within `width` cells where possible, with narrower gaps before fewer columns."""
     shown, gap = fit_columns(columns, width)
     titles = [_justified(_title(column), column) for column in shown]
     rows = zip(*(column.cells for column in shown), strict=True)
@@ -46,7 +50,7 @@ def grid(columns: Sequence[GridColumn], width: int) -> Content:
 def text_columns(
     titles: Sequence[str], rows: Sequence[Sequence[str]], importance: Sequence[int], left: Sequence[str]
 ) -> list[GridColumn]:
-    """Columns of plain texts; `left` names those that are aligned left."""
+    """Return columns of plain text; those whose title is in `left` are aligned left."""
     cells = zip(*rows, strict=True)
     return [
         GridColumn(title, list(map(Content, column)), weight, title in left)
@@ -55,7 +59,7 @@ def text_columns(
 
 
 def wrapped(text: str, width: int, style: str = "", indent: int = 0, lead: str = "") -> Content:
-    """A paragraph of `width` cells, all but its first line two cells further in; `lead` goes unstyled."""
+    """Return a paragraph of `width` cells with a hanging indent of two; `lead` is left unstyled."""
     lines = textwrap.wrap(
         lead + text,
         max(20, width),

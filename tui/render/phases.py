@@ -1,4 +1,4 @@
-"""Step time breakdown: a bar for each run, its parts told apart by letter and by colour, and their shares."""
+"""Step time breakdown: a bar per run, divided into the parts of a step by letter and colour, and their shares."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ...engine.text.grouping import group_labels
 from ...engine.text.units import milliseconds
 from .grid import grid, text_columns, wrapped
 
-STYLES: dict[Part, str] = {
+PART_STYLES: dict[Part, str] = {
     "input": "$text-warning on $warning-muted",
     "transfer": "$text-secondary on $secondary-muted",
     "forward": "$text-primary on $primary-muted",
@@ -26,11 +26,14 @@ STYLES: dict[Part, str] = {
     "unaccounted": "$muted",
 }
 PART_OF = {character: part for part, character in CHARACTERS.items()}
-WIDEST_BAR = 100
+WIDEST_PHASE_BAR = 100
 
 
 def phase_bars(analysis: Analysis, over: bool, width: int) -> Content:
-    """A line a run, the legend, the shares in numbers, and what must be said; or why there is nothing."""
+    """Return a bar per run, the legend, the shares in numbers and notes; or why there are none.
+
+    `over`: whether the session has ended.
+    """
     measured = [(result.label, result.phases) for result in analysis.results if result.phases is not None]
     if not measured:
         return wrapped(why_none(analysis.session, over), width, "$muted")
@@ -42,18 +45,18 @@ def phase_bars(analysis: Analysis, over: bool, width: int) -> Content:
 
 
 def why_none(session: Session, over: bool) -> str:
-    """Why nothing is known of what is found out after a run's windows."""
+    """Return why no run has been measured in the detail phase, which follows a run's windows."""
     if not any(run.spec.measure.detail for run in session.runs.values()):
         return "Not measured: the preset sets measure.detail to 0."
     if over:
-        return "No run came so far: it is found out after a run's windows."
-    return "Nothing yet: it is found out after a run's windows."
+        return "No run reached this: it is measured after the timed windows."
+    return "No run has reached this yet: it is measured after the timed windows."
 
 
 def _bars(measured: Sequence[tuple[str, Phases]], width: int) -> Content:
     names = min(max(len(label) for label, _ in measured), max(8, width // 3))
     times = [f"{milliseconds(phases.step_seconds)} ms" for _, phases in measured]
-    room = max(10, min(WIDEST_BAR, width - names - max(map(len, times)) - 2))
+    room = max(10, min(WIDEST_PHASE_BAR, width - names - max(map(len, times)) - 2))
     lines = []
     for (label, phases), time in zip(measured, times, strict=True):
         name = label if len(label) <= names else f"{label[: names - 1]}…"
@@ -64,14 +67,14 @@ def _bars(measured: Sequence[tuple[str, Phases]], width: int) -> Content:
 
 
 def _colored(bar: str) -> Content:
-    parts = (("".join(run), STYLES[PART_OF[character]]) for character, run in groupby(bar))
+    parts = (("".join(run), PART_STYLES[PART_OF[character]]) for character, run in groupby(bar))
     return Content.assemble(*parts)
 
 
 def _legend(parts: Sequence[Part], width: int) -> Content:
     lines: list[list[Content]] = [[]]
     for part in parts:
-        entry = Content.assemble((CHARACTERS[part], STYLES[part]), f" {WORDS.get(part, part)}")
+        entry = Content.assemble((CHARACTERS[part], PART_STYLES[part]), f" {WORDS.get(part, part)}")
         if sum(each.cell_length + 2 for each in lines[-1]) + entry.cell_length > width:
             lines.append([])
         lines[-1].append(entry)
@@ -79,7 +82,7 @@ def _legend(parts: Sequence[Part], width: int) -> Content:
 
 
 def _shares(measured: Sequence[tuple[str, Phases]], parts: Sequence[Part], width: int) -> Content:
-    """The step here and in the windows, and its parts in percent; named by letter where space is short."""
+    """Return the step time here and in the windows, and the parts in percent; by letter if space is short."""
     rows = [
         (
             label,

@@ -1,4 +1,4 @@
-"""The plan as a list: each run with its state and what came of it."""
+"""The plan as a list: each run with its state and outcome."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ RUN_SIGNS = {
     "skipped": ("–", "$muted"),
     "stopped": ("■", "$text-warning"),
 }
-"""What stands before a run in each state, and its colour."""
+"""Sign before a run in each state, and its style."""
 DETAIL_PHASES = ("detail", "communication")
-"""The phases after the windows: a closer look at where a step goes."""
+"""Phases after the windows, in which the parts of a step are timed."""
 
 
 def plan_list(session: Session, width: int) -> Content:
-    """A line a run: sign, label, and at the right the figures, the phase or the reason."""
+    """Return a line per run: sign, label, and at the right its figures, phase or reason."""
     if not session.runs:
         return Content.styled("waiting for the session to start", "$muted")
     return Content("\n").join([_run_line(session, run, width) for run in session.runs.values()])
 
 
 def plan_title(session: Session) -> str:
-    """How many of the runs that this machine can do are done: `2 of 5 runs, 3 skipped`."""
+    """Return how many of the runs are done: `2 of 5 runs, 3 skipped`."""
     states = [run.state for run in session.runs.values()]
     skipped = states.count("skipped")
     done = len(states) - skipped - states.count("waiting") - states.count("running")
@@ -42,7 +42,7 @@ def plan_title(session: Session) -> str:
 
 
 def current_run_line(session: Session) -> int:
-    """The line of the run that is on, or of the first that waits, or the last."""
+    """Return the line of the current run, else of the first that waits, else the last."""
     states = [run.state for run in session.runs.values()]
     for state in ("running", "waiting"):
         if state in states:
@@ -57,7 +57,7 @@ def _run_line(session: Session, run: RunState, width: int) -> Content:
     if len(label) + len(right) > room:
         right = shorter
     if len(label) + len(right) > room:
-        # The label says which run it is; the rest gives way.
+        # The label identifies the run, so the rest gives way.
         right = _cut(right, max(0, room - len(label)))
         label = _cut(label, room - len(right))
     text_style = style if run.state in ("failed", "skipped", "stopped", "waiting") else ""
@@ -66,12 +66,12 @@ def _run_line(session: Session, run: RunState, width: int) -> Content:
 
 
 def _outcome(session: Session, run: RunState) -> tuple[str, str]:
-    """What came of the run, and the same in fewer letters."""
+    """Return the outcome of the run, and a shorter form of it."""
     text: str = run.state
     if run.state == "running":
-        phase = "closer look" if run.phase in DETAIL_PHASES else run.phase or "starting"
+        phase = "detail" if run.phase in DETAIL_PHASES else run.phase or "starting"
         since = clock(session.elapsed - (run.started_at or 0.0))
-        return f"{phase} {since}", since  # the phase is named beside the list too
+        return f"{phase} {since}", since  # the panel beside the list names the phase too
     if run.state == "measured" and (throughput := run_summary(run).throughput) is not None:
         speedup = speedup_so_far(session, run)
         against = "" if speedup is None else f"{ratio(speedup):>7}"
@@ -88,7 +88,7 @@ def _cut(text: str, width: int) -> str:
 
 
 def planned_runs(plan: Plan, width: int) -> Content:
-    """The plan before anything was started: the runs, then those skipped by their reason."""
+    """Return the plan before it is started: the runs, then those skipped, by reason."""
     lines = [
         Content.assemble((f"{number:>2} ", "$muted"), spec.label, (_detail(spec), "$muted"))
         for number, spec in enumerate(plan.to_run, start=1)
@@ -100,7 +100,7 @@ def planned_runs(plan: Plan, width: int) -> Content:
 
 
 def _wrapped(text: str, width: int, style: str) -> list[Content]:
-    """The text in lines of at most so many cells, as far in as the runs' labels."""
+    """Return the text in lines of at most `width` cells, indented like the labels of the runs."""
     lines = textwrap.wrap(text, max(20, width), initial_indent=" ", subsequent_indent="   ")
     return [Content.styled(line, style) for line in lines]
 

@@ -1,4 +1,4 @@
-"""A preset as it is offered on this machine, and the machine itself, as text."""
+"""A preset with its plan for this machine, and the machine itself, as text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .plan import planned_runs
 
 
 def machine_line(inspection: Inspection) -> Content:
-    """The machine and what torch can do on it, or why nothing can be done."""
+    """Return the machine's name, hardware and torch version, or why nothing can be run on it."""
     if inspection.problem:
         return Content.styled(inspection.problem, "$text-error")
     if inspection.host is None:
@@ -41,20 +41,23 @@ def _hardware(host: Host) -> str:
 def preset_text(
     inspection: Inspection, planned: PlannedPreset | None, overrides: Sequence[str], problem: str, width: int
 ) -> Content:
-    """What the preset does here: its question, its runs with those skipped, and how long it may take."""
+    """Return the preset's question, warnings, runs and description as planned for this machine.
+
+    `problem`: one sentence to show first; empty if there is none.
+    """
     parts: list[Content] = []
-    if said := problem or inspection.problem or (planned.problem if planned is not None else ""):
-        parts.append(Content.styled(said, "$text-error"))
+    if error := problem or inspection.problem or (planned.problem if planned is not None else ""):
+        parts.append(Content.styled(error, "$text-error"))
     if planned is None:
-        return Content("\n\n").join([*parts, Content.styled("no preset chosen", "$muted")])
+        return Content("\n\n").join([*parts, Content.styled("no preset selected", "$muted")])
     found: list[Finding] = []
     if planned.plan is not None:
         found = [*_disturbing(inspection), *planned.needs, *inspection.findings]
     first = [_question(planned)] if planned.preset is not None else []
     if planned.plan is not None:
         first.append(_summary(planned.plan))
-    elif inspection.host is None and not said:
-        first.append(Content.styled("looking at this machine", "$muted"))
+    elif inspection.host is None and not error:
+        first.append(Content.styled("inspecting this machine", "$muted"))
     parts.append(Content("\n").join(first))
     parts += finding_lines((each for each in found if each.level != "info"), key="e")
     if planned.plan is not None:
@@ -68,7 +71,7 @@ def preset_text(
 
 
 def selection_line(presets: Sequence[PlannedPreset]) -> Content:
-    """What is selected and how long all of it may take."""
+    """Return the selected presets in their order, and the time they take together by estimate."""
     expected = total(estimate(planned.plan) for planned in presets if planned.plan is not None)
     return Content.assemble(
         (f"{len(presets)} selected", "bold"),
@@ -92,7 +95,7 @@ def _description(preset: Preset) -> Content:
 
 
 def _measures(preset: Preset) -> str:
-    """Workload and measurement in a line."""
+    """Return workload and measurement in one line."""
     first = next(iter(preset.used_workloads.values()))
     names = ", ".join(dict.fromkeys(workload.model for workload in preset.used_workloads.values()))
     return f"{names} on {first.data} images, {first.precision}, {first.optimizer}; {_length(preset.measure)}"
@@ -102,12 +105,12 @@ def _length(measure: Measure) -> str:
     if measure.epochs:
         return f"{measure.epochs} epochs" if measure.epochs > 1 else "1 epoch"
     if measure.target:
-        return f"to ±{measure.target * 100:g}% or {measure.seconds:g} s a run"
-    return f"{measure.seconds:g} s a run"
+        return f"until ±{measure.target * 100:g}% or {measure.seconds:g} s per run"
+    return f"{measure.seconds:g} s per run"
 
 
 def plan_text(plan: Plan, width: int) -> Content:
-    """How many runs, how long they may take, and which; then those skipped."""
+    """Return the number of runs, their estimated time, the runs, and those skipped."""
     return Content("\n").join([_summary(plan), planned_runs(plan, width)])
 
 
@@ -125,7 +128,10 @@ FINDING_SIGNS = {"error": ("✗ ", "$text-error"), "warning": ("! ", "$text-warn
 
 
 def finding_lines(found: Iterable[Finding], key: str = "") -> list[Content]:
-    """Each finding in a paragraph, gravest first; `key` opens the editor, where that would help."""
+    """Return the findings, most severe first, in one paragraph; none if there are none.
+
+    `key`: the key that opens the editor, named where an edit would help; empty to name none.
+    """
     lines = []
     for each in sorted(found, key=lambda each: list(FINDING_SIGNS).index(each.level)):
         sign, style = FINDING_SIGNS[each.level]

@@ -1,4 +1,4 @@
-"""Curves drawn by plotext, resampled to the columns there are, in the colours of the theme."""
+"""Plots drawn by plotext, resampled to the available columns, in the colours of the theme."""
 
 from __future__ import annotations
 
@@ -14,52 +14,53 @@ from ...engine.text.axes import inner_ticks
 
 LEAST_WIDTH, LEAST_HEIGHT = 24, 4
 LEAST_SPAN = 0.04
-"""Of the y axis, as a share of the values."""
+"""Least height of the y axis, as a share of the largest value."""
 _SERIES_STYLES = {"1": "$primary", "2": "$accent", "3": "$success", "4": "$error"}
 _ANSI = re.compile(r"\x1b\[([\d;]*)m")
 
 
 class PlotCurve(NamedTuple):
-    """Buckets of points, oldest first, and which of the theme's four plot colours they take."""
+    """A curve: buckets of points, oldest first."""
 
     buckets: Sequence[Bucket]
     color: int = 1
+    """Number of a plot colour of the theme, 1 to 4."""
     letter: str = ""
-    """Drawn on the curve, where colour alone would tell it from the others."""
+    """Letter drawn on the curve, so that it differs from the others not by colour alone; may be empty."""
 
 
 class PlotLevel(NamedTuple):
-    """A value that does not change, drawn across the plot where it lies within."""
+    """A constant value, drawn as a horizontal line if it lies within the plot."""
 
     value: float
     color: int
 
 
 class PlotAxes(NamedTuple):
-    """How the numbers at the axes are written, and what stretch the x axis shows."""
+    """Formats of the numbers at the axes, and the range of the x axis."""
 
     x_label: Callable[[float], str]
     y_label: Callable[[float], str]
     x_from: float
     x_to: float
     x_steps: Sequence[float] = ()
-    """Distances that its numbers may have; 1, 2 and 5 times powers of ten where there are none."""
+    """Allowed distances between the numbers of the x axis; then 1, 2 and 5 times a power of ten."""
 
 
 class CurvePlot(NamedTuple):
-    """What a plot shows: at most four colours."""
+    """Contents of a plot, in at most four colours."""
 
     curves: Sequence[PlotCurve]
     axes: PlotAxes
     levels: Sequence[PlotLevel] = ()
     marks: Sequence[tuple[float, float]] = ()
-    """Single points."""
+    """Single points, x and y."""
 
 
 def render_plot(shown: CurvePlot, width: int, height: int, unicode: bool) -> Content:
-    """The plot in `width` x `height` cells; braille where Unicode is shown."""
+    """Return the plot in `width` x `height` cells, in braille if `unicode`."""
     if width < LEAST_WIDTH or height < LEAST_HEIGHT:
-        return Content.styled("too small to plot: z shows it alone", "$muted")
+        return Content.styled("too small to plot: z enlarges it", "$muted")
     buckets = [bucket for curve in shown.curves for bucket in curve.buckets]
     if not buckets:
         return Content.styled("waiting for the first steps", "$muted")
@@ -76,7 +77,7 @@ def render_plot(shown: CurvePlot, width: int, height: int, unicode: bool) -> Con
         _draw_line(figure, points, _marker(unicode, one.color))
     for place, one in enumerate(shown.curves):
         if one.letter and one.buckets:
-            # At different places of each, so that curves which run together keep their letters apart.
+            # At different places, so that curves that run together keep their letters apart.
             bucket = one.buckets[(len(one.buckets) - 1) * (2 * place + 1) // (2 * len(shown.curves))]
             figure.draw(figure.signal([bucket.x], [bucket.mean], marker=_letter(one)))
     for level in shown.levels:
@@ -97,7 +98,7 @@ def _draw_line(figure: Any, points: Sequence[tuple[float, float]], marker: Any) 
 
 
 def _fresh_figure(width: int, height: int) -> Any:
-    # Importing plotext takes as long as a third of the app's start.
+    # Importing plotext takes a third of the app's start-up time.
     import plotext
 
     plotext.terminal.limit(False, False)
@@ -123,7 +124,7 @@ def _letter(curve: PlotCurve) -> Any:
 
 
 def _zigzag(buckets: Sequence[Bucket]) -> list[tuple[float, float]]:
-    """Each bucket's mean, or its two extremes where they differ, the nearer to the last point first."""
+    """Return the mean of each bucket, or its extremes if they differ, the nearer to the last point first."""
     points: list[tuple[float, float]] = []
     for bucket in buckets:
         if bucket.low == bucket.high:
@@ -136,8 +137,8 @@ def _zigzag(buckets: Sequence[Bucket]) -> list[tuple[float, float]]:
 
 
 def _span(low: float, high: float) -> tuple[float, float]:
-    """What the y axis shows: the data and a little air, in steps, so that it changes seldom."""
-    # A flat curve still needs some height, without turning its noise into mountains.
+    """Return the range of the y axis: the data and a margin, in steps, so that it changes rarely."""
+    # A flat curve needs some height, but its noise must not look dramatic.
     least = LEAST_SPAN * max(abs(low), abs(high), 1e-6)
     margin = max(0.05 * (high - low), (least - (high - low)) / 2)
     low, high = low - margin, high + margin
@@ -146,7 +147,7 @@ def _span(low: float, high: float) -> tuple[float, float]:
 
 
 def _to_content(text: str) -> Content:
-    """plotext's output with the theme's colours in place of its own."""
+    """Convert plotext's output, with the colours of the theme in place of its own."""
     parts: list[Content | tuple[str, str]] = []
     style = "$muted"
     for position, piece in enumerate(_ANSI.split(text.rstrip("\n"))):

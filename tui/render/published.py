@@ -1,4 +1,4 @@
-"""What others published, on their hardware, beside one's own figures."""
+"""Figures published by others, on their hardware, beside those of the session."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from ...engine.analysis.analysis import Analysis
 from ...engine.analysis.report.published import beside, cells
 from .grid import grid, text_columns, wrapped
 
-TITLES = ("what", "figure", "published", "here", "here it is")
-IMPORTANCE = (0, 0, 0, 0, 1)
+PUBLISHED_TITLES = ("what", "figure", "published", "here", "here it is")
+PUBLISHED_IMPORTANCE = (0, 0, 0, 0, 1)
 
 
 def published_figures(analysis: Analysis, width: int) -> Content:
-    """A table for each study, with its hardware and what to know of its figures; or that there is none."""
+    """Return a table per study, with its hardware and notes; or that the preset names none."""
     if not analysis.session.plan.published:
-        return wrapped("The preset names no figures that others published.", width, "$muted")
+        return wrapped("The preset names no published figures.", width, "$muted")
     notes = {study.source: study.note for study in analysis.session.plan.published}
     blocks = []
     rows = beside(analysis)
@@ -25,7 +25,12 @@ def published_figures(analysis: Analysis, width: int) -> Content:
         blocks.append(wrapped(f"{source}, published, on {hardware}:", width, "bold"))
         table = [cells(row) for row in of_study]
         blocks.append(
-            grid(text_columns(TITLES, table, IMPORTANCE, left=("what", "figure", "here it is")), width)
+            grid(
+                text_columns(
+                    PUBLISHED_TITLES, table, PUBLISHED_IMPORTANCE, left=("what", "figure", "here it is")
+                ),
+                width,
+            )
         )
         if notes[source]:
             blocks.append(wrapped(" ".join(notes[source].split()), width, "$muted"))

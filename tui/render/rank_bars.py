@@ -1,4 +1,4 @@
-"""How long each rank takes for a step: a bar a rank, the one that straggles marked."""
+"""Step time of each rank: a bar per rank, the straggler marked."""
 
 from __future__ import annotations
 
@@ -6,39 +6,41 @@ from textual.content import Content
 
 from ...engine.analysis.diagnosis.stragglers import Paces
 from ...engine.text.units import duration, percent
-from .gpu_strip import bar
+from .bars import column_width, filled_bar, in_columns
 
-NARROWEST = 17
-"""Cells that a rank needs: its number, its time, and a bar."""
-LABEL, TIME = 3, 8
+NARROWEST_RANK = 17
+"""Cells needed by a rank: its number, its time, and a bar."""
+LABEL_CELLS, TIME_CELLS = 3, 8
 
 
 def rank_title(paces: Paces) -> str:
-    """Who straggles, and by how much."""
+    """Return the straggler and its delay, if there is one."""
     if paces.straggler is None:
-        return "Step of each rank"
+        return "Step time of each rank"
     seconds = duration(paces.seconds[paces.straggler])
-    return f"Rank {paces.straggler} straggles by {percent(paces.behind)}: {seconds} a step"
+    return f"Straggler: rank {paces.straggler}, {percent(paces.behind)} slower ({seconds} per step)"
 
 
 def rank_bars(paces: Paces, width: int, height: int) -> Content:
-    """A bar a rank within `width` cells; several side by side where `height` lines are too few."""
+    """Return a bar per rank within `width` cells, several side by side if `height` lines are too few."""
     ranks = sorted(paces.seconds)
-    most = max(1, (width + 2) // (NARROWEST + 2))
+    most = max(1, (width + 2) // (NARROWEST_RANK + 2))
     abreast = min(most, -(-len(ranks) // max(1, height)))
-    cell = (width - 2 * (abreast - 1)) // abreast
-    bars = [_bar(paces, rank, cell) for rank in ranks]
-    rows = -(-len(bars) // abreast)
-    return Content("\n").join([Content("  ").join(bars[row::rows]) for row in range(rows)])
+    cells = column_width(width, abreast)
+    return in_columns([_rank_bar(paces, rank, cells) for rank in ranks], abreast)
 
 
-def _bar(paces: Paces, rank: int, width: int) -> Content:
+def _rank_bar(paces: Paces, rank: int, width: int) -> Content:
     seconds, longest = paces.seconds[rank], max(paces.seconds.values())
-    straggles = rank == paces.straggler
-    cells = max(1, width - LABEL - TIME - 3)
-    drawn = bar(seconds / longest if longest else 0.0, cells)
-    style = "$text-warning" if straggles else "$primary"
-    mark = "!" if straggles else " "
+    is_straggler = rank == paces.straggler
+    cells = max(1, width - LABEL_CELLS - TIME_CELLS - 3)
+    drawn = filled_bar(seconds / longest if longest else 0.0, cells)
+    style = "$text-warning" if is_straggler else "$primary"
+    mark = "!" if is_straggler else " "
     return Content.assemble(
-        f"{rank:>{LABEL - 1}}", (mark, style), f"{duration(seconds):>{TIME}} ", (drawn, style), " "
+        f"{rank:>{LABEL_CELLS - 1}}",
+        (mark, style),
+        f"{duration(seconds):>{TIME_CELLS}} ",
+        (drawn, style),
+        " ",
     )

@@ -1,4 +1,4 @@
-"""How the results open and close: which session, its headline, where it was measured, and by what method."""
+"""Beginning and end of the results page: title, headline and machine; method."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .grid import wrapped
 
 
 def title_line(session: Session, over: bool) -> Content:
-    """The session's title and name, and what is unusual about its state."""
+    """Return the session's title and name, and its state unless it finished normally."""
     if session.outcome is None:
         state = "interrupted: its process is gone" if over else "so far"
     else:
-        state = "" if session.outcome == "finished" else "stopped before its end"
+        state = "" if session.outcome == "finished" else "stopped early"
     parts: list[Content | str | tuple[str, str]] = [(session.plan.title or session.name, "bold")]
     parts.append((f"  {session.name}", "$muted"))
     if state:
@@ -27,7 +27,7 @@ def title_line(session: Session, over: bool) -> Content:
 
 
 def opening(analysis: Analysis, width: int) -> Content:
-    """The headline, and where it was measured."""
+    """Return the headline, and when and where the session was measured."""
     session, found = analysis.session, analysis.results
     when = date_time(session.unix_time)
     measured = f"Measured {when} on {hardware(session)}; gpubench-tui {session.program}."
@@ -40,7 +40,7 @@ def opening(analysis: Analysis, width: int) -> Content:
 
 
 def closing(analysis: Analysis, width: int) -> Content:
-    """How the figures were obtained."""
+    """Return how the figures were obtained."""
     paragraphs = [wrapped(line, width) for line in method(analysis)]
     for origin in origins(analysis.results):
         lead = f"{origin.figure} ({origin.kind}): "

@@ -1,4 +1,4 @@
-"""The speedup table in colour, as many columns as there is room for, in the order that was asked for."""
+"""The table of results in colour, with as many columns as fit, sorted as the user wishes."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ from .plan import RUN_SIGNS
 
 
 class SortOrder(NamedTuple):
-    """The order of the rows: by the column of that title, or the plan's."""
+    """Order of the rows: by the column of that title, or the order of the plan if it is empty."""
 
     column: str = ""
     backwards: bool = False
 
     def next(self, found: Sequence[Result]) -> SortOrder:
-        """By the next column; after the last one the plan's order again."""
+        """Return the order by the next column; after the last, the order of the plan."""
         titles = ["", *(column.title for column in _columns(found))]
         place = titles.index(self.column) if self.column in titles else -1
         return SortOrder(titles[(place + 1) % len(titles)])
 
     def by(self, column: str) -> SortOrder:
-        """By that column, or the other way round where it is the one already."""
+        """Return the order by that column, reversed if it is already the current one."""
         return SortOrder(column, not self.backwards if column == self.column else False)
 
     def of(self, found: Sequence[Result]) -> list[Result]:
-        """The results in this order."""
+        """Return the results in this order."""
         for column in _columns(found):
             if column.title == self.column:
                 return ordered(found, column, self.backwards)
@@ -51,7 +51,7 @@ class SortOrder(NamedTuple):
 
 
 def results_table(found: Sequence[Result], width: int, order: SortOrder | None = None) -> Content:
-    """The table within `width` cells where possible; the least important columns go first."""
+    """Return the table within `width` cells where possible, leaving out the least important columns."""
     if not found:
         return Content.styled("no runs yet", "$muted")
     order = order or SortOrder()
@@ -82,7 +82,7 @@ def _grid_column(place: int, column: Column, rows: Sequence[Result], order: Sort
     cells = [_shown(column, result) for result in rows]
     title, importance = column.title, column.importance
     if title == order.column:
-        # What the rows are sorted by stays in sight, whatever else must go.
+        # The column that the rows are sorted by stays visible.
         title, importance = f"{title} {'▲' if order.backwards != column.is_text else '▼'}", 0
     if place == 0:
         title, cells = f"  {title}", [_sign(result) + text for result, text in zip(rows, cells, strict=True)]
@@ -103,17 +103,17 @@ def _sign(result: Result) -> Content:
 
 
 def results_remarks(found: Sequence[Result], folder: Path, width: int) -> Content:
-    """Reasons, notes, and the parts of runs side by side: a paragraph each, named after the runs.
+    """Return failures, notes and the parts of concurrent runs: a paragraph each, headed by the runs.
 
-    `folder`: the session's, named where logs in it are.
+    `folder`: the session's folder, named if a failure refers to a log in it.
     """
     failures = {text for result in found if result.state == "failed" for text in remarks(result)}
-    said = []
+    paragraphs = []
     for whose, text in group_labels((result.label, text) for result in found for text in remarks(result)):
         style = "$text-error" if text in failures else "$text-warning"
-        said.append(wrapped(text, width, style, lead=f"{whose}: "))
+        paragraphs.append(wrapped(text, width, style, lead=f"{whose}: "))
     for result in found:
-        said += [wrapped(text, width, lead=f"{result.label}: ") for text in side_by_side(result)]
+        paragraphs += [wrapped(text, width, lead=f"{result.label}: ") for text in side_by_side(result)]
     if any(result.failure is not None and result.failure.log for result in found):
-        said.append(wrapped(str(folder), width, "bold", lead="The session's folder: "))
-    return Content("\n").join(said)
+        paragraphs.append(wrapped(str(folder), width, "bold", lead="Session folder: "))
+    return Content("\n").join(paragraphs)

@@ -1,4 +1,4 @@
-"""The two plots of a run: its throughput over time and its loss over steps."""
+"""The plots of a run: throughput over time and loss over steps."""
 
 from __future__ import annotations
 
@@ -17,38 +17,38 @@ from .plot import CurvePlot, PlotAxes, PlotCurve, PlotLevel, render_plot
 from .time_range import CLOCK_STEPS, TIME_RANGES, TimeRange, round_up
 
 AXIS_CELLS = 10
-"""About what the labels of the y axis take."""
-BESIDE = 1.5
-"""An earlier run is drawn beside this one when neither is more than so many times as fast."""
+"""Approximate width of the labels of the y axis."""
+COMPARABLE_RATIO = 1.5
+"""A reference run is drawn if neither run is faster than the other by more than this factor."""
 
 
 class TitledPlot(NamedTuple):
-    """A plot with what stands above it."""
+    """A plot and its title."""
 
     title: str
     content: Content
 
 
 class PlotArea(NamedTuple):
-    """Where a plot is drawn, and which time it shows."""
+    """Size of a plot in cells, its characters, and the stretch of time it shows."""
 
     width: int
     height: int
     unicode: bool = True
     time: TimeRange = TIME_RANGES[0]
 
-    def named(self, title: str) -> str:
-        """What stands above the plot first: what it shows, and of which time."""
+    def titled(self, title: str) -> str:
+        """Return the title, with the stretch of time unless all of it is shown."""
         return f"{title}, {self.time.words}" if self.time.words else title
 
 
-def throughput_plot(session: Session, run: RunState | None, canvas: PlotArea) -> TitledPlot:
-    """Live samples/s of all ranks, each window as a mark, and as lines their median and an earlier run's."""
+def throughput_plot(session: Session, run: RunState | None, area: PlotArea) -> TitledPlot:
+    """Plot the live samples/s of all ranks, the windows as marks, their median and a reference as lines."""
     if run is None or run.started_at is None:
         return TitledPlot("Samples/s", Content.styled("no run yet", "$muted"))
     started = run.started_at
-    start, end = canvas.time.stretch(started, run.finished_at or session.elapsed)
-    columns = max(2, canvas.width - AXIS_CELLS)
+    start, end = area.time.stretch(started, run.finished_at or session.elapsed)
+    columns = max(2, area.width - AXIS_CELLS)
     live = PlotCurve(run.throughput.binned(start, end, columns))
     is_live = run.state == "running" and run.throughput.last is not None
     title = [f"live {number(run.throughput.last)}"] if is_live else []
@@ -57,19 +57,19 @@ def throughput_plot(session: Session, run: RunState | None, canvas: PlotArea) ->
     if measured is not None:
         levels.append(PlotLevel(measured, 2))
         title.append(f"median {number(measured)}")
-    earlier = _earlier(session, run)
-    if earlier is not None and (known := run_summary(earlier).throughput):
-        title.append(f"{earlier.spec.label} {number(known)}")
-        if measured and 1 / BESIDE < known / measured < BESIDE:
+    reference = _reference(session, run)
+    if reference is not None and (known := run_summary(reference).throughput):
+        title.append(f"{reference.spec.label} {number(known)}")
+        if measured and 1 / COMPARABLE_RATIO < known / measured < COMPARABLE_RATIO:
             levels.append(PlotLevel(known, 3))
     axes = PlotAxes(lambda x: clock(x - started), short_number, start, end, CLOCK_STEPS)
     shown = CurvePlot([live], axes, levels, _window_marks(run, start, end, columns))
-    words = ": ".join(filter(None, (canvas.named("Samples/s"), ", ".join(title))))
-    return TitledPlot(words, render_plot(shown, canvas.width, canvas.height, canvas.unicode))
+    words = ": ".join(filter(None, (area.titled("Samples/s"), ", ".join(title))))
+    return TitledPlot(words, render_plot(shown, area.width, area.height, area.unicode))
 
 
-def _earlier(session: Session, run: RunState) -> RunState | None:
-    """What the run is held against: its baseline, or else the newest measured run of the same workload."""
+def _reference(session: Session, run: RunState) -> RunState | None:
+    """Return the run to compare with: the baseline, else the newest measured run of the same workload."""
     baseline = session.runs.get(run.spec.baseline or "")
     if baseline is not None and baseline is not run and baseline.state == "measured":
         return baseline
@@ -82,7 +82,7 @@ def _earlier(session: Session, run: RunState) -> RunState | None:
 
 
 def _window_marks(run: RunState, start: float, end: float, columns: int) -> list[tuple[float, float]]:
-    """A point for each window, the median of those that share a column."""
+    """Return a point per window; windows that share a column become their median."""
     width = (end - start) / columns
     shared: dict[int, list[float]] = {}
     for window in run.complete_windows:
@@ -91,17 +91,17 @@ def _window_marks(run: RunState, start: float, end: float, columns: int) -> list
     return [(start + (column + 0.5) * width, median(rates)) for column, rates in shared.items()]
 
 
-def loss_plot(run: RunState | None, canvas: PlotArea) -> TitledPlot:
-    """Training loss of rank 0 over steps; where epochs were evaluated, the test loss beside it."""
+def loss_plot(run: RunState | None, area: PlotArea) -> TitledPlot:
+    """Plot the training loss of rank 0 over steps, with the test loss if epochs were evaluated."""
     if run is None or run.started_at is None:
         return TitledPlot("Loss", Content.styled("no run yet", "$muted"))
     steps = run.ranks[0].steps if 0 in run.ranks else 0
-    start, end = _steps_shown(run, steps, canvas.time)
-    curves = [PlotCurve(run.loss.binned(start, end, max(2, canvas.width - AXIS_CELLS)))]
+    start, end = _steps_shown(run, steps, area.time)
+    curves = [PlotCurve(run.loss.binned(start, end, max(2, area.width - AXIS_CELLS)))]
     tested = [point for point in _test_loss(run) if start <= point.x <= end]
     if tested:
         curves.append(PlotCurve(tested, 2))
-    title = canvas.named("Loss over steps")
+    title = area.titled("Loss over steps")
     if run.loss.last is not None:
         title += f": {number(run.loss.last)}"
     if run.evaluations.get(0):
@@ -109,9 +109,9 @@ def loss_plot(run: RunState | None, canvas: PlotArea) -> TitledPlot:
         title += f", accuracy {percent(last.test_accuracy)}, test loss {number(last.test_loss)}"
     content = render_plot(
         CurvePlot(curves, PlotAxes(short_number, number, start, end)),
-        canvas.width,
-        canvas.height,
-        canvas.unicode,
+        area.width,
+        area.height,
+        area.unicode,
     )
     return TitledPlot(title, content)
 
@@ -119,7 +119,7 @@ def loss_plot(run: RunState | None, canvas: PlotArea) -> TitledPlot:
 def _steps_shown(run: RunState, steps: int, time: TimeRange) -> tuple[float, float]:
     if time.seconds is None or 0 not in run.ranks:
         return 0.0, round_up(steps)
-    # Steps have no times of their own: the newest ones whose seconds add up to that long.
+    # Steps carry no timestamps: take the newest whose durations add up to the stretch of time.
     left = time.seconds
     for bucket in reversed(run.ranks[0].step_seconds.buckets()):
         left -= bucket.mean * bucket.points

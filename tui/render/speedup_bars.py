@@ -1,4 +1,4 @@
-"""Speedup: a bar for each run, the ideal marked on the same line."""
+"""Speedups as bars, a bar per run, with the ideal marked."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from ...engine.text.tables import fit_columns
 from ...engine.text.units import interval, percent, ratio
 from .grid import GridColumn, grid, wrapped
 
-WIDEST_BAR = 80
+WIDEST_SPEEDUP_BAR = 80
 IDEAL = "│"
 THIRD = 3
-"""The bar gets at least this part of the width, a run's name at most this part."""
+"""The bar gets at least a third of the width, a run's name at most a third."""
 
 
 class SpeedupBar(NamedTuple):
-    """One run's bar."""
+    """The bar of one run."""
 
     label: str
     value: float
     ideal: float | None
-    """What the devices could bring; None where something else than devices differs."""
+    """Speedup that the devices could give; None if more than the devices differs."""
     interval: tuple[float, float] | None = None
     is_baseline: bool = False
 
 
 def speedup_bars(found: Sequence[Result], width: int) -> Content:
-    """The speedups, and the gains of trainings side by side; or that there is nothing to compare."""
+    """Return bars of the speedups and of the concurrency gains; or why there are none."""
     speedups, gains = list(_speedups(found)), list(_gains(found))
     blocks = []
     if any(not bar.is_baseline for bar in speedups):
@@ -39,8 +39,8 @@ def speedup_bars(found: Sequence[Result], width: int) -> Content:
         blocks.append(_bars("concurrency gain", gains, width))
     if not blocks:
         goes_on = any(result.state in ("waiting", "running") for result in found)
-        why = "Nothing yet: a speedup takes two measured runs."
-        over = "Nothing to compare: no run has a speedup over another one."
+        why = "Nothing yet: a speedup needs two measured runs."
+        over = "Nothing to compare: no run has a speedup."
         return wrapped(why if goes_on else over, width, "$muted")
     return Content("\n\n").join(blocks)
 
@@ -73,7 +73,7 @@ def _bars(what: str, bars: Sequence[SpeedupBar], width: int) -> Content:
     ]
     shown, gap = fit_columns([column for column in columns if _says_something(column)], width)
     room = width - sum(column.width for column in shown) - len(gap) * (len(shown) - 1)
-    cells = min(WIDEST_BAR, columns[1].width + max(0, room))
+    cells = min(WIDEST_SPEEDUP_BAR, columns[1].width + max(0, room))
     drawn = [_bar(bar, most, cells, by_devices) for bar in bars]
     return grid([column._replace(cells=drawn) if column is columns[1] else column for column in shown], width)
 
@@ -83,7 +83,7 @@ def _says_something(column: GridColumn) -> bool:
 
 
 def _bar(bar: SpeedupBar, most: float, cells: int, with_ideal: bool) -> Content:
-    """Filled up to the value, dotted from there to the ideal; a fill that passes the ideal shows it too."""
+    """Return the bar, filled up to the value and dotted up to the ideal, which is always marked."""
     filled = max(1, round(cells * bar.value / most))
     if bar.ideal is None or not with_ideal:
         return Content.styled("█" * filled, "$primary")

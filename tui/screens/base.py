@@ -1,4 +1,4 @@
-"""Closing a screen once, however often the key is pressed."""
+"""Base classes of the screens."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from textual.screen import ModalScreen, Screen, ScreenResultType
 
 
 class ClosedOnce(Screen[ScreenResultType]):
-    """A screen whose second answer counts for nothing.
+    """A screen that can be dismissed only once.
 
-    Keys that arrive together, as on a slow line, all reach the screen that was on top when they came;
-    for each further one Textual would close a screen below.
+    Keys that arrive together, as over a slow connection, all reach the screen that was on top when they came;
+    for each further key Textual would close a screen below.
     """
 
     def dismiss(self, result: ScreenResultType | None = None) -> AwaitComplete:
-        """Close the screen with its result, unless it is closed already."""
+        """Close the screen with its result, unless it is already closed."""
         return super().dismiss(result) if self.is_active else AwaitComplete()
 
 
 class Quittable(Screen[None]):
-    """A screen that has a say in how the app ends."""
+    """A screen that may ask before the app quits and determines its exit status."""
 
     def asks_before_quitting(self) -> bool:
-        """Ask the user, if there is something to ask; False when there is nothing."""
+        """Ask the user if needed, and return whether the user is being asked."""
         raise NotImplementedError
 
     def status(self) -> int:
-        """The exit status if the app ended now."""
+        """Return the exit status of the app if it ended now."""
         raise NotImplementedError
 
 
 def is_visible(screen: Screen[Any]) -> bool:
-    """Whether the screen is on top, or behind nothing but questions and help.
+    """Return whether the screen is on top, or behind dialogs only.
 
-    Textual's `is_current` is true for the screen below the top one even where that hides all of it.
+    Textual's `is_current` is also true for a screen that the one on top hides completely.
     """
     return screen.is_active or (isinstance(screen.app.screen, ModalScreen) and screen.is_current)

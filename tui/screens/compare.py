@@ -1,4 +1,4 @@
-"""Sessions side by side: each held against the first, and what else differs between them."""
+"""The comparison of sessions: each against the first, and what else differs between them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ..render.grid import wrapped
 from ..widgets.footer import Footer
 from .base import ClosedOnce
 
-FRAME = 2
+PAGE_FRAME = 2
 """Cells at the sides of the page."""
 
 
@@ -37,46 +37,48 @@ class CompareScreen(ClosedOnce[None]):
     AUTO_FOCUS = "#page"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "export", "Export", id="compare.export", tooltip="Save the comparison as Markdown"),
-        Binding("c", "copy", "Copy", id="compare.copy", tooltip="Copy it as Markdown to the clipboard"),
-        Binding("escape", "back", "Back", id="compare.back", tooltip="Back to where you came from"),
+        Binding(
+            "c", "copy", "Copy", id="compare.copy", tooltip="Copy the comparison as Markdown to the clipboard"
+        ),
+        Binding("escape", "back", "Back", id="compare.back", tooltip="Back to the previous screen"),
     ]
 
     class Reading(Message):
-        """The thread reads a session now."""
+        """The thread begins to read a session."""
 
         def __init__(self, name: str) -> None:
             super().__init__()
             self.name = name
 
     class Compared(Message):
-        """The thread is done."""
+        """The sessions have been compared."""
 
-        def __init__(self, comparison: SessionsComparison, who: Sequence[str]) -> None:
+        def __init__(self, comparison: SessionsComparison, headings: Sequence[str]) -> None:
             super().__init__()
-            self.comparison, self.who = comparison, who
+            self.comparison, self.headings = comparison, headings
 
     class ReadFailed(Message):
-        """A session cannot be read; one sentence."""
+        """A session cannot be read; `sentence` says why."""
 
         def __init__(self, sentence: str) -> None:
             super().__init__()
             self.sentence = sentence
 
     class SaveEnded(Message):
-        """The page was saved, or why not: one sentence."""
+        """The page has been saved, or could not be; `sentence` says where or why."""
 
         def __init__(self, sentence: str, problem: bool = False) -> None:
             super().__init__()
             self.sentence, self.problem = sentence, problem
 
     def __init__(self, folders: Sequence[SessionFolder]) -> None:
-        """`folders`: the first is what the others are held against."""
+        """`folders`: the others are compared with the first."""
         super().__init__()
         self._folders = folders
         self._found: CompareScreen.Compared | None = None
 
     def compose(self) -> ComposeResult:
-        """Who is compared, the table, and what must be said beside it."""
+        """Compose the list of sessions, the table and the notes."""
         yield Static(Content.styled("Compare", "bold"), id="headline", classes="headline", markup=False)
         with VerticalScroll(id="page"):
             yield Static(id="who", markup=False)
@@ -100,8 +102,8 @@ class CompareScreen(ClosedOnce[None]):
             except OSError as error:
                 self.post_message(self.ReadFailed(f"{folder.name} cannot be read: {error.strerror}."))
                 return
-        who = [_who(letter(index), session) for index, session in enumerate(sessions)]
-        self.post_message(self.Compared(compare_all(sessions[0], sessions[1:]), who))
+        headings = [_heading(letter(index), session) for index, session in enumerate(sessions)]
+        self.post_message(self.Compared(compare_all(sessions[0], sessions[1:]), headings))
 
     @on(Reading)
     def _reading(self, message: Reading) -> None:
@@ -118,11 +120,11 @@ class CompareScreen(ClosedOnce[None]):
         self.refresh_bindings()
 
     def on_resize(self) -> None:
-        """Other columns may fit now."""
+        """Draw to the new width."""
         self.call_after_refresh(self.redraw)
 
     def redraw(self) -> None:
-        """Draw the page to the width there is."""
+        """Draw the page to its width."""
         if self._found is None:
             return
         comparison, width = self._found.comparison, self._width
@@ -130,22 +132,22 @@ class CompareScreen(ClosedOnce[None]):
         title = Content.assemble(
             ("Compare", "bold"), f"  {others} ", ("against", "$muted"), f" {comparison.base}"
         )
-        who = Content("\n").join([wrapped(line, width) for line in self._found.who])
+        headings = Content("\n").join([wrapped(line, width) for line in self._found.headings])
         with self.app.batch_update():
             self.query_one("#headline", Static).update(title)
-            self.query_one("#who", Static).update(who)
+            self.query_one("#who", Static).update(headings)
             self.query_one("#table", Static).update(comparison_table(comparison, width))
             self.query_one("#notes", Static).update(comparison_notes(comparison, width))
 
     @property
     def _width(self) -> int:
-        return max(20, self.query_one("#page").scrollable_content_region.width - FRAME)
+        return max(20, self.query_one("#page").scrollable_content_region.width - PAGE_FRAME)
 
     def action_copy(self) -> None:
-        """Give the page to the terminal's clipboard."""
+        """Copy the page to the terminal's clipboard."""
         if self._found is not None:
             self.app.copy_to_clipboard(render_comparison(self._found.comparison, "md"))
-            self.notify("Copied as Markdown, where the terminal allows it.")
+            self.notify("Copied as Markdown, if the terminal supports it (OSC 52).")
 
     def action_export(self) -> None:
         """Save the page."""
@@ -171,14 +173,14 @@ class CompareScreen(ClosedOnce[None]):
         self.notify(message.sentence, severity=severity, markup=False)  # type: ignore[arg-type]
 
     def action_back(self) -> None:
-        """Back to the sessions."""
+        """Return to the sessions."""
         self.dismiss()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """There may be nothing to keep yet."""
+        """Disable copy and export until the sessions have been compared."""
         return self._found is not None or action not in ("copy", "export")
 
 
-def _who(name: str, session: Session) -> str:
+def _heading(name: str, session: Session) -> str:
     when = date_time(session.unix_time)
     return f"{name} is {session.name}, {when}, {hardware(session)}; gpubench-tui {session.program}"

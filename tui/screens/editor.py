@@ -1,4 +1,4 @@
-"""The editor: the parameters people change, checked as one types, with the plan they make beside them."""
+"""The preset editor: fields, validated as one types, with the resulting plan beside them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from textual.widgets import Input, Static
 from ...engine.host.facts import Host
 from ...engine.plan.library import save
 from ..data.planned_presets import PlannedPreset
-from ..data.preset_edits import FIELDS, NO_PLAN, EditedPreset, EditorField, edit_preset, field_values
+from ..data.preset_edits import FIELDS, WHOLE_PRESET, EditedPreset, EditorField, edit_preset, field_values
 from ..render.planned_preset import finding_lines, plan_text
 from ..widgets.footer import Footer
 from ..widgets.panel import Panel
@@ -28,14 +28,14 @@ from .base import ClosedOnce
 from .dialogs.save_as import SaveAsScreen
 
 PAUSE_SECONDS = 0.15
-"""So long after the last key the plan is made anew."""
+"""Delay after the last key before the plan is made again."""
 
 
 class FieldRow(Horizontal):
-    """A field: its name, what was typed, and beside it what may be typed or what is wrong."""
+    """A field: its label, its text, and beside it the allowed values or the error."""
 
     class Typed(Message):
-        """Something was typed."""
+        """The text of a field has changed."""
 
     def __init__(self, field: EditorField, found: Sequence[str]) -> None:
         super().__init__(classes="field")
@@ -44,7 +44,7 @@ class FieldRow(Horizontal):
         self._different = f"{' or '.join(found)}" if len(found) > 1 else ""
 
     def compose(self) -> ComposeResult:
-        """The name, and at its right the field with the remark, beside or below it."""
+        """Compose the label, the field, and the hint beside or below it."""
         yield Static(self.field.label, classes="label", markup=False)
         with Container(classes="entry"):
             yield Input(
@@ -57,12 +57,12 @@ class FieldRow(Horizontal):
 
     @property
     def change(self) -> str | None:
-        """What was typed, where that is something else than the preset says."""
+        """Return the text if it differs from the preset; None if not."""
         typed = self.query_one(Input).value.strip()
         return typed if typed and typed != self._before else None
 
     def mark(self, error: str) -> None:
-        """Say what is wrong, or else what may be typed; tell a changed field from the others."""
+        """Show the error, or else the allowed values, and mark a changed field."""
         self.set_class(bool(error), "wrong")
         self.query_one(".remark", Static).update(Content(error or self.field.hint))
         star = "*" if self.change is not None else ""
@@ -74,29 +74,29 @@ class FieldRow(Horizontal):
         self.post_message(self.Typed())
 
     def on_descendant_focus(self) -> None:
-        """What may be typed is said where one types."""
+        """Show the hint of the focused field."""
         self.add_class("typing")
 
     def on_descendant_blur(self) -> None:
-        """And no longer elsewhere."""
+        """Hide the hint."""
         self.remove_class("typing")
 
 
 class EditorScreen(ClosedOnce[PlannedPreset | str | None]):
-    """Dismissed with the edited planned to run, with the name of a preset that was saved, or with None."""
+    """Dismissed with the edited preset to run, with the name of a saved preset, or with None."""
 
     CSS_PATH = "editor.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        # In a field Enter goes on to the next and letters are typed.
-        Binding("enter,f5", "run", "Run", id="editor.run", tooltip="Run this without saving it"),
-        Binding("w,f6", "save", "Save as", id="editor.save", tooltip="Save this as a preset of your own"),
+        # Inside a field, Enter moves to the next field and letters are typed.
+        Binding("enter,f5", "run", "Run", id="editor.run", tooltip="Run without saving"),
+        Binding("w,f6", "save", "Save as", id="editor.save", tooltip="Save as your own preset"),
         Binding("down", "next", show=False, id="editor.next", tooltip="Next field"),
         Binding("up", "previous", show=False, id="editor.previous", tooltip="Previous field"),
-        Binding("escape", "leave", "Back", id="editor.back", tooltip="Leave the field; then the editor"),
+        Binding("escape", "leave", "Back", id="editor.back", tooltip="Leave the field, then the editor"),
     ]
 
     class Checked(Message):
-        """The thread that makes the plan is done."""
+        """The plan has been made again."""
 
         def __init__(self, edited: EditedPreset) -> None:
             super().__init__()
@@ -111,7 +111,7 @@ class EditorScreen(ClosedOnce[PlannedPreset | str | None]):
         self._pause: Timer | None = None
 
     def compose(self) -> ComposeResult:
-        """Fields, and the plan beside them."""
+        """Compose the fields and the plan beside them."""
         yield Static(self._title(), classes="headline")
         with Horizontal(id="middle"):
             with VerticalScroll(id="fields", can_focus=False) as fields:
@@ -128,12 +128,12 @@ class EditorScreen(ClosedOnce[PlannedPreset | str | None]):
             yield from (FieldRow(field, field_values(self._base.preset, field)) for field in FIELDS)
 
     def on_mount(self) -> None:
-        """The first field is ready to be typed in."""
+        """Focus the first field."""
         self.query(Input).first().focus()
         self.call_after_refresh(self._check)
 
     def on_resize(self) -> None:
-        """The plan is drawn to its panel's size."""
+        """Draw the plan to the new size."""
         self.call_after_refresh(self._draw_plan)
 
     # Checking
@@ -171,10 +171,10 @@ class EditorScreen(ClosedOnce[PlannedPreset | str | None]):
     def _draw_plan(self) -> None:
         panel, edited = self.query_one("#plan", Panel), self._edited
         parts: list[Content] = []
-        if NO_PLAN in edited.errors:
-            parts.append(Content.styled(edited.errors[NO_PLAN], "$text-error"))
+        if WHOLE_PRESET in edited.errors:
+            parts.append(Content.styled(edited.errors[WHOLE_PRESET], "$text-error"))
         elif edited.errors:
-            parts.append(Content.styled("no plan: see what is said beside the fields", "$text-error"))
+            parts.append(Content.styled("no plan yet: fix the marked fields", "$text-error"))
         elif edited.planned.plan is not None:
             parts += [plan_text(edited.planned.plan, panel.columns), *finding_lines(edited.planned.needs)]
         panel.show(Content("\n\n").join(parts))
@@ -186,15 +186,15 @@ class EditorScreen(ClosedOnce[PlannedPreset | str | None]):
         self.action_next()
 
     def action_next(self) -> None:
-        """Go to the next field."""
+        """Move to the next field."""
         self.focus_next()
 
     def action_previous(self) -> None:
-        """Go to the field before."""
+        """Move to the previous field."""
         self.focus_previous()
 
     def action_leave(self) -> None:
-        """Leave the field for the plan, where single keys are commands; from there the editor."""
+        """Move from a field to the plan, where letters are commands; from there leave the editor."""
         if isinstance(self.focused, Input):
             self.query_one("#plan").focus()
         else:
@@ -202,8 +202,8 @@ class EditorScreen(ClosedOnce[PlannedPreset | str | None]):
 
     @work(exit_on_error=False)
     async def action_run(self) -> None:
-        """Run what the fields say, unless something is wrong with it."""
-        if (planned := await self._sound()) is not None:
+        """Run the edited preset, if it is valid."""
+        if (planned := await self._valid()) is not None:
             if planned.obstacle:
                 self._refuse(planned.obstacle)
             else:
@@ -211,8 +211,8 @@ class EditorScreen(ClosedOnce[PlannedPreset | str | None]):
 
     @work(exit_on_error=False)
     async def action_save(self) -> None:
-        """Ask for a name and save what the fields say as a preset of one's own."""
-        planned = await self._sound()
+        """Ask for a name and save the edited preset under it."""
+        planned = await self._valid()
         if planned is None or planned.preset is None:
             return
         named = await self.app.push_screen_wait(SaveAsScreen(planned))
@@ -227,17 +227,17 @@ class EditorScreen(ClosedOnce[PlannedPreset | str | None]):
             self.notify(f"Saved as {named.file.path}", title="Preset", markup=False)
             self.dismiss(named.file.name)
 
-    async def _sound(self) -> PlannedPreset | None:
-        """The edited planned as the fields are now; None, and the first wrong field focused, if any is."""
+    async def _valid(self) -> PlannedPreset | None:
+        """Return the preset as edited; if it is invalid, focus the first wrong field and return None."""
         edited = await asyncio.to_thread(self._edit, self._changes())
         self._show(edited)
         for row in self.query(FieldRow):
             if row.field.key in edited.errors:
                 row.query_one(Input).focus()
-                self._refuse(f"Put {row.field.label} right first: what it takes is said beside it.")
+                self._refuse(f"Fix {row.field.label} first; the allowed values are beside it.")
                 return None
-        if NO_PLAN in edited.errors:
-            self._refuse(edited.errors[NO_PLAN])
+        if WHOLE_PRESET in edited.errors:
+            self._refuse(edited.errors[WHOLE_PRESET])
         return None if edited.errors else edited.planned
 
     def _refuse(self, sentence: str) -> None:

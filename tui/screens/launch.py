@@ -1,6 +1,6 @@
-"""The launch screen: pick presets, see what they do on this machine, start them.
+"""The launch screen: choose presets, see their plans for this machine, start them.
 
-It paints before anything of the engine is imported; the presets and the machine are looked at in a thread.
+It is painted before the engine is imported; a thread reads the presets and inspects the machine.
 """
 
 from __future__ import annotations
@@ -35,14 +35,24 @@ if TYPE_CHECKING:
 
 
 class LaunchScreen(Screen[None]):
-    """Presets at the left, the plan of the one under the cursor beside them, the devices below."""
+    """Presets at the left, the plan of the highlighted one beside them, the devices below."""
 
     CSS_PATH = "launch.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         # As in the list, for the panels.
-        Binding("enter", "start", "Start", id="launch.start", tooltip="Run what is selected"),
         Binding(
-            "slash", "filter", "Filter", id="launch.filter", tooltip="Find presets by what they are about"
+            "enter",
+            "start",
+            "Start",
+            id="launch.start",
+            tooltip="Run the selected presets, or else the highlighted one",
+        ),
+        Binding(
+            "slash",
+            "filter",
+            "Filter",
+            id="launch.filter",
+            tooltip="Filter the presets by name, question or model",
         ),
         Binding(
             "e",
@@ -51,8 +61,16 @@ class LaunchScreen(Screen[None]):
             id="launch.edit",
             tooltip="Change devices, batch, precision, data, duration ...",
         ),
-        Binding("a", "attach", "Attach", id="launch.attach", tooltip="Watch the session that is running"),
-        Binding("escape", "clear_filter", "Show all", id="launch.show_all", tooltip="Show all presets again"),
+        Binding(
+            "a", "attach", "Attach", id="launch.attach", tooltip="Open the monitor of the running session"
+        ),
+        Binding(
+            "escape",
+            "clear_filter",
+            "Show all",
+            id="launch.show_all",
+            tooltip="Clear the filter and show all presets",
+        ),
     ]
 
     def __init__(self, root: Path | None, options: LaunchOptions) -> None:
@@ -63,14 +81,14 @@ class LaunchScreen(Screen[None]):
         self._newest: DevicesSampled | None = None
         self._starting = False
         self._started = False
-        """Whether the monitor of what was started is still to come."""
+        """Whether a session has been started whose monitor is not shown yet."""
         self._filter = ""
-        self._chosen: tuple[str | None, ...] = ()
+        self._shown: tuple[str | None, ...] = ()
         self._problem = ""
         self._leave = threading.Event()
 
     def compose(self) -> ComposeResult:
-        """Nothing here waits for anything."""
+        """Compose the screen; nothing here waits for anything."""
         yield Static("gpubench-tui", id="machine", classes="headline", markup=False)
         with Horizontal(id="middle"):
             presets = PresetList(shipped_names(), id="presets")
@@ -81,48 +99,48 @@ class LaunchScreen(Screen[None]):
         yield Footer()
 
     def on_mount(self) -> None:
-        """Look around once the first frame is out."""
+        """Show that the inspection is under way."""
         self.query_one("#plan", Panel).show(
-            Content.styled("looking at the presets and this machine", "$muted")
+            Content.styled("reading the presets and inspecting this machine", "$muted")
         )
-        self.query_one("#devices", Panel).show(Content.styled("looking", "$muted"))
+        self.query_one("#devices", Panel).show(Content.styled("inspecting", "$muted"))
         self._list.focus()
 
     def on_screen_resume(self) -> None:
-        """Shown for the first time, or again: the machine and the sessions on it may have changed."""
+        """Inspect again: the machine and its sessions may have changed while the screen was hidden."""
         self._problem = ""
         self._started = False
         self._leave.set()
         self._leave = threading.Event()
-        self.call_after_refresh(self._look_around, self._leave)
+        self.call_after_refresh(self._inspect, self._leave)
 
     def on_screen_suspend(self) -> None:
-        """Nobody looks at the devices now."""
+        """Stop the inspection while the screen is hidden."""
         self._leave.set()
 
     def on_unmount(self) -> None:
-        """Let the thread go."""
+        """Stop the thread."""
         self._leave.set()
 
     def on_resize(self) -> None:
-        """The plan and the devices are drawn to their panels' sizes."""
+        """Draw plan and devices to their new sizes."""
         self.call_after_refresh(self._redraw)
 
     @property
     def _list(self) -> PresetList:
         return self.query_one(PresetList)
 
-    # Looking around
+    # Inspection
 
-    @work(thread=True, exclusive=True, group="look", exit_on_error=False)
-    def _look_around(self, leave: threading.Event) -> None:
+    @work(thread=True, exclusive=True, group="inspect", exit_on_error=False)
+    def _inspect(self, leave: threading.Event) -> None:
         watch_machine(self._root, self._options, leave, self.post_message)
 
     @on(MachineInspected)
     def _found(self, message: MachineInspected) -> None:
         known, found = self._inspection, message.inspection
         if known is not None and known.host is not None and found.host is None and not found.problem:
-            return  # looking again, it knows less at first
+            return  # a repeated inspection begins without the host
         self._inspection = found
         self._show_presets()
         self.refresh_bindings()
@@ -140,10 +158,10 @@ class LaunchScreen(Screen[None]):
     @on(OptionList.OptionHighlighted)
     @on(PresetList.SelectionChanged)
     def _moved(self) -> None:
-        # Listing the presets anew puts the cursor where it was.
-        chosen = (self._list.current, *self._list.selected)
-        if chosen != self._chosen:
-            self._chosen, self._problem = chosen, ""
+        # The cursor also moves when the list is filled again.
+        shown = (self._list.current, *self._list.selected)
+        if shown != self._shown:
+            self._shown, self._problem = shown, ""
             self.query_one("#plan", Panel).scroll_home(animate=False)
         self._draw_plan()
 
@@ -180,10 +198,10 @@ class LaunchScreen(Screen[None]):
         from ..render.gpu_strip import gpu_strips
 
         if newest.gpus:
-            panel.entitle("GPUs", cpu_summary(newest.cpu))
+            panel.set_title("GPUs", cpu_summary(newest.cpu))
             panel.show(gpu_strips(newest.gpus, panel.columns, max(4, self.size.height // 4)))
         else:
-            panel.entitle("CPU, no GPUs")
+            panel.set_title("CPU, no GPUs")
             panel.show(cpu_strip(newest.cpu, panel.columns))
 
     # The presets
@@ -202,7 +220,7 @@ class LaunchScreen(Screen[None]):
             self._draw_plan()
 
     async def action_filter(self) -> None:
-        """Type what the presets must be about."""
+        """Show the filter field and move to it."""
         from ..widgets.preset_list import FilterField
 
         if not self.query("#filter"):
@@ -210,16 +228,16 @@ class LaunchScreen(Screen[None]):
         self.query_one("#filter").focus()
 
     def on_input_changed(self, message: Input.Changed) -> None:
-        """The filter narrows the list with each letter."""
+        """Filter the list as the user types."""
         self._filter = message.value
         self._show_presets()
 
     def action_leave_filter(self) -> None:
-        """Go on from the filter to the presets it left."""
+        """Move from the filter to the list."""
         self._list.focus()
 
     async def action_clear_filter(self) -> None:
-        """Show all presets again."""
+        """Clear the filter and show all presets."""
         self._list.focus()
         await self.query("#filter").remove()
         self.refresh_bindings()
@@ -228,10 +246,10 @@ class LaunchScreen(Screen[None]):
 
     @work(exit_on_error=False)
     async def action_edit(self) -> None:
-        """Change what people change of the preset under the cursor; run the outcome or keep it."""
+        """Open the editor on the highlighted preset; run the edited preset, or highlight the saved one."""
         planned, host = self._current(), self._inspection.host if self._inspection is not None else None
         if planned is not None and planned.preset is None:
-            self._fail(f"{planned.file.name} cannot be edited before it is right. {planned.problem}")
+            self._fail(f"Fix {planned.file.path} before editing it here. {planned.problem}")
             return
         if planned is None or host is None:
             self.app.bell()
@@ -248,7 +266,7 @@ class LaunchScreen(Screen[None]):
 
     @work(exit_on_error=False)
     async def action_start(self) -> None:
-        """Start what is selected, or else the preset under the cursor."""
+        """Start the selected presets, or else the highlighted one."""
         selected = self._presets(self._list.selected)
         current = self._current()
         await self._start(selected or ([current] if current is not None else []))
@@ -296,12 +314,12 @@ class LaunchScreen(Screen[None]):
         self.query_one("#plan", Panel).scroll_home(animate=False)
 
     def action_attach(self) -> None:
-        """Watch the session that runs already."""
+        """Open the monitor of the running session."""
         if self._inspection is not None and self._inspection.running is not None:
             self.post_message(ShowMonitor(self._inspection.running))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """There may be nothing to attach to, and no filter to end."""
+        """Disable Attach if no session is running, and Show all if there is no filter."""
         if action == "clear_filter":
             return bool(self.query("#filter"))
         return action != "attach" or (self._inspection is not None and self._inspection.running is not None)

@@ -1,4 +1,4 @@
-"""The monitor: a session as it runs, or as it ended."""
+"""The monitor of a session, running or ended."""
 
 from __future__ import annotations
 
@@ -22,13 +22,17 @@ from .session_screen import VIEW_KEYS, SessionScreen
 
 
 class MonitorScreen(SessionScreen[LiveFeed]):
-    """Follows the journal of a session; what it asks of the session, it asks by signals."""
+    """Follows the journal of a session; requests to the session are sent as signals."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
-            "s", "stop", "Stop", id="monitor.stop", tooltip="Stop the session; what was measured is kept"
+            "s",
+            "stop",
+            "Stop",
+            id="monitor.stop",
+            tooltip="Stop the session; completed measurements are kept",
         ),
-        Binding("k", "skip", "Skip run", id="monitor.skip", tooltip="Skip the rest of this run"),
+        Binding("k", "skip", "Skip run", id="monitor.skip", tooltip="Skip the rest of the current run"),
         Binding("d", "detach", "Detach", id="monitor.detach", tooltip="Quit and leave the session running"),
         *VIEW_KEYS,
     ]
@@ -41,14 +45,14 @@ class MonitorScreen(SessionScreen[LiveFeed]):
         self._quit_when_over = False
 
     def on_mount(self) -> None:
-        """Read what there is, in a thread, then follow."""
+        """Read the journal so far in a thread, then follow it."""
         super().on_mount()
         self._was_live = not self._feed.is_over()
         self._catch_up()
 
     @work(thread=True, exit_on_error=False)
     def _catch_up(self) -> None:
-        # What keeps it from being read will be met again, and said.
+        # An error will occur again when following, and is reported then.
         with suppress(OSError):
             for event in self._feed.events():
                 self.session.apply(event)
@@ -64,7 +68,7 @@ class MonitorScreen(SessionScreen[LiveFeed]):
             super()._end()
 
     def _move_on(self) -> None:
-        """Go on with the next session of the row, or to the results."""
+        """Continue with the next session in the queue, or with the results."""
         following = self.folder.next_in_queue() if self._was_live else None
         if following is None:
             self.action_results()
@@ -82,7 +86,7 @@ class MonitorScreen(SessionScreen[LiveFeed]):
         return remarks
 
     def state(self) -> str:
-        """What becomes of the session, in a word."""
+        """Return the state of the session in one word."""
         if self._over or self.session.outcome is not None:
             return super().state()
         if not self.session.started:
@@ -92,7 +96,7 @@ class MonitorScreen(SessionScreen[LiveFeed]):
     # What the keys do
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A session that has ended cannot be stopped."""
+        """Disable Stop, Skip and Detach once the session has ended."""
         if self._over and action in ("stop", "skip", "detach"):
             return False
         return super().check_action(action, parameters)
@@ -111,29 +115,29 @@ class MonitorScreen(SessionScreen[LiveFeed]):
         if control.stop_session(self.folder):
             self._stopping = True
         else:
-            self.notify("The session does not run on this machine any more.", severity="warning")
+            self.notify("The session is no longer running on this machine.", severity="warning")
 
     @work
     async def action_skip(self) -> None:
         """Ask, then skip the run."""
         current = self.session.current
         if current is None:
-            self.notify("There is no run to skip at the moment.")
+            self.notify("No run is in progress.")
             return
         runs = self.session.runs
         is_last = not any(run.state == "waiting" for run in runs.values())
         answer = await self.app.push_screen_wait(skip_question(runs[current].spec.label, is_last))
-        # The run may have ended while the question stood; the next one was not meant.
+        # The run may have ended meanwhile; the next one must not be skipped.
         if answer == "skip" and self.session.current == current:
             control.skip_run(self.folder)
 
     def action_detach(self) -> None:
-        """Quit; the session goes on."""
+        """Quit and leave the session running."""
         name = self.folder.name
-        self.post_message(LeaveApp(0, f"{name} goes on; gpubench-tui attach {name} comes back to it"))
+        self.post_message(LeaveApp(0, f"{name} keeps running; to return: gpubench-tui attach {name}"))
 
     def asks_before_quitting(self) -> bool:
-        """Ask while the session runs: leave it or stop it."""
+        """Ask whether to leave or stop the session, if it is running."""
         if not self._over:
             self._ask_to_quit()
         return not self._over
@@ -151,5 +155,5 @@ class MonitorScreen(SessionScreen[LiveFeed]):
                 self._end()
 
     def status(self) -> int:
-        """The session's exit status; 0 while it runs."""
+        """Return the exit status of the session; 0 while it is running."""
         return exit_status(self.session) if self._over else 0

@@ -1,4 +1,4 @@
-"""The replay: a recorded session in the monitor, at any speed, from any moment."""
+"""The replay of a recorded session in the monitor, at any speed, from any moment."""
 
 from __future__ import annotations
 
@@ -20,36 +20,40 @@ from .session_screen import VIEW_KEYS, SessionScreen
 
 SPEEDS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 STRIDE = 0.05
-"""Of the session, sought by one key press."""
+"""Share of the session that one key press seeks."""
 SMALL_STRIDE_SECONDS = 10.0
 CHECK_EVENTS = 256
+"""Events folded between checks whether another moment is sought."""
 
 
 @dataclass
 class SeekDone(Message):
-    """The session as it was at the moment that was sought, and what comes after."""
+    """A seek has ended: the session as of that moment, and the feed from there on."""
 
     session: Session
     feed: ReplayFeed
 
 
 class ReplayScreen(SessionScreen[ReplayFeed]):
-    """Shows a finished session as if it were live; nothing here reaches the session itself."""
+    """Shows a recorded session as if it were running; it never changes the session."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "play", "Pause", id="replay.pause", tooltip="Hold the replay, or let it go on"),
-        Binding("left", "seek(-1)", "Back", id="replay.back", tooltip="Back by a twentieth of the session"),
-        Binding(
-            "right", "seek(1)", "Forward", id="replay.forward", tooltip="On by a twentieth of the session"
-        ),
+        Binding("space", "play", "Pause", id="replay.pause", tooltip="Pause or resume the replay"),
+        Binding("left", "seek(-1)", "Back", id="replay.back", tooltip="Back by 5% of the session"),
+        Binding("right", "seek(1)", "Forward", id="replay.forward", tooltip="Forward by 5% of the session"),
         Binding(
             "shift+left", "step(-1)", "Back", show=False, id="replay.step_back", tooltip="Back by 10 seconds"
         ),
         Binding(
-            "shift+right", "step(1)", "On", show=False, id="replay.step_forward", tooltip="On by 10 seconds"
+            "shift+right",
+            "step(1)",
+            "Forward",
+            show=False,
+            id="replay.step_forward",
+            tooltip="Forward by 10 seconds",
         ),
         Binding(
-            "plus,equals_sign", "speed(1)", "Faster", id="replay.faster", tooltip="Faster, 100 times at most"
+            "plus,equals_sign", "speed(1)", "Faster", id="replay.faster", tooltip="Faster, up to 100x speed"
         ),
         Binding("minus", "speed(-1)", "Slower", id="replay.slower", tooltip="Slower, down to real time"),
         *VIEW_KEYS,
@@ -57,58 +61,58 @@ class ReplayScreen(SessionScreen[ReplayFeed]):
 
     def __init__(self, folder: SessionFolder, feed: ReplayFeed, unicode: bool = True) -> None:
         super().__init__(folder, feed, unicode)
-        self._plays = True
+        self._is_playing = True
         self._target: float | None = None
-        """The moment that is being sought."""
+        """Moment being sought, in s; None if none is."""
 
     def head(self) -> Iterable[Widget]:
-        """The headline and the line of time."""
+        """Yield the headline and the timeline."""
         yield from super().head()
         yield Timeline()
 
     def on_mount(self) -> None:
-        """Begin to play."""
+        """Start playing."""
         super().on_mount()
         self._feed.play()
 
     def _draw_headline(self) -> None:
         super()._draw_headline()
         at = self._feed.position if self._target is None else self._target
-        how = "at its end" if self._over else "" if self._plays else "paused"
-        self.query_one(Timeline).draw(at, self._feed.duration, self._feed.speed, how)
+        state = "at its end" if self._over else "" if self._is_playing else "paused"
+        self.query_one(Timeline).draw(at, self._feed.duration, self._feed.speed, state)
 
     def state(self) -> str:
-        """What becomes of the session, in a word."""
+        """Return the state of the session in one word."""
         return super().state() if self._over else "replay"
 
     # What the keys do
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """The view is held still with the replay."""
+        """Disable Freeze: pausing the replay does the same."""
         return action != "pause" and super().check_action(action, parameters)
 
     def action_play(self) -> None:
-        """Hold the replay, or let it go on; from its end, from the start."""
+        """Pause or resume; at the end, play from the start."""
         if self._over:
-            self._plays = True
+            self._is_playing = True
             self._seek(0.0)
             return
-        self._plays = not self._plays
+        self._is_playing = not self._is_playing
         self._follow_clock()
         self.redraw()
 
     def _follow_clock(self) -> None:
-        if self._plays:
+        if self._is_playing:
             self._feed.play()
         else:
             self._feed.pause()
 
     def action_seek(self, direction: int) -> None:
-        """Back or on by a share of the session."""
+        """Seek by a share of the session."""
         self._move(direction * STRIDE * self._feed.duration)
 
     def action_step(self, direction: int) -> None:
-        """Back or on by some seconds."""
+        """Seek by some seconds."""
         self._move(direction * SMALL_STRIDE_SECONDS)
 
     @on(Timeline.Clicked)
@@ -116,7 +120,7 @@ class ReplayScreen(SessionScreen[ReplayFeed]):
         self._seek(message.share * self._feed.duration)
 
     def action_speed(self, change: int) -> None:
-        """The next speed up or down."""
+        """Change to the next higher or lower speed."""
         faster = [speed for speed in SPEEDS if speed > self._feed.speed]
         slower = [speed for speed in SPEEDS if speed < self._feed.speed]
         choices = faster[:1] if change > 0 else slower[-1:]
@@ -137,13 +141,13 @@ class ReplayScreen(SessionScreen[ReplayFeed]):
 
     @work(thread=True, exit_on_error=False)
     def _fold_to_target(self) -> None:
-        """Fold on to the moment that is sought, or anew from the start: what was folded stays folded."""
+        """Fold events up to the moment being sought, from the start again if it lies in the past."""
         worker = get_current_worker()
         session, feed = self.session, self._feed
         while (target := self._target) is not None and not worker.is_cancelled:
             if target < session.elapsed:
-                session, feed = Session(self.folder.name), feed.anew()
-            feed.stand(target)
+                session, feed = Session(self.folder.name), feed.rewound()
+            feed.pause_at(target)
             for count, event in enumerate(feed.events()):
                 session.apply(event)
                 if count % CHECK_EVENTS == 0 and (self._target != target or worker.is_cancelled):
@@ -153,10 +157,10 @@ class ReplayScreen(SessionScreen[ReplayFeed]):
                 return
 
     @on(SeekDone)
-    def _go_on_from(self, message: SeekDone) -> None:
+    def _resume_from(self, message: SeekDone) -> None:
         message.feed.speed = self._feed.speed
         self.session, self._feed, self._pending = message.session, message.feed, iter(())
-        if self._feed.position != self._target:  # another moment was sought meanwhile
+        if self._feed.position != self._target:  # another moment has been sought meanwhile
             self._fold_to_target()
             return
         self._target, self._ready = None, True
@@ -167,9 +171,9 @@ class ReplayScreen(SessionScreen[ReplayFeed]):
         self.redraw()
 
     def asks_before_quitting(self) -> bool:
-        """There is nothing to lose."""
+        """Return False: a replay has nothing to lose."""
         return False
 
     def status(self) -> int:
-        """A replay cannot fail."""
+        """Return 0: a replay cannot fail."""
         return 0

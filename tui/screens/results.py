@@ -1,4 +1,4 @@
-"""The results, a page that scrolls: diagnoses, tables, bars, curves, and how the figures were obtained."""
+"""The results of a session, running or ended, on a page that scrolls."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from .base import ClosedOnce, is_visible
 from .dialogs.export import ExportScreen
 
 REFRESH_SECONDS = 1.0
-REST = 19
-"""Times as long as a drawing took, nothing is drawn: a twentieth of a core is enough."""
+REST_FACTOR = 19
+"""Pause after drawing, in multiples of the drawing time: at most 5% of a core is used."""
 
 
 class ResultsScreen(ClosedOnce[None]):
-    """What a session has measured so far, or all of it."""
+    """Shows the analysis of a session, and updates it while the session is running."""
 
     CSS_PATH = "results.tcss"
     AUTO_FOCUS = "#table"
@@ -45,20 +45,27 @@ class ResultsScreen(ClosedOnce[None]):
         Binding(
             "c", "copy", "Copy", id="results.copy", tooltip="Copy the table as Markdown to the clipboard"
         ),
-        Binding("s", "sort", "Sort", id="results.sort", tooltip="Sort the table by its next column"),
-        Binding("S", "reverse", "Reverse", show=False, id="results.reverse", tooltip="Sort the other way"),
+        Binding("s", "sort", "Sort", id="results.sort", tooltip="Sort the table by the next column"),
+        Binding(
+            "S",
+            "reverse",
+            "Reverse",
+            show=False,
+            id="results.reverse",
+            tooltip="Reverse the order of the table",
+        ),
         Binding(
             "r",
             "again",
             "Run again",
             id="results.again",
-            tooltip="Run the same preset once more, planned anew for this machine",
+            tooltip="Run the same preset again on this machine",
         ),
-        Binding("n", "launch", "New", id="results.launch", tooltip="Back to the presets, to run another"),
-        Binding("m,escape", "back", "Back", id="results.monitor", tooltip="Back to where you came from"),
-        Binding("j", "section(1)", "Next", show=False, id="results.next", tooltip="The next section"),
+        Binding("n", "launch", "New", id="results.launch", tooltip="Back to the presets"),
+        Binding("m,escape", "back", "Back", id="results.monitor", tooltip="Back to the previous screen"),
+        Binding("j", "section(1)", "Next", show=False, id="results.next", tooltip="Next section"),
         Binding(
-            "k", "section(-1)", "Previous", show=False, id="results.previous", tooltip="The section before"
+            "k", "section(-1)", "Previous", show=False, id="results.previous", tooltip="Previous section"
         ),
     ]
 
@@ -70,7 +77,7 @@ class ResultsScreen(ClosedOnce[None]):
             self.session = session
 
     class Unreadable(Message):
-        """It cannot be read; one sentence."""
+        """The journal cannot be read; `sentence` says why."""
 
         def __init__(self, sentence: str) -> None:
             super().__init__()
@@ -83,7 +90,7 @@ class ResultsScreen(ClosedOnce[None]):
         is_over: Callable[[], bool] = lambda: True,
         unicode: bool = True,
     ) -> None:
-        """`session`: None where its journal is yet to be read; `is_over`: whether nothing more can come."""
+        """`session`: None if its journal has yet to be read; `is_over`: whether the session has ended."""
         super().__init__()
         self._session = session
         self._folder = folder
@@ -91,11 +98,11 @@ class ResultsScreen(ClosedOnce[None]):
         self._unicode = unicode
         self._order = SortOrder()
         self._drawn: tuple[object, ...] = ()
-        self._rests_until = 0.0
+        self._rest_until = 0.0
         self._analysis: Analysis | None = None
 
     def compose(self) -> ComposeResult:
-        """The headline stays; everything else scrolls below it."""
+        """Compose the title, and the page that scrolls below it."""
         yield Static(id="title", classes="headline", markup=False)
         yield ResultsPage(self._folder.path, self._unicode, id="page")
         yield Static(id="said", markup=False)
@@ -110,7 +117,7 @@ class ResultsScreen(ClosedOnce[None]):
         return self.query_one(ResultsPage)
 
     def on_mount(self) -> None:
-        """Draw once laid out, or once the journal was read; go on while the session does."""
+        """Draw once laid out, or once the journal has been read; update while the session is running."""
         self._ticking = self.set_interval(REFRESH_SECONDS, self.redraw)
         self.call_after_refresh(self._draw_first)
         if self._session is None:
@@ -139,21 +146,21 @@ class ResultsScreen(ClosedOnce[None]):
 
     def _draw_first(self) -> None:
         self.redraw()
-        # Enter then opens the gravest diagnosis.
+        # Enter then expands the most severe diagnosis.
         first = self.query(DiagnosisLine)
         if first:
             first.first().focus(scroll_visible=False)
 
     def on_resize(self) -> None:
-        """Other columns may fit now."""
+        """Draw to the new width."""
         self.call_after_refresh(self.redraw)
 
     def on_screen_resume(self) -> None:
-        """Draw what happened while a question or the help was in front."""
+        """Draw what has changed behind a dialog."""
         self.call_after_refresh(self.redraw)
 
     def redraw(self) -> None:
-        """Draw what has changed, the more seldom the longer it takes; nothing will once it is over."""
+        """Draw what has changed, less often the longer it takes; stop updating when the session has ended."""
         if self._session is None or not is_visible(self):
             return
         over = self._is_over()
@@ -162,13 +169,13 @@ class ResultsScreen(ClosedOnce[None]):
         page = self._page.scrollable_content_region
         frame = (over, page.width, page.height)
         shows = (*frame, *map(_state_of, self._session.runs.values()))
-        rests = time.monotonic() < self._rests_until and frame == self._drawn[: len(frame)]
-        if shows == self._drawn or rests:
+        rest = time.monotonic() < self._rest_until and frame == self._drawn[: len(frame)]
+        if shows == self._drawn or rest:
             return
         self._drawn = shows
         began = time.monotonic()
         self._draw(self._session, over)
-        self._rests_until = time.monotonic() + REST * (time.monotonic() - began)
+        self._rest_until = time.monotonic() + REST_FACTOR * (time.monotonic() - began)
 
     def _draw(self, session: Session, over: bool) -> None:
         self.refresh_bindings()
@@ -180,11 +187,11 @@ class ResultsScreen(ClosedOnce[None]):
     # What the keys do
 
     def action_sort(self) -> None:
-        """By the next column."""
+        """Sort by the next column."""
         self._sort(self._order.next(self._found))
 
     def action_reverse(self) -> None:
-        """The other way."""
+        """Reverse the order."""
         if self._order.column:
             self._sort(self._order.by(self._order.column))
 
@@ -198,12 +205,12 @@ class ResultsScreen(ClosedOnce[None]):
             self._page.sort(self._found, order)
 
     def action_section(self, step: int) -> None:
-        """Go to the section that many further down."""
+        """Move to the section `step` places further down."""
         if self._found:
-            self._page.go_on(step)
+            self._page.move_focus(step)
 
     def action_copy(self) -> None:
-        """Copy the table, every column of it, in the order shown."""
+        """Copy all columns of the table, in the order shown."""
         if not self._found:
             return
         lines = markdown_results(self._order.of(self._found))
@@ -211,14 +218,14 @@ class ResultsScreen(ClosedOnce[None]):
         self._say(
             Content.assemble(
                 (f"Copied the table as Markdown, {len(lines) - 2} rows.", "$text-success"),
-                " The terminal must accept OSC 52; in tmux: ",
+                " The terminal must support OSC 52; in tmux: ",
                 ("set -g set-clipboard on", "bold"),
             )
         )
 
     @work
     async def action_export(self) -> None:
-        """Ask for the format, save, and say where."""
+        """Ask for the format, save, and show where."""
         if self._session is None:
             return
         path: Path | None = await self.app.push_screen_wait(ExportScreen(self._session, self._folder))
@@ -231,23 +238,23 @@ class ResultsScreen(ClosedOnce[None]):
         said.display = True
 
     def action_again(self) -> None:
-        """Run the same preset once more."""
+        """Run the same preset again."""
         self.post_message(RunAgain(self._folder))
 
     def action_back(self) -> None:
-        """Back to the screen below."""
+        """Return to the previous screen."""
         self.dismiss()
 
     def action_launch(self) -> None:
-        """Back to the presets."""
+        """Return to the presets."""
         self.post_message(ShowLaunch())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """No new session beside a running one: they would disturb each other."""
+        """Disable New and Run again while the session is running: another would distort it."""
         return action not in ("launch", "again") or self._is_over()
 
 
 def _state_of(run: RunState) -> tuple[object, ...]:
-    """What changes when the run's figures do."""
+    """Return values that change whenever the figures of the run do."""
     tested = sum(map(len, run.evaluations.values()))
     return run.state, run.phase, len(run.complete_windows), tested

@@ -32,16 +32,16 @@ from .results import ResultsScreen
 
 REDRAW_SECONDS = 0.5
 PLOT_SECONDS = 0.9
-"""Plots cost more than all else together: every second time is enough for them."""
+"""Interval between redraws of the plots, which cost more than everything else together."""
 FOLD_SECONDS = 0.1
-"""At most so long at a stretch are events folded; keys are answered in between."""
+"""Longest time spent on folding events before keys are handled."""
 
 Source = TypeVar("Source", bound=Feed)
 
 
 @dataclass
 class LogRead(Message):
-    """The newest lines of a rank's log."""
+    """The newest lines of a rank's log have been read."""
 
     run: str
     rank: int
@@ -49,7 +49,7 @@ class LogRead(Message):
 
 
 class SessionScreen(Quittable, Generic[Source]):
-    """Shows a session; measures nothing, and may come and go as it likes."""
+    """Shows a session; opening or closing it does not affect the session."""
 
     CSS_PATH = "monitor.tcss"
     ALLOW_IN_MAXIMIZED_VIEW = "Footer, #head"
@@ -63,59 +63,59 @@ class SessionScreen(Quittable, Generic[Source]):
         self._unicode = unicode
         self._pending: Iterator[Event] = iter(())
         self._ready = True
-        """Whether the session may be touched: a thread may be filling it."""
-        self._unread = ""
-        """Why the journal cannot be read at the moment; empty while it can."""
+        """Whether the session may be used; False while a thread is filling it."""
+        self._read_error = ""
+        """Reason why the journal cannot be read at the moment; empty if it can."""
         self._over = False
         self._paused = False
         self._results_due = False
         self._log_rank: int | None = None
-        self._printed: LogRead | None = None
-        self._reads_log = False
+        self._log_read: LogRead | None = None
+        self._is_reading_log = False
         self._plotted_at = 0.0
 
     def compose(self) -> ComposeResult:
-        """What stands above, the panels, the keys."""
+        """Compose head, panels and footer."""
         with Vertical(id="head"):
             yield from self.head()
         yield SessionView(self._unicode)
         yield Footer()
 
     def head(self) -> Iterable[Widget]:
-        """What is always in sight above the panels: the headline."""
+        """Yield the widgets above the panels: the headline."""
         yield Static(id="state", classes="headline", markup=False)
 
     @property
     def view(self) -> SessionView:
-        """The panels."""
+        """Return the panels."""
         return self.query_one(SessionView)
 
     def on_mount(self) -> None:
-        """Read and draw from now on."""
+        """Start reading and drawing."""
         self._ticking = self.set_interval(REDRAW_SECONDS, self.tick)
         self.call_after_refresh(self.redraw)
 
     def on_resize(self) -> None:
-        """Everything is drawn to its panel's size."""
+        """Draw to the new sizes."""
         self.call_after_refresh(self.redraw)
 
     def on_screen_resume(self) -> None:
-        """Draw what happened meanwhile; the results may have waited for a question to be answered."""
+        """Draw what has changed; show the results if only a dialog delayed them."""
         self.call_after_refresh(self.redraw)
         if self._results_due:
             self.call_after_refresh(self._end)
 
     def tick(self) -> None:
-        """Take in what is new, and draw it."""
+        """Read new events and draw them."""
         if not self._ready:
             return
-        # Asked before reading: what a session wrote before it went is then read after it went.
+        # Checked before reading, so that the last events before the end are read too.
         over = self._feed.is_over()
         try:
             drained = self._fold_for(FOLD_SECONDS)
-            self._unread = ""
-        except OSError as error:  # a disk on the network that is away: the next time may do
-            drained, self._unread = over, error.strerror or str(error)
+            self._read_error = ""
+        except OSError as error:  # e.g. a network file system that is away: the next attempt may succeed
+            drained, self._read_error = over, error.strerror or str(error)
         self.session.unreadable = self._feed.unreadable
         if drained and not self._over and (over or self.session.outcome is not None):
             self._over = True
@@ -129,10 +129,10 @@ class SessionScreen(Quittable, Generic[Source]):
             self.redraw(plots=self._over or time.monotonic() - self._plotted_at > PLOT_SECONDS)
 
     def _heard(self, over: bool) -> None:
-        """Take note of whether the feed was over before it was read."""
+        """Note whether the feed was over before it was read."""
 
     def _fold_for(self, seconds: float) -> bool:
-        """Fold new events for about so long; whether there are none left."""
+        """Fold new events for about `seconds`; return whether none are left."""
         deadline = time.monotonic() + seconds
         count = 0
         for fresh in range(2):
@@ -146,7 +146,7 @@ class SessionScreen(Quittable, Generic[Source]):
         return True
 
     def _end(self) -> None:
-        """Move on when the session has ended, as soon as no question is open and the view not held still."""
+        """Move on after the end of the session, once no dialog is open and the view is not frozen."""
         shown = any(isinstance(screen, ResultsScreen) for screen in self.app.screen_stack)
         self._results_due = (not self.is_active and not shown) or self._paused
         if self.is_active and not self._paused:
@@ -158,7 +158,7 @@ class SessionScreen(Quittable, Generic[Source]):
     # Drawing
 
     def redraw(self, plots: bool = True) -> None:
-        """Draw what changed, of what is visible; the plots only if asked to."""
+        """Redraw what has changed and is visible; the plots only if `plots`."""
         if not is_visible(self) or not self._ready:
             return
         if plots:
@@ -172,21 +172,21 @@ class SessionScreen(Quittable, Generic[Source]):
         session = self.session
         parts: list[Content | str | tuple[str, str]] = [(self.state(), "bold $text-accent")]
         if self._paused:
-            parts.append(("  view paused, p goes on", "bold $text-warning"))
+            parts.append(("  view frozen, p resumes", "bold $text-warning"))
         parts.append(f"  {session.name}")
         parts += self._remarks()
-        if self._unread:
-            parts.append((f"  its journal cannot be read: {self._unread}", "$text-error"))
+        if self._read_error:
+            parts.append((f"  journal cannot be read: {self._read_error}", "$text-error"))
         if session.unreadable:
             parts.append((f"  {session.unreadable} journal lines unreadable", "$text-error"))
         self.query_one("#state", Static).update(Content.assemble(*parts), layout=False)
 
     def _remarks(self) -> list[Content | str | tuple[str, str]]:
-        """What the headline says of time."""
+        """Return the parts of the headline about time."""
         return [(f"  {clock(self.session.elapsed)}", "$muted")]
 
     def state(self) -> str:
-        """What becomes of the session, in a word."""
+        """Return the state of the session in one word."""
         return self.session.outcome or ("interrupted" if self._over else "running")
 
     def _draw_log(self) -> None:
@@ -195,15 +195,15 @@ class SessionScreen(Quittable, Generic[Source]):
             self.view.draw_log("Log", session_log(self.session.log))
             return
         self._read_log(run.spec.id, self._log_rank)
-        printed, asked = self._printed, (run.spec.id, self._log_rank)
-        if printed is not None and (printed.run, printed.rank) == asked:
-            path = self.folder.rank_log(*asked).relative_to(self.folder.path)
-            self.view.draw_log(f"Log of rank {self._log_rank}: {path}", rank_log(printed.lines))
+        log, wanted = self._log_read, (run.spec.id, self._log_rank)
+        if log is not None and (log.run, log.rank) == wanted:
+            path = self.folder.rank_log(*wanted).relative_to(self.folder.path)
+            self.view.draw_log(f"Log of rank {self._log_rank}: {path}", rank_log(log.lines))
 
     def _read_log(self, run: str, rank: int) -> None:
-        # A file system may be slow: one reader at a time.
-        if not self._reads_log:
-            self._reads_log = True
+        # A file system may be slow, so only one reader at a time.
+        if not self._is_reading_log:
+            self._is_reading_log = True
             self._read_tail(run, rank)
 
     @work(thread=True, exit_on_error=False)
@@ -211,33 +211,33 @@ class SessionScreen(Quittable, Generic[Source]):
         self.post_message(LogRead(run, rank, read_log_tail(self.folder.rank_log(run, rank))))
 
     @on(LogRead)
-    def _show_printed(self, message: LogRead) -> None:
-        self._reads_log = False
-        if message != self._printed:
-            self._printed = message
+    def _show_rank_log(self, message: LogRead) -> None:
+        self._is_reading_log = False
+        if message != self._log_read:
+            self._log_read = message
             if self._ready:
                 self._draw_log()
 
     # What the keys do
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """Nothing is held still that has ended."""
+        """Disable Freeze once the session has ended, unless the view is frozen."""
         return action != "pause" or not self._over or self._paused
 
     def action_pause(self) -> None:
-        """Hold the view still, or let it go on; what happens is taken in all the same."""
+        """Freeze or unfreeze the view; events are still read."""
         self._paused = not self._paused
         self.redraw()
         if not self._paused and self._results_due:
             self._end()
 
     def action_results(self) -> None:
-        """The table."""
+        """Show the results."""
         if self._ready:
             self.app.push_screen(ResultsScreen(self.session, self.folder, lambda: self._over, self._unicode))
 
     def action_zoom(self) -> None:
-        """Show the focused panel alone, or the first; or all again."""
+        """Enlarge the focused panel, or the first; or show all panels again."""
         if self.maximized is not None:
             self.minimize()
         else:
@@ -251,7 +251,7 @@ class SessionScreen(Quittable, Generic[Source]):
         self.call_after_refresh(self.redraw)
 
     def action_panel(self, direction: int) -> None:
-        """Go on to another panel, which is shown alone where one is."""
+        """Move to another panel; if one is enlarged, enlarge that one instead."""
         if self.maximized is None:
             self.focus_next() if direction > 0 else self.focus_previous()
             return
@@ -264,7 +264,7 @@ class SessionScreen(Quittable, Generic[Source]):
         self.call_after_refresh(self.redraw)
 
     def action_log(self) -> None:
-        """The log of the next rank, or that of the session again."""
+        """Show the log of the next rank; after the last, that of the session."""
         run = latest_run(self.session)
         ranks = run.spec.world_size if run is not None else 0
         following = 0 if self._log_rank is None else self._log_rank + 1
@@ -272,23 +272,23 @@ class SessionScreen(Quittable, Generic[Source]):
         self.redraw()
 
     def action_time(self, change: int) -> None:
-        """Show a shorter stretch of time, or a longer one."""
+        """Show a shorter or a longer stretch of time."""
         place = TIME_RANGES.index(self.view.time) + change
         self.view.time = TIME_RANGES[min(len(TIME_RANGES) - 1, max(0, place))]
         self.redraw()
 
 
 VIEW_KEYS: list[BindingType] = [
-    Binding("t", "results", "Table", id="monitor.results", tooltip="The results so far"),
+    Binding("t", "results", "Table", id="monitor.results", tooltip="Show the results so far"),
     Binding(
         "p",
         "pause",
-        "Pause",
+        "Freeze",
         id="monitor.pause",
-        tooltip="Hold the view still, or let it go on; the session is not touched",
+        tooltip="Freeze or unfreeze the view; the session keeps running",
     ),
-    Binding("z", "zoom", "Zoom", id="monitor.zoom", tooltip="Show the focused panel alone, or all again"),
-    Binding("l", "log", "Log", id="monitor.log", tooltip="Whose log: the session's, then that of each rank"),
+    Binding("z", "zoom", "Zoom", id="monitor.zoom", tooltip="Enlarge the focused panel, or show all panels"),
+    Binding("l", "log", "Log", id="monitor.log", tooltip="Next log: session, rank 0, rank 1, ..."),
     Binding(
         "left_square_bracket",
         "time(-1)",
@@ -303,7 +303,7 @@ VIEW_KEYS: list[BindingType] = [
         "Shorter",
         show=False,
         id="monitor.shorter",
-        tooltip="Show a shorter stretch of time: all, the last 10 minutes, the last minute",
+        tooltip="Show a shorter stretch of time: all, last 10 minutes, last minute",
     ),
     Binding(
         "tab",
@@ -311,10 +311,15 @@ VIEW_KEYS: list[BindingType] = [
         "Next panel",
         show=False,
         id="monitor.next",
-        tooltip="Next panel; the arrows scroll in it",
+        tooltip="Next panel; the arrow keys scroll in it",
     ),
     Binding(
-        "shift+tab", "panel(-1)", "Last panel", show=False, id="monitor.previous", tooltip="Previous panel"
+        "shift+tab",
+        "panel(-1)",
+        "Previous panel",
+        show=False,
+        id="monitor.previous",
+        tooltip="Previous panel",
     ),
     Binding(
         "escape",
@@ -325,4 +330,4 @@ VIEW_KEYS: list[BindingType] = [
         tooltip="Show all panels again",
     ),
 ]
-"""A screen's own keys come before them."""
+"""Keys of every view of a session, which come after the keys of the screen."""

@@ -1,6 +1,6 @@
-"""All sessions, newest first: to watch, read, replay, compare, rename and delete.
+"""The list of sessions, newest first: to watch, read, replay, compare, rename and delete.
 
-A thread looks at the shelf once a second; what it has seen is all that is drawn.
+A thread reads the shelf once a second; the screen draws only what the thread has read.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from textual.widgets import Static
 
 from ...engine.analysis.sessions.overview import OVER, SessionOverview
 from ...engine.record.shelf import Shelf, ShelfError
+from ...engine.text.units import count
 from ..data.shelf_watch import watch_shelf
 from ..requests import ShowComparison, ShowMonitor, ShowReplay, ShowResults
 from ..widgets.footer import Footer
@@ -28,47 +29,59 @@ from .dialogs.name import NameScreen
 from .dialogs.question import Answer, QuestionScreen
 
 REPLAY_SPEED = 10.0
-NEED_SESSIONS = frozenset({"replay", "mark", "compare", "rename", "delete", "find"})
+ACTIONS_ON_SESSIONS = frozenset({"replay", "mark", "compare", "rename", "delete", "find"})
 
 
 class SessionsScreen(ClosedOnce[None]):
-    """The list; what is done with sessions is done here."""
+    """The list of sessions, and the actions on them."""
 
     CSS_PATH = "sessions.tcss"
     AUTO_FOCUS = "#sessions"
     VERTICAL_BREAKPOINTS = [(0, "-low"), (18, "-high")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "replay", "Replay", id="sessions.replay", tooltip="See it again, ten times as fast"),
-        Binding("space", "mark", "Select", id="sessions.select", tooltip="Select it, to compare or delete"),
-        Binding("c", "compare", "Compare", id="sessions.compare", tooltip="Those selected side by side"),
-        Binding("n", "rename", "Rename", id="sessions.rename", tooltip="Give it another name"),
-        Binding("x", "delete", "Delete", id="sessions.delete", tooltip="Delete it or those selected; asks"),
-        Binding("slash", "find", "Find", id="sessions.find", tooltip="Only those that some words are in"),
+        Binding("r", "replay", "Replay", id="sessions.replay", tooltip="Replay at 10x speed"),
+        Binding(
+            "space",
+            "mark",
+            "Select",
+            id="sessions.select",
+            tooltip="Select or deselect, to compare or delete",
+        ),
+        Binding("c", "compare", "Compare", id="sessions.compare", tooltip="Compare the selected sessions"),
+        Binding("n", "rename", "Rename", id="sessions.rename", tooltip="Rename the session"),
+        Binding(
+            "x",
+            "delete",
+            "Delete",
+            id="sessions.delete",
+            tooltip="Delete the selected sessions, or else this one (asks first)",
+        ),
+        Binding("slash", "find", "Find", id="sessions.find", tooltip="Search by words"),
         Binding(
             *("a", "attach", "Attach"),
             show=False,
             id="sessions.attach",
-            tooltip="Watch the newest that is running",
+            tooltip="Open the monitor of the newest running session",
         ),
-        Binding("escape,o", "back", "Back", id="sessions.back", tooltip="Back to where you came from"),
+        Binding("escape,o", "back", "Back", id="sessions.back", tooltip="Back to the previous screen"),
     ]
 
     class Seen(Message):
-        """What the thread has seen."""
+        """The thread has read the shelf."""
 
         def __init__(self, entries: Sequence[SessionOverview]) -> None:
             super().__init__()
             self.entries = entries
 
     class Changed(Message):
-        """Sessions were renamed or deleted; `name` is to be highlighted."""
+        """Sessions have been renamed or deleted; `name` is to be highlighted."""
 
         def __init__(self, said: str, name: str) -> None:
             super().__init__()
             self.said, self.name = said, name
 
     class Refused(Message):
-        """Sessions were not renamed or deleted; one sentence."""
+        """Sessions could not be renamed or deleted; `sentence` says why."""
 
         def __init__(self, sentence: str) -> None:
             super().__init__()
@@ -82,7 +95,7 @@ class SessionsScreen(ClosedOnce[None]):
         self._leave = threading.Event()
 
     def compose(self) -> ComposeResult:
-        """Nothing here waits for the shelf."""
+        """Compose the screen; nothing here waits for the shelf."""
         yield SessionBrowser(self._shelf.root, id="browser")
         yield Static(id="said", markup=False)
         yield Footer()
@@ -91,29 +104,29 @@ class SessionsScreen(ClosedOnce[None]):
     def _browser(self) -> SessionBrowser:
         return self.query_one(SessionBrowser)
 
-    # Looking at the shelf
+    # Reading the shelf
 
     def on_screen_resume(self) -> None:
-        """Shown for the first time, or again."""
-        self._look_afresh()
+        """Start reading the shelf."""
+        self._read_again()
 
     def on_screen_suspend(self) -> None:
-        """Nobody looks at the list now."""
+        """Stop reading while the screen is hidden."""
         self._leave.set()
 
     def on_unmount(self) -> None:
-        """Let the thread go."""
+        """Stop the thread."""
         self._leave.set()
 
-    def _look_afresh(self) -> None:
+    def _read_again(self) -> None:
         self._leave.set()
         self._leave = threading.Event()
-        self._look(self._leave)
+        self._read(self._leave)
 
-    @work(thread=True, group="look", exit_on_error=False)
-    def _look(self, leave: threading.Event) -> None:
+    @work(thread=True, group="read", exit_on_error=False)
+    def _read(self, leave: threading.Event) -> None:
         for entries in watch_shelf(self._shelf, lambda: self._visible_names, leave):
-            # What was seen before a name was changed says nothing any more.
+            # A list read before a session was renamed is out of date.
             if not leave.is_set():
                 self.post_message(self.Seen(entries))
 
@@ -125,7 +138,7 @@ class SessionsScreen(ClosedOnce[None]):
             self.refresh_bindings()
 
     def on_resize(self) -> None:
-        """Other columns may fit now."""
+        """Draw to the new width."""
         self.call_after_refresh(self._browser.redraw)
 
     @on(RowList.Highlighted)
@@ -144,7 +157,7 @@ class SessionsScreen(ClosedOnce[None]):
 
     @on(RowList.RowChosen)
     def _open(self) -> None:
-        entry = self._browser.chosen
+        entry = self._browser.highlighted
         if entry is None:
             return
         if entry.state not in OVER:
@@ -153,64 +166,66 @@ class SessionsScreen(ClosedOnce[None]):
             self.post_message(ShowResults(entry.folder))
 
     def action_replay(self) -> None:
-        """See the session again as it was."""
-        entry = self._browser.chosen
+        """Replay the highlighted session."""
+        entry = self._browser.highlighted
         if entry is not None and self._is_over(entry, "replayed") and self._has_record(entry):
             self.post_message(ShowReplay(entry.folder, REPLAY_SPEED))
 
     def _is_over(self, entry: SessionOverview, done: str) -> bool:
         if entry.state not in OVER:
-            self._say(f"{entry.name} is {entry.state}: it can be {done} when it is over; Enter watches it.")
+            self._say(
+                f"{entry.name} is {entry.state}: it can be {done} once it has ended. Enter opens its monitor."
+            )
         return entry.state in OVER
 
     def _has_record(self, entry: SessionOverview) -> bool:
         if not entry.program:
-            self._say(f"{entry.name} recorded nothing; {entry.folder.log} may say why.")
+            self._say(f"{entry.name} recorded nothing; see {entry.folder.log}.")
         return bool(entry.program)
 
     def action_attach(self) -> None:
-        """Watch the newest session that runs."""
+        """Open the monitor of the newest running session."""
         running = next((entry for entry in self._entries or () if entry.state == "running"), None)
         if running is not None:
             self.post_message(ShowMonitor(running.folder))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """There may be nothing to attach to, and nothing to do anything with."""
+        """Disable Attach if no session is running, and actions on sessions if there are none."""
         if action == "attach":
             return any(entry.state == "running" for entry in self._entries or ())
-        return bool(self._entries) or action not in NEED_SESSIONS
+        return bool(self._entries) or action not in ACTIONS_ON_SESSIONS
 
     def action_back(self) -> None:
-        """Show all again, or go back to the screen below."""
-        if self._browser.is_finding:
+        """Clear the search, or return to the previous screen."""
+        if self._browser.is_searching:
             self._browser.show_all()
         else:
             self.dismiss()
 
     def action_mark(self) -> None:
-        """Select the session, or no longer."""
-        self._browser.mark()
+        """Select or deselect the highlighted session."""
+        self._browser.toggle_selected()
 
     def action_find(self) -> None:
-        """Ask for words to find."""
+        """Show the search field."""
         self._browser.find()
 
     def action_compare(self) -> None:
-        """The selected sessions side by side; with one selected, it and the one highlighted."""
+        """Compare the selected sessions; if only one is selected, with the highlighted one."""
         names = {entry.name for entry in self._browser.selected}
-        if len(names) == 1 and (chosen := self._browser.chosen) is not None:
+        if len(names) == 1 and (chosen := self._browser.highlighted) is not None:
             names.add(chosen.name)
         oldest_first = [entry.folder for entry in reversed(self._entries or ()) if entry.name in names]
         if len(oldest_first) > 1:
             self.post_message(ShowComparison(oldest_first))
         else:
-            self._say("Select two sessions or more with Space, then c holds them against the oldest of them.")
+            self._say("Select two or more sessions with Space; c then compares them with the oldest.")
 
     # Renaming and deleting
 
     def action_rename(self) -> None:
-        """Ask for another name."""
-        entry = self._browser.chosen
+        """Ask for a new name for the highlighted session."""
+        entry = self._browser.highlighted
         if entry is None or not self._is_over(entry, "renamed"):
             return
 
@@ -227,8 +242,8 @@ class SessionsScreen(ClosedOnce[None]):
         return f"{entry.name} is now {name}."
 
     def action_delete(self) -> None:
-        """Ask whether the selected sessions are to go, or the one highlighted where none is."""
-        chosen = self._browser.chosen
+        """Ask whether to delete the selected sessions, or else the highlighted one."""
+        chosen = self._browser.highlighted
         entries = self._browser.selected or ([chosen] if chosen is not None else [])
         if not entries or not all(self._is_over(entry, "deleted") for entry in entries):
             return
@@ -255,20 +270,19 @@ class SessionsScreen(ClosedOnce[None]):
     def _changed(self, message: Changed) -> None:
         self.notify(message.said, markup=False)
         self._browser.highlight_when_seen(message.name)
-        self._look_afresh()
+        self._read_again()
 
     @on(Refused)
     def _refused(self, message: Refused) -> None:
         self._say(message.sentence, "$text-error")
-        self._look_afresh()
+        self._read_again()
 
 
 def _delete_question(entries: Sequence[SessionOverview]) -> QuestionScreen:
     measured = sum(entry.measured for entry in entries)
-    figures = "a measured run" if measured == 1 else f"{measured} measured runs"
+    figures = count(measured, "measured run")
     return QuestionScreen(
-        f"Delete {_named(entries)}? Journal and logs go, and with them the figures of {figures}. "
-        "This cannot be undone.",
+        f"Delete {_named(entries)}, with journal, logs and the figures of {figures}? This cannot be undone.",
         (Answer("y", "delete", "Yes, delete " + ("it" if len(entries) == 1 else "them")),),
     )
 

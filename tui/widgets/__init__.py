@@ -1,1 +1,1 @@
-"""One file a widget, fed by plain data; no input or output of its own."""
+"""Textual widgets; they are given plain data and do no input or output themselves."""

@@ -1,25 +1,23 @@
-"""What explains or spoils the figures: a sentence each, with its evidence and a remedy on demand."""
+"""The list of diagnoses, which show their evidence and remedy on demand."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
 from ...engine.analysis.diagnosis.case import Diagnosis
+from ..render.diagnoses import diagnosis_lines, fitting_diagnoses, more_diagnoses
 from ..render.grid import wrapped
-
-STYLES = {"severe": "$text-error", "warning": "$text-warning", "info": "$text-primary"}
 
 
 class DiagnosisLine(Static, can_focus=True):
-    """One diagnosis."""
+    """One diagnosis; Enter shows or hides its evidence and remedy."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
@@ -27,7 +25,7 @@ class DiagnosisLine(Static, can_focus=True):
             "expand",
             "Evidence",
             id="diagnosis.expand",
-            tooltip="Show the evidence of the diagnosis and what to try, or only its sentence",
+            tooltip="Show or hide the evidence of the diagnosis, and what to try",
         )
     ]
 
@@ -39,61 +37,47 @@ class DiagnosisLine(Static, can_focus=True):
         self._draw()
 
     def show(self, diagnosis: Diagnosis, width: int) -> None:
-        """Show it, in paragraphs of that width."""
+        """Show a diagnosis in lines of `width` cells."""
         if (diagnosis, width) != (self.diagnosis, self._width):
             self.diagnosis, self._width = diagnosis, width
             self.set_classes(diagnosis.severity)
             self._draw()
 
     def on_click(self) -> None:
-        """As Enter."""
+        """Do what Enter does."""
         self.action_expand()
 
     def action_expand(self) -> None:
-        """Show the evidence and the remedy, or hide them again."""
+        """Show or hide the evidence and the remedy."""
         self.is_open = not self.is_open
         self._draw()
         self.call_after_refresh(self.scroll_visible, animate=False)
 
     def _draw(self) -> None:
-        self.update(Content("\n").join(self._lines()))
-
-    def _lines(self) -> Iterator[Content]:
-        found, width = self.diagnosis, self._width
-        yield _sentence(found, width)
-        if self.is_open:
-            yield wrapped(found.name, width, "$muted", indent=2)
-            for evidence in found.evidence:
-                yield wrapped(evidence.value, width, "bold", indent=2, lead=f"{evidence.what}: ")
-            yield wrapped(f"{found.remedy}.", width, "$text-accent", indent=2, lead="Try: ")
-
-
-def _sentence(found: Diagnosis, width: int) -> Content:
-    lead = f"{found.severity}: "
-    return wrapped(f"{found.sentence}.", width, lead=lead).stylize(STYLES[found.severity], 0, len(lead))
+        self.update(diagnosis_lines(self.diagnosis, self._width, self.is_open))
 
 
 class MoreDiagnoses(Static, can_focus=True):
-    """Stands for the diagnoses that are not shown yet."""
+    """A line for the diagnoses that are not shown yet; Enter shows them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,space", "open", "Show them", id="diagnosis.others", tooltip="Show the other diagnoses")
+        Binding("enter,space", "open", "Show more", id="diagnosis.others", tooltip="Show the other diagnoses")
     ]
 
     class Opened(Message):
-        """They are to be shown."""
+        """The user wants to see the other diagnoses."""
 
     def action_open(self) -> None:
-        """Show them."""
+        """Ask for the other diagnoses."""
         self.post_message(self.Opened())
 
     def on_click(self) -> None:
-        """Show them."""
+        """Ask for the other diagnoses."""
         self.action_open()
 
 
 class Diagnoses(Vertical):
-    """The gravest of them, and on demand the others; Tab goes from one to the next."""
+    """The most severe diagnoses, and on demand the others; Tab moves from one to the next."""
 
     def __init__(self, *, id: str) -> None:  # noqa: A002
         super().__init__(id=id, classes="section")
@@ -103,20 +87,20 @@ class Diagnoses(Vertical):
         self._all = False
 
     def show(self, found: Sequence[Diagnosis], otherwise: str, width: int, room: int) -> None:
-        """Show as many as `room` lines hold, one at least; where there are none, `otherwise` says why.
+        """Show as many diagnoses as fit into `room` lines, at least one; `otherwise` if there are none.
 
-        Those opened stay open.
+        Expanded diagnoses stay expanded.
         """
         if found and [line.diagnosis.name for line in self._lines] == [one.name for one in found]:
             for line, diagnosis in zip(self._lines, found, strict=True):
                 line.show(diagnosis, width)
         else:
             self._renew(found, otherwise, width)
-        count = len(found) if self._all else _fitting(found, width, room)
+        count = len(found) if self._all else fitting_diagnoses(found, width, room)
         for place, line in enumerate(self._lines):
             line.display = place < count
         self._others.display = count < len(found)
-        self._others.update(_in_numbers(found[count:]))
+        self._others.update(more_diagnoses(found[count:]))
 
     def _renew(self, found: Sequence[Diagnosis], otherwise: str, width: int) -> None:
         opened = {line.diagnosis.name for line in self._lines if line.is_open}
@@ -139,24 +123,3 @@ class Diagnoses(Vertical):
         self._others.display = False
         self._all = True
         first.focus()
-
-
-def _fitting(found: Sequence[Diagnosis], width: int, room: int) -> int:
-    """How many of them `room` lines hold, with one for the others where some are left."""
-    heights = [_sentence(one, width).plain.count("\n") + 1 for one in found]
-    if sum(heights) <= room:
-        return len(found)
-    count = 1
-    while sum(heights[: count + 1]) < room:
-        count += 1
-    return count
-
-
-def _in_numbers(found: Sequence[Diagnosis]) -> Content:
-    severities = [one.severity for one in found]
-    several = severities.count("warning") > 1
-    counts = [
-        f"{severities.count(one)} {one}{'s' if several and one == 'warning' else ''}"
-        for one in dict.fromkeys(severities)
-    ]
-    return Content.styled(f"and {len(found)} more: {', '.join(counts)}", "$text-accent")

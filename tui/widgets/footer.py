@@ -1,4 +1,4 @@
-"""The last line: what the keys do now, as many as fit; help and the way out always do."""
+"""The footer: the keys that work now, as many as fit, always including Help and Quit."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from textual.widget import Widget
 
 from ..keys import ActiveKey, active_keys
 
-ALWAYS = ("app.help", "app.quit")
+ALWAYS_SHOWN = ("app.help", "app.quit")
 MORE = "…"
+"""Shown in place of the keys that do not fit."""
 
 
 class Footer(Widget):
-    """Keys and what they do; a click presses the key."""
+    """Keys with their descriptions; a click presses the key."""
 
     DEFAULT_CSS = """
     Footer {
@@ -33,21 +34,21 @@ class Footer(Widget):
         self._shown: Sequence[ActiveKey | None] = ()
 
     def on_mount(self) -> None:
-        """Follow the focus, and what can be done."""
+        """Update whenever the focus or the available actions change."""
         self.screen.bindings_updated_signal.subscribe(self, self._choose)
 
     def on_resize(self) -> None:
-        """Other keys fit now."""
+        """Choose the keys that fit the new width."""
         self._choose(self.screen)
 
     def _choose(self, screen: Screen[object]) -> None:
-        shown = fitting([key for key in active_keys(screen) if key.binding.show], self.size.width)
+        shown = fitting_keys([key for key in active_keys(screen) if key.binding.show], self.size.width)
         if shown != self._shown:
             self._shown = shown
             self.refresh()
 
     def render(self) -> Content:
-        """One line."""
+        """Return the line of keys."""
         return Content(" ").join(map(_label, self._shown))
 
     def _at(self, x: int) -> ActiveKey | None:
@@ -58,23 +59,23 @@ class Footer(Widget):
         return None
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Say more of the key below the pointer."""
+        """Show the tooltip of the key under the pointer."""
         key = self._at(event.x)
         tooltip = key.binding.tooltip if key is not None else None
         if tooltip != self.tooltip:
             self.tooltip = tooltip
 
     def on_click(self, event: events.Click) -> None:
-        """Press the key."""
+        """Press the key that is clicked."""
         key = self._at(event.x)
         if key is not None:
             self.app.simulate_key(key.binding.key)
 
 
-def fitting(keys: Sequence[ActiveKey], width: int) -> list[ActiveKey | None]:
-    """Those that fit into so many cells, the last left out first; None where some are left out."""
-    always = [key for key in keys if key.binding.id in ALWAYS]
-    shown: list[ActiveKey | None] = [key for key in keys if key.binding.id not in ALWAYS]
+def fitting_keys(keys: Sequence[ActiveKey], width: int) -> list[ActiveKey | None]:
+    """Return the keys that fit into `width` cells, leaving out the last first; None marks omitted ones."""
+    always = [key for key in keys if key.binding.id in ALWAYS_SHOWN]
+    shown: list[ActiveKey | None] = [key for key in keys if key.binding.id not in ALWAYS_SHOWN]
     if sum(map(_width, [*shown, *always])) - 1 > width:
         shown.append(None)
         while len(shown) > 1 and sum(map(_width, [*shown, *always])) - 1 > width:
@@ -90,5 +91,5 @@ def _label(key: ActiveKey | None) -> Content:
 
 
 def _width(key: ActiveKey | None) -> int:
-    """Cells that it takes, with the space after it."""
+    """Return the width of a key in cells, with the space after it."""
     return cell_len(_label(key).plain) + 1

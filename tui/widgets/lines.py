@@ -1,4 +1,4 @@
-"""Lines of content, of which only those that change are drawn anew."""
+"""Lines of text of which only the changed ones are redrawn."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from textual.widget import Widget
 
 
 class Lines(Widget):
-    """Shows one piece of content; cheaper than a Static where a little of it changes often."""
+    """Shows text; cheaper than a Static where a little of it changes often."""
 
     DEFAULT_CSS = "Lines { width: 100%; height: auto; }"
 
     def __init__(self) -> None:
         super().__init__(markup=False)
         self.content = Content()
-        """What is shown."""
+        """The text shown."""
         self._lines: list[Content] = []
 
     def render(self) -> Content:
-        """All of it."""
+        """Return the full text."""
         return self.content
 
     def show(self, content: Content) -> None:
-        """Show the content; nothing is drawn when it is what is shown already."""
+        """Show the content, unless it is already shown."""
         if content.is_same(self.content):
             return
         before, lines = self._lines, content.split("\n", allow_blank=True)

@@ -1,4 +1,4 @@
-"""The presets as a list, under the questions they answer; a filter narrows it, Space chooses several."""
+"""The list of presets, grouped by the questions they answer; it can be filtered and selected from."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from textual.message import Message
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
+from ..render.preset_list import grouped_presets, matches_filter, preset_lines
+from .row_list import POINTER
+
 if TYPE_CHECKING:
     from ..data.planned_presets import PlannedPreset
 
-YOURS = "Yours"
-MARGIN, POINTER = 2, ">"
-"""Cells before a title: for the number of one that is selected, and for the sign of the one under the cursor,
-whose background alone would be lost on a terminal without colours."""
-LAYOUTS = ((True, True), (False, True), (True, False), (False, False))
-"""Whether there is a line between groups, and each preset's question; the first that fits is taken."""
+MARGIN = 2
+"""Cells before a title: for the number of a selected preset, and for the cursor."""
+LIST_LAYOUTS = ((True, True), (False, True), (True, False), (False, False))
+"""Whether groups are separated by a line, and whether questions are shown; the first that fits is used."""
 
 
 class PresetList(OptionList):
-    """Names at first; once `show` was called the presets of each group below its question."""
+    """Shows names only until `show` is called, then the presets of each group below its question."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
@@ -32,19 +33,17 @@ class PresetList(OptionList):
             "screen.start",
             "Start",
             id="launch.start",
-            tooltip="Run what is selected, one after the other; else the preset under the cursor",
+            tooltip="Run the selected presets one after the other, or else the highlighted one",
         ),
-        Binding(
-            "space", "choose", "Select", id="launch.select", tooltip="Select this preset too, or no longer"
-        ),
+        Binding("space", "choose", "Select", id="launch.select", tooltip="Select or deselect this preset"),
     ]
 
     class SelectionChanged(Message):
-        """What is selected has changed."""
+        """The selection has changed."""
 
     def __init__(self, names: Sequence[str], *, id: str) -> None:  # noqa: A002
         self.selected: list[str] = []
-        """Names of the presets selected, in the order of their selection."""
+        """Names of the selected presets, in the order in which they were selected."""
         self._presets: Sequence[PlannedPreset] = ()
         self._filter = ""
         self._wanted = ""
@@ -54,29 +53,29 @@ class PresetList(OptionList):
         super().__init__(*(Option(" " * MARGIN + name, id=name) for name in names), id=id, markup=False)
 
     def show(self, presets: Sequence[PlannedPreset], text: str = "") -> None:
-        """Show those presets that the filter's text leaves."""
+        """Show the presets that match the text of the filter."""
         self._presets, self._filter = presets, text
         known = {planned.file.name for planned in presets}
         self.selected = [name for name in self.selected if name in known]
         self._draw()
 
     def unselect(self) -> None:
-        """Select none."""
+        """Deselect all presets."""
         self.selected = []
         self._draw()
 
     @property
     def current(self) -> str | None:
-        """The name of the preset under the cursor."""
+        """Return the name of the highlighted preset."""
         return self.highlighted_option.id if self.highlighted_option is not None else None
 
     def go_to(self, name: str) -> None:
-        """Put the cursor on the preset of that name, as soon as it is known."""
+        """Highlight the preset of that name as soon as it is in the list."""
         self._wanted = name
         self._draw()
 
     def action_choose(self) -> None:
-        """Select the preset under the cursor, or no longer."""
+        """Select or deselect the highlighted preset."""
         name = self.current
         if name is None:
             return
@@ -88,12 +87,12 @@ class PresetList(OptionList):
         self.post_message(self.SelectionChanged())
 
     def on_resize(self) -> None:
-        """Titles are wrapped to the width there is."""
+        """Wrap the titles to the new width."""
         if self._presets:
             self.call_after_refresh(self._draw)
 
     def watch_highlighted(self, highlighted: int | None) -> None:
-        """The cursor has its sign; the first preset's heading is shown with it."""
+        """Move the cursor; at the first preset, scroll to its heading."""
         for index in (self._pointed, highlighted):
             name = self.options[index].id if index is not None else None
             if index is not None and name in self._texts:
@@ -115,12 +114,12 @@ class PresetList(OptionList):
         if drawn == self._drawn:
             return
         self._drawn = drawn
-        for roomy, with_questions in LAYOUTS:
+        for roomy, with_questions in LIST_LAYOUTS:
             options = list(self._options_of(region.width, roomy, with_questions))
             if sum(_height(option) for option in options) <= region.height:
                 break
         current, self._pointed = self.current, None
-        self.set_options(options or [_nothing(self._filter)])
+        self.set_options(options or [_no_match(self._filter)])
         places = {option.id: at for at, option in enumerate(options) if not option.disabled}
         first = next(iter(places.values()), None)
         self.highlighted = places.get(self._wanted or current, places.get(current, first))
@@ -129,70 +128,39 @@ class PresetList(OptionList):
 
     def _options_of(self, width: int, roomy: bool, with_questions: bool) -> Iterator[Option]:
         above = ""
-        for group, presets in _grouped(self._presets).items():
-            members = [planned for planned in presets if _matches(planned, self._filter)]
+        for group, presets in grouped_presets(self._presets).items():
+            members = [planned for planned in presets if matches_filter(planned, self._filter)]
             if not members:
                 continue
             yield Option(Content(above + "\n".join(textwrap.wrap(group, width))), disabled=True)
             above = "\n" * roomy
             for planned in members:
                 name = planned.file.name
-                self._texts[name] = _lines(planned, width - MARGIN, with_questions, group)
+                self._texts[name] = preset_lines(planned, width - MARGIN, with_questions, group)
                 yield Option(self._prompt(name, False), id=name)
-
-
-def _grouped(presets: Sequence[PlannedPreset]) -> dict[str, list[PlannedPreset]]:
-    """The presets under their questions; those of the user that name none come last."""
-    groups: dict[str, list[PlannedPreset]] = {}
-    for planned in sorted(presets, key=lambda planned: _group(planned) == YOURS):
-        groups.setdefault(_group(planned), []).append(planned)
-    return groups
-
-
-def _group(planned: PlannedPreset) -> str:
-    return (planned.preset.group if planned.preset is not None else "") or YOURS
-
-
-def _lines(planned: PlannedPreset, width: int, with_question: bool, group: str) -> list[Content]:
-    if planned.preset is None:
-        return [Content(planned.file.name), Content.styled("cannot be used", "$text-error")]
-    title = planned.preset.title + ("  (yours)" if planned.file.own and group != YOURS else "")
-    lines = [Content(line) for line in textwrap.wrap(title, width) or [planned.file.name]]
-    if with_question and planned.preset.question != group:
-        lines += [Content.styled(line, "$muted") for line in textwrap.wrap(planned.preset.question, width)]
-    return lines
-
-
-def _matches(planned: PlannedPreset, text: str) -> bool:
-    """Whether each word of the text is in the name, title, question or models of the preset."""
-    preset = planned.preset
-    said = [planned.file.name]
-    if preset is not None:
-        workloads = preset.workloads.values() or [preset.workload]
-        said += [preset.title, preset.question, preset.group, *(workload.model for workload in workloads)]
-    searched = " ".join(said).lower()
-    return all(word in searched for word in text.lower().split())
 
 
 def _height(option: Option) -> int:
     return str(option.prompt).count("\n") + 1
 
 
-def _nothing(text: str) -> Option:
-    return Option(Content(f'No preset fits "{text}":\nEscape clears the filter.'), disabled=True)
+def _no_match(text: str) -> Option:
+    return Option(Content(f'No preset matches "{text}".\nEscape clears the filter.'), disabled=True)
 
 
 class FilterField(Input):
-    """One line; Enter and Down go on to the list, Escape ends the filter."""
+    """Field for the filter; Enter and Down move to the list, Escape clears the filter."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,enter", "screen.leave_filter", "To the list", id="filter.leave", tooltip="To the list"),
+        Binding(
+            "down,enter", "screen.leave_filter", "To the list", id="filter.leave", tooltip="Go to the list"
+        ),
         Binding(
             "escape",
             "screen.clear_filter",
             "Clear",
             id="filter.clear",
-            tooltip="End the filter; show all again",
+            tooltip="Clear the filter and show all presets",
         ),
     ]
 

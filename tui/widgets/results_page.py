@@ -1,4 +1,4 @@
-"""The page of the results: diagnoses, tables, bars, curves, and how the figures were obtained."""
+"""The results page: diagnoses, tables, bars, curves, and method."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ from .diagnoses import Diagnoses
 from .results_table import ResultsTable
 from .section import PageSection
 
-FRAME = 2
+SECTION_FRAME = 2
 """Cells at the sides of a section."""
-ROWS_IN_SIGHT = 7
-"""So many lines of the table shall be seen below the diagnoses."""
-ABOVE_AND_BETWEEN = 10
-"""Lines that headline, titles and gaps take down to the table's first line."""
-UNSPOILT = "Nothing was found that would explain or spoil these figures."
+VISIBLE_ROWS = 7
+"""Rows of the table that must be visible below the diagnoses."""
+LINES_ABOVE = 10
+"""Lines of headline, titles and gaps above the first row of the table."""
+NO_DIAGNOSIS = "No problems found in these figures."
 
 
 class ResultsPage(VerticalScroll, can_focus=False):
-    """Sections one below the other, in two columns where the terminal is wide."""
+    """Sections one below the other, in two columns on wide terminals."""
 
     def __init__(self, folder: Path, unicode: bool, *, id: str) -> None:  # noqa: A002
-        """`folder`: the session's, named where logs in it are."""
+        """`folder`: the session's folder, named where a log in it is."""
         super().__init__(id=id)
         self._folder = folder
         self._unicode = unicode
         self._width = 0
 
     def compose(self) -> ComposeResult:
-        """The figures at the left, what they are made of at the right or below."""
+        """Compose results and curves at the left, their breakdown at the right or below."""
         with Vertical(classes="column"):
             yield Static(id="sentence", markup=False)
             yield Diagnoses(id="diagnoses")
@@ -59,19 +59,21 @@ class ResultsPage(VerticalScroll, can_focus=False):
             yield PageSection("Method", id="method")
 
     def say(self, content: Content) -> None:
-        """Say something in place of the headline."""
+        """Show a message in place of the headline."""
         self.query_one("#sentence", Static).update(content)
 
     def show(self, analysis: Analysis, order: SortOrder, over: bool) -> None:
-        """Show what a session has measured; `over`: nothing more can come."""
+        """Show the analysis of a session; `over`: whether the session has ended."""
         page = self.scrollable_content_region
         columns = 2 if self.screen.has_class("-two-columns") else 1
-        width = self._width = max(20, page.width // columns - FRAME - (columns - 1))
+        width = self._width = max(20, page.width // columns - SECTION_FRAME - (columns - 1))
         self.say(opening(analysis, width))
         otherwise = (
-            UNSPOILT if any(result.windows for result in analysis.results) else "Nothing was measured yet."
+            NO_DIAGNOSIS
+            if any(result.windows for result in analysis.results)
+            else "Nothing has been measured yet."
         )
-        room = page.height - ABOVE_AND_BETWEEN - min(len(analysis.results) + 1, ROWS_IN_SIGHT)
+        room = page.height - LINES_ABOVE - min(len(analysis.results) + 1, VISIBLE_ROWS)
         self.query_one(Diagnoses).show(analysis.diagnoses, otherwise, width, room)
         self.sort(analysis.results, order)
         self._show("curves", curves(analysis, width, self._unicode))
@@ -82,18 +84,18 @@ class ResultsPage(VerticalScroll, can_focus=False):
         self._show("method", closing(analysis, width))
 
     def sort(self, found: Sequence[Result], order: SortOrder) -> None:
-        """Show the table and the bars in the order that was asked for."""
+        """Show the table and the bars in the given order."""
         ordered, width = order.of(found), self._width
-        said = results_remarks(ordered, self._folder, width)
+        remarks = results_remarks(ordered, self._folder, width)
         table = results_table(ordered, width, order)
-        self._show("table", table + "\n\n" + said if said else table)
+        self._show("table", table + "\n\n" + remarks if remarks else table)
         self._show("speedup", speedup_bars(ordered, width))
 
     def _show(self, name: str, content: Content) -> None:
         self.query_one(f"#{name}", PageSection).show(content)
 
-    def go_on(self, step: int) -> None:
-        """Go to the section that many further down, and show it from its top."""
+    def move_focus(self, step: int) -> None:
+        """Focus the section `step` places further down, and scroll to its top."""
         sections = list(self.query(".section"))
         focused = self.screen.focused
         here = [place for place, one in enumerate(sections) if focused in (one, *one.children)]

@@ -1,4 +1,4 @@
-"""The speedup table in colour, as many columns as there is room for, in the order that was asked for."""
+"""The table of results; a click on a title sorts it."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from .section import PageSection
 
 
 class ResultsTable(PageSection):
-    """The table; a click on a title asks for another order."""
+    """The section with the table of results."""
 
     class TitleClicked(Message):
-        """The title of a column was clicked."""
+        """The title of a column has been clicked."""
 
         def __init__(self, column: str) -> None:
             super().__init__()
             self.column = column
 
     def on_click(self, event: events.Click) -> None:
-        """A title tells its column."""
+        """Post a message if a title is clicked."""
         column = event.style.meta.get("column")
         if column:
             self.post_message(self.TitleClicked(column))

@@ -1,4 +1,4 @@
-"""Lines to choose one from: a move of the highlight or a change of a line redraws those lines alone."""
+"""A list of rows of which only those that change are redrawn."""
 
 from __future__ import annotations
 
@@ -16,47 +16,50 @@ from textual.visual import Visual
 from textual.widgets import OptionList
 
 POINTER = ">"
-"""Before the row that is highlighted: its background alone would be lost on a terminal without colours."""
+"""Sign before the highlighted row, whose background is lost on a terminal without colours."""
 
-Row = Sequence[tuple[str, str]]
-"""Texts and their styles, one after the other."""
+ListRow = Sequence[tuple[str, str]]
+"""Texts with their styles, left to right."""
 
 
 class RowList(ScrollView, can_focus=True):
-    """Rows, each of one line and with a key of its own, one of them highlighted."""
+    """A list of rows of one line, each identified by a key; one of them is highlighted."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"row-list--row", "row-list--highlighted"}
     BINDINGS: ClassVar[list[BindingType]] = OptionList.BINDINGS
 
     class Highlighted(Message):
-        """Another row is highlighted, or others are in sight; `by_user`: not because the rows changed."""
+        """Another row is highlighted, or others are visible.
+
+        `by_user`: whether the user did it, rather than a change of the rows.
+        """
 
         def __init__(self, by_user: bool) -> None:
             super().__init__()
             self.by_user = by_user
 
     class RowChosen(Message):
-        """The user chose the row that is highlighted."""
+        """The user has chosen the highlighted row."""
 
     def __init__(self, *, id: str) -> None:  # noqa: A002
         super().__init__(id=id)
         self._keys: list[str] = []
-        self._rows: list[Row] = []
+        self._rows: list[ListRow] = []
         self._at = 0
 
     @property
     def highlighted(self) -> str | None:
-        """Key of the row that is highlighted; None when there are no rows."""
+        """Return the key of the highlighted row; None if there are no rows."""
         return self._keys[self._at] if self._keys else None
 
     @property
     def visible_keys(self) -> list[str]:
-        """Keys of the rows that a person sees."""
+        """Return the keys of the visible rows."""
         top = round(self.scroll_y)
         return self._keys[top : top + max(1, self.size.height)]
 
-    def show(self, rows: Sequence[tuple[str, Row]]) -> None:
-        """Show these rows by their keys; the highlight stays on its key, or where it is when that is gone."""
+    def show(self, rows: Sequence[tuple[str, ListRow]]) -> None:
+        """Show rows by their keys; the highlight stays on its key, or on its line if the key is gone."""
         before, keys = self._rows, [key for key, _ in rows]
         self._rows = [row for _, row in rows]
         if keys == self._keys:
@@ -72,12 +75,12 @@ class RowList(ScrollView, can_focus=True):
         self.post_message(self.Highlighted(by_user=False))
 
     def highlight(self, key: str) -> None:
-        """Move the highlight to the row of that key, if there is one."""
+        """Highlight the row of that key, if there is one."""
         if key in self._keys:
             self._move_to(self._keys.index(key))
 
     def render_line(self, y: int) -> Strip:
-        """A line of what is in sight."""
+        """Return a visible line."""
         index, width = y + round(self.scroll_y), self.scrollable_content_region.width
         if index >= len(self._rows):
             return Strip.blank(width, self.rich_style)
@@ -99,18 +102,18 @@ class RowList(ScrollView, can_focus=True):
         self.scroll_to_region(Region(0, self._at, 1, 1), animate=False, force=True, immediate=True)
 
     def on_resize(self) -> None:
-        """Keep the highlight in sight."""
+        """Keep the highlighted row visible."""
         self.virtual_size = Size(0, len(self._rows))
         self._reveal()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Tell that other rows are in sight."""
+        """Report that other rows are visible."""
         super().watch_scroll_y(old_value, new_value)
         if round(old_value) != round(new_value):
             self.post_message(self.Highlighted(by_user=True))
 
     def on_click(self, event: events.Click) -> None:
-        """Highlight the row that is clicked; choose the one that is highlighted already."""
+        """Highlight the clicked row, or choose it if it is already highlighted."""
         index = event.y + round(self.scroll_y)
         if index == self._at:
             self.action_select()
@@ -118,30 +121,30 @@ class RowList(ScrollView, can_focus=True):
             self._move_to(index)
 
     def action_select(self) -> None:
-        """Choose the row that is highlighted."""
+        """Choose the highlighted row."""
         if self._keys:
             self.post_message(self.RowChosen())
 
     def action_cursor_up(self) -> None:
-        """To the row above."""
+        """Move to the row above."""
         self._move_to(self._at - 1)
 
     def action_cursor_down(self) -> None:
-        """To the row below."""
+        """Move to the row below."""
         self._move_to(self._at + 1)
 
     def action_page_up(self) -> None:
-        """A screenful up."""
+        """Move a screenful up."""
         self._move_to(self._at - max(1, self.size.height - 1))
 
     def action_page_down(self) -> None:
-        """A screenful down."""
+        """Move a screenful down."""
         self._move_to(self._at + max(1, self.size.height - 1))
 
     def action_first(self) -> None:
-        """To the first row."""
+        """Move to the first row."""
         self._move_to(0)
 
     def action_last(self) -> None:
-        """To the last row."""
+        """Move to the last row."""
         self._move_to(len(self._keys) - 1)

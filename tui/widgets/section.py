@@ -1,4 +1,4 @@
-"""A titled part of a page: as high as what it shows, and a place to jump to."""
+"""A titled section of a page, as high as its content, which can be focused."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from textual.widgets import Static
 
 
 class PageSection(Static, can_focus=True):
-    """Shows one piece of content that fits the page's width; the page around it scrolls."""
+    """Shows content that fits the width of the page; the page around it scrolls."""
 
     def __init__(self, title: str, *, id: str) -> None:  # noqa: A002
         super().__init__(id=id, markup=False, classes="section")
@@ -15,7 +15,7 @@ class PageSection(Static, can_focus=True):
         self._shown = Content()
 
     def show(self, content: Content) -> None:
-        """Show the content; nothing is drawn when it is what is shown already."""
+        """Show the content, unless it is already shown."""
         if not content.is_same(self._shown):
             self._shown = content
             self.update(content)

@@ -1,4 +1,4 @@
-"""The sessions in a list that can be searched and marked; below it more of the one that is highlighted."""
+"""The list of sessions, searchable, with multiple selection, and the details of the highlighted one."""
 
 from __future__ import annotations
 
@@ -21,41 +21,51 @@ from .row_list import POINTER, RowList
 
 
 class SessionList(RowList):
-    """The sessions; Enter opens one."""
+    """The list; Enter opens the highlighted session."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "select", "Open", id="sessions.open", tooltip="Its results; a running one's monitor")
+        Binding(
+            "enter",
+            "select",
+            "Open",
+            id="sessions.open",
+            tooltip="Show its results, or its monitor if it is running",
+        )
     ]
 
 
 class FindInput(Input):
-    """The words to find; the arrow and Enter go on to the list."""
+    """Field for the words to find; Down and Enter move to the list."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,down", "to_list", "To the list", id="sessions.to-list", tooltip="Go to the list"),
         Binding(
-            "enter,down", "to_list", "To the list", id="sessions.to-list", tooltip="On to what was found"
+            "escape",
+            "show_all",
+            "Show all",
+            id="sessions.all",
+            tooltip="Clear the search and show all sessions",
         ),
-        Binding("escape", "show_all", "Show all", id="sessions.all", tooltip="Show all sessions again"),
     ]
 
     class Left(Message):
-        """The user goes on to the list."""
+        """The user moves to the list."""
 
     def action_to_list(self) -> None:
-        """On to what was found."""
+        """Move to the list."""
         self.post_message(self.Left())
 
     def action_show_all(self) -> None:
-        """Find nothing in particular any more."""
+        """Clear the search."""
         self.value = ""
         self.post_message(self.Left())
 
 
 class SessionBrowser(Vertical):
-    """Shows entries; knows which one is chosen, and which are selected."""
+    """Shows sessions; knows which one is highlighted, and which are selected."""
 
     def __init__(self, root: Path, *, id: str) -> None:  # noqa: A002
-        """`root`: where the sessions are kept."""
+        """`root`: the folder of the sessions."""
         super().__init__(id=id)
         self._root = root
         self._entries: Sequence[SessionOverview] | None = None
@@ -65,9 +75,9 @@ class SessionBrowser(Vertical):
         self._titles = ""
 
     def compose(self) -> ComposeResult:
-        """Count, words to find, list, detail."""
+        """Compose headline, search field, list and details."""
         yield Static("Sessions", id="headline", classes="headline", markup=False)
-        yield FindInput(placeholder="words of name, preset, host, result or state", compact=True, id="find")
+        yield FindInput(placeholder="words in name, preset, host, result or state", compact=True, id="find")
         yield Static(id="titles", markup=False)
         yield SessionList(id="sessions")
         yield Static(id="empty", markup=False)
@@ -75,50 +85,50 @@ class SessionBrowser(Vertical):
 
     @property
     def visible_names(self) -> Sequence[str]:
-        """Names of the sessions that a person sees."""
+        """Return the names of the sessions that are visible."""
         return self.query_one(SessionList).visible_keys
 
     @property
-    def chosen(self) -> SessionOverview | None:
-        """The session that is highlighted."""
+    def highlighted(self) -> SessionOverview | None:
+        """Return the highlighted session."""
         name = self.query_one(SessionList).highlighted
         return next((entry for entry in self._shown if entry.name == name), None)
 
     @property
     def selected(self) -> list[SessionOverview]:
-        """The sessions selected, newest first."""
+        """Return the selected sessions, newest first."""
         return [entry for entry in self._entries or () if entry.name in self._selected]
 
     @property
-    def is_finding(self) -> bool:
-        """Whether only those are shown that some words are in."""
+    def is_searching(self) -> bool:
+        """Return whether a search limits the list."""
         return bool(self.query_one(FindInput).value)
 
     def show(self, entries: Sequence[SessionOverview]) -> None:
-        """Show these sessions, newest first."""
+        """Show the sessions, newest first."""
         self._entries = entries
         self._selected &= {entry.name for entry in entries}
         self.redraw()
 
     def highlight_when_seen(self, name: str) -> None:
-        """Highlight the session of that name as soon as it is among those shown."""
+        """Highlight the session of that name as soon as it is in the list."""
         self._to_highlight = name
 
-    def mark(self) -> None:
-        """Select the session, or no longer, and go on to the next."""
-        if (entry := self.chosen) is not None:
+    def toggle_selected(self) -> None:
+        """Select or deselect the highlighted session, and move to the next."""
+        if (entry := self.highlighted) is not None:
             self._selected ^= {entry.name}
             self.redraw()
             self.query_one(SessionList).action_cursor_down()
 
     def find(self) -> None:
-        """Ask for words to find."""
+        """Show the search field and move to it."""
         find = self.query_one(FindInput)
         find.display = True
         find.focus()
 
     def show_all(self) -> None:
-        """Find nothing in particular any more."""
+        """Clear the search."""
         self.query_one(FindInput).action_show_all()
 
     @on(FindInput.Left)
@@ -129,13 +139,13 @@ class SessionBrowser(Vertical):
 
     @on(Input.Changed, "#find")
     def _typed(self) -> None:
-        before = self.chosen
+        before = self.highlighted
         self.redraw()
-        if before is None or self.chosen != before:
+        if before is None or self.highlighted != before:
             self.query_one(SessionList).action_first()
 
     def redraw(self) -> None:
-        """Draw what has changed."""
+        """Redraw what has changed."""
         if self._entries is None:
             return
         text = self.query_one(FindInput).value
@@ -144,7 +154,7 @@ class SessionBrowser(Vertical):
             self.query_one("#headline", Static).update(self._headline(text))
             if self.has_class("-empty") == bool(self._shown):
                 self.toggle_class("-empty")
-                self.call_after_refresh(self.redraw)  # only then the list has its size
+                self.call_after_refresh(self.redraw)  # the list gets its size only then
             elif self._shown:
                 self._draw_list(self._shown)
                 self._draw_detail()
@@ -166,9 +176,9 @@ class SessionBrowser(Vertical):
 
     @on(RowList.Highlighted)
     def _draw_detail(self) -> None:
-        entry, panel = self.chosen, self.query_one("#detail", Panel)
+        entry, panel = self.highlighted, self.query_one("#detail", Panel)
         if entry is not None:
-            panel.entitle(entry.name)
+            panel.set_title(entry.name)
             panel.show(session_details(entry, panel.columns))
 
     def _headline(self, text: str) -> Content:
@@ -181,5 +191,5 @@ class SessionBrowser(Vertical):
 
     def _nothing(self, text: str) -> Content:
         if self._entries:
-            return Content(f"No session has all of {text!r} in it: Escape shows all again.")
-        return Content("No sessions yet: Escape, then Enter starts the preset chosen, such as quickstart.")
+            return Content(f"No session matches {text!r}. Escape shows all sessions.")
+        return Content("No sessions yet. Press Escape, then Enter, to start the highlighted preset.")

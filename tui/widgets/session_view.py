@@ -1,4 +1,4 @@
-"""The panels of the monitor: plan, present run, plots, ranks, devices and log of one session."""
+"""The panels of the monitor: plan, current run, plots, ranks, devices and log of a session."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ from .panel import Panel
 
 
 class SessionView(Vertical):
-    """Draws a session; only what changed since it was drawn last, and nothing that is hidden."""
+    """Draws a session: only what has changed since, and nothing that is hidden."""
 
     def __init__(self, unicode: bool) -> None:
         super().__init__()
         self.time = TIME_RANGES[0]
-        """Which stretch of time the plots show."""
+        """Stretch of time that the plots show."""
         self._unicode = unicode
         self._drawn: dict[str, Hashable] = {}
 
     def compose(self) -> ComposeResult:
-        """Plan and present run, plots, devices, log."""
+        """Compose the panels."""
         with Horizontal(id="top"):
             yield Panel("Plan", id="plan")
             yield Panel("Now", id="now")
         with Horizontal(id="plots"):
             yield Panel("Samples/s", id="throughput", classes="exact")
             yield Panel("Loss", id="loss", classes="exact")
-            yield Panel("Step of each rank", id="ranks", classes="exact")
+            yield Panel("Step time of each rank", id="ranks", classes="exact")
         yield Panel("Devices", id="devices", classes="exact")
         yield Panel("Log", id="log")
 
     def draw(self, session: Session, plots: bool = True) -> None:
-        """Draw all but the log, whose source is the screen's to choose; the plots only if asked to."""
+        """Draw all panels but the log, which the screen draws; the plots only if `plots`."""
         self._draw_plan(session)
-        self._draw_present_run(session)
+        self._draw_current_run(session)
         run = latest_run(session)
         self._draw_ranks(run)
         if plots:
@@ -53,24 +53,24 @@ class SessionView(Vertical):
         self._draw_devices(session)
 
     def draw_log(self, title: str, lines: Content) -> None:
-        """Draw the log; one that stands at its end stays there."""
+        """Draw the log; if it is scrolled to its end, it stays there."""
         panel = self._panel("log")
         if panel is not None:
             at_end = panel.max_scroll_y - panel.scroll_y <= 1
-            panel.entitle(title)
+            panel.set_title(title)
             panel.show(lines)
             if at_end:
                 panel.scroll_end(animate=False)
 
     def _panel(self, name: str) -> Panel | None:
-        """The panel, unless it is hidden or another one hides it."""
+        """Return the panel, or None if it is hidden or another one is enlarged."""
         panel = self.query_one(f"#{name}", Panel)
         return panel if panel.display and self.screen.maximized in (None, panel) else None
 
-    def _is_drawn(self, panel: Panel, *made_of: Hashable) -> bool:
-        """Whether the panel shows what is made of this, in its present size; if not, it will."""
+    def _is_drawn(self, panel: Panel, *values: Hashable) -> bool:
+        """Return whether the panel was last drawn in this size from these values; remember them."""
         name = panel.id or ""
-        key = (panel.columns, panel.lines, self.time, *made_of)
+        key = (panel.columns, panel.lines, self.time, *values)
         if self._drawn.get(name) == key:
             return True
         self._drawn[name] = key
@@ -80,37 +80,37 @@ class SessionView(Vertical):
         panel = self._panel("plan")
         if panel is None:
             return
-        panel.entitle(session.plan.title or "Plan", plan_title(session) if session.started else "")
+        panel.set_title(session.plan.title or "Plan", plan_title(session) if session.started else "")
         panel.show(plan_list(session, panel.columns))
         if not panel.has_focus:
             self.call_after_refresh(panel.reveal, current_run_line(session))
 
-    def _draw_present_run(self, session: Session) -> None:
+    def _draw_current_run(self, session: Session) -> None:
         panel = self._panel("now")
         if panel is not None:
-            panel.entitle(session.runs[session.current].spec.label if session.current else "Now")
+            panel.set_title(session.runs[session.current].spec.label if session.current else "Now")
             panel.show(current_run(session, panel.columns))
 
     def _draw_ranks(self, run: RunState | None) -> None:
-        """The ranks' paces are worth a place of their own where one of them straggles."""
+        """Show the step time of each rank if one of them is a straggler."""
         known = paces(run) if run is not None else None
         straggles = known is not None and known.straggler is not None
         self.screen.set_class(straggles, "-straggling")
         panel = self._panel("ranks")
         if panel is not None and known is not None:
-            panel.entitle(rank_title(known))
+            panel.set_title(rank_title(known))
             panel.show(rank_bars(known, panel.columns, panel.lines))
 
     def _draw_plots(self, session: Session, run: RunState | None) -> None:
-        made_of: tuple[Hashable, ...] = (id(session), int(session.elapsed))
+        plotted: tuple[Hashable, ...] = (id(session), int(session.elapsed))
         if run is not None:
             news = run.throughput.points, run.loss.points, len(run.complete_windows)
-            made_of += (run.spec.id, run.state, *news, len(run.evaluations.get(0, ())))
+            plotted += (run.spec.id, run.state, *news, len(run.evaluations.get(0, ())))
         panel = self._panel("throughput")
-        if panel is not None and not self._is_drawn(panel, *made_of):
+        if panel is not None and not self._is_drawn(panel, *plotted):
             _show(panel, throughput_plot(session, run, self._canvas(panel)))
         panel = self._panel("loss")
-        if panel is not None and not self._is_drawn(panel, *made_of):
+        if panel is not None and not self._is_drawn(panel, *plotted):
             _show(panel, loss_plot(run, self._canvas(panel)))
 
     def _canvas(self, panel: Panel) -> PlotArea:
@@ -123,15 +123,15 @@ class SessionView(Vertical):
         sample = session.cpu.last
         if not session.gpus:
             cores = [core for device in session.plan.devices for core in device.cores]
-            panel.entitle("CPU", session.host.cpu.model)
+            panel.set_title("CPU", session.host.cpu.model)
             panel.show(cpu_strip(sample, panel.columns, cores))
             return
         samples = [history.last for _, history in sorted(session.gpus.items())]
         models = " + ".join(dict.fromkeys(gpu.name for gpu in session.host.gpus))
         names = f"{len(samples)} x {models or 'GPU'}"
         held, processor = throttled_gpus(samples), cpu_summary(sample) if sample is not None else ""
-        fits = len(names) + len(held) + len(processor) < panel.columns - 20
-        panel.entitle(
+        fits = len(f"{names}: {processor}, throttled: {held}") <= panel.columns
+        panel.set_title(
             names, processor if fits or not held else "", warning=f"throttled: {held}" if held else ""
         )
         past = GpuPast(session.gpus, session.elapsed, self.time)
@@ -139,18 +139,18 @@ class SessionView(Vertical):
 
     @property
     def _strip_lines(self) -> int:
-        """Lines that the devices may take."""
+        """Return the number of lines that the devices may take."""
         panel = self.query_one("#devices", Panel)
         return panel.lines if self.screen.maximized is panel else max(4, self.screen.size.height // 2 - 8)
 
 
 def _show(panel: Panel, drawn: TitledPlot) -> None:
-    panel.entitle(drawn.title)
+    panel.set_title(drawn.title)
     panel.show(drawn.content)
 
 
 def latest_run(session: Session) -> RunState | None:
-    """The run that is on, or else the one that was."""
+    """Return the current run, else the last one that was started."""
     if session.current is not None:
         return session.runs[session.current]
     started = [run for run in session.runs.values() if run.started_at is not None]

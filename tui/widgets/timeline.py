@@ -1,4 +1,4 @@
-"""Where a replay stands: a line of time that a click seeks in."""
+"""The timeline of a replay; a click seeks."""
 
 from __future__ import annotations
 
@@ -10,35 +10,36 @@ from textual.message import Message
 from textual.widgets import Static
 
 from ...engine.text.units import clock
-from ..render.gpu_strip import bar
+from ..render.bars import filled_bar
 
 
 class Timeline(Static):
-    """Speed, position and length in words, and the position as a bar."""
+    """Shows speed, position and duration in words, and the position as a bar."""
 
     @dataclass
     class Clicked(Message):
-        """A moment was clicked, as a share of the session."""
+        """A moment has been clicked."""
 
         share: float
+        """The moment as a share of the session, 0 to 1."""
 
     def __init__(self) -> None:
         super().__init__(id="timeline", markup=False)
         self._bar_from = 0
 
-    def draw(self, position: float, duration: float, speed: float, how: str) -> None:
-        """Draw the position; times in seconds of the session, `how` is empty while it plays."""
-        state = f"■ {how}" if how else f"▶ {speed:g} times as fast"
-        text = f"{state}  {clock(position)} of {clock(duration)}  "
+    def draw(self, position: float, duration: float, speed: float, state: str) -> None:
+        """Draw position and duration in s; `state` says why the replay stands still, empty while it plays."""
+        mode = f"■ {state}" if state else f"▶ {speed:g}x speed"
+        text = f"{mode}  {clock(position)} of {clock(duration)}  "
         cells = max(0, self.content_size.width - len(text))
         self._bar_from = len(text)
         self.update(
-            Content.assemble(text, (bar(position / duration if duration else 1.0, cells), "$accent")),
+            Content.assemble(text, (filled_bar(position / duration if duration else 1.0, cells), "$accent")),
             layout=False,
         )
 
     def on_click(self, event: events.Click) -> None:
-        """Seek to where the bar was clicked."""
+        """Seek to the clicked moment."""
         cell = event.get_content_offset(self)
         cells = self.content_size.width - self._bar_from
         if cell is not None and cell.x >= self._bar_from and cells > 0:

@@ -63,14 +63,14 @@ def test_it_stands_at_another_moment_with_all_up_to_it_due(folder: SessionFolder
     feed.play()
     watch.now += 1
     early = list(feed.events())
-    feed.stand(9.0)
+    feed.pause_at(9.0)
     watch.now += 60
     later = list(feed.events())
     assert feed.position == 9.0
     assert all(5.0 < event.at <= 9.0 for event in later)
-    back = feed.anew()
+    back = feed.rewound()
     assert back.position == 0.0 and back.speed == 5.0
-    back.stand(9.0)
+    back.pause_at(9.0)
     assert list(back.events()) == early + later
 
 

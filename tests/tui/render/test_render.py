@@ -150,7 +150,7 @@ def test_the_present_run_says_how_sure_it_is() -> None:
     text = current_run(session(2, until=3.6), 60).plain
     assert "measuring" in text
     assert "window 6" in text and "samples/s" in text
-    assert re.search(r"interval ±\d\.\d% to 1\.0% █", text)
+    assert re.search(r"precision ±\d\.\d%, goal ±1\.0% █", text)
     assert "about 0:0" in text
 
 
@@ -163,7 +163,7 @@ def test_a_run_by_epochs_tells_epoch_and_accuracy() -> None:
 def test_a_silent_rank_is_noticed() -> None:
     state = session(2, until=3.0)
     state.elapsed += 30
-    assert "a rank is silent for 0:30; 120 s count as hung" in current_run(state, 60).plain
+    assert "no step reported by a rank for 0:30; given up at 2:00" in current_run(state, 60).plain
 
 
 def test_the_log_keeps_the_newest_lines() -> None:
@@ -212,8 +212,8 @@ def test_the_plan_points_at_the_run_that_is_on_among_many_repeats() -> None:
 @pytest.mark.parametrize(
     ("mode", "before_end", "said"),
     [
-        ("single", 0.07, "closer look: where a step goes"),
-        ("ddp", 0.035, "closer look: what communication costs"),
+        ("single", 0.07, "detail: timing the parts of a step"),
+        ("ddp", 0.035, "detail: timing communication"),
     ],
 )
 def test_what_comes_after_the_windows_is_said_in_words(mode: str, before_end: float, said: str) -> None:
@@ -274,7 +274,7 @@ def test_a_cost_within_the_noise_is_no_figure() -> None:
 @pytest.mark.parametrize("over", [False, True])
 def test_parts_that_are_empty_say_why(over: bool) -> None:
     state = session(2, until=2.0)
-    why = "No run came so far" if over else "Nothing yet"
+    why = "No run reached this:" if over else "No run has reached this yet"
     for part in (phase_bars, communication_table, devices_table):
         assert why in "\n".join(shown(part, state, over=over))
 
@@ -284,7 +284,7 @@ def test_without_devices_that_speak_there_is_no_communication_to_wait_for() -> N
     for name in list(state.runs):
         if state.runs[name].spec.mode != "single":
             del state.runs[name]
-    assert "no run here has devices that must speak" in "\n".join(shown(communication_table, state))
+    assert "no run here has devices that communicate" in "\n".join(shown(communication_table, state))
 
 
 def test_published_figures_are_marked_and_stand_beside_ones_own() -> None:
@@ -369,7 +369,7 @@ def test_a_strip_of_windows_has_a_level_a_window_on_one_scale_for_all_runs() -> 
     lines = lines_of(curves(analyse(session(8)), 78, True))
     strip = next(line for line in lines if line.startswith("dp x2")).split()[2]
     assert len(strip) == 6 and set(strip) <= set("▁▂▃▄▅▆▇█")
-    assert lines[-1] == "A strip's height is from -2.0% to +2.0% of the run's median."
+    assert lines[-1] == "Strips span ±2.0% around the run's median."
 
 
 def test_curves_of_nothing_say_so() -> None:
@@ -414,4 +414,4 @@ def test_sixteen_ranks_fit_their_panel(width: int, height: int) -> None:
     lines = lines_of(rank_bars(pace, width, height))
     assert len(lines) <= max(height, 8) and all(len(line) <= width for line in lines)
     assert "11! 30.0 ms" in " ".join(" ".join(lines).split())
-    assert rank_title(pace).startswith("Rank 11 straggles by 50.0%: 30.0 ms a step")
+    assert rank_title(pace).startswith("Straggler: rank 11, 50.0% slower (30.0 ms per step)")

@@ -16,7 +16,7 @@ from gpubench_tui.engine.record.shelf import SessionFolder
 from gpubench_tui.tui.app import GpubenchApp
 from gpubench_tui.tui.data import planned_presets, start_sessions
 from gpubench_tui.tui.data.launch_feed import LaunchOptions
-from gpubench_tui.tui.data.preset_edits import FIELDS, NO_PLAN, EditedPreset, edit_preset, field_values
+from gpubench_tui.tui.data.preset_edits import FIELDS, WHOLE_PRESET, EditedPreset, edit_preset, field_values
 from gpubench_tui.tui.screens.dialogs.save_as import SaveAsScreen
 from gpubench_tui.tui.screens.editor import EditorScreen, FieldRow
 from gpubench_tui.tui.screens.launch import LaunchScreen
@@ -134,7 +134,7 @@ def test_what_is_missing_is_said_where_it_is_to_be_typed(tmp_path: Path) -> None
 
 def test_a_plan_without_runs_belongs_to_no_field() -> None:
     found = edited("quickstart", {"matrix.modes": "dp", "matrix.devices": "1"})
-    assert "holds no run" in found.errors[NO_PLAN]
+    assert "holds no run" in found.errors[WHOLE_PRESET]
 
 
 # The screen
@@ -185,7 +185,7 @@ async def test_every_field_is_in_sight_with_the_plan(tmp_path: Path, size: tuple
         assert all(f"\n {field.label}" in text for field in FIELDS), text
         assert "single, dp, ddp, fsdp" in text
         await pilot.press("down")
-        await wait_for_text(pilot, "how many: 1, 2, 4, all")
+        await wait_for_text(pilot, "how many: 1, 2, 4 or all")
 
 
 async def test_typing_is_checked_and_changes_the_plan(tmp_path: Path) -> None:
@@ -209,7 +209,7 @@ async def test_f5_runs_what_the_fields_say_without_saving_it(
         await type_in(pilot, "workload.batch", "none")
         await pilot.press("f5")
         await wait_for_text(pilot, "expected a whole number, got")
-        await wait_until(pilot, lambda: any("Put batch right" in one.message for one in app._notifications))
+        await wait_until(pilot, lambda: any("Fix batch first" in one.message for one in app._notifications))
         assert not started
         await type_in(pilot, "workload.batch", "48")
         await pilot.press("f5")
@@ -226,7 +226,7 @@ async def test_it_is_saved_under_a_name_and_found_in_the_list(tmp_path: Path, ow
         await opened(pilot)
         await type_in(pilot, "workload.batch", "48")
         await pilot.press("escape", "w")
-        await wait_for_text(pilot, "Its name:", "My quickstart", "Enter saves it to")
+        await wait_for_text(pilot, "named:", "My quickstart", "Enter saves to")
         await pilot.press(*CLEAR, *"Quickstart")
         await wait_for_text(pilot, "comes with the program")
         await pilot.press("enter")

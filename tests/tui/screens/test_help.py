@@ -10,9 +10,9 @@ from driving.app import replayed, screen_text, wait_for_text, wait_until, watchi
 from gpubench_tui.tui.app import GpubenchApp
 from gpubench_tui.tui.keys import active_keys
 from gpubench_tui.tui.requests import ShowComparison, ShowSessions
-from gpubench_tui.tui.screens.dialogs.help_texts import ABOUT, about
+from gpubench_tui.tui.screens.dialogs.help_texts import help_on, help_texts
 from gpubench_tui.tui.screens.session_screen import SessionScreen
-from gpubench_tui.tui.widgets.footer import fitting
+from gpubench_tui.tui.widgets.footer import fitting_keys
 from gpubench_tui.tui.widgets.preset_list import PresetList
 from textual.pilot import Pilot
 
@@ -22,11 +22,11 @@ async def test_help_names_the_keys_of_the_screen_and_the_words(running_session: 
     async with app.run_test(size=(80, 50)) as pilot:
         await wait_for_text(pilot, "running")
         await pilot.press("question_mark")
-        text = await wait_for_text(pilot, "Words")
-        assert "Stop the session; what was measured is kept" in text
-        assert "consecutive training steps measured as one" in text
+        text = await wait_for_text(pilot, "Terms")
+        assert "Stop the session; completed measurements are kept" in text
+        assert "consecutive training steps timed together" in text
         await pilot.press("escape")
-        await wait_until(pilot, lambda: "Words" not in screen_text(app))
+        await wait_until(pilot, lambda: "Terms" not in screen_text(app))
 
 
 async def every_panel_is_explained(pilot: Pilot[int], screen: str) -> None:
@@ -35,10 +35,10 @@ async def every_panel_is_explained(pilot: Pilot[int], screen: str) -> None:
     for widget in chain:
         widget.focus(scroll_visible=False)
         await wait_until(pilot, lambda widget=widget: pilot.app.screen.focused is widget)
-        title, text = about(pilot.app.screen)
+        title, text = help_on(pilot.app.screen)
         assert text, widget
-        assert ABOUT[f"{screen}.{title.lower()}"] == text
-    assert ABOUT[screen]
+        assert help_texts()[f"{screen}.{title.lower()}"] == text
+    assert help_texts()[screen]
 
 
 async def test_every_panel_of_the_launch_screen_is_explained(tmp_path: Path) -> None:
@@ -77,9 +77,9 @@ async def test_help_begins_with_the_focused_panel_and_its_keys(tmp_path: Path) -
         await wait_for_text(pilot, "severe: ", "Evidence")
         await pilot.press("question_mark")
         text = await wait_for_text(pilot, "Keys")
-        assert "gravest first" in text
+        assert "most severe first" in text
         keys = text[text.index("Keys") :].splitlines()
-        assert "Show the evidence" in keys[1]
+        assert "Show or hide the evidence" in keys[1]
         await pilot.press("end")
         await wait_for_text(pilot, "Escape closes this help.")
 
@@ -89,7 +89,7 @@ async def test_the_palette_has_what_the_keys_do_and_does_it(running_session: Sta
     async with app.run_test(size=(80, 30)) as pilot:
         await wait_for_text(pilot, "running", "✓ single x1")
         await pilot.press("ctrl+p")
-        await wait_for_text(pilot, "monitor: Stop", "monitor: Log", "Stop the session; what was measured")
+        await wait_for_text(pilot, "monitor: Stop", "monitor: Log", "Stop the session; completed")
         await pilot.press(*"table")
         await wait_until(pilot, lambda: "monitor: Stop" not in screen_text(app))
         await pilot.press("enter")
@@ -142,9 +142,9 @@ async def test_keys_are_left_out_from_the_end_and_only_when_they_must(running_se
     async with app.run_test(size=(120, 24)) as pilot:
         await wait_for_text(pilot, "s Stop")
         keys = [key for key in active_keys(app.screen) if key.binding.show]
-        assert None not in fitting(keys, 120)
+        assert None not in fitting_keys(keys, 120)
         for width in range(20, 120):
-            shown = fitting(keys, width)
+            shown = fitting_keys(keys, width)
             names = [key.binding.id if key else "" for key in shown]
             assert names[-2:] == ["app.help", "app.quit"]
             assert ("" in names) == (len([name for name in names if name]) < len(keys))

@@ -119,7 +119,7 @@ async def test_a_preset_that_cannot_be_used_is_explained_in_place(own_presets: P
         await pilot.press("end")
         await wait_for_text(pilot, "mine", "cannot be used", "matrix.modes")
         await pilot.press("e")
-        await wait_for_text(pilot, "mine cannot be edited before it is right", "singel")
+        await wait_for_text(pilot, "before editing it here.", "singel")
         await pilot.press("enter", "question_mark")
         await wait_until(pilot, lambda: isinstance(app.screen, HelpScreen))
         assert len(app.screen_stack) == 2, "help lies over the launch screen"
@@ -192,8 +192,8 @@ async def test_the_filter_narrows_the_list_with_each_letter(tmp_path: Path) -> N
         text = screen_text(app)
         assert "Scaling over devices" in text and "A full training on CIFAR-10" in text
         await pilot.press(*"zz")
-        await wait_for_text(pilot, 'No preset fits "resnet18zz"', "Escape clears the filter.")
-        await wait_for_text(pilot, "no preset chosen")
+        await wait_for_text(pilot, 'No preset matches "resnet18zz"', "Escape clears the filter.")
+        await wait_for_text(pilot, "no preset selected")
         await pilot.press(*["backspace"] * 2, "enter", "down")
         await wait_for_text(pilot, "single-dp-ddp  Is DDP")
         await pilot.press("escape")

@@ -41,7 +41,7 @@ async def test_the_monitor_shows_all_of_a_running_session(
             assert "70% of 2 cores" in text and "CPU: AMD EPYC 9554" in text
         else:
             assert "throttled: 1 power cap, thermal (software)" in text
-            assert ("memory 12.0 of 64.0 GiB, session 1.3 cores 2.0 GiB" in text) == (size[0] > 80)
+            assert ("host memory 12.0/64.0 GiB, session 1.3 cores 2.0 GiB" in text) == (size[0] > 80)
             assert all(f"{index:>2} " in text for index in range(gpus))
             assert ("15 lost" in text) == (gpus == 16)
         for name in ("plan", "now", "throughput", "loss", "devices", "log"):
@@ -63,8 +63,8 @@ async def test_a_long_plan_shows_the_repeat_that_is_on(tmp_path: Path, size: tup
 async def test_the_phases_after_the_windows_say_what_they_do(running_session: Starter) -> None:
     app = watching(running_session(2, 4.03))
     async with app.run_test(size=(80, 24)) as pilot:
-        await wait_for_text(pilot, "closer look: where a step goes", "left")
-        assert "▶ single x1" in screen_text(app) and "closer look 0:0" in screen_text(app)
+        await wait_for_text(pilot, "detail: timing the parts of a step", "left")
+        assert "▶ single x1" in screen_text(app) and "detail 0:0" in screen_text(app)
 
 
 async def test_a_narrow_window_stacks_the_panels_and_scrolls(running_session: Starter) -> None:
@@ -126,7 +126,7 @@ async def test_quitting_a_running_session_asks_and_can_leave_it_running(running_
         await wait_until(pilot, lambda: app._exit)
     assert app.return_value == 0
     assert app.parting_messages == [
-        f"{folder.name} goes on; gpubench-tui attach {folder.name} comes back to it"
+        f"{folder.name} keeps running; to return: gpubench-tui attach {folder.name}"
     ]
     assert folder.is_running()
 
@@ -175,11 +175,11 @@ async def test_stopping_asks_and_leads_to_the_results(running_session: Starter) 
         await pilot.press("s")
         await wait_for_text(pilot, f"Stop {folder.name}?")
         await pilot.press("y")
-        text = await wait_for_text(pilot, "stopped before its end", "■ dp", "ddp x4: skipped")
+        text = await wait_for_text(pilot, "stopped early", "■ dp", "ddp x4: skipped")
         assert "dp x2: stopped by the user" in text
         assert isinstance(app.screen, ResultsScreen)
         await pilot.press("m")
-        await wait_for_text(pilot, "stopped", "the session has been stopped")
+        await wait_for_text(pilot, "stopped", "session stopped; press t")
         assert "Skip run" not in screen_text(app)
         await pilot.press("q")
         await wait_until(pilot, lambda: app._exit)
@@ -240,12 +240,12 @@ async def test_the_view_can_be_held_still_while_the_session_goes_on(running_sess
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_text(pilot, "running", "▶ dp x2")
         await pilot.press("p")
-        await wait_for_text(pilot, "view paused, p goes on")
+        await wait_for_text(pilot, "view frozen, p resumes")
         control.skip_run(folder)
         await wait_until(pilot, lambda: monitor(app).session.current is None)
         assert "▶ dp x2" in screen_text(app) and "– dp x2" not in screen_text(app)
         control.stop_session(folder)
-        await wait_for_text(pilot, "stopped", "view paused")
+        await wait_for_text(pilot, "stopped", "view frozen")
         assert isinstance(app.screen, MonitorScreen)
         await pilot.press("p")
         await wait_until(pilot, lambda: isinstance(app.screen, ResultsScreen))
@@ -315,7 +315,7 @@ async def test_a_rank_that_straggles_is_shown_among_all(tmp_path: Path, size: tu
     async with app.run_test(size=size) as pilot:
         await wait_for_text(pilot, "interrupted: its process is gone")
         await pilot.press("escape")
-        text = await wait_for_text(pilot, "Rank 11 straggles by 24.6%: ", "11! ")
+        text = await wait_for_text(pilot, "Straggler: rank 11, 24.6% slower (", "11! ")
         bars = app.screen.query_one("#ranks", Panel)
         assert bars.region.bottom <= app.screen.query_one("#devices", Panel).region.y
         words = bars.content.plain.replace("!", " ").split()
@@ -332,7 +332,7 @@ async def test_a_journal_that_cannot_be_read_is_said_and_tried_again(tmp_path: P
     with folder.hold():
         app = watching(folder)
         async with app.run_test(size=(120, 40)) as pilot:
-            await wait_for_text(pilot, "its journal cannot be read: Is a directory")
+            await wait_for_text(pilot, "journal cannot be read: Is a directory")
             folder.journal.rmdir()
             recorded.journal.rename(folder.journal)
             text = await wait_for_text(pilot, "running", "✓ single x1")

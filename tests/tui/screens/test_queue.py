@@ -48,7 +48,7 @@ async def test_a_row_can_be_stopped_as_a_whole(row: tuple[SessionFolder, Session
         await pilot.press("s")
         await wait_for_text(pilot, "Stop it and the session queued")
         await pilot.press("a")
-        await wait_for_text(pilot, "stopped before its end")
+        await wait_for_text(pilot, "stopped early")
     assert read_session(second.journal).outcome == "stopped"
 
 

@@ -25,7 +25,7 @@ async def moved(pilot: Pilot[int], key: str) -> float:
 async def test_a_replay_keeps_to_its_speed_and_can_be_left_without_a_question(tmp_path: Path) -> None:
     app = watching(shelve(tmp_path, 0), speed=1.0)
     async with app.run_test(size=(80, 24)) as pilot:
-        text = await wait_for_text(pilot, "replay", "▶ single x1", "1 times as fast", "of 0:13")
+        text = await wait_for_text(pilot, "replay", "▶ single x1", "1x speed", "of 0:13")
         assert "Stop" not in text and "Pause" in text and "Back" in text
         assert "✓" not in text
         await pilot.press("q")
@@ -80,19 +80,19 @@ async def test_seeking_to_the_end_shows_it_and_stays(tmp_path: Path) -> None:
         await wait_for_text(pilot, "finished", "■ at its end", "✓ ddp x2")
         assert isinstance(app.screen, ReplayScreen)
         await pilot.press("space")
-        await wait_for_text(pilot, "▶ 1 times as fast", "▶ single x1")
+        await wait_for_text(pilot, "▶ 1x speed", "▶ single x1")
 
 
 async def test_the_speed_goes_up_and_down_in_steps(tmp_path: Path) -> None:
     app = watching(shelve(tmp_path, 2), speed=3.0)
     async with app.run_test(size=(80, 24)) as pilot:
-        await wait_for_text(pilot, "3 times as fast")
+        await wait_for_text(pilot, "3x speed")
         await pilot.press("minus")
-        await wait_for_text(pilot, "▶ 2 times as fast")
+        await wait_for_text(pilot, "▶ 2x speed")
         await pilot.press("space", "minus", "minus", "minus", "space")
-        await wait_for_text(pilot, "▶ 1 times as fast")
+        await wait_for_text(pilot, "▶ 1x speed")
         await pilot.press("plus", "equals_sign")
-        await wait_for_text(pilot, "▶ 5 times as fast")
+        await wait_for_text(pilot, "▶ 5x speed")
 
 
 async def test_a_click_on_the_line_of_time_seeks(tmp_path: Path) -> None:

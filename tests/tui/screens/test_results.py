@@ -152,7 +152,15 @@ async def test_the_results_page_holds_everything_within_its_width(
         page = app.screen.query_one("#page")
         assert page.max_scroll_x == 0
         text = await read_page(pilot)
-    titles = ("Diagnosis", "Results", "What more", "Curves", "Where a step", "Communication", "How well")
+    titles = (
+        "Diagnosis",
+        "Results",
+        "Speedup",
+        "Curves",
+        "Where a step",
+        "Communication",
+        "Device utilisation",
+    )
     assert all(f"─{title}" in text for title in titles)
     assert "severe: " in text and "next batch" in text
     assert "iiii" in text and "X exposed communication" in text and "XXX" in text
@@ -233,7 +241,7 @@ async def test_a_page_that_takes_long_to_draw_is_drawn_seldom(
     running_session: Starter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(results_screen, "REFRESH_SECONDS", 0.05)
-    monkeypatch.setattr(results_screen, "REST", 1e6)
+    monkeypatch.setattr(results_screen, "REST_FACTOR", 1e6)
     folder = running_session(2, 6.7)
     app = watching(folder)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -247,7 +255,7 @@ async def test_a_page_that_takes_long_to_draw_is_drawn_seldom(
         await turns(pilot, results_screen.REFRESH_SECONDS)
         assert "▶ dp" in screen_text(app)
         control.stop_session(folder)
-        await wait_for_text(pilot, "stopped before its end", "– dp")
+        await wait_for_text(pilot, "stopped early", "– dp")
 
 
 async def test_a_session_that_ends_behind_its_results_shows_them_once(
@@ -261,9 +269,9 @@ async def test_a_session_that_ends_behind_its_results_shows_them_once(
         await pilot.press("t")
         await wait_for_text(pilot, "so far")
         control.stop_session(folder)
-        await wait_for_text(pilot, "stopped before its end", "Run again")
+        await wait_for_text(pilot, "stopped early", "Run again")
         await pilot.press("m")
-        await wait_for_text(pilot, "the session has been stopped")
+        await wait_for_text(pilot, "session stopped; press t")
         await turns(pilot, session_screen.REDRAW_SECONDS)
         assert isinstance(app.screen, MonitorScreen)
 
@@ -272,7 +280,7 @@ async def test_results_of_nothing_say_why_there_is_nothing(tmp_path: Path) -> No
     app = watching(shelve(tmp_path, 2, until=1.0))
     async with app.run_test(size=(80, 40)) as pilot:
         await wait_for_text(pilot, "interrupted: its process is gone", "Nothing to compare yet.")
-        text = await wait_for_text(pilot, "Nothing was measured yet.", "No run came so far")
+        text = await wait_for_text(pilot, "Nothing has been measured yet.", "No run reached this")
         assert "Evidence" not in text
 
 
@@ -367,7 +375,7 @@ async def test_the_table_is_in_sight_below_the_gravest_diagnoses(tmp_path: Path)
         await wait_for_text(pilot, "severe: ", "and 1 more: 1 warning", "✓ single", "– ddp")
         while not isinstance(app.focused, MoreDiagnoses):
             await pilot.press("tab")
-        await wait_for_text(pilot, "Show them")
+        await wait_for_text(pilot, "Show more")
         await pilot.press("enter")
         await wait_for_text(pilot, "GPU 1 is held back")
         assert app.focused is app.screen.query(DiagnosisLine).last()

@@ -46,7 +46,7 @@ def aged(folder: SessionFolder, age: int) -> SessionFolder:
 
 @pytest.fixture(autouse=True)
 def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shelf_watch, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(shelf_watch, "WATCH_SECONDS", 0.05)
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ async def test_all_sessions_newest_first(
 async def test_no_sessions_names_the_next_key(tmp_path: Path) -> None:
     app = GpubenchApp(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
-        text = await opened(pilot, "No sessions yet: Escape, then Enter starts")
+        text = await opened(pilot, "No sessions yet. Press Escape, then Enter, to start")
         assert "Delete" not in text
         await pilot.press("escape")
         await wait_until(pilot, lambda: isinstance(app.screen, LaunchScreen))
@@ -135,7 +135,7 @@ async def test_what_recorded_nothing_says_so(folders: list[SessionFolder], tmp_p
     async with app.run_test(size=(120, 40), message_hook=asked) as pilot:
         await opened(pilot, "interrupted")
         await pilot.press("enter")
-        await wait_for_text(pilot, f"{folders[0].name} recorded nothing;", "session.log may say why.")
+        await wait_for_text(pilot, f"{folders[0].name} recorded nothing;", "session.log.")
         assert asked.messages == []
 
 
@@ -231,7 +231,7 @@ async def test_finding_by_words(folders: list[SessionFolder], tmp_path: Path) ->
         await wait_for_text(pilot, "Sessions  1 of 3")
         assert highlighted(app) == folders[1].name
         await pilot.press("slash", "q")
-        await wait_for_text(pilot, "No session has all of 'q' in it: Escape shows all again.")
+        await wait_for_text(pilot, "No session matches 'q'. Escape shows all sessions.")
         await pilot.press("escape")
         await wait_for_text(pilot, "Sessions  3", *(folder.name for folder in folders), "1.92x")
         assert not app.screen.query_one("#find", Input).display
@@ -247,7 +247,7 @@ async def test_selected_sessions_are_compared_oldest_first(
     async with app.run_test(size=(120, 40), message_hook=asked) as pilot:
         await opened(pilot, "1.92x")
         await pilot.press("c")
-        await wait_for_text(pilot, "Select two sessions or more with Space")
+        await wait_for_text(pilot, "Select two or more sessions with Space")
         await pilot.press("space", "space", "home", "space", "space", "space")
         await wait_for_text(pilot, "1 selected", f"* {folders[2].name}")
         await pilot.press("home", "c")
@@ -328,7 +328,7 @@ async def test_hundreds_of_sessions_are_listed_at_once_and_results_come_in_sight
         await wait_for_text(pilot, "many-199")
         await wait_until(pilot, lambda: screen_text(app).count("1.92x") > 10)
         browser = app.screen.query_one(SessionBrowser)
-        assert browser.chosen is not None and browser.chosen.name.startswith("many-199")
+        assert browser.highlighted is not None and browser.chosen.name.startswith("many-199")
 
 
 async def test_a_long_name_leaves_room_for_the_rest(tmp_path: Path) -> None:

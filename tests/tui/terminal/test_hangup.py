@@ -64,7 +64,9 @@ def test_the_app_is_killed(watched: Attach) -> None:
 def test_one_key_detaches_and_says_how_to_come_back(watched: Attach) -> None:
     terminal, folder = watched()
     terminal.press("d")
-    terminal.read_until("\x1b[?1049l", f"{folder.name} goes on; gpubench-tui attach {folder.name} comes back")
+    terminal.read_until(
+        "\x1b[?1049l", f"{folder.name} keeps running; to return: gpubench-tui attach {folder.name}"
+    )
     assert terminal.status(AT_ONCE) == 0
     assert folder.is_running()
     watched()

@@ -1,1 +1,1 @@
-"""Screens that lie over another: questions, names, help."""
+"""Dialogs shown over a screen: questions, names, export, help."""

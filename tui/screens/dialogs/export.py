@@ -1,4 +1,4 @@
-"""Where and in which format the results are saved."""
+"""Dialog for the format and the folder in which results are saved."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ..base import ClosedOnce
 
 
 class ExportFormat(NamedTuple):
-    """A format as it is offered."""
+    """A format: its key, its name and its description."""
 
     key: str
     form: Format
@@ -32,29 +32,29 @@ class ExportFormat(NamedTuple):
 
 
 EXPORT_FORMATS = (
-    ExportFormat("m", "md", "Markdown: the whole report, to read and to share"),
+    ExportFormat("m", "md", "Markdown: the full report, to read and share"),
     ExportFormat("j", "json", "JSON: everything, for programs"),
-    ExportFormat("c", "csv", "CSV: a row a run, for spreadsheets"),
-    ExportFormat("s", "svg", "SVG: charts fit for a README"),
+    ExportFormat("c", "csv", "CSV: a row per run, for spreadsheets"),
+    ExportFormat("s", "svg", "SVG: charts, for a README or slides"),
 )
 
 
 class ExportScreen(ModalScreen[Path | None], ClosedOnce[Path | None]):
-    """Asks for format and folder, and saves; dismissed with the file's full path, None when given up."""
+    """Asks for format and folder, and saves; dismissed with the full path of the file, None if cancelled."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "cancel", "Cancel", id="export.cancel", tooltip="Go back without saving")
+        Binding("escape", "cancel", "Cancel", id="export.cancel", tooltip="Close without saving")
     ]
 
     class Written(Message):
-        """The file is there."""
+        """The file has been written."""
 
         def __init__(self, path: Path) -> None:
             super().__init__()
             self.path = path
 
     class WriteFailed(Message):
-        """It could not be written; one sentence."""
+        """The file could not be written; `sentence` says why."""
 
         def __init__(self, sentence: str) -> None:
             super().__init__()
@@ -66,7 +66,7 @@ class ExportScreen(ModalScreen[Path | None], ClosedOnce[Path | None]):
         self._folder = folder
 
     def compose(self) -> ComposeResult:
-        """The formats, the folder, and room for what went wrong."""
+        """Compose the formats, the folder, and a line for errors."""
         with Vertical(classes="box"):
             yield Static(Content(f"Save the results of {self._folder.name} as"))
             yield OptionList(
@@ -81,13 +81,13 @@ class ExportScreen(ModalScreen[Path | None], ClosedOnce[Path | None]):
             yield Static(id="problem", markup=False)
 
     def on_mount(self) -> None:
-        """Enter saves Markdown."""
+        """Highlight Markdown, so that Enter saves it."""
         formats = self.query_one(OptionList)
         formats.highlighted = 0
         formats.focus()
 
     def on_key(self, event: events.Key) -> None:
-        """A format's own key saves at once, unless it is typed into the folder's name."""
+        """Save at once on the key of a format, unless it is typed into the folder field."""
         chosen = next((one for one in EXPORT_FORMATS if one.key == event.key), None)
         if chosen is not None and not self.query_one(Input).has_focus:
             event.stop()
@@ -100,7 +100,7 @@ class ExportScreen(ModalScreen[Path | None], ClosedOnce[Path | None]):
         self._save(EXPORT_FORMATS[highlighted or 0].form)
 
     def _save(self, form: Format) -> None:
-        # Rendered here, where the session is folded: it must not change meanwhile.
+        # Rendered in this thread, which folds the session: it must not change meanwhile.
         text = render(analyse(self._session), form)
         self._write(Path(self.query_one(Input).value).expanduser(), f"{self._folder.name}.{form}", text)
 
@@ -121,5 +121,5 @@ class ExportScreen(ModalScreen[Path | None], ClosedOnce[Path | None]):
         self.query_one("#problem", Static).update(Content.styled(message.sentence, "$text-error"))
 
     def action_cancel(self) -> None:
-        """Save nothing."""
+        """Close without saving."""
         self.dismiss(None)

@@ -1,4 +1,4 @@
-"""A name asked for in front of the screen, checked as it is typed."""
+"""Dialog that asks for a name, validated as it is typed."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from textual.widgets import Input, Static
 
 from ..base import ClosedOnce
 
-HINT = "Enter takes it, Escape leaves it as it was"
+HINT = "Enter renames, Escape cancels"
 
 
 class NameScreen(ModalScreen[str], ClosedOnce[str]):
-    """Asks for a name; dismissed with it, or with "" for Escape."""
+    """Asks for a name; dismissed with it, or with "" if cancelled or unchanged."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "cancel", "Cancel", id="name.cancel", tooltip="Go back without doing anything")
+        Binding("escape", "cancel", "Cancel", id="name.cancel", tooltip="Close without doing anything")
     ]
 
     def __init__(self, question: str, name: str, problem_with: Callable[[str], str]) -> None:
-        """`problem_with`: why a name cannot be taken, one sentence; "" when it can."""
+        """`problem_with`: returns why a name is not possible, one sentence; "" if it is."""
         super().__init__()
         self._question = question
         self._name_before = name
         self._problem_with = problem_with
 
     def compose(self) -> ComposeResult:
-        """The question, the name, and what is wrong with it."""
+        """Compose the question, the field, and the hint or error."""
         with Vertical(classes="box"):
             yield Static(Content(self._question))
             yield Input(self._name_before, select_on_focus=False, compact=True, id="name")
-            yield Static(Content.styled(HINT, "$muted"), id="said")
+            yield Static(Content.styled(HINT, "$muted"), id="hint")
 
     def on_mount(self) -> None:
-        """The cursor is in the name."""
+        """Focus the field."""
         self.query_one(Input).focus()
 
     def _problem(self) -> str:
@@ -50,8 +50,8 @@ class NameScreen(ModalScreen[str], ClosedOnce[str]):
     @on(Input.Changed)
     def _typed(self) -> None:
         problem = self._problem()
-        said = Content.styled(problem, "$text-error") if problem else Content.styled(HINT, "$muted")
-        self.query_one("#said", Static).update(said)
+        hint = Content.styled(problem, "$text-error") if problem else Content.styled(HINT, "$muted")
+        self.query_one("#hint", Static).update(hint)
 
     @on(Input.Submitted)
     def _take(self) -> None:
@@ -62,5 +62,5 @@ class NameScreen(ModalScreen[str], ClosedOnce[str]):
             self.dismiss("" if name == self._name_before else name)
 
     def action_cancel(self) -> None:
-        """Leave it as it was."""
+        """Close without a new name."""
         self.dismiss("")

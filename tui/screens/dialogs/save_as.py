@@ -1,4 +1,4 @@
-"""Asks under which name an edited preset is saved; asks again before another is replaced."""
+"""Dialog that asks for the name of an edited preset; confirms before it replaces another."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from ...data.planned_presets import PlannedPreset
 from ..base import ClosedOnce
 
 
-class Named(NamedTuple):
-    """The file to save to, and the title of what is in it."""
+class NewPreset(NamedTuple):
+    """File and title of the preset to save."""
 
     file: PresetFile
     title: str
 
 
-class SaveAsScreen(ModalScreen[Named | None], ClosedOnce[Named | None]):
-    """Dismissed with where to save, or None."""
+class SaveAsScreen(ModalScreen[NewPreset | None], ClosedOnce[NewPreset | None]):
+    """Dismissed with file and title, or None if cancelled."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "cancel", "Cancel", id="save.cancel", tooltip="Save nothing")
+        Binding("escape", "cancel", "Cancel", id="save.cancel", tooltip="Close without saving")
     ]
 
     def __init__(self, planned: PlannedPreset) -> None:
@@ -38,14 +38,14 @@ class SaveAsScreen(ModalScreen[Named | None], ClosedOnce[Named | None]):
         self._confirmed = ""
 
     def compose(self) -> ComposeResult:
-        """A field, and below it what will become of what is typed."""
+        """Compose the field, and below it the path or the error."""
         with Vertical(classes="box"):
-            yield Static("Save as a preset of your own. Its name:", markup=False)
+            yield Static("Save as your own preset, named:", markup=False)
             yield Input(self._title, compact=True)
             yield Static(id="place", markup=False)
 
     def on_mount(self) -> None:
-        """Ready to be typed in."""
+        """Focus the field."""
         self.query_one(Input).focus()
 
     @on(Input.Changed)
@@ -53,15 +53,15 @@ class SaveAsScreen(ModalScreen[Named | None], ClosedOnce[Named | None]):
         self._confirmed = ""
         self._say(self._named())
 
-    def _named(self) -> Named | str:
-        """Where to, or what is wrong with the name."""
+    def _named(self) -> NewPreset | str:
+        """Return file and title, or the error in the name."""
         title = self.query_one(Input).value.strip()
         try:
-            return Named(own_file(title), title)
+            return NewPreset(own_file(title), title)
         except ValueError as error:
             return str(error)
 
-    def _say(self, named: Named | str) -> None:
+    def _say(self, named: NewPreset | str) -> None:
         place = self.query_one("#place", Static)
         if isinstance(named, str):
             place.update(Content.styled(named, "$text-error"))
@@ -74,17 +74,17 @@ class SaveAsScreen(ModalScreen[Named | None], ClosedOnce[Named | None]):
                 )
             )
         else:
-            place.update(Content.styled(f"Enter saves it to {named.file.path}", "$muted"))
+            place.update(Content.styled(f"Enter saves to {named.file.path}", "$muted"))
 
     @on(Input.Submitted)
     def _submitted(self) -> None:
         named = self._named()
-        if isinstance(named, Named) and (not named.file.path.exists() or self._confirmed == named.title):
+        if isinstance(named, NewPreset) and (not named.file.path.exists() or self._confirmed == named.title):
             self.dismiss(named)
-        elif isinstance(named, Named):
+        elif isinstance(named, NewPreset):
             self._confirmed = named.title
             self._say(named)
 
     def action_cancel(self) -> None:
-        """Save nothing."""
+        """Close without saving."""
         self.dismiss(None)

@@ -1,4 +1,4 @@
-"""What is shown where the window is too small for anything else."""
+"""Notice shown while the terminal window is too small."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ..base import ClosedOnce
 
 
 class TooSmallScreen(ModalScreen[None], ClosedOnce[None]):
-    """One sentence, until the window is larger."""
+    """Shows one sentence until the window is large enough."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q", "leave", "Quit", id="small.quit", tooltip="Leave; a running session goes on")
+        Binding("q", "leave", "Quit", id="small.quit", tooltip="Quit; a running session keeps running")
     ]
 
     def __init__(self, least: Size) -> None:
@@ -27,26 +27,26 @@ class TooSmallScreen(ModalScreen[None], ClosedOnce[None]):
         self._least = least
 
     def compose(self) -> ComposeResult:
-        """The sentence."""
+        """Compose the sentence."""
         yield Static(markup=False)
 
     def on_resize(self, event: events.Resize) -> None:
-        """Say how large the window is, or make way."""
-        self._make_way()
+        """Show the size of the window, or close if it is large enough."""
+        self._close_if_large_enough()
         self.query_one(Static).update(
             f"This window has {event.size.width} x {event.size.height} cells; "
             f"{self._least.width} x {self._least.height} are needed. q quits."
         )
 
     def on_screen_resume(self) -> None:
-        """Another screen was in front while the window changed."""
-        self._make_way()
+        """Close if the window was enlarged while another screen was on top."""
+        self._close_if_large_enough()
 
-    def _make_way(self) -> None:
+    def _close_if_large_enough(self) -> None:
         size = self.app.size
         if self.is_active and size.width >= self._least.width and size.height >= self._least.height:
             self.dismiss()
 
     def action_leave(self) -> None:
-        """Quit; a session that runs goes on."""
+        """Quit; a running session keeps running."""
         self.post_message(LeaveApp(0))
