@@ -16,7 +16,7 @@ from .plan import DETAIL_PHASES
 PHASE_TEXTS = {
     "": "starting processes",
     "starting": "starting processes",
-    "warming up": "warming up until the step time is stable",
+    "warming up": "warming up until step time is stable",
     "detail": "detail: timing the parts of a step",
     "communication": "detail: timing communication",
 }
@@ -104,7 +104,7 @@ def _precision(run: RunState, width: int) -> Content:
     target, half = run.spec.measure.target, _half(run_summary(run))
     goal = f", goal ±{percent(target)}" if target else ""
     if half is None:
-        return Content.styled(f"precision from window {FEWEST}{goal}", "$muted")
+        return Content.styled(f"precision after {FEWEST} windows{goal}", "$muted")
     text = f"precision ±{percent(half)}{goal} "
     if not target:
         return Content(text)
