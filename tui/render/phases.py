@@ -1,4 +1,4 @@
-"""Step time breakdown: a bar per run, divided into the parts of a step by letter and colour, and their shares."""
+"""Step time breakdown: a bar per run, divided into parts by letter and colour, and their shares."""
 
 from __future__ import annotations
 

@@ -149,7 +149,7 @@ async def test_a_running_session_is_watched_and_becomes_an_ended_one(
         assert next(line for line in text.splitlines() if "now: dp x2" in line)[3:].startswith(running.name)
         for key, done in (("r", "replayed"), ("n", "renamed"), ("x", "deleted")):
             await pilot.press(key)
-            await wait_for_text(pilot, f"{running.name} is running: it can be {done} when it is over")
+            await wait_for_text(pilot, f"{running.name} is running: it can be {done} once it has ended")
         await pilot.press("a")
         await wait_until(pilot, lambda: isinstance(app.screen, MonitorScreen))
         assert isinstance(app.screen, MonitorScreen) and app.screen.folder.name == running.name
