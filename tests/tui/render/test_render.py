@@ -404,7 +404,7 @@ def test_who_is_throttled_and_why_is_said_in_full() -> None:
 def test_a_throttled_gpu_is_marked_at_any_width(width: int) -> None:
     held, free = gpu_sample(1, 2), gpu_sample(2, 8)
     lines = [gpu_strips([sample], width, 4).plain for sample in (held, free)]
-    assert ("power cap" if width >= 58 else "!") in lines[0]
+    assert ("power cap" if width >= 38 else "!") in lines[0]
     assert "!" not in lines[1] and "power cap" not in lines[1]
 
 
