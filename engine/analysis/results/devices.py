@@ -19,6 +19,8 @@ from .datasheet import datasheet_peak
 from .throughput import pool
 
 T = TypeVar("T", int, float)
+ENERGY_UPDATE_SECONDS = 0.1
+"""Longest interval at which NVML updates its energy counter: from 20 to 100 ms, by GPU."""
 
 
 class Compute(Struct, frozen=True, kw_only=True):
@@ -128,6 +130,21 @@ def _energy(spec: RunSpec, done: Sequence[RankMeasured]) -> tuple[float | None, 
     # A sample of one workload is not one of another.
     whole = len(samples) == len(done) and len(set(spec.workloads)) == 1
     return sum(known), sum(samples) if whole else None
+
+
+def energy_error(configuration: Configuration) -> float | None:
+    """Return the share by which the energy may be wrong, None where it is unknown.
+
+    The counter is read at both ends of each period, windows or an epoch, and either reading may be as old as
+    an update.
+    """
+    errors = [
+        max(1, run.spec.measure.epochs) * ENERGY_UPDATE_SECONDS / rank.measured_seconds
+        for run in configuration.usable
+        for rank in run.ranks.values()
+        if rank.measured is not None and _known([rank.measured.energy_joules]) and rank.measured_seconds
+    ]
+    return max(errors, default=None)
 
 
 def _headrooms(session: Session, configuration: Configuration) -> Iterator[tuple[float, int]]:

@@ -10,15 +10,19 @@ from ...plan.plan import RunSpec
 from ...record.events import Failure
 from ...record.session import RunState, RunStatus, Session
 from ...statistics import Interval
+from ...text.units import percent
 from .baseline import Scaling, compare_with_baseline
 from .communication import Communication, communication
 from .comparable import fingerprint
 from .configuration import Configuration, configurations
-from .devices import Compute, GpuUse, compute, gpu_uses
+from .devices import Compute, GpuUse, compute, energy_error, gpu_uses
 from .learning import training_outcome
 from .phases import Phases, phases
 from .side_by_side import ConcurrentTraining, concurrency_gain, parts
 from .throughput import peak_memory, summarise_configuration
+
+ENERGY_ERROR = 0.02
+"""Share by which an energy may be wrong without a remark."""
 
 
 class Result(Struct, frozen=True, kw_only=True):
@@ -250,29 +254,38 @@ def _notes(configuration: Configuration) -> Iterator[str]:
     longest = max((each.window_length for each in usable), default=1)
     if longest > 1:
         yield f"each of its windows is {longest} measured ones merged, because there were thousands"
-    if _waits_for_the_scaler(run.spec):
-        yield (
-            "the host waits for its GPU in each step: torch has no fused SGD for sharded parameters, so that "
-            "the fp16 gradient scaler inspects gradients first; bf16 needs no scaler, and AdamW is fused"
-        )
-    if _never_settled(configuration):
-        yield "its step time had not settled when warm-up reached its time limit"
-    if _compiled_nothing(configuration):
-        yield (
-            "compile = true had no effect: torch found no graph in the model to compile, which ran as written"
-        )
-    if _transposes(run.spec):
-        yield (
-            f"channels_last holds for images alone: the weights that {run.spec.mode} gives its devices are "
-            "contiguous, and each convolution transposes them, which costs single and ddp nothing"
-        )
-    for trouble in _troubles(configuration):
-        yield f"the detail phase ended early: {trouble}"
-    if _replicas_equal(configuration) is False and _alike(run.spec):
-        yield "its ranks ended with different parameters: they did not train one model"
+    yield from _training_notes(configuration)
     if run.state == "measured":
         for other in configuration.runs:
             if other.state in ("failed", "stopped", "skipped"):
                 why = f" ({other.reason})" if other.reason else ""
                 which = f"repeat {other.spec.repeat} of {len(configuration.runs)}"
                 yield f"{which} does not count: {other.state}{why}"
+
+
+def _training_notes(configuration: Configuration) -> Iterator[str]:
+    """Yield remarks on how the configuration was trained and on what that does to its figures."""
+    spec = configuration.spec
+    if _waits_for_the_scaler(spec):
+        yield (
+            "the host waits for its GPU in each step: torch has no fused SGD for sharded parameters, so that "
+            "the fp16 gradient scaler inspects gradients first; bf16 needs no scaler, and AdamW is fused"
+        )
+    if _never_settled(configuration):
+        yield "its step time had not settled when warm-up reached its time limit"
+    error = energy_error(configuration)
+    if error is not None and error > ENERGY_ERROR:
+        yield f"energy is accurate to {percent(error)} only: its counter is slow for periods this short"
+    if _compiled_nothing(configuration):
+        yield (
+            "compile = true had no effect: torch found no graph in the model to compile, which ran as written"
+        )
+    if _transposes(spec):
+        yield (
+            f"channels_last holds for images alone: the weights that {spec.mode} gives its devices are "
+            "contiguous, and each convolution transposes them, which costs single and ddp nothing"
+        )
+    for trouble in _troubles(configuration):
+        yield f"the detail phase ended early: {trouble}"
+    if _replicas_equal(configuration) is False and _alike(spec):
+        yield "its ranks ended with different parameters: they did not train one model"

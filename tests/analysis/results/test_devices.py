@@ -12,7 +12,7 @@ from gpubench_tui.engine.analysis.results.devices import Compute
 from gpubench_tui.engine.analysis.results.result import result_of
 from gpubench_tui.engine.host.facts import CpuSample, Gpu, GpuSample, Link
 from gpubench_tui.engine.plan.plan import Device
-from gpubench_tui.engine.plan.preset import Mode, Workload
+from gpubench_tui.engine.plan.preset import Measure, Mode, Workload
 from gpubench_tui.engine.record.events import Event, RankMeasured, Sampled
 from gpubench_tui.engine.record.session import Session
 from msgspec.structs import replace
@@ -84,6 +84,23 @@ def test_energy_of_all_devices_over_the_samples_they_took() -> None:
     assert found.joules == 700
     assert found.joules_per_sample == pytest.approx(0.25)
     assert found.samples_per_joule == pytest.approx(4)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "epochs", "remark"),
+    [
+        (0.4, 0, "energy is accurate to 5.0% only"),
+        (4.0, 0, None),
+        (4.0, 5, "energy is accurate to 2.5% only"),
+    ],
+)
+def test_energy_of_short_periods_is_remarked_on(seconds: float, epochs: int, remark: str | None) -> None:
+    """The counter is read at both ends of all windows, or of each epoch, and updated ten times a second."""
+    planned = replace(spec("run", "single"), measure=Measure(epochs=epochs))
+    counted = done(0, energy_joules=[300.0], energy_samples=10)
+    folded = session(opening(planned), measured("run", [[seconds] * 5]), [counted])
+    notes = [note for note in result_of(folded, "run").notes if note.startswith("energy")]
+    assert [note.partition(":")[0] for note in notes] == ([remark] if remark else [])
 
 
 @pytest.mark.parametrize("other", [[], [None]])
