@@ -156,6 +156,14 @@ def candidates(parser: argparse.ArgumentParser, words: Sequence[str]) -> list[Ca
     ]
 
 
+def command_word(parser: argparse.ArgumentParser, words: Sequence[str]) -> str | None:
+    """Return the first word that is neither an option nor the value of one; None if there is none."""
+    for index, word in enumerate(words):
+        if not word.startswith("-") and not _is_option(_position(parser, words[:index]).expects):
+            return word
+    return None
+
+
 def _joined(words: Sequence[str]) -> list[str]:
     """Return the words as they were typed: bash splits `a=b` into three."""
     joined: list[str] = []

@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ class UsageError(Exception):
 class Context:
     """The settings that any command may use, resolved once from the command line and the config file."""
 
-    config: Config = Config()  # noqa: RUF009
+    config: Config = field(default_factory=Config)
     sessions_dir: Path | None = None
     """The folder of all sessions; None for the platform's state folder."""
     gpus: tuple[int, ...] | None = None

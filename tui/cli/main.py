@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # an ASCII locale has no plus-minus sign
     try:
-        _check_command(parser, words[:1])
+        _check_command(parser, words)
         options = vars(parser.parse_args(words))
         command = options.pop("command")
         context = _context(options)
@@ -119,15 +119,15 @@ def _open_app(context: Context) -> int:
     )
 
 
-def _check_command(parser: argparse.ArgumentParser, first: Sequence[str]) -> None:
-    """Refuse a first word that is not a command, with a suggestion. Raises UsageError."""
-    word = "".join(first)
-    if not word or word.startswith("-"):
+def _check_command(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
+    """Refuse a word that stands for the command but is none, with a suggestion. Raises UsageError."""
+    if not words:
         return
-    from .completion import candidates
+    from .completion import candidates, command_word
 
+    word = command_word(parser, words)
     commands = [candidate.word for candidate in candidates(parser, [""])]
-    if word in commands:
+    if word is None or word in commands:
         return
     from ...engine.plan.library import find_preset
     from ...engine.plan.read import PresetError

@@ -148,19 +148,6 @@ def test_doctor_describes_this_machine() -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "sentence"),
-    [
-        ("quickstart", "'quickstart' is not a command; did you mean gpubench-tui run quickstart?"),
-        ("sesions", "'sesions' is not a command; did you mean sessions?"),
-    ],
-)
-def test_a_word_that_is_no_command_is_answered_with_what_was_meant(word: str, sentence: str) -> None:
-    done = gpubench(word)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.strip() == f"gpubench-tui: {sentence}"
-
-
-@pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (["run", "nothing"], "nothing: no such preset; there are: quickstart"),

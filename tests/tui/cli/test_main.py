@@ -33,6 +33,35 @@ def test_a_command_takes_the_arguments_that_its_parser_knows(name: str) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["sesions"], "'sesions' is not a command; did you mean sessions?"),
+        (
+            ["quickstart", "--headless"],
+            "'quickstart' is not a command; did you mean gpubench-tui run quickstart?",
+        ),
+        (
+            ["--ascii", "quickstart"],
+            "'quickstart' is not a command; did you mean gpubench-tui run quickstart?",
+        ),
+        (["--set", "a=b", "--gpus=0", "atach"], "'atach' is not a command; did you mean attach?"),
+    ],
+)
+def test_a_word_that_is_no_command_is_refused_wherever_it_stands(
+    words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    assert capsys.readouterr().err == f"gpubench-tui: {sentence}\n"
+
+
+def test_a_value_of_an_option_is_not_taken_for_the_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--sessions-dir", str(tmp_path), "sessions", "--json"]) == 0
+    assert capsys.readouterr().out == "[]\n"
+
+
 def test_declaring_the_commands_loads_nothing_that_only_some_of_them_need() -> None:
     heavy = (
         "textual",
