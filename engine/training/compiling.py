@@ -14,7 +14,7 @@ from .reporter import Reporter
 
 INTERVAL = 5.0
 """Seconds between two looks at the threads."""
-LEAST_SHARE = 0.2
+LEAST_SHARE = 0.02
 """CPU time since the last look, as a share of one core, from which on a compilation makes progress."""
 COMPILERS = {
     "torch/_dynamo/convert_frame.py": "",

@@ -11,6 +11,7 @@ from typing import cast
 import pytest
 import torch
 from gpubench_tui.engine.record.events import PhaseChanged
+from gpubench_tui.engine.training import compiling
 from gpubench_tui.engine.training.compiling import CompileHeartbeat
 from gpubench_tui.engine.training.device.cpu import CpuDevices
 from gpubench_tui.engine.training.reporter import Reporter
@@ -37,6 +38,7 @@ class Told:
 
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[Told]:
+    monkeypatch.setattr(compiling, "LEAST_SHARE", 0.2)  # of a short interval, in which clocks tick seldom
     rank = Told(monkeypatch)
     yield rank
     rank.heartbeat.end()
