@@ -1,13 +1,18 @@
+import time
+
 import pytest
 from gpubench_tui.engine.text.units import (
     clock,
+    date_time,
     duration,
     gib,
+    interval,
     milliseconds,
     number,
     percent,
     rate,
     ratio,
+    rough_duration,
     with_spread,
 )
 
@@ -78,3 +83,20 @@ def test_every_figure_names_its_unit_and_none_is_not_zero() -> None:
     assert milliseconds(0.0123) == "12.3"
     assert (clock(42.9), clock(3723.0)) == ("0:42", "1:02:03")
     assert {f(None) for f in (rate, gib, percent, ratio, milliseconds, clock)} == {"n/a"}
+
+
+@pytest.mark.parametrize(
+    ("bounds", "text"), [(None, ""), ((0.951, 1.05), "0.95x to 1.05x"), ((1.0, 1.0), "1.00x to 1.00x")]
+)
+def test_intervals(bounds: tuple[float, float] | None, text: str) -> None:
+    assert interval(bounds, ratio) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(1, "5 s"), (43, "45 s"), (89, "90 s"), (120, "2 min")])
+def test_estimated_times_are_round(seconds: float, text: str) -> None:
+    assert rough_duration(seconds) == text
+
+
+def test_moments_are_local_and_name_their_zone_if_asked() -> None:
+    assert date_time(0.0, zone=True) == f"{date_time(0.0)} {time.strftime('%Z', time.localtime(0.0))}"
+    assert len(date_time(0.0)) == len("1970-01-01 00:00")

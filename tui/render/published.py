@@ -7,10 +7,9 @@ from itertools import groupby
 from textual.content import Content
 
 from ...engine.analysis.analysis import Analysis
-from ...engine.analysis.report.published import beside, cells
+from ...engine.analysis.report.published import PUBLISHED_LEFT, PUBLISHED_TITLES, beside, cells
 from .grid import grid, text_columns, wrapped
 
-PUBLISHED_TITLES = ("what", "figure", "published", "here", "here it is")
 PUBLISHED_IMPORTANCE = (0, 0, 0, 0, 1)
 
 
@@ -25,12 +24,7 @@ def published_figures(analysis: Analysis, width: int) -> Content:
         blocks.append(wrapped(f"{source}, published, on {hardware}:", width, "bold"))
         table = [cells(row) for row in of_study]
         blocks.append(
-            grid(
-                text_columns(
-                    PUBLISHED_TITLES, table, PUBLISHED_IMPORTANCE, left=("what", "figure", "here it is")
-                ),
-                width,
-            )
+            grid(text_columns(PUBLISHED_TITLES, table, PUBLISHED_IMPORTANCE, left=PUBLISHED_LEFT), width)
         )
         if notes[source]:
             blocks.append(wrapped(" ".join(notes[source].split()), width, "$muted"))

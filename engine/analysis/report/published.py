@@ -16,7 +16,10 @@ from ..results.result import Result
 Own = tuple[float | None, str]
 """A figure of this session, and whether it was measured or derived, and from what."""
 
-_LEFT = ("what", "figure", "here it is")
+PUBLISHED_TITLES = ("run", "figure", "published", "here", "obtained")
+"""Titles of the table whose rows `cells` returns."""
+PUBLISHED_LEFT = ("run", "figure", "obtained")
+"""Columns aligned left."""
 
 
 class Beside(Struct, frozen=True, kw_only=True):
@@ -59,9 +62,7 @@ def published_section(analysis: Analysis) -> Iterator[str]:
     for study in analysis.session.plan.published:
         rows = [row for figure in study.figures for row in _rows(analysis, study, figure)]
         yield from (f"**{one_line(study.source)}**, published, on {one_line(study.hardware)}:", "")
-        yield from markdown_table(
-            ("what", "figure", "published", "here", "here it is"), map(cells, rows), left=_LEFT
-        )
+        yield from markdown_table(PUBLISHED_TITLES, map(cells, rows), left=PUBLISHED_LEFT)
         yield ""
         if study.note:
             yield from (one_line(study.note), "")

@@ -17,7 +17,6 @@ from gpubench_tui.engine.plan.plan import RunSpec
 from gpubench_tui.engine.plan.preset import Workload
 from gpubench_tui.engine.record.events import Event, SessionFinished
 from gpubench_tui.engine.record.session import Session, fold
-from gpubench_tui.engine.text.axes import axis_labels, covering_ticks
 from msgspec.structs import replace
 
 from .drawn import SVG, Picture, boxes, marks, whiskers, words
@@ -287,17 +286,6 @@ def test_the_picture_suits_a_light_and_a_dark_page() -> None:
     for kind in (".ink", ".page", ".bar", ".grid", ".whisker", ".ideal", ".line-0"):
         assert f"{kind} {{" in light
         assert f"{kind} {{" in dark
-
-
-def test_ticks_are_round_and_hold_what_is_between_them() -> None:
-    assert covering_ticks(0, 8, 4) == [0, 2, 4, 6, 8]
-    assert covering_ticks(0, 1.93, 4) == [0, 0.5, 1, 1.5, 2]
-    assert covering_ticks(0.31, 0.42, 5) == pytest.approx([0.3, 0.35, 0.4, 0.45])
-    assert len(covering_ticks(5, 5, 5)) > 1
-    assert covering_ticks(0, 0, 5)[0] == 0
-    assert axis_labels([0, 5000, 10000]) == ["0", "5k", "10k"]
-    assert axis_labels([0, 0.5, 1]) == ["0", "0.5", "1"]
-    assert axis_labels([0, 2.5e6]) == ["0", "2.5M"]
 
 
 def test_a_scale_maps_its_ends_to_its_ends() -> None:

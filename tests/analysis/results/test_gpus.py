@@ -56,7 +56,7 @@ def test_the_report_has_a_row_for_each_gpu_and_how_busy_it_was_over_time(folded:
 def test_without_a_gpu_there_is_nothing_to_say() -> None:
     alone = session(opening(spec("single", "single")), measured("single", [[1.0] * 5]))
     assert analyse(alone).results[0].gpus == ()
-    assert "Each GPU" not in markdown(analyse(alone))
+    assert "Per-GPU" not in markdown(analyse(alone))
 
 
 def test_data_parallel_has_its_peak_on_each_gpu() -> None:

@@ -152,15 +152,7 @@ async def test_the_results_page_holds_everything_within_its_width(
         page = app.screen.query_one("#page")
         assert page.max_scroll_x == 0
         text = await read_page(pilot)
-    titles = (
-        "Diagnosis",
-        "Results",
-        "Speedup",
-        "Curves",
-        "Where a step",
-        "Communication",
-        "Device utilisation",
-    )
+    titles = ("Diagnosis", "Results", "Speedup", "Curves", "Step time", "Communication", "Device util")
     assert all(f"─{title}" in text for title in titles)
     assert "severe: " in text and "next batch" in text
     assert "iiii" in text and "X exposed communication" in text and "XXX" in text
