@@ -110,6 +110,9 @@ def first_answer(answers: Any, processes: Sequence[BaseProcess]) -> list[tuple[f
             return pairs
         except queues.Empty:
             if any(process.exitcode for process in processes):
+                # Over NCCL the others do not notice; their listeners would keep this process alive.
+                for process in processes:
+                    process.kill()
                 sys.exit("a rank failed: its traceback is above")
 
 
