@@ -70,8 +70,12 @@ class Session:
         return psutil.Process(self.process.pid).children(recursive=True)
 
 
+Start = Callable[..., Session]
+"""Starts a session of the runs that it is given."""
+
+
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Session]]:
+def start(tmp_path: Path) -> Iterator[Start]:
     """Start a session of these runs; whatever is left of it afterwards is killed."""
     sessions: list[Session] = []
 

@@ -1,14 +1,20 @@
 """Workers that behave, and that misbehave in every way a rank can; a run's id says which."""
 
+from __future__ import annotations
+
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from datetime import timedelta
+from multiprocessing.queues import Queue
 from pathlib import Path
 
+from gpubench_tui.engine.plan.assignment import Assignment
 from gpubench_tui.engine.record.events import (
+    Event,
     PhaseChanged,
     RankFailed,
     RankFinished,
@@ -19,7 +25,7 @@ from gpubench_tui.engine.record.events import (
 
 
 class Rank:
-    def __init__(self, assignment, queues):
+    def __init__(self, assignment: Assignment, queues: Sequence[Queue[list[Event]]]) -> None:
         self.rank = int(os.environ["RANK"])
         self.run = assignment.run.id
         self.started = assignment.started
@@ -28,35 +34,35 @@ class Rank:
         self.steps = 0
         self.say(RankStarted, pid=os.getpid(), device="cpu", settings={})
 
-    def say(self, event, /, **fields):
+    def say(self, event: type[Event], /, **fields: object) -> None:
         event = event(at=time.monotonic() - self.started, run=self.run, rank=self.rank, **fields)
         self.queue.put([event])
 
-    def step(self, seconds=0.01):
+    def step(self, seconds: float = 0.01) -> None:
         time.sleep(seconds)
         first, self.steps = self.steps, self.steps + 1
         self.say(Steps, first=first, seconds=[seconds], loss=[1.0], samples=[4], learning_rate=[0.1])
 
-    def finish(self, trouble=""):
+    def finish(self, trouble: str = "") -> None:
         self.measure()
         self.say(RankFinished, steps=self.steps, samples=4 * self.steps, detail_trouble=trouble)
 
-    def measure(self):
+    def measure(self) -> None:
         self.say(RankMeasured, stop_reason="enough", peak_memory_bytes=[None], peak_reserved_bytes=[None])
 
 
-def work(assignment, queues):
+def work(assignment: Assignment, queues: Sequence[Queue[list[Event]]]) -> None:
     rank = Rank(assignment, queues)
     behaviour = assignment.run.id.split("-")[1]
     globals()[behaviour](rank)
 
 
-def flush(rank):
+def flush(rank: Rank) -> None:
     rank.queue.close()
     rank.queue.join_thread()
 
 
-def aborting(rank):
+def aborting(rank: Rank) -> None:
     """As NCCL's watchdog ends a rank after an error on its GPU."""
     rank.step()
     if rank.rank == 1:
@@ -73,7 +79,7 @@ def aborting(rank):
     time.sleep(600)
 
 
-def lost(rank):
+def lost(rank: Rank) -> None:
     """Rank 1 is killed in the detail phase, and rank 0 waits for it, as inside a collective of NCCL."""
     rank.step()
     rank.measure()
@@ -83,7 +89,7 @@ def lost(rank):
     time.sleep(600)
 
 
-def troubled(rank):
+def troubled(rank: Rank) -> None:
     """Rank 1 gives up its detail phase, and rank 0 waits for it, as inside a collective of NCCL."""
     rank.step()
     if rank.rank == 1:
@@ -93,7 +99,7 @@ def troubled(rank):
         time.sleep(600)
 
 
-def followed(rank):
+def followed(rank: Rank) -> None:
     """Rank 1 gives up its detail phase, and rank 0 hears of it and does the same."""
     rank.step()
     if rank.rank == 0:
@@ -102,7 +108,7 @@ def followed(rank):
     rank.finish("out of memory")
 
 
-def stuck(rank):
+def stuck(rank: Rank) -> None:
     """Rank 1 hangs in the detail phase."""
     rank.step()
     rank.measure()
@@ -111,20 +117,20 @@ def stuck(rank):
     sleep_for_ever()
 
 
-def behave(rank):
+def behave(rank: Rank) -> None:
     for _ in range(5):
         rank.step()
     rank.finish()
 
 
-def ddp(rank):
+def ddp(rank: Rank) -> None:
     """A real all-reduce over gloo, as the first step."""
     join(rank)
     reduce(rank)
     behave(rank)
 
 
-def join(rank):
+def join(rank: Rank) -> None:
     import torch.distributed as dist
 
     os.environ["GLOO_SOCKET_IFNAME"] = "lo"
@@ -135,7 +141,7 @@ def join(rank):
     )
 
 
-def reduce(rank):
+def reduce(rank: Rank) -> None:
     import torch
     import torch.distributed as dist
 
@@ -145,14 +151,14 @@ def reduce(rank):
     rank.step()
 
 
-def raising(rank):
+def raising(rank: Rank) -> None:
     rank.step()
     if rank.rank == 1:
         raise ValueError("the sky is green")
     time.sleep(600)
 
 
-def peer(rank):
+def peer(rank: Rank) -> None:
     """Rank 1 is killed; rank 0 notices by its broken connection, as gloo's ranks do."""
     join(rank)
     reduce(rank)
@@ -167,7 +173,7 @@ def peer(rank):
         os._exit(1)
 
 
-def memory(rank):
+def memory(rank: Rank) -> None:
     rank.step()
     if rank.rank == 0:
         rank.say(RankFailed, kind="out of memory", message="out of memory with a batch of 4 per device")
@@ -176,7 +182,7 @@ def memory(rank):
     time.sleep(600)
 
 
-def hanging(rank):
+def hanging(rank: Rank) -> None:
     for _ in range(3):
         rank.step()
     while rank.rank == 0:
@@ -185,11 +191,11 @@ def hanging(rank):
     sleep_for_ever()
 
 
-def sleep_for_ever():
+def sleep_for_ever() -> None:
     time.sleep(600)
 
 
-def halted(rank):
+def halted(rank: Rank) -> None:
     """As in ddp: when one rank is stopped, both fall silent."""
     rank.step()
     if rank.rank == 1:
@@ -197,7 +203,7 @@ def halted(rank):
     time.sleep(600)
 
 
-def slip(rank):
+def slip(rank: Rank) -> None:
     """Leaves without a word."""
     print("I have had enough")
     sys.stdout.flush()
@@ -205,14 +211,14 @@ def slip(rank):
     os._exit(3)
 
 
-def abrupt(rank):
+def abrupt(rank: Rank) -> None:
     """Finishes, but leaves by the back door, so that the elastic agent never hears of it."""
     behave(rank)
     flush(rank)
     os._exit(0)
 
 
-def cut(rank):
+def cut(rank: Rank) -> None:
     """Rank 1 dies in the middle of a message and leaves a fork behind that holds its pipe open."""
     rank.step()
     if rank.rank == 1:
@@ -227,7 +233,7 @@ def cut(rank):
     time.sleep(600)
 
 
-def family(rank):
+def family(rank: Rank) -> None:
     """Finishes, and leaves a fork and a program behind."""
     if os.fork() == 0:
         time.sleep(600)
@@ -236,14 +242,14 @@ def family(rank):
     behave(rank)
 
 
-def flood(rank):
+def flood(rank: Rank) -> None:
     """Says far more at once than the queue holds; the queue makes it wait, and nothing is lost."""
     for _ in range(3000):
         rank.step(0)
     rank.finish()
 
 
-def work_on(rank):
+def work_on(rank: Rank) -> None:
     """Trains until it is stopped, with a fork as a loader worker."""
     if os.fork() == 0:
         time.sleep(600)
@@ -251,7 +257,7 @@ def work_on(rank):
         rank.step(0.05)
 
 
-def deaf(rank):
+def deaf(rank: Rank) -> None:
     """Does not heed SIGTERM."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     while True:

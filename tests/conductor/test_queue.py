@@ -19,9 +19,12 @@ from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
 
 from .conftest import PATIENCE, run_spec
 
+Shelve = Callable[..., SessionFolder]
+"""Puts a session of one run on the shelf, by default of a run that is skipped."""
+
 
 @pytest.fixture
-def shelve(tmp_path: Path) -> Callable[..., SessionFolder]:
+def shelve(tmp_path: Path) -> Shelve:
     def shelve(spec: RunSpec | None = None) -> SessionFolder:
         runs = (spec or run_spec(0, "any", skip="there is no GPU"),)
         plan = Plan(preset="test", title="Test", question="Does it hold?", devices=(), runs=runs)
@@ -31,7 +34,7 @@ def shelve(tmp_path: Path) -> Callable[..., SessionFolder]:
 
 
 @pytest.fixture
-def running(shelve: Callable[..., SessionFolder]) -> Iterator[SessionFolder]:
+def running(shelve: Shelve) -> Iterator[SessionFolder]:
     """A session that the test itself holds, as a session process would."""
     folder = shelve()
     with folder.hold():
@@ -63,7 +66,9 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def test_sessions_run_one_after_the_other_and_wait_for_their_turn(shelve, running):
+def test_sessions_run_one_after_the_other_and_wait_for_their_turn(
+    shelve: Shelve, running: SessionFolder
+) -> None:
     first, second, third = shelve(), shelve(), shelve()
     process = start_session(first, second, third, after=[running])
     assert states(running, first, second, third) == ["running", "waiting", "waiting", "waiting"]
@@ -77,7 +82,7 @@ def test_sessions_run_one_after_the_other_and_wait_for_their_turn(shelve, runnin
     process.wait()
 
 
-def test_a_row_begins_when_what_runs_before_it_has_ended(shelve):
+def test_a_row_begins_when_what_runs_before_it_has_ended(shelve: Shelve) -> None:
     before, first, second = shelve(), shelve(), shelve()
     with before.hold():
         process = start_session(first, second, after=[before])
@@ -90,7 +95,7 @@ def test_a_row_begins_when_what_runs_before_it_has_ended(shelve):
     assert not first.log.read_text() + second.log.read_text()
 
 
-def test_stopping_one_that_waits_takes_it_out_of_the_row(shelve):
+def test_stopping_one_that_waits_takes_it_out_of_the_row(shelve: Shelve) -> None:
     before, first, second, third = (shelve() for _ in range(4))
     with before.hold():
         process = start_session(first, second, third, after=[before])
@@ -105,7 +110,9 @@ def test_stopping_one_that_waits_takes_it_out_of_the_row(shelve):
 
 
 @pytest.mark.parametrize(("number", "left"), [(signal.SIGTERM, "stopped"), (signal.SIGKILL, "interrupted")])
-def test_the_row_goes_on_when_a_session_of_it_is_stopped_or_killed(shelve, number, left):
+def test_the_row_goes_on_when_a_session_of_it_is_stopped_or_killed(
+    shelve: Shelve, number: signal.Signals, left: str
+) -> None:
     first, second = shelve(long_training()), shelve()
     process = start_session(first, second)
     wait_until(first.is_running)
@@ -117,7 +124,7 @@ def test_the_row_goes_on_when_a_session_of_it_is_stopped_or_killed(shelve, numbe
     assert states(first, second) == [left, "finished"]
 
 
-def test_what_waits_in_a_row_that_was_killed_is_interrupted(shelve, running):
+def test_what_waits_in_a_row_that_was_killed_is_interrupted(shelve: Shelve, running: SessionFolder) -> None:
     first, second = shelve(), shelve()
     process = start_session(first, second, after=[running])
     process.kill()
@@ -125,7 +132,7 @@ def test_what_waits_in_a_row_that_was_killed_is_interrupted(shelve, running):
     assert states(first, second) == ["interrupted", "interrupted"]
 
 
-def test_a_single_session_can_be_stopped_before_it_begins(shelve):
+def test_a_single_session_can_be_stopped_before_it_begins(shelve: Shelve) -> None:
     folder = shelve(long_training())
     process = start_session(folder)
     assert stop_session(folder)
@@ -134,7 +141,7 @@ def test_a_single_session_can_be_stopped_before_it_begins(shelve):
     assert not folder.goes_on()
 
 
-def test_a_session_runs_once(shelve):
+def test_a_session_runs_once(shelve: Shelve) -> None:
     folder = shelve()
     assert start_session(folder).wait(PATIENCE) == 0
     assert start_session(folder).wait(PATIENCE) == 1

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import multiprocessing
+from pathlib import Path
 
+import pytest
 from gpubench_tui.engine.conductor.rank_entry import Entered, enter
 from gpubench_tui.engine.plan.assignment import Assignment
-from gpubench_tui.engine.record.events import RankFailed
+from gpubench_tui.engine.record.events import Event, RankFailed
 
 from .conftest import PATIENCE, run_spec
 
 
-def enter_as_rank_1(tmp_path, worker: str):
+def enter_as_rank_1(tmp_path: Path, worker: str) -> tuple[int | None, list[Event], str]:
     context = multiprocessing.get_context("spawn")
     queues = [context.Queue(), context.Queue()]
     assignment = Assignment(
@@ -30,7 +32,9 @@ def enter_as_rank_1(tmp_path, worker: str):
     return process.exitcode, messages[1], (tmp_path / assignment.log_name(1)).read_text()
 
 
-def test_a_worker_that_cannot_be_imported_is_a_failed_launch(tmp_path, monkeypatch):
+def test_a_worker_that_cannot_be_imported_is_a_failed_launch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("RANK", "1")
     status, (failed,), log = enter_as_rank_1(tmp_path, "a_module_that_is_nowhere:work")
     assert status == 1
@@ -40,7 +44,7 @@ def test_a_worker_that_cannot_be_imported_is_a_failed_launch(tmp_path, monkeypat
     assert "Traceback" in log
 
 
-def test_what_a_worker_lets_through_is_told(tmp_path, monkeypatch):
+def test_what_a_worker_lets_through_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RANK", "1")
     status, (failed,), log = enter_as_rank_1(tmp_path, "os:getenv")  # cannot be called like a worker
     assert status == 1

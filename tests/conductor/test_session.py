@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
+from pathlib import Path
 
 import psutil
+import pytest
 from gpubench_tui.engine.conductor.control import skip_run, stop_session
 from gpubench_tui.engine.record.events import (
+    Event,
     LogMessage,
     RankStarted,
     RunFinished,
@@ -19,14 +23,14 @@ from gpubench_tui.engine.record.events import (
 )
 from gpubench_tui.engine.record.session import read_session
 
-from .conftest import run_spec, wait_until_gone
+from .conftest import Start, run_spec, wait_until_gone
 
 
-def steps_of(events, run, rank):
+def steps_of(events: list[Event], run: str, rank: int) -> int:
     return sum(len(e.seconds) for e in events if isinstance(e, Steps) and (e.run, e.rank) == (run, rank))
 
 
-def test_a_plan_is_executed_in_order_and_told_whole(start):
+def test_a_plan_is_executed_in_order_and_told_whole(start: Start) -> None:
     session = start(
         run_spec(0, "ddp"),
         run_spec(1, "behave", skip="there is no third GPU"),
@@ -69,7 +73,7 @@ def test_a_plan_is_executed_in_order_and_told_whole(start):
     assert not session.folder.is_running()
 
 
-def test_what_befalls_a_rank_ends_its_run_and_not_the_plan(start):
+def test_what_befalls_a_rank_ends_its_run_and_not_the_plan(start: Start) -> None:
     session = start(
         run_spec(0, "work_on"),
         run_spec(1, "raising"),
@@ -117,7 +121,7 @@ def test_what_befalls_a_rank_ends_its_run_and_not_the_plan(start):
     assert "sleep_for_ever" in (session.folder.path / hanging.log).read_text()
 
 
-def test_what_befalls_the_detail_phase_costs_no_measurement(start):
+def test_what_befalls_the_detail_phase_costs_no_measurement(start: Start) -> None:
     session = start(
         run_spec(0, "lost"), run_spec(1, "troubled"), run_spec(2, "stuck", hang=1.0), run_spec(3, "followed")
     )
@@ -133,7 +137,7 @@ def test_what_befalls_the_detail_phase_costs_no_measurement(start):
     assert [followed.rank(rank).finished.detail_trouble for rank in (0, 1)] == ["out of memory"] * 2
 
 
-def test_runs_are_skipped_and_stopped_and_leave_nothing_behind(start):
+def test_runs_are_skipped_and_stopped_and_leave_nothing_behind(start: Start) -> None:
     session = start(
         run_spec(0, "family"),
         run_spec(1, "work_on", ranks=1),
@@ -173,7 +177,7 @@ def test_runs_are_skipped_and_stopped_and_leave_nothing_behind(start):
     assert not skip_run(session.folder)
 
 
-def test_a_session_stopped_before_its_first_rank_is_there_ends_at_once(start):
+def test_a_session_stopped_before_its_first_rank_is_there_ends_at_once(start: Start) -> None:
     session = start(run_spec(0, "behave"))
     session.until(lambda event: isinstance(event, RunStarted))
     assert stop_session(session.folder)
@@ -181,7 +185,7 @@ def test_a_session_stopped_before_its_first_rank_is_there_ends_at_once(start):
     assert session.ends()["00-behave"].outcome == "stopped"
 
 
-def test_no_process_outlives_a_killed_session(start):
+def test_no_process_outlives_a_killed_session(start: Start) -> None:
     session = start(run_spec(0, "work_on"))
     session.until(lambda event: isinstance(event, Steps), count=2)
     processes = session.processes()
@@ -192,7 +196,7 @@ def test_no_process_outlives_a_killed_session(start):
     assert not stop_session(session.folder)
 
 
-def test_a_session_whose_journal_cannot_be_written_ends(start):
+def test_a_session_whose_journal_cannot_be_written_ends(start: Start) -> None:
     session = start(run_spec(0, "work_on"), run_spec(1, "behave"))
     session.until(lambda event: isinstance(event, Steps), count=2)
     processes = session.processes()
@@ -202,9 +206,11 @@ def test_a_session_whose_journal_cannot_be_written_ends(start):
     wait_until_gone(processes)
 
 
-def test_runs_that_cannot_be_started_fail_and_the_session_ends_in_order(start, tmp_path, monkeypatch):
-    temporary = tmp_path / "temporary"
-    temporary.mkdir()
+def test_runs_that_cannot_be_started_fail_and_the_session_ends_in_order(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A short one: in it lies a socket, whose path may have a hundred characters.
+    temporary = Path(tempfile.mkdtemp(prefix="gpubench-test-"))
     monkeypatch.setenv("TMPDIR", str(temporary))
     session = start(run_spec(0, "work_on", ranks=1), run_spec(1, "behave"), run_spec(2, "behave"))
     session.until(lambda event: isinstance(event, Steps))

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from gpubench_tui.engine.conductor.control import skip_run, stop_session
@@ -43,12 +44,12 @@ def training(number: int, mode: Mode, devices: int) -> RunSpec:
     )
 
 
-def shelve(tmp_path, *runs: RunSpec) -> SessionFolder:
+def shelve(tmp_path: Path, *runs: RunSpec) -> SessionFolder:
     plan = Plan(preset="test", title="Test", question="Does it hold?", devices=(), runs=runs)
     return Shelf(tmp_path).create("kept", plan, inspect_host(), "")
 
 
-def test_ranks_train_measure_and_are_told_of(tmp_path):
+def test_ranks_train_measure_and_are_told_of(tmp_path: Path) -> None:
     folder = shelve(tmp_path, training(0, "single", 1), training(1, "ddp", 2))
     process = start_session(folder)
     assert process.wait(PATIENCE) == 0, folder.log.read_text()
@@ -64,7 +65,7 @@ def test_ranks_train_measure_and_are_told_of(tmp_path):
     assert session.outcome == "finished"
 
 
-def test_a_session_with_nothing_to_run_says_so_without_torch(tmp_path):
+def test_a_session_with_nothing_to_run_says_so_without_torch(tmp_path: Path) -> None:
     folder = shelve(tmp_path, run_spec(0, "any", skip="there is no GPU"))
     process = start_session(folder)
     assert process.wait(PATIENCE) == 0
@@ -76,7 +77,7 @@ def test_a_session_with_nothing_to_run_says_so_without_torch(tmp_path):
     assert not skip_run(folder)
 
 
-def test_a_session_lives_in_a_process_session_of_its_own(tmp_path):
+def test_a_session_lives_in_a_process_session_of_its_own(tmp_path: Path) -> None:
     folder = shelve(tmp_path, training(0, "single", 1))
     process = start_session(folder)
     try:
@@ -86,7 +87,7 @@ def test_a_session_lives_in_a_process_session_of_its_own(tmp_path):
         process.wait(PATIENCE)
 
 
-def test_a_folder_without_a_plan_is_one_sentence(tmp_path):
+def test_a_folder_without_a_plan_is_one_sentence(tmp_path: Path) -> None:
     command = [sys.executable, "-P", "-m", "gpubench_tui.engine.conductor"]
     done = subprocess.run([*command, str(tmp_path)], capture_output=True, text=True, check=False)
     log = (tmp_path / "session.log").read_text()
@@ -96,7 +97,7 @@ def test_a_folder_without_a_plan_is_one_sentence(tmp_path):
     assert subprocess.run(command, capture_output=True, check=False).returncode == 2
 
 
-def test_conducting_imports_no_torch_by_itself():
+def test_conducting_imports_no_torch_by_itself() -> None:
     modules = "conductor.conductor, conductor.__main__, conductor.rank_entry"
     code = "import sys\n" + "".join(
         f"import gpubench_tui.engine.{module.strip()}\n" for module in modules.split(",")
@@ -106,7 +107,7 @@ def test_conducting_imports_no_torch_by_itself():
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
-def test_what_is_asked_while_a_session_begins_is_heard(tmp_path, number):
+def test_what_is_asked_while_a_session_begins_is_heard(tmp_path: Path, number: signal.Signals) -> None:
     folder = shelve(tmp_path, training(0, "single", 1))
     process = start_session(folder)
     deadline = time.monotonic() + PATIENCE

@@ -10,7 +10,7 @@ from gpubench_tui.engine.conductor.temporary import remove_abandoned
 from gpubench_tui.engine.record.events import Steps
 from gpubench_tui.engine.record.lock import take
 
-from .conftest import run_spec, wait_until_gone
+from .conftest import Start, run_spec, wait_until_gone
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name.rsplit("-", 1)[0] for path in ours(folder))
 
 
-def test_the_next_session_removes_what_a_killed_one_left(start, temporary: Path) -> None:
+def test_the_next_session_removes_what_a_killed_one_left(start: Start, temporary: Path) -> None:
     killed = start(run_spec(0, "work_on"))
     killed.until(lambda event: isinstance(event, Steps), count=2)
     processes = killed.processes()

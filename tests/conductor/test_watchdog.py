@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from gpubench_tui.engine.conductor.watchdog import Hang, RunWatch, describe_hang, last_line
+from gpubench_tui.engine.plan.preset import Mode
 from gpubench_tui.engine.record.events import PhaseChanged, RankFailed, RankFinished, RankStarted, Steps
 from msgspec.structs import replace
 
@@ -47,7 +48,7 @@ def steps(rank: int, first: int, count: int, at: float) -> Steps:
         "DistBackendError: [Rank 0] Watchdog caught collective operation timeout: WorkNCCL(SeqNum=7)",
     ],
 )
-def test_a_peers_complaint_is_not_the_cause(complaint):
+def test_a_peers_complaint_is_not_the_cause(complaint: str) -> None:
     over = watch()
     over.hear(0, [failed(0, 4.9, complaint)])  # told before the death of the other was noticed
     over.ranks[1].ended = over.ranks[0].ended = 5.0
@@ -63,21 +64,21 @@ def test_a_peers_complaint_is_not_the_cause(complaint):
         "OSError: [Errno 28] write error: No space left on device",
     ],
 )
-def test_an_error_that_only_sounds_like_a_lost_peer_is_the_cause(error):
+def test_an_error_that_only_sounds_like_a_lost_peer_is_the_cause(error: str) -> None:
     over = watch()
     over.hear(0, [failed(0, 4.9, error)])
     over.ranks[1].ended = over.ranks[0].ended = 5.0
     assert over.cause(0.0, {1001: 1, 1000: 1}, NOWHERE, NEVER).message == error
 
 
-def test_of_several_failures_the_first_is_the_cause():
+def test_of_several_failures_the_first_is_the_cause() -> None:
     over = watch()
     over.hear(0, [failed(0, 7.0, "TypeError: no such model")])
     over.hear(1, [failed(1, 6.0, "ValueError: the data is empty")])
     assert over.cause(0.0, {}, NOWHERE, NEVER).rank == 1
 
 
-def test_one_that_complains_of_its_peer_is_the_cause_if_nobody_else_failed():
+def test_one_that_complains_of_its_peer_is_the_cause_if_nobody_else_failed() -> None:
     over = watch()
     over.hear(0, [failed(0, 7.0, "RuntimeError: Connection reset by peer")])
     over.ranks[0].ended, over.ranks[1].ended = 7.1, 7.2
@@ -87,7 +88,7 @@ def test_one_that_complains_of_its_peer_is_the_cause_if_nobody_else_failed():
     assert over.cause(0.0, {1001: -signal.SIGKILL}, NOWHERE, 7.15).rank == 0
 
 
-def test_a_rank_that_ends_without_a_word_is_described_by_its_exit(tmp_path):
+def test_a_rank_that_ends_without_a_word_is_described_by_its_exit(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text("loading\nit is full\n\n")
     over = watch(ranks=1)
@@ -101,7 +102,7 @@ def test_a_rank_that_ends_without_a_word_is_described_by_its_exit(tmp_path):
     assert over.cause(0.0, {1000: -signal.SIGSEGV}, [log], NEVER).message == "killed by SIGSEGV"
 
 
-def test_a_rank_that_goes_on_is_not_taken_for_hung():
+def test_a_rank_that_goes_on_is_not_taken_for_hung() -> None:
     over = watch(hang=0.2)
     for _ in range(4):
         time.sleep(0.1)
@@ -110,7 +111,7 @@ def test_a_rank_that_goes_on_is_not_taken_for_hung():
         assert over.hang(lambda _: False) is None
 
 
-def test_of_those_that_fell_silent_together_the_one_with_fewest_steps_hangs():
+def test_of_those_that_fell_silent_together_the_one_with_fewest_steps_hangs() -> None:
     over = watch(ranks=3, hang=0.2)
     over.hear(0, [steps(0, 0, 8, 5.0)])
     over.hear(1, [steps(1, 0, 7, 5.1)])
@@ -121,7 +122,7 @@ def test_of_those_that_fell_silent_together_the_one_with_fewest_steps_hangs():
     assert over.hang(lambda pid: pid == 1002).rank == 2
 
 
-def test_those_that_finished_or_never_appeared_do_not_hang():
+def test_those_that_finished_or_never_appeared_do_not_hang() -> None:
     over = watch(hang=0.1)
     finished = RankFinished(at=1.0, run="r", rank=0, steps=1, samples=1)
     over.hear(0, [finished])
@@ -132,7 +133,7 @@ def test_those_that_finished_or_never_appeared_do_not_hang():
     assert not over.broken
 
 
-def test_silence_proves_nothing_when_nobody_listened():
+def test_silence_proves_nothing_when_nobody_listened() -> None:
     over = watch(hang=1.0)
     for watched in over.ranks.values():
         watched.heard -= 100
@@ -140,7 +141,7 @@ def test_silence_proves_nothing_when_nobody_listened():
     assert over.hang(lambda _: False) is None
 
 
-def test_the_place_of_a_hang_is_read_from_the_stacks(tmp_path):
+def test_the_place_of_a_hang_is_read_from_the_stacks(tmp_path: Path) -> None:
     hang, log = Hang(rank=0, seconds=61.2, steps=7), tmp_path / "log"
     assert describe_hang(hang, log) == "no progress for 61 s after 7 steps"
     log.write_text(
@@ -150,7 +151,7 @@ def test_the_place_of_a_hang_is_read_from_the_stacks(tmp_path):
     assert describe_hang(hang, log) == "no progress for 61 s after 7 steps, in forward (net.py:12)"
 
 
-def test_the_last_line_that_says_something(tmp_path):
+def test_the_last_line_that_says_something(tmp_path: Path) -> None:
     log = tmp_path / "log"
     assert last_line(log) is None
     log.write_bytes(b"one\ntwo \xff\n  \n")
@@ -158,7 +159,7 @@ def test_the_last_line_that_says_something(tmp_path):
 
 
 @pytest.mark.parametrize("mode", ["ddp", "concurrent"])
-def test_ranks_that_wait_for_one_that_compiles_do_not_hang(mode):
+def test_ranks_that_wait_for_one_that_compiles_do_not_hang(mode: Mode) -> None:
     over = watch(hang=0.2)
     over.spec = replace(over.spec, mode=mode)
     for _ in range(4):

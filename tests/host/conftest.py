@@ -38,7 +38,9 @@ def machine(tmp_path: Path) -> Machine:
 def run(library: Path, machine: Machine) -> Run:
     """Run a script in a process of its own, on the stand-in's machine."""
 
-    def run(script: str, *arguments: str, library: Path = library, **environment: str):
+    def run(
+        script: str, *arguments: str, library: Path = library, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-c", script, *arguments],
             env=machine.environment(library, **environment),

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -56,7 +57,7 @@ V1 = {"proc/self/cgroup": "4:memory:/docker/x\n3:cpu,cpuacct:/docker/x\n0::/\n"}
         ),
     ],
 )
-def test_cpu_quota(tmp_path, files, quota):
+def test_cpu_quota(tmp_path: Path, files: dict[str, str], quota: float | None) -> None:
     assert cpu_quota(lay(tmp_path, files)) == quota
 
 
@@ -69,17 +70,17 @@ def test_cpu_quota(tmp_path, files, quota):
         (V1 | {"sys/fs/cgroup/memory/memory.limit_in_bytes": "8192\n"}, 8192),
     ],
 )
-def test_memory_limit(tmp_path, files, limit):
+def test_memory_limit(tmp_path: Path, files: dict[str, str], limit: int | None) -> None:
     assert memory_limit(lay(tmp_path, files)) == limit
 
 
-def test_one_logical_cpu_of_each_core_comes_first():
+def test_one_logical_cpu_of_each_core_comes_first() -> None:
     assert interleave([{0, 4}, {1, 5}, {2, 6}]) == [0, 1, 2, 4, 5, 6]
     assert interleave([{0, 1}, {2, 3}, {7}]) == [0, 2, 7, 1, 3]
 
 
 @pytest.fixture
-def four_cpus(monkeypatch) -> None:
+def four_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
     if sys.platform != "linux":
         pytest.skip("no affinity here")
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 2, 3})
@@ -90,7 +91,7 @@ def topology(*siblings: str) -> dict[str, str]:
     return {folder.format(cpu): text for cpu, text in enumerate(siblings)}
 
 
-def test_siblings_come_last(tmp_path, four_cpus):
+def test_siblings_come_last(tmp_path: Path, four_cpus: None) -> None:
     lay(
         tmp_path,
         topology("0-1", "0-1", "2-3", "2-3") | {"proc/cpuinfo": "model name\t: Some CPU\nflags : a\n"},
@@ -102,7 +103,7 @@ def test_siblings_come_last(tmp_path, four_cpus):
     assert notes == []
 
 
-def test_without_sysfs_each_logical_cpu_is_a_core(tmp_path, four_cpus):
+def test_without_sysfs_each_logical_cpu_is_a_core(tmp_path: Path, four_cpus: None) -> None:
     cpu, _ = inspect_cpu(tmp_path)
     assert cpu.cores == (0, 1, 2, 3)
     assert cpu.physical == 4
@@ -112,7 +113,9 @@ def test_without_sysfs_each_logical_cpu_is_a_core(tmp_path, four_cpus):
 @pytest.mark.parametrize(
     ("quota", "cores", "physical"), [("50000", (0,), 1), ("250000", (0, 2), 2), ("300000", (0, 2, 1), 2)]
 )
-def test_a_quota_limits_the_cores(tmp_path, four_cpus, quota, cores, physical):
+def test_a_quota_limits_the_cores(
+    tmp_path: Path, four_cpus: None, quota: str, cores: tuple[int, ...], physical: int
+) -> None:
     files = topology("0-1", "0-1", "2-3", "2-3") | V2 | {"sys/fs/cgroup/cpu.max": f"{quota} 100000"}
     cpu, notes = inspect_cpu(lay(tmp_path, files))
     assert cpu.cores == cores
@@ -120,12 +123,12 @@ def test_a_quota_limits_the_cores(tmp_path, four_cpus, quota, cores, physical):
     assert [note for note in notes if "CPU quota" in note]
 
 
-def test_a_memory_limit_is_the_memory(tmp_path):
+def test_a_memory_limit_is_the_memory(tmp_path: Path) -> None:
     cpu, _ = inspect_cpu(lay(tmp_path, V2 | {"sys/fs/cgroup/memory.max": str(1 << 20)}))
     assert cpu.memory_bytes == 1 << 20
 
 
-def test_this_machine():
+def test_this_machine() -> None:
     cpu, _ = inspect_cpu()
     assert cpu.cores
     assert len(set(cpu.cores)) == len(cpu.cores)
@@ -136,14 +139,14 @@ def test_this_machine():
 
 
 @pytest.fixture
-def busy():
+def busy() -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen([sys.executable, "-c", BUSY])
     yield process
     process.kill()
     process.wait()
 
 
-def test_the_first_sample_is_of_a_real_span():
+def test_the_first_sample_is_of_a_real_span() -> None:
     sample = CpuMeter(lambda: [os.getpid()]).sample()
     assert len(sample.per_core) == psutil.cpu_count()
     assert all(0 <= percent <= 100 for percent in sample.per_core)
@@ -151,7 +154,7 @@ def test_the_first_sample_is_of_a_real_span():
     assert sample.session_memory_bytes > 1 << 20
 
 
-def test_a_busy_process_is_seen_in_the_session_and_on_the_cores(busy):
+def test_a_busy_process_is_seen_in_the_session_and_on_the_cores(busy: subprocess.Popen[bytes]) -> None:
     meter = CpuMeter(lambda: [busy.pid])
     time.sleep(0.5)
     sample = meter.sample()
@@ -159,7 +162,7 @@ def test_a_busy_process_is_seen_in_the_session_and_on_the_cores(busy):
     assert max(sample.per_core) > 10
 
 
-def test_a_process_counts_from_its_second_sample_on(busy):
+def test_a_process_counts_from_its_second_sample_on(busy: subprocess.Popen[bytes]) -> None:
     time.sleep(0.5)
     pids: list[int] = []
     meter = CpuMeter(lambda: pids)
@@ -171,7 +174,7 @@ def test_a_process_counts_from_its_second_sample_on(busy):
     assert meter.sample().session_percent > 10
 
 
-def test_a_process_that_vanishes_is_no_error(busy):
+def test_a_process_that_vanishes_is_no_error(busy: subprocess.Popen[bytes]) -> None:
     meter = CpuMeter(lambda: [busy.pid, 2**22 + 1])
     assert meter.sample().session_memory_bytes > 0
     busy.kill()
@@ -182,7 +185,7 @@ def test_a_process_that_vanishes_is_no_error(busy):
     assert sample.session_memory_bytes == 0
 
 
-def test_two_samples_in_a_moment_say_the_same():
+def test_two_samples_in_a_moment_say_the_same() -> None:
     meter = CpuMeter(lambda: [os.getpid()])
     first = meter.sample()
     meter.SHORTEST = 60.0

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 from gpubench_tui.engine.host.facts import GpuProcess, Link
-from nvml_standin import build
+from nvml_standin import Machine, build
+
+from .conftest import Inspect, Run
 
 
 def uuid(gpu: int) -> str:
@@ -13,14 +15,14 @@ def uuid(gpu: int) -> str:
 
 
 @pytest.mark.parametrize("count", [1, 2, 8, 16])
-def test_every_gpu_is_found_in_order(inspect, count):
+def test_every_gpu_is_found_in_order(inspect: Inspect, count: int) -> None:
     host = inspect(f"count {count}")
     assert [gpu.index for gpu in host.gpus] == list(range(count))
     assert [gpu.uuid for gpu in host.gpus] == [uuid(index) for index in range(count)]
     assert len(host.links) == count * (count - 1) // 2
 
 
-def test_a_gpus_facts(inspect):
+def test_a_gpus_facts(inspect: Inspect) -> None:
     host = inspect("count 1", "capability 86", "used 2048", f"processes {os.getpid()}:1024,999999:NA")
     (gpu,) = host.gpus
     assert gpu.name == "NVIDIA Stand-in"
@@ -38,7 +40,7 @@ def test_a_gpus_facts(inspect):
     assert (host.software.driver, host.software.driver_cuda) == ("550.54.15", "12.4")
 
 
-def test_the_cores_near_a_gpu_are_known(inspect):
+def test_the_cores_near_a_gpu_are_known(inspect: Inspect) -> None:
     first, second, third = inspect(
         "count 3", "gpu0.cpus 0xf", "gpu1.cpus 0xf000", "gpu2.fail.nvmlDeviceGetCpuAffinity 3"
     ).gpus
@@ -47,25 +49,25 @@ def test_the_cores_near_a_gpu_are_known(inspect):
     assert third.near_cores is None
 
 
-def test_what_a_gpu_does_not_tell_is_none(inspect):
+def test_what_a_gpu_does_not_tell_is_none(inspect: Inspect) -> None:
     unsupported = ("total", "capability", "power_limit", "mig", "processes")
     (gpu,) = inspect("count 1", *(f"{key} NA" for key in unsupported)).gpus
     assert gpu.memory_bytes is gpu.memory_used_bytes is gpu.compute_capability is None
     assert gpu.power_limit_watts is gpu.mig is gpu.processes is None
 
 
-def test_order_is_that_of_the_bus_whatever_the_driver_says(inspect):
+def test_order_is_that_of_the_bus_whatever_the_driver_says(inspect: Inspect) -> None:
     host = inspect("count 3", "gpu0.bus 200", "gpu1.bus 3", "gpu2.bus 100")
     assert [(gpu.index, gpu.uuid) for gpu in host.gpus] == [(0, uuid(1)), (1, uuid(2)), (2, uuid(0))]
 
 
-def test_no_gpu(inspect):
+def test_no_gpu(inspect: Inspect) -> None:
     host = inspect("count 0")
     assert host.gpus == ()
     assert "the NVIDIA driver found no GPU" in host.notes
 
 
-def test_no_library(inspect, tmp_path):
+def test_no_library(inspect: Inspect, tmp_path: Path) -> None:
     """The loader looks in the folder first and finds no library there that it can use."""
     broken = tmp_path / "broken" / "libnvidia-ml.so.1"
     broken.parent.mkdir()
@@ -79,32 +81,32 @@ def test_no_library(inspect, tmp_path):
     ("code", "words"),
     [(9, "not loaded"), (4, "may not use"), (18, "different versions"), (999, "NVML does not start")],
 )
-def test_a_driver_that_does_not_start_is_one_note(inspect, code, words):
+def test_a_driver_that_does_not_start_is_one_note(inspect: Inspect, code: int, words: str) -> None:
     host = inspect("count 2", f"fail.nvmlInitWithFlags {code}")
     assert host.gpus == ()
     assert host.software.driver is None
     assert len([note for note in host.notes if words in note]) == 1
 
 
-def test_a_driver_that_hangs_is_left(inspect):
+def test_a_driver_that_hangs_is_left(inspect: Inspect) -> None:
     host = inspect("count 2", "gpu1.hang.nvmlDeviceGetName 1", patience=0.5)
     assert host.gpus == ()
     assert [note for note in host.notes if "did not answer within" in note]
 
 
-def test_a_gpu_that_is_lost_keeps_its_number(inspect):
+def test_a_gpu_that_is_lost_keeps_its_number(inspect: Inspect) -> None:
     host = inspect("count 3", "gpu1.fail.all 15")
     assert [(gpu.index, gpu.uuid) for gpu in host.gpus] == [(0, uuid(0)), (2, uuid(2))]
     assert "GPU 1 does not answer" in host.notes
 
 
-def test_a_gpu_that_is_closed_to_the_user_is_not_numbered(inspect):
+def test_a_gpu_that_is_closed_to_the_user_is_not_numbered(inspect: Inspect) -> None:
     host = inspect("count 3", "gpu0.fail.nvmlDeviceGetHandleByIndex_v2 4")
     assert [(gpu.index, gpu.uuid) for gpu in host.gpus] == [(0, uuid(1)), (1, uuid(2))]
     assert [note for note in host.notes if "may not open 1 more" in note]
 
 
-def test_missing_functions_are_said_once_with_the_remedy(inspect, tmp_path):
+def test_missing_functions_are_said_once_with_the_remedy(inspect: Inspect, tmp_path: Path) -> None:
     old = build(tmp_path, without=["nvmlDeviceGetMigMode", "nvmlDeviceGetEnforcedPowerLimit"])
     host = inspect("count 4", library=old)
     assert [gpu.power_limit_watts for gpu in host.gpus] == [None] * 4
@@ -113,7 +115,7 @@ def test_missing_functions_are_said_once_with_the_remedy(inspect, tmp_path):
     assert "update the driver" in note
 
 
-def test_an_older_function_serves_where_the_newer_is_missing(inspect, tmp_path):
+def test_an_older_function_serves_where_the_newer_is_missing(inspect: Inspect, tmp_path: Path) -> None:
     old = build(tmp_path, without=["nvmlDeviceGetMemoryInfo_v2"])
     host = inspect("count 1", "used 100", library=old)
     assert host.gpus[0].memory_used_bytes == 612 << 20  # with what the driver reserves
@@ -124,19 +126,19 @@ def test_an_older_function_serves_where_the_newer_is_missing(inspect, tmp_path):
     ("value", "visible"),
     [("1,0", [0, 1]), ("", []), ("-1", []), ("3,9,1", [3]), (f"{uuid(2)},GPU-000000a0", [0, 2])],
 )
-def test_cuda_visible_devices_is_honoured(inspect, value, visible):
+def test_cuda_visible_devices_is_honoured(inspect: Inspect, value: str, visible: list[int]) -> None:
     host = inspect("count 4", CUDA_VISIBLE_DEVICES=value)
     assert [gpu.index for gpu in host.gpus] == visible
     hidden = [note for note in host.notes if "hides every GPU" in note]
     assert len(hidden) == (not visible)
 
 
-def test_visible_devices_are_numbered_by_the_bus(inspect):
+def test_visible_devices_are_numbered_by_the_bus(inspect: Inspect) -> None:
     lines = ("count 3", "gpu0.bus 200", "gpu1.bus 3", "gpu2.bus 100")
     assert [gpu.uuid for gpu in inspect(*lines, CUDA_VISIBLE_DEVICES="0").gpus] == [uuid(1)]
 
 
-def test_cuda_s_other_numbering_is_said_where_it_can_differ(inspect):
+def test_cuda_s_other_numbering_is_said_where_it_can_differ(inspect: Inspect) -> None:
     def warned(*lines: str, **environment: str) -> bool:
         return any("PCI bus order" in note for note in inspect(*lines, **environment).notes)
 
@@ -147,7 +149,7 @@ def test_cuda_s_other_numbering_is_said_where_it_can_differ(inspect):
     assert not warned("count 2", CUDA_VISIBLE_DEVICES="0")
 
 
-def test_gpus_are_chosen_by_their_index_on_the_machine(inspect):
+def test_gpus_are_chosen_by_their_index_on_the_machine(inspect: Inspect) -> None:
     host = inspect("count 8", gpus=[6, 2], CUDA_VISIBLE_DEVICES="2,4,6")
     assert [gpu.index for gpu in host.gpus] == [2, 6]
     assert host.links == (Link(2, 6, "PHB", True),)
@@ -163,24 +165,24 @@ def test_gpus_are_chosen_by_their_index_on_the_machine(inspect):
         ([2, 2], "named twice"),
     ],
 )
-def test_a_gpu_that_cannot_be_chosen_is_named(inspect, gpus, sentence):
+def test_a_gpu_that_cannot_be_chosen_is_named(inspect: Inspect, gpus: list[int], sentence: str) -> None:
     with pytest.raises(ValueError, match=rf"^ValueError: .*{sentence}"):
         inspect("count 8", gpus=gpus, CUDA_VISIBLE_DEVICES="2,4")
 
 
-def test_choosing_gpus_without_a_driver(inspect):
+def test_choosing_gpus_without_a_driver(inspect: Inspect) -> None:
     with pytest.raises(ValueError, match=r"^ValueError: there is no GPU 0 \(no GPU is usable here\)"):
         inspect("count 0", gpus=[0])
 
 
-def test_nvlinks_between_two_gpus(inspect):
+def test_nvlinks_between_two_gpus(inspect: Inspect) -> None:
     host = inspect(
         "count 3", "gpu0.links 4", "gpu0.link_to 1", "gpu1.links 4", "gpu1.link_to 0", "topology 50"
     )
     assert host.links == (Link(0, 1, "NV4", True), Link(0, 2, "SYS", True), Link(1, 2, "SYS", True))
 
 
-def test_nvlinks_through_a_switch_reach_every_gpu(inspect):
+def test_nvlinks_through_a_switch_reach_every_gpu(inspect: Inspect) -> None:
     host = inspect("count 3", "links 18")
     assert [link.kind for link in host.links] == ["NV18"] * 3
 
@@ -188,23 +190,23 @@ def test_nvlinks_through_a_switch_reach_every_gpu(inspect):
 @pytest.mark.parametrize(
     ("level", "kind"), [(0, "PIX"), (10, "PIX"), (20, "PXB"), (30, "PHB"), (40, "NODE"), (50, "SYS")]
 )
-def test_topology_levels(inspect, level, kind):
+def test_topology_levels(inspect: Inspect, level: int, kind: str) -> None:
     assert inspect("count 2", f"topology {level}").links == (Link(0, 1, kind, True),)
 
 
 @pytest.mark.parametrize(("status", "access"), [("0", True), ("5", False), ("6", None), ("NA", None)])
-def test_peer_access_between_gpus(inspect, status, access):
+def test_peer_access_between_gpus(inspect: Inspect, status: str, access: bool | None) -> None:
     (link,) = inspect("count 2", f"p2p {status}").links
     assert link.peer_access is access
 
 
-def test_a_driver_that_cannot_tell_of_peer_access(inspect, tmp_path):
+def test_a_driver_that_cannot_tell_of_peer_access(inspect: Inspect, tmp_path: Path) -> None:
     host = inspect("count 2", library=build(tmp_path, without=["nvmlDeviceGetP2PStatus"]))
     assert host.links == (Link(0, 1, "PHB"),)
     assert len([note for note in host.notes if "nvmlDeviceGetP2PStatus" in note]) == 1
 
 
-def test_the_pcie_link_of_a_gpu(inspect):
+def test_the_pcie_link_of_a_gpu(inspect: Inspect) -> None:
     lines = ("pcie_gen 1", "pcie_gen_max 4", "pcie_width 8", "gpu1.pcie_width NA", "gpu1.pcie_gen 0")
     first, other = inspect("count 2", *lines).gpus
     assert (first.pcie_generation, first.pcie_generation_max) == (1, 4)
@@ -213,11 +215,11 @@ def test_the_pcie_link_of_a_gpu(inspect):
     assert (other.pcie_generation_max, other.pcie_width_max) == (4, 16)
 
 
-def test_a_link_of_which_nothing_is_known_is_left_out(inspect):
+def test_a_link_of_which_nothing_is_known_is_left_out(inspect: Inspect) -> None:
     assert inspect("count 2", "topology NA", "links NA").links == ()
 
 
-def test_torch_without_cuda_is_said_only_where_there_are_gpus(inspect, tmp_path):
+def test_torch_without_cuda_is_said_only_where_there_are_gpus(inspect: Inspect, tmp_path: Path) -> None:
     write_torch(tmp_path, "2.6.0+cpu", "None")
     environment = {"PYTHONPATH": str(tmp_path)}
     host = inspect("count 2", **environment)
@@ -227,14 +229,14 @@ def test_torch_without_cuda_is_said_only_where_there_are_gpus(inspect, tmp_path)
 
 
 @pytest.mark.parametrize(("cuda", "too_old"), [("12.8", False), ("13.0", True)])
-def test_a_driver_too_old_for_torch(inspect, tmp_path, cuda, too_old):
+def test_a_driver_too_old_for_torch(inspect: Inspect, tmp_path: Path, cuda: str, too_old: bool) -> None:
     write_torch(tmp_path, "2.9.0", repr(cuda))
     host = inspect("count 1", "cuda 12040", PYTHONPATH=str(tmp_path))
     assert host.software.torch_cuda == cuda
     assert any("update the driver" in note for note in host.notes) == too_old
 
 
-def test_torch_is_not_imported(run, machine):
+def test_torch_is_not_imported(run: Run, machine: Machine) -> None:
     machine.set("count 1")
     done = run(
         "import sys; from gpubench_tui.engine.host.inspect import inspect_host; host = inspect_host();"
@@ -257,7 +259,7 @@ def mig(*more: str) -> tuple[str, ...]:
     return ("count 3", "gpu1.mig 1", "gpu1.slices 2", "total 10240", *more)
 
 
-def test_a_slice_named_alone_is_a_device(inspect):
+def test_a_slice_named_alone_is_a_device(inspect: Inspect) -> None:
     for name in ("MIG-000000b1-0001", f"MIG-{uuid(1)}/8/0"):
         (gpu,) = inspect(*mig(), CUDA_VISIBLE_DEVICES=name).gpus
         assert (gpu.index, gpu.uuid) == (1, "MIG-000000b1-0001-5000-8000-000000000000")
@@ -268,19 +270,19 @@ def test_a_slice_named_alone_is_a_device(inspect):
         assert (gpu.pcie_generation, gpu.pcie_width) == (5, 16)
 
 
-def test_a_divided_gpu_stands_for_its_first_slice(inspect):
+def test_a_divided_gpu_stands_for_its_first_slice(inspect: Inspect) -> None:
     host = inspect(*mig(), CUDA_VISIBLE_DEVICES="1")
     assert [gpu.uuid[:17] for gpu in host.gpus] == ["MIG-000000b1-0000"]
     assert [note for note in host.notes if "of 2 MIG slices only the first" in note]
 
 
-def test_slices_are_left_out_beside_whole_gpus(inspect):
+def test_slices_are_left_out_beside_whole_gpus(inspect: Inspect) -> None:
     host = inspect(*mig())
     assert [gpu.index for gpu in host.gpus] == [0, 2]
     assert [note for note in host.notes if "GPU 1 is divided by MIG and left out" in note]
 
 
-def test_a_divided_gpu_without_a_slice(inspect):
+def test_a_divided_gpu_without_a_slice(inspect: Inspect) -> None:
     host = inspect("count 1", "mig 1", "slices 0")
     assert host.gpus == ()
     assert "GPU 0 is divided by MIG but has no slice to compute on" in host.notes

@@ -16,12 +16,12 @@ hip: Optional[str] = None
 """
 
 
-def test_constants_are_read_without_running_them():
+def test_constants_are_read_without_running_them() -> None:
     assert read_constants(VERSION) == {"__version__": "2.13.0+cu130", "cuda": "13.0"}
     assert read_constants("cuda = '12.6'\nother = print('run')") == {"cuda": "12.6"}
 
 
-def test_the_versions_here_are_those_that_torch_says():
+def test_the_versions_here_are_those_that_torch_says() -> None:
     import torch
 
     software = inspect_software("550.1", "12.4")
@@ -32,7 +32,7 @@ def test_the_versions_here_are_those_that_torch_says():
     assert (software.driver, software.driver_cuda) == ("550.1", "12.4")
 
 
-def test_mismatches():
+def test_mismatches() -> None:
     def said(torch_cuda: str | None, driver_cuda: str | None, gpus: int = 1) -> list[str]:
         software = Software("3.11", "Linux", "2.9", torch_cuda, driver_cuda=driver_cuda)
         return mismatches(software, gpus)

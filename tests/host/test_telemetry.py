@@ -1,9 +1,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 from gpubench_tui.engine.host.throttle import throttle_words
+from nvml_standin import Machine
+
+from .conftest import Run
 
 SCRIPT = """
 import json, os, sys, time, msgspec
@@ -32,12 +37,15 @@ def tell(**more):
 """
 START = SCRIPT + "sampler = DeviceSampler(inspect_host().gpus, lambda: [os.getpid()])\n"
 
+Record = Callable[..., dict[str, Any]]
+"""Sets the machine to these lines, runs the script, and returns what it tells."""
+
 
 @pytest.fixture
-def record(run, machine):
+def record(run: Run, machine: Machine) -> Record:
     """What a script that samples this machine tells."""
 
-    def record(lines, script: str, start: str = START):
+    def record(lines: Sequence[str], script: str, start: str = START) -> dict[str, Any]:
         machine.set(*lines)
         done = run(start + script)
         assert done.returncode == 0, done.stderr
@@ -46,7 +54,7 @@ def record(run, machine):
     return record
 
 
-def test_a_sample_of_every_gpu(record):
+def test_a_sample_of_every_gpu(record: Record) -> None:
     lines = ["count 8", "util 97", "temp 71", "reasons 0x44", "used 1024", "gpu5.util 3"]
     told = record(lines, "shoot(); sampler.close(); tell()")
     gpus, _ = told["shots"][0]
@@ -71,7 +79,7 @@ def test_a_sample_of_every_gpu(record):
     assert told["notes"] == []
 
 
-def test_what_a_gpu_does_not_support_is_none_and_no_note(record):
+def test_what_a_gpu_does_not_support_is_none_and_no_note(record: Record) -> None:
     keys = ("util", "temp", "power", "power_limit", "clock", "clock_max", "reasons", "total", "processes")
     keys += ("pcie_gen", "pcie_width")
     told = record(["count 2", *(f"gpu1.{key} NA" for key in keys)], "shoot(); tell()")
@@ -84,7 +92,7 @@ def test_what_a_gpu_does_not_support_is_none_and_no_note(record):
 
 
 @pytest.mark.parametrize("code", [4, 3, 13, 26, 999])
-def test_no_error_of_one_function_reaches_the_others(record, code):
+def test_no_error_of_one_function_reaches_the_others(record: Record, code: int) -> None:
     told = record(["count 1", f"fail.nvmlDeviceGetPowerUsage {code}"], "shoot(); shoot(); tell()")
     for gpus, _ in told["shots"]:
         assert gpus[0]["power_watts"] is None
@@ -92,7 +100,7 @@ def test_no_error_of_one_function_reaches_the_others(record, code):
     assert len(told["notes"]) == (code == 13)  # a missing function is said, once
 
 
-def test_throttle_reasons_of_a_driver_with_the_older_name(record):
+def test_throttle_reasons_of_a_driver_with_the_older_name(record: Record) -> None:
     lines = ["count 1", "reasons 0x80", "fail.nvmlDeviceGetCurrentClocksEventReasons 13"]
     told = record(lines, "shoot(); tell()")
     assert told["shots"][0][0][0]["throttle"] == ["power brake"]
@@ -100,7 +108,7 @@ def test_throttle_reasons_of_a_driver_with_the_older_name(record):
 
 
 @pytest.mark.parametrize("code", [15, 16, 999])
-def test_a_gpu_lost_midway_is_said_once_and_the_others_go_on(record, code):
+def test_a_gpu_lost_midway_is_said_once_and_the_others_go_on(record: Record, code: int) -> None:
     told = record(
         ["count 3"],
         f"shoot(); change('count 3', 'gpu1.fail.all {code}'); shoot(); shoot(); sampler.close(); tell()",
@@ -115,7 +123,7 @@ def test_a_gpu_lost_midway_is_said_once_and_the_others_go_on(record, code):
     assert note.startswith("GPU 1 no longer answers")
 
 
-def test_gpus_are_found_by_their_uuid(record):
+def test_gpus_are_found_by_their_uuid(record: Record) -> None:
     """The driver's own numbers may change between the inspection and the samples."""
     script = """
 uuids = [gpu.uuid for gpu in inspect_host().gpus]
@@ -126,7 +134,7 @@ shoot(); tell()
     assert [(gpu["index"], gpu["utilization"]) for gpu in told["shots"][0][0]] == [(0, 20), (1, 10)]
 
 
-def test_a_slice_has_its_own_memory_and_its_gpu_s_temperature(record):
+def test_a_slice_has_its_own_memory_and_its_gpu_s_temperature(record: Record) -> None:
     told = record(["count 1", "mig 1", "slices 1", "total 10240", "temp 55"], "shoot(); tell()")
     ((gpu,), _) = told["shots"][0]
     assert gpu["memory_total_bytes"] == 10 << 30
@@ -134,7 +142,7 @@ def test_a_slice_has_its_own_memory_and_its_gpu_s_temperature(record):
     assert gpu["utilization"] is None
 
 
-def test_a_call_that_hangs_holds_up_neither_the_cpu_nor_the_end(record):
+def test_a_call_that_hangs_holds_up_neither_the_cpu_nor_the_end(record: Record) -> None:
     script = """
 shoot()
 GpuPoller.ROUND, GpuPoller.STALE = 0.1, 1.5
@@ -158,7 +166,7 @@ tell(alive=sampler._poller._thread.is_alive())
     assert told["alive"]  # left behind in its call: NVML was not shut down under it
 
 
-def test_figures_return_when_the_driver_does(record):
+def test_figures_return_when_the_driver_does(record: Record) -> None:
     script = """
 GpuPoller.ROUND, GpuPoller.STALE = 0.1, 0.4
 change("count 1", "hang.nvmlDeviceGetPowerUsage 1")
@@ -176,7 +184,7 @@ tell(alive=sampler._poller._thread.is_alive())
     assert not told["alive"]
 
 
-def test_without_a_driver_the_samples_are_empty_and_one_note_says_why(record):
+def test_without_a_driver_the_samples_are_empty_and_one_note_says_why(record: Record) -> None:
     start = SCRIPT + "sampler = DeviceSampler([Gpu(index=2, uuid='GPU-x', name='x')], lambda: [])\n"
     told = record(["fail.nvmlInitWithFlags 9"], "shoot(); shoot(); sampler.close(); tell()", start)
     for gpus, _ in told["shots"]:
@@ -187,7 +195,7 @@ def test_without_a_driver_the_samples_are_empty_and_one_note_says_why(record):
     assert "not loaded" in note
 
 
-def test_without_gpus_no_driver_is_asked(record):
+def test_without_gpus_no_driver_is_asked(record: Record) -> None:
     start = SCRIPT + "sampler = DeviceSampler([], lambda: [])\n"
     told = record([], "shoot(); sampler.close(); tell(pynvml=sys.modules['pynvml'].nvmlLib is None)", start)
     assert told["shots"][0][0] == []
@@ -213,5 +221,5 @@ def test_without_gpus_no_driver_is_asked(record):
         (0x1004, ("power cap", "other (0x1000)")),
     ],
 )
-def test_throttle_reasons_in_words(reasons, words):
+def test_throttle_reasons_in_words(reasons: int | None, words: tuple[str, ...] | None) -> None:
     assert throttle_words(reasons) == words

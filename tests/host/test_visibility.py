@@ -38,7 +38,7 @@ SLICES = {
         ("GPU-22cc,GPU-22", []),
     ],
 )
-def test_gpus(value, positions):
+def test_gpus(value: str, positions: list[int]) -> None:
     assert visible(value, GPUS, SLICES) == [GPUS[position] for position in positions]
 
 
@@ -53,10 +53,10 @@ def test_gpus(value, positions):
         ("MIG-b", []),
     ],
 )
-def test_slices(value, slices):
+def test_slices(value: str, slices: list[str]) -> None:
     assert visible(value, GPUS, SLICES) == slices
 
 
-def test_a_gpu_that_does_not_answer_holds_its_place_and_no_name():
+def test_a_gpu_that_does_not_answer_holds_its_place_and_no_name() -> None:
     assert visible("1,2", ["GPU-11aa", "", "GPU-22cc"], {}) == ["", "GPU-22cc"]
     assert visible("GPU-", ["", "GPU-22cc"], {}) == ["GPU-22cc"]

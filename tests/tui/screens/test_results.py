@@ -106,8 +106,11 @@ def _shown_in_full(app: GpubenchApp, text: str) -> bool:
     return text.replace(" ", "") in "".join(screen_text(app).split())
 
 
-async def test_the_folder_can_be_typed_and_what_is_wrong_with_it_is_said_in_place(tmp_path: Path) -> None:
-    folder, there = shelve(tmp_path / "shelf", 2), tmp_path / "there"
+async def test_the_folder_can_be_typed_and_what_is_wrong_with_it_is_said_in_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder, there = shelve(tmp_path / "shelf", 2), Path("there")
     app = replayed(folder)
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_text(pilot, "1.00x")
@@ -115,10 +118,10 @@ async def test_the_folder_can_be_typed_and_what_is_wrong_with_it_is_said_in_plac
         await wait_for_text(pilot, "in the folder")
         app.screen.query_one(Input).value = str(there)
         await pilot.press("tab", "enter")
-        await wait_for_text(pilot, "cannot be written: there is no such")
+        await wait_for_text(pilot, "there/", "cannot be written: there is no", "such folder.")
         (there / f"{folder.name}.md").mkdir(parents=True)
         await pilot.press("enter")
-        await wait_for_text(pilot, "cannot be written: Is a directory")
+        await wait_for_text(pilot, "cannot be written: Is a", "directory.")
         (there / f"{folder.name}.md").rmdir()
         await pilot.press("enter")
         await wait_for_text(pilot, "Saved as")

@@ -129,9 +129,12 @@ async def test_a_session_that_is_over_opens_its_results(folders: list[SessionFol
         assert asked.messages[0].folder.name == folders[1].name
 
 
-async def test_what_recorded_nothing_says_so(folders: list[SessionFolder], tmp_path: Path) -> None:
+async def test_what_recorded_nothing_says_so(
+    folders: list[SessionFolder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     folders[0].journal.unlink()
-    app, asked = GpubenchApp(tmp_path), Asked()
+    app, asked = GpubenchApp(Path()), Asked()
     async with app.run_test(size=(120, 40), message_hook=asked) as pilot:
         await opened(pilot, "interrupted")
         await pilot.press("enter")
