@@ -26,6 +26,7 @@ def series(source: random.Random, count: int, correlation: float, *, skewed: boo
     return values
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("skewed", [False, True])
 @pytest.mark.parametrize("correlation", [0.0, 0.3, 0.5])
 @pytest.mark.parametrize("count", [5, 8, 20, 60])
@@ -39,6 +40,7 @@ def test_the_interval_contains_the_truth_as_often_as_it_says(
     assert 0.91 <= inside / 1000 <= 0.997
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "least"), [(5, 0.85), (10, 0.905), (30, 0.925), (60, 0.935)])
 def test_strong_correlation_is_met_as_far_as_so_few_values_show_it(count: int, least: float) -> None:
     source, inside = random.Random(12), 0
@@ -48,6 +50,7 @@ def test_strong_correlation_is_met_as_far_as_so_few_values_show_it(count: int, l
     assert inside / 2000 >= least
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "most"), [(5, 1.3), (10, 1.3), (30, 1.15), (60, 1.1)])
 def test_white_noise_does_not_pay_much_for_it(count: int, most: float) -> None:
     """Beside the interval of values that are known to be independent."""
@@ -56,6 +59,7 @@ def test_white_noise_does_not_pay_much_for_it(count: int, most: float) -> None:
     assert sum(widths) / 1000 <= most
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("correlation", [0.0, 0.5])
 def test_it_still_does_where_windows_are_added_until_it_is_narrow(correlation: float) -> None:
     source, inside = random.Random(4), 0
@@ -115,6 +119,7 @@ def test_the_median_deviation_of_normal_values_is_their_standard_deviation() -> 
     assert mad([source.gauss(0, 3) for _ in range(20_000)]) == pytest.approx(3, rel=0.05)
 
 
+@pytest.mark.slow
 def test_the_interval_of_a_ratio_contains_it_and_narrows() -> None:
     source = random.Random(5)
     above = tuple(source.gauss(190, 4) for _ in range(400))
@@ -151,6 +156,7 @@ def test_the_interval_of_a_ratio_is_that_of_drawing_every_value_expanded(above: 
     assert ratio_interval(a, b) == pytest.approx(expected, rel=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "correlation"), [(6, 0.0), (20, 0.0), (20, 0.5)])
 def test_the_interval_of_a_ratio_contains_the_truth_as_often_as_it_says(
     count: int, correlation: float
@@ -164,6 +170,7 @@ def test_the_interval_of_a_ratio_contains_the_truth_as_often_as_it_says(
     assert inside / 120 >= 0.9
 
 
+@pytest.mark.slow
 def test_repeats_have_the_interval_of_their_logarithms() -> None:
     source, inside = random.Random(11), 0
     for _ in range(2000):
@@ -175,6 +182,7 @@ def test_repeats_have_the_interval_of_their_logarithms() -> None:
         repeats_interval([1.0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("above", "below"), [(1, 2), (1, 4), (3, 3), (2, 5)])
 def test_repeats_of_unequal_number_have_the_interval_of_their_ratio(above: int, below: int) -> None:
     source, inside = random.Random(12), 0
@@ -202,6 +210,7 @@ def test_a_ratio_needs_five_values_on_each_side() -> None:
         ratio_interval((1.0,) * 4, (1.0,) * 5)
 
 
+@pytest.mark.slow
 def test_the_interval_of_a_gain_contains_the_truth_as_often_as_it_says() -> None:
     """Two trainings of unlike rates, alone and side by side: their true gain is 2.5 / 1.4."""
     held = 0

@@ -19,6 +19,8 @@ from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
 
 from .conftest import PATIENCE, run_spec
 
+pytestmark = pytest.mark.slow
+
 Shelve = Callable[..., SessionFolder]
 """Puts a session of one run on the shelf, by default of a run that is skipped."""
 

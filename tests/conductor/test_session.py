@@ -25,6 +25,8 @@ from gpubench_tui.engine.record.session import read_session
 
 from .conftest import Start, run_spec, wait_until_gone
 
+pytestmark = pytest.mark.slow
+
 
 def steps_of(events: list[Event], run: str, rank: int) -> int:
     return sum(len(e.seconds) for e in events if isinstance(e, Steps) and (e.run, e.rank) == (run, rank))

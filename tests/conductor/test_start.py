@@ -28,6 +28,8 @@ from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
 
 from .conftest import PATIENCE, run_spec
 
+pytestmark = pytest.mark.slow
+
 QUICK = Measure(warmup_steps=2, window_seconds=0.05, windows=2, seconds=0.2, target=0.0, hang_seconds=30.0)
 
 

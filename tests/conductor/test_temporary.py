@@ -12,6 +12,8 @@ from gpubench_tui.engine.record.lock import take
 
 from .conftest import Start, run_spec, wait_until_gone
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

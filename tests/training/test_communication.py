@@ -6,11 +6,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pytest
 import torch
 from gpubench_tui.engine.plan.preset import Workload
 from gpubench_tui.engine.training.bandwidth import FACTOR, LARGEST, SMALLEST, fitting_sizes
 from gpubench_tui.engine.training.device.cpu import CpuDevices
 from gpubench_tui.engine.training.group import Group
+
+pytestmark = pytest.mark.slow
 
 
 def saved_by(ranks: ModuleType, folder: Path, worker: str) -> list[Any]:

@@ -16,6 +16,8 @@ from gpubench_tui.engine.training.compiling import CompileHeartbeat
 from gpubench_tui.engine.training.device.cpu import CpuDevices
 from gpubench_tui.engine.training.reporter import Reporter
 
+pytestmark = pytest.mark.slow
+
 PATIENCE = 60.0
 INTERVAL = 0.2
 

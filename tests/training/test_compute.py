@@ -14,6 +14,8 @@ from gpubench_tui.engine.training.device.cpu import CpuDevices
 from gpubench_tui.engine.training.device.cuda import CudaDevices
 from gpubench_tui.engine.training.group import Group
 
+pytestmark = pytest.mark.slow
+
 CPU = CpuDevices()
 OWN = """
 import torch

@@ -28,6 +28,8 @@ from gpubench_tui.engine.training.device.clock import Mark, wait_for
 from gpubench_tui.engine.training.device.cpu import HostClock
 from gpubench_tui.engine.training.group import Group
 
+pytestmark = pytest.mark.slow
+
 PARTS = ("input", "transfer", "forward", "backward", "exposed", "copying", "optimizer")
 SLOW = Path(__file__).parent / "slow.py"
 STEPS = 10

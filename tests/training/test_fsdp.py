@@ -18,6 +18,8 @@ from gpubench_tui.engine.training.precision import Autocast
 from gpubench_tui.engine.training.sharding import blocks_of, shard
 from torch import nn
 
+pytestmark = pytest.mark.slow
+
 on_cpu = pytest.mark.skipif(
     not hasattr(torch.cpu.Stream, "record_event"), reason="torch 2.6 has none on CPUs"
 )

@@ -10,6 +10,8 @@ import pytest
 import torch
 from gpubench_tui.engine.plan.preset import Workload
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("mode", "optimizer"), [("single", "sgd"), ("single", "adamw"), ("dp", "sgd"), ("ddp", "sgd")]

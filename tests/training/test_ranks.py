@@ -27,6 +27,8 @@ from gpubench_tui.engine.record.events import (
 )
 from PIL import Image
 
+pytestmark = pytest.mark.slow
+
 LENET = Workload(model="lenet", images=1000, batch=20, learning_rate=0.05)
 
 two_cores = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two cores")

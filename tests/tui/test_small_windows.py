@@ -12,6 +12,8 @@ from gpubench_tui.tui.screens.dialogs.too_small import TooSmallScreen
 from gpubench_tui.tui.screens.session_screen import SessionScreen
 from textual.pilot import Pilot
 
+pytestmark = pytest.mark.slow
+
 SMALL = [(80, 15), (60, 24), (60, 15), tuple(SMALLEST_WINDOW)]
 
 

@@ -23,6 +23,8 @@ from nvml_standin import Machine, build
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+pytestmark = pytest.mark.slow
+
 GPUS = [0, 2, 8, 16]
 RUN: set[str] = set()
 """Names of the tests of this module that have run."""

@@ -14,6 +14,8 @@ from gpubench_tui.tui.data.launch_feed import LaunchOptions
 from gpubench_tui.tui.screens.monitor import MonitorScreen
 from gpubench_tui.tui.screens.results import ResultsScreen
 
+pytestmark = pytest.mark.slow
+
 SHORT = ["measure.seconds=1", "measure.window_seconds=0.1", "measure.windows=3", "workload.images=512"]
 
 

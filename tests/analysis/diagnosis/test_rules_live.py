@@ -11,6 +11,8 @@ from gpubench_tui.engine.analysis.diagnosis.case import Diagnosis
 from gpubench_tui.engine.analysis.results.result import result_of
 from gpubench_tui.engine.record.session import Session, read_session
 
+pytestmark = pytest.mark.slow
+
 MODELS = Path(__file__).with_name("provoking_models.py")
 
 FAULTS = f"""

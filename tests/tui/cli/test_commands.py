@@ -18,6 +18,8 @@ from gpubench_tui.tui.cli import progress
 from gpubench_tui.tui.cli.context import Context
 from gpubench_tui.tui.cli.run import run_preset
 
+pytestmark = pytest.mark.slow
+
 SHORT = [
     "--set=workload.images=400",
     "--set=workload.batch=16",

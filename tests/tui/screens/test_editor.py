@@ -24,6 +24,8 @@ from gpubench_tui.tui.widgets.preset_list import PresetList
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+pytestmark = pytest.mark.slow
+
 SIZES = [(60, 24), (80, 24), (120, 40)]
 CLEAR = ["home", "ctrl+k"]
 

@@ -19,6 +19,8 @@ from gpubench_tui.tui.widgets import session_view
 from gpubench_tui.tui.widgets.panel import Panel
 from textual.content import Content
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("gpus", [0, 2, 8, 16])

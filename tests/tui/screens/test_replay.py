@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from building.recorded import shelve
 from driving.app import monitor, screen_text, wait_for_text, wait_until, watching
 from gpubench_tui.engine.record.journal import last_moment
@@ -11,6 +12,8 @@ from gpubench_tui.tui.screens.replay import ReplayScreen
 from gpubench_tui.tui.screens.results import ResultsScreen
 from gpubench_tui.tui.widgets.timeline import Timeline
 from textual.pilot import Pilot
+
+pytestmark = pytest.mark.slow
 
 
 async def moved(pilot: Pilot[int], key: str) -> float:

@@ -36,6 +36,8 @@ from gpubench_tui.tui.widgets.section import PageSection
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+pytestmark = pytest.mark.slow
+
 SECTIONS = ("table", "speedup", "curves", "phases", "communication", "devices", "published", "method")
 
 

@@ -25,6 +25,8 @@ from textual.message import Message
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+pytestmark = pytest.mark.slow
+
 
 class Asked:
     """What the screen asks the app for: the message, and the names of its sessions."""

@@ -14,6 +14,8 @@ from driving.terminal import Terminal, wait_for
 from gpubench_tui.engine.conductor import control
 from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
 
+pytestmark = pytest.mark.slow
+
 AT_ONCE = 5.0
 """Seconds, on a busy machine."""
 
