@@ -72,6 +72,7 @@ def test_only_data_parallel_has_any() -> None:
     assert data_parallel_of(data_parallel) is data_parallel
 
 
+@pytest.mark.slow
 def test_the_detail_phase_reports_it(ranks: ModuleType, tmp_path: Path) -> None:
     own = Path(__file__).with_name("slow.py")
     workload = Workload(model=f"{own}:data_parallel", images=200, batch=8)

@@ -19,6 +19,8 @@ from gpubench_tui.engine.record.events import (
     RankMeasured,
 )
 
+pytestmark = pytest.mark.slow
+
 MODELS = Path(__file__).parent / "compiled.py"
 QUICK = Measure(epochs=1, warmup_steps=2, window_seconds=0.1, seconds=0.1, detail=4)
 

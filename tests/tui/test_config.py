@@ -81,7 +81,7 @@ def test_every_binding_has_an_id_of_its_own_screen_and_says_what_it_does() -> No
         ({"monitor.stop": "ctrl+shift+x"}, "terminals send ctrl+shift+x as ctrl+x; write ctrl+x instead"),
         ({"monitor.stop": "f5,ctrl+i"}, "terminals send ctrl+i as tab; write tab instead"),
         ({"monitor.stop": "d"}, "d is already the key of monitor.detach (Quit and leave"),
-        ({"replay.pause": "t"}, "t is already the key of monitor.results (The results so far)"),
+        ({"replay.pause": "t"}, "t is already the key of monitor.results (Show the results so far)"),
         ({"app.help": "x,s"}, "s is already the key of monitor.stop (Stop the session"),
     ],
 )

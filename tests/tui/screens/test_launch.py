@@ -192,7 +192,7 @@ async def test_the_filter_narrows_the_list_with_each_letter(tmp_path: Path) -> N
         text = screen_text(app)
         assert "Scaling over devices" in text and "A full training on CIFAR-10" in text
         await pilot.press(*"zz")
-        await wait_for_text(pilot, 'No preset matches "resnet18zz"', "Escape clears the filter.")
+        await wait_for_text(pilot, "No preset matches", '"resnet18zz"', "Escape clears the filter.")
         await wait_for_text(pilot, "no preset selected")
         await pilot.press(*["backspace"] * 2, "enter", "down")
         await wait_for_text(pilot, "single-dp-ddp  Is DDP")

@@ -121,7 +121,7 @@ async def test_the_terminal_shows_what_the_app_drew(tmp_path: Path, monkeypatch:
         await wait_for_text(pilot, "replay", "Samples/s: live")
         for keys in ("tab", "t", "escape", "question_mark", "escape", "z", "z"):
             await pilot.press(keys)
-            await wait_until(pilot, lambda: Recording.terminal.text() == screen_text(app), 5.0)
+            await wait_until(pilot, lambda: Recording.terminal.text() == screen_text(app))
         Recording.terminal.resize(90, 30)
         await pilot.resize_terminal(90, 30)
-        await wait_until(pilot, lambda: Recording.terminal.text() == screen_text(app), 5.0)
+        await wait_until(pilot, lambda: Recording.terminal.text() == screen_text(app))
