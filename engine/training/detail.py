@@ -87,7 +87,7 @@ class Detail:
 
     def _separate_ddp(self, ddp: DistributedDataParallel) -> None:
         """Measure the cost of synchronisation, then the parts of a step and the times of each bucket."""
-        self._enter("communication", "steps with and without synchronised gradients")
+        self._enter("communication", "steps with and without sync")
         turns = take_turns(ddp, self._team, self._timed, self._pace)
         self._enter("detail")
         self._buckets = BucketHook(ddp, self._devices.new_clock())

@@ -17,8 +17,7 @@ def rank_title(paces: Paces) -> str:
     """Return the straggler and its delay, if there is one."""
     if paces.straggler is None:
         return "Step time of each rank"
-    seconds = duration(paces.seconds[paces.straggler])
-    return f"Straggler: rank {paces.straggler}, {percent(paces.behind)} slower ({seconds} per step)"
+    return f"Straggler: rank {paces.straggler}, {percent(paces.behind)} slower"
 
 
 def rank_bars(paces: Paces, width: int, height: int) -> Content:

@@ -234,7 +234,7 @@ class EditorScreen(ClosedOnce[PlannedPreset | str | None]):
         for row in self.query(FieldRow):
             if row.field.key in edited.errors:
                 row.query_one(Input).focus()
-                self._refuse(f"Fix {row.field.label} first; the allowed values are beside it.")
+                self._refuse(f"Fix {row.field.label} first: see the message beside it.")
                 return None
         if WHOLE_PRESET in edited.errors:
             self._refuse(edited.errors[WHOLE_PRESET])

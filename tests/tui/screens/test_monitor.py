@@ -317,7 +317,7 @@ async def test_a_rank_that_straggles_is_shown_among_all(tmp_path: Path, size: tu
     async with app.run_test(size=size) as pilot:
         await wait_for_text(pilot, "interrupted: its process is gone")
         await pilot.press("escape")
-        text = await wait_for_text(pilot, "Straggler: rank 11, 24.6% slower (", "11! ")
+        text = await wait_for_text(pilot, "Straggler: rank 11, 24.6% slower", "11! ")
         bars = app.screen.query_one("#ranks", Panel)
         assert bars.region.bottom <= app.screen.query_one("#devices", Panel).region.y
         words = bars.content.plain.replace("!", " ").split()
