@@ -17,10 +17,10 @@ COSTS = ("run", "MB a step", "sync cost, ms (95%)", "of a step", "predicted, ms"
 TRANSFERS = ("run", "exposed, ms", "of a step", "overlap", "busbw, GB/s", "reachable", "utilisation")
 
 
-def communication_table(analysis: Analysis, over: bool, width: int) -> Content:
+def communication_table(analysis: Analysis, is_over: bool, width: int) -> Content:
     """Return a table of costs and one of transfers, a row per run, with remarks; or why there are none.
 
-    `over`: whether the session has ended.
+    `is_over`: whether the session has ended.
     """
     results = analysis.results
     found = [(result.label, result.communication) for result in results if result.communication is not None]
@@ -30,7 +30,7 @@ def communication_table(analysis: Analysis, over: bool, width: int) -> Content:
         costs = [_costs(*one) for one in measured]
         blocks.append(grid(text_columns(COSTS, costs, (0, 0, 0, 2, 1), left=("run",)), width))
     else:
-        blocks.append(wrapped(_why_none(analysis.session, over), width, "$muted"))
+        blocks.append(wrapped(_why_none(analysis.session, is_over), width, "$muted"))
     transfers = [_transfers(*one) for one in measured if one[1].buckets or one[1].curves]
     if transfers:
         blocks.append(grid(text_columns(TRANSFERS, transfers, (0, 0, 3, 0, 0, 2, 0), left=("run",)), width))
@@ -41,14 +41,14 @@ def communication_table(analysis: Analysis, over: bool, width: int) -> Content:
     return Content("\n\n").join(blocks)
 
 
-def _why_none(session: Session, over: bool) -> str:
+def _why_none(session: Session, is_over: bool) -> str:
     specs = [run.spec for run in session.runs.values() if run.spec.skip is None]
     communicating = [
         spec for spec in specs if spec.mode not in ("single", "concurrent") and spec.device_count > 1
     ]
     if not communicating:
         return "Nothing to measure: no run here has devices that communicate."
-    return why_none(session, over)
+    return why_none(session, is_over)
 
 
 def _costs(label: str, c: Communication) -> tuple[str, ...]:

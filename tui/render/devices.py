@@ -22,15 +22,15 @@ IMPORTANCE = {
 """Importance of the columns that may be left out."""
 
 
-def devices_table(analysis: Analysis, over: bool, width: int) -> Content:
+def devices_table(analysis: Analysis, is_over: bool, width: int) -> Content:
     """Return a row per run, with the columns in which any run has a figure; or why there are none.
 
-    `over`: whether the session has ended.
+    `is_over`: whether the session has ended.
     """
     found = [(result.label, result.compute) for result in analysis.results if result.compute is not None]
     shown = [title for title, cell in COLUMNS.items() if any(cell(c) != NOT_AVAILABLE for _, c in found)]
     if not shown:
-        return wrapped(why_none(analysis.session, over), width, "$muted")
+        return wrapped(why_none(analysis.session, is_over), width, "$muted")
     rows = [[label, *(COLUMNS[title](c) for title in shown)] for label, c in found]
     importance = [0, *(IMPORTANCE.get(title, 0) for title in shown)]
     return grid(text_columns(["run", *shown], rows, importance, left=["run"]), width)

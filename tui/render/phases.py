@@ -29,14 +29,14 @@ PART_OF = {character: part for part, character in CHARACTERS.items()}
 WIDEST_PHASE_BAR = 100
 
 
-def phase_bars(analysis: Analysis, over: bool, width: int) -> Content:
+def phase_bars(analysis: Analysis, is_over: bool, width: int) -> Content:
     """Return a bar per run, the legend, the shares in numbers and notes; or why there are none.
 
-    `over`: whether the session has ended.
+    `is_over`: whether the session has ended.
     """
     measured = [(result.label, result.phases) for result in analysis.results if result.phases is not None]
     if not measured:
-        return wrapped(why_none(analysis.session, over), width, "$muted")
+        return wrapped(why_none(analysis.session, is_over), width, "$muted")
     noted = group_labels((label, text) for label, phases in measured for text in phases.notes)
     notes = [wrapped(text, width, lead=f"{whose}: ") for whose, text in noted]
     parts = parts_in(phases for _, phases in measured)
@@ -44,11 +44,11 @@ def phase_bars(analysis: Analysis, over: bool, width: int) -> Content:
     return Content("\n\n").join([*blocks, *([Content("\n").join(notes)] if notes else [])])
 
 
-def why_none(session: Session, over: bool) -> str:
+def why_none(session: Session, is_over: bool) -> str:
     """Return why no run has been measured in the detail phase, which follows a run's windows."""
     if not any(run.spec.measure.detail for run in session.runs.values()):
         return "Not measured: the preset sets measure.detail to 0."
-    if over:
+    if is_over:
         return "No run reached this: it is measured after the timed windows."
     return "No run has reached this yet: it is measured after the timed windows."
 

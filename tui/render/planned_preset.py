@@ -89,8 +89,8 @@ def _description(preset: Preset) -> Content:
     lines = [Content(description)] if description else []
     lines.append(Content.styled(_measures(preset), "$muted"))
     if changes := {**preset.gpu.workload, **preset.gpu.measure}:
-        said = ", ".join(f"{key} {json.dumps(value)}" for key, value in changes.items())
-        lines.append(Content.styled(f"where there are GPUs: {said}", "$muted"))
+        settings = ", ".join(f"{key} {json.dumps(value)}" for key, value in changes.items())
+        lines.append(Content.styled(f"where there are GPUs: {settings}", "$muted"))
     return Content("\n").join(lines)
 
 

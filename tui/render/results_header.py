@@ -13,10 +13,10 @@ from ...engine.text.units import date_time
 from .grid import wrapped
 
 
-def title_line(session: Session, over: bool) -> Content:
+def title_line(session: Session, is_over: bool) -> Content:
     """Return the session's title and name, and its state unless it finished normally."""
     if session.outcome is None:
-        state = "interrupted: its process is gone" if over else "so far"
+        state = "interrupted: its process is gone" if is_over else "so far"
     else:
         state = "" if session.outcome == "finished" else "stopped early"
     parts: list[Content | str | tuple[str, str]] = [(session.plan.title or session.name, "bold")]
@@ -28,13 +28,15 @@ def title_line(session: Session, over: bool) -> Content:
 
 def opening(analysis: Analysis, width: int) -> Content:
     """Return the headline, and when and where the session was measured."""
-    session, found = analysis.session, analysis.results
+    session, results = analysis.session, analysis.results
     when = date_time(session.unix_time)
     measured = f"Measured {when} on {hardware(session)}; gpubench-tui {session.program}."
-    goes_on = any(result.state in ("waiting", "running") for result in found)
-    nothing = "Nothing to compare yet" if goes_on or not found else "Nothing was measured"
+    goes_on = any(result.state in ("waiting", "running") for result in results)
+    nothing = "Nothing to compare yet" if goes_on or not results else "Nothing was measured"
     sentence = analysis.headline or nothing
-    in_vain = not any(result.windows for result in found) and any(each.state == "failed" for each in found)
+    in_vain = not any(result.windows for result in results) and any(
+        each.state == "failed" for each in results
+    )
     style = "bold $text-error" if in_vain else "bold"
     return wrapped(f"{sentence}.", width, style) + "\n" + wrapped(measured, width, "$muted")
 

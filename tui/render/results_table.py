@@ -32,9 +32,9 @@ class SortOrder(NamedTuple):
     column: str = ""
     backwards: bool = False
 
-    def next(self, found: Sequence[Result]) -> SortOrder:
+    def next(self, results: Sequence[Result]) -> SortOrder:
         """Return the order by the next column; after the last, the order of the plan."""
-        titles = ["", *(column.title for column in _columns(found))]
+        titles = ["", *(column.title for column in _columns(results))]
         place = titles.index(self.column) if self.column in titles else -1
         return SortOrder(titles[(place + 1) % len(titles)])
 
@@ -42,28 +42,28 @@ class SortOrder(NamedTuple):
         """Return the order by that column, reversed if it is already the current one."""
         return SortOrder(column, not self.backwards if column == self.column else False)
 
-    def of(self, found: Sequence[Result]) -> list[Result]:
+    def of(self, results: Sequence[Result]) -> list[Result]:
         """Return the results in this order."""
-        for column in _columns(found):
+        for column in _columns(results):
             if column.title == self.column:
-                return ordered(found, column, self.backwards)
-        return list(found)
+                return ordered(results, column, self.backwards)
+        return list(results)
 
 
-def results_table(found: Sequence[Result], width: int, order: SortOrder | None = None) -> Content:
+def results_table(results: Sequence[Result], width: int, order: SortOrder | None = None) -> Content:
     """Return the table within `width` cells where possible, leaving out the least important columns."""
-    if not found:
+    if not results:
         return Content.styled("no runs yet", "$muted")
     order = order or SortOrder()
-    rows = order.of(found)
+    rows = order.of(results)
     return grid(
-        [_grid_column(place, column, rows, order) for place, column in enumerate(_columns(found))], width
+        [_grid_column(place, column, rows, order) for place, column in enumerate(_columns(results))], width
     )
 
 
-def _columns(found: Sequence[Result]) -> Iterator[Column]:
-    known = any(result.speedup_interval is not None for result in found)
-    for column in result_columns(found):
+def _columns(results: Sequence[Result]) -> Iterator[Column]:
+    known = any(result.speedup_interval is not None for result in results)
+    for column in result_columns(results):
         yield column
         if column is SPEEDUP and known:
             yield Column(
@@ -102,18 +102,18 @@ def _sign(result: Result) -> Content:
     return Content.styled(f"{sign} ", style)
 
 
-def results_remarks(found: Sequence[Result], folder: Path, width: int) -> Content:
+def results_remarks(results: Sequence[Result], folder: Path, width: int) -> Content:
     """Return failures, notes and the parts of concurrent runs: a paragraph each, headed by the runs.
 
     `folder`: the session's folder, named if a failure refers to a log in it.
     """
-    failures = {text for result in found if result.state == "failed" for text in remarks(result)}
+    failures = {text for result in results if result.state == "failed" for text in remarks(result)}
     paragraphs = []
-    for whose, text in group_labels((result.label, text) for result in found for text in remarks(result)):
+    for whose, text in group_labels((result.label, text) for result in results for text in remarks(result)):
         style = "$text-error" if text in failures else "$text-warning"
         paragraphs.append(wrapped(text, width, style, lead=f"{whose}: "))
-    for result in found:
+    for result in results:
         paragraphs += [wrapped(text, width, lead=f"{result.label}: ") for text in side_by_side(result)]
-    if any(result.failure is not None and result.failure.log for result in found):
+    if any(result.failure is not None and result.failure.log for result in results):
         paragraphs.append(wrapped(str(folder), width, "bold", lead="Session folder: "))
     return Content("\n").join(paragraphs)

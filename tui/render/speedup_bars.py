@@ -29,32 +29,32 @@ class SpeedupBar(NamedTuple):
     is_baseline: bool = False
 
 
-def speedup_bars(found: Sequence[Result], width: int) -> Content:
+def speedup_bars(results: Sequence[Result], width: int) -> Content:
     """Return bars of the speedups and of the concurrency gains; or why there are none."""
-    speedups, gains = list(_speedups(found)), list(_gains(found))
+    speedups, gains = list(_speedups(results)), list(_gains(results))
     blocks = []
     if any(not bar.is_baseline for bar in speedups):
         blocks.append(_bars("speedup", speedups, width))
     if gains:
         blocks.append(_bars("concurrency gain", gains, width))
     if not blocks:
-        goes_on = any(result.state in ("waiting", "running") for result in found)
+        goes_on = any(result.state in ("waiting", "running") for result in results)
         why = "Nothing yet: a speedup needs two measured runs."
         over = "Nothing to compare: no run has a speedup."
         return wrapped(why if goes_on else over, width, "$muted")
     return Content("\n\n").join(blocks)
 
 
-def _speedups(found: Sequence[Result]) -> Iterator[SpeedupBar]:
-    for result in found:
+def _speedups(results: Sequence[Result]) -> Iterator[SpeedupBar]:
+    for result in results:
         if result.speedup is not None:
             ideal = result.speedup / result.efficiency if result.efficiency else None
             is_baseline = result.baseline == result.run
             yield SpeedupBar(result.label, result.speedup, ideal, result.speedup_interval, is_baseline)
 
 
-def _gains(found: Sequence[Result]) -> Iterator[SpeedupBar]:
-    for result in found:
+def _gains(results: Sequence[Result]) -> Iterator[SpeedupBar]:
+    for result in results:
         if result.concurrency_gain is not None:
             yield SpeedupBar(result.label, result.concurrency_gain, float(result.devices))
 

@@ -75,7 +75,7 @@ class CompareScreen(ClosedOnce[None]):
         """`folders`: the others are compared with the first."""
         super().__init__()
         self._folders = folders
-        self._found: CompareScreen.Compared | None = None
+        self._result: CompareScreen.Compared | None = None
 
     def compose(self) -> ComposeResult:
         """Compose the list of sessions, the table and the notes."""
@@ -115,7 +115,7 @@ class CompareScreen(ClosedOnce[None]):
 
     @on(Compared)
     def _compared(self, message: Compared) -> None:
-        self._found = message
+        self._result = message
         self.redraw()
         self.refresh_bindings()
 
@@ -125,14 +125,14 @@ class CompareScreen(ClosedOnce[None]):
 
     def redraw(self) -> None:
         """Draw the page to its width."""
-        if self._found is None:
+        if self._result is None:
             return
-        comparison, width = self._found.comparison, self._width
+        comparison, width = self._result.comparison, self._width
         others = " and ".join(session.b for session in comparison.sessions)
         title = Content.assemble(
             ("Compare", "bold"), f"  {others} ", ("against", "$muted"), f" {comparison.base}"
         )
-        headings = Content("\n").join([wrapped(line, width) for line in self._found.headings])
+        headings = Content("\n").join([wrapped(line, width) for line in self._result.headings])
         with self.app.batch_update():
             self.query_one("#headline", Static).update(title)
             self.query_one("#who", Static).update(headings)
@@ -145,14 +145,14 @@ class CompareScreen(ClosedOnce[None]):
 
     def action_copy(self) -> None:
         """Copy the page to the terminal's clipboard."""
-        if self._found is not None:
-            self.app.copy_to_clipboard(render_comparison(self._found.comparison, "md"))
+        if self._result is not None:
+            self.app.copy_to_clipboard(render_comparison(self._result.comparison, "md"))
             self.notify("Copied as Markdown, if the terminal supports it (OSC 52).")
 
     def action_export(self) -> None:
         """Save the page."""
-        if self._found is not None:
-            self._save(self._found.comparison)
+        if self._result is not None:
+            self._save(self._result.comparison)
 
     @work(thread=True, exit_on_error=False)
     def _save(self, comparison: SessionsComparison) -> None:
@@ -178,7 +178,7 @@ class CompareScreen(ClosedOnce[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Disable copy and export until the sessions have been compared."""
-        return self._found is not None or action not in ("copy", "export")
+        return self._result is not None or action not in ("copy", "export")
 
 
 def _heading(name: str, session: Session) -> str:

@@ -179,7 +179,7 @@ class EditorScreen(ClosedOnce[PlannedPreset | str | None]):
             parts += [plan_text(edited.planned.plan, panel.columns), *finding_lines(edited.planned.needs)]
         panel.show(Content("\n\n").join(parts))
 
-    # What the keys do
+    # Actions
 
     @on(Input.Submitted)
     def _submitted(self) -> None:

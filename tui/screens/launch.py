@@ -137,7 +137,7 @@ class LaunchScreen(Screen[None]):
         watch_machine(self._root, self._options, leave, self.post_message)
 
     @on(MachineInspected)
-    def _found(self, message: MachineInspected) -> None:
+    def _inspected(self, message: MachineInspected) -> None:
         known, found = self._inspection, message.inspection
         if known is not None and known.host is not None and found.host is None and not found.problem:
             return  # a repeated inspection begins without the host

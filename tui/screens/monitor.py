@@ -73,9 +73,9 @@ class MonitorScreen(SessionScreen[LiveFeed]):
         if following is None:
             self.action_results()
             return
-        said = analyse(self.session).headline or f"It is {self.state()}."
+        outcome = analyse(self.session).headline or f"It is {self.state()}."
         self.post_message(
-            ShowMonitor(following, replace=True, notice=f"{self.folder.name} has ended. {said}")
+            ShowMonitor(following, replace=True, notice=f"{self.folder.name} has ended. {outcome}")
         )
 
     def _remarks(self) -> list[Content | str | tuple[str, str]]:
@@ -93,7 +93,7 @@ class MonitorScreen(SessionScreen[LiveFeed]):
             return "waiting" if self.folder.is_waiting() else "starting"
         return "stopping" if self._stopping else "running"
 
-    # What the keys do
+    # Actions
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Disable Stop, Skip and Detach once the session has ended."""

@@ -85,7 +85,7 @@ class ReplayScreen(SessionScreen[ReplayFeed]):
         """Return the state of the session in one word."""
         return super().state() if self._over else "replay"
 
-    # What the keys do
+    # Actions
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Disable Freeze: pausing the replay does the same."""

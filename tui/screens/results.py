@@ -105,11 +105,11 @@ class ResultsScreen(ClosedOnce[None]):
         """Compose the title, and the page that scrolls below it."""
         yield Static(id="title", classes="headline", markup=False)
         yield ResultsPage(self._folder.path, self._unicode, id="page")
-        yield Static(id="said", markup=False)
+        yield Static(id="message", markup=False)
         yield Footer()
 
     @property
-    def _found(self) -> Sequence[Result]:
+    def _results(self) -> Sequence[Result]:
         return self._analysis.results if self._analysis is not None else ()
 
     @property
@@ -163,32 +163,32 @@ class ResultsScreen(ClosedOnce[None]):
         """Draw what has changed, less often the longer it takes; stop updating when the session has ended."""
         if self._session is None or not is_visible(self):
             return
-        over = self._is_over()
-        if over:
+        is_over = self._is_over()
+        if is_over:
             self._ticking.stop()
         page = self._page.scrollable_content_region
-        frame = (over, page.width, page.height)
+        frame = (is_over, page.width, page.height)
         shows = (*frame, *map(_state_of, self._session.runs.values()))
         rest = time.monotonic() < self._rest_until and frame == self._drawn[: len(frame)]
         if shows == self._drawn or rest:
             return
         self._drawn = shows
         began = time.monotonic()
-        self._draw(self._session, over)
+        self._draw(self._session, is_over)
         self._rest_until = time.monotonic() + REST_FACTOR * (time.monotonic() - began)
 
-    def _draw(self, session: Session, over: bool) -> None:
+    def _draw(self, session: Session, is_over: bool) -> None:
         self.refresh_bindings()
         self._analysis = analyse(session)
         with self.app.batch_update():
-            self.query_one("#title", Static).update(title_line(session, over))
-            self._page.show(self._analysis, self._order, over)
+            self.query_one("#title", Static).update(title_line(session, is_over))
+            self._page.show(self._analysis, self._order, is_over)
 
-    # What the keys do
+    # Actions
 
     def action_sort(self) -> None:
         """Sort by the next column."""
-        self._sort(self._order.next(self._found))
+        self._sort(self._order.next(self._results))
 
     def action_reverse(self) -> None:
         """Reverse the order."""
@@ -200,22 +200,22 @@ class ResultsScreen(ClosedOnce[None]):
         self._sort(self._order.by(message.column))
 
     def _sort(self, order: SortOrder) -> None:
-        if self._found:
+        if self._results:
             self._order = order
-            self._page.sort(self._found, order)
+            self._page.sort(self._results, order)
 
     def action_section(self, step: int) -> None:
         """Move to the section `step` places further down."""
-        if self._found:
+        if self._results:
             self._page.move_focus(step)
 
     def action_copy(self) -> None:
         """Copy all columns of the table, in the order shown."""
-        if not self._found:
+        if not self._results:
             return
-        lines = markdown_results(self._order.of(self._found))
+        lines = markdown_results(self._order.of(self._results))
         self.app.copy_to_clipboard("\n".join(lines) + "\n")
-        self._say(
+        self._show_message(
             Content.assemble(
                 (f"Copied the table as Markdown, {len(lines) - 2} rows.", "$text-success"),
                 " The terminal must support OSC 52; in tmux: ",
@@ -230,12 +230,12 @@ class ResultsScreen(ClosedOnce[None]):
             return
         path: Path | None = await self.app.push_screen_wait(ExportScreen(self._session, self._folder))
         if path is not None:
-            self._say(Content.assemble("Saved as ", (str(path), "bold $text-success")))
+            self._show_message(Content.assemble("Saved as ", (str(path), "bold $text-success")))
 
-    def _say(self, content: Content) -> None:
-        said = self.query_one("#said", Static)
-        said.update(content)
-        said.display = True
+    def _show_message(self, content: Content) -> None:
+        message = self.query_one("#message", Static)
+        message.update(content)
+        message.display = True
 
     def action_again(self) -> None:
         """Run the same preset again."""

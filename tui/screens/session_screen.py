@@ -218,7 +218,7 @@ class SessionScreen(Quittable, Generic[Source]):
             if self._ready:
                 self._draw_log()
 
-    # What the keys do
+    # Actions
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Disable Freeze once the session has ended, unless the view is frozen."""

@@ -76,9 +76,9 @@ class SessionsScreen(ClosedOnce[None]):
     class Changed(Message):
         """Sessions have been renamed or deleted; `name` is to be highlighted."""
 
-        def __init__(self, said: str, name: str) -> None:
+        def __init__(self, message: str, name: str) -> None:
             super().__init__()
-            self.said, self.name = said, name
+            self.message, self.name = message, name
 
     class Refused(Message):
         """Sessions could not be renamed or deleted; `sentence` says why."""
@@ -97,7 +97,7 @@ class SessionsScreen(ClosedOnce[None]):
     def compose(self) -> ComposeResult:
         """Compose the screen; nothing here waits for the shelf."""
         yield SessionBrowser(self._shelf.root, id="browser")
-        yield Static(id="said", markup=False)
+        yield Static(id="message", markup=False)
         yield Footer()
 
     @property
@@ -145,13 +145,13 @@ class SessionsScreen(ClosedOnce[None]):
     def _moved(self, message: RowList.Highlighted) -> None:
         self._visible_names = self._browser.visible_names
         if message.by_user:
-            self._say("")
+            self._show_message("")
 
-    def _say(self, sentence: str, style: str = "$text-warning") -> None:
-        said = self.query_one("#said", Static)
-        said.display = bool(sentence)
+    def _show_message(self, sentence: str, style: str = "$text-warning") -> None:
+        message = self.query_one("#message", Static)
+        message.display = bool(sentence)
         if sentence:
-            said.update(Content.styled(sentence, style))
+            message.update(Content.styled(sentence, style))
 
     # Opening
 
@@ -173,14 +173,14 @@ class SessionsScreen(ClosedOnce[None]):
 
     def _is_over(self, entry: SessionOverview, done: str) -> bool:
         if entry.state not in OVER:
-            self._say(
+            self._show_message(
                 f"{entry.name} is {entry.state}: it can be {done} once it has ended. Enter opens its monitor."
             )
         return entry.state in OVER
 
     def _has_record(self, entry: SessionOverview) -> bool:
         if not entry.program:
-            self._say(f"{entry.name} recorded nothing; see {entry.folder.log}.")
+            self._show_message(f"{entry.name} recorded nothing; see {entry.folder.log}.")
         return bool(entry.program)
 
     def action_attach(self) -> None:
@@ -219,7 +219,9 @@ class SessionsScreen(ClosedOnce[None]):
         if len(oldest_first) > 1:
             self.post_message(ShowComparison(oldest_first))
         else:
-            self._say("Select two or more sessions with Space; c then compares them with the oldest.")
+            self._show_message(
+                "Select two or more sessions with Space; c then compares them with the oldest."
+            )
 
     # Renaming and deleting
 
@@ -268,13 +270,13 @@ class SessionsScreen(ClosedOnce[None]):
 
     @on(Changed)
     def _changed(self, message: Changed) -> None:
-        self.notify(message.said, markup=False)
+        self.notify(message.message, markup=False)
         self._browser.highlight_when_seen(message.name)
         self._read_again()
 
     @on(Refused)
     def _refused(self, message: Refused) -> None:
-        self._say(message.sentence, "$text-error")
+        self._show_message(message.sentence, "$text-error")
         self._read_again()
 
 

@@ -86,33 +86,33 @@ class Diagnoses(Vertical):
         self._others = MoreDiagnoses(markup=False)
         self._all = False
 
-    def show(self, found: Sequence[Diagnosis], otherwise: str, width: int, room: int) -> None:
+    def show(self, diagnoses: Sequence[Diagnosis], otherwise: str, width: int, room: int) -> None:
         """Show as many diagnoses as fit into `room` lines, at least one; `otherwise` if there are none.
 
         Expanded diagnoses stay expanded.
         """
-        if found and [line.diagnosis.name for line in self._lines] == [one.name for one in found]:
-            for line, diagnosis in zip(self._lines, found, strict=True):
+        if diagnoses and [line.diagnosis.name for line in self._lines] == [one.name for one in diagnoses]:
+            for line, diagnosis in zip(self._lines, diagnoses, strict=True):
                 line.show(diagnosis, width)
         else:
-            self._renew(found, otherwise, width)
-        count = len(found) if self._all else fitting_diagnoses(found, width, room)
+            self._renew(diagnoses, otherwise, width)
+        count = len(diagnoses) if self._all else fitting_diagnoses(diagnoses, width, room)
         for place, line in enumerate(self._lines):
             line.display = place < count
-        self._others.display = count < len(found)
-        self._others.update(more_diagnoses(found[count:]))
+        self._others.display = count < len(diagnoses)
+        self._others.update(more_diagnoses(diagnoses[count:]))
 
-    def _renew(self, found: Sequence[Diagnosis], otherwise: str, width: int) -> None:
+    def _renew(self, diagnoses: Sequence[Diagnosis], otherwise: str, width: int) -> None:
         opened = {line.diagnosis.name for line in self._lines if line.is_open}
         focused = next((line.diagnosis.name for line in self._lines if line.has_focus), None)
         self.remove_children()
-        self._lines = [DiagnosisLine(one, width, one.name in opened) for one in found]
+        self._lines = [DiagnosisLine(one, width, one.name in opened) for one in diagnoses]
         self._others = MoreDiagnoses(markup=False)
         self.mount_all([*self._lines, self._others])
         for line in self._lines:
             if line.diagnosis.name == focused:
                 line.focus()
-        if not found:
+        if not diagnoses:
             self.mount(Static(wrapped(otherwise, width, "$muted"), markup=False))
 
     @on(MoreDiagnoses.Opened)

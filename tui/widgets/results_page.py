@@ -62,8 +62,8 @@ class ResultsPage(VerticalScroll, can_focus=False):
         """Show a message in place of the headline."""
         self.query_one("#sentence", Static).update(content)
 
-    def show(self, analysis: Analysis, order: SortOrder, over: bool) -> None:
-        """Show the analysis of a session; `over`: whether the session has ended."""
+    def show(self, analysis: Analysis, order: SortOrder, is_over: bool) -> None:
+        """Show the analysis of a session; `is_over`: whether the session has ended."""
         page = self.scrollable_content_region
         columns = 2 if self.screen.has_class("-two-columns") else 1
         width = self._width = max(20, page.width // columns - SECTION_FRAME - (columns - 1))
@@ -77,15 +77,15 @@ class ResultsPage(VerticalScroll, can_focus=False):
         self.query_one(Diagnoses).show(analysis.diagnoses, otherwise, width, room)
         self.sort(analysis.results, order)
         self._show("curves", curves(analysis, width, self._unicode))
-        self._show("phases", phase_bars(analysis, over, width))
-        self._show("communication", communication_table(analysis, over, width))
-        self._show("devices", devices_table(analysis, over, width))
+        self._show("phases", phase_bars(analysis, is_over, width))
+        self._show("communication", communication_table(analysis, is_over, width))
+        self._show("devices", devices_table(analysis, is_over, width))
         self._show("published", published_figures(analysis, width))
         self._show("method", closing(analysis, width))
 
-    def sort(self, found: Sequence[Result], order: SortOrder) -> None:
+    def sort(self, results: Sequence[Result], order: SortOrder) -> None:
         """Show the table and the bars in the given order."""
-        ordered, width = order.of(found), self._width
+        ordered, width = order.of(results), self._width
         remarks = results_remarks(ordered, self._folder, width)
         table = results_table(ordered, width, order)
         self._show("table", table + "\n\n" + remarks if remarks else table)

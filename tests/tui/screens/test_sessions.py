@@ -201,9 +201,9 @@ async def test_a_session_that_ends_is_drawn_alone(
     app = GpubenchApp(tmp_path)
     async with app.run_test(size=(120, 40)) as pilot:
         await opened(pilot, "running", "1.92x", "now: dp x2")
-        await turns(pilot, shelf_watch.LOOK_SECONDS)
+        await turns(pilot, shelf_watch.WATCH_SECONDS)
         drawn.clear()
-        await turns(pilot, shelf_watch.LOOK_SECONDS)
+        await turns(pilot, shelf_watch.WATCH_SECONDS)
         assert drawn == [], "nothing has changed"
         journal = Journal(folders[2].journal)
         journal.append(SessionFinished(at=5.0, outcome="stopped"))
@@ -218,7 +218,7 @@ async def test_moving_draws_two_lines(folders: list[SessionFolder], tmp_path: Pa
     app = GpubenchApp(tmp_path)
     async with app.run_test(size=(120, 40)) as pilot:
         await opened(pilot, "1.92x", "single x1 trains")
-        await turns(pilot, shelf_watch.LOOK_SECONDS)
+        await turns(pilot, shelf_watch.WATCH_SECONDS)
         drawn.clear()
         await pilot.press("down")
         await wait_for_text(pilot, f">  {folders[1].name}", f"   {folders[0].name}")
@@ -333,7 +333,7 @@ async def test_hundreds_of_sessions_are_listed_at_once_and_results_come_in_sight
         await wait_for_text(pilot, "many-199")
         await wait_until(pilot, lambda: screen_text(app).count("1.92x") > 10)
         browser = app.screen.query_one(SessionBrowser)
-        assert browser.highlighted is not None and browser.chosen.name.startswith("many-199")
+        assert browser.highlighted is not None and browser.highlighted.name.startswith("many-199")
 
 
 async def test_a_long_name_leaves_room_for_the_rest(tmp_path: Path) -> None:

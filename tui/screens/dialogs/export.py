@@ -110,7 +110,7 @@ class ExportScreen(ModalScreen[Path | None], ClosedOnce[Path | None]):
             self.post_message(self.Written(write_export(folder, name, text)))
         except OSError as error:
             why = "there is no such folder" if not folder.is_dir() else error.strerror or str(error)
-            self.post_message(self.WriteFailed(f"{folder / name} cannot be written: {why}."))
+            self.post_message(self.WriteFailed(f"Cannot be written: {why}.\n{folder / name}"))
 
     @on(Written)
     def _written(self, message: Written) -> None:
