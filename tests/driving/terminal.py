@@ -60,7 +60,7 @@ class Terminal:
         """Hang up."""
         os.close(self.file)
 
-    def status(self, seconds: float = 15.0) -> int:
+    def status(self, seconds: float = 60.0) -> int:
         """Return the exit status of the program, which must end by itself within that time."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

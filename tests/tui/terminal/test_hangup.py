@@ -16,9 +16,6 @@ from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
 
 pytestmark = pytest.mark.slow
 
-AT_ONCE = 5.0
-"""Seconds, on a busy machine."""
-
 
 @pytest.fixture
 def watched(running_session: Starter) -> Iterator[Callable[[], tuple[Terminal, SessionFolder]]]:
@@ -50,7 +47,7 @@ def test_the_terminal_closes(watched: Attach, ignored: bool) -> None:
     finally:
         signal.signal(signal.SIGHUP, previous)
     terminal.close()
-    assert terminal.status(AT_ONCE) in (128 + signal.SIGHUP, -signal.SIGHUP)
+    assert terminal.status() in (128 + signal.SIGHUP, -signal.SIGHUP)
     assert folder.is_running()
     watched()
 
@@ -69,7 +66,7 @@ def test_one_key_detaches_and_says_how_to_come_back(watched: Attach) -> None:
     terminal.read_until(
         "\x1b[?1049l", f"{folder.name} keeps running; to return: gpubench-tui attach {folder.name}"
     )
-    assert terminal.status(AT_ONCE) == 0
+    assert terminal.status() == 0
     assert folder.is_running()
     watched()
 
@@ -78,7 +75,7 @@ def test_a_terminal_that_nobody_reads_closes(watched: Attach) -> None:
     terminal, folder = watched()
     stall(terminal)
     terminal.close()
-    assert terminal.status(AT_ONCE) in (128 + signal.SIGHUP, -signal.SIGHUP)
+    assert terminal.status() in (128 + signal.SIGHUP, -signal.SIGHUP)
     assert folder.is_running()
 
 
@@ -86,7 +83,7 @@ def test_told_to_go_while_nobody_reads_it_goes(watched: Attach) -> None:
     terminal, folder = watched()
     stall(terminal)
     os.kill(terminal.pid, signal.SIGTERM)
-    assert terminal.status(AT_ONCE) == 128 + signal.SIGTERM
+    assert terminal.status() == 128 + signal.SIGTERM
     assert folder.is_running()
 
 
