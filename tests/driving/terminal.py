@@ -43,7 +43,7 @@ class Terminal:
         """Return the text that the terminal shows."""
         return "\n".join(line.rstrip() for line in self._screen.display)
 
-    def read_until(self, *texts: str, seconds: float = 30.0) -> None:
+    def read_until(self, *texts: str, seconds: float = 60.0) -> None:
         """Read until all the texts are shown or were sent, or nothing can come any more."""
         deadline = time.monotonic() + seconds
         while not all(text.encode() in self.output or text in self.screen() for text in texts):
@@ -78,7 +78,7 @@ class Terminal:
             os.waitpid(self.pid, 0)
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     """Wait until the condition holds; fail if it never does."""
     deadline = time.monotonic() + seconds
     while not condition():

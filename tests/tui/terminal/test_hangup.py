@@ -91,7 +91,7 @@ def test_a_terminal_that_is_read_again_shows_what_is_and_answers(watched: Attach
     terminal, _ = watched()
     stall(terminal)
     terminal.press("?")
-    terminal.read_until("Show the focused panel alone")
+    terminal.read_until("This screen")
 
 
 def test_it_may_be_resized_at_any_moment(watched: Attach) -> None:
@@ -100,7 +100,7 @@ def test_it_may_be_resized_at_any_moment(watched: Attach) -> None:
         terminal.resize(size)
         time.sleep(0.02)
     terminal.press("?")
-    terminal.read_until("Show the focused panel alone")
+    terminal.read_until("This screen")
 
 
 def test_a_real_session_goes_on_through_all_of_it(tmp_path: Path) -> None:
