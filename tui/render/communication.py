@@ -13,7 +13,7 @@ from ...engine.text.units import milliseconds, number, percent
 from .grid import grid, text_columns, wrapped
 from .phases import why_none
 
-COSTS = ("run", "MB a step", "sync cost, ms (95%)", "of a step", "predicted, ms")
+COSTS = ("run", "MB per step", "sync cost, ms (95%)", "of a step", "predicted, ms")
 TRANSFERS = ("run", "exposed, ms", "of a step", "overlap", "busbw, GB/s", "reachable", "utilisation")
 
 

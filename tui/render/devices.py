@@ -11,10 +11,10 @@ from .grid import grid, text_columns, wrapped
 from .phases import why_none
 
 IMPORTANCE = {
-    "samples a J": 7,
+    "samples per J": 7,
     "by datasheet": 6,
     "reserved, GiB": 5,
-    "GFLOP a step": 4,
+    "GFLOP per step": 4,
     "allocator retries": 3,
     "peak measured": 2,
     "allocated, GiB": 1,

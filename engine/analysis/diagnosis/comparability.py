@@ -44,7 +44,7 @@ def super_linear(case: Case) -> Iterator[Diagnosis]:
             (
                 ("speedup", f"{ratio(run.result.speedup)} where its devices explain {ratio(devices)}"),
                 (f"throughput of {baseline.result.label}", rate(baseline.result.throughput)),
-                ("batch of a device", f"{batches[0]} against {batches[1]}"),
+                ("batch per device", f"{batches[0]} against {batches[1]}"),
             ),
             "measure again on a quiet machine with repeats = 3; where the batches differ, a smaller one may "
             "fit caches better, which a baseline at that batch would show",

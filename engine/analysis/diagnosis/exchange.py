@@ -112,7 +112,7 @@ def _exchange(run: Subject) -> Iterator[Figure]:
             f"{together}, {percent(communication.exchange_share)} of a step",
         )
         yield from (
-            (f"{name} alone", f"{duration(each)} a step") for name, each in communication.exchange.items()
+            (f"{name} alone", f"{duration(each)} per step") for name, each in communication.exchange.items()
         )
 
 
@@ -121,7 +121,7 @@ def _traffic(what: str, run: Subject) -> Iterator[Figure]:
     if sent:
         operations = " + ".join(dict.fromkeys(each.operation for each in sent))
         size = sum(each.link_bytes for each in sent)
-        yield f"{what}, derived ({operations})", f"{size / 1e6:,.1f} MB a step"
+        yield f"{what}, derived ({operations})", f"{size / 1e6:,.1f} MB per step"
 
 
 def _skew(run: Subject) -> Iterator[Figure]:

@@ -53,7 +53,7 @@ def slow_input(case: Case) -> Iterator[Diagnosis]:
             "severe" if share >= INPUT_SHARE_SEVERE else "warning",
             f"waiting for the next batch takes {percent(share)} of each step",
             (
-                (f"rank {worst.rank} waits for a batch", f"{duration(wait)} a step"),
+                (f"rank {worst.rank} waits for a batch", f"{duration(wait)} per step"),
                 ("share of the step", f"{percent(share)} of {duration(worst.step_seconds)}"),
             ),
             LESS_DRAWING if resident else faster_loading(case),

@@ -64,16 +64,16 @@ def out_of_memory(case: Case) -> Iterator[Diagnosis]:
         batch, fits = run.spec.batch_per_device(), _largest_that_fits(case, run)
         memory = [gpu.memory_bytes for gpu in case.session.host.gpus if gpu.index in run.configuration.gpus]
         known = [size for size in memory if size is not None]
-        figures = [("does not fit", f"batch {batch} a device")]
-        figures += [("fits", f"batch {fits} a device")] if fits else []
+        figures = [("does not fit", f"batch {batch} per device")]
+        figures += [("fits", f"batch {fits} per device")] if fits else []
         figures += [("memory of its smallest device", gib(min(known)))] if known else []
         yield run.diagnosis(
             "out of memory",
             "severe",
-            f"it does not fit at batch {batch} a device"
+            f"it does not fit at batch {batch} per device"
             + (f"; batch {fits} does" if fits else ", and no smaller batch was measured"),
             figures,
-            f'batch {fits or max(1, batch // 2)} a device, precision = "bf16", or fsdp over more devices',
+            f'batch {fits or max(1, batch // 2)} per device, precision = "bf16", or fsdp over more devices',
         )
 
 

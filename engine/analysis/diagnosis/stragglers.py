@@ -102,7 +102,7 @@ def _straggler(run: Subject, found: Straggler, exposed: Mapping[int, float]) -> 
         "severe" if found.share >= STRAGGLER_SHARE_SEVERE else "warning",
         f"the other ranks wait {percent(found.share)} of each step for rank {found.rank}{device}",
         [
-            *((f"exposed on rank {rank}", f"{duration(exposed[rank])} a step") for rank in ranks),
+            *((f"exposed on rank {rank}", f"{duration(exposed[rank])} per step") for rank in ranks),
             *_own_work(run, ranks),
         ],
         f"check what slows rank {found.rank}: its data, other processes on its device or cores, its clock",
@@ -114,4 +114,4 @@ def _own_work(run: Subject, ranks: tuple[int, int]) -> Iterator[Figure]:
     for found in run.result.phases.ranks if run.result.phases else ():
         if found.rank in ranks:
             times = ", ".join(f"{part} {duration(found.seconds[part])}" for part in parts)
-            yield f"rank {found.rank} a step", times
+            yield f"rank {found.rank} per step", times

@@ -91,8 +91,8 @@ def step_hardly_grows(case: Case) -> Iterator[Diagnosis]:
                 f"a step grows by {percent(growth)} when its batch of {batch} per device doubles: most of it "
                 "is host work or waiting",
                 (
-                    (f"step at batch {batch} a device", duration(step)),
-                    (f"step at batch {twice} a device", duration(longer)),
+                    (f"step at batch {batch} per device", duration(step)),
+                    (f"step at batch {twice} per device", duration(longer)),
                 ),
                 "a larger batch, compile = true, or a larger model; at this batch, additional devices mostly "
                 "wait",

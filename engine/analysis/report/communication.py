@@ -73,7 +73,7 @@ def communication_remarks(c: Communication) -> Iterator[str]:
 
 def _overview(measured: Sequence[tuple[Result, Communication]]) -> list[str]:
     titles = (
-        *("run", "MB a step", "buckets", "exposed, ms", "overlap", "sync cost, ms (95%)"),
+        *("run", "MB per step", "buckets", "exposed, ms", "overlap", "sync cost, ms (95%)"),
         *("predicted, ms", "busbw, GB/s", "utilisation"),
     )
     rows = [

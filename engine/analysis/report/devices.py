@@ -14,13 +14,13 @@ from ..results.devices import Compute
 from ..results.result import Result
 
 COLUMNS: dict[str, Callable[[Compute], str]] = {
-    "GFLOP a step": lambda c: _scaled(c.flop_per_step, 1e9),
-    "TFLOP/s a device": lambda c: _scaled(c.flop_per_second_per_device, 1e12),
+    "GFLOP per step": lambda c: _scaled(c.flop_per_step, 1e9),
+    "TFLOP/s per device": lambda c: _scaled(c.flop_per_second_per_device, 1e12),
     "peak measured": lambda c: _scaled(c.peak_flop_per_second, 1e12),
     "by datasheet": lambda c: _scaled(c.datasheet_flop_per_second, 1e12),
     "MFU": lambda c: percent(c.mfu),
-    "J a sample": lambda c: number(c.joules_per_sample),
-    "samples a J": lambda c: number(c.samples_per_joule),
+    "J per sample": lambda c: number(c.joules_per_sample),
+    "samples per J": lambda c: number(c.samples_per_joule),
     "allocated, GiB": lambda c: gib_number(c.peak_allocated_bytes),
     "reserved, GiB": lambda c: gib_number(c.peak_reserved_bytes),
     "headroom": lambda c: percent(c.headroom),

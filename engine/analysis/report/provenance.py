@@ -64,7 +64,7 @@ ORIGINS = (
     ),
     Origin(
         "communication.bytes_per_step",
-        "bytes a step",
+        "bytes per step",
         "measured",
         "sizes of DDP's gradient buckets; marked derived where it is parameters times 4 bytes",
     ),
@@ -143,11 +143,11 @@ ORIGINS = (
     ),
     Origin(
         "compute.flop_per_step",
-        "FLOP a step",
+        "FLOP per step",
         "derived",
         "torch's flop counter over one forward and backward",
     ),
-    Origin("compute.flop_per_second", "FLOP/s", "derived", "FLOP a step over the windows' step"),
+    Origin("compute.flop_per_second", "FLOP/s", "derived", "FLOP per step over the windows' step"),
     Origin(
         "compute.peak_flop_per_second",
         "peak",

@@ -128,7 +128,7 @@ def test_a_rank_that_waits_for_its_batches(wait: float, severity: str) -> None:
     folded = session(opening(SINGLE, DDP), measured("ddp", [STEADY, STEADY]), ranks)
     found = one(folded, "input-bound")
     assert (found.severity, found.runs) == (severity, ("ddp",))
-    assert f"rank 1 waits for a batch: {wait * 1e3:.1f} ms a step" in figures(found)
+    assert f"rank 1 waits for a batch: {wait * 1e3:.1f} ms per step" in figures(found)
 
 
 def test_a_wait_of_a_millisecond_is_none() -> None:
@@ -325,7 +325,7 @@ def test_the_straggler_is_the_rank_that_is_exposed_least() -> None:
     ]
     found = one(session(opening(DDP), measured("ddp", [STEADY, STEADY]), turns, ranks), "straggler")
     assert "wait 25.0% of each step for rank 1 (core 1)" in found.sentence
-    assert "rank 1 a step: input 0 µs, forward 0 µs, backward 63.0 ms" in figures(found)
+    assert "rank 1 per step: input 0 µs, forward 0 µs, backward 63.0 ms" in figures(found)
     even = exchange("ddp", [0.057, 0.050], with_sync=STEP, without=0.199)
     assert "straggler" not in names(session(opening(DDP), measured("ddp", [STEADY, STEADY]), even))
 
@@ -483,7 +483,7 @@ def test_data_parallel_behind_ddp() -> None:
     assert (found.runs, "0.38x" in found.sentence) == (("dp",), True)
     text = figures(found)
     assert "scatter + replicate + gather + reduce on its first device: 130 ms, 25.0% of a step" in text
-    assert "replicate alone: 50.0 ms a step" in text
+    assert "replicate alone: 50.0 ms per step" in text
     assert "peak memory of its first device: 6.00 GiB, of the others at most 3.00 GiB" in text
     fast = [*measured("dp", [STEADY], samples=1280)]
     assert names(session(opening(dp, ddp), fast, measured("ddp", [STEADY, STEADY]))) == set()
@@ -621,7 +621,7 @@ def test_what_does_not_fit_names_the_batch_that_does() -> None:
     folded = session(opening(small, large, host=gpu_host()), measured("small", [STEADY]), ended)
     found = one(folded, "out of memory")
     assert found.severity == "severe"
-    assert found.sentence == "single x1: it does not fit at batch 512 a device; batch 64 does"
+    assert found.sentence == "single x1: it does not fit at batch 512 per device; batch 64 does"
     assert "memory of its smallest device: 100 GiB" in figures(found)
     (alone,) = analyse(session(opening(large, host=gpu_host()), ended)).diagnoses
     assert "no smaller batch was measured" in alone.sentence

@@ -156,9 +156,9 @@ def test_a_run_that_never_was_has_nothing_to_say() -> None:
 
 def test_the_report_shows_only_what_some_run_has() -> None:
     text = markdown(analyse(run("single", 1, arithmetic("run", 0, 10**12, 20e12))))
-    assert "TFLOP/s a device" in text
+    assert "TFLOP/s per device" in text
     assert "MFU" in text
-    assert "J a sample" not in text
+    assert "J per sample" not in text
     row = next(line for line in text.splitlines() if line.startswith("| single x1 |") and "25.0%" in line)
     assert "5.00" in row
 

@@ -261,7 +261,7 @@ def test_shares_stand_in_numbers_under_words_or_where_space_is_short_letters() -
 def test_communication_says_what_it_costs_and_what_the_links_reach() -> None:
     lines = shown(communication_table, session(2), 78)
     text = "\n".join(lines)
-    assert "MB a step" in text and "sync cost, ms (95%)" in text and "predicted, ms" in text
+    assert "MB per step" in text and "sync cost, ms (95%)" in text and "predicted, ms" in text
     costs = row(lines, "ddp x2")
     assert costs.startswith("ddp x2 44.7 3.0") and " to " in costs
     assert "utilisation" in text and "overlap" in text and "reachable" in text
