@@ -33,13 +33,13 @@ from gpubench_tui.engine.plan.expand import make_plan
 from gpubench_tui.engine.plan.library import find_preset
 from gpubench_tui.engine.plan.plan import RunSpec
 from gpubench_tui.engine.record.journal import Journal
-from gpubench_tui.engine.training.data import make_batches
-from gpubench_tui.engine.training.datasets import NORMALISATION, open_data
+from gpubench_tui.engine.training.data.batches import make_batches
+from gpubench_tui.engine.training.data.datasets import NORMALISATION, open_data
 from gpubench_tui.engine.training.device.claim import backend_for, claim_devices
 from gpubench_tui.engine.training.device.devices import RankDevices
-from gpubench_tui.engine.training.group import Group
 from gpubench_tui.engine.training.measure import Measurement
-from gpubench_tui.engine.training.parallel import own_batch, own_shard
+from gpubench_tui.engine.training.parallel.group import Group
+from gpubench_tui.engine.training.parallel.modes import own_batch, own_shard
 from gpubench_tui.engine.training.rank import Rank
 from gpubench_tui.engine.training.reporter import Reporter
 from gpubench_tui.engine.training.trainer import Trainer

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from msgspec import Struct, field
 
-from ..host.gpu_errors import abort_reason, memory_shortage, remedy_for
+from ..host.gpu.errors import abort_reason, memory_shortage, remedy_for
 from ..plan.plan import RunSpec
 from ..record.events import (
     FailureKind,

@@ -12,12 +12,12 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from msgspec import Struct
 
 from .cpu import inspect_cpu
-from .devices import NvmlDevice, all_devices
 from .facts import Gpu, Host, Link
-from .links import find_links
-from .nvml import Nvml, NvmlUnavailable
+from .gpu.devices import NvmlDevice, all_devices
+from .gpu.links import find_links
+from .gpu.nvml import Nvml, NvmlUnavailable
+from .gpu.visibility import by_index, visible
 from .software import inspect_software, mismatches
-from .visibility import by_index, visible
 
 # Without persistence mode the driver wakes each GPU when it is opened, some seconds for eight of them.
 PATIENCE = 30.0

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from .cpu_meter import CpuMeter
 from .facts import CpuSample, Gpu, GpuSample
-from .gpu_poller import GpuPoller
+from .gpu.poller import GpuPoller
 
 
 class DeviceSampler:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..host.devices import NvmlDevice, find_device
 from ..host.facts import Gpu
-from ..host.nvml import Nvml, NvmlUnavailable
+from ..host.gpu.devices import NvmlDevice, find_device
+from ..host.gpu.nvml import Nvml, NvmlUnavailable
 from ..plan.plan import Device
 
 

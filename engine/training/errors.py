@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from ..host.gpu_errors import main_line, memory_shortage, remedy_for
+from ..host.gpu.errors import main_line, memory_shortage, remedy_for
 from ..record.events import FailureKind
 
 LONGEST = 400

@@ -14,7 +14,7 @@ from itertools import pairwise
 from ..plan.preset import Measure
 from ..record.events import Evaluation, Window
 from ..statistics import median, relative_half_width
-from .data import Batch, Batches
+from .data.batches import Batch, Batches
 from .energy import EnergyMeter
 from .rank import Rank
 from .trainer import Tally, Trainer

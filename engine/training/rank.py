@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..plan.plan import RunSpec
 from ..plan.preset import Workload
 from .device.devices import RankDevices
-from .group import Group
+from .parallel.group import Group
 from .reporter import Reporter
 
 

@@ -16,8 +16,8 @@ from ..plan.preset import Workload
 from ..record.events import RankStarted
 from .device.claim import backend_for
 from .device.devices import RankDevices, Settings
-from .group import Group
-from .parallel import TOGETHER
+from .parallel.group import Group
+from .parallel.modes import TOGETHER
 from .rank import Rank
 from .reporter import Reporter
 

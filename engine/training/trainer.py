@@ -13,17 +13,17 @@ from torch import Tensor
 from torch.distributed.fsdp import FSDPModule
 
 from ..plan.plan import RunSpec
-from .data import Batch, Batches
-from .datasets import Note
+from .data.batches import Batch, Batches
+from .data.datasets import Note
 from .device.devices import RankDevices
 from .dynamo import uncompiled
 from .errors import TrainingError
-from .group import NOTE_INTERVAL, Group
-from .models import build_model
+from .models.registry import build_model
 from .optimizer import Schedule, check_optimizer, define_momentum, make_optimizer, make_scaler
-from .parallel import wrap_model
+from .parallel.group import NOTE_INTERVAL, Group
+from .parallel.modes import wrap_model
+from .parallel.sharding import local
 from .precision import SIXTEEN_BITS, Autocast
-from .sharding import local
 
 MOST_BATCHES = 256
 """Batches whose predictions and labels a tally keeps, some kB each."""

@@ -12,10 +12,10 @@ from typing import NoReturn
 from ..plan.assignment import Assignment
 from ..record.events import ModelBuilt, RankEvent, RankMeasured
 from .compiling import CompileHeartbeat
-from .compute import report_compute
-from .data import Batches, make_batches
-from .datasets import Images, open_data
-from .detail import Detail
+from .data.batches import Batches, make_batches
+from .data.datasets import Images, open_data
+from .detail.compute import report_compute
+from .detail.detail_phase import Detail
 from .device.claim import claim_devices
 from .device.cpu import CpuDevices
 from .device.devices import RankDevices
@@ -23,12 +23,12 @@ from .dynamo import compiled_graphs
 from .ending import Ending, leave
 from .errors import kind_of, sentence_of
 from .measure import Measurement
-from .parallel import own_batch, own_shard
+from .parallel.modes import own_batch, own_shard
+from .parallel.sharding import pieces_of
 from .precision import SIXTEEN_BITS
 from .rank import Rank
 from .reporter import Reporter
 from .setup import set_up, settings_of
-from .sharding import pieces_of
 from .trainer import Trainer
 
 

@@ -9,12 +9,12 @@ import time
 from pathlib import Path
 
 import torch
-from gpubench_tui.engine.host.devices import find_device
 from gpubench_tui.engine.host.facts import GpuSample
-from gpubench_tui.engine.host.nvml import Nvml
+from gpubench_tui.engine.host.gpu.devices import find_device
+from gpubench_tui.engine.host.gpu.nvml import Nvml
 from gpubench_tui.engine.plan.preset import Workload
 from gpubench_tui.engine.training.device.claim import backend_for
-from gpubench_tui.engine.training.group import Group
+from gpubench_tui.engine.training.parallel.group import Group
 from gpubench_tui.engine.training.trainer import Trainer
 from msgspec.structs import replace
 from stand import Facts, Stand, Training, batches_of

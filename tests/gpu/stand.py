@@ -12,12 +12,12 @@ import torch
 from gpubench_tui.engine.host.facts import Host
 from gpubench_tui.engine.plan.plan import RunSpec
 from gpubench_tui.engine.record.events import RankEvent
-from gpubench_tui.engine.training.data import Batches, make_batches
-from gpubench_tui.engine.training.datasets import open_data
+from gpubench_tui.engine.training.data.batches import Batches, make_batches
+from gpubench_tui.engine.training.data.datasets import open_data
 from gpubench_tui.engine.training.device.devices import RankDevices
-from gpubench_tui.engine.training.group import Group
 from gpubench_tui.engine.training.measure import Measurement
-from gpubench_tui.engine.training.parallel import own_batch, own_shard
+from gpubench_tui.engine.training.parallel.group import Group
+from gpubench_tui.engine.training.parallel.modes import own_batch, own_shard
 from gpubench_tui.engine.training.rank import Rank
 from gpubench_tui.engine.training.reporter import Reporter
 from gpubench_tui.engine.training.trainer import Trainer

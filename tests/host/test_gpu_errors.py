@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from gpubench_tui.engine.host.gpu_errors import abort_reason, main_line, memory_shortage, remedy_for
+from gpubench_tui.engine.host.gpu.errors import abort_reason, main_line, memory_shortage, remedy_for
 
 NCCL_SHARED_MEMORY = """\
 NCCL error in: ../torch/csrc/distributed/c10d/NCCLUtils.hpp:317, unhandled system error (run with \

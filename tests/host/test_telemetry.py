@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from gpubench_tui.engine.host.throttle import throttle_words
+from gpubench_tui.engine.host.gpu.throttle import throttle_words
 from nvml_standin import Machine
 
 from .conftest import Run

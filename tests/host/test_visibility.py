@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from gpubench_tui.engine.host.visibility import visible
+from gpubench_tui.engine.host.gpu.visibility import visible
 
 GPUS = ["GPU-11aa", "GPU-11bb", "GPU-22cc", "GPU-33dd"]
 SLICES = {

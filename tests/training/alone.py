@@ -12,17 +12,18 @@ from typing import Any
 import torch
 from gpubench_tui.engine.plan.assignment import Assignment
 from gpubench_tui.engine.plan.preset import Workload
-from gpubench_tui.engine.training import bandwidth, optimizer, trainer
-from gpubench_tui.engine.training.communication import BucketHook
-from gpubench_tui.engine.training.data import make_batches
-from gpubench_tui.engine.training.datasets import open_data
+from gpubench_tui.engine.training import optimizer, trainer
+from gpubench_tui.engine.training.data.batches import make_batches
+from gpubench_tui.engine.training.data.datasets import open_data
+from gpubench_tui.engine.training.detail import bandwidth
+from gpubench_tui.engine.training.detail.communication import BucketHook
 from gpubench_tui.engine.training.device.claim import claim_devices
 from gpubench_tui.engine.training.device.cpu import CpuDevices, HostClock
-from gpubench_tui.engine.training.group import Group
-from gpubench_tui.engine.training.models import build_model, cnn
-from gpubench_tui.engine.training.parallel import own_batch, own_shard
+from gpubench_tui.engine.training.models.registry import build_model, cnn
+from gpubench_tui.engine.training.parallel.group import Group
+from gpubench_tui.engine.training.parallel.modes import own_batch, own_shard
+from gpubench_tui.engine.training.parallel.sharding import pieces_of, shard
 from gpubench_tui.engine.training.precision import SIXTEEN_BITS
-from gpubench_tui.engine.training.sharding import pieces_of, shard
 from pretend_devices import data_parallel_over, pretended
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import torch
-from gpubench_tui.engine.training.models import lenet
+from gpubench_tui.engine.training.models.registry import lenet
 from torch import nn
 
 

@@ -23,11 +23,11 @@ from gpubench_tui.engine.plan.assignment import Assignment
 from gpubench_tui.engine.plan.plan import Device, RunSpec
 from gpubench_tui.engine.plan.preset import Measure, Mode, Workload
 from gpubench_tui.engine.record.events import RankEvent
-from gpubench_tui.engine.training.data import make_batches
-from gpubench_tui.engine.training.datasets import open_data
+from gpubench_tui.engine.training.data.batches import make_batches
+from gpubench_tui.engine.training.data.datasets import open_data
 from gpubench_tui.engine.training.device.claim import claim_devices
-from gpubench_tui.engine.training.group import Group
-from gpubench_tui.engine.training.parallel import TOGETHER, own_batch, own_shard
+from gpubench_tui.engine.training.parallel.group import Group
+from gpubench_tui.engine.training.parallel.modes import TOGETHER, own_batch, own_shard
 from gpubench_tui.engine.training.trainer import Trainer
 from torch.distributed.tensor import DTensor
 

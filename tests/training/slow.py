@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable, Iterator
 
 import torch
-from gpubench_tui.engine.training import bandwidth, communication, detail, trainer
-from gpubench_tui.engine.training.data import Batch, ResidentBatches
+from gpubench_tui.engine.training import trainer
+from gpubench_tui.engine.training.data.batches import Batch, ResidentBatches
+from gpubench_tui.engine.training.detail import bandwidth, communication, detail_phase
 from pretend_devices import data_parallel_over, pretended
 from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
@@ -100,20 +101,20 @@ def data_parallel(classes: int) -> nn.Module:
 def unlookable(classes: int) -> nn.Module:
     """Whose look after the windows fails."""
 
-    def fail(_: detail.Detail) -> None:
+    def fail(_: detail_phase.Detail) -> None:
         raise RuntimeError("nothing to see here")
 
-    detail.Detail.run = fail  # type: ignore[method-assign]
+    detail_phase.Detail.run = fail  # type: ignore[method-assign]
     return Model()
 
 
 def one_fails(classes: int) -> nn.Module:
     """Rank 1's look after the windows fails; rank 0 waits for it and is told nothing, as over NCCL."""
 
-    def fail(_: detail.Detail) -> None:
+    def fail(_: detail_phase.Detail) -> None:
         if os.environ["RANK"] == "1":
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate")
         time.sleep(600)
 
-    detail.Detail.run = fail  # type: ignore[method-assign]
+    detail_phase.Detail.run = fail  # type: ignore[method-assign]
     return Model()

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import torch
 from gpubench_tui.engine.plan.preset import Workload
-from gpubench_tui.engine.training.cifar import cifar10
-from gpubench_tui.engine.training.datasets import open_data
+from gpubench_tui.engine.training.data.cifar import cifar10
+from gpubench_tui.engine.training.data.datasets import open_data
 from gpubench_tui.engine.training.errors import NoDataError, TrainingError
 from gpubench_tui.engine.training.vision import torchvision
 

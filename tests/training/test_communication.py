@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import torch
 from gpubench_tui.engine.plan.preset import Workload
-from gpubench_tui.engine.training.bandwidth import FACTOR, LARGEST, SMALLEST, fitting_sizes
+from gpubench_tui.engine.training.detail.bandwidth import FACTOR, LARGEST, SMALLEST, fitting_sizes
 from gpubench_tui.engine.training.device.cpu import CpuDevices
-from gpubench_tui.engine.training.group import Group
+from gpubench_tui.engine.training.parallel.group import Group
 
 pytestmark = pytest.mark.slow
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 from gpubench_tui.engine.plan.preset import Measure, Workload
 from gpubench_tui.engine.record.events import ComputeMeasured
-from gpubench_tui.engine.training import compute
+from gpubench_tui.engine.training.detail import compute
 from gpubench_tui.engine.training.device.cpu import CpuDevices
 from gpubench_tui.engine.training.device.cuda import CudaDevices
-from gpubench_tui.engine.training.group import Group
+from gpubench_tui.engine.training.parallel.group import Group
 
 pytestmark = pytest.mark.slow
 

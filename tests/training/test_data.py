@@ -7,12 +7,17 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 from gpubench_tui.engine.plan.preset import Workload
-from gpubench_tui.engine.training import augment
-from gpubench_tui.engine.training.data import BatchSampler, LoaderBatches, ResidentBatches, make_batches
-from gpubench_tui.engine.training.datasets import NORMALISATION, MemoryImages, open_data, pixels_of
+from gpubench_tui.engine.training.data import augment
+from gpubench_tui.engine.training.data.batches import (
+    BatchSampler,
+    LoaderBatches,
+    ResidentBatches,
+    make_batches,
+)
+from gpubench_tui.engine.training.data.datasets import NORMALISATION, MemoryImages, open_data, pixels_of
 from gpubench_tui.engine.training.device.cpu import CpuDevices
 from gpubench_tui.engine.training.errors import NoDataError, TrainingError
-from gpubench_tui.engine.training.parallel import Shard
+from gpubench_tui.engine.training.parallel.modes import Shard
 from PIL import Image
 
 CPU = CpuDevices()

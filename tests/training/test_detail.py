@@ -22,11 +22,11 @@ from gpubench_tui.engine.record.events import (
     Steps,
     Window,
 )
-from gpubench_tui.engine.training.communication import MOST_SECONDS, take_turns
-from gpubench_tui.engine.training.detail import FEWEST, SECONDS, steps_within
+from gpubench_tui.engine.training.detail.communication import MOST_SECONDS, take_turns
+from gpubench_tui.engine.training.detail.detail_phase import FEWEST, SECONDS, steps_within
 from gpubench_tui.engine.training.device.clock import Mark, wait_for
 from gpubench_tui.engine.training.device.cpu import HostClock
-from gpubench_tui.engine.training.group import Group
+from gpubench_tui.engine.training.parallel.group import Group
 
 pytestmark = pytest.mark.slow
 

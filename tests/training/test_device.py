@@ -18,15 +18,15 @@ from gpubench_tui.engine import training
 from gpubench_tui.engine.plan.plan import Device, RunSpec
 from gpubench_tui.engine.plan.preset import Measure, Workload
 from gpubench_tui.engine.record.events import MetricsLost, RankEvent, Steps
-from gpubench_tui.engine.training import parallel
-from gpubench_tui.engine.training.data import LoaderBatches, ResidentBatches, make_batches
-from gpubench_tui.engine.training.datasets import open_data
+from gpubench_tui.engine.training.data.batches import LoaderBatches, ResidentBatches, make_batches
+from gpubench_tui.engine.training.data.datasets import open_data
 from gpubench_tui.engine.training.device.claim import claim_devices
 from gpubench_tui.engine.training.device.clock import wait_for
 from gpubench_tui.engine.training.device.cpu import CpuDevices
 from gpubench_tui.engine.training.device.cuda import CudaClock, CudaDevices
 from gpubench_tui.engine.training.errors import TrainingError
-from gpubench_tui.engine.training.parallel import Shard, wrap_model
+from gpubench_tui.engine.training.parallel import modes
+from gpubench_tui.engine.training.parallel.modes import Shard, wrap_model
 from gpubench_tui.engine.training.reporter import Reporter
 from msgspec.structs import replace
 from torch import nn
@@ -373,7 +373,7 @@ def test_parallel_wrappers_are_given_the_gpus(monkeypatch: pytest.MonkeyPatch) -
         return lambda model, device_ids: given.append((name, device_ids)) or model
 
     monkeypatch.setattr(nn, "DataParallel", wrapper("dp"))
-    monkeypatch.setattr(parallel, "DistributedDataParallel", wrapper("ddp"))
+    monkeypatch.setattr(modes, "DistributedDataParallel", wrapper("ddp"))
     wrap_model(nn.Linear(1, 1), "dp", CudaDevices([0, 2]), compiled=False)
     wrap_model(nn.Linear(1, 1), "ddp", CudaDevices([1]), compiled=False)
     wrap_model(nn.Linear(1, 1), "ddp", CpuDevices(), compiled=False)

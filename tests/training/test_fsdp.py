@@ -9,13 +9,13 @@ import pytest
 import torch
 from gpubench_tui.engine.plan.preset import Measure, Workload
 from gpubench_tui.engine.record.events import ComputeMeasured, Evaluation, ModelBuilt, RankMeasured, Window
-from gpubench_tui.engine.training import sharding
-from gpubench_tui.engine.training.compute import flop_per_step
+from gpubench_tui.engine.training.detail.compute import flop_per_step
 from gpubench_tui.engine.training.device.cpu import CpuDevices
 from gpubench_tui.engine.training.errors import TrainingError
-from gpubench_tui.engine.training.models import BUILT_IN
+from gpubench_tui.engine.training.models.registry import BUILT_IN
+from gpubench_tui.engine.training.parallel import sharding
+from gpubench_tui.engine.training.parallel.sharding import blocks_of, shard
 from gpubench_tui.engine.training.precision import Autocast
-from gpubench_tui.engine.training.sharding import blocks_of, shard
 from torch import nn
 
 pytestmark = pytest.mark.slow

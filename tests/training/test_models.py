@@ -9,9 +9,9 @@ from gpubench_tui.engine.plan.preset import Workload
 from gpubench_tui.engine.training.device.claim import backend_for
 from gpubench_tui.engine.training.device.cpu import CpuDevices
 from gpubench_tui.engine.training.errors import TrainingError
-from gpubench_tui.engine.training.models import BUILT_IN, build_model
+from gpubench_tui.engine.training.models.registry import BUILT_IN, build_model
 from gpubench_tui.engine.training.optimizer import check_optimizer, make_optimizer
-from gpubench_tui.engine.training.parallel import wrap_model
+from gpubench_tui.engine.training.parallel.modes import wrap_model
 
 
 def count(model: torch.nn.Module) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 from gpubench_tui.engine.training import trainer
-from gpubench_tui.engine.training.group import Group
+from gpubench_tui.engine.training.parallel.group import Group
 from gpubench_tui.engine.training.trainer import Tally
 from torch.utils._python_dispatch import TorchDispatchMode
 

@@ -10,7 +10,7 @@ from ...engine.analysis.results.communication import Communication
 from ...engine.record.session import Session
 from ...engine.text.grouping import group_labels
 from ...engine.text.units import milliseconds, number, percent
-from .grid import grid, text_columns, wrapped
+from .drawing.grid import grid, text_columns, wrapped
 from .phases import why_none
 
 COSTS = ("run", "MB per step", "sync cost, ms (95%)", "of a step", "predicted, ms")

@@ -7,7 +7,7 @@ from textual.content import Content
 from ...engine.analysis.sessions.compare import SessionsComparison
 from ...engine.analysis.sessions.comparison_report import columns_within, sections
 from ...engine.text.tables import TextColumn
-from .grid import GridColumn, grid, wrapped
+from .drawing.grid import GridColumn, grid, wrapped
 
 NOTHING_IN_COMMON = "These sessions have no run in common (same mode, devices, workload and batch)."
 VERDICT_STYLES = {"better": "bold $text-success", "worse": "bold $text-error"}

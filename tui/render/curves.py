@@ -14,9 +14,9 @@ from ...engine.analysis.results.throughput import throughputs
 from ...engine.record.series import Bucket
 from ...engine.statistics import median
 from ...engine.text.units import number, percent
-from .bars import BLOCKS
-from .grid import GridColumn, grid, wrapped
-from .plot import CurvePlot, PlotAxes, PlotCurve, render_plot
+from .drawing.bars import BLOCKS
+from .drawing.grid import GridColumn, grid, wrapped
+from .drawing.plot import CurvePlot, PlotAxes, PlotCurve, render_plot
 
 PLOT_WIDTH, PLOT_HEIGHT = 76, 11
 FEWEST_EPOCHS = 2

@@ -7,7 +7,7 @@ from textual.content import Content
 from ...engine.analysis.analysis import Analysis
 from ...engine.analysis.report.devices import COLUMNS
 from ...engine.text.units import NOT_AVAILABLE
-from .grid import grid, text_columns, wrapped
+from .drawing.grid import grid, text_columns, wrapped
 from .phases import why_none
 
 IMPORTANCE = {

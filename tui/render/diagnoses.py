@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from textual.content import Content
 
 from ...engine.analysis.diagnosis.case import Diagnosis
-from .grid import wrapped
+from .drawing.grid import wrapped
 
 SEVERITY_STYLES = {"severe": "$text-error", "warning": "$text-warning", "info": "$text-primary"}
 

@@ -13,7 +13,7 @@ from ...engine.analysis.results.phases import WORDS, Part, Phases, parts_in
 from ...engine.record.session import Session
 from ...engine.text.grouping import group_labels
 from ...engine.text.units import milliseconds
-from .grid import grid, text_columns, wrapped
+from .drawing.grid import grid, text_columns, wrapped
 
 PART_STYLES: dict[Part, str] = {
     "input": "$text-warning on $warning-muted",

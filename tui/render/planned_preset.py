@@ -16,7 +16,7 @@ from ...engine.plan.plan import Plan
 from ...engine.plan.preset import Measure, Preset
 from ...engine.text.units import count
 from ..data.planned_presets import Inspection, PlannedPreset
-from .plan import planned_runs
+from .monitor.plan import planned_runs
 
 
 def machine_line(inspection: Inspection) -> Content:

@@ -8,7 +8,7 @@ from textual.content import Content
 
 from ...engine.analysis.analysis import Analysis
 from ...engine.analysis.report.published import PUBLISHED_LEFT, PUBLISHED_TITLES, beside, cells
-from .grid import grid, text_columns, wrapped
+from .drawing.grid import grid, text_columns, wrapped
 
 PUBLISHED_IMPORTANCE = (0, 0, 0, 0, 1)
 

@@ -10,7 +10,7 @@ from ...engine.analysis.report.method import method
 from ...engine.analysis.report.provenance import origins
 from ...engine.record.session import Session
 from ...engine.text.units import date_time
-from .grid import wrapped
+from .drawing.grid import wrapped
 
 
 def title_line(session: Session, is_over: bool) -> Content:

@@ -22,8 +22,8 @@ from ...engine.analysis.report.columns import (
 from ...engine.analysis.results.result import Result
 from ...engine.text.grouping import group_labels
 from ...engine.text.units import interval, ratio
-from .grid import GridColumn, grid, wrapped
-from .plan import RUN_SIGNS
+from .drawing.grid import GridColumn, grid, wrapped
+from .monitor.plan import RUN_SIGNS
 
 
 class SortOrder(NamedTuple):

@@ -11,7 +11,7 @@ from textual.content import Content
 from ...engine.analysis.sessions.overview import SessionOverview
 from ...engine.text.tables import GAPS, fit_columns
 from ...engine.text.units import count, date_time
-from .grid import StyledText, wrapped
+from .drawing.grid import StyledText, wrapped
 
 LEAST_RESULT_CELLS = 32
 """Least width of the result; other columns are left out first."""

@@ -10,7 +10,7 @@ from textual.content import Content
 from ...engine.analysis.results.result import Result
 from ...engine.text.tables import fit_columns
 from ...engine.text.units import interval, percent, ratio
-from .grid import GridColumn, grid, wrapped
+from .drawing.grid import GridColumn, grid, wrapped
 
 WIDEST_SPEEDUP_BAR = 80
 IDEAL = "│"

@@ -22,7 +22,7 @@ from ...engine.record.shelf import SessionFolder
 from ...engine.text.units import date_time
 from ..data.exports import save_export
 from ..render.comparison import comparison_notes, comparison_table
-from ..render.grid import wrapped
+from ..render.drawing.grid import wrapped
 from ..widgets.footer import Footer
 from .base import ClosedOnce
 

@@ -194,8 +194,8 @@ class LaunchScreen(Screen[None]):
         newest, panel = self._newest, self.query_one("#devices", Panel)
         if newest is None or not is_visible(self):
             return
-        from ..render.cpu_strip import cpu_strip, cpu_summary
-        from ..render.gpu_strip import gpu_strips
+        from ..render.monitor.cpu_strip import cpu_strip, cpu_summary
+        from ..render.monitor.gpu_strip import gpu_strips
 
         if newest.gpus:
             panel.set_title("GPUs", cpu_summary(newest.cpu))

@@ -22,8 +22,8 @@ from ...engine.record.shelf import SessionFolder
 from ...engine.text.units import clock
 from ..data.feed import Feed
 from ..data.log_tail import read_log_tail
-from ..render.logs import rank_log, session_log
-from ..render.time_range import TIME_RANGES
+from ..render.monitor.logs import rank_log, session_log
+from ..render.monitor.time_range import TIME_RANGES
 from ..widgets.footer import Footer
 from ..widgets.panel import Panel
 from ..widgets.session_view import SessionView, latest_run

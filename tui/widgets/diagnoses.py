@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 from ...engine.analysis.diagnosis.case import Diagnosis
 from ..render.diagnoses import diagnosis_lines, fitting_diagnoses, more_diagnoses
-from ..render.grid import wrapped
+from ..render.drawing.grid import wrapped
 
 
 class DiagnosisLine(Static, can_focus=True):

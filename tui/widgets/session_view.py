@@ -10,13 +10,13 @@ from textual.content import Content
 
 from ...engine.analysis.diagnosis.stragglers import paces
 from ...engine.record.session import RunState, Session
-from ..render.cpu_strip import cpu_strip, cpu_summary
-from ..render.current_run import current_run
-from ..render.gpu_strip import GpuPast, gpu_strips, throttled_gpus
-from ..render.plan import current_run_line, plan_list, plan_title
-from ..render.rank_bars import rank_bars, rank_title
-from ..render.run_plots import PlotArea, TitledPlot, loss_plot, throughput_plot
-from ..render.time_range import TIME_RANGES
+from ..render.monitor.cpu_strip import cpu_strip, cpu_summary
+from ..render.monitor.current_run import current_run
+from ..render.monitor.gpu_strip import GpuPast, gpu_strips, throttled_gpus
+from ..render.monitor.plan import current_run_line, plan_list, plan_title
+from ..render.monitor.rank_bars import rank_bars, rank_title
+from ..render.monitor.run_plots import PlotArea, TitledPlot, loss_plot, throughput_plot
+from ..render.monitor.time_range import TIME_RANGES
 from .panel import Panel
 
 

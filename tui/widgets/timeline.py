@@ -10,7 +10,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from ...engine.text.units import clock
-from ..render.bars import filled_bar
+from ..render.drawing.bars import filled_bar
 
 
 class Timeline(Static):

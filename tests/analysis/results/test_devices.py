@@ -2,12 +2,7 @@ import pytest
 from building.sessions import GIB, HOST, arithmetic, measured, opening, rank_measured, session, spec
 from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.report.markdown import markdown
-from gpubench_tui.engine.analysis.results.datasheet import (
-    datasheet_peak,
-    link_bandwidth,
-    link_kind,
-    nvlinks,
-)
+from gpubench_tui.engine.analysis.results.datasheet import datasheet_peak, link_bandwidth, link_kind, nvlinks
 from gpubench_tui.engine.analysis.results.devices import Compute
 from gpubench_tui.engine.analysis.results.result import result_of
 from gpubench_tui.engine.host.facts import CpuSample, Gpu, GpuSample, Link

@@ -13,22 +13,22 @@ from gpubench_tui.engine.record.events import LogMessage
 from gpubench_tui.engine.record.series import Series
 from gpubench_tui.engine.record.session import Session, fold
 from gpubench_tui.tui.render.communication import communication_table
-from gpubench_tui.tui.render.cpu_strip import cpu_strip
-from gpubench_tui.tui.render.current_run import current_run
 from gpubench_tui.tui.render.curves import curves
 from gpubench_tui.tui.render.devices import devices_table
-from gpubench_tui.tui.render.gpu_strip import gpu_strips, throttled_gpus
-from gpubench_tui.tui.render.grid import wrapped
-from gpubench_tui.tui.render.logs import session_log
+from gpubench_tui.tui.render.drawing.grid import wrapped
+from gpubench_tui.tui.render.drawing.sparkline import sparkline
+from gpubench_tui.tui.render.monitor.cpu_strip import cpu_strip
+from gpubench_tui.tui.render.monitor.current_run import current_run
+from gpubench_tui.tui.render.monitor.gpu_strip import gpu_strips, throttled_gpus
+from gpubench_tui.tui.render.monitor.logs import session_log
+from gpubench_tui.tui.render.monitor.plan import current_run_line, plan_list
+from gpubench_tui.tui.render.monitor.rank_bars import rank_bars, rank_title
+from gpubench_tui.tui.render.monitor.run_plots import PlotArea, loss_plot, throughput_plot
+from gpubench_tui.tui.render.monitor.time_range import TIME_RANGES
 from gpubench_tui.tui.render.phases import phase_bars
-from gpubench_tui.tui.render.plan import current_run_line, plan_list
 from gpubench_tui.tui.render.published import published_figures
-from gpubench_tui.tui.render.rank_bars import rank_bars, rank_title
 from gpubench_tui.tui.render.results_table import results_remarks, results_table
-from gpubench_tui.tui.render.run_plots import PlotArea, loss_plot, throughput_plot
-from gpubench_tui.tui.render.sparkline import sparkline
 from gpubench_tui.tui.render.speedup_bars import speedup_bars
-from gpubench_tui.tui.render.time_range import TIME_RANGES
 from gpubench_tui.tui.terminal.ascii import to_ascii
 from msgspec.structs import replace
 from textual.content import Content

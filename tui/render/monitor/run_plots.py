@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 from textual.content import Content
 
-from ...engine.analysis.results.throughput import run_summary
-from ...engine.record.events import Evaluation
-from ...engine.record.series import Bucket
-from ...engine.record.session import RunState, Session
-from ...engine.text.axes import short_number
-from ...engine.text.units import clock, number, percent
-from .plot import CurvePlot, PlotAxes, PlotCurve, PlotLevel, render_plot
+from ....engine.analysis.results.throughput import run_summary
+from ....engine.record.events import Evaluation
+from ....engine.record.series import Bucket
+from ....engine.record.session import RunState, Session
+from ....engine.text.axes import short_number
+from ....engine.text.units import clock, number, percent
+from ..drawing.plot import CurvePlot, PlotAxes, PlotCurve, PlotLevel, render_plot
 from .time_range import CLOCK_STEPS, TIME_RANGES, TimeRange, round_up
 
 AXIS_CELLS = 10

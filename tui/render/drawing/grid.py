@@ -9,7 +9,7 @@ from typing import NamedTuple
 from textual.content import Content
 from textual.style import Style
 
-from ...engine.text.tables import fit_columns
+from ....engine.text.tables import fit_columns
 
 StyledText = tuple[str, str]
 """A text and its style."""

@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .errors import NoDataError
-from .vision import torchvision
+from ..errors import NoDataError
+from ..vision import torchvision
 
 TIMEOUT = 20.0
 """Seconds without any data after which a download fails."""

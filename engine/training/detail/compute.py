@@ -9,17 +9,17 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch.utils.flop_counter import FlopCounterMode
 
-from ..plan.preset import Workload
-from ..record.events import ComputeMeasured
-from ..statistics import median
-from .device.clock import Mark
-from .device.devices import RankDevices
-from .errors import kind_of
-from .group import Group
-from .models import BUILT_IN, build_model
-from .parallel import own_batch
-from .precision import SIXTEEN_BITS
-from .rank import Rank
+from ...plan.preset import Workload
+from ...record.events import ComputeMeasured
+from ...statistics import median
+from ..device.clock import Mark
+from ..device.devices import RankDevices
+from ..errors import kind_of
+from ..models.registry import BUILT_IN, build_model
+from ..parallel.group import Group
+from ..parallel.modes import own_batch
+from ..precision import SIXTEEN_BITS
+from ..rank import Rank
 
 SECONDS = 0.15
 """Approximate duration of all repetitions of the product."""

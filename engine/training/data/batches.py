@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from ..host.process import die_with_parent
-from ..plan.preset import Augmentation, Workload
+from ...host.process import die_with_parent
+from ...plan.preset import Augmentation, Workload
+from ..device.devices import RankDevices
+from ..errors import DataTooLargeError, TrainingError, kind_of
+from ..parallel.modes import Shard
 from .augment import augment_batch, augment_image
 from .datasets import NORMALISATION, Images, Normalisation, Note, pixels_of
-from .device.devices import RankDevices
-from .errors import DataTooLargeError, TrainingError, kind_of
-from .parallel import Shard
 
 Batch = tuple[Tensor, Tensor]
 """Normalised float32 images (batch, 3, size, size) and int64 labels, both on the rank's device."""

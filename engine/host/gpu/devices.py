@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 from msgspec.structs import replace
 
-from .facts import Gpu, GpuProcess, GpuSample
+from ..facts import Gpu, GpuProcess, GpuSample
 from .nvml import (
     CLOCK_SM,
     MEMORY_V2,

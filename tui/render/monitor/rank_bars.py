@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from ...engine.analysis.diagnosis.stragglers import Paces
-from ...engine.text.units import duration, percent
-from .bars import column_width, filled_bar, in_columns
+from ....engine.analysis.diagnosis.stragglers import Paces
+from ....engine.text.units import duration, percent
+from ..drawing.bars import column_width, filled_bar, in_columns
 
 NARROWEST_RANK = 17
 """Cells needed by a rank: its number, its time, and a bar."""

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
-from ...engine.record.events import LogMessage
-from ...engine.text.units import clock
+from ....engine.record.events import LogMessage
+from ....engine.text.units import clock
 
 MOST_LOG_LINES = 300
 LEVEL_STYLES = {"info": "", "warning": "$text-warning", "error": "$text-error"}

@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 from textual.content import Content
 
-from ...engine.host.facts import GpuSample
-from ...engine.record.history import GpuHistory
-from ...engine.record.series import Series
-from ...engine.text.units import GIB
-from .bars import column_width, filled_bar, in_columns
-from .grid import StyledText
-from .sparkline import sparkline
+from ....engine.host.facts import GpuSample
+from ....engine.record.history import GpuHistory
+from ....engine.record.series import Series
+from ....engine.text.units import GIB
+from ..drawing.bars import column_width, filled_bar, in_columns
+from ..drawing.grid import StyledText
+from ..drawing.sparkline import sparkline
 from .time_range import TimeRange
 
 HOT_CELSIUS = 85.0

@@ -6,11 +6,11 @@ import textwrap
 
 from textual.content import Content
 
-from ...engine.analysis.results.baseline import speedup_so_far
-from ...engine.analysis.results.throughput import run_summary
-from ...engine.plan.plan import Plan, RunSpec
-from ...engine.record.session import RunState, Session
-from ...engine.text.units import clock, number, rate, ratio
+from ....engine.analysis.results.baseline import speedup_so_far
+from ....engine.analysis.results.throughput import run_summary
+from ....engine.plan.plan import Plan, RunSpec
+from ....engine.record.session import RunState, Session
+from ....engine.text.units import clock, number, rate, ratio
 
 RUN_SIGNS = {
     "waiting": ("·", "$muted"),

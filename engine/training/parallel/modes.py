@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from ..plan.plan import RunSpec
-from ..plan.preset import Mode
-from .device.devices import RankDevices
-from .errors import TrainingError
+from ...plan.plan import RunSpec
+from ...plan.preset import Mode
+from ..device.devices import RankDevices
+from ..errors import TrainingError
 from .sharding import shard
 
 TOGETHER: frozenset[Mode] = frozenset({"ddp", "fsdp"})

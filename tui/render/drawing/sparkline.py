@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ...engine.record.series import Series
+from ....engine.record.series import Series
+from ..monitor.time_range import TimeRange
 from .bars import block_cell
-from .time_range import TimeRange
 
 
 def sparkline(series: Series, top: float, now: float, time: TimeRange, cells: int) -> str:

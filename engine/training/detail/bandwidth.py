@@ -8,12 +8,12 @@ from itertools import pairwise
 import torch
 import torch.distributed as dist
 
-from ..plan.preset import Mode
-from ..record.events import Collective
-from ..statistics import median
-from .device.clock import Clock
-from .device.devices import RankDevices
-from .group import Group
+from ...plan.preset import Mode
+from ...record.events import Collective
+from ...statistics import median
+from ..device.clock import Clock
+from ..device.devices import RankDevices
+from ..parallel.group import Group
 
 OF_MODE: dict[Mode, tuple[Collective, ...]] = {
     "ddp": ("all_reduce",),

@@ -6,8 +6,8 @@ import threading
 import time
 from collections.abc import Sequence
 
+from ..facts import Gpu, GpuSample
 from .devices import NvmlDevice, find_device
-from .facts import Gpu, GpuSample
 from .nvml import Nvml, NvmlUnavailable
 
 

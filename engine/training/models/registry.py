@@ -10,10 +10,10 @@ from pathlib import Path
 from torch import nn
 from torch.nn.parameter import UninitializedParameter
 
-from ..plan.preset import Workload
-from .errors import TrainingError
+from ...plan.preset import Workload
+from ..errors import TrainingError
+from ..vision import torchvision_model
 from .resnet import CifarResNet
-from .vision import torchvision_model
 from .vit import PATCH, VisionTransformer
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from ...engine.analysis.results.baseline import speedup_so_far
-from ...engine.analysis.results.throughput import Summary, run_summary, summarise
-from ...engine.analysis.time_left import run_seconds_left, share_done
-from ...engine.record.session import RunState, Session
-from ...engine.statistics import FEWEST
-from ...engine.text.units import clock, count, duration, number, percent, rate, ratio
-from .bars import block_cell, filled_bar
+from ....engine.analysis.results.baseline import speedup_so_far
+from ....engine.analysis.results.throughput import Summary, run_summary, summarise
+from ....engine.analysis.time_left import run_seconds_left, share_done
+from ....engine.record.session import RunState, Session
+from ....engine.statistics import FEWEST
+from ....engine.text.units import clock, count, duration, number, percent, rate, ratio
+from ..drawing.bars import block_cell, filled_bar
 from .plan import DETAIL_PHASES
 
 PHASE_TEXTS = {

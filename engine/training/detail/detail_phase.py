@@ -16,16 +16,16 @@ from typing import NamedTuple
 
 from torch.nn.parallel import DistributedDataParallel
 
-from ..record.events import BandwidthMeasured, Breakdown, CommunicationMeasured, Phase
+from ...record.events import BandwidthMeasured, Breakdown, CommunicationMeasured, Phase
+from ..data.batches import Batches
+from ..device.alignment import AlignedClock, take_anchor
+from ..device.clock import Mark, wait_for
+from ..parallel.group import NOTE_INTERVAL
+from ..rank import Rank
+from ..trainer import Trainer
 from .bandwidth import OF_MODE, measure_bandwidth
 from .communication import BucketHook, BufferHook, ddp_of, take_turns
-from .data import Batches
 from .data_parallel import ExchangeHook, data_parallel_of
-from .device.alignment import AlignedClock, take_anchor
-from .device.clock import Mark, wait_for
-from .group import NOTE_INTERVAL
-from .rank import Rank
-from .trainer import Trainer
 
 LEAD = 3
 """Unmeasured steps at the beginning: a loader has restarted, a hook is new."""

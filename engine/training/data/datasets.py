@@ -14,9 +14,9 @@ import torch.nn.functional as F  # noqa: N812 (its usual name)
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from ..plan.preset import Workload
+from ...plan.preset import Workload
+from ..errors import NoDataError, TrainingError
 from .cifar import cifar10
-from .errors import NoDataError, TrainingError
 
 Note = Callable[[str], None]
 """Receives a sign of progress for people: `decoding images, 40%`."""

@@ -16,10 +16,10 @@ from torch import nn
 from torch.distributed import GradBucket  # type: ignore[attr-defined]
 from torch.nn.parallel import DistributedDataParallel
 
-from ..record.events import BucketTimes
-from .device.alignment import AlignedClock
-from .device.clock import Clock, Mark
-from .group import Group
+from ...record.events import BucketTimes
+from ..device.alignment import AlignedClock
+from ..device.clock import Clock, Mark
+from ..parallel.group import Group
 
 SyncContext = Callable[[], AbstractContextManager[None]]
 TURN_SECONDS = 0.05

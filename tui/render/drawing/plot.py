@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from textual.content import Content
 
-from ...engine.record.series import Bucket
-from ...engine.text.axes import inner_ticks
+from ....engine.record.series import Bucket
+from ....engine.text.axes import inner_ticks
 
 LEAST_WIDTH, LEAST_HEIGHT = 24, 4
 LEAST_SPAN = 0.04

@@ -12,8 +12,8 @@ from typing import Any, ParamSpec, TypeVar
 
 from torch import Tensor, nn
 
-from ..record.events import Exchange
-from .device.clock import Clock, Mark
+from ...record.events import Exchange
+from ..device.clock import Clock, Mark
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations
 
+from ..facts import Link
 from .devices import SWITCH, NvmlDevice
-from .facts import Link
 
 # nvmlGpuTopologyLevel_t of nvml.h
 LEVELS = {

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
-from ...engine.host.facts import CpuSample
-from ...engine.text.units import GIB
-from .bars import block_cell, filled_bar
+from ....engine.host.facts import CpuSample
+from ....engine.text.units import GIB
+from ..drawing.bars import block_cell, filled_bar
 
 
 def cpu_strip(sample: CpuSample | None, width: int, pinned: Sequence[int] = ()) -> Content:

@@ -13,11 +13,11 @@ from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor
 
-from ..record.events import Piece
-from .device.devices import RankDevices
-from .dynamo import compile_blocks
-from .errors import TrainingError
-from .precision import keep_statistics_in_float32
+from ...record.events import Piece
+from ..device.devices import RankDevices
+from ..dynamo import compile_blocks
+from ..errors import TrainingError
+from ..precision import keep_statistics_in_float32
 
 CONTAINERS = (nn.ModuleList, nn.ModuleDict)
 """Modules that are never called themselves, only their children."""

@@ -1,0 +1,1 @@
+"""NVIDIA GPUs: NVML, links, throttling, visibility, error messages."""

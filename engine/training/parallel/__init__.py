@@ -1,0 +1,1 @@
+"""The ranks as a group, and the modes: how a model is wrapped and sharded."""

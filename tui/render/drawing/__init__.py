@@ -1,0 +1,1 @@
+"""Bars, tables, plots and sparklines of which the rest is made."""

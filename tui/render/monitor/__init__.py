@@ -1,0 +1,1 @@
+"""The running session as text: plan, current run, plots, GPUs, CPU, logs."""
