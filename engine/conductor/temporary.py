@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import sys
 import tempfile
 from multiprocessing import util
 from pathlib import Path
@@ -19,19 +20,30 @@ OWNER = "owner"
 """Name of the file in such a folder that its session process has locked. It holds the name of the folder
 beside it that multiprocessing uses in that process, for the socket of its fork server."""
 FOREIGN_PREFIX = "pymp-"
+SOCKET_PATH = 103 if sys.platform == "darwin" else 107
+"""Most bytes of a socket's path."""
+SOCKET_NAME = len("/listener-") + 8
+"""Bytes of the name that multiprocessing gives to a socket in its folder."""
 REMOVED_LAST = -200
 """Priority among multiprocessing's exit handlers."""
 
 
 def open_temporary() -> Path:
     """Create a private folder that is removed when this process ends; OSError when that is impossible."""
+    longest = SOCKET_PATH - SOCKET_NAME - len("/pymp-") - 8
+    place = util.get_temp_dir()
+    if len(os.fsencode(place)) + SOCKET_NAME > SOCKET_PATH:
+        raise OSError(
+            f"the path of the folder for temporary files, {tempfile.gettempdir()}, is too long for sockets: "
+            f"set TMPDIR to one of {longest} characters at most"
+        )
     remove_abandoned()
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
     util.Finalize(None, shutil.rmtree, (folder,), {"ignore_errors": True}, exitpriority=REMOVED_LAST)
     new = folder / "new"
     lock = take(new)  # held until this process ends
     assert lock is not None
-    os.write(lock, Path(util.get_temp_dir()).name.encode())
+    os.write(lock, Path(place).name.encode())
     new.rename(folder / OWNER)  # so that nobody sees it unlocked
     return folder
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,19 @@ def ours(folder: Path) -> set[Path]:
 
 def names(folder: Path) -> list[str]:
     return sorted(path.name.rsplit("-", 1)[0] for path in ours(folder))
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="multiprocessing chooses a shorter folder itself")
+def test_a_folder_too_long_for_sockets_is_refused_in_a_sentence(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = tmp_path / ("long" * 20)
+    long.mkdir()
+    monkeypatch.setenv("TMPDIR", str(long))
+    session = start(run_spec(0, "behave"))
+    assert session.wait() == 1
+    (sentence,) = session.folder.log.read_text().splitlines()
+    assert "is too long for sockets: set TMPDIR to one of " in sentence
 
 
 def test_the_next_session_removes_what_a_killed_one_left(start: Start, temporary: Path) -> None:

@@ -16,7 +16,13 @@ from gpubench_tui.engine.training.data.batches import (
 )
 from gpubench_tui.engine.training.data.datasets import NORMALISATION, MemoryImages, open_data, pixels_of
 from gpubench_tui.engine.training.device.cpu import CpuDevices
-from gpubench_tui.engine.training.errors import NoDataError, TrainingError
+from gpubench_tui.engine.training.errors import (
+    DataTooLargeError,
+    NoDataError,
+    TrainingError,
+    kind_of,
+    sentence_of,
+)
 from gpubench_tui.engine.training.parallel.modes import Shard
 from PIL import Image
 
@@ -250,3 +256,16 @@ class TestFolder:
     def test_an_empty_folder_has_no_data(self, tmp_path: Path) -> None:
         with pytest.raises(NoDataError, match="holds no images"):
             open_data(self.folder(make_folder(tmp_path, train=0)), tmp_path, quiet)
+
+
+def test_a_resident_data_set_that_does_not_fit_names_the_loader(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: MemoryImages, note: object) -> torch.Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 600.00 GiB")
+
+    monkeypatch.setattr(MemoryImages, "tensor", full)
+    with pytest.raises(DataTooLargeError) as caught:
+        make_batches((numbered(64), numbered(8)), Workload(batch=4), Shard(), 4, CPU, 0, quiet)
+    assert kind_of(caught.value) == "out of memory"
+    sentence = sentence_of(caught.value, 4)
+    assert "64 images" in sentence and 'workload.placement = "loader"' in sentence
+    assert "workload.batch" not in sentence
