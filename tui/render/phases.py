@@ -13,7 +13,7 @@ from ...engine.analysis.results.phases import WORDS, Part, Phases, parts_in
 from ...engine.record.session import Session
 from ...engine.text.grouping import group_labels
 from ...engine.text.units import milliseconds
-from .drawing.grid import grid, text_columns, wrapped
+from .drawing.grid import grid, shortened, text_columns, wrapped
 
 PART_STYLES: dict[Part, str] = {
     "input": "$text-warning on $warning-muted",
@@ -59,10 +59,8 @@ def _bars(measured: Sequence[tuple[str, Phases]], width: int) -> Content:
     room = max(10, min(WIDEST_PHASE_BAR, width - names - max(map(len, times)) - 2))
     lines = []
     for (label, phases), time in zip(measured, times, strict=True):
-        name = label if len(label) <= names else f"{label[: names - 1]}…"
-        lines.append(
-            Content.assemble(f"{name:<{names}} ", _colored(phase_bar(phases.shares, room)), f" {time}")
-        )
+        name = f"{shortened(label, names):<{names}} "
+        lines.append(Content.assemble(name, _colored(phase_bar(phases.shares, room)), f" {time}"))
     return Content("\n").join(lines)
 
 

@@ -11,7 +11,7 @@ from textual.content import Content
 from ...engine.analysis.sessions.overview import SessionOverview
 from ...engine.text.tables import GAPS, fit_columns
 from ...engine.text.units import count, date_time
-from .drawing.grid import StyledText, wrapped
+from .drawing.grid import StyledText, shortened, wrapped
 
 LEAST_RESULT_CELLS = 32
 """Least width of the result; other columns are left out first."""
@@ -105,7 +105,7 @@ def _result(entry: SessionOverview) -> StyledText:
 
 
 def _name(entry: SessionOverview, selected: bool, width: int) -> StyledText:
-    name = entry.name if len(entry.name) < width - 2 else entry.name[: width - 3] + "…"
+    name = shortened(entry.name, width - len(MARK))
     return (MARK + name, "bold $text-accent") if selected else (" " * len(MARK) + name, "")
 
 

@@ -10,7 +10,7 @@ from textual.content import Content
 from ...engine.analysis.results.result import Result
 from ...engine.text.tables import fit_columns
 from ...engine.text.units import interval, percent, ratio
-from .drawing.grid import GridColumn, grid, wrapped
+from .drawing.grid import GridColumn, grid, shortened, wrapped
 
 WIDEST_SPEEDUP_BAR = 80
 IDEAL = "│"
@@ -98,8 +98,7 @@ def _bar(bar: SpeedupBar, most: float, cells: int, with_ideal: bool) -> Content:
 
 
 def _name(label: str, width: int) -> Content:
-    most = max(8, width // THIRD)
-    return Content(label if len(label) <= most else f"{label[: most - 1]}…")
+    return Content(shortened(label, max(8, width // THIRD)))
 
 
 def _values(bars: Sequence[SpeedupBar], with_ideal: bool) -> list[Content]:

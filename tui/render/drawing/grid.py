@@ -71,6 +71,13 @@ def wrapped(text: str, width: int, style: str = "", indent: int = 0, lead: str =
     return content.stylize(style, indent + len(lead)) if style else content
 
 
+def shortened(text: str, width: int) -> str:
+    """Return the text in at most `width` cells, its end replaced by … if it is longer."""
+    if len(text) <= width:
+        return text
+    return text[: width - 1] + "…" if width > 1 else ""
+
+
 def _title(column: GridColumn) -> Content:
     title = Content(column.title)
     return title.stylize(Style.from_meta({"column": column.key})) if column.key else title

@@ -11,6 +11,7 @@ from ....engine.analysis.results.throughput import run_summary
 from ....engine.plan.plan import Plan, RunSpec
 from ....engine.record.session import RunState, Session
 from ....engine.text.units import clock, number, rate, ratio
+from ..drawing.grid import shortened
 
 RUN_SIGNS = {
     "waiting": ("·", "$muted"),
@@ -58,8 +59,8 @@ def _run_line(session: Session, run: RunState, width: int) -> Content:
         right = shorter
     if len(label) + len(right) > room:
         # The label identifies the run, so the rest gives way.
-        right = _cut(right, max(0, room - len(label)))
-        label = _cut(label, room - len(right))
+        right = shortened(right, max(0, room - len(label)))
+        label = shortened(label, room - len(right))
     text_style = style if run.state in ("failed", "skipped", "stopped", "waiting") else ""
     gap = " " * (room - len(label) - len(right) + 1)
     return Content.assemble((f"{sign} ", style), (label, text_style), gap, (right, text_style))
@@ -81,10 +82,6 @@ def _outcome(session: Session, run: RunState) -> tuple[str, str]:
     elif run.state == "skipped" and run.reason:
         text = f"skipped: {run.reason}"
     return text, text
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: max(0, width - 1)] + "…" if width > 1 else ""
 
 
 def planned_runs(plan: Plan, width: int) -> Content:
