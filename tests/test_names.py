@@ -14,10 +14,7 @@ MODULES = sorted(path for top in ("engine", "tui") for path in (TREE / top).rglo
 SHARED = {
     "main": "the entry point of a program, of which there are two: the session process and the command",
 }
-"""Names that several modules define for good, each with its reason."""
-
-TO_BE_RENAMED: set[str] = set()
-"""Names that mean two things so far; whoever renames one takes it out of here."""
+"""Classes and public functions that several modules define, each with its reason."""
 
 VAGUE = re.compile(r"(What|Those|Who|How|It|Its|They|Their|That|All of)\b")
 """First words of a docstring that point elsewhere where the thing itself ought to be named."""
@@ -52,14 +49,13 @@ def shared() -> dict[str, list[str]]:
 
 
 def test_no_name_means_two_things(shared: dict[str, list[str]]) -> None:
-    new = {name: modules for name, modules in shared.items() if name not in SHARED.keys() | TO_BE_RENAMED}
+    new = {name: modules for name, modules in shared.items() if name not in SHARED}
     assert not new, "rename one of each, or where they are one concept add the name to SHARED with the reason"
 
 
 def test_no_exception_outlives_its_cause(shared: dict[str, list[str]]) -> None:
-    stale = (SHARED.keys() | TO_BE_RENAMED) - shared.keys()
-    assert not stale, "only one module defines these by now: take them out of SHARED or TO_BE_RENAMED"
-    assert not SHARED.keys() & TO_BE_RENAMED
+    stale = SHARED.keys() - shared.keys()
+    assert not stale, "only one module defines these by now: take them out of SHARED"
 
 
 def docstrings(path: Path) -> Iterator[tuple[int, str]]:
