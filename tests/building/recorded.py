@@ -12,6 +12,7 @@ from gpubench_tui.engine.plan.plan import Plan, RunSpec
 from gpubench_tui.engine.plan.preset import Figure, Matrix, Measure, Preset, Published, Workload
 from gpubench_tui.engine.record import events
 from gpubench_tui.engine.record.journal import Journal
+from gpubench_tui.engine.record.session import Session, fold
 from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
 from msgspec.structs import replace
 
@@ -85,6 +86,13 @@ def session_events(
             yield event
         at += 0.5
     yield events.SessionFinished(at=at, outcome="finished")
+
+
+def recorded_session(
+    gpus: int, until: float = math.inf, epochs: int = 0, fail: str | None = None, repeats: int = 1
+) -> Session:
+    """Return what such a session has recorded at that second."""
+    return fold(event for event in session_events(gpus, epochs, fail, repeats) if event.at <= until)
 
 
 def run_events(spec: RunSpec, start: float, gpus: int, fails: bool = False) -> Iterator[events.Event]:

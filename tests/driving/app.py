@@ -9,7 +9,6 @@ from gpubench_tui.engine.record.shelf import SessionFolder
 from gpubench_tui.tui.app import GpubenchApp, InitialSession
 from gpubench_tui.tui.screens.session_screen import SessionScreen
 from textual.app import App
-from textual.content import Content
 from textual.pilot import Pilot
 
 SIZES = [(80, 24), (120, 40), (200, 50)]
@@ -64,8 +63,3 @@ async def turns(pilot: Pilot[int], seconds: float, count: int = 5) -> None:
     timer = pilot.app.set_interval(seconds, lambda: passed.append(None))
     await wait_until(pilot, lambda: len(passed) >= count)
     timer.stop()
-
-
-def lines_of(content: Content) -> list[str]:
-    """The lines of a widget's content."""
-    return content.plain.split("\n")

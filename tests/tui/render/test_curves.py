@@ -1,0 +1,35 @@
+"""Learning curves and the strips of windows."""
+
+import pytest
+from building.recorded import recorded_session
+from driving.rendered import lines_of
+from gpubench_tui.engine.analysis.analysis import analyse
+from gpubench_tui.tui.render.curves import curves
+from gpubench_tui.tui.terminal.ascii import to_ascii
+
+
+@pytest.mark.parametrize("width", [58, 78, 118, 198])
+@pytest.mark.parametrize("epochs", [0, 6])
+def test_curves_fit_and_name_their_runs(epochs: int, width: int) -> None:
+    state = recorded_session(2, epochs=epochs)
+    for unicode in (True, False):
+        text = curves(analyse(state), width, unicode).plain
+        assert all(len(line) <= width for line in text.split("\n"))
+        assert (
+            ("test accuracy over epochs" in text)
+            == ("a single x1  b dp x2  c ddp x2" in text)
+            == bool(epochs)
+        )
+        assert "samples/s, window by window" in text
+    assert to_ascii(text).isascii() and "?" not in to_ascii(text)
+
+
+def test_a_strip_of_windows_has_a_level_a_window_on_one_scale_for_all_runs() -> None:
+    lines = lines_of(curves(analyse(recorded_session(8)), 78, True))
+    strip = next(line for line in lines if line.startswith("dp x2")).split()[2]
+    assert len(strip) == 6 and set(strip) <= set("▁▂▃▄▅▆▇█")
+    assert lines[-1] == "Strips span ±2.0% around the run's median."
+
+
+def test_curves_of_nothing_say_so() -> None:
+    assert "No run has measured" in curves(analyse(recorded_session(2, until=1.0)), 78, True).plain
