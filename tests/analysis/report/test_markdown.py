@@ -1,50 +1,23 @@
-import csv as csv_reader
-import io
-import json as json_reader
+"""The report in Markdown."""
+
 import re
 
 import pytest
+from building.demo import EVENTS, SPECS
 from building.sessions import (
-    arithmetic,
-    breakdown,
-    communication,
     evaluations,
-    failed,
     measured,
     opening,
     session,
     spec,
 )
 from gpubench_tui.engine.analysis.analysis import analyse
-from gpubench_tui.engine.analysis.export import csv, json, render
-from gpubench_tui.engine.analysis.report.columns import FIXED
+from gpubench_tui.engine.analysis.export import render
 from gpubench_tui.engine.analysis.report.markdown import markdown
 from gpubench_tui.engine.analysis.report.terminal import terminal_report
-from gpubench_tui.engine.plan.preset import Measure, Workload
-from gpubench_tui.engine.record.events import Event, LogMessage, RunFinished, SessionFinished
+from gpubench_tui.engine.plan.preset import Measure
+from gpubench_tui.engine.record.events import Event, RunFinished, SessionFinished
 from gpubench_tui.engine.record.session import Session, fold
-
-CNN, VIT = Workload(name="cnn", model="cnn"), Workload(name="vit|\n<b>", model="vit-small")
-SPECS = (
-    spec("01", "single", baseline="01", workloads=[CNN]),
-    spec("02", "ddp", 2, baseline="01", workloads=[CNN]),
-    spec("03", "dp", 2, baseline="01", workloads=[CNN], skip="DataParallel needs CUDA"),
-    spec("04", "single", baseline="04", workloads=[VIT]),
-    spec("05", "ddp", 2, baseline="04", workloads=[VIT]),
-    spec("06", "concurrent", 2, workloads=[CNN, VIT]),
-)
-EVENTS: list[Event] = [
-    *opening(*SPECS),
-    *measured("01", [[1.0, 1.01, 0.99, 1.02, 1.0]]),
-    *evaluations("01", 0, [0.3, 0.5, 0.4]),
-    *measured("02", [[1.05, 1.06, 1.04, 1.05, 1.1], [1.06, 1.05, 1.03, 1.05, 1.1]]),
-    *evaluations("02", 0, [0.35]),
-    *measured("04", [[2.0, 2.01, 2.0]]),
-    *failed("05", "CUDA said |no|\n\nand <i>left</i>"),
-    *measured("06", [[1.1, 1.2, 1.1], [2.2, 2.1, 2.2]]),
-    LogMessage(at=9.0, level="warning", text="GPU 3 was lost"),
-    LogMessage(at=9.0, level="info", text="nothing to see"),
-]
 
 
 @pytest.fixture(scope="module")
@@ -190,87 +163,6 @@ def test_the_epochs_presets_method_is_another() -> None:
     measure = Measure(epochs=5)
     folded = session(opening(spec("01", "single", measure=measure)), measured("01", [[1.0, 1.0]]))
     assert "windows of about 500 ms, for 5 epochs" in markdown(analyse(folded))
-
-
-def test_json_says_all_and_names_its_version(demo: Session) -> None:
-    document = json_reader.loads(json(analyse(demo)))
-    assert (document["schema"], document["version"]) == ("gpubench-tui/report", 1)
-    assert [row["run"] for row in document["results"]] == ["01", "02", "03", "04", "05", "06"]
-    ddp = document["results"][1]
-    assert ddp["speedup"] == pytest.approx(analyse(demo).results[1].speedup)
-    assert ddp["peak_memory_bytes"] == 2 << 30
-    assert document["results"][2]["throughput"] is None
-    assert document["results"][4]["failure"]["kind"] == "raised"
-    assert document["results"][5]["parts"][1]["side_by_side"]["throughput"] == pytest.approx(640 / 2.2)
-    assert document["evaluations"]["01"]["0"][1]["test_accuracy"] == 0.5
-    assert document["settings"]["02"] == {"threads": 1}
-    assert document["host"]["software"]["torch"] == "2.13.0"
-    assert [line["text"] for line in document["log"]] == ["GPU 3 was lost"]
-
-
-def test_csv_has_a_row_for_each_run_and_units_in_its_titles(demo: Session) -> None:
-    rows = list(csv_reader.DictReader(io.StringIO(csv(analyse(demo)))))
-    assert [row["run"] for row in rows] == ["01", "02", "03", "04", "05", "06"]
-    assert float(rows[1]["throughput_samples_per_s"]) == pytest.approx(1207.547, rel=1e-6)
-    assert float(rows[1]["interval_low_samples_per_s"]) < 1207 < float(rows[1]["interval_high_samples_per_s"])
-    assert rows[2]["throughput_samples_per_s"] == "", "not available is empty, not zero"
-    assert rows[2]["reason"] == "DataParallel needs CUDA"
-    assert rows[4]["reason"] == "CUDA said |no|\n\nand <i>left</i>"
-    assert None not in rows[4], "no cell too many"
-
-
-@pytest.mark.parametrize("width", [200, 120, 100, 80, 72])
-def test_the_table_fits_the_terminal(demo: Session, width: int) -> None:
-    lines = terminal_report(analyse(demo), width).splitlines()
-    assert max(map(len, lines)) <= width
-    titles = next(line for line in lines if line.startswith("workload"))
-    for title in ("mode", "devices", "samples/s", "speedup", "efficiency"):
-        assert title in titles
-
-
-TITLES = ["workload", "mode", *(column.title for column in FIXED), "gain", "accuracy"]
-
-
-def test_where_space_is_short_the_least_important_columns_go(demo: Session) -> None:
-    def shown(width: int) -> list[str]:
-        line = next(
-            line for line in terminal_report(analyse(demo), width).splitlines() if line.startswith("workload")
-        )
-        return [title for title in TITLES if re.search(rf"(?:^| ){title}(?: |$)", line)]
-
-    widest = shown(200)
-    assert widest[0] == "workload"
-    assert {"per device", "peak, GiB", "step, ms", "batch", "accuracy"} <= set(widest)
-    assert "per device" not in shown(110)
-    assert shown(1) == ["workload", "mode", "samples/s"]
-    previous = set(widest)
-    for width in range(200, 1, -1):
-        assert set(shown(width)) <= previous
-        previous = set(shown(width))
-
-
-def test_a_batch_that_alone_tells_runs_apart_stays() -> None:
-    specs = [spec(f"b{b}", "single", workloads=[Workload(name="cnn", batch=b)]) for b in (32, 128)]
-    folded = session(opening(*specs), measured("b32", [[1.0, 1.0]]), measured("b128", [[1.0, 1.0]]))
-    grid = terminal_report(analyse(folded), 30).splitlines()
-    assert any("batch" in line and "samples/s" in line for line in grid)
-
-
-def test_csv_has_where_steps_go_and_what_communication_costs() -> None:
-    folded = session(
-        opening(spec("ddp", "ddp", 2)),
-        measured("ddp", [[1.0] * 5] * 2),
-        [breakdown("ddp", rank, input=[0.05] * 5, forward=[0.15] * 5) for rank in (0, 1)],
-        [communication("ddp", rank, (), [0.2] * 5, [0.15] * 5) for rank in (0, 1)],
-        [arithmetic("ddp", rank, 10**9, 1e11) for rank in (0, 1)],
-    )
-    (row,) = csv_reader.DictReader(io.StringIO(csv(analyse(folded))))
-    assert float(row["input_share"]) == pytest.approx(0.25)
-    assert float(row["unaccounted_share"]) == pytest.approx(0, abs=1e-9)
-    assert float(row["detail_step_s"]) == pytest.approx(0.2)
-    assert [float(row[f"sync_cost{end}_s"]) for end in ("", "_low", "_high")] == [pytest.approx(0.05)] * 3
-    assert float(row["mfu"]) == pytest.approx(0.05)
-    assert (row["bytes_per_step"], row["buckets"], row["joules_per_sample"]) == ("4000", "", "")
 
 
 def test_learning_curves_are_drawn() -> None:
