@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from gpubench_tui.engine.host.facts import Cpu, CpuSample, Gpu, GpuProcess, GpuSample, Host, Software
-from gpubench_tui.engine.plan.plan import Device, Plan, RunSpec
-from gpubench_tui.engine.plan.preset import Measure, Workload
+from gpubench_tui.engine.host.facts import CpuSample, Gpu, GpuProcess, GpuSample
+from gpubench_tui.engine.plan.plan import Plan
+from gpubench_tui.engine.plan.preset import Measure
 from gpubench_tui.engine.record.events import (
     BandwidthMeasured,
     Breakdown,
@@ -28,48 +28,18 @@ from gpubench_tui.engine.record.events import (
     Sampled,
     SessionFinished,
     SessionStarted,
-    Steps,
     Window,
 )
+from msgspec.structs import replace
 
-CORES = (Device(kind="cpu", index=0, name="core 0"), Device(kind="cpu", index=1, name="core 1"))
-SINGLE = RunSpec(
-    id="01-single",
-    label="single x1",
-    mode="single",
-    devices=CORES[:1],
-    device_count=1,
-    workloads=(Workload(name="cnn"),),
-    measure=Measure(seconds=10.0, windows=4),
-    baseline="01-single",
-)
-DDP = RunSpec(
-    id="02-ddp",
-    label="ddp x2",
-    mode="ddp",
-    devices=CORES,
-    device_count=2,
-    workloads=(Workload(name="cnn"),),
-    measure=Measure(epochs=2),
-    baseline="01-single",
-)
-DP = RunSpec(
-    id="03-dp",
-    label="dp x2",
-    mode="dp",
-    devices=(),
-    device_count=2,
-    workloads=(Workload(name="cnn"),),
-    measure=Measure(),
-    skip="it needs GPUs",
-)
-PLAN = Plan(preset="demo", title="Démo", question="Wie schnell?", devices=CORES, runs=(SINGLE, DDP, DP))
-HOST = Host(
-    name="bench",
-    cpu=Cpu(model="Some CPU", cores=(0, 1), physical=2, memory_bytes=1 << 33),
-    software=Software(python="3.11", platform="Linux"),
-    gpus=(Gpu(index=0, uuid="GPU-1", name="H200", processes=(GpuProcess(pid=1),)),),
-)
+from . import sessions
+from .sessions import CORES, spec, steps
+
+SINGLE = spec("01-single", "single", measure=Measure(seconds=10.0, windows=4), baseline="01-single")
+DDP = spec("02-ddp", "ddp", 2, measure=Measure(epochs=2), baseline="01-single")
+DP = spec("03-dp", "dp", 2, skip="it needs GPUs")
+PLAN = Plan(preset="demo", title="Démo", question="Wie schnell?", devices=CORES[:2], runs=(SINGLE, DDP, DP))
+HOST = replace(sessions.HOST, gpus=(Gpu(index=0, uuid="GPU-1", name="H200", processes=(GpuProcess(pid=1),)),))
 CPU_SAMPLE = CpuSample(
     per_core=(50.0, 100.0),
     memory_used_bytes=10,
@@ -80,20 +50,6 @@ CPU_SAMPLE = CpuSample(
 STARTED = SessionStarted(
     at=0.0, session="demo-1", program="0.1", unix_time=1.7e9, pid=4, host=HOST, plan=PLAN
 )
-
-
-def steps(run: str, rank: int, first: int, seconds: list[float], *, at: float, samples: int = 100) -> Steps:
-    count = len(seconds)
-    return Steps(
-        at=at,
-        run=run,
-        rank=rank,
-        first=first,
-        seconds=seconds,
-        loss=[float(first + i) for i in range(count)],
-        samples=[samples] * count,
-        learning_rate=[0.1] * count,
-    )
 
 
 def window(run: str, rank: int, index: int, seconds: float, samples: int = 100) -> Window:

@@ -109,15 +109,19 @@ def windows(
     ]
 
 
-def steps(run: str, rank: int, first: int, count: int, *, at: float = 2.0) -> Steps:
+def steps(
+    run: str, rank: int, first: int, seconds: Sequence[float], *, at: float = 2.0, samples: int = 100
+) -> Steps:
+    """Steps whose loss is their number."""
+    count = len(seconds)
     return Steps(
         at=at,
         run=run,
         rank=rank,
         first=first,
-        seconds=[0.1] * count,
-        loss=[2.0] * count,
-        samples=[128] * count,
+        seconds=list(seconds),
+        loss=[float(first + i) for i in range(count)],
+        samples=[samples] * count,
         learning_rate=[0.1] * count,
     )
 

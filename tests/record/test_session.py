@@ -3,7 +3,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from building.all_kinds import CPU_SAMPLE, DDP, DP, EVENTS, HOST, PLAN, SINGLE, STARTED, steps, window
+from building.all_kinds import CPU_SAMPLE, DDP, DP, EVENTS, HOST, PLAN, SINGLE, STARTED, window
+from building.sessions import steps
 from gpubench_tui.engine.host.facts import GpuSample
 from gpubench_tui.engine.record.events import (
     Evaluation,

@@ -277,7 +277,7 @@ def test_accuracies_of_two_recipes_are_called_so() -> None:
 
 
 def test_steps_alone_are_no_measurement() -> None:
-    folded = session(opening(SINGLE), [*rank_up("single", 0), steps("single", 0, 0, 50)])
+    folded = session(opening(SINGLE), [*rank_up("single", 0), steps("single", 0, 0, [0.1] * 50)])
     assert one(folded, "single").throughput is None
     assert analyse(folded).headline == ""
 

@@ -31,7 +31,7 @@ def shelf(tmp_path: Path) -> Shelf:
 def whole() -> list[Event]:
     return [
         *opening(*SPECS),
-        *(steps("single", 0, 10 * i, 10) for i in range(100)),
+        *(steps("single", 0, 10 * i, [0.1] * 10) for i in range(100)),
         *measured("single", [STEADY]),
         *measured("ddp", [STEADY, STEADY]),
         SessionFinished(at=60.0, outcome="finished"),
