@@ -72,6 +72,11 @@ def test_the_schedule_is_torchs_multi_step_lr() -> None:
     [
         (NoDataError("no images in /x"), "no data", "no images in /x"),
         (TrainingError("wrong model"), "raised", "wrong model"),
+        (
+            TrainingError("torch 2.13.0 cannot use GPU 1 (GPU-a): Error 802: system not yet initialized"),
+            "raised",
+            "Error 802: system not yet initialized; start the service nvidia-fabricmanager",
+        ),
         (MemoryError(), "out of memory", "out of memory with a batch of 64 per device"),
         (torch.cuda.OutOfMemoryError("CUDA out of memory. Tried"), "out of memory", "batch of 64"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), "out of memory", "64"),

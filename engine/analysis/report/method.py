@@ -76,6 +76,11 @@ def _devices(session: Session) -> Iterator[str]:
             f"Devices: no GPU was used; a device is an equal share of the CPU cores, here {devices(plan)}. "
             "Each rank is pinned to its share, the same in every run, so that no core is oversubscribed."
         )
+    elif any(device.cores for device in plan.devices):
+        yield (
+            "Cores: each rank was pinned to the CPU cores of the socket that its GPU is attached to, in dp "
+            "to those of all its GPUs."
+        )
 
 
 def _precision(runs: Sequence[RunSpec]) -> Iterator[str]:

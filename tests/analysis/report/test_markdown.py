@@ -15,9 +15,11 @@ from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.export import render
 from gpubench_tui.engine.analysis.report.markdown import markdown
 from gpubench_tui.engine.analysis.report.terminal import terminal_report
+from gpubench_tui.engine.plan.plan import Device
 from gpubench_tui.engine.plan.preset import Measure
-from gpubench_tui.engine.record.events import Event, RunFinished, SessionFinished
+from gpubench_tui.engine.record.events import Event, RunFinished, SessionFinished, SessionStarted
 from gpubench_tui.engine.record.session import Session, fold
+from msgspec.structs import replace
 
 
 @pytest.fixture(scope="module")
@@ -181,3 +183,13 @@ def test_every_fenced_block_is_closed_and_fits_a_terminal(demo: Session) -> None
     assert text.count("```") % 2 == 0
     for block in text.split("```")[1::2]:
         assert max(map(len, block.splitlines())) <= 100
+
+
+@pytest.mark.parametrize(("cores", "said"), [((0, 1), True), ((), False)])
+def test_that_ranks_stayed_near_their_gpus_is_said(cores: tuple[int, ...], said: bool) -> None:
+    gpu = Device(kind="cuda", index=0, name="NVIDIA H200", cores=cores)
+    begun, *rest = opening(spec("01", "single", on=[gpu]))
+    assert isinstance(begun, SessionStarted)
+    begun = replace(begun, plan=replace(begun.plan, devices=(gpu,)))
+    report = markdown(analyse(session([begun, *rest], measured("01", [[1.0, 1.0]]))))
+    assert ("pinned to the CPU cores of the socket that its GPU" in report) is said
