@@ -76,8 +76,12 @@ def launch(
     worker: str = WORKER,
     maxsize: int = 256,
     listen: Callable[[Any], bool] = lambda _: True,
+    patience: float = PATIENCE,
 ) -> Done:
-    """Run all ranks to their end; `listen` may refuse to take messages for a while by returning False."""
+    """Run all ranks to their end; `listen` may refuse to take messages for a while by returning False.
+
+    Ranks that take longer than `patience` seconds are taken for hung.
+    """
     start_fork_server()
     (folder / "meeting").mkdir(parents=True)
     assignment = Assignment(
@@ -115,7 +119,7 @@ def launch(
     for thread in threads:
         thread.start()
     # As elastic does: when one has failed, the others are ended.
-    latest = time.monotonic() + PATIENCE
+    latest = time.monotonic() + patience
     while any(process.is_alive() for process in processes):
         if time.monotonic() > latest:
             for process in processes:
