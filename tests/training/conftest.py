@@ -6,14 +6,13 @@ from types import ModuleType
 
 import pytest
 
-HERE = str(Path(__file__).parent)
+# So that the processes of ranks find by their names the modules here that do not begin with `test_`.
+sys.path.append(str(Path(__file__).parent))
 
 
 @pytest.fixture(scope="session")
 def ranks() -> ModuleType:
-    """The module that starts ranks; by its name the started processes find it too."""
-    if HERE not in sys.path:
-        sys.path.append(HERE)
+    """The module that starts ranks."""
     import ranks
 
     return ranks

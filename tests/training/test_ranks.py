@@ -109,7 +109,7 @@ def test_the_interval_ends_a_measurement(ranks: ModuleType, tmp_path: Path) -> N
 
 
 def test_settings_are_those_that_the_users_own_file_leaves(ranks: ModuleType, tmp_path: Path) -> None:
-    workload = Workload(model=f"{Path(__file__).with_name('slow.py')}:switching", images=400, batch=8)
+    workload = Workload(model=f"{Path(__file__).with_name('own_models.py')}:switching", images=400, batch=8)
     measure = Measure(detail=0, windows=2, window_seconds=0.05, seconds=0.1, target=0, warmup_steps=1)
     done = ranks.launch(ranks.cpu_run("single", 1, workload, measure), tmp_path)
     (before,), (after,) = done.of(RankStarted), done.of(ModelBuilt)

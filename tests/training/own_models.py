@@ -1,6 +1,6 @@
 """Models for the tests, each with a known delay in one part of the steps of rank 1.
 
-`path/to/slow.py:forward` is a user's own model as a preset names it; the function runs in the rank's process.
+`path/to/own_models.py:forward` is a user's own model as a preset names it; the rank's process calls it.
 """
 
 from __future__ import annotations

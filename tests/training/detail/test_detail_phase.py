@@ -31,7 +31,7 @@ from gpubench_tui.engine.training.parallel.group import Group
 pytestmark = pytest.mark.slow
 
 PARTS = ("input", "transfer", "forward", "backward", "exposed", "copying", "optimizer")
-SLOW = Path(__file__).parent / "slow.py"
+OWN_MODELS = Path(__file__).parents[1] / "own_models.py"
 STEPS = 10
 QUICK = Measure(windows=2, window_seconds=0.1, seconds=0.1, target=0, warmup_steps=2, detail=STEPS)
 LENET = Workload(model="lenet", images=1000, batch=20, learning_rate=0.05)
@@ -65,7 +65,7 @@ def test_a_known_delay_of_one_rank_is_found_where_it_is(part: str, ranks: Module
 
 
 def find_the_delay(part: str, ranks: ModuleType, folder: Path) -> None:
-    workload = Workload(model=f"{SLOW}:{part}", images=400, batch=8)
+    workload = Workload(model=f"{OWN_MODELS}:{part}", images=400, batch=8)
     done = ranks.launch(ranks.cpu_run("ddp", 2, workload, QUICK), folder)
     assert not done.failed, done.log.read_text()
     other, culprit = (typical(done.of(Breakdown, rank)[0]) for rank in range(2))
@@ -88,7 +88,7 @@ def find_the_delay(part: str, ranks: ModuleType, folder: Path) -> None:
 def test_waiting_for_rank_0_s_buffers_is_exposed_and_no_work_of_the_rank_that_waits(
     ranks: ModuleType, tmp_path: Path
 ) -> None:
-    workload = Workload(model=f"{SLOW}:buffers", images=400, batch=8)
+    workload = Workload(model=f"{OWN_MODELS}:buffers", images=400, batch=8)
     done = ranks.launch(ranks.cpu_run("ddp", 2, workload, QUICK), tmp_path)
     assert not done.failed, done.log.read_text()
     culprit, other = (typical(done.of(Breakdown, rank)[0]) for rank in range(2))
@@ -243,7 +243,7 @@ def test_a_device_that_hangs_is_waited_for_in_silence() -> None:
 
 
 def test_a_look_that_fails_leaves_what_was_measured(ranks: ModuleType, tmp_path: Path) -> None:
-    workload = Workload(model=f"{SLOW}:unlookable", images=400, batch=8)
+    workload = Workload(model=f"{OWN_MODELS}:unlookable", images=400, batch=8)
     done = ranks.launch(ranks.cpu_run("single", 1, workload, QUICK), tmp_path)
     assert not done.failed, done.log.read_text()
     assert done.of(Window, 0)
@@ -257,7 +257,7 @@ def test_a_look_that_fails_on_one_rank_leaves_the_windows_of_all(
     mode: str, ranks: ModuleType, tmp_path: Path
 ) -> None:
     """Its peers wait for it where they notice nothing, and are told."""
-    workload = Workload(model=f"{SLOW}:one_fails", images=400, batch=8)
+    workload = Workload(model=f"{OWN_MODELS}:one_fails", images=400, batch=8)
     done = ranks.launch(
         ranks.cpu_run(mode, 2, [workload] * (2 if mode == "concurrent" else 1), QUICK), tmp_path
     )

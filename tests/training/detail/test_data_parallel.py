@@ -12,9 +12,8 @@ from gpubench_tui.engine.plan.preset import Measure, Workload
 from gpubench_tui.engine.record.events import Breakdown, CommunicationMeasured
 from gpubench_tui.engine.training.detail.data_parallel import ExchangeHook, data_parallel_of
 from gpubench_tui.engine.training.device.cpu import HostClock
+from pretend_devices import DELAYS, data_parallel_over, pretended
 from torch import Tensor, nn
-
-from .pretend_devices import DELAYS, data_parallel_over, pretended
 
 OPERATIONS = ("scatter", "replicate", "gather", "reduce")
 
@@ -74,7 +73,7 @@ def test_only_data_parallel_has_any() -> None:
 
 @pytest.mark.slow
 def test_the_detail_phase_reports_it(ranks: ModuleType, tmp_path: Path) -> None:
-    own = Path(__file__).with_name("slow.py")
+    own = Path(__file__).parents[1] / "own_models.py"
     workload = Workload(model=f"{own}:data_parallel", images=200, batch=8)
     measure = Measure(windows=1, window_seconds=0.1, seconds=0.1, target=0, warmup_steps=1, detail=3)
     done = ranks.launch(ranks.cpu_run("dp", 2, workload, measure), tmp_path)
