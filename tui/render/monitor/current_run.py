@@ -45,7 +45,7 @@ def current_run(session: Session, width: int) -> Content:
 
 def _between_runs(session: Session) -> Content:
     if not session.started:
-        return Content.styled("starting session", "$muted")
+        return Content.styled("session not started yet", "$muted")
     if session.outcome is None:
         return Content.styled("between runs", "$muted")
     how = "finished" if session.outcome == "finished" else "stopped"

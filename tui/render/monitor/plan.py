@@ -106,5 +106,6 @@ def _detail(spec: RunSpec) -> str:
     if spec.mode == "concurrent":
         return ""
     if spec.device_count == 1:
-        return f"  batch {spec.global_batch}"
+        batch = f"batch {spec.global_batch}"
+        return "" if batch in spec.label else f"  {batch}"
     return f"  batch {spec.device_count} x {spec.batch_per_device()} = {spec.global_batch}"

@@ -1,8 +1,12 @@
 """The runs of a plan with their states."""
 
-from building.recorded import recorded_session
+import re
+
+from building.recorded import host, recorded_session
 from driving.rendered import lines_of
-from gpubench_tui.tui.render.monitor.plan import current_run_line, plan_list
+from gpubench_tui.engine.plan.expand import make_plan
+from gpubench_tui.engine.plan.library import find_preset
+from gpubench_tui.tui.render.monitor.plan import current_run_line, plan_list, planned_runs
 
 
 def test_the_plan_shows_every_state_on_a_line_of_its_own() -> None:
@@ -21,3 +25,10 @@ def test_the_plan_points_at_the_run_that_is_on_among_many_repeats() -> None:
     assert len(lines) == 28
     assert lines[current_run_line(state)].startswith("▶ ")
     assert "repeat" in lines[current_run_line(state)]
+
+
+def test_a_planned_run_names_its_batch_once() -> None:
+    plan = make_plan("scaling", find_preset("scaling").read(()), host(0))
+    lines = [line for line in lines_of(planned_runs(plan, 78)) if re.match(r" *\d+ single x1", line)]
+    assert len(lines) > 1
+    assert all(line.count("batch") == 1 for line in lines)
