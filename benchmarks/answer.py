@@ -1,4 +1,4 @@
-"""Time to an answer at ±1%: how long quickstart's runs take until they are sure, against a fixed time.
+"""Time to an answer at ±1%: seconds until quickstart's intervals are narrow enough, against a fixed duration.
 
 python benchmarks/answer.py
 """
@@ -11,7 +11,7 @@ from gpubench_tui.engine.record.session import fold
 from sessions import run_session
 
 LIMIT = 60
-"""Seconds of measured windows after which a run gives up being sure."""
+"""Limit of the measured windows of a run, in seconds."""
 
 
 def main() -> None:

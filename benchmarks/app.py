@@ -1,4 +1,4 @@
-"""What the app costs: CPU, bytes to the terminal, time from key to screen, memory after an hour.
+"""Cost of the app: CPU, bytes to the terminal, time from key to screen, memory after an hour.
 
     python benchmarks/app.py [--nvitop PATH]
 
@@ -32,12 +32,12 @@ sys.path.append(str(Path(__file__).parent.parent / "tests"))
 from nvml_standin import Machine, build
 
 SETTLE_SECONDS = 8.0
-"""Until the first drawing and the imports are over."""
+"""Seconds until the first drawing and the imports are over."""
 WATCH_SECONDS = 30.0
 ROUNDS = 50
 SHIFT_TAB, TAB = b"\x1b[Z", b"\t"
 ESCAPE = b"\x1b[27u"
-"""As terminals with kitty's protocol send it; after a bare one Textual waits up to 0.2 s for more."""
+"""Escape as terminals with kitty's protocol send it; after a bare one Textual waits up to 0.2 s for more."""
 
 
 def main() -> None:
@@ -93,7 +93,7 @@ def app(*words: str) -> Terminal:
 
 @contextlib.contextmanager
 def live_session(root: Path) -> Iterator[SessionFolder]:
-    """A session that another process writes."""
+    """Yield a session that another process writes."""
     context = multiprocessing.get_context("spawn")
     folder, stop = new_folder(root), context.Event()
     writer = context.Process(target=live, args=(folder.path, stop))
@@ -109,7 +109,7 @@ def live_session(root: Path) -> Iterator[SessionFolder]:
 
 @contextlib.contextmanager
 def eight_gpus(root: Path) -> Iterator[dict[str, str]]:
-    """The environment of a program that sees 8 GPUs, whose figures change every second."""
+    """Return the environment of a program that sees 8 GPUs, whose figures change every second."""
     machine = Machine(root / "machine", f"count {GPUS}")
     stop = threading.Event()
 
@@ -129,7 +129,7 @@ def eight_gpus(root: Path) -> Iterator[dict[str, str]]:
 
 
 def watched(command: list[str], environment: dict[str, str], text: bytes) -> Cost:
-    """What a program costs that watches the machine."""
+    """Return the cost of a program that watches the machine."""
     with Terminal(command, environment) as terminal:
         terminal.wait_for(text)
         time.sleep(SETTLE_SECONDS)
@@ -137,7 +137,7 @@ def watched(command: list[str], environment: dict[str, str], text: bytes) -> Cos
 
 
 def answers(monitor: Terminal) -> tuple[list[float], list[float]]:
-    """Seconds from a key, and from a new size of the window, to what they change on the screen.
+    """Return the seconds from a key, and from a resize of the window, to the change on the screen.
 
     The last panel, the log, is drawn anew when it takes the focus, when it loses it, and with all else.
     """
@@ -160,7 +160,7 @@ def answers(monitor: Terminal) -> tuple[list[float], list[float]]:
 
 
 def memory(root: Path) -> Iterator[float]:
-    """MiB that the app holds at the start, after an hour of a session's events, and after three, fed fast."""
+    """Yield the app's memory in MiB at the start, and after one and three hours of a session's events."""
     folder = new_folder(root)
     journal = Journal(folder.journal)
     with folder.hold(), app("attach", str(folder.path)) as monitor:
@@ -173,7 +173,7 @@ def memory(root: Path) -> Iterator[float]:
 
 
 def wait_until_drawn(monitor: Terminal, text: bytes) -> None:
-    """Wait until a text stands on the screen, which is all sent only to a window of a new size."""
+    """Wait until the screen shows a text; only a resized window is sent the whole screen."""
     for number in range(300):
         since = monitor.bytes_seen
         monitor.resize(WIDTH - number % 2, HEIGHT)

@@ -1,4 +1,4 @@
-"""What the closer look after the windows costs them, and what being taken apart costs a step.
+"""Cost of the detail phase to the windows before it, and of timing the parts of a step to that step.
 
     python benchmarks/detail.py
 
@@ -17,7 +17,7 @@ from sessions import run_session
 
 PAIRS = 6
 DETAIL = 40
-"""Steps that are taken apart in each run."""
+"""Number of steps in each run whose parts are timed."""
 SHORT = [
     "workload.images=2000",
     "measure.window_seconds=0.1",
@@ -49,17 +49,17 @@ def run_quickstart(detail: int) -> list[RunState]:
 
 
 def window_step(run: RunState) -> float:
-    """Median seconds of a step in the windows."""
+    """Return the median seconds of a step in the windows."""
     return median(window.seconds / window.steps for window in run.complete_windows)
 
 
 def fastest(run: RunState) -> float:
-    """Seconds of a step in the fastest window."""
+    """Return the seconds of a step in the fastest window."""
     return min(window.seconds / window.steps for window in run.complete_windows)
 
 
 def detail_step(run: RunState) -> float:
-    """Median seconds of a step that was taken apart, of all ranks."""
+    """Return the median seconds, over all ranks, of a step whose parts were timed."""
     return median(step for rank in run.ranks.values() if rank.breakdown for step in rank.breakdown.step)
 
 

@@ -33,7 +33,7 @@ RANKS = 8
 STEPS_PER_EVENT = 10
 REAL_EVENTS_PER_SECOND = RANKS * 10
 MESSAGES = 4_000
-"""From each rank, to measure the way to the journal."""
+"""Events sent by each rank to measure the way to the journal."""
 LONG_SESSION_STEPS = 10_000_000
 RUN = "01-ddp-8x128"
 
@@ -108,7 +108,7 @@ def rank_process(rank: int, queue: Queue[Any], start: Any) -> None:
 
 
 def through_the_queues(path: Path) -> float:
-    """Events a second from ranks' queues, by the conductor's own threads, into the journal's file."""
+    """Return the events per second from the ranks' queues, through the conductor, into the journal."""
     context = multiprocessing.get_context("spawn")
     start = context.Event()
     recorder = Recorder(
@@ -140,7 +140,7 @@ def through_the_queues(path: Path) -> float:
 
 
 def reading_back(path: Path) -> tuple[float, int]:
-    """Events a second from the journal's file into a Session, and the steps that it then knows of."""
+    """Return the events per second from the journal into a Session, and the number of steps it then holds."""
     began = time.perf_counter()
     session = fold(read_journal(path))
     rate = RANKS * MESSAGES / (time.perf_counter() - began)
@@ -150,7 +150,7 @@ def reading_back(path: Path) -> tuple[float, int]:
 
 
 def a_long_session() -> tuple[float, float, float]:
-    """Events a second of the fold alone, and this process's peak memory (MiB) after a tenth and after all."""
+    """Return the fold's events per second, and the peak memory (MiB) after a tenth and after all of them."""
     session = Session()
     session.apply(session_started())
     session.apply(RunStarted(at=0.0, run=RUN))

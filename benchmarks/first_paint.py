@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def seconds_to_paint(command: list[str], text: bytes) -> float:
-    """Seconds from starting a program in a terminal of 120x40 until it has drawn a text."""
+    """Return the seconds from starting a program in a 120x40 terminal until it has drawn a text."""
     terminal, inside = pty.openpty()
     fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
     start = time.perf_counter()

@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def a_session() -> tuple[float, list[float]]:
-    """Seconds to the first step, and between runs, of a session of short runs."""
+    """Return the seconds to the first step, and between runs, of a session of short runs."""
     preset = find_preset("quickstart").read(SHORT)
     host = inspect_host()
     with tempfile.TemporaryDirectory() as root:
@@ -78,7 +78,7 @@ def a_session() -> tuple[float, list[float]]:
 
 
 def spawned_anew() -> float:
-    """Seconds until a fresh interpreter that spawns two ranks has done a step of DDP in both."""
+    """Return the seconds until a fresh interpreter has spawned two ranks and finished a DDP step."""
     start = time.perf_counter()
     subprocess.run([sys.executable, __file__, "spawn"], check=True)
     return time.perf_counter() - start

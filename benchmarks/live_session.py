@@ -1,4 +1,4 @@
-"""A session that seems to run on 8 GPUs: its folder, and the events of each tenth of a second.
+"""A simulated session on 8 GPUs: its folder, and its events in each tenth of a second.
 
 8 ranks at 100 steps a second report ten times a second; the devices are sampled twice a second.
 """
@@ -47,12 +47,12 @@ PRESET = Preset(
 
 
 def plan() -> Plan:
-    """One device, then DDP on 2, 4 and 8; the last run is the one that goes on."""
+    """Return the plan: one device, then DDP on 2, 4 and 8; the last run is still running."""
     return make_plan("scaling", PRESET, HOST)
 
 
 def new_folder(root: Path) -> SessionFolder:
-    """The session's folder, with what happened before the run that goes on."""
+    """Create the session's folder, with all events before the run that is still running."""
     folder = Shelf(root).create("benchmark", plan(), HOST, "")
     journal = Journal(folder.journal)
     for event in beginning():
@@ -62,7 +62,7 @@ def new_folder(root: Path) -> SessionFolder:
 
 
 def beginning() -> Iterator[Event]:
-    """The session starts, and all runs but the last are over."""
+    """Yield the start of the session and all runs but the last."""
     *done, last = plan().runs
     yield events.SessionStarted(
         at=0.0, session="benchmark", program="", unix_time=time.time(), pid=0, host=HOST, plan=plan()
@@ -85,7 +85,7 @@ def beginning() -> Iterator[Event]:
 
 
 def tick(number: int, run: str) -> Iterator[Event]:
-    """What is recorded in one tenth of a second."""
+    """Return the events of one tenth of a second."""
     at = number * TICK_SECONDS
     first = number * STEPS_A_TICK
     for rank in range(GPUS):
@@ -115,12 +115,12 @@ def tick(number: int, run: str) -> Iterator[Event]:
 
 
 def loss(step: int) -> float:
-    """Falls as losses do, with noise."""
+    """Return a loss that falls, with noise."""
     return 2.3 / (1 + step / 2000) ** 0.5 + random.gauss(0, 0.03)
 
 
 def gpu(index: int) -> GpuSample:
-    """A GPU that trains: every figure moves a little from one sample to the next."""
+    """Return a sample of a GPU that trains: every figure moves a little from one sample to the next."""
     return GpuSample(
         index,
         utilization=float(random.randint(94, 99)),
@@ -136,7 +136,7 @@ def gpu(index: int) -> GpuSample:
 
 
 def cpu() -> CpuSample:
-    """A processor with some busy cores."""
+    """Return a sample of a processor with some busy cores."""
     return CpuSample(
         tuple(random.uniform(0, 100) for _ in range(CORES)),
         int(random.uniform(64, 64.3) * GIB),
@@ -147,7 +147,7 @@ def cpu() -> CpuSample:
 
 
 def live(path: Path, stop: Flag) -> None:
-    """Write the session's journal in its own time, as its process, until told to stop."""
+    """Write the session's journal in real time, as its process, until told to stop."""
     folder = SessionFolder(path)
     journal, run = Journal(folder.journal), plan().runs[-1].id
     with folder.hold():
@@ -169,7 +169,7 @@ def write(journal: Journal, seconds: range) -> None:
 
 
 def drifting(index: int, second: float) -> dict[str, str]:
-    """One GPU's keys for the stand-in of the driver library at some second: busy, and moving a little."""
+    """Return one GPU's keys for the stand-in driver library at a given second: busy, and moving a little."""
     swing = math.sin(second / 7 + index)
     return {
         "util": f"{94 + random.randint(0, 5)}",

@@ -1,4 +1,4 @@
-"""A session of a preset, run to its end in a folder of its own, for the benchmarks."""
+"""Run a session of a preset to its end, in a folder of its own, for the benchmarks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gpubench_tui.engine.record.shelf import Shelf
 
 
 def run_session(preset: str, overrides: Sequence[str] = ()) -> list[Event]:
-    """All events of a session of a shipped preset, or of one given as its text."""
+    """Return all events of a session of a shipped preset, or of a preset given as text."""
     own = "\n" in preset
     read = read_preset(preset, "benchmark", overrides) if own else find_preset(preset).read(overrides)
     host = inspect_host()

@@ -47,13 +47,13 @@ from gpubench_tui.engine.training.trainer import Trainer
 STARTS = 4
 """Times that fresh ranks are started for each run."""
 ROUNDS = 30
-"""Pairs of turns in each."""
+"""Pairs of turns per start."""
 STEPS = 8
-"""In a turn of each loop."""
+"""Steps of each loop in a turn."""
 PATIENCE = 60.0
-"""Seconds that a message between the ranks may take."""
+"""Time limit of a message between the ranks, in seconds."""
 KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 32)}
-"""What makes glibc keep what is freed."""
+"""Environment that makes glibc keep freed memory."""
 
 
 def main() -> None:
@@ -75,13 +75,13 @@ def main() -> None:
 
 
 def median_ranks(count: int) -> tuple[int, int]:
-    """Which of so many sorted values bound the median with 95% confidence (the binomial's normal limit)."""
+    """Return the indices of sorted values that bound the median with 95% confidence (binomial test)."""
     reach = 0.98 * math.sqrt(count)
     return max(0, math.floor(count / 2 - reach)), min(count - 1, math.ceil(count / 2 + reach))
 
 
 def measure(run: RunSpec) -> list[tuple[float, float]]:
-    """Seconds of the turns of both loops, engine first, as rank 0 saw them."""
+    """Return the seconds of the turns of both loops, engine first, as rank 0 measured them."""
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:
         recorder = Recorder(
@@ -103,7 +103,7 @@ def measure(run: RunSpec) -> list[tuple[float, float]]:
 
 
 def first_answer(answers: Any, processes: Sequence[BaseProcess]) -> list[tuple[float, float]]:
-    """Wait for rank 0's answer as long as no rank has failed."""
+    """Wait for rank 0's answer for as long as no rank has failed."""
     while True:
         try:
             pairs: list[tuple[float, float]] = answers.get(timeout=1)
@@ -148,7 +148,7 @@ def rank_process(run: RunSpec, rank: int, folder: str, queue: Queue[Any], answer
 def bare_loop(
     run: RunSpec, rank: int, trainer: Trainer, devices: RankDevices, images: Any
 ) -> Callable[[int], float]:
-    """What one writes by hand around the same model, optimizer and data: no engine, no metrics."""
+    """Train in a hand-written loop around the same model, optimizer and data: no engine, no metrics."""
     model, optimizer = trainer.model, trainer.optimizer
     workload = run.workload
     device, clock = devices.first, devices.new_clock()

@@ -1,4 +1,4 @@
-"""A program in a pseudo-terminal: what it sends, what it costs, and how soon it answers a key."""
+"""A program in a pseudo-terminal: its output, its cost, and its response time to a key."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ import psutil
 
 WIDTH, HEIGHT = 120, 40
 ASKS_FOR_SYNC, SHOWS_SYNC = b"\x1b[?2026$p", b"\x1b[?2026;2$y"
-"""What terminals of today answer when asked whether they show an update as a whole."""
+"""Answer of present terminals to the query whether they support synchronised output."""
 
 
 class Cost(NamedTuple):
-    """What a program took over some seconds."""
+    """Cost of a program over some seconds."""
 
     cores: float
-    """CPU time over time; 1 is one core."""
+    """CPU time over elapsed time; 1 is one core."""
     bytes_a_second: float
 
 
 class Terminal:
-    """Runs a program in a terminal of 120x40 until the end of a `with` block."""
+    """A program that runs in a 120x40 terminal until the end of a `with` block."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         self._terminal, inside = pty.openpty()
@@ -72,7 +72,7 @@ class Terminal:
 
     @property
     def bytes_seen(self) -> int:
-        """Bytes that the program has sent so far."""
+        """Return the number of bytes that the program has sent so far."""
         return len(self._seen)
 
     def send(self, keys: bytes) -> None:
@@ -80,7 +80,7 @@ class Terminal:
         os.write(self._terminal, keys)
 
     def resize(self, width: int, height: int) -> None:
-        """Give the window another size, as a window manager does."""
+        """Resize the window, as a window manager does."""
         self._sized(width, height)
         self.process.send_signal(signal.SIGWINCH)
 
@@ -88,31 +88,31 @@ class Terminal:
         fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
 
     def has_sent(self, text: bytes, since: int) -> bool:
-        """Whether the program has sent a text, `since` so many bytes."""
+        """Return whether the program has sent a text after the first `since` bytes."""
         return self._seen.find(text, since) >= 0
 
     def wait_for(self, text: bytes, since: int = 0, seconds: float = 60.0) -> None:
-        """Wait until the program sends a text, `since` so many bytes; SystemExit when it does not."""
+        """Wait until the program sends a text after the first `since` bytes; SystemExit when it does not."""
         with self._arrived:
             if not self._arrived.wait_for(lambda: self.has_sent(text, since), seconds):
                 raise SystemExit(f"{text!r} was never drawn; last: {bytes(self._seen[-2000:])!r}")
 
     def seconds_until(self, text: bytes, keys: bytes) -> float:
-        """Seconds from typing keys until the program has sent a text."""
+        """Return the seconds from typing keys until the program has sent a text."""
         since, start = self.bytes_seen, time.perf_counter()
         self.send(keys)
         self.wait_for(text, since)
         return time.perf_counter() - start
 
     def cost(self, seconds: float) -> Cost:
-        """What the program takes from now on, its children's share included."""
+        """Measure the program's cost from now on, its children's included."""
         sent, used, start = self.bytes_seen, self._cpu_seconds(), time.perf_counter()
         time.sleep(seconds)
         passed = time.perf_counter() - start
         return Cost((self._cpu_seconds() - used) / passed, (self.bytes_seen - sent) / passed)
 
     def resident_mib(self) -> float:
-        """Memory that the program's own process holds."""
+        """Return the resident memory of the program's own process."""
         return float(psutil.Process(self.process.pid).memory_info().rss) / (1 << 20)
 
     def _cpu_seconds(self) -> float:
