@@ -74,19 +74,13 @@ def test_without_a_gpu_the_acceptance_is_one_skip_and_loads_no_torch() -> None:
     assert "tests/gpu needs an NVIDIA GPU: " in done.stdout
 
 
-def test_the_acceptance_can_be_collected_and_its_program_be_loaded() -> None:
-    collect = [
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "--collect-only",
-        "tests/gpu",
-        "--gpu-stand-in",
-    ]
+def test_the_acceptance_can_be_collected_and_its_programs_be_loaded() -> None:
+    """A machine with a GPU may have no more of pytest than pytest-timeout."""
+    plugins = [f"-pno:{name}" for name in ("cacheprovider", "xdist", "asyncio")]
+    collect = ["-m", "pytest", "-q", *plugins, "--collect-only", "tests/gpu", "--gpu-stand-in"]
     load = ["tests/gpu/one_process.py", "--help"]
-    for arguments in (collect, load):
+    models = ["tests/gpu/models.py"]
+    for arguments in (collect, load, models):
         done = subprocess.run(
             [sys.executable, *arguments], cwd=TREE, capture_output=True, text=True, check=False
         )
