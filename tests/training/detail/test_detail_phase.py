@@ -47,12 +47,13 @@ def slept(log: Path) -> float:
     return median(float(found) for found in re.findall(r"^slept (.*)$", log.read_text(), re.M))
 
 
-TRIES = 3
-"""What else runs on the machine may disturb a measurement, but hardly three in a row."""
+TRIES = 5
+"""Other programs may disturb a measurement, but hardly five in a row."""
 
 
 @two_cores
 @pytest.mark.parametrize("part", ["input", "forward", "backward", "optimizer"])
+@pytest.mark.timeout(300)
 def test_a_known_delay_of_one_rank_is_found_where_it_is(part: str, ranks: ModuleType, tmp_path: Path) -> None:
     """The other rank waits for it: that is where exposed communication shows, not on the culprit."""
     for attempt in range(TRIES):
