@@ -41,8 +41,8 @@ class Base(Struct, frozen=True, kw_only=True, tag_field="event"):
 class SessionStarted(Base, frozen=True, kw_only=True, tag="session started"):
     """Start of a session; the first line of a journal."""
 
-    format: int = 1
-    """Version of the journal format."""
+    format: int = 2
+    """Version of the journal format; in 1, `RankFinished` also held what is now `RankMeasured`."""
     session: str
     """Name of the session and of its folder."""
     program: str

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from .events import Base, Event, decode, encode
+from .events import Base, Event, RankFinished, RankMeasured, decode, encode
 
 CHUNK_BYTES = 1 << 20
 
@@ -81,10 +81,19 @@ class Follower:
             if not line or not line.startswith(self._starts):
                 continue
             try:
-                events.append(decode(line))
+                events.extend(_decode_line(line))
             except (msgspec.DecodeError, ValueError, RecursionError):
                 self.unreadable += 1
         return events
+
+
+def _decode_line(line: bytes) -> list[Event]:
+    """Return the event of a line; two for a line of format 1 in which a rank finished, which also held the
+    figures of `RankMeasured`."""
+    event = decode(line)
+    if isinstance(event, RankFinished) and b'"stop_reason":' in line:
+        return [decode(_start_of_line(RankMeasured) + line.removeprefix(_start_of_line(RankFinished))), event]
+    return [event]
 
 
 def _start_of_line(kind: type[Base]) -> bytes:

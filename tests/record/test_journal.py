@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 from building.all_kinds import EVENTS, STARTED
-from gpubench_tui.engine.record.events import Event, LogMessage, encode
+from gpubench_tui.engine.record.events import Event, LogMessage, RankFinished, RankMeasured, encode
 from gpubench_tui.engine.record.journal import Follower, Journal, read_journal
 from gpubench_tui.engine.record.session import read_session
 
@@ -184,3 +184,27 @@ except OSError:
     follower = Follower(path)
     assert [event.at for event in follower.read()] == [0.0, 2.0]
     assert follower.unreadable == 1
+
+
+def test_a_rank_that_finished_in_format_1_has_its_figures(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    path.write_text(
+        '{"event":"rank finished","at":9.5,"run":"01","rank":1,"steps":40,"samples":640,'
+        '"stop_reason":"time limit of 1 s","peak_memory_bytes":[284],"peak_reserved_bytes":[null],'
+        '"settled":false,"detail_trouble":"","replicas_equal":true,"allocator_retries":[null]}\n'
+    )
+    measured = RankMeasured(
+        at=9.5,
+        run="01",
+        rank=1,
+        stop_reason="time limit of 1 s",
+        peak_memory_bytes=[284],
+        peak_reserved_bytes=[None],
+        settled=False,
+        replicas_equal=True,
+        allocator_retries=[None],
+    )
+    assert list(read_journal(path)) == [
+        measured,
+        RankFinished(at=9.5, run="01", rank=1, steps=40, samples=640),
+    ]

@@ -157,10 +157,15 @@ def candidates(parser: argparse.ArgumentParser, words: Sequence[str]) -> list[Ca
 
 
 def command_word(parser: argparse.ArgumentParser, words: Sequence[str]) -> str | None:
-    """Return the first word that is neither an option nor the value of one; None if there is none."""
+    """Return the first word that is neither an option nor the value of one; None if there is none, or if
+    an option before it is unknown or ambiguous."""
     for index, word in enumerate(words):
-        if not word.startswith("-") and not _is_option(_position(parser, words[:index]).expects):
+        if _is_option(_position(parser, words[:index]).expects):
+            continue
+        if not word.startswith("-"):
             return word
+        if _find_option(parser, word.partition("=")[0]) is None:
+            return None
     return None
 
 
@@ -181,7 +186,7 @@ def _position(parser: argparse.ArgumentParser, before: Sequence[str]) -> _Positi
     left = list(before)
     while left:
         word, equals, value = left.pop(0).partition("=")
-        option = position.parser._option_string_actions.get(word)
+        option = _find_option(position.parser, word)
         if option is not None:
             if option.nargs != 0 and not equals:
                 if not left:
@@ -197,6 +202,15 @@ def _position(parser: argparse.ArgumentParser, before: Sequence[str]) -> _Positi
         elif waiting and waiting[0].nargs not in ("*", "+"):
             del waiting[0]
     return position._replace(expects=waiting[0] if waiting else None)
+
+
+def _find_option(parser: argparse.ArgumentParser, word: str) -> argparse.Action | None:
+    """Return the option that argparse takes the word for: of that name, or one that it abbreviates."""
+    options = parser._option_string_actions
+    if word in options or not word.startswith("--"):
+        return options.get(word)
+    abbreviated = [option for name, option in options.items() if name.startswith(word)]
+    return abbreviated[0] if len(abbreviated) == 1 else None
 
 
 def _arguments(parser: argparse.ArgumentParser) -> list[argparse.Action]:
@@ -257,13 +271,17 @@ def _presets() -> list[Candidate]:
 def _preset_keys() -> list[Candidate]:
     import msgspec
 
-    from ...engine.plan.preset import Preset
+    from ...engine.plan.preset import GpuOverlay, Preset
 
     tables = [
         (field.name, field.type)
         for field in msgspec.structs.fields(Preset)
         if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct)
     ]
+    # What replaces a table on GPUs has that table's keys, and is itself no key to give a value.
+    replaced = {field.name for field in msgspec.structs.fields(GpuOverlay)}
+    tables += [(f"gpu.{name}", table) for name, table in tables if name in replaced]
+    tables = [(name, table) for name, table in tables if table is not GpuOverlay]
     return [
         Candidate(f"{name}.{field.name}=")
         for name, table in tables

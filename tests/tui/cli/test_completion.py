@@ -42,6 +42,11 @@ def test_presets_and_their_keys(capsys: pytest.CaptureFixture[str]) -> None:
     assert ask(capsys, "run", "--gpus", "0,1", "single") == ["single-dp-ddp"]
     assert ask(capsys, "run", "./q") == [":files"]
     assert ask(capsys, "--set", "measure.ta") == ["measure.target="]
+    assert ask(capsys, "run", "--set", "gpu.workload.ba") == [
+        "gpu.workload.batch=",
+        "gpu.workload.batch_scope=",
+    ]
+    assert "gpu.measure=" not in ask(capsys, "run", "--set", "gpu.")
     assert ask(capsys, "run", "--set", "workload.batch=6") == []
     assert "--headless" in ask(capsys, "run", "quickstart", "")
 

@@ -46,6 +46,7 @@ def test_a_command_takes_the_arguments_that_its_parser_knows(name: str) -> None:
             "'quickstart' is not a command; did you mean gpubench-tui run quickstart?",
         ),
         (["--set", "a=b", "--gpus=0", "atach"], "'atach' is not a command; did you mean attach?"),
+        (["--sess", "/tmp", "--gp=0", "atach"], "'atach' is not a command; did you mean attach?"),
     ],
 )
 def test_a_word_that_is_no_command_is_refused_wherever_it_stands(
