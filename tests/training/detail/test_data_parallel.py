@@ -34,15 +34,19 @@ def gradients(model: nn.Module, images: Tensor) -> list[Tensor | None]:
     return [parameter.grad for parameter in model.parameters()]
 
 
+ROUNDS = 20
+"""So that in one of them no other program disturbs the operation."""
+
+
 def test_each_operation_takes_as_long_as_it_takes() -> None:
     hook = ExchangeHook(data_parallel := data_parallel_over(net(), 2), HostClock())
-    for _ in range(3):
+    for _ in range(ROUNDS):
         hook.begin()
         gradients(data_parallel, torch.randn(6, 8))
     found = hook.seconds()
     assert set(found) == set(OPERATIONS)
     for operation in OPERATIONS:
-        assert len(found[operation]) == 3
+        assert len(found[operation]) == ROUNDS
         assert min(found[operation]) == pytest.approx(DELAYS[operation], rel=0.5, abs=0.005)
 
 
