@@ -25,7 +25,7 @@ def headline(found: Sequence[Result]) -> str:
         best = max(gains, key=lambda result: result.concurrency_gain or 0.0)
         return (
             f"{best.workload} side by side on {best.devices} devices: concurrency gain "
-            f"{ratio(best.concurrency_gain)} over one after the other"
+            f"{ratio(best.concurrency_gain)} over one after the other{_limit(best)}"
         )
     measured = [result for result in found if result.throughput is not None and result.state == "measured"]
     if not measured:
@@ -56,7 +56,7 @@ def _speedup_sentence(best: Result, baseline: Result, found: Sequence[Result]) -
     if within is not None and within[0] <= 1 <= within[1]:
         return sentence + (
             f"{_name(best, with_batch)} cannot be told from {_name(baseline, with_batch)}: "
-            f"{interval(within, ratio)} with 95% confidence"
+            f"{interval(within, ratio)} with 95% confidence{_limit(best, baseline)}"
         )
     sentence += f"{_name(best, with_batch)} is {ratio(best.speedup)} {_name(baseline, with_batch)}"
     if best.efficiency is not None and best.devices != baseline.devices:

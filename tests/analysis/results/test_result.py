@@ -1,5 +1,6 @@
 import math
 import random
+from collections.abc import Sequence
 
 import pytest
 from building.sessions import (
@@ -436,9 +437,25 @@ def test_a_rank_without_memory_figures_is_no_zero() -> None:
     ],
 )
 def test_a_headline_says_that_a_gpu_was_mostly_idle(busy: tuple[float, float], headline: str) -> None:
+    steady = [1.0 + 0.001 * window for window in range(5)]
+    assert gpu_headline("ddp", [steady, steady], busy) == headline
+
+
+@pytest.mark.parametrize(
+    ("mode", "beginning"),
+    [("ddp", "ddp on 2 devices cannot be told from single"), ("concurrent", "cnn side by side on 2 devices")],
+)
+def test_no_kind_of_headline_hides_that_a_gpu_was_mostly_idle(mode: Mode, beginning: str) -> None:
+    half_as_fast = [2.0 + 0.001 * window * (-1) ** window for window in range(5)]
+    headline = gpu_headline(mode, [half_as_fast, half_as_fast], (95.0, 25.0))
+    assert headline.startswith(beginning)
+    assert "limited by the host" in headline
+    assert headline.endswith("was idle for 75.0% of the time")
+
+
+def gpu_headline(mode: Mode, windows: Sequence[Sequence[float]], busy: tuple[float, float]) -> str:
+    """The headline of a run on two GPUs beside one on a single GPU, each with a GPU busy for so many %."""
     gpus = tuple(Device(kind="cuda", index=index, name="NVIDIA H200") for index in range(2))
-    single = spec("single", "single", on=gpus, baseline="single")
-    ddp = spec("ddp", "ddp", 2, on=gpus, baseline="single")
     steady = [1.0 + 0.001 * window for window in range(5)]
 
     def sampled(at: float, *busy: float) -> Sampled:
@@ -448,10 +465,15 @@ def test_a_headline_says_that_a_gpu_was_mostly_idle(busy: tuple[float, float], h
     events = [
         *measured("single", [steady]),
         sampled(3.0, busy[0], 0.0),
-        *(replace(event, at=event.at + 20) for event in measured("ddp", [steady, steady])),
+        *(replace(event, at=event.at + 20) for event in measured("both", windows)),
         sampled(23.0, 90.0, busy[1]),
     ]
-    assert analyse(session(opening(single, ddp), events)).headline == headline
+    workloads = [CNN] * (2 if mode == "concurrent" else 1)
+    alone = spec("single", "single", on=gpus, baseline="single", workloads=[CNN])
+    both = spec(
+        "both", mode, 2, on=gpus, baseline=None if mode == "concurrent" else "single", workloads=workloads
+    )
+    return analyse(session(opening(alone, both), events)).headline
 
 
 @pytest.mark.parametrize("settled", [True, False])
