@@ -29,7 +29,7 @@ import torch.nn.functional as F  # noqa: N812
 from gpubench_tui.engine.conductor.listener import RankListener
 from gpubench_tui.engine.conductor.recorder import Recorder
 from gpubench_tui.engine.host.inspect import inspect_host
-from gpubench_tui.engine.plan.expand import make_plan
+from gpubench_tui.engine.plan.expand import make_plan, uses_gpus
 from gpubench_tui.engine.plan.library import find_preset
 from gpubench_tui.engine.plan.plan import RunSpec
 from gpubench_tui.engine.record.journal import Journal
@@ -58,8 +58,9 @@ KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 32)}
 
 def main() -> None:
     os.environ.update(KEEP_MEMORY)
-    preset = find_preset("quickstart").read(["workload.images=2000"])
-    plan = make_plan("quickstart", preset, inspect_host())
+    host = inspect_host()
+    preset = find_preset("quickstart").read([] if uses_gpus(host) else ["workload.images=2000"])
+    plan = make_plan("quickstart", preset, host)
     print(f"{STARTS} x {ROUNDS} pairs of {STEPS} steps; target: a ratio of at most 1.01")
     print(f"{'run':<12}{'engine':>12}{'bare loop':>12}{'ratio':>9}{'95%':>18}")
     for run in plan.to_run:
@@ -149,7 +150,7 @@ def bare_loop(
     run: RunSpec, rank: int, trainer: Trainer, devices: RankDevices, images: Any
 ) -> Callable[[int], float]:
     """Train in a hand-written loop around the same model, optimizer and data: no engine, no metrics."""
-    model, optimizer = trainer.model, trainer.optimizer
+    model, optimizer, scaler = trainer.model, trainer.optimizer, trainer.scaler
     workload = run.workload
     device, clock = devices.first, devices.new_clock()
     pixels, labels = images.tensor(lambda note: None).to(device), images.labels.to(device)
@@ -157,6 +158,7 @@ def bare_loop(
         torch.tensor(values, device=device).view(1, 3, 1, 1) * 255 for values in NORMALISATION[workload.data]
     )
     batch = own_batch(run, rank)
+    layout = torch.channels_last if workload.channels_last else torch.contiguous_format
     order = torch.randperm(len(labels)).to(device).split(batch)[:-1]
     position = 0
 
@@ -167,10 +169,12 @@ def bare_loop(
         for _ in range(steps):
             chosen = order[position % len(order)]
             position += 1
-            logits = model(pixels[chosen].float().sub_(mean).div_(deviation))
-            loss = F.cross_entropy(logits, labels[chosen])
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+            normalised = pixels[chosen].float().sub_(mean).div_(deviation)
+            logits = model(normalised.contiguous(memory_format=layout))
+            loss = F.cross_entropy(logits.float(), labels[chosen])
+            scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            scaler.step(optimizer)
+            scaler.update()
             optimizer.zero_grad(set_to_none=True)
         clock.synchronize()
         return time.perf_counter() - start
