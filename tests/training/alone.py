@@ -21,7 +21,7 @@ from gpubench_tui.engine.training.device.claim import claim_devices
 from gpubench_tui.engine.training.device.cpu import CpuDevices, HostClock
 from gpubench_tui.engine.training.models.registry import build_model, cnn
 from gpubench_tui.engine.training.parallel.group import Group
-from gpubench_tui.engine.training.parallel.modes import own_batch, own_shard
+from gpubench_tui.engine.training.parallel.modes import TOGETHER, own_batch, own_shard
 from gpubench_tui.engine.training.parallel.sharding import pieces_of, shard
 from gpubench_tui.engine.training.precision import SIXTEEN_BITS
 from pretend_devices import data_parallel_over, pretended
@@ -88,7 +88,7 @@ def agreement(assignment: Assignment, queues: Sequence[Any]) -> None:
 def overflowing(assignment: Assignment, queues: Sequence[Any]) -> None:
     """Losses in fp16 whose first steps overflow, with a fused optimizer and without: new and restored."""
     run = assignment.run
-    group = join(assignment) if run.mode == "ddp" else Group()
+    group = join(assignment) if run.mode in TOGETHER else Group()
     # Uninitialised memory reads as NaN: on a CPU it is often zero.
     torch.use_deterministic_algorithms(True)
     replaced = ExitStack()

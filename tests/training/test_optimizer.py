@@ -12,9 +12,17 @@ from gpubench_tui.engine.plan.preset import Workload
 
 pytestmark = pytest.mark.slow
 
+on_cpu = pytest.mark.skipif(
+    not hasattr(torch.cpu.Stream, "record_event"), reason="fsdp needs torch 2.7 on a CPU"
+)
+
 
 @pytest.mark.parametrize(
-    ("mode", "optimizer"), [("single", "sgd"), ("single", "adamw"), ("dp", "sgd"), ("ddp", "sgd")]
+    ("mode", "optimizer"),
+    [
+        *(("single", "sgd"), ("single", "adamw"), ("dp", "sgd"), ("ddp", "sgd")),
+        *(pytest.param("fsdp", optimizer, marks=on_cpu) for optimizer in ("adamw", "sgd")),
+    ],
 )
 def test_fused_optimizers_learn_as_unfused_ones_after_overflows(
     mode: str, optimizer: str, ranks: ModuleType, tmp_path: Path
