@@ -14,7 +14,7 @@ SCRIPT = """
 import json, os, sys, time, msgspec
 from pathlib import Path
 from gpubench_tui.engine.host.facts import Gpu
-from gpubench_tui.engine.host.gpu_poller import GpuPoller
+from gpubench_tui.engine.host.gpu.poller import GpuPoller
 from gpubench_tui.engine.host.inspect import inspect_host
 from gpubench_tui.engine.host.telemetry import DeviceSampler
 

@@ -153,6 +153,7 @@ def test_a_session_without_its_end_says_so(ending: list[Event], words: str) -> N
     assert words in markdown(analyse(fold([*EVENTS, *ending])))
 
 
+@pytest.mark.slow
 def test_whatever_a_journal_was_cut_to_there_is_a_report() -> None:
     for length in range(len(EVENTS) + 1):
         folded = fold(EVENTS[:length])

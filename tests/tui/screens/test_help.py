@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from building.recorded import shelve
 from building.session_process import Starter
 from driving.app import replayed, screen_text, wait_for_text, wait_until, watching
@@ -15,6 +16,8 @@ from gpubench_tui.tui.screens.session_screen import SessionScreen
 from gpubench_tui.tui.widgets.footer import fitting_keys
 from gpubench_tui.tui.widgets.preset_list import PresetList
 from textual.pilot import Pilot
+
+pytestmark = pytest.mark.slow
 
 
 async def test_help_names_the_keys_of_the_screen_and_the_words(running_session: Starter) -> None:

@@ -26,6 +26,8 @@ from gpubench_tui.tui.screens.monitor import MonitorScreen
 from gpubench_tui.tui.widgets.panel import Panel
 from gpubench_tui.tui.widgets.preset_list import PresetList
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[list[str], list[str]]]]:
