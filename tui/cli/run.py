@@ -23,7 +23,10 @@ def add_run_command(subparsers: Subparsers) -> None:
     add_plan_options(parser)
     parser.add_argument("--name", help="name of the session (default: the preset's)")
     parser.add_argument(
-        "--output", type=Path, metavar="FILE", help="write the report to a file: .md, .json, .csv or .svg"
+        *("-o", "--output"),
+        type=Path,
+        metavar="FILE",
+        help="write the report to a file: .md, .json, .csv or .svg",
     )
     parser.add_argument("--headless", action="store_true", help="print progress lines even on a terminal")
     add_sessions_dir(parser)
