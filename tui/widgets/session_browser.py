@@ -38,7 +38,7 @@ class FindInput(Input):
     """Field for the words to find; Down and Enter move to the list."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,down", "to_list", "To the list", id="sessions.to-list", tooltip="Go to the list"),
+        Binding("enter,down", "to_list", "To the list", id="sessions.to_list", tooltip="Go to the list"),
         Binding(
             "escape",
             "show_all",
