@@ -162,7 +162,9 @@ def format_of_file(file: Path) -> Format:
         return "md"
     form = next((form for form in FORMATS if suffix == f".{form}"), None)
     if form is None:
-        raise ValueError(f"{file.suffix} is none of {', '.join(f'.{form}' for form in FORMATS)}")
+        raise ValueError(
+            f"{file.suffix} is not a report format; use {', '.join(f'.{form}' for form in FORMATS)}"
+        )
     return form
 
 

@@ -84,5 +84,5 @@ def find_preset(text: str) -> PresetFile:
     if len(matches) == 1:
         return matches[0]
     names = ", ".join(preset.name for preset in matches or presets)
-    problem = "fits several presets" if matches else "no such preset"
-    raise PresetError(text, "", f"{problem}; {'they are' if matches else 'there are'}: {names}")
+    problem = "matches several presets" if matches else "no such preset; choose from"
+    raise PresetError(text, "", f"{problem}: {names}")

@@ -168,7 +168,7 @@ def _check_names(preset: Preset, file: str) -> None:
     named += [("baseline.workload", matrix.baseline.workload)] if matrix.baseline else []
     for key, name in named:
         if name is not None and name not in preset.workloads:
-            raise PresetError(file, f"matrix.{key}", f"no workload {name!r}; there are: {known}")
+            raise PresetError(file, f"matrix.{key}", f"no workload {name!r}; choose from: {known}")
 
 
 def _check_baseline(matrix: Matrix, file: str) -> None:

@@ -189,7 +189,7 @@ class Shelf:
             names = ", ".join(folder.name for folder in found[:5]) + (", ..." if len(found) > 5 else "")
             raise LookupError(f"{len(found)} sessions begin with {text!r}: {names}")
         raise LookupError(
-            f"no session in {self.root} is called {text!r} or begins so, nor is it a path to one"
+            f"no session in {self.root} is named {text!r} or begins with it, and it is not the path of one"
         )
 
     def rename(self, folder: SessionFolder, name: str) -> SessionFolder:
@@ -203,14 +203,14 @@ class Shelf:
         """Return why a name cannot be given to a session, one sentence; empty if it can."""
         if not NAME.fullmatch(name):
             return (
-                f"{name!r} is no name for a session: expected letters, digits, dots, dashes and underscores, "
-                f"beginning with a letter or a digit, {LONGEST_NAME} at most"
+                f"{name!r} is not a valid session name: use up to {LONGEST_NAME} letters, digits, dots, "
+                "dashes and underscores, the first a letter or a digit"
             )
         return f"there is a session called {name} already" if os.path.lexists(self.root / name) else ""
 
     def delete(self, folder: SessionFolder) -> None:
         """Delete a session with its folder; ShelfError if impossible."""
-        # Out of sight first: whatever cannot be removed is then no half session.
+        # Out of sight first: whatever cannot be removed is then not half a session.
         grave = self.root / f".{folder.name}-{os.getpid()}"
         with self._claim(folder, "deleted"):
             folder.path.rename(grave)
@@ -226,7 +226,7 @@ class Shelf:
             raise ShelfError(f"{folder.path} is not in {self.root}: it can only be {done} by hand")
         if folder.goes_on():
             state = folder.state(None)
-            raise ShelfError(f"{folder.name} is {state}: it can be {done} when it has ended or was stopped")
+            raise ShelfError(f"{folder.name} is {state}: it can be {done} once it has ended")
         try:
             with folder.claim():
                 yield

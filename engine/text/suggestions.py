@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -15,4 +11,4 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
     names = list(known)
     near = difflib.get_close_matches(name, names, n=1)
-    return f"; did you mean {near[0]}?" if near else f"; there are: {', '.join(names)}"
+    return f"; did you mean {near[0]}?" if near else f"; choose from: {', '.join(names)}"

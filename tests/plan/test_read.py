@@ -208,9 +208,9 @@ def test_an_error_names_file_key_and_problem_apart() -> None:
 def test_presets_are_found_by_name_prefix_and_path(tmp_path: Path) -> None:
     assert find_preset("quickstart").name == "quickstart"
     assert find_preset("quick").name == "quickstart"
-    with pytest.raises(PresetError, match="fits several presets"):
+    with pytest.raises(PresetError, match="matches several presets"):
         find_preset("s")
-    with pytest.raises(PresetError, match="no such preset; there are: quickstart"):
+    with pytest.raises(PresetError, match="no such preset; choose from: quickstart"):
         find_preset("nothing")
     with pytest.raises(PresetError, match="no such file"):
         find_preset(str(tmp_path / "absent.toml"))

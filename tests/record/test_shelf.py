@@ -105,7 +105,7 @@ def test_finding_a_session(shelf: Shelf, tmp_path: Path) -> None:
     assert shelf.find(str(elsewhere.path)).path == elsewhere.path.resolve()
     record(elsewhere, STARTED)
     assert shelf.find(str(elsewhere.journal)).path == elsewhere.path.resolve()
-    with pytest.raises(LookupError, match="is called 'resnet'"):
+    with pytest.raises(LookupError, match="is named 'resnet'"):
         shelf.find("resnet")
 
 
@@ -164,7 +164,7 @@ def test_a_session_takes_another_name(shelf: Shelf) -> None:
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "-x", ".hidden", "two words", "line\n", "x" * 101])
 def test_what_is_no_name_is_refused(shelf: Shelf, name: str) -> None:
     folder = create(shelf)
-    with pytest.raises(ShelfError, match="is no name for a session"):
+    with pytest.raises(ShelfError, match="is not a valid session name"):
         shelf.rename(folder, name)
     assert folder.path.is_dir()
 
@@ -204,9 +204,9 @@ def test_what_cannot_be_removed_is_out_of_the_list(shelf: Shelf, monkeypatch: py
 def test_a_running_session_keeps_its_name_and_its_folder(shelf: Shelf) -> None:
     folder = create(shelf)
     with held(folder) as process:
-        with pytest.raises(ShelfError, match="is running: it can be renamed when it has ended"):
+        with pytest.raises(ShelfError, match="is running: it can be renamed once it has ended"):
             shelf.rename(folder, "other")
-        with pytest.raises(ShelfError, match="is running: it can be deleted when it has ended"):
+        with pytest.raises(ShelfError, match="is running: it can be deleted once it has ended"):
             shelf.delete(folder)
         assert folder.pid() == process.pid
     shelf.delete(shelf.rename(folder, "other"))

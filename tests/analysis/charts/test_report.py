@@ -310,5 +310,5 @@ def test_a_file_name_asks_for_its_format(name: str, form: str) -> None:
 
 
 def test_a_strange_suffix_asks_for_none() -> None:
-    with pytest.raises(ValueError, match=r"\.pdf is none of \.md, \.json, \.csv, \.svg"):
+    with pytest.raises(ValueError, match=r"\.pdf is not a report format; use \.md, \.json, \.csv, \.svg"):
         format_of_file(Path("a.pdf"))

@@ -152,7 +152,7 @@ def test_doctor_describes_this_machine() -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["run", "nothing"], "nothing: no such preset; there are: quickstart"),
+        (["run", "nothing"], "nothing: no such preset; choose from: quickstart"),
         (["run", "quickstart", "--set=workload.bath=3"], "quickstart.toml: workload.bath: no such key"),
         (
             ["run", "quickstart", "--set=workload.batch=x"],
@@ -160,7 +160,10 @@ def test_doctor_describes_this_machine() -> None:
         ),
         (["run", "quickstart", "--gpus=7"], "--gpus: "),
         (["run", "quickstart", "--output=/no/such/folder/x.md"], "no folder /no/such/folder"),
-        (["run", "quickstart", "--output=x.pdf"], "--output x.pdf: .pdf is none of .md, .json, .csv, .svg"),
+        (
+            ["run", "quickstart", "--output=x.pdf"],
+            "--output x.pdf: .pdf is not a report format; use .md, .json, .csv, .svg",
+        ),
         (["report", "nothing"], "nothing"),
         (["stop"], "no session is running"),
         (["attach"], "no session is running"),
