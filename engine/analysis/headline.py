@@ -55,8 +55,8 @@ def _speedup_sentence(best: Result, baseline: Result, found: Sequence[Result]) -
     within = best.speedup_interval
     if within is not None and within[0] <= 1 <= within[1]:
         return sentence + (
-            f"{_name(best, with_batch)} cannot be told from {_name(baseline, with_batch)}: "
-            f"{interval(within, ratio)} with 95% confidence{_limit(best, baseline)}"
+            f"{_name(best, with_batch)} and {_name(baseline, with_batch)} cannot be told apart: "
+            f"speedup {interval(within, ratio)} with 95% confidence{_limit(best, baseline)}"
         )
     sentence += f"{_name(best, with_batch)} is {ratio(best.speedup)} {_name(baseline, with_batch)}"
     if best.efficiency is not None and best.devices != baseline.devices:

@@ -81,7 +81,7 @@ class Conductor:
             return
         self._run = RunExecution(spec, self._folder, self._temporary, recorder, self._worker)
         if self._stops or recorder.error:
-            reason = "the session was stopped before it"
+            reason = "the session ended before this run began"
             recorder.write(RunFinished(at=recorder.now(), run=spec.id, outcome="stopped", reason=reason))
             return
         recorder.write(RunStarted(at=recorder.now(), run=spec.id))

@@ -29,13 +29,9 @@ def _too_few_devices(spec: RunSpec, devices: tuple[Device, ...], host: Host) -> 
     if asked <= len(devices):
         return None
     if devices[0].kind == "cuda":
-        return f"{asked} GPUs asked, {len(devices)} here"
+        return f"needs {asked} GPUs, {len(devices)} present"
     cores = len(host.cpu.cores)
-    return f"{asked} devices asked; without GPUs a device is a share of the cores, and {_cores(cores)} here"
-
-
-def _cores(count: int) -> str:
-    return "only 1 is" if count == 1 else f"only {count} are"
+    return f"needs {asked} devices, {cores} present: without GPUs a device is one CPU core or more"
 
 
 def _mode_unsupported(spec: RunSpec, on_gpus: bool, torch: str | None) -> str | None:

@@ -65,8 +65,8 @@ def _gpus(plan: Plan, host: Host) -> Iterator[Need]:
         why = "torch is built without CUDA" if host.gpus else "no GPUs here"
         yield Need(
             "info",
-            f"{why}: each device is an equal share of the CPU cores, pinned, and a speedup is one of shares "
-            "against a share; it says nothing about GPUs",
+            f"{why}: each device is an equal share of the CPU cores, pinned, and a speedup compares several "
+            "shares with one; it says nothing about GPUs",
             "; ".join(host.notes[:1]),
         )
 

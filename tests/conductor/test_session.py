@@ -172,7 +172,7 @@ def test_runs_are_skipped_and_stopped_and_leave_nothing_behind(start: Start) -> 
         ("skipped", "skipped by the user"),
         ("skipped", "skipped by the user"),
         ("stopped", "stopped by the user"),
-        ("stopped", "the session was stopped before it"),
+        ("stopped", "the session ended before this run began"),
     ]
     assert session.events()[-1].outcome == "stopped"
     assert not stop_session(session.folder)

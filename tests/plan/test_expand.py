@@ -107,8 +107,10 @@ def test_too_many_devices_are_skipped_and_do_not_shrink_the_shares() -> None:
     made = plan('modes = ["ddp"]\ndevices = [2, 3]', host(cores=2))
     assert [device.cores for device in made.devices] == [(0,), (1,)]
     assert list(skips(made)) == ["ddp x3"]
-    assert "3 devices asked" in skips(made)["ddp x3"]
-    assert skips(plan('modes = ["ddp"]\ndevices = [3]', host(gpus=2))) == {"ddp x3": "3 GPUs asked, 2 here"}
+    assert "needs 3 devices" in skips(made)["ddp x3"]
+    assert skips(plan('modes = ["ddp"]\ndevices = [3]', host(gpus=2))) == {
+        "ddp x3": "needs 3 GPUs, 2 present"
+    }
 
 
 def test_dp_is_skipped_without_gpus() -> None:

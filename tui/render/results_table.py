@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +21,6 @@ from ...engine.analysis.report.columns import (
 )
 from ...engine.analysis.results.result import Result
 from ...engine.text.grouping import group_labels
-from ...engine.text.units import interval, ratio
 from .drawing.grid import GridColumn, grid, wrapped
 from .monitor.plan import RUN_SIGNS
 
@@ -34,7 +33,7 @@ class SortOrder(NamedTuple):
 
     def next(self, results: Sequence[Result]) -> SortOrder:
         """Return the order by the next column; after the last, the order of the plan."""
-        titles = ["", *(column.title for column in _columns(results))]
+        titles = ["", *(column.title for column in result_columns(results))]
         place = titles.index(self.column) if self.column in titles else -1
         return SortOrder(titles[(place + 1) % len(titles)])
 
@@ -44,7 +43,7 @@ class SortOrder(NamedTuple):
 
     def of(self, results: Sequence[Result]) -> list[Result]:
         """Return the results in this order."""
-        for column in _columns(results):
+        for column in result_columns(results):
             if column.title == self.column:
                 return ordered(results, column, self.backwards)
         return list(results)
@@ -57,25 +56,9 @@ def results_table(results: Sequence[Result], width: int, order: SortOrder | None
     order = order or SortOrder()
     rows = order.of(results)
     return grid(
-        [_grid_column(place, column, rows, order) for place, column in enumerate(_columns(results))], width
+        [_grid_column(place, column, rows, order) for place, column in enumerate(result_columns(results))],
+        width,
     )
-
-
-def _columns(results: Sequence[Result]) -> Iterator[Column]:
-    known = any(result.speedup_interval is not None for result in results)
-    for column in result_columns(results):
-        yield column
-        if column is SPEEDUP and known:
-            yield Column(
-                title="95% of speedup",
-                value=lambda result: result.speedup_interval and result.speedup_interval[0],
-                cell=_speedup_interval,
-                importance=3,
-            )
-
-
-def _speedup_interval(result: Result) -> str:
-    return interval(result.speedup_interval, ratio)
 
 
 def _grid_column(place: int, column: Column, rows: Sequence[Result], order: SortOrder) -> GridColumn:

@@ -34,7 +34,7 @@ class CompareScreen(ClosedOnce[None]):
     """Reads the sessions in a thread, then shows a page that scrolls."""
 
     CSS_PATH = "compare.tcss"
-    AUTO_FOCUS = "#page"
+    AUTO_FOCUS = "#comparison"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "export", "Export", id="compare.export", tooltip="Save the comparison as Markdown"),
         Binding(
@@ -80,7 +80,7 @@ class CompareScreen(ClosedOnce[None]):
     def compose(self) -> ComposeResult:
         """Compose the list of sessions, the table and the notes."""
         yield Static(Content.styled("Compare", "bold"), id="headline", classes="headline", markup=False)
-        with VerticalScroll(id="page"):
+        with VerticalScroll(id="comparison"):
             yield Static(id="who", markup=False)
             yield Static(id="table", markup=False)
             yield Static(id="notes", markup=False)
@@ -141,7 +141,7 @@ class CompareScreen(ClosedOnce[None]):
 
     @property
     def _width(self) -> int:
-        return max(20, self.query_one("#page").scrollable_content_region.width - PAGE_FRAME)
+        return max(20, self.query_one("#comparison").scrollable_content_region.width - PAGE_FRAME)
 
     def action_copy(self) -> None:
         """Copy the page to the terminal's clipboard."""

@@ -279,7 +279,7 @@ class SessionScreen(Quittable, Generic[Source]):
 
 
 VIEW_KEYS: list[BindingType] = [
-    Binding("t", "results", "Table", id="monitor.results", tooltip="Show the results so far"),
+    Binding("t", "results", "Results", id="monitor.results", tooltip="Show the results so far"),
     Binding(
         "p",
         "pause",

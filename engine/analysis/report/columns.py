@@ -56,6 +56,13 @@ WORKLOAD = _words("workload", lambda result: result.workload)
 BATCH = _figure("batch", lambda result: result.global_batch, _whole, 5)
 THROUGHPUT = Column(title="samples/s", value=lambda result: result.throughput, cell=throughput, importance=0)
 SPEEDUP = _figure("speedup", lambda result: result.speedup, ratio, 1)
+SPEEDUP_INTERVAL = Column(
+    title="95% interval",
+    value=lambda result: result.speedup_interval and result.speedup_interval[0],
+    cell=lambda result: interval(result.speedup_interval, ratio),
+    importance=3,
+)
+"""Interval of the speedup; beside it in the table."""
 EFFICIENCY = _figure("efficiency", lambda result: result.efficiency, percent, 2)
 GAIN = _figure("gain", lambda result: result.concurrency_gain, _where_it_applies, 1)
 ACCURACY = _figure("accuracy", lambda result: result.test_accuracy, percent, 4)
@@ -66,6 +73,7 @@ FIXED = (
     _figure("per device", lambda result: result.throughput_per_device, number, 8),
     _figure("step, ms", lambda result: result.step_seconds, milliseconds, 6),
     SPEEDUP,
+    SPEEDUP_INTERVAL,
     EFFICIENCY,
     _figure("peak, GiB", lambda result: result.peak_memory_bytes, gib_number, 7),
 )
@@ -76,7 +84,8 @@ PLACE_ALWAYS_GIVEN = ("mode", "workload", "devices", "batch")
 def result_columns(found: Sequence[Result]) -> list[Column]:
     """Return the columns in which these results have something to show, in order."""
     chosen = [WORKLOAD] if len({result.workload for result in found}) > 1 else []
-    chosen += [MODE, *FIXED]
+    known = any(result.speedup_interval is not None for result in found)
+    chosen += [MODE, *(column for column in FIXED if known or column is not SPEEDUP_INTERVAL)]
     rows = {(result.workload, result.mode, result.devices) for result in found}
     if len(rows) < len(found):  # only the batch tells some of them apart
         chosen = [replace(column, importance=0) if column is BATCH else column for column in chosen]

@@ -87,10 +87,7 @@ def _results(found: Sequence[Result]) -> Iterator[str]:
 
 
 def _intervals(found: Sequence[Result]) -> Iterator[str]:
-    titles = (
-        *("run", "windows", "95% of samples/s", "95% of speedup", "95% of efficiency", "scaling"),
-        "measuring ended by",
-    )
+    titles = ("run", "windows", "samples/s", "speedup", "efficiency", "scaling", "measuring ended by")
     rows = [
         (
             result.label,
@@ -106,7 +103,7 @@ def _intervals(found: Sequence[Result]) -> Iterator[str]:
     ]
     lines = markdown_table(titles, rows, left={"run", "scaling", "measuring ended by"})
     below = [f"- {result.label}: {_repeats(result)}" for result in found if result.repeats > 1]
-    yield from section("Confidence intervals", [*lines, *([""] if below else []), *below])
+    yield from section("95% confidence intervals", [*lines, *([""] if below else []), *below])
 
 
 def _repeats(result: Result) -> str:

@@ -56,7 +56,8 @@ def _durations(specs: Sequence[RunSpec]) -> Iterator[str]:
         yield (
             f"Warm-up is excluded: at least {measure.warmup_steps} steps, until the step time settled or a "
             "time limit was reached, which is then stated. "
-            f"Then followed windows of about {duration(measure.window_seconds)}, {_until(measure)}."
+            f"Throughput was then measured in windows of about {duration(measure.window_seconds)}, "
+            f"{_until(measure)}."
         )
 
 

@@ -272,7 +272,7 @@ def _training_notes(configuration: Configuration) -> Iterator[str]:
             "the fp16 gradient scaler inspects gradients first; bf16 needs no scaler, and AdamW is fused"
         )
     if _never_settled(configuration):
-        yield "its step time had not settled when warm-up reached its time limit"
+        yield "step times had not settled when warm-up reached its time limit"
     error = energy_error(configuration)
     if error is not None and error > ENERGY_ERROR:
         yield f"energy is accurate to {percent(error)} only: its counter is slow for periods this short"

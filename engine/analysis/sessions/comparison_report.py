@@ -74,7 +74,7 @@ def _columns_of(name: str, changes: list[Change | None], alone: bool) -> list[Te
         return TextColumn(title, cells, importance, is_text=title == "verdict")
 
     rate = column(f"{name}, samples/s", lambda change: number(change.b), 3 if alone else 2)
-    bounds = column(f"95% of {name} / A", _interval, 1 if alone else 3)
+    bounds = column("95% interval" if alone else f"95% interval of {name} / A", _interval, 1 if alone else 3)
     if not alone:
         return [rate, column(f"{name} / A", _ratio_and_verdict), bounds]
     return [

@@ -59,6 +59,7 @@ def test_the_speedup_table_has_every_run_of_the_plan(demo: Session) -> None:
         "per device": "604",
         "step, ms": "212",
         "speedup": "1.89x",
+        "95% interval": "1.75x to 1.98x",
         "efficiency": "94.3%",
         "peak, GiB": "2.00",
         "gain": "",

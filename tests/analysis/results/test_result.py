@@ -443,7 +443,10 @@ def test_a_headline_says_that_a_gpu_was_mostly_idle(busy: tuple[float, float], h
 
 @pytest.mark.parametrize(
     ("mode", "beginning"),
-    [("ddp", "ddp on 2 devices cannot be told from single"), ("concurrent", "cnn side by side on 2 devices")],
+    [
+        ("ddp", "ddp on 2 devices and single cannot be told apart"),
+        ("concurrent", "cnn side by side on 2 devices"),
+    ],
 )
 def test_no_kind_of_headline_hides_that_a_gpu_was_mostly_idle(mode: Mode, beginning: str) -> None:
     half_as_fast = [2.0 + 0.001 * window * (-1) ** window for window in range(5)]

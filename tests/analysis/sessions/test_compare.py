@@ -180,7 +180,7 @@ def test_several_sessions_are_held_against_the_first() -> None:
     assert "only in release and not in nightly-1: ddp x2" in text
     narrow = render_comparison(comparison, "text", 60)
     assert max(map(len, narrow.splitlines())) <= 60
-    assert "0.91x worse" in narrow and "95% of B / A" not in narrow
+    assert "0.91x worse" in narrow and "95% interval of" not in narrow
     page = render_comparison(comparison, "md")
     assert page.startswith("# nightly-1, nightly-2, odd against release\n")
     data = json.loads(render_comparison(comparison, "json"))

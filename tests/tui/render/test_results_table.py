@@ -28,7 +28,7 @@ def test_a_wide_table_shows_every_column() -> None:
     header = lines_of(results_table(analyse(recorded_session(2, epochs=6)).results, 118))[0].split("  ")
     titles = [title.strip() for title in header if title.strip()]
     places = ["mode", "devices", "batch"]
-    figures = ["samples/s", "per device", "step, ms", "speedup", "95% of speedup", "efficiency", "peak, GiB"]
+    figures = ["samples/s", "per device", "step, ms", "speedup", "95% interval", "efficiency", "peak, GiB"]
     assert titles == [*places, *figures, "accuracy"]
 
 
@@ -39,7 +39,7 @@ def test_runs_without_figures_say_why() -> None:
     assert "skipped" in table[3]
     said = results_remarks(found, Path("/sessions/one"), 200).plain
     assert "dp x2: failed" in said and "CUDA ran out of memory at batch 128" in said
-    assert "dp x4: skipped: 4 GPUs asked, 2 here" in said
+    assert "dp x4: skipped: needs 4 GPUs, 2 present" in said
 
 
 @pytest.mark.parametrize("width", [58, 78, 118, 198])

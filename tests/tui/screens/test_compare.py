@@ -49,7 +49,7 @@ async def test_two_sessions_run_by_run(tmp_path: Path, size: tuple[int, int]) ->
         text = await wait_for_text(pilot, "Compare  after against before", "single x1", "0.83x", "worse")
         assert "A is before, 2027-01-15" in text and "B is after" in text
         assert "0.81x to 0.86x" in text and "dp x4" not in text
-        app.screen.query_one("#page").scroll_end(animate=False)
+        app.screen.query_one("#comparison").scroll_end(animate=False)
         await wait_for_text(pilot, "torch: 2.14.0 against 2.13.0")
 
 
@@ -60,10 +60,11 @@ async def test_more_sessions_in_one_table(tmp_path: Path) -> None:
         app.post_message(ShowComparison(folders))
         text = await wait_for_text(pilot, "Compare  b and c against a", "1.25x better", "C / A")
         assert "C is c, 2027-01-15 08:00, bench01: 8 x NVIDIA H200" in text
+        assert "95% interval of C / A" in text
         assert "C: GPU 2 to GPU 7: NVIDIA H200" in text
         assert "only in c and not in a: dp x8; dp x16; ddp x8; ddp x16" in text
         await pilot.resize_terminal(70, 24)
-        await wait_until(pilot, lambda: "95% of" not in screen_text(app))
+        await wait_until(pilot, lambda: "95% interval of" not in screen_text(app))
         assert "1.25x better" in screen_text(app)
         await pilot.press("escape")
         await wait_until(pilot, lambda: isinstance(app.screen, LaunchScreen))

@@ -165,7 +165,7 @@ async def test_the_results_page_holds_everything_within_its_width(
     assert ("below the noise" in text) == (gpus == 8)
     assert "A study of scaling, published, on 8 x NVIDIA V100:" in text
     assert "speedup (derived)" in text and "predicted sync (predicted)" in text
-    assert "95% of speedup" in text
+    assert "95% interval" in text
 
 
 async def test_enter_opens_the_gravest_diagnosis_and_tab_goes_on(tmp_path: Path) -> None:

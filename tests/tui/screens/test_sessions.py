@@ -78,7 +78,7 @@ async def test_all_sessions_newest_first(
 ) -> None:
     app = GpubenchApp(tmp_path)
     async with app.run_test(size=size) as pilot:
-        text = await opened(pilot, "dp on 2 devices is 1.92x", "ddp cannot be told", "single x1 tr")
+        text = await opened(pilot, "dp on 2 devices is 1.92x", "ddp and single cannot", "single x1 tr")
         lines = text.splitlines()
         rows = [next(line for line in lines if line[3:].startswith(folder.name)) for folder in folders]
         assert [lines.index(row) for row in rows] == [2, 3, 4]
@@ -269,7 +269,7 @@ async def test_renaming_checks_the_name_as_it_is_typed(folders: list[SessionFold
         await pilot.press("down", "n")
         await wait_for_text(pilot, f"Rename {folders[1].name} to")
         await pilot.press("slash")
-        await wait_for_text(pilot, "is no name for a session")
+        await wait_for_text(pilot, "is not a valid session name")
         await pilot.press("enter")
         app.screen.query_one(Input).value = folders[0].name
         await wait_for_text(pilot, "already")

@@ -14,7 +14,7 @@ def test_the_plan_shows_every_state_on_a_line_of_its_own() -> None:
     assert len(lines) == 7
     assert lines[0].startswith("✓ single x1") and lines[0].endswith("6,404 samples/s  1.00x")
     assert lines[1].startswith("▶ dp x2")
-    assert lines[3].startswith("– dp x16") and "skipped: 16 GPUs asked, 8 here" in lines[3]
+    assert lines[3].startswith("– dp x16") and "skipped: needs 16 GPUs, 8 present" in lines[3]
     assert lines[4].startswith("· ddp x2") and lines[4].endswith("waiting")
     assert all(len(line) <= 38 for line in lines_of(plan_list(recorded_session(8, until=5.0), 38)))
 
