@@ -64,6 +64,8 @@ class RankListener(threading.Thread):
         super().__init__(name=f"listener-{rank}", daemon=True)
         self.rank = rank
         self.pid: int | None = None
+        self.recording = False
+        """Whether it is writing to the journal, which may take long: then it hears nothing."""
         self._queue = queue
         self._record = record
         self._tell = tell
@@ -86,8 +88,10 @@ class RankListener(threading.Thread):
                         selector.register(process, selectors.EVENT_READ)
                     self._tell(Appeared(self.rank, message.pid))
                 else:
+                    self.recording = True
                     for event in message:
                         self._record(event)
+                    self.recording = False
                     self._tell(Heard(self.rank, message))
         self._tell(Ended(self.rank, time.monotonic()))
         if process is not None:

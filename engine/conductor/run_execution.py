@@ -189,6 +189,9 @@ class RunExecution:
     def _check(self) -> None:
         now = time.monotonic()
         self._look_at = now + TICK_SECONDS
+        for line in self._lines:
+            if line.recording:
+                self._watch.excuse(line.rank)
         if self._ending is None and (hang := self._watch.hang(_is_halted)) is not None:
             self._hang = hang
             kill(self._watch.pids, signal.SIGUSR1)
@@ -285,6 +288,6 @@ class RunExecution:
 
 def _is_halted(pid: int) -> bool:
     try:
-        return psutil.Process(pid).status() == psutil.STATUS_STOPPED
+        return psutil.Process(pid).status() in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
     except psutil.Error:
         return False

@@ -22,6 +22,7 @@ from ..record.events import (
     RankStarted,
     Steps,
 )
+from ..record.silence import silence_allowed
 
 STALL_SECONDS = 5.0
 """Time after which silence proves nothing, because this process itself has not checked."""
@@ -48,7 +49,10 @@ class RankWatch(Struct, kw_only=True):
     """Time of its last progress."""
     pid: int | None = None
     started: bool = False
+    phase: str = ""
     steps: int = 0
+    longest_step: float | None = None
+    """Seconds of its longest step."""
     said: float = 0.0
     """Time of its last event, on the session's clock."""
     measured: bool = False
@@ -92,6 +96,8 @@ class RunWatch(Struct):
         watched.heard = time.monotonic()
         for event in events:
             watched.said = max(watched.said, event.at)
+            if isinstance(event, PhaseChanged):
+                watched.phase = event.phase
             match event:
                 case RankStarted():
                     watched.started = True
@@ -100,6 +106,7 @@ class RunWatch(Struct):
                         waiting.heard = watched.heard
                 case Steps():
                     watched.steps = max(watched.steps, event.first + len(event.seconds))
+                    watched.longest_step = max([watched.longest_step or 0.0, *event.seconds])
                 case RankMeasured():
                     watched.measured = True
                 case RankFinished():
@@ -107,6 +114,10 @@ class RunWatch(Struct):
                     watched.trouble = event.detail_trouble
                 case RankFailed():
                     watched.failed = watched.failed or event
+
+    def excuse(self, rank: int) -> None:
+        """Take in that the silence of a rank is not its own: its messages wait to be recorded."""
+        self.ranks[rank].heard = time.monotonic()
 
     def appear(self, rank: int, pid: int) -> None:
         """Take in that a rank's process exists."""
@@ -144,10 +155,11 @@ class RunWatch(Struct):
         return any(w.failed or (w.ended is not None and not w.finished) for w in self.ranks.values())
 
     def hang(self, is_halted: Callable[[int], bool]) -> Hang | None:
-        """Return the rank that caused a silence of `hang_seconds`, or None while there is none.
+        """Return the rank that caused a silence longer than allowed, or None while there is none.
 
         In ddp all ranks fall silent with the one that hangs. It is the one whose process `is_halted`, else
-        the one with the fewest steps, else the one whose last event is the oldest.
+        the one with the fewest steps, else the one whose last event is the oldest. Whoever has halted one
+        may let it go on: that may take all of `hang_seconds`.
         """
         now = time.monotonic()
         late = now - self.looked > STALL_SECONDS
@@ -155,13 +167,19 @@ class RunWatch(Struct):
         if late:  # this process itself was halted
             for watched in self.ranks.values():
                 watched.heard = now
-        limit = self.spec.measure.hang_seconds
         working = [w for w in self.ranks.values() if w.pid is not None and w.at_work]
-        silent = [w for w in working if now - w.heard > limit / 2]
-        if not any(now - watched.heard > limit for watched in silent):
+        overdue = [now - w.heard for w in working if now - w.heard > self._allowed(w)]
+        if not overdue:
             return None
-        blamed = min(silent, key=lambda w: (not is_halted(w.pid or 0), w.steps, w.said))
+        halted = {w.rank for w in working if is_halted(w.pid or 0)}
+        if halted and max(overdue) <= self.spec.measure.hang_seconds:
+            return None
+        silent = [w for w in working if now - w.heard > self._allowed(w) / 2]
+        blamed = min(silent, key=lambda w: (w.rank not in halted, w.steps, w.said))
         return Hang(blamed.rank, now - blamed.heard, blamed.steps)
+
+    def _allowed(self, watched: RankWatch) -> float:
+        return silence_allowed(self.spec, watched.rank, watched.phase, watched.steps, watched.longest_step)
 
     def cause(self, started: float, exits: Mapping[int, int], logs: Sequence[Path], killed: float) -> Cause:
         """Return why the run failed: the first failure of a rank that another's end does not explain.

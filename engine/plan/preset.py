@@ -107,7 +107,9 @@ class Measure(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     repeats: Count = 1
     """Repeats of each run, interleaved (A B C A B C) so that drift favours none."""
     hang_seconds: Positive = 120.0
-    """Time in s without progress after which a rank counts as hung and its run fails."""
+    """Longest time in s without progress until a rank counts as hung and its run fails. A GPU whose data are
+    resident is given up earlier while it trains: after 30 s, or ten of its longest steps or
+    windows."""
 
 
 class Baseline(Struct, frozen=True, forbid_unknown_fields=True):

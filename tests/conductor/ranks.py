@@ -123,6 +123,13 @@ def behave(rank: Rank) -> None:
     rank.finish()
 
 
+def steady(rank: Rank) -> None:
+    """Trains for some seconds."""
+    for _ in range(60):
+        rank.step(0.1)
+    rank.finish()
+
+
 def ddp(rank: Rank) -> None:
     """A real all-reduce over gloo, as the first step."""
     join(rank)

@@ -1,8 +1,25 @@
-"""A session process whose ranks run the workers of ranks.py: `python session.py FOLDER`."""
+"""A session process whose ranks run the workers of ranks.py: `python session.py FOLDER`.
 
+With JOURNAL_STALLS in the environment its disk takes so many seconds to write the first step.
+"""
+
+import os
 import sys
+import time
 
 from gpubench_tui.engine.conductor.__main__ import main
+from gpubench_tui.engine.record.events import Event, Steps
+from gpubench_tui.engine.record.journal import Journal
+
+append = Journal.append
+
+
+def append_slowly(journal: Journal, event: Event) -> None:
+    if isinstance(event, Steps):
+        time.sleep(float(os.environ.pop("JOURNAL_STALLS", "0")))
+    append(journal, event)
+
 
 if __name__ == "__main__":
+    Journal.append = append_slowly
     sys.exit(main(sys.argv[1], "ranks:work"))

@@ -208,6 +208,14 @@ def test_a_session_whose_journal_cannot_be_written_ends(start: Start) -> None:
     wait_until_gone(processes)
 
 
+def test_ranks_do_not_hang_while_the_disk_does(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOURNAL_STALLS", "4")
+    session = start(run_spec(0, "steady", hang=2.0))
+    session.wait()
+    end = session.ends()["00-steady"]
+    assert end.outcome == "measured", end.failure
+
+
 def test_runs_that_cannot_be_started_fail_and_the_session_ends_in_order(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import signal
 import time
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from gpubench_tui.engine.conductor.watchdog import Hang, RunWatch, describe_hang, last_line
-from gpubench_tui.engine.plan.preset import Mode
+from gpubench_tui.engine.plan.preset import Mode, Placement
 from gpubench_tui.engine.record.events import PhaseChanged, RankFailed, RankFinished, RankStarted, Steps
 from msgspec.structs import replace
 
@@ -168,3 +169,69 @@ def test_ranks_that_wait_for_one_that_compiles_do_not_hang(mode: Mode) -> None:
         over.hear(1, [PhaseChanged(at=1.0, run="r", rank=1, phase="warming up", note=note, compiling=True)])
     hang = over.hang(lambda _: False)
     assert (hang and hang.rank) == (0 if mode == "concurrent" else None)
+
+
+def on_gpus(placement: Placement = "device", kind: Literal["cuda", "cpu"] = "cuda") -> RunWatch:
+    """A run in which a step of a rank has taken 0.1 s, and the others less."""
+    over = watch(hang=120.0)
+    spec = over.spec
+    over.spec = replace(
+        spec,
+        devices=tuple(replace(each, kind=kind) for each in spec.devices),
+        workloads=(replace(spec.workload, placement=placement),),
+    )
+    for rank in over.ranks:
+        measuring = PhaseChanged(at=1.0, run="r", rank=rank, phase="measuring")
+        over.hear(rank, [measuring, replace(steps(rank, 0, 10, 2.0), seconds=[0.1] + [0.01] * 9)])
+    return over
+
+
+def silence(over: RunWatch, seconds: float) -> None:
+    """Let all ranks have been silent for so long."""
+    for watched in over.ranks.values():
+        watched.heard = time.monotonic() - seconds
+
+
+def test_a_gpu_that_has_shown_how_long_steps_take_is_given_up_early() -> None:
+    over = on_gpus()
+    silence(over, 25)
+    assert over.hang(lambda _: False) is None
+    silence(over, 35)
+    hang = over.hang(lambda _: False)
+    assert hang is not None
+    assert hang.steps == 10
+
+
+@pytest.mark.parametrize("why", ["loader", "cpu", "evaluation", "long steps", "long windows", "halted"])
+def test_whatever_else_may_hold_up_a_rank_has_its_time(why: str) -> None:
+    over = on_gpus("loader" if why == "loader" else "device", "cpu" if why == "cpu" else "cuda")
+    if why == "evaluation":
+        over.hear(1, [PhaseChanged(at=3.0, run="r", rank=1, phase="evaluating")])
+        over.hear(0, [PhaseChanged(at=3.0, run="r", rank=0, phase="evaluating")])
+    if why == "long steps":
+        for rank in over.ranks:
+            over.hear(rank, [replace(steps(rank, 10, 1, 3.0), seconds=[20.0])])
+    if why == "long windows":
+        over.spec = replace(over.spec, measure=replace(over.spec.measure, window_seconds=20.0))
+    halted = why == "halted"
+    silence(over, 110)
+    assert over.hang(lambda pid: halted and pid == 1001) is None
+    silence(over, 130)
+    hang = over.hang(lambda pid: halted and pid == 1001)
+    assert hang is not None
+    assert hang.rank == (1 if halted else 0)
+
+
+def test_a_silence_at_the_start_may_take_all_its_time() -> None:
+    over = on_gpus()
+    over.ranks[0].steps = over.ranks[1].steps = 9
+    silence(over, 110)
+    assert over.hang(lambda _: False) is None
+
+
+def test_a_rank_whose_messages_wait_for_the_disk_is_not_silent() -> None:
+    over = on_gpus()
+    silence(over, 35)
+    for rank in over.ranks:
+        over.excuse(rank)
+    assert over.hang(lambda _: False) is None
