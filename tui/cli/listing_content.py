@@ -90,28 +90,28 @@ def host_listing(host: Host, sessions: Path) -> Listing:
 def _hardware_lines(host: Host) -> list[str]:
     cpu = host.cpu
     lines = [
-        f"host      {host.name}",
-        f"cpu       {cpu.model}, {count(len(cpu.cores), 'usable CPU')} on {count(cpu.physical, 'core')}",
-        f"memory    {gib(cpu.memory_bytes)}",
+        f"host         {host.name}",
+        f"cpu          {cpu.model}, {count(len(cpu.cores), 'usable CPU')} on {count(cpu.physical, 'core')}",
+        f"memory       {gib(cpu.memory_bytes)}",
     ]
     for gpu in host.gpus:
         capability = ".".join(map(str, gpu.compute_capability)) if gpu.compute_capability else "n/a"
         lines.append(
-            f"gpu {gpu.index:<5} {gpu.name}, {gib(gpu.memory_bytes)}, "
+            f"gpu {gpu.index:<8} {gpu.name}, {gib(gpu.memory_bytes)}, "
             f"compute capability {capability}{_pcie(gpu)}, {gpu.uuid}"
         )
     lines += [
-        f"link      GPU {link.a} - GPU {link.b}: {link.kind}{_PEER_ACCESS[link.peer_access]}"
+        f"link         GPU {link.a} - GPU {link.b}: {link.kind}{_PEER_ACCESS[link.peer_access]}"
         for link in host.links
     ]
-    return lines if host.gpus else [*lines, "gpu       none"]
+    return lines if host.gpus else [*lines, "gpu          none"]
 
 
 _PEER_ACCESS = {True: ", peer access", False: ", no peer access", None: ""}
 
 
 def _pcie(gpu: Gpu) -> str:
-    """Return the present PCIe generation and width, with their maxima if higher; empty if unknown."""
+    """Return the current PCIe generation and width, with their maxima if higher; empty if unknown."""
     known = (
         ("gen ", gpu.pcie_generation, gpu.pcie_generation_max),
         ("x", gpu.pcie_width, gpu.pcie_width_max),
@@ -129,10 +129,10 @@ def _software_lines(host: Host) -> list[str]:
     torch = software.torch or "not installed"
     cuda = f"CUDA {software.torch_cuda}" if software.torch_cuda else "no CUDA"
     return [
-        f"python    {software.python} on {software.platform}",
-        f"torch     {torch}" + (f" ({cuda})" if software.torch else ""),
-        f"vision    {software.torchvision or 'not installed'}",
-        f"driver    {software.driver or 'none'}"
+        f"python       {software.python} on {software.platform}",
+        f"torch        {torch}" + (f" ({cuda})" if software.torch else ""),
+        f"torchvision  {software.torchvision or 'not installed'}",
+        f"driver       {software.driver or 'none'}"
         + (f" (up to CUDA {software.driver_cuda})" if software.driver_cuda else ""),
     ]
 

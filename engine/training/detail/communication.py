@@ -31,7 +31,7 @@ FEWEST, MOST = 5, 20
 MOST_SECONDS = 20.0
 """Limit for all turns together: with long steps there are fewer turns, and no interval of the cost."""
 LONG = 1.0
-"""Seconds of a step from which on the cost of the first step of a kind is negligible."""
+"""Duration of a step, in s, above which the extra cost of the first step of a kind is negligible."""
 
 
 def ddp_of(model: nn.Module) -> DistributedDataParallel | None:
@@ -75,7 +75,7 @@ class BucketHook:
         self.steps.append([])
 
     def _all_reduce(self, _: None, bucket: GradBucket) -> torch.futures.Future[torch.Tensor]:
-        # Without a hook DDP divides while it fills the bucket: this is no part of the all-reduce either.
+        # Without a hook DDP divides while it fills the bucket: this is not part of the all-reduce either.
         buffer = bucket.buffer().div_(dist.get_world_size())
         start = self._clock.mark()
         transfer = Transfer(buffer.numel() * buffer.element_size(), start, end=start)

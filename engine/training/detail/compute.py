@@ -30,9 +30,9 @@ FEWEST, MOST = 5, 100
 def report_compute(rank: Rank) -> None:
     """Report a step's arithmetic and the devices' peak; all ranks must call it together."""
     workload, reporter = rank.workload, rank.reporter
-    reporter.phase("detail", "arithmetic of a step")
+    reporter.phase("detail", "counting the FLOP of a step")
     flop = flop_per_step(workload, own_batch(rank.run, rank.index))
-    reporter.phase("detail", "matrix product")
+    reporter.phase("detail", "peak of a matrix product")
     dtype = SIXTEEN_BITS.get(workload.precision, torch.float32)
     peak = peak_flop_per_second(dtype, rank.devices, rank.everyone)
     reporter.send(ComputeMeasured(**reporter.stamp(), flop_per_step=flop, peak_flop_per_second=peak))
@@ -54,7 +54,7 @@ def flop_per_step(workload: Workload, batch: int) -> int | None:
         with FlopCounterMode(display=False) as counter:
             F.cross_entropy(model.to(meta)(images), labels).backward()  # type: ignore[no-untyped-call]
     except Exception as error:  # a user's model may raise anything
-        print(f"the arithmetic of a step cannot be counted: {type(error).__name__}: {error}")
+        print(f"the FLOP of a step cannot be counted: {type(error).__name__}: {error}")
         return None
     return int(counter.get_total_flops())
 

@@ -111,7 +111,7 @@ class Detail:
         """Take the steps of the detail phase, and report their parts."""
         self._team.gather([0.0])  # all begin together
         count = steps_within(self._spec.measure.detail, self._pace)
-        self._phase = "detail", f"the parts of {count} steps"
+        self._phase = "detail", f"timing the parts of {count} steps"
         lead = LEAD if LEAD * self._pace <= SECONDS else 1
         self._train(lead)
         steps = self._train(count)

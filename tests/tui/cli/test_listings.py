@@ -35,3 +35,12 @@ def test_peer_access_is_said_where_it_is_known(tmp_path: Path) -> None:
         "SYS, no peer access",
         "SYS",
     ]
+
+
+@pytest.mark.parametrize("gpus", [0, 8])
+def test_the_facts_stand_below_one_another(gpus: int, tmp_path: Path) -> None:
+    """A label or number that outgrew its column would touch its fact."""
+    lines = host_listing(host(gpus), tmp_path).text.splitlines()
+    facts = [line for line in lines if line and not line.startswith((" ", "ok:", "warning:", "info:"))]
+    assert len(facts) > 6
+    assert not [line for line in facts if line[11:13] != "  " or line[13] == " "]
