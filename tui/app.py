@@ -192,7 +192,7 @@ class GpubenchApp(NavigatingApp):
             self.post_message(ShowSessions())
 
     def action_help(self) -> None:
-        """Show the keys and terms of the present screen."""
+        """Show the keys and terms of the current screen."""
         from .screens.dialogs.help import HelpScreen
 
         if not isinstance(self.screen, ModalScreen):
@@ -203,7 +203,7 @@ class GpubenchApp(NavigatingApp):
         self.theme = LIGHT.name if self.current_theme.dark else DARK.name
 
     def action_save_screenshot(self) -> None:
-        """Save a screenshot of the present screen, after the pressed key is no longer highlighted."""
+        """Save a screenshot of the current screen, after the pressed key is no longer highlighted."""
         self.call_after_refresh(self._take_screenshot)
 
     def _take_screenshot(self) -> None:

@@ -25,7 +25,7 @@ class ShowMonitor(Message):
     process: subprocess.Popen[bytes] | None = None
     """Process of the session, if the app has just started it."""
     replace: bool = False
-    """Replace the present screen instead of covering it."""
+    """Replace the current screen instead of covering it."""
     notice: str = ""
     """Notification to show with the monitor; empty for none."""
 

@@ -38,7 +38,7 @@ _WINDOW_TITLE = re.compile(r'-title" fill="#c5c8c6"')
 
 
 def screenshot_svg(app: App[Any], title: str) -> str:
-    """Render the present screen of a running app in the colours of its theme, in a window with that title."""
+    """Render the current screen of a running app in the colours of its theme, in a window with that title."""
     window, text = (Color.parse(app.theme_variables[name]).hex6 for name in ("surface", "foreground"))
     with _all_colors(app):
         drawn = app.export_screenshot(title=title, simplify=True)

@@ -1,4 +1,4 @@
-"""Reports in four formats: Markdown and SVG for people, JSON and CSV for programs.
+"""Reports in four formats: Markdown and SVG for readers, JSON and CSV for programs.
 
 JSON, `"schema": "gpubench-tui/report"`, `"version": 1`. Times are seconds, memory and messages bytes,
 throughputs samples/s, bandwidths B/s, accuracies and efficiencies shares of 1; intervals are 95% intervals

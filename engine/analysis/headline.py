@@ -8,7 +8,7 @@ from ..text.units import interval, percent, rate, ratio
 from .results.result import Result
 
 MOSTLY_IDLE = 1 / 3
-"""Idle share of a GPU from which on a figure says more of the host than of the GPU."""
+"""Idle share of a GPU above which a figure says more about the host than about the GPU."""
 
 
 def headline(found: Sequence[Result]) -> str:

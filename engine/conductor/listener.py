@@ -49,7 +49,7 @@ class Ended(Struct, frozen=True):
 class RankListener(threading.Thread):
     """Reader of one rank's queue and watcher of its process.
 
-    A rank has ended when its process is gone and its pipe is empty. End of file on the pipe is no criterion:
+    A rank has ended when its process is gone and its pipe is empty. End of file on the pipe is not enough:
     any fork of the rank holds the pipe open. A message cut off by the rank's death blocks only this thread,
     and only until the rank's forks are gone too.
     """

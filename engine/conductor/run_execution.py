@@ -244,7 +244,7 @@ class RunExecution:
         return RunFinished(at=at, run=run, outcome="failed", failure=self._failure())
 
     def _trouble(self) -> str:
-        """Return why the detail phase failed; empty where the rank that gave it up has said so itself."""
+        """Return why the detail phase failed; empty if the rank that gave up has reported that itself."""
         if self._watch.finished:
             return ""  # the others followed it in time
         if self._hang is None and self._watch.troubled and self._cause().secondary:
@@ -262,7 +262,7 @@ class RunExecution:
             ends = (rank.measured for _, rank in sorted(self._measured.ranks.items()))
             reason = next((end.stop_reason for end in ends if end is not None), "")
             if verdict.detail_trouble:
-                self._say(f"{label}: the closer look ended early: {verdict.detail_trouble}", "error")
+                self._say(f"{label}: the detail phase ended early: {verdict.detail_trouble}", "error")
             figure = "" if throughput is None else rate(throughput)
             self._say(f"{label}: {', '.join(filter(None, (figure, reason)))}")
 

@@ -30,7 +30,7 @@ class CpuMeter:
         self._used = self._read_processes()[0]
 
     def sample(self) -> CpuSample:
-        """Return a sample of the time since the last one, or the last one if it was a moment ago."""
+        """Return a sample of the time since the last one, or that one again if it was taken a moment ago."""
         passed = time.monotonic() - self._at
         if not self._per_core and passed < self.SHORTEST:
             time.sleep(self.SHORTEST - passed)

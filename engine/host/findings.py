@@ -21,9 +21,9 @@ FEW_FILES = 1024
 SMALL_SHARED_MEMORY = GIB
 LITTLE_DISK = GIB
 BUSY_LOAD = 0.5
-"""Load average from which on the machine is busy, as a share of the usable CPUs."""
+"""Load average at which the machine counts as busy, as a share of the usable CPUs."""
 TAKEN_MEMORY = 0.1
-"""Share of a GPU's memory in use from which on others hold it: the driver keeps less for itself."""
+"""Share of a GPU's memory in use above which other processes hold some: the driver keeps less for itself."""
 
 
 class Finding(Struct, frozen=True):

@@ -27,7 +27,7 @@ class RunSpec(Struct, frozen=True, kw_only=True):
     id: str
     """Name that is unique in the plan and fit for a file, as in `03-ddp-2x128-cnn`."""
     label: str
-    """Name for people, as in `ddp x2, batch 128, cnn`."""
+    """Display name, as in `ddp x2, batch 128, cnn`."""
     mode: Mode
     devices: tuple[Device, ...]
     """Devices used; empty when the run is skipped because there are too few."""

@@ -208,7 +208,7 @@ UNITS: dict[Metric, str] = {
 
 
 class Figure(Selection, frozen=True, kw_only=True):
-    """One published figure; `workload`, `mode`, `devices` and `batch` select the runs that it is about."""
+    """One published figure; `workload`, `mode`, `devices` and `batch` select the runs it describes."""
 
     metric: Metric
     """Quantity that was published."""

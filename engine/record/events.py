@@ -113,7 +113,7 @@ class PhaseChanged(Base, frozen=True, kw_only=True, tag="phase"):
     rank: int
     phase: Phase
     note: str = ""
-    """Progress for people: `downloading CIFAR-10, 40%`."""
+    """Progress to display: `downloading CIFAR-10, 40%`."""
     epoch: int | None = None
     compiling: bool = False
     """Whether the rank compiles its model; the other ranks may be waiting for it."""
@@ -330,7 +330,7 @@ class Sampled(Base, frozen=True, kw_only=True, tag="sampled"):
 
 
 class LogMessage(Base, frozen=True, kw_only=True, tag="said"):
-    """A message for people from the session process."""
+    """A message to the user from the session process."""
 
     level: Literal["info", "warning", "error"]
     text: str

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 """Decimal prefixes, greatest first."""
 PREFIX_FROM = {"G": 1e9, "M": 1e6, "k": 1e4}
-"""Greatest value of an axis from which on its labels carry the prefix."""
+"""Greatest value of an axis at and above which its labels carry the prefix."""
 
 
 def covering_ticks(low: float, high: float, most: int) -> list[float]:

@@ -13,9 +13,9 @@ import psutil
 from .reporter import Reporter
 
 INTERVAL = 5.0
-"""Seconds between two looks at the threads."""
+"""Seconds between two checks of the threads."""
 LEAST_SHARE = 0.02
-"""CPU time since the last look, as a share of one core, from which on a compilation makes progress."""
+"""CPU time between two checks, as a share of one core, above which a compilation is making progress."""
 COMPILERS = {
     "torch/_dynamo/convert_frame.py": "",
     "torch/_inductor/async_compile.py": "",
@@ -28,8 +28,8 @@ COMPILERS = {
 class CompileHeartbeat(threading.Thread):
     """Reports progress while this process compiles, as long as it or its children use the CPU.
 
-    A backward is compiled in whichever thread runs it, and a new shape is compiled in any phase: so all
-    threads are looked at for as long as the rank lives. A look takes some 50 us.
+    A backward pass is compiled in whichever thread runs it, and a new shape in any phase: all threads are
+    therefore checked for as long as the rank lives. A check takes about 50 us.
     """
 
     def __init__(self, reporter: Reporter, interval: float = INTERVAL) -> None:
@@ -44,7 +44,7 @@ class CompileHeartbeat(threading.Thread):
         self._ended.set()
 
     def run(self) -> None:
-        """Look at the threads until the end."""
+        """Check the threads at intervals until the rank ends."""
         since: float | None = None
         used = 0.0
         while not self._ended.wait(self._interval):

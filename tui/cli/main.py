@@ -120,7 +120,7 @@ def _open_app(context: Context) -> int:
 
 
 def _check_command(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
-    """Refuse a word that stands for the command but is none, with a suggestion. Raises UsageError."""
+    """Refuse a word in the place of the command that is not one, with a suggestion. Raises UsageError."""
     if not words:
         return
     from .completion import candidates, command_word

@@ -83,7 +83,7 @@ def wait_until_ended(folder: SessionFolder) -> None:
 
 
 class ProgressLines:
-    """Turns events into lines of progress for people."""
+    """Turns events into readable lines of progress."""
 
     def __init__(self) -> None:
         self._phases: dict[str, str] = {}

@@ -30,7 +30,7 @@ class PlannedPreset(Struct, frozen=True):
     needs: tuple[Need, ...] = ()
     """Requirements of the preset that this machine does not meet."""
     error: PresetError | None = None
-    """Error because of which the preset cannot be planned; None if it can."""
+    """Error that keeps the preset from being planned; None if it can be planned."""
 
     @property
     def problem(self) -> str:
@@ -78,7 +78,7 @@ def inspect_machine(
 
     `root`: the folder of the sessions, None for the default one; `gpus`: indices of the GPUs to use, None for
     all; `overrides`: `key=value` settings for every preset. Errors that a user can cause are not raised but
-    told in `problem`.
+    reported in `problem`.
     """
     files = all_presets()
     presets = tuple(plan_preset(file, overrides) for file in files)

@@ -11,7 +11,7 @@ from .case import Case, Diagnosis, Figure, Subject
 from .memory import is_full
 
 SYNC_SHARE = 0.10
-"""Share of a step from which on the cost of gradient synchronisation is worth reducing."""
+"""Share of a step above which the cost of gradient synchronisation is worth reducing."""
 SYNC_SHARE_SEVERE = 0.20
 LEAST_EXPOSED = 0.05
 """Exposed share of a step on the rank that waits least; above it, time is lost to communication itself

@@ -12,7 +12,7 @@ from .case import Case, Diagnosis, Evidence, Subject, at_any_batch
 from .processors import cpu_demand
 
 INPUT_SHARE = 0.10
-"""Share of a step from which on waiting for data is worth acting on."""
+"""Share of a step at which waiting for data is worth acting on."""
 INPUT_SHARE_SEVERE = 0.20
 INPUT_SECONDS = 2e-3
 """Wait that fetching any batch takes, in s; shorter waits are ignored even in short steps."""

@@ -18,13 +18,13 @@ from .machine import LOADED
 SLOW_BUS = 0.5
 """Share of the link's datasheet rate that large messages exceed by far on a healthy link."""
 LARGE = 64_000_000
-"""Bytes of a message whose bandwidth says something of a link: 16 MiB reach hardly a third of NVLink's."""
+"""Smallest message that characterises a link, in bytes: 16 MiB reach barely a third of NVLink's."""
 REMEDY = (
     "see that NCCL uses the links (NCCL_DEBUG=INFO names them) and that peer access is not disabled "
     "(NCCL_P2P_DISABLE, the IOMMU, a virtual machine)"
 )
 BRIDGED_REMEDY = (
-    "this may be all that NCCL gets out of NVLink bridges between PCIe cards, as 116 of 300 GB/s are on "
+    "this may be all that NCCL reaches over NVLink bridges between PCIe cards, as 116 of 300 GB/s are on "
     f"H100 PCIe; if others get more, {REMEDY}"
 )
 BRIDGED = re.compile(r"PCIe|\bNVL\b", re.IGNORECASE)

@@ -17,13 +17,13 @@ LOW_CLOCK = 0.8
 LOADED = 50.0
 """Utilisation in percent below which a low clock may be power saving."""
 OFTEN = 0.1
-"""Share of a run's samples from which on a throttle reason counts."""
+"""Share of a run's samples at which a throttle reason counts."""
 HARMLESS = frozenset({"power cap", "sync boost"})
 """Reasons that are normal near a GPU's limits, as long as the clock stays high."""
 DRIFT = 0.03
-"""Difference between the medians of the first and last third of a run's windows from which on it counts."""
+"""Difference between the medians of the first and last third of a run's windows above which it counts."""
 OTHERS = 0.25
-"""Share of the usable CPUs from which on other programs distort the measurement."""
+"""Share of the usable CPUs above which other programs distort the measurement."""
 
 QUIET = "wait until the machine is idle, and measure again"
 

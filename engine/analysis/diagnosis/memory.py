@@ -42,7 +42,7 @@ def little_memory(case: Case) -> Iterator[Diagnosis]:
             "warning",
             "it leaves little of its device's memory free"
             if full
-            else "it had to give cached memory back to go on, which costs time",
+            else "it had to release cached memory before it could continue, which costs time",
             figures,
             'a smaller batch, or precision = "bf16"; against fragmentation '
             f"{_alloc_conf(case.session.host.software.torch)}=expandable_segments:True",

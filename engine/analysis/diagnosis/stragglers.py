@@ -14,8 +14,8 @@ from ..results.phases import Part
 from .case import Case, Diagnosis, Figure, Subject
 
 STRAGGLER_SHARE = 0.10
-"""Difference between the own work of the slowest and the fastest rank, as a share of a step, from which on
-the slowest is a straggler."""
+"""Difference between the slowest and the fastest rank's own work at which the slowest is a straggler, as a
+share of a step."""
 STRAGGLER_SHARE_SEVERE = 0.20
 RECENT_STEPS = 200
 """Latest steps of a rank used for its live pace."""

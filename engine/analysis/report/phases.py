@@ -24,7 +24,7 @@ CHARACTERS: dict[Part, str] = {
 """Character that each part is drawn with."""
 BAR_WIDTH = 50
 APART = 0.05
-"""Imbalance from which on the slowest rank is named, as a share of the step."""
+"""Imbalance above which the slowest rank is named, as a share of the step."""
 
 
 def phase_bar(shares: dict[Part, float], width: int = BAR_WIDTH) -> str:

@@ -27,11 +27,11 @@ WORDS: dict[Part, str] = {
     "exposed": "exposed communication",
     "copying": "copying gradients back",
 }
-"""Longer names of parts for people."""
+"""Names of the parts written out."""
 
 MUCH_UNACCOUNTED = 0.05
 MUCH_APART = 0.10
-"""Difference between a step of the detail phase and of the windows from which on it is remarked on."""
+"""Difference between a step of the detail phase and one of the windows above which a remark says so."""
 
 
 class RankPhases(Struct, frozen=True, kw_only=True):
@@ -149,7 +149,7 @@ def own_work(rank: RankPhases) -> float:
 
 
 def _hidden(run: RunState) -> Iterator[str]:
-    """Yield remarks on communication that is not told apart from the part containing it."""
+    """Yield remarks on communication that is counted within another part."""
     spec = run.spec
     if spec.mode in ("dp", "fsdp") and spec.device_count > 1:
         yield f"{spec.mode} communicates within forward and backward, which include that time"

@@ -130,7 +130,7 @@ def _reasons(session: PairComparison) -> Iterator[str]:
 
 
 def _environment(session: PairComparison) -> Iterator[str]:
-    """Yield each difference, merging those of GPUs alike."""
+    """Yield each difference, merging those that several GPUs share."""
     alike: dict[tuple[str, str, str], list[str]] = {}
     for item in session.environment:
         kind = "GPU" if item.what.startswith("GPU ") else item.what

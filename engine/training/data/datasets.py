@@ -19,12 +19,12 @@ from ..errors import NoDataError, TrainingError
 from .cifar import cifar10
 
 Note = Callable[[str], None]
-"""Receives a sign of progress for people: `decoding images, 40%`."""
+"""Function that shows the user a line of progress, such as `decoding images, 40%`."""
 SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".webp"}
 
 
 class Images(Protocol):
-    """Labelled square RGB images; must be picklable, for loader workers receive a copy."""
+    """Labelled square RGB images; must be picklable, since loader workers receive a copy."""
 
     @property
     def labels(self) -> Tensor:
@@ -78,7 +78,7 @@ class MemoryImages:
 
 @dataclass(frozen=True)
 class FileImages:
-    """Images in files, decoded when needed; others than `size` are cropped to a square and resized."""
+    """Images in files, decoded when needed; those not of `size` are cropped to a square and resized."""
 
     paths: tuple[Path, ...]
     labels: Tensor

@@ -27,7 +27,7 @@ class Clock(Protocol):
         """Return whether that moment has come; never waits."""
 
     def seconds(self, start: Mark, end: Mark) -> float:
-        """Return the seconds between two moments that both have come."""
+        """Return the seconds between two moments, both of which must have passed."""
 
     def release(self, mark: Mark) -> None:
         """Take back a mark that nobody reads any more."""

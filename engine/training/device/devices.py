@@ -49,7 +49,7 @@ class RankDevices(Protocol):
         """Copy a tensor to the first device without waiting for it."""
 
     def describe(self) -> str:
-        """Name the devices for people: `NVIDIA H200`, `2 x NVIDIA L4`, `cpu (1 thread)`."""
+        """Name the devices for display: `NVIDIA H200`, `2 x NVIDIA L4`, `cpu (1 thread)`."""
 
     def settings(self, backend: str) -> Settings:
         """Return versions and properties of these devices; `backend` is the process group's."""

@@ -360,8 +360,8 @@ def test_a_link_that_is_slower_than_it_should(gigabytes: int, found: set[str]) -
     [
         ("NVIDIA H200", 16 << 20, None),  # too small to say anything
         ("NVIDIA H200", (64 << 20) - 64, "see that NCCL uses"),  # what three ranks can divide
-        ("NVIDIA H100 PCIe", 256 << 20, "this may be all that NCCL gets out of NVLink bridges"),
-        ("NVIDIA H100 NVL", 256 << 20, "this may be all that NCCL gets out of NVLink bridges"),
+        ("NVIDIA H100 PCIe", 256 << 20, "this may be all that NCCL reaches over NVLink bridges"),
+        ("NVIDIA H100 NVL", 256 << 20, "this may be all that NCCL reaches over NVLink bridges"),
     ],
 )
 def test_a_slow_link_is_judged_by_large_messages_and_by_its_kind(
