@@ -104,7 +104,7 @@ class Measure(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Time limit of the windows in s, effective once there are `windows` of them; ignored with `epochs`."""
     detail: CountOrNone = 20
     """Steps of the detail phase, which breaks a step down after the windows; 0 skips it."""
-    repeats: Count = 1
+    repeats: Annotated[int, Meta(ge=1, le=1000)] = 1
     """Repeats of each run, interleaved (A B C A B C) so that drift favours none."""
     hang_seconds: Positive = 120.0
     """Longest time in s without progress until a rank counts as hung and its run fails. A GPU whose data are

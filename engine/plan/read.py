@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,12 +42,14 @@ def read_preset(text: str, file: str, overrides: Sequence[str] = (), folder: Pat
     """
     table = _parse(text, file)
     _resolve_paths(table, folder or Path.cwd())
+    own_keys = {name: set(part) for name, part in _items(table.get("workloads")) if isinstance(part, dict)}
     for override in overrides:
         _apply(table, override)
     _resolve_paths(table, Path.cwd())
     _merge_workloads(table, file)
     preset = _convert(table, file)
-    _check(preset, file, overrides)
+    _check(preset, file)
+    _check_overrides(preset, own_keys, file, overrides)
     return preset
 
 
@@ -76,17 +78,16 @@ def _convert_part(part: object, kind: type[T], file: str, key: str) -> T:
 
 def _parse(text: str, file: str) -> Table:
     try:
-        return tomllib.loads(text)
+        return tomllib.loads(text.removeprefix("\ufeff"))  # which editors on Windows put first
     except tomllib.TOMLDecodeError as error:
         raise PresetError(file, "", f"not valid TOML: {error}") from None
 
 
 def _apply(table: Table, override: str) -> None:
     key, separator, value = override.partition("=")
-    key = key.strip()
-    if not separator or not re.fullmatch(r"[\w-]+(\.[\w-]+)*", key):
+    *parents, last = _key_parts(override)
+    if not separator or not re.fullmatch(r"[\w-]+(\.[\w-]+)*", key.strip()):
         raise PresetError(f"--set {override}", "", "expected key=value, as in --set workload.batch=64")
-    *parents, last = key.split(".")
     _drop_overlay(table, parents, last)
     for parent in parents:
         child = table.setdefault(parent, {})
@@ -94,6 +95,10 @@ def _apply(table: Table, override: str) -> None:
             raise PresetError(f"--set {override}", "", f"{parent} is a value, not a table")
         table = child
     table[last] = _parse_value(value.strip())
+
+
+def _key_parts(override: str) -> list[str]:
+    return override.partition("=")[0].strip().split(".")
 
 
 def _drop_overlay(table: Table, parents: Sequence[str], key: str) -> None:
@@ -116,7 +121,7 @@ def _parse_value(value: str) -> Any:
 def _resolve_paths(table: Table, folder: Path) -> None:
     """Make `data_dir` and the file of a user's own model absolute."""
     overlay = table.get("gpu")
-    workloads = [table.get("workload"), *_tables(table.get("workloads"))]
+    workloads = [table.get("workload"), *(part for _, part in _items(table.get("workloads")))]
     workloads += [overlay.get("workload")] if isinstance(overlay, dict) else []
     for workload in workloads:
         if not isinstance(workload, dict):
@@ -129,8 +134,8 @@ def _resolve_paths(table: Table, folder: Path) -> None:
             workload["model"] = f"{folder / Path(path).expanduser()}:{function}"
 
 
-def _tables(value: Any) -> list[Any]:
-    return list(value.values()) if isinstance(value, dict) else []
+def _items(value: Any) -> list[tuple[str, Any]]:
+    return list(value.items()) if isinstance(value, dict) else []
 
 
 def _merge_workloads(table: Table, file: str) -> None:
@@ -146,18 +151,40 @@ def _merge_workloads(table: Table, file: str) -> None:
         named[name] = {**defaults, "name": name, **workload}
 
 
-def _check(preset: Preset, file: str, overrides: Sequence[str]) -> None:
+def _check_overrides(
+    preset: Preset, own_keys: Mapping[str, Set[str]], file: str, overrides: Sequence[str]
+) -> None:
+    """Refuse an override without effect, of a key that another one replaces.
+
+    `own_keys` are the keys that each named workload of the file gives itself.
+    """
+    given = {".".join(_key_parts(override)) for override in overrides}
+    names = list(preset.used_workloads) if preset.workloads else []
+    for key in sorted(given):
+        *parents, last = key.split(".")
+        section = ".".join(parents)
+        is_workload = section in ("workload", "gpu.workload") or parents[:1] == ["workloads"]
+        if is_workload and last == "batch" and preset.matrix.batches:
+            raise PresetError(file, "", f"{key} is replaced by matrix.batches; set matrix.batches instead")
+        replaced = [f"{name}.{last}" for name in names if last in own_keys.get(name.partition(".")[2], ())]
+        if (
+            section == "workload"
+            and names
+            and len(replaced) == len(names)
+            and not given.intersection(replaced)
+        ):
+            own = ", ".join(replaced)
+            raise PresetError(file, "", f"{key} is replaced in every named workload; set {own} instead")
+
+
+def _check(preset: Preset, file: str) -> None:
     """Check what types cannot express."""
-    matrix = preset.matrix
     _check_names(preset, file)
-    _check_baseline(matrix, file)
-    if matrix.batches and any(override.startswith("workload.batch=") for override in overrides):
-        raise PresetError(
-            file, "", "workload.batch is replaced by matrix.batches; set matrix.batches instead"
-        )
-    for variant in (preset, preset.for_gpus()):
-        for key, workload in variant.used_workloads.items():
-            _check_workload(workload, file, key)
+    _check_baseline(preset.matrix, file)
+    for key, workload in preset.used_workloads.items():
+        _check_workload(workload, file, key)
+    for workload in preset.for_gpus().used_workloads.values():
+        _check_workload(workload, file, "gpu.workload")
 
 
 def _check_names(preset: Preset, file: str) -> None:

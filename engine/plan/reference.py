@@ -129,6 +129,8 @@ def _bounds(kind: IntType | FloatType) -> Iterator[str]:
         yield f"from {kind.ge:g}"
     if kind.lt is not None:
         yield f"below {kind.lt:g}"
+    if kind.le is not None and isinstance(kind, IntType):
+        yield f"to {kind.le}"
 
 
 def _in_declared_order(values: tuple[object, ...]) -> tuple[object, ...]:

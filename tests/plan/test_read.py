@@ -154,7 +154,34 @@ def test_an_override_needs_a_key_and_a_value(override: str) -> None:
 
 
 def test_an_override_without_effect_is_refused() -> None:
-    assert "set matrix.batches instead" in problem(MINIMAL + "batches = [1, 2]\n", "workload.batch=3")
+    for key in ("workload.batch", "workload.batch ", "gpu.workload.batch", "workloads.a.batch"):
+        said = problem(MINIMAL + "batches = [1, 2]\n", f"{key}=3")
+        assert f"{key.strip()} is replaced by matrix.batches; set matrix.batches instead" in said
+
+
+def test_an_override_that_every_named_workload_replaces_is_refused() -> None:
+    text = (
+        MINIMAL
+        + '[workload]\nbatch = 7\n[workloads.a]\nmodel = "cnn"\n[workloads.b]\nmodel = "lenet"\nseed = 1\n'
+    )
+    said = problem(text, "workload.model=vit-tiny")
+    assert (
+        "workload.model is replaced in every named workload; set workloads.a.model, workloads.b.model" in said
+    )
+    assert read(text, "workload.seed=5").workloads["a"].seed == 5
+    assert read(text, "workloads.a.model=vit-tiny").workloads["a"].model == "vit-tiny"
+    assert "no workload 'c'" in problem(text, "matrix.workloads=['c']", "workload.model=lenet")
+    assert "set workloads.b.seed instead" in problem(text, "matrix.workloads=['b']", "workload.seed=5")
+
+
+def test_a_preset_may_begin_with_a_byte_order_mark() -> None:
+    assert read("\ufeff" + MINIMAL).title == "Mine"
+
+
+def test_more_repeats_than_a_plan_can_hold_are_refused() -> None:
+    assert "measure.repeats: expected a whole number of 1000 at most" in problem(
+        MINIMAL, "measure.repeats=1001"
+    )
 
 
 GPU = (
@@ -187,7 +214,7 @@ def test_what_is_set_counts_on_gpus_too(override: str) -> None:
         ("[gpu.workload]\nprecision = 'fp8'\n", ["gpu.workload.precision", "allowed: ", "bf16"]),
         ("[gpu.measure]\nseconds = 'x'\n", ["gpu.measure.seconds: expected a number"]),
         ("[gpu.matrix]\ndevices = [1]\n", ["gpu.matrix: no such key"]),
-        ("[gpu.workload]\nmilestones = [3, 2]\n", ["workload.milestones: expected rising epochs"]),
+        ("[gpu.workload]\nmilestones = [3, 2]\n", ["gpu.workload.milestones: expected rising epochs"]),
     ],
 )
 def test_what_is_wrong_with_the_keys_for_gpus_is_said(lines: str, parts: list[str]) -> None:

@@ -94,7 +94,12 @@ def edit_preset(
 def _others(overrides: Sequence[str], changes: Mapping[str, str]) -> list[str]:
     """Return the command-line overrides that are not changed here."""
     changed = set(changes) | ({"matrix.batches"} if "workload.batch" in changes else set())
-    return [override for override in overrides if override.partition("=")[0].strip() not in changed]
+
+    def key(override: str) -> str:
+        """Return the key of the field that an override sets, for one workload or GPUs alone included."""
+        return re.sub(r"^(gpu\.workload|workloads\.[^.]+)\.", "workload.", override.partition("=")[0].strip())
+
+    return [override for override in overrides if key(override) not in changed]
 
 
 def _overrides(base: PlannedPreset, changes: Mapping[str, str]) -> Iterator[str]:

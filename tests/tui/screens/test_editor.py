@@ -96,7 +96,8 @@ def test_a_share_is_typed_in_percent() -> None:
 
 def test_a_change_wins_over_the_command_line() -> None:
     changes = {"workload.batch": "16, 32"}
-    preset = preset_of(edited("quickstart", changes, overrides=["workload.batch=8", "measure.seconds=1"]))
+    overrides = ["workload.batch=8", "gpu.workload.batch=8", "measure.seconds=1"]
+    preset = preset_of(edited("quickstart", changes, overrides=overrides))
     assert preset.matrix.batches == (16, 32)
     assert preset.measure.seconds == 1
 
