@@ -27,13 +27,14 @@ from .requests import ShowSessions
 from .screens.launch import LaunchScreen
 from .terminal.capabilities import filters_for, terminal_shows_unicode
 from .terminal.hangup import exit_on_hangup, exit_on_signal
-from .terminal.textual_internals import ignore_stale_resizes
+from .terminal.textual_internals import ignore_stale_resizes, show_control_characters
 from .themes import DARK, LIGHT
 
 if TYPE_CHECKING:
     from ..engine.record.shelf import SessionFolder, Shelf
 
 ignore_stale_resizes()
+show_control_characters()
 
 SMALLEST_WINDOW = Size(40, 10)
 """Smallest window that the screens fit into, in cells."""

@@ -26,8 +26,9 @@ throughputs samples/s, bandwidths B/s, accuracies and efficiencies shares of 1; 
     log          warnings and errors: level, text, run, at
 
 Keys may be added; none is removed or redefined without raising `version`. CSV has one row for each
-configuration; column names carry the units, and missing values are empty. SVG is one self-contained picture
-of charts, 880 pixels wide like a README: see `engine.analysis.charts.report`.
+configuration; column names carry the units, missing values are empty, and text that a spreadsheet would take
+for a formula begins with an apostrophe. SVG is one self-contained picture of charts, 880 pixels wide like a
+README: see `engine.analysis.charts.report`.
 """
 
 from __future__ import annotations
@@ -38,9 +39,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import msgspec
-
 from ..record.session import RunState
+from ..text.encoding import json_document
+from ..text.plain import plain
 from .analysis import Analysis
 from .charts.report import svg_report
 from .report.markdown import markdown
@@ -52,6 +53,10 @@ from .results.phases import PARTS, Part
 from .results.result import Result
 
 VERSION = 1
+
+BYTE_ORDER_MARK = "\ufeff"
+"""First character of CSV that is not ASCII; without it, Excel takes UTF-8 for another encoding."""
+FORMULA_STARTS = ("=", "+", "-", "@")
 
 Format = Literal["md", "json", "csv", "svg"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -201,7 +206,7 @@ def json(analysis: Analysis) -> str:
             if line.level != "info"
         ],
     }
-    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
+    return json_document(document)
 
 
 def csv(analysis: Analysis) -> str:
@@ -210,8 +215,17 @@ def csv(analysis: Analysis) -> str:
     writer = csv_writer.writer(text, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
     for result in analysis.results:
-        writer.writerow(value(result) for value in CSV_COLUMNS.values())
-    return text.getvalue()
+        writer.writerow(_csv_cell(value(result)) for value in CSV_COLUMNS.values())
+    table = text.getvalue()
+    return table if table.isascii() else BYTE_ORDER_MARK + table
+
+
+def _csv_cell(value: Any) -> Any:
+    """Return a value as a spreadsheet shows it: text that would be taken for a formula begins with `'`."""
+    if not isinstance(value, str):
+        return value
+    text = plain(value)
+    return f"'{text}" if text.lstrip().startswith(FORMULA_STARTS) else text
 
 
 def _settings(run: RunState) -> dict[str, str | int | float | bool]:

@@ -17,6 +17,7 @@ from multiprocessing.process import BaseProcess
 from multiprocessing.queues import Queue
 from typing import TYPE_CHECKING, Any
 
+from ..text.plain import described
 from .rank_entry import enter
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Launch(threading.Thread):
             pass
         except Exception as error:
             logger.exception("the launch of %s failed", self._assignment.run.id)
-            self.error = f"{type(error).__name__}: {error}".splitlines()[0]
+            self.error = described(error)
         finally:
             self.exits |= {p.pid: p.exitcode for p in self._processes if p.pid and p.exitcode is not None}
             self._done()

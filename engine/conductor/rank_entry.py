@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from ..host.process import die_with_parent, redirect_output
 from ..record.events import FailureKind, RankFailed
+from ..text.plain import described
 
 if TYPE_CHECKING:
     from ..plan.assignment import Assignment
@@ -48,8 +49,7 @@ def enter(worker: str, assignment: Assignment, queues: Sequence[Queue[Any]]) -> 
     except BaseException as error:  # whatever the worker did not catch, SystemExit included
         traceback.print_exc()
         at = time.monotonic() - assignment.started
-        message = f"{type(error).__name__}: {error}".strip(": ").splitlines()[0]
-        queue.put([RankFailed(at=at, run=assignment.run.id, rank=rank, kind=kind, message=message)])
+        queue.put([RankFailed(at=at, run=assignment.run.id, rank=rank, kind=kind, message=described(error))])
         _leave(queue, status=1)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from ..host.facts import CpuSample, Gpu, GpuSample
 from ..host.telemetry import DeviceSampler
+from ..text.plain import message_of
 from .parentage import descendants
 
 INTERVAL = 0.5
@@ -42,7 +43,7 @@ class Sampling(threading.Thread):
         try:
             sampler = DeviceSampler(self._gpus, lambda: [os.getpid(), *descendants()])
         except Exception as error:
-            self._say_once(f"the devices cannot be sampled: {error}")
+            self._say_once(f"the devices cannot be sampled: {message_of(error)}")
             return
         try:
             while not self._closing.wait(INTERVAL):
@@ -56,7 +57,7 @@ class Sampling(threading.Thread):
             for note in sampler.take_notes():
                 self._say_once(note)
         except Exception as error:
-            self._say_once(f"a sample of the devices failed: {error}")
+            self._say_once(f"a sample of the devices failed: {message_of(error)}")
 
     def _say_once(self, text: str) -> None:
         if text not in self._said:

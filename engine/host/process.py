@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import io
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -23,6 +24,10 @@ def redirect_output(log: Path) -> None:
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     os.close(descriptor)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Whatever a model prints, a lone surrogate for instance, must not end its rank.
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def die_with_parent() -> None:

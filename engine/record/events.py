@@ -363,5 +363,4 @@ RankEvent = (
 
 Event = RankEvent | SessionStarted | RunStarted | RunFinished | Sampled | LogMessage | SessionFinished
 
-encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder(Event).decode

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import msgspec
 
-from .events import Base, Event, RankFinished, RankMeasured, decode, encode
+from ..text.encoding import encode_json
+from .events import Base, Event, RankFinished, RankMeasured, decode
 
 CHUNK_BYTES = 1 << 20
 
@@ -25,7 +26,7 @@ class Journal:
 
     def append(self, event: Event) -> None:
         """Write one event; OSError if the disk is full or the journal is closed."""
-        line = encode(event) + b"\n"
+        line = encode_json(event) + b"\n"
         with self._lock:
             if self._torn:
                 line = b"\n" + line

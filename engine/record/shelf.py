@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from ..host.facts import Host
 from ..plan.plan import Plan
+from ..text.encoding import encode_json
 from .lock import is_taken, take
 
 LONGEST_NAME = 100
@@ -97,7 +98,7 @@ class SessionFolder:
         It stays queued until it is held, as long as a process keeps the returned file descriptor open.
         """
         if following is not None:
-            self.next.write_text(following.name)
+            self.next.write_bytes(os.fsencode(following.name))
         file = take(self.turn, seconds=1.0)
         if file is None:
             raise OSError(f"the session {self.name} waits already")
@@ -156,8 +157,8 @@ class Shelf:
         stem = re.sub(r"[^\w.-]+", "-", name or plan.preset).strip("-.") or "session"
         folder = SessionFolder(_new_folder(self.root / f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}"))
         folder.logs.mkdir(mode=0o700)
-        _write_private(folder.preset, preset_text.encode())
-        _write_private(folder.plan, msgspec.json.encode(Request(plan, host)))
+        _write_private(folder.preset, preset_text.encode(errors="backslashreplace"))
+        _write_private(folder.plan, encode_json(Request(plan, host)))
         return folder
 
     def all(self) -> list[SessionFolder]:

@@ -6,6 +6,7 @@ import torch
 
 from ..host.gpu.errors import main_line, memory_shortage, remedy_for
 from ..record.events import FailureKind
+from ..text.plain import message_of
 
 LONGEST = 400
 """Characters of a sentence at most; a remedy comes on top."""
@@ -29,14 +30,14 @@ def kind_of(error: BaseException) -> FailureKind:
         return "no data"
     if isinstance(error, MemoryError | torch.OutOfMemoryError | DataTooLargeError):
         return "out of memory"
-    if isinstance(error, RuntimeError) and memory_shortage(str(error)):
+    if isinstance(error, RuntimeError) and memory_shortage(message_of(error)):
         return "out of memory"
     return "raised"
 
 
 def sentence_of(error: BaseException, batch: int) -> str:
     """Return one sentence for the user; `batch` is the number of samples per device that was tried."""
-    text = str(error).strip()
+    text = message_of(error).strip()
     if isinstance(error, TrainingError) and not _is_from_worker(error):
         name = ""
     elif kind_of(error) == "out of memory":
@@ -54,13 +55,13 @@ def sentence_of(error: BaseException, batch: int) -> str:
 
 def _memory_sentence(error: BaseException, batch: int) -> str:
     advice = f"out of memory with a batch of {batch} per device: try a smaller workload.batch"
-    if memory_shortage(str(error)) == "likely":
-        return f"probably {advice} ({_shortened(main_line(str(error)))})"
+    if memory_shortage(message_of(error)) == "likely":
+        return f"probably {advice} ({_shortened(main_line(message_of(error)))})"
     return advice
 
 
 def _is_from_worker(error: BaseException) -> bool:
-    return str(error).lstrip().startswith("Caught ") and "Original Traceback" in str(error)
+    return message_of(error).lstrip().startswith("Caught ") and "Original Traceback" in message_of(error)
 
 
 def _shortened(text: str) -> str:

@@ -17,6 +17,7 @@ from building.sessions import (
 )
 from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.export import csv, json
+from gpubench_tui.engine.plan.preset import Workload
 from gpubench_tui.engine.record.session import Session
 
 
@@ -39,6 +40,21 @@ def test_json_says_all_and_names_its_version(demo: Session) -> None:
     assert document["settings"]["02"] == {"threads": 1}
     assert document["host"]["software"]["torch"] == "2.13.0"
     assert [line["text"] for line in document["log"]] == ["GPU 3 was lost"]
+
+
+@pytest.mark.parametrize("name", ["=cmd|' /C calc'!A1", "+1", "-2+3", "@SUM(A1)", " =1", "\t=1"])
+def test_csv_leaves_a_spreadsheet_nothing_to_calculate(name: str) -> None:
+    events = opening(spec("01", "single", workloads=[Workload(name=name)])) + measured("01", [[1.0, 1.0]])
+    (row,) = csv_reader.DictReader(io.StringIO(csv(analyse(session(events)))))
+    assert row["workload"] == f"'{name}"
+    assert float(row["throughput_samples_per_s"]) > 0
+
+
+def test_csv_has_a_byte_order_mark_where_it_needs_one(demo: Session) -> None:
+    assert csv(analyse(demo)).startswith("run,")
+    events = opening(spec("01", "single", workloads=[Workload(name="größe \x1b[2J")]))
+    table = csv(analyse(session(events)))
+    assert table.startswith("\ufeffrun,") and r"größe \x1b[2J" in table
 
 
 def test_csv_has_a_row_for_each_run_and_units_in_its_titles(demo: Session) -> None:

@@ -62,6 +62,23 @@ def flush(rank: Rank) -> None:
     rank.queue.join_thread()
 
 
+def unencodable(rank: Rank) -> None:
+    """As a model that prints and raises what came from a file name that is not UTF-8."""
+    name = os.fsdecode(b"caf\xe9")
+    print("reading", name, flush=True)
+    rank.say(PhaseChanged, phase="loading data", note=f"reading {name}")
+    raise ValueError(f"no class {name}\x1b[2J")
+
+
+class NamelessError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("not even this")
+
+
+def nameless(rank: Rank) -> None:
+    raise NamelessError
+
+
 def aborting(rank: Rank) -> None:
     """As NCCL's watchdog ends a rank after an error on its GPU."""
     rank.step()

@@ -8,9 +8,10 @@ from typing import get_args
 
 import pytest
 from building.all_kinds import EVENTS, STARTED
-from gpubench_tui.engine.record.events import Event, LogMessage, RankFinished, RankMeasured, encode
+from gpubench_tui.engine.record.events import Event, LogMessage, RankFinished, RankMeasured
 from gpubench_tui.engine.record.journal import Follower, Journal, read_journal
 from gpubench_tui.engine.record.session import read_session
+from gpubench_tui.engine.text.encoding import encode_json
 
 
 def write(path: Path, events: list[Event]) -> None:
@@ -37,7 +38,7 @@ def test_the_journal_is_private(tmp_path: Path) -> None:
 def test_cut_off_at_any_byte_the_whole_lines_remain(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     events = EVENTS[1:]
-    content = b"".join(encode(event) + b"\n" for event in events)
+    content = b"".join(encode_json(event) + b"\n" for event in events)
     for length in range(len(content) + 1):
         path.write_bytes(content[:length])
         follower = Follower(path)
@@ -125,6 +126,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from gpubench_tui.engine.record.events import LogMessage
+from gpubench_tui.engine.text.encoding import encode_json
 from gpubench_tui.engine.record.journal import Journal
 journal = Journal(Path(sys.argv[1]))
 for i in range(int(sys.argv[2])):
@@ -168,6 +170,7 @@ def test_a_line_that_was_written_in_part_spoils_no_other(tmp_path: Path) -> None
 import resource, signal, sys
 from pathlib import Path
 from gpubench_tui.engine.record.events import LogMessage
+from gpubench_tui.engine.text.encoding import encode_json
 from gpubench_tui.engine.record.journal import Journal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]

@@ -57,9 +57,9 @@ def list_sessions(context: Context, *, find: str, json: bool) -> int:
 
 def _print_listing(listing: Listing, as_json: bool) -> int:
     if as_json:
-        import json
+        from ...engine.text.encoding import json_document
 
-        print(json.dumps(listing.data, indent=2))
+        print(json_document(listing.data), end="")
     else:
         print(listing.text)
     return MEASURED

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...engine.record.exit_status import BAD_USAGE, MEASURED, STOPPED
+from ...engine.text.plain import cut_in_middle, plain_output
 from ..config import read_config
 from .arguments import add_ascii, add_plan_options, add_sessions_dir
 from .context import Context, UsageError, require_terminal
@@ -19,15 +20,26 @@ from .context import Context, UsageError, require_terminal
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status: 0 measured, 1 a run failed, 2 bad usage, 130 stopped."""
     words = sys.argv[1:] if arguments is None else list(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # an ASCII locale has no plus-minus sign
     if words[:1] == ["__complete"]:  # called by the scripts in completion.py
         from .completion import print_candidates
 
         return print_candidates(_parser(), words[1:])
     # Without a command the app opens: declaring all commands would delay its first paint.
     parser = _parser(with_commands=bool(words))
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # an ASCII locale has no plus-minus sign
+    try:
+        with plain_output():
+            return _execute(parser, words)
+    except BrokenPipeError:
+        # The reader of a pipe left, as `head` does; Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return MEASURED
+
+
+def _execute(parser: argparse.ArgumentParser, words: Sequence[str]) -> int:
+    """Carry out a command, and print an error that ends it as one sentence. Raises BrokenPipeError."""
     try:
         _check_command(parser, words)
         options = vars(parser.parse_args(words))
@@ -35,14 +47,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         context = _context(options)
         status: int = command(context, **options)
     except UsageError as error:
-        print(f"gpubench-tui: {error}", file=sys.stderr)
+        print(f"gpubench-tui: {cut_in_middle(str(error))}", file=sys.stderr)
         return BAD_USAGE
     except BrokenPipeError:
-        # The reader of a pipe left, as `head` does; Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return MEASURED
+        raise
     except OSError as error:  # an unreadable folder, a full disk
-        print(f"gpubench-tui: {error}", file=sys.stderr)
+        print(f"gpubench-tui: {cut_in_middle(str(error))}", file=sys.stderr)
         return BAD_USAGE
     except KeyboardInterrupt:
         return STOPPED
@@ -98,7 +108,7 @@ def _context(options: dict[str, Any]) -> Context:
     """Take the arguments that belong to the context out of `options`; the config file fills the gaps."""
     config = read_config()
     for problem in config.problems:
-        print(f"gpubench-tui: {problem}", file=sys.stderr)
+        print(f"gpubench-tui: {cut_in_middle(problem)}", file=sys.stderr)
     return Context(
         config=config._replace(ascii=options.pop("ascii", config.ascii)),
         sessions_dir=options.pop("sessions_dir", config.sessions_dir),

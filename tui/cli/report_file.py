@@ -48,6 +48,6 @@ def write_report(folder: SessionFolder, path: Path) -> None:
 def write(path: Path, text: str) -> None:
     """Write text to a file. Raises UsageError."""
     try:
-        path.write_text(text, encoding="utf-8")
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from None

@@ -22,5 +22,5 @@ def export_folder(otherwise: Path) -> Path:
 def write_export(folder: Path, name: str, text: str) -> Path:
     """Write a file to the folder and return its full path; raises OSError."""
     path = folder.resolve() / name
-    path.write_text(text, encoding="utf-8")
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")
     return path

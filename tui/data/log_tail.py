@@ -5,18 +5,22 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from ...engine.text.plain import plain
+
 TAIL_BYTES = 32 * 1024
 _ESCAPE = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|.)")
-_UNSHOWN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def read_log_tail(path: Path, size: int = TAIL_BYTES) -> list[str]:
-    """Return the last lines of a file, without terminal control sequences; none if it is unreadable."""
+    """Return the last lines of a file, without the colours and cursor movements that programs print.
+
+    Other control characters become escapes. Returns no lines if the file is unreadable.
+    """
     try:
         with path.open("rb") as file:
             start = max(0, file.seek(0, 2) - size)
             file.seek(start)
-            text = file.read(size).decode(errors="replace")
+            text = file.read(size).decode(errors="backslashreplace")
     except OSError:
         return []
     lines = text.replace("\r\n", "\n").rstrip("\n").split("\n")
@@ -27,4 +31,4 @@ def read_log_tail(path: Path, size: int = TAIL_BYTES) -> list[str]:
 def _plain(line: str) -> str:
     # A progress bar returns to the start of the line: only its last state counts.
     last = line.rstrip("\r").rpartition("\r")[2]
-    return _UNSHOWN.sub("", _ESCAPE.sub("", last)).expandtabs(4)
+    return plain(_ESCAPE.sub("", last)).expandtabs(4)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import rich.text
+import textual.content
 from rich.console import RenderableType
 from textual import events
 from textual._compositor import CompositorUpdate
@@ -15,12 +17,15 @@ from textual.app import App
 from textual.screen import Screen
 from textual.widget import Widget
 
+from ...engine.text.plain import plain
+
 __all__ = [
     "CHECKED_VERSIONS",
     "CompositorUpdate",
     "FilteringApp",
     "clear_line_caches",
     "ignore_stale_resizes",
+    "show_control_characters",
 ]
 
 CHECKED_VERSIONS = ("8.0", "8.1", "8.2")
@@ -53,6 +58,15 @@ def ignore_stale_resizes() -> None:
             await resize(self, event)
 
     Screen._on_resize = resize_to_present_size  # type: ignore[method-assign]
+
+
+def show_control_characters() -> None:
+    """Show control characters in any text of a widget as escapes.
+
+    Textual drops a few and sends the rest, ESC among them, to the terminal, which would act on them.
+    """
+    textual.content._strip_control_codes = plain  # type: ignore[assignment]
+    rich.text.strip_control_codes = plain  # type: ignore[attr-defined,assignment]
 
 
 def clear_line_caches(app: App[Any]) -> None:

@@ -9,6 +9,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from msgspec import Struct
 
+from ...text.plain import plain
 from .style import TEXT
 
 EM = 0.6
@@ -37,8 +38,8 @@ def element(name: str, *content: str, **attributes: str | float) -> str:
 
 
 def words(text: str) -> str:
-    """Return text as markup on one line; characters that XML cannot represent are replaced."""
-    return escape(_NO_XML.sub("\ufffd", " ".join(text.split())))
+    """Return text as markup on one line; control characters are shown as escapes."""
+    return escape(_NO_XML.sub("\ufffd", plain(" ".join(text.split()))))
 
 
 def label(x: float, y: float, text: str, kind: str, anchor: str = "start") -> str:

@@ -26,7 +26,7 @@ def communication_section(found: Sequence[Result]) -> Iterator[str]:
         (result.label, one_line(text)) for result, c in measured for text in communication_remarks(c)
     )
     if remarks:
-        lines += [*([""] if lines else []), *(f"- {labels}: {text}" for labels, text in remarks)]
+        lines += [*([""] if lines else []), *(f"- {one_line(labels)}: {text}" for labels, text in remarks)]
     yield from section("Communication", lines)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ...record.session import Session
 from ...text.grouping import group_labels
-from ...text.markdown import markdown_table, one_line, section
+from ...text.markdown import code_span, markdown_table, one_line, section
 from ...text.units import date_time, duration, interval, number, percent, ratio
 from ..analysis import Analysis
 from ..environment import environment, fingerprints, hardware, settings
@@ -42,7 +42,7 @@ def markdown(analysis: Analysis) -> str:
         _warnings(session),
         _rows("Environment", ("fact", "value"), environment(session)),
         _rows("Rank settings", ("setting", "value"), settings(session)),
-        section("Fingerprints", [f"- {line}" for line in fingerprints(found)]),
+        section("Fingerprints", [f"- {one_line(line)}" for line in fingerprints(found)]),
         _obtained(analysis),
     )
     return "\n".join(line for section in sections for line in section).rstrip("\n") + "\n"
@@ -50,19 +50,19 @@ def markdown(analysis: Analysis) -> str:
 
 def _opening(analysis: Analysis) -> Iterator[str]:
     session = analysis.session
-    yield f"# {session.plan.title or session.name}"
+    yield f"# {one_line(session.plan.title or session.name)}"
     yield ""
     if session.plan.question:
-        yield f"> {session.plan.question}"
+        yield f"> {one_line(session.plan.question)}"
         yield ""
     if analysis.headline:
-        yield f"**{analysis.headline}.**"
+        yield f"**{one_line(analysis.headline)}.**"
         yield ""
     when = date_time(session.unix_time, zone=True)
-    yield f"Measured on {hardware(session)}."
+    yield f"Measured on {one_line(hardware(session))}."
     yield (
-        f"Session `{session.name}`, preset `{session.plan.preset}`, {when}, {duration(session.elapsed)}, "
-        f"gpubench-tui {session.program}."
+        f"Session {code_span(session.name)}, preset {code_span(session.plan.preset)}, {when}, "
+        f"{duration(session.elapsed)}, gpubench-tui {one_line(session.program)}."
     )
     if session.outcome is None:
         yield "**The session had not ended when this was written, or was interrupted.**"
@@ -82,7 +82,7 @@ def markdown_results(found: Sequence[Result]) -> list[str]:
 def _results(found: Sequence[Result]) -> Iterator[str]:
     lines = markdown_results(found)
     remarked = group_labels((result.label, one_line(text)) for result in found for text in remarks(result))
-    below = [f"- {whose}: {text}" for whose, text in remarked]
+    below = [f"- {one_line(whose)}: {text}" for whose, text in remarked]
     yield from section("Results", [*lines, *([""] if below else []), *below])
 
 
@@ -102,7 +102,7 @@ def _intervals(found: Sequence[Result]) -> Iterator[str]:
         if result.windows
     ]
     lines = markdown_table(titles, rows, left={"run", "scaling", "measuring ended by"})
-    below = [f"- {result.label}: {_repeats(result)}" for result in found if result.repeats > 1]
+    below = [f"- {one_line(result.label)}: {_repeats(result)}" for result in found if result.repeats > 1]
     yield from section("95% confidence intervals", [*lines, *([""] if below else []), *below])
 
 

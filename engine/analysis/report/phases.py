@@ -44,7 +44,7 @@ def phases_section(found: Sequence[Result]) -> Iterator[str]:
     rows = [_row(result.label, phases, parts) for result, phases in measured]
     titles = ("run", "step, ms", "in windows, ms", "difference", *parts)
     noted = group_labels((result.label, one_line(text)) for result, p in measured for text in p.notes)
-    notes = [f"- {whose}: {text}" for whose, text in noted]
+    notes = [f"- {one_line(whose)}: {text}" for whose, text in noted]
     lines = [*block([*drawn, "", _legend(parts)]), "", *markdown_table(titles, rows, left={"run"})]
     yield from section("Step time breakdown", [*lines, *([""] if notes else []), *notes])
 

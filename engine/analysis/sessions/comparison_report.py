@@ -9,9 +9,9 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from typing import Literal
 
-import msgspec
 from msgspec import Struct
 
+from ...text.encoding import json_document
 from ...text.markdown import markdown_table, one_line, section
 from ...text.tables import GAPS, TextColumn, text_table
 from ...text.units import interval, number, ratio
@@ -185,7 +185,7 @@ def _json(comparison: SessionsComparison) -> str:
         "base": comparison.base,
         "sessions": comparison.sessions,
     }
-    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
+    return json_document(document)
 
 
 def _markdown(comparison: SessionsComparison) -> str:
@@ -194,9 +194,9 @@ def _markdown(comparison: SessionsComparison) -> str:
     titles, rows = [column.title for column in shown], zip(*(column.cells for column in shown), strict=True)
     others = ", ".join(session.b for session in comparison.sessions)
     lines = [
-        f"# {others} against {comparison.base}",
+        f"# {one_line(f'{others} against {comparison.base}')}",
         "",
-        _who(comparison),
+        one_line(_who(comparison)),
         "",
         *markdown_table(titles, rows, left),
         "",

@@ -16,6 +16,7 @@ from ...record.events import RunFinished, RunStarted, SessionFinished, SessionSt
 from ...record.journal import Follower
 from ...record.session import WITHOUT_STEPS, Session, read_session
 from ...record.shelf import SessionFolder, Shelf, State
+from ...text.encoding import encode_json
 from ..analysis import analyse
 from ..environment import hardware
 
@@ -218,7 +219,7 @@ def _kept(folder: SessionFolder) -> SessionOverview | None:
 
 
 def _keep(folder: SessionFolder, stamp: tuple[int, int], entry: SessionOverview) -> None:
-    content = msgspec.json.encode(_Kept(stamp, _version(), entry))
+    content = encode_json(_Kept(stamp, _version(), entry))
     unfinished = folder.summary.with_suffix(f".{os.getpid()}")
     # A shelf that cannot be written to is only slower.
     with contextlib.suppress(OSError):

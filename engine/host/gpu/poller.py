@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Sequence
 
+from ...text.plain import described
 from ..facts import Gpu, GpuSample
 from .devices import NvmlDevice, find_device
 from .nvml import Nvml, NvmlUnavailable
@@ -79,7 +80,7 @@ class GpuPoller:
                 samples = [_sample(nvml, gpu, devices) for gpu in self._gpus]
                 self._answer(samples, nvml.take_missing())
         except Exception as error:  # the session goes on without samples of its GPUs and says so
-            self._end([f"the GPUs can no longer be sampled: {type(error).__name__}: {error}"])
+            self._end([f"the GPUs can no longer be sampled: {described(error)}"])
         finally:
             nvml.close()
             self._end([])

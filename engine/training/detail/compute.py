@@ -12,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ...plan.preset import Workload
 from ...record.events import ComputeMeasured
 from ...statistics import median
+from ...text.plain import described
 from ..device.clock import Mark
 from ..device.devices import RankDevices
 from ..errors import kind_of
@@ -54,7 +55,7 @@ def flop_per_step(workload: Workload, batch: int) -> int | None:
         with FlopCounterMode(display=False) as counter:
             F.cross_entropy(model.to(meta)(images), labels).backward()  # type: ignore[no-untyped-call]
     except Exception as error:  # a user's model may raise anything
-        print(f"the FLOP of a step cannot be counted: {type(error).__name__}: {error}")
+        print(f"the FLOP of a step cannot be counted: {described(error)}")
         return None
     return int(counter.get_total_flops())
 

@@ -214,7 +214,7 @@ def test_who_cannot_see_it_is_told_the_same() -> None:
 def test_odd_names_are_written_as_they_are() -> None:
     drawn = Picture(svg_report(analyse(side_by_side())))
     (row,) = drawn.rows("– v|")
-    assert words(row)[0] == '– v| <b> & "x"\ufffd 畳み 🙂 on core 1'
+    assert words(row)[0] == '– v| <b> & "x"\\x1b 畳み 🙂 on core 1'
 
 
 def test_trainings_side_by_side_have_a_bar_each_and_a_gain() -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 from gpubench_tui.tui.data.log_tail import read_log_tail
 
 
-def test_what_steers_a_terminal_is_left_out(tmp_path: Path) -> None:
+def test_colours_are_left_out_and_other_control_characters_are_shown(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_bytes(b"\x1b[1;31mred\x1b[0m\tend\r\n 10%\r 50%\r100%\n\x1b]0;title\x07\x00plain \xff\n")
-    assert read_log_tail(log) == ["red end", "100%", "plain \ufffd"]
+    assert read_log_tail(log) == ["red end", "100%", r"\x00plain \xff"]
 
 
 def test_of_a_long_log_only_whole_lines_of_its_end(tmp_path: Path) -> None:

@@ -17,10 +17,13 @@ import pytest
 from gpubench_tui import tui
 from gpubench_tui.tui.terminal import textual_internals
 from gpubench_tui.tui.terminal.textual_internals import CHECKED_VERSIONS, CompositorUpdate
-from textual.app import App
+from rich.text import Text
+from textual.app import App, ComposeResult
+from textual.content import Content
 from textual.message_pump import MessagePump
 from textual.screen import Screen
 from textual.widget import Widget
+from textual.widgets import Header, Label, Static
 
 TREE = Path(__file__).parents[3]
 MODULES = sorted((TREE / "tui").rglob("*.py"))
@@ -73,6 +76,32 @@ def test_only_one_module_uses_private_names(path: Path) -> None:
             assert not any(map(is_private, names)), f"{path}:{node.lineno}"
         if isinstance(node, ast.Attribute) and ast.unparse(node.value) not in ("self", "cls"):
             assert node.attr not in private, f"{path}:{node.lineno}: {ast.unparse(node)}"
+
+
+async def test_control_characters_in_any_text_of_a_widget_are_shown() -> None:
+    hostile = "a\x1b[2J\x9b\udcff"
+
+    class Hostile(App[None]):
+        TITLE = hostile
+
+        def compose(self) -> ComposeResult:
+            yield Header()
+            yield Static(hostile, markup=False)
+            yield Static(Content.assemble(("styled ", "bold"), hostile))
+            yield Static(f"[b]{hostile.replace('[', '')}[/b]")
+            yield Label(Text(hostile))
+
+    textual_internals.show_control_characters()
+    app = Hostile()
+    async with app.run_test() as pilot:
+        app.notify(hostile, title=hostile, markup=False)
+        await pilot.pause()
+        await pilot.pause()
+        lines = [strip.text for strip in app.screen._compositor.render_strips()]
+    shown = "\n".join(lines)
+    assert all(line.isprintable() for line in lines)
+    assert shown.count(r"a\x1b[2J\x9b\xff") >= 4
+    assert r"a\x1b2J\x9b\xff" in shown
 
 
 def our_classes() -> Iterator[type]:
