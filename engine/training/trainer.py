@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributed.fsdp import FSDPModule
 
 from ..plan.plan import RunSpec
@@ -20,6 +20,7 @@ from .dynamo import uncompiled
 from .errors import TrainingError
 from .models.registry import build_model
 from .optimizer import Schedule, check_optimizer, define_momentum, make_optimizer, make_scaler
+from .parallel.dense import stored_values
 from .parallel.group import NOTE_INTERVAL, Group
 from .parallel.modes import wrap_model
 from .parallel.sharding import local
@@ -32,7 +33,10 @@ MOST_BATCHES = 256
 class Saved(NamedTuple):
     """The initial state of a training; an optimizer has none."""
 
-    weights: dict[str, Tensor]
+    tensors: dict[str, list[Tensor]]
+    """Values of each parameter and buffer on the CPU, as `stored_values` divides them."""
+    extra: dict[str, Any]
+    """Extra state of the modules that have some, by the module's name."""
     scaler: dict[str, Any]
 
 
@@ -79,9 +83,11 @@ class Trainer:
         device = devices.first
         torch.manual_seed(workload.seed)
         model = build_model(workload).to(device)
+        # Whatever random numbers a model used, all ranks start with rank 0's weights.
+        group.share([*model.parameters(), *model.buffers()])
         if run.mode == "fsdp":
-            # As ddp does by itself: whatever random numbers a model used, all start with rank 0's weights.
-            group.share([*(parameter.detach() for parameter in model.parameters()), *model.buffers()])
+            for parameter in model.parameters():
+                parameter.data = parameter.data.contiguous()
         elif workload.channels_last:  # fsdp requires contiguous parameters
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         dtype = SIXTEEN_BITS.get(workload.precision)
@@ -112,8 +118,9 @@ class Trainer:
 
     @property
     def buffer_bytes(self) -> int:
-        """The size of the model's buffers, in bytes."""
-        return sum(buffer.numel() * buffer.element_size() for buffer in self.plain.buffers())
+        """The size of the model's buffers in memory, in bytes."""
+        parts = [part for buffer in self.plain.buffers() for part in stored_values(buffer)]
+        return sum(part.numel() * part.element_size() for part in parts)
 
     def step(self, images: Tensor, labels: Tensor) -> Tensor:
         """Take one optimizer step; return its mean loss over the batch, detached, on the device."""
@@ -154,18 +161,46 @@ class Trainer:
 
     def save(self) -> Saved:
         """Return the initial state of the training, copied to the CPU."""
-        weights = {name: local(value).to("cpu", copy=True) for name, value in self.plain.state_dict().items()}
-        return Saved(weights, copy.deepcopy(self.scaler.state_dict()))
+        tensors = {
+            name: [part.to("cpu", copy=True) for part in stored_values(local(tensor))]
+            for name, tensor in self._tensors().items()
+        }
+        extra = {
+            name: copy.deepcopy(module.get_extra_state())
+            for name, module in self.plain.named_modules()
+            if type(module).get_extra_state is not nn.Module.get_extra_state
+        }
+        return Saved(tensors, extra, copy.deepcopy(self.scaler.state_dict()))
 
     def restore(self, saved: Saved) -> None:
-        """Return to a saved initial state, as if no step had been taken since."""
-        for name, value in self.plain.state_dict().items():
-            local(value).copy_(saved.weights[name])
+        """Return to a saved initial state, as if no step had been taken since.
+
+        Raises TrainingError where a tensor of the model has come, gone or changed its shape meanwhile.
+        """
+        tensors = {name: stored_values(local(tensor)) for name, tensor in self._tensors().items()}
+        for name in sorted(tensors.keys() | saved.tensors.keys()):
+            parts, values = tensors.get(name, []), saved.tensors.get(name, [])
+            if [part.shape for part in parts] != [value.shape for value in values]:
+                raise TrainingError(
+                    f"{name} changed its shape during warm-up, so that a training by epochs cannot begin "
+                    "anew: give the model's tensors their shapes in __init__"
+                )
+            for part, value in zip(parts, values, strict=True):
+                part.copy_(value)
+        for name, state in saved.extra.items():
+            self.plain.get_submodule(name).set_extra_state(copy.deepcopy(state))
         self.scaler.load_state_dict(saved.scaler)
         self.optimizer.state.clear()
         define_momentum(self.optimizer)
         self._step = 0
         torch.manual_seed(self._seed)
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """Return all parameters, of which this rank holds shards with fsdp, and buffers, by name."""
+        for module in self.plain.modules():
+            if isinstance(module, FSDPModule):
+                module.reshard()
+        return {**dict(self.plain.named_parameters()), **dict(self.plain.named_buffers())}
 
     def evaluate(self, note: Note) -> tuple[float, float]:
         """Return mean loss and accuracy over the whole test set, of which every rank evaluates its part."""

@@ -91,7 +91,7 @@ class Detail:
         turns = take_turns(ddp, self._team, self._timed, self._pace)
         self._enter("detail")
         self._buckets = BucketHook(ddp, self._devices.new_clock())
-        if any(True for _ in ddp.module.buffers()):
+        if ddp.modules_buffers:
             self._buffers = BufferHook(ddp, self._clock)
         first = take_anchor(self._clock, self._reporter.now)
         steps = self._break_down()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+import zlib
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +13,9 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 from torch.distributed import FileStore  # type: ignore[attr-defined]
+
+from ..errors import TrainingError
+from .dense import as_bytes, dense, stored_values
 
 LOOPBACK = "lo0" if sys.platform == "darwin" else "lo"
 NOTE_INTERVAL = 1.0
@@ -83,21 +87,42 @@ class Group:
         return bytes(self._store.get(NOTICE)).decode()
 
     def share(self, tensors: list[torch.Tensor]) -> None:
-        """Overwrite tensors with rank 0's."""
-        if self.world_size > 1:
-            for tensor in tensors:
-                dist.broadcast(tensor, src=0)
+        """Overwrite tensors of any layout with rank 0's; TrainingError where they differ in shape."""
+        parts = [part for tensor in tensors for part in stored_values(tensor)]
+        self._check_shapes(parts)
+        for part in parts:
+            self._broadcast(part)
 
     def agree(self, tensors: list[torch.Tensor]) -> bool:
-        """Return whether all ranks hold the same values, bit for bit."""
+        """Return whether all ranks hold the same values, bit for bit; TrainingError where shapes differ."""
+        parts = [part for tensor in tensors for part in stored_values(tensor)]
+        self._check_shapes(parts)
         same = True
-        for tensor in tensors:
-            first = tensor.detach().clone(memory_format=torch.contiguous_format)
-            self.share([first])
-            same = same and torch.equal(_bits(first), _bits(tensor))
+        for part in parts:
+            own = dense(part)
+            first = own.clone()
+            self._broadcast(first)
+            same = same and torch.equal(as_bytes(first), as_bytes(own))
         return all(theirs == [1.0] for theirs in self.gather([float(same)]))
 
+    def _broadcast(self, tensor: torch.Tensor) -> None:
+        """Overwrite a strided tensor with rank 0's, as dense bytes: backends do not know all types."""
+        if self.world_size == 1 or tensor.numel() == 0:
+            return
+        sent = dense(tensor)
+        dist.broadcast(as_bytes(sent), src=0)
+        if sent is not tensor:
+            tensor.copy_(sent)
 
-def _bits(tensor: torch.Tensor) -> torch.Tensor:
-    """Return a tensor's bytes, which compare as equal even where the values are NaN."""
-    return tensor.detach().reshape(-1).view(torch.uint8)
+    def _check_shapes(self, tensors: list[torch.Tensor]) -> None:
+        """Raise TrainingError on all ranks unless they hold tensors of the same shapes and types.
+
+        A collective of different sizes would write beyond the smaller ones, or wait for ever.
+        """
+        shapes = [(*tensor.shape, tensor.dtype) for tensor in tensors]
+        ranks = self.gather([float(zlib.crc32(repr(shapes).encode()))])
+        if any(theirs != ranks[0] for theirs in ranks):
+            raise TrainingError(
+                "the ranks hold tensors of different shapes or types: a model must be built alike on every "
+                "rank"
+            )

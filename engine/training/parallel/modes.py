@@ -12,6 +12,7 @@ from ...plan.plan import RunSpec
 from ...plan.preset import Mode
 from ..device.devices import RankDevices
 from ..errors import TrainingError
+from .dense import unfit_for_ddp
 from .sharding import shard
 
 TOGETHER: frozenset[Mode] = frozenset({"ddp", "fsdp"})
@@ -80,4 +81,10 @@ def wrap_model(
         # A wrapper of torch's own around a chain of torch's own layers would leave dynamo nothing to compile.
         # Called within DDP, dynamo still splits its graphs where buckets end, so that they travel meanwhile.
         model = torch.compile(model)  # type: ignore[assignment]
-    return DistributedDataParallel(model, device_ids=devices.indices) if mode == "ddp" else model
+    if mode != "ddp":
+        return model
+    if unfit := unfit_for_ddp(model):
+        DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(  # type: ignore[no-untyped-call]
+            model, unfit
+        )
+    return DistributedDataParallel(model, device_ids=devices.indices)
