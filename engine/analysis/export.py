@@ -14,7 +14,8 @@ throughputs samples/s, bandwidths B/s, accuracies and efficiencies shares of 1; 
     results      one object for each configuration of the plan, over its repeats: see the fields of
                  `engine.analysis.results.result.Result`; among them
       phases          `engine.analysis.results.phases.Phases`: seconds and shares by part (input, transfer,
-                      forward, backward, exposed, copying, optimizer, unaccounted), of the run and each rank
+                      forward, backward, dividing, exposed, copying, optimizer, unaccounted), of the run and
+                      each rank
       communication   `engine.analysis.results.communication.Communication`: buckets, sync_cost (value,
                       interval, n), exposed, broadcasting, exchange (of dp), curves, traffic, link, wrapper
       compute         `engine.analysis.results.devices.Compute`: FLOP, MFU, energy, memory

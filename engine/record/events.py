@@ -187,9 +187,14 @@ class Breakdown(Base, frozen=True, kw_only=True, tag="breakdown"):
     forward: list[float]
     """Time of the forward pass, including the loss."""
     backward: list[float]
-    """Time of the backward computation: until the rank's last gradient bucket was ready."""
+    """Time of the backward computation: until the rank's last gradient bucket was ready, without
+    `dividing`."""
+    dividing: list[float] = []
+    """DDP with several ranks: time of dividing the buckets by the number of ranks, within backward. Only the
+    detail phase does it apart: in other steps DDP divides while it fills a bucket. Empty otherwise, and in
+    journals whose version did not measure it."""
     exposed: list[float]
-    """Communication that no computation hides: from the end of `backward` to the end of the rank's last
+    """Communication that no computation hides: from the last bucket being ready to the end of the rank's last
     collective, and the broadcast of buffers before forward."""
     copying: list[float] = []
     """DDP with several ranks: from there to the end of the backward pass, while averaged gradients are

@@ -20,6 +20,7 @@ PART_STYLES: dict[Part, str] = {
     "transfer": "$text-secondary on $secondary-muted",
     "forward": "$text-primary on $primary-muted",
     "backward": "$text-success on $success-muted",
+    "dividing": "$success on $success-muted",
     "exposed": "bold $text-error on $error-muted",
     "copying": "$text-error on $error-muted",
     "optimizer": "$text-accent on $accent-muted",

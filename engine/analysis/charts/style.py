@@ -14,6 +14,7 @@ PHASES: dict[Part, tuple[str, str]] = {
     "transfer": ("#f0e442", "#000000"),
     "forward": ("#56b4e9", "#000000"),
     "backward": ("#0072b2", "#ffffff"),
+    "dividing": ("#004d73", "#ffffff"),
     "exposed": ("#d55e00", "#000000"),
     "copying": ("#009e73", "#000000"),
     "optimizer": ("#cc79a7", "#000000"),

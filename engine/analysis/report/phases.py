@@ -16,6 +16,7 @@ CHARACTERS: dict[Part, str] = {
     "transfer": "t",
     "forward": "f",
     "backward": "b",
+    "dividing": "d",
     "exposed": "X",
     "copying": "c",
     "optimizer": "o",

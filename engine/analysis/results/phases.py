@@ -14,9 +14,14 @@ from ...statistics import median
 from ...text.units import percent
 from .configuration import Configuration
 
-Part = Literal["input", "transfer", "forward", "backward", "exposed", "copying", "optimizer", "unaccounted"]
+Part = (
+    Literal["input", "transfer", "forward", "backward"]
+    | Literal["dividing", "exposed", "copying", "optimizer", "unaccounted"]
+)
 
-TIMED: tuple[Part, ...] = ("input", "transfer", "forward", "backward", "exposed", "copying", "optimizer")
+TIMED: tuple[Part, ...] = (
+    *("input", "transfer", "forward", "backward", "dividing", "exposed", "copying", "optimizer"),
+)
 """Measured parts, in the order of a step."""
 PARTS: tuple[Part, ...] = (*TIMED, "unaccounted")
 """All parts of a step; the last is the remainder."""
@@ -24,10 +29,14 @@ PARTS: tuple[Part, ...] = (*TIMED, "unaccounted")
 WORDS: dict[Part, str] = {
     "input": "input wait",
     "transfer": "transfer to the device",
+    "dividing": "dividing gradients",
     "exposed": "exposed communication",
     "copying": "copying gradients back",
 }
 """Names of the parts written out."""
+
+OF_DDP: tuple[Part, ...] = ("dividing", "copying")
+"""Parts that only DDP with several ranks has."""
 
 MUCH_UNACCOUNTED = 0.05
 MUCH_APART = 0.10
@@ -108,9 +117,10 @@ def phases(configuration: Configuration, window_step: float | None) -> Phases | 
 
 
 def parts_in(found: Iterable[Phases]) -> tuple[Part, ...]:
-    """Return the parts of a step to show: gradients are copied back only in ddp with several ranks."""
-    copies = any(phases.seconds["copying"] for phases in found)
-    return tuple(part for part in PARTS if copies or part != "copying")
+    """Return the parts of a step to show: only ddp with several ranks divides gradients and copies them."""
+    measured = list(found)
+    absent = {part for part in OF_DDP if not any(phases.seconds[part] for phases in measured)}
+    return tuple(part for part in PARTS if part not in absent)
 
 
 def _rank_phases(runs: Sequence[RunState], number: int) -> RankPhases | None:

@@ -44,6 +44,8 @@ class Transfer:
     """One bucket's all-reduce in one step."""
 
     bytes: int
+    filled: Mark
+    """Moment at which the bucket held the rank's own gradients, not yet divided."""
     start: Mark
     """Moment at which the bucket was ready; on a GPU in its stream, not when the hook was called."""
     end: Mark
@@ -53,9 +55,11 @@ class BackwardParts(NamedTuple):
     """Where one step's backward went, in seconds."""
 
     computation: float
-    """Until the last bucket was ready."""
+    """Until the last bucket was ready, without dividing."""
+    dividing: float
+    """Within that time, dividing the buckets by the number of ranks."""
     exposed: float
-    """From there to the end of the last all-reduce."""
+    """From the last bucket being ready to the end of the last all-reduce."""
     copying: float
     """From there to the end of backward: DDP copies averaged gradients back to their parameters."""
 
@@ -76,9 +80,10 @@ class BucketHook:
 
     def _all_reduce(self, _: None, bucket: GradBucket) -> torch.futures.Future[torch.Tensor]:
         # Without a hook DDP divides while it fills the bucket: this is not part of the all-reduce either.
+        filled = self._clock.mark()
         buffer = bucket.buffer().div_(dist.get_world_size())
         start = self._clock.mark()
-        transfer = Transfer(buffer.numel() * buffer.element_size(), start, end=start)
+        transfer = Transfer(buffer.numel() * buffer.element_size(), filled, start, end=start)
         self.steps[-1].append(transfer)
 
         def note(reduced: torch.futures.Future[torch.Tensor]) -> torch.Tensor:
@@ -98,7 +103,9 @@ class BucketHook:
         for (start, end), buckets in zip(backwards, self.steps, strict=True):
             ready = self._clock.seconds(start, buckets[-1].start)
             reduced = max(self._clock.seconds(start, bucket.end) for bucket in buckets)
-            parts.append(BackwardParts(ready, reduced - ready, self._clock.seconds(start, end) - reduced))
+            dividing = sum(self._clock.seconds(bucket.filled, bucket.start) for bucket in buckets)
+            copying = self._clock.seconds(start, end) - reduced
+            parts.append(BackwardParts(ready - dividing, dividing, reduced - ready, copying))
         return parts
 
     def times(self, aligned: AlignedClock) -> list[BucketTimes]:

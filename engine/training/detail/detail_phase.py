@@ -122,11 +122,12 @@ class Detail:
         self._finish(lead + count)
         parts = [[self._clock.seconds(a, b) for a, b in pairwise(moments)] for moments in steps]
         late: list[float] = [0.0] * len(steps)
+        dividing: list[float] = []
         copying: list[float] = []
         input_, transfer, forward, backward, optimizer = (list(part) for part in zip(*parts, strict=True))
         if self._buckets is not None:
             split = self._buckets.split([(moments.forward, moments.backward) for moments in steps])
-            backward, late, copying = (list(part) for part in zip(*split, strict=True))
+            backward, dividing, late, copying = (list(part) for part in zip(*split, strict=True))
         early = self._broadcasting(steps)
         self._reporter.send(
             Breakdown(
@@ -136,6 +137,7 @@ class Detail:
                 transfer=transfer,
                 forward=[whole - part for whole, part in zip(forward, early, strict=True)],
                 backward=backward,
+                dividing=dividing,
                 exposed=[sum(parts) for parts in zip(early, late, strict=True)],
                 copying=copying,
                 optimizer=optimizer,

@@ -229,12 +229,13 @@ def test_trainings_side_by_side_have_a_bar_each_and_a_gain() -> None:
 def test_the_parts_of_a_step_fill_its_bar() -> None:
     drawn = Picture(svg_report(analyse(where_steps_go())))
     widths = {part: [width for _, width in boxes(drawn.root, part)] for part in PARTS}
-    keys = {part: 1 for part in PARTS if part not in ("transfer", "copying", "optimizer")}
+    keys = {part: 1 for part in PARTS if part not in ("transfer", "dividing", "copying", "optimizer")}
     assert {part: len(found) - keys.get(part, 0) for part, found in widths.items()} == {
         "input": 1,
         "transfer": 0,
         "forward": 2,
         "backward": 2,
+        "dividing": 0,
         "exposed": 1,
         "copying": 0,
         "optimizer": 0,

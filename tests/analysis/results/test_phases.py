@@ -150,8 +150,8 @@ def test_independent_trainings_have_bars_of_their_own() -> None:
 def test_a_bar_is_as_long_as_it_should_and_in_proportion() -> None:
     shares = dict.fromkeys(PARTS, 0.0) | {"forward": 0.333, "backward": 0.333, "optimizer": 0.334}
     assert phase_bar(shares, 50) == "f" * 17 + "b" * 16 + "o" * 17
-    third = dict.fromkeys(PARTS, 1 / 7)
-    assert len(phase_bar(third, 50)) == 50
+    equal = dict.fromkeys(PARTS, 1 / len(PARTS))
+    assert len(phase_bar(equal, 50)) == 50
     overlapping = dict.fromkeys(PARTS, 0.0) | {"forward": 1.2, "unaccounted": -0.2}
     assert phase_bar(overlapping, 10) == "f" * 10
 

@@ -10,6 +10,7 @@ from statistics import median
 from types import ModuleType
 
 import pytest
+from gpubench_tui.engine.analysis.results.phases import OF_DDP
 from gpubench_tui.engine.plan.preset import Measure, Workload
 from gpubench_tui.engine.record.events import (
     BandwidthMeasured,
@@ -30,7 +31,7 @@ from gpubench_tui.engine.training.parallel.group import Group
 
 pytestmark = pytest.mark.slow
 
-PARTS = ("input", "transfer", "forward", "backward", "exposed", "copying", "optimizer")
+PARTS = ("input", "transfer", "forward", "backward", "dividing", "exposed", "copying", "optimizer")
 OWN_MODELS = Path(__file__).parents[1] / "own_models.py"
 STEPS = 10
 QUICK = Measure(windows=2, window_seconds=0.1, seconds=0.1, target=0, warmup_steps=2, detail=STEPS)
@@ -112,11 +113,11 @@ def test_without_communication_the_parts_fill_the_step(
     assert not done.failed, done.log.read_text()
     (breakdown,) = done.of(Breakdown)
     for number, step in enumerate(breakdown.step):
-        parts = [getattr(breakdown, part)[number] for part in PARTS if part != "copying"]
+        parts = [getattr(breakdown, part)[number] for part in PARTS if part not in OF_DDP]
         assert sum(parts) == pytest.approx(step)
         assert all(seconds >= 0 for seconds in parts)
     assert breakdown.exposed == [0.0] * STEPS
-    assert breakdown.copying == []
+    assert breakdown.copying == breakdown.dividing == []
     assert len(breakdown.step) == STEPS
     assert not done.of(CommunicationMeasured)
     assert not done.of(BandwidthMeasured)
@@ -154,6 +155,7 @@ def test_ddp_tells_when_its_buckets_travel(ranks: ModuleType, tmp_path: Path) ->
         for number, step in enumerate(breakdown.step):
             parts = [getattr(breakdown, part)[number] for part in PARTS]
             assert min(parts) >= 0
+            assert breakdown.dividing[number] > 0
             # Nothing is left over: forward, backward and update follow each other without a gap.
             assert sum(parts) == pytest.approx(step)
     (bandwidth,) = done.of(BandwidthMeasured)
