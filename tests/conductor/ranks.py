@@ -100,9 +100,14 @@ def lost(rank: Rank) -> None:
     """Rank 1 is killed in the detail phase, and rank 0 waits for it, as inside a collective of NCCL."""
     rank.step()
     rank.measure()
+    both_measured = Path(rank.assignment.rendezvous) / "measured"
     if rank.rank == 1:
         flush(rank)
+        while not both_measured.exists():
+            time.sleep(0.01)
         os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(0.2)  # until the message is in the pipe
+    both_measured.touch()
     time.sleep(600)
 
 
