@@ -96,7 +96,9 @@ class MonitorScreen(SessionScreen[LiveFeed]):
     # Actions
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Disable Stop, Skip and Detach once the session has ended."""
+        """Disable Stop, Skip and Detach once the session has ended, and New until then."""
+        if action == "launch":
+            return self._over
         if self._over and action in ("stop", "skip", "detach"):
             return False
         return super().check_action(action, parameters)

@@ -24,6 +24,7 @@ from ..data.feed import Feed
 from ..data.log_tail import read_log_tail
 from ..render.monitor.logs import rank_log, session_log
 from ..render.monitor.time_range import TIME_RANGES
+from ..requests import ShowLaunch
 from ..widgets.footer import Footer
 from ..widgets.panel import Panel
 from ..widgets.session_view import SessionView, latest_run
@@ -231,6 +232,10 @@ class SessionScreen(Quittable, Generic[Source]):
         if not self._paused and self._results_due:
             self._end()
 
+    def action_launch(self) -> None:
+        """Return to the presets."""
+        self.post_message(ShowLaunch())
+
     def action_results(self) -> None:
         """Show the results."""
         if self._ready:
@@ -289,6 +294,7 @@ VIEW_KEYS: list[BindingType] = [
     ),
     Binding("z", "zoom", "Zoom", id="monitor.zoom", tooltip="Enlarge the focused panel, or show all panels"),
     Binding("l", "log", "Log", id="monitor.log", tooltip="Next log: session, rank 0, rank 1, ..."),
+    Binding("n", "launch", "New", id="monitor.launch", tooltip="Back to the presets"),
     Binding(
         "left_square_bracket",
         "time(-1)",

@@ -13,6 +13,7 @@ from gpubench_tui.engine.conductor import control
 from gpubench_tui.engine.record.session import Session
 from gpubench_tui.tui.screens import session_screen
 from gpubench_tui.tui.screens.dialogs.question import QuestionScreen
+from gpubench_tui.tui.screens.launch import LaunchScreen
 from gpubench_tui.tui.screens.monitor import MonitorScreen
 from gpubench_tui.tui.screens.results import ResultsScreen
 from gpubench_tui.tui.widgets import session_view
@@ -209,6 +210,26 @@ async def test_a_session_that_died_is_said_to_be_interrupted(tmp_path: Path) -> 
         await pilot.press("q")
         await wait_until(pilot, lambda: app._exit)
     assert app.return_value == 1
+
+
+async def test_the_presets_are_a_key_away_once_the_session_has_ended(tmp_path: Path) -> None:
+    app = watching(shelve(tmp_path, 2))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_until(pilot, lambda: isinstance(app.screen, ResultsScreen))
+        await pilot.press("escape")
+        await wait_for_text(pilot, "n New")
+        await pilot.press("n")
+        await wait_until(pilot, lambda: isinstance(app.screen, LaunchScreen))
+
+
+async def test_a_running_session_is_not_left_for_the_presets_by_mistake(running_session: Starter) -> None:
+    app = watching(running_session(0, 6.7))
+    async with app.run_test(size=(80, 24)) as pilot:
+        text = await wait_for_text(pilot, "running", "s Stop")
+        assert "n New" not in text
+        await pilot.press("n")
+        await turns(pilot, 0.1)
+        assert isinstance(app.screen, MonitorScreen)
 
 
 async def test_a_monitor_behind_the_results_does_not_draw(
