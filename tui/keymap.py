@@ -86,7 +86,7 @@ def check_keys(
 
 def _problem(name: str, keys: str, known: Mapping[str, DeclaredBinding]) -> str | None:
     if name not in known:
-        return f"no such action{nearest(name, known)}"
+        return f"no such action{nearest(name, known, 'gpubench-tui config')}"
     for key in (key.strip() for key in keys.split(",")):
         *modifiers, last = key.split("+")
         if not set(modifiers) <= set(MODIFIERS) or not _is_key(last):

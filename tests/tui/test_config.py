@@ -75,6 +75,7 @@ def test_every_binding_has_an_id_of_its_own_screen_and_says_what_it_does() -> No
     ("wanted", "said"),
     [
         ({"monitor.stpo": "x"}, "no such action; did you mean monitor.stop?"),
+        ({"foo.bar": "x"}, "no such action; gpubench-tui config lists all"),
         ({"monitor.stop": "strg+x"}, "'strg+x' is not a key"),
         ({"monitor.stop": "x,"}, "'' is not a key"),
         ({"monitor.stop": "shift+x"}, "terminals send shift+x as X; write X instead"),
