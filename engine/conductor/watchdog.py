@@ -157,7 +157,7 @@ class RunWatch(Struct):
     def hang(self, is_halted: Callable[[int], bool]) -> Hang | None:
         """Return the rank that caused a silence longer than allowed, or None while there is none.
 
-        In ddp all ranks fall silent with the one that hangs. It is the one whose process `is_halted`, else
+        In ddp all ranks stop reporting with the one that hangs. It is the one whose process `is_halted`, else
         the one with the fewest steps, else the one whose last event is the oldest. Whoever has halted one
         may let it go on: that may take all of `hang_seconds`.
         """

@@ -147,7 +147,7 @@ def _cpu(host: Host) -> Iterator[Finding]:
     if load is not None and load > BUSY_LOAD * cores:
         yield Finding(
             "warning",
-            f"the machine is busy: load {load:.1f} on {cores} usable cores",
+            f"the machine is busy: load {load:.1f} on {cores} usable CPUs",
             "wait until it is idle: other programs distort every measurement",
         )
 

@@ -36,7 +36,7 @@ SECONDS = 4.0
 MOST_SECONDS = 20.0
 """Limit in any case; a single step may exceed it."""
 PATIENCE = 3.0
-"""Factor by which steps may take longer than expected before a rank that waits for them falls silent."""
+"""Factor by which steps may exceed their expected duration before a waiting rank stops reporting progress."""
 
 
 class Moments(NamedTuple):

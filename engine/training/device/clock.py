@@ -42,7 +42,7 @@ class Clock(Protocol):
 def wait_for(clock: Clock, waiting: Callable[[], None], seconds: float) -> None:
     """Wait until the device has done all its work, calling `waiting` meanwhile for `seconds` at most.
 
-    A rank that waits longer than that must fall silent, for its device may hang.
+    A rank that waits longer must stop reporting progress, for its device may hang.
     """
     mark, latest = clock.mark(), time.monotonic() + seconds
     while not clock.reached(mark) and time.monotonic() < latest:
