@@ -47,6 +47,11 @@ terminate called after throwing an instance of 'c10::DistBackendError'
 {ASSERT}
 Exception raised from c10_cuda_check_implementation at /pytorch/c10/cuda/CUDAException.cpp:42
 """
+NO_COMPILER = """backend='inductor' raised:
+RuntimeError: Failed to find C compiler. Please specify via CC environment variable.
+
+Set TORCH_LOGS="+dynamo" and TORCHDYNAMO_VERBOSE=1 for more information
+"""
 
 
 @pytest.mark.parametrize(
@@ -61,6 +66,11 @@ Exception raised from c10_cuda_check_implementation at /pytorch/c10/cuda/CUDAExc
             + ": Error while creating shared memory segment /dev/shm/nccl-EoOvZr (size 7340384)",
         ),
         (NCCL_WITHOUT_MORE, NCCL_WITHOUT_MORE.splitlines()[0]),
+        (
+            NO_COMPILER,
+            "backend='inductor' raised: RuntimeError: Failed to find C compiler. Please specify via "
+            "CC environment variable.",
+        ),
     ],
 )
 def test_the_cause_is_kept_on_one_line(text: str, line: str) -> None:
@@ -109,6 +119,9 @@ def test_a_shortage_of_memory_is_recognised(text: str, shortage: str | None) -> 
         ("CUDA error: peer access is not supported between these two devices\n", "NCCL_P2P_DISABLE=1"),
         ("CUDA error: peer mapping resources exhausted\n", "8 peers"),
         (ASSERT, "classes"),
+        (NO_COMPILER, "compile = false"),
+        ("InvalidCxxCompiler: No working C++ compiler found in torch._inductor.config.cpp.cxx: (None, 'g++')",
+         "compile = false"),
         ("out of resource: shared memory, Required: 131072, Hardware limit: 101376", ""),
         ("unknown error in my file", ""),
         ("the sky is green", ""),

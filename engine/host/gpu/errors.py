@@ -40,6 +40,10 @@ REMEDIES = {
     r"peer mapping resources exhausted": "CUDA lets a GPU access 8 peers at most: use fewer GPUs",
     r"device-side assert triggered": "often a label outside the model's classes; CUDA_LAUNCH_BLOCKING=1 "
     "shows the call",
+    r"Failed to find C compiler|No working C\+\+ compiler found": "install a C and a C++ compiler, or "
+    "set workload.compile = false",
+    r"Cannot find a working triton installation": "install the triton that this torch asks for "
+    "(pip show torch), or set workload.compile = false",
     r"Duplicate GPU detected": "NCCL needs a GPU of its own for each rank: choose different GPUs",
 }
 """Remedy for each pattern of an error message; the first that matches counts."""
@@ -59,10 +63,15 @@ def memory_shortage(text: str) -> Literal["certain", "likely"] | None:
 
 
 def main_line(text: str) -> str:
-    """Return the first line of an error message, with what NCCL gives as its last error on a later line."""
+    """Return the first line of an error message, with the line that it leads to.
+
+    NCCL gives its last error on a later line, and dynamo a compiler's error on the next one.
+    """
     lines = [line.strip() for line in text.strip().splitlines()]
     if not lines:
         return ""
+    if lines[0].endswith(" raised:"):
+        return " ".join((lines[0], next(filter(None, lines[1:]), ""))).strip()
     last = lines.index("Last error:") + 1 if "Last error:" in lines else len(lines)
     detail = next(filter(None, lines[last:]), "")
     # A message without a last error goes on with C++ frames.
