@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import platformdirs
 
+from ..engine.text.files import parse_toml, read_whole, user_path
+from ..engine.text.plain import cut_in_middle
 from ..engine.text.suggestions import nearest
 
 THEMES = ("dark", "light")
@@ -37,17 +39,15 @@ def read_config(path: Path | None = None) -> Config:
     """Read a config file, by default the user's; mistakes end up in `problems`."""
     path = path or config_path()
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_whole(path).decode()
     except FileNotFoundError:
         return Config()
     except (OSError, UnicodeDecodeError) as error:
         return Config(problems=(f"{path}: cannot be read: {error}",))
-    import tomllib
-
     try:
-        return _validated(path, tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        return Config(problems=(f"{path}: is not valid TOML: {error}",))
+        return _validated(path, parse_toml(text))
+    except ValueError as error:
+        return Config(problems=(f"{path}: is {error}",))
 
 
 def _theme(value: object) -> str | None:
@@ -59,7 +59,7 @@ def _flag(value: object) -> bool | None:
 
 
 def _folder(value: object) -> Path | None:
-    return Path(value).expanduser() if isinstance(value, str) and value else None
+    return user_path(value) if isinstance(value, str) and value else None
 
 
 def _keys(value: object) -> dict[str, str] | None:
@@ -91,12 +91,12 @@ def _validated(path: Path, content: Mapping[str, object]) -> Config:
     problems = []
     for name, given in content.items():
         if name not in _SETTINGS:
-            problems.append(f"{path}: {name}: no such setting{nearest(name, _SETTINGS)}")
+            problems.append(f"{path}: {cut_in_middle(name, 100)}: no such setting{nearest(name, _SETTINGS)}")
             continue
         read, allowed = _SETTINGS[name]
         value = read(given)
         if value is None:
-            problems.append(f"{path}: {name}: expected {allowed}, got {given!r}")
+            problems.append(f"{path}: {name}: expected {allowed}, got {cut_in_middle(repr(given), 100)}")
         else:
             settings[name] = value
     return Config(**settings, problems=tuple(problems))

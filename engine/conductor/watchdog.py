@@ -23,6 +23,7 @@ from ..record.events import (
     Steps,
 )
 from ..record.silence import silence_allowed
+from ..text.files import open_regular
 
 STALL_SECONDS = 5.0
 """Time after which silence proves nothing, because this process itself has not checked."""
@@ -267,7 +268,7 @@ def _signal_name(number: int) -> str:
 
 def _tail(log: Path, size: int = 64 * 1024) -> str:
     try:
-        with log.open("rb") as file:
+        with open_regular(log) as file:
             file.seek(max(0, log.stat().st_size - size))
             return file.read().decode(errors="replace")
     except OSError:

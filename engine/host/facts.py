@@ -2,42 +2,47 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+"""Integer of 64 bits; larger ones in a file are refused where it is read, not where they overflow."""
 
 
 class Gpu(Struct, frozen=True):
     """One GPU that this process may use, in PCI bus order."""
 
-    index: int
+    index: Int64
     """Position among all GPUs of the machine in PCI bus order (what `nvidia-smi` prints)."""
     uuid: str
     name: str
-    memory_bytes: int | None = None
-    compute_capability: tuple[int, int] | None = None
+    memory_bytes: Int64 | None = None
+    compute_capability: tuple[Int64, Int64] | None = None
     pci_bus_id: str | None = None
     power_limit_watts: float | None = None
     mig: bool | None = None
-    memory_used_bytes: int | None = None
+    memory_used_bytes: Int64 | None = None
     """Memory in use when the machine was inspected, by any process."""
     processes: tuple[GpuProcess, ...] | None = None
     """Compute processes on the GPU when the machine was inspected."""
-    pcie_generation: int | None = None
+    pcie_generation: Int64 | None = None
     """Generation when the machine was inspected; an idle GPU lowers it."""
-    pcie_generation_max: int | None = None
+    pcie_generation_max: Int64 | None = None
     """Highest generation that both GPU and machine support."""
-    pcie_width: int | None = None
+    pcie_width: Int64 | None = None
     """Lanes, when the machine was inspected."""
-    pcie_width_max: int | None = None
-    near_cores: tuple[int, ...] | None = None
+    pcie_width_max: Int64 | None = None
+    near_cores: tuple[Int64, ...] | None = None
     """Logical CPUs of the NUMA node that the GPU is attached to."""
 
 
 class GpuProcess(Struct, frozen=True):
     """A process that holds memory on a GPU."""
 
-    pid: int
+    pid: Int64
     name: str | None = None
-    memory_bytes: int | None = None
+    memory_bytes: Int64 | None = None
     user: str | None = None
     """Owner of the process; known only from the inspection of the machine."""
 
@@ -45,8 +50,8 @@ class GpuProcess(Struct, frozen=True):
 class Link(Struct, frozen=True):
     """Connection of two GPUs; `kind` as `nvidia-smi topo` writes it: `NV4`, `PIX`, `SYS`."""
 
-    a: int
-    b: int
+    a: Int64
+    b: Int64
     kind: str
     peer_access: bool | None = None
     """Whether they can read each other's memory directly, not through that of the host."""
@@ -56,11 +61,11 @@ class Cpu(Struct, frozen=True):
     """The processor and the part of it that this process may use."""
 
     model: str
-    cores: tuple[int, ...]
+    cores: tuple[Int64, ...]
     """Logical CPUs in this process's affinity mask, one per physical core first, then their siblings."""
-    physical: int
+    physical: Int64
     """Number of distinct physical cores among `cores`."""
-    memory_bytes: int
+    memory_bytes: Int64
     load_average: float | None = None
     """Load average of the minute before the machine was inspected."""
 
@@ -95,11 +100,11 @@ class Host(Struct, frozen=True):
 class GpuSample(Struct, frozen=True):
     """State of one GPU at one moment, from NVML."""
 
-    index: int
+    index: Int64
     utilization: float | None = None
     """Share of the last sampling period in which a kernel ran, percent."""
-    memory_used_bytes: int | None = None
-    memory_total_bytes: int | None = None
+    memory_used_bytes: Int64 | None = None
+    memory_total_bytes: Int64 | None = None
     temperature: float | None = None
     """Degrees Celsius."""
     power_watts: float | None = None
@@ -109,8 +114,8 @@ class GpuSample(Struct, frozen=True):
     throttle: tuple[str, ...] | None = None
     """Reasons for a clock below its maximum, in words; empty when there is none."""
     processes: tuple[GpuProcess, ...] | None = None
-    pcie_generation: int | None = None
-    pcie_width: int | None = None
+    pcie_generation: Int64 | None = None
+    pcie_width: Int64 | None = None
     """Lanes."""
     lost: bool = False
     """Whether the GPU no longer answers."""
@@ -121,9 +126,9 @@ class CpuSample(Struct, frozen=True):
 
     per_core: tuple[float, ...]
     """Percent busy, for every logical CPU of the machine."""
-    memory_used_bytes: int
-    memory_total_bytes: int
+    memory_used_bytes: Int64
+    memory_total_bytes: Int64
     session_percent: float
     """CPU time of the session's processes; 100 is one core."""
-    session_memory_bytes: int
+    session_memory_bytes: Int64
     """Resident memory of the session's processes; shared pages count in each."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,11 +11,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..host.facts import Gpu, Host
+from ..text.files import is_folder
 from .limits import reason_to_skip
 from .plan import Device, Plan, RunSpec
 from .preset import Baseline, Matrix, Mode, Preset, Selection, Workload
 from .read import PresetError
 
+MOST_RUNS = 10_000
+"""Runs in a plan at most, repeats included."""
+MOST_DEVICES = 1024
+"""Devices of a run at most."""
 CPU_SHARES = 2
 """Number of devices that `all` means on a machine without GPUs."""
 
@@ -32,10 +38,14 @@ def make_plan(name: str, preset: Preset, host: Host) -> Plan:
     if uses_gpus(host):
         preset = preset.for_gpus()
     _check_data(name, preset)
+    _check_size(name, preset)
     cells = [cell for cell in _cells(preset, host) if _is_wanted(cell, preset.matrix)]
     if not cells:
         problem = "it holds no run: none is in matrix.only, or dp and concurrent have 1 device"
         raise PresetError(name, "matrix", problem)
+    if len(cells) * preset.measure.repeats > MOST_RUNS:
+        problem = f"{len(cells)} x {preset.measure.repeats:,} runs; a plan has {MOST_RUNS:,} at most"
+        raise PresetError(name, "measure.repeats", problem)
     devices = _devices(host, [cell.count for cell in cells])
     runs = [_run(number, cell, preset, devices, host) for number, cell in enumerate(cells, start=1)]
     runs = list(_with_baselines(runs, preset.matrix))
@@ -49,18 +59,33 @@ def make_plan(name: str, preset: Preset, host: Host) -> Plan:
     )
 
 
+def _check_size(name: str, preset: Preset) -> None:
+    """Check that the matrix can be expanded."""
+    matrix = preset.matrix
+    for count in matrix.devices:
+        if count != "all" and count > MOST_DEVICES:
+            raise PresetError(name, "matrix.devices", f"{count:,}; expected {MOST_DEVICES:,} at most")
+    lists = (matrix.modes, matrix.devices, matrix.batches or (None,), preset.used_workloads)
+    if math.prod(map(len, lists)) > MOST_RUNS:
+        raise PresetError(name, "matrix", f"it holds too many runs; a plan has {MOST_RUNS:,} at most")
+
+
 def _check_data(name: str, preset: Preset) -> None:
     for key, workload in preset.used_workloads.items():
         if workload.data != "folder" or workload.data_dir is None:
             continue
         for part in ("train", "test"):
-            if not (Path(workload.data_dir) / part).is_dir():
+            if not is_folder(Path(workload.data_dir) / part):
                 problem = (
                     f"no folder {Path(workload.data_dir) / part}; expected train/CLASS/ and test/CLASS/ "
                     "with the images"
                 )
                 raise PresetError(name, f"{key}.data_dir", problem)
-        found = sum(path.is_dir() for path in (Path(workload.data_dir) / "train").iterdir())
+        try:
+            found = sum(map(is_folder, (Path(workload.data_dir) / "train").iterdir()))
+        except OSError as error:
+            problem = f"{Path(workload.data_dir) / 'train'} cannot be read: {error.strerror}"
+            raise PresetError(name, f"{key}.data_dir", problem) from None
         if found != workload.classes:
             raise PresetError(
                 name,

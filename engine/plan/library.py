@@ -10,6 +10,7 @@ from pathlib import Path
 import platformdirs
 from msgspec import Struct
 
+from ..text.files import is_file, read_whole, user_path
 from .preset import Preset
 from .read import PresetError, read_preset, write_preset
 
@@ -25,10 +26,14 @@ class PresetFile(Struct, frozen=True):
     def read(self, overrides: Sequence[str] = ()) -> Preset:
         """Read and validate it. Raises `PresetError`."""
         try:
-            text = self.path.read_text(encoding="utf-8")
+            text = read_whole(self.path).decode()
         except (OSError, UnicodeDecodeError) as error:
-            raise PresetError(str(self.path), "", f"cannot be read: {error}") from None
+            raise PresetError(str(self.path), "", f"cannot be read: {_reason(error)}") from None
         return read_preset(text, self.path.name, overrides, self.path.parent)
+
+
+def _reason(error: OSError | UnicodeDecodeError) -> str:
+    return str(error) if isinstance(error, UnicodeDecodeError) else error.strerror or str(error)
 
 
 def user_folder() -> Path:
@@ -75,9 +80,9 @@ def find_preset(text: str) -> PresetFile:
     for preset in presets:
         if preset.name == text:
             return preset
-    path = Path(text).expanduser()
+    path = user_path(text)
     if path.suffix == ".toml" or "/" in text:
-        if not path.is_file():
+        if not is_file(path):
             raise PresetError(text, "", "no such file")
         return PresetFile(path.stem, path.resolve(), own=True)
     matches = [preset for preset in presets if text and preset.name.startswith(text)]

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
-from .preset import Figure, Measure, Mode, Published, Selection, Workload
+from ..host.facts import Int64
+from .preset import Count, Figure, Measure, Mode, Published, Selection, Workload
 
 
 class Device(Struct, frozen=True):
     """A unit that a rank trains on: a GPU, or on a machine without GPUs an equal share of the cores."""
 
     kind: Literal["cuda", "cpu"]
-    index: int
+    index: Int64
     """Index of the GPU in PCI bus order, or number of the share."""
     name: str
     uuid: str | None = None
-    cores: tuple[int, ...] = ()
+    cores: tuple[Int64, ...] = ()
     """Logical CPUs that its rank is pinned to, for a GPU those near it; empty leaves the affinity alone."""
 
 
@@ -31,13 +32,13 @@ class RunSpec(Struct, frozen=True, kw_only=True):
     mode: Mode
     devices: tuple[Device, ...]
     """Devices used; empty when the run is skipped because there are too few."""
-    device_count: int
-    workloads: tuple[Workload, ...]
+    device_count: Count
+    workloads: Annotated[tuple[Workload, ...], Meta(min_length=1)]
     """One workload, or for `concurrent` one for each rank."""
     measure: Measure
     baseline: str | None = None
     """Id of the run it is compared with; None where there is none. A baseline names itself."""
-    repeat: int = 1
+    repeat: Int64 = 1
     """Number of this repeat of the configuration, from 1."""
     configuration: str = ""
     """Id of the configuration's first repeat."""

@@ -19,8 +19,8 @@ Precision = Literal["fp32", "tf32", "fp16", "bf16"]
 Optimizer = Literal["sgd", "adamw"]
 Augmentation = Literal["flip", "crop", "rotate", "jitter"]
 
-Count = Annotated[int, Meta(ge=1)]
-CountOrNone = Annotated[int, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+CountOrNone = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 # Bounded, for TOML can say `inf` and JSON cannot.
 Positive = Annotated[float, Meta(gt=0, le=1e9)]
 NotNegative = Annotated[float, Meta(ge=0, le=1e9)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,6 +10,8 @@ from typing import Any, TypeVar
 import msgspec
 import tomli_w
 
+from ..text.files import is_file, parse_toml, user_path
+from ..text.plain import cut_in_middle, without_surrogates
 from .explain import explain
 from .preset import Matrix, Measure, Preset, Workload
 
@@ -22,6 +23,7 @@ class PresetError(ValueError):
     """A preset that cannot be used."""
 
     def __init__(self, file: str, key: str, problem: str) -> None:
+        file, key, problem = (cut_in_middle(file, 200), cut_in_middle(key, 200), cut_in_middle(problem))
         super().__init__(file, key, problem)
         self.file = file
         """Name of the file, or the option that is at fault."""
@@ -78,9 +80,9 @@ def _convert_part(part: object, kind: type[T], file: str, key: str) -> T:
 
 def _parse(text: str, file: str) -> Table:
     try:
-        return tomllib.loads(text.removeprefix("\ufeff"))  # which editors on Windows put first
-    except tomllib.TOMLDecodeError as error:
-        raise PresetError(file, "", f"not valid TOML: {error}") from None
+        return parse_toml(text)
+    except ValueError as error:
+        raise PresetError(file, "", str(error)) from None
 
 
 def _apply(table: Table, override: str) -> None:
@@ -113,8 +115,8 @@ def _drop_overlay(table: Table, parents: Sequence[str], key: str) -> None:
 def _parse_value(value: str) -> Any:
     """Parse a TOML value; take anything else as a string, so that words need no quotes."""
     try:
-        return tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
+        return parse_toml(f"value = {value}")["value"]
+    except ValueError:
         return value
 
 
@@ -127,11 +129,11 @@ def _resolve_paths(table: Table, folder: Path) -> None:
         if not isinstance(workload, dict):
             continue
         if isinstance(workload.get("data_dir"), str):
-            workload["data_dir"] = str(folder / Path(workload["data_dir"]).expanduser())
+            workload["data_dir"] = str(folder / user_path(workload["data_dir"]))
         model = workload.get("model")
         if isinstance(model, str) and ".py:" in model:
             path, _, function = model.rpartition(":")
-            workload["model"] = f"{folder / Path(path).expanduser()}:{function}"
+            workload["model"] = f"{folder / user_path(path)}:{function}"
 
 
 def _items(value: Any) -> list[tuple[str, Any]]:
@@ -222,9 +224,12 @@ def _check_workload(workload: Workload, file: str, key: str) -> None:
     if workload.data == "folder" and workload.data_dir is None:
         problem = 'missing; data = "folder" needs the folder with train/CLASS/ and test/CLASS/'
         raise PresetError(file, f"{key}.data_dir", problem)
+    for name, path in (("data_dir", workload.data_dir or ""), ("model", workload.model)):
+        if without_surrogates(path) != path:
+            raise PresetError(file, f"{key}.{name}", f"{path}: expected a path that is valid UTF-8")
     if list(workload.milestones) != sorted(set(workload.milestones)):
         raise PresetError(file, f"{key}.milestones", "expected rising epochs, as in [150, 250]")
-    if ".py:" in workload.model and not Path(workload.model.rpartition(":")[0]).is_file():
+    if ".py:" in workload.model and not is_file(Path(workload.model.rpartition(":")[0])):
         raise PresetError(file, f"{key}.model", f"no file {workload.model.rpartition(':')[0]}")
 
 

@@ -24,6 +24,7 @@ from msgspec.inspect import (
     VarTupleType,
 )
 
+from ..text.files import LARGEST
 from . import preset
 
 
@@ -129,7 +130,7 @@ def _bounds(kind: IntType | FloatType) -> Iterator[str]:
         yield f"from {kind.ge:g}"
     if kind.lt is not None:
         yield f"below {kind.lt:g}"
-    if kind.le is not None and isinstance(kind, IntType):
+    if kind.le is not None and isinstance(kind, IntType) and kind.le < LARGEST:
         yield f"to {kind.le}"
 
 

@@ -6,12 +6,12 @@ processes share. Ranks send events over their queue; the session process adds it
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Struct
 
-from ..host.facts import CpuSample, GpuSample, Host
+from ..host.facts import CpuSample, GpuSample, Host, Int64
 from ..plan.plan import Plan
 
 Phase = Literal[
@@ -35,20 +35,20 @@ FailureKind = Literal["raised", "out of memory", "killed", "hung", "no data", "l
 class Base(Struct, frozen=True, kw_only=True, tag_field="event"):
     """Fields that all events share."""
 
-    at: float
+    at: Annotated[float, msgspec.Meta(ge=-1e12, le=1e12)]
 
 
 class SessionStarted(Base, frozen=True, kw_only=True, tag="session started"):
     """Start of a session; the first line of a journal."""
 
-    format: int = 2
+    format: Int64 = 2
     """Version of the journal format; in 1, `RankFinished` also held what is now `RankMeasured`."""
     session: str
     """Name of the session and of its folder."""
     program: str
     """Version of gpubench-tui."""
     unix_time: float
-    pid: int
+    pid: Int64
     host: Host
     plan: Plan
 
@@ -63,11 +63,11 @@ class RankStarted(Base, frozen=True, kw_only=True, tag="rank started"):
     """Start of a rank, with its device and settings."""
 
     run: str
-    rank: int
-    pid: int
+    rank: Int64
+    pid: Int64
     device: str
     """Name of the device as torch gives it, e.g. `NVIDIA H200` or `cpu (1 thread)`."""
-    settings: dict[str, str | int | float | bool]
+    settings: dict[str, str | Int64 | float | bool]
     """Settings that must be equal for two runs to be comparable: versions, threads, precision switches,
     ..."""
 
@@ -75,11 +75,11 @@ class RankStarted(Base, frozen=True, kw_only=True, tag="rank started"):
 class Piece(Struct, frozen=True):
     """A part of a model's parameters that FSDP gathers, and whose gradients it reduces, in one collective."""
 
-    bytes: int
+    bytes: Int64
     """Size of the gathered parameters: the shards of all ranks with padding, in the dtype sent."""
-    gathers: int
+    gathers: Int64
     """Number of times the piece is gathered in a step; its gradients are reduce-scattered once."""
-    gradient_bytes: int | None = None
+    gradient_bytes: Int64 | None = None
     """Size of the reduce-scattered gradients; None if equal to `bytes`."""
 
     @property
@@ -92,15 +92,15 @@ class ModelBuilt(Base, frozen=True, kw_only=True, tag="model built"):
     """Completion of a rank's model and data."""
 
     run: str
-    rank: int
-    parameters: int
-    train_images: int
-    test_images: int
-    steps_per_epoch: int
+    rank: Int64
+    parameters: Int64
+    train_images: Int64
+    test_images: Int64
+    steps_per_epoch: Int64
     """Steps of one epoch on this rank."""
-    buffer_bytes: int | None = None
+    buffer_bytes: Int64 | None = None
     """Size of the model's buffers, such as the statistics of batch norms."""
-    settings: dict[str, str | int | float | bool] = {}
+    settings: dict[str, str | Int64 | float | bool] = {}
     """Settings of the rank again: a model's own file may have changed them as it was imported."""
     pieces: list[Piece] = []
     """FSDP only: the units that are gathered and reduce-scattered."""
@@ -110,11 +110,11 @@ class PhaseChanged(Base, frozen=True, kw_only=True, tag="phase"):
     """Entry of a rank into a phase; sent again with a different `note` as a sign of progress."""
 
     run: str
-    rank: int
+    rank: Int64
     phase: Phase
     note: str = ""
     """Progress to display: `downloading CIFAR-10, 40%`."""
-    epoch: int | None = None
+    epoch: Int64 | None = None
     compiling: bool = False
     """Whether the rank compiles its model; the other ranks may be waiting for it."""
 
@@ -123,13 +123,13 @@ class Steps(Base, frozen=True, kw_only=True, tag="steps"):
     """Consecutive optimizer steps of one rank, one list entry for each; `at` is the end of the last."""
 
     run: str
-    rank: int
-    first: int
+    rank: Int64
+    first: Int64
     """Index of the first of these steps, counted from 0 and including warm-up."""
     seconds: list[float]
     loss: list[float | None]
     """Loss of each step; None where it was not finite."""
-    samples: list[int]
+    samples: list[Int64]
     """Samples consumed by this rank."""
     learning_rate: list[float]
 
@@ -138,29 +138,29 @@ class MetricsLost(Base, frozen=True, kw_only=True, tag="metrics lost"):
     """Steps whose metrics were dropped because the queue was full; training did not wait."""
 
     run: str
-    rank: int
-    steps: int
+    rank: Int64
+    steps: Int64
 
 
 class Window(Base, frozen=True, kw_only=True, tag="window"):
     """One measured window of one rank, with its own samples and seconds."""
 
     run: str
-    rank: int
-    index: int
+    rank: Int64
+    index: Int64
     """Number of the window; equal on all ranks."""
-    steps: int
-    samples: int
-    seconds: float
-    epoch: int | None = None
+    steps: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+    samples: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+    seconds: Annotated[float, msgspec.Meta(gt=0, le=1e9)]
+    epoch: Int64 | None = None
 
 
 class Evaluation(Base, frozen=True, kw_only=True, tag="evaluation"):
     """Accuracy and loss after an epoch, over the whole test set, summed over all ranks."""
 
     run: str
-    rank: int
-    epoch: int
+    rank: Int64
+    epoch: Int64
     """Number of the epoch, counted from 1."""
     train_loss: float | None
     """Mean training loss over the steps of the epoch."""
@@ -178,7 +178,7 @@ class Breakdown(Base, frozen=True, kw_only=True, tag="breakdown"):
     """
 
     run: str
-    rank: int
+    rank: Int64
     step: list[float]
     input: list[float]
     """Time waiting for `next(batches)`."""
@@ -210,7 +210,7 @@ class BucketTimes(Struct, frozen=True):
     """The all-reduce of one gradient bucket, one list entry for each step; times are comparable between
     ranks."""
 
-    bytes: int
+    bytes: Int64
     start: list[float]
     end: list[float]
 
@@ -219,7 +219,7 @@ class CommunicationMeasured(Base, frozen=True, kw_only=True, tag="communication"
     """The cost of gradient synchronisation on one rank, measured after the windows."""
 
     run: str
-    rank: int
+    rank: Int64
     buckets: list[BucketTimes]
     """Gradient buckets in the order in which they became ready; empty where the mode has none."""
     synchronised: list[float]
@@ -237,9 +237,9 @@ class BandwidthMeasured(Base, frozen=True, kw_only=True, tag="bandwidth"):
     """Times of a collective by size on otherwise idle ranks; sent by rank 0."""
 
     run: str
-    rank: int
+    rank: Int64
     collective: Collective
-    sizes: list[int]
+    sizes: list[Int64]
     """Buffer sizes in bytes, counted as in nccl-tests."""
     seconds: list[float]
     """Median time on the slowest rank, for each size."""
@@ -249,8 +249,8 @@ class ComputeMeasured(Base, frozen=True, kw_only=True, tag="compute"):
     """Arithmetic of a step, and the device's peak."""
 
     run: str
-    rank: int
-    flop_per_step: int | None
+    rank: Int64
+    flop_per_step: Int64 | None
     """FLOP of this rank's forward and backward pass, by torch's flop counter; None if it cannot count the
     model."""
     peak_flop_per_second: float | None
@@ -262,23 +262,23 @@ class RankMeasured(Base, frozen=True, kw_only=True, tag="rank measured"):
     """Completion of a rank's measurement; its figures stand whatever happens in the detail phase."""
 
     run: str
-    rank: int
+    rank: Int64
     stop_reason: str
     """Reason that measuring ended: `interval ±0.8% within 1%`, `time limit of 30 s`, `5 epochs`."""
-    peak_memory_bytes: list[int | None]
+    peak_memory_bytes: list[Int64 | None]
     """Peak memory allocated while measuring, for each device of the rank; on a CPU, peak resident memory."""
-    peak_reserved_bytes: list[int | None]
+    peak_reserved_bytes: list[Int64 | None]
     settled: bool = True
     """Whether the step time had settled when warm-up ended at its time limit or before."""
     replicas_equal: bool | None = None
     """DDP only: whether all ranks ended with bitwise equal parameters."""
-    allocator_retries: list[int | None] = []
+    allocator_retries: list[Int64 | None] = []
     """Number of times the allocator freed its cache to satisfy a request while measuring, for each device."""
     energy_joules: list[float | None] = []
     """Energy by NVML's counter over the measured windows, for each device of the rank."""
-    energy_samples: int | None = None
+    energy_samples: Int64 | None = None
     """Samples consumed by this rank while energy was counted."""
-    compiled_graphs: int | None = None
+    compiled_graphs: Int64 | None = None
     """Graphs that torch compiled of the model; 0 if none, None if compilation was not requested."""
 
 
@@ -286,10 +286,10 @@ class RankFinished(Base, frozen=True, kw_only=True, tag="rank finished"):
     """Completion of a rank, which is about to exit."""
 
     run: str
-    rank: int
-    steps: int
+    rank: Int64
+    steps: Int64
     """Total steps trained, including warm-up and the detail phase."""
-    samples: int
+    samples: Int64
     """Samples consumed in those steps."""
     detail_trouble: str = ""
     """Reason that the detail phase ended early, one sentence."""
@@ -299,7 +299,7 @@ class RankFailed(Base, frozen=True, kw_only=True, tag="rank failed"):
     """Failure of a rank that could still report it."""
 
     run: str
-    rank: int
+    rank: Int64
     kind: FailureKind
     message: str
     """One sentence; the traceback is in the rank's log."""
@@ -309,7 +309,7 @@ class Failure(Struct, frozen=True):
     """Cause of a run's failure: the rank that failed first, not those that failed as a consequence."""
 
     kind: FailureKind
-    rank: int | None
+    rank: Int64 | None
     message: str
     log: str | None
     """Path of the rank's log, relative to the session's folder."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from ..text.encoding import encode_json
+from ..text.files import open_regular
 from .events import Base, Event, RankFinished, RankMeasured, decode
 
 CHUNK_BYTES = 1 << 20
@@ -63,7 +64,7 @@ class Follower:
     def events(self) -> Iterator[Event]:
         """Yield events as `read` returns them, holding no more than a chunk of the file in memory."""
         try:
-            file = self.path.open("rb")
+            file = open_regular(self.path)
         except FileNotFoundError:
             return
         with file:
@@ -111,7 +112,7 @@ def read_journal(path: Path) -> Iterator[Event]:
 def last_moment(path: Path) -> float:
     """Return the time of a journal's last event, in s since the session started; 0 if there is none."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             start = max(0, file.seek(0, os.SEEK_END) - CHUNK_BYTES)
             file.seek(start)
             tail = file.read(CHUNK_BYTES)

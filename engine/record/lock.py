@@ -13,7 +13,7 @@ def take(path: Path, seconds: float = 0.0) -> int | None:
 
     A process that inherits the descriptor shares the lock, which lasts while either keeps it open.
     """
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
     # Someone who merely asks whether it is held holds it for a moment.
     deadline = time.monotonic() + seconds
     while True:
@@ -34,7 +34,7 @@ def take(path: Path, seconds: float = 0.0) -> int | None:
 def is_taken(path: Path) -> bool:
     """Return whether a process holds the file's lock."""
     try:
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
         return False
     try:

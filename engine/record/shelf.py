@@ -12,13 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-import msgspec
 import platformdirs
 from msgspec import Struct
 
 from ..host.facts import Host
 from ..plan.plan import Plan
-from ..text.encoding import encode_json
+from ..text.encoding import decode_json, encode_json
+from ..text.files import is_file, is_folder, read_whole, user_path
 from .lock import is_taken, take
 
 LONGEST_NAME = 100
@@ -66,7 +66,7 @@ class SessionFolder:
 
     def request(self) -> Request:
         """Read the session's plan and host; OSError or msgspec.DecodeError if unreadable."""
-        return msgspec.json.decode(self.plan.read_bytes(), type=Request)
+        return decode_json(read_whole(self.plan), Request)
 
     @contextmanager
     def hold(self) -> Iterator[None]:
@@ -120,7 +120,7 @@ class SessionFolder:
     def queued_behind(self) -> list[SessionFolder]:
         """Return the sessions queued behind this one that are running or waiting, in order."""
         try:
-            following = SessionFolder(self.path.with_name(self.next.read_text()))
+            following = SessionFolder(self.path.with_name(os.fsdecode(read_whole(self.next))))
         except (OSError, ValueError):
             return []
         return [following] * following.goes_on() + following.queued_behind()
@@ -133,10 +133,10 @@ class SessionFolder:
         """Return the session process's id; None if it does not run or runs on another machine."""
         if not self.is_running():
             return None
-        words = self.lock.read_text().split()
+        words = read_whole(self.lock).decode(errors="replace").split()
         if len(words) != 2 or words[1] != socket.gethostname():
             return None
-        return int(words[0])
+        return int(words[0]) if re.fullmatch("[0-9]{1,9}", words[0]) else None
 
     def state(self, outcome: Literal["finished", "stopped"] | None) -> State:
         """Return the session's state, given the outcome recorded in its journal."""
@@ -163,7 +163,7 @@ class Shelf:
 
     def all(self) -> list[SessionFolder]:
         """Return all sessions, newest first."""
-        if not self.root.is_dir():
+        if not is_folder(self.root):
             return []
         paths = (path for path in self.root.iterdir() if not path.name.startswith("."))
         folders = [SessionFolder(path) for path in paths if _is_session(path)]
@@ -179,7 +179,7 @@ class Shelf:
         for folder in folders:
             if folder.name == text:
                 return folder
-        path = Path(text).expanduser()
+        path = user_path(text)
         path = path.parent if path.name == "journal.jsonl" else path
         if _is_session(path):
             return SessionFolder(path.resolve())
@@ -259,10 +259,13 @@ def _write_private(path: Path, content: bytes) -> None:
 
 
 def _is_session(path: Path) -> bool:
-    return (path / "plan.json").is_file() or (path / "journal.jsonl").is_file()
+    return is_file(path / "plan.json") or is_file(path / "journal.jsonl")
 
 
 def _created(folder: SessionFolder) -> float:
     # plan.json is written once, when the session is created.
-    file = folder.plan if folder.plan.exists() else folder.journal
-    return file.stat().st_mtime
+    file = folder.plan if is_file(folder.plan) else folder.journal
+    try:
+        return file.stat().st_mtime
+    except OSError:  # deleted meanwhile
+        return 0.0

@@ -1,10 +1,14 @@
-"""JSON of any text, lone surrogates included, which neither JSON nor UTF-8 can represent."""
+"""JSON of any text, lone surrogates included, and from any file."""
 
 from __future__ import annotations
+
+from typing import TypeVar
 
 import msgspec
 
 from .plain import json_escaped, without_surrogates
+
+T = TypeVar("T")
 
 _encode = msgspec.json.Encoder().encode
 
@@ -15,6 +19,14 @@ def encode_json(value: object) -> bytes:
         return _encode(value)
     except UnicodeEncodeError:
         return _encode(_valid(msgspec.to_builtins(value)))
+
+
+def decode_json(content: bytes, kind: type[T]) -> T:
+    """Decode a value of that type; msgspec.DecodeError for anything else, however deeply it is nested."""
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except RecursionError:
+        raise msgspec.DecodeError("JSON is nested too deeply") from None
 
 
 def json_document(value: object) -> str:

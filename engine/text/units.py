@@ -99,7 +99,10 @@ def interval(bounds: tuple[float, float] | None, written: Callable[[float], str]
 
 def date_time(unix_time: float, zone: bool = False) -> str:
     """Write a moment in local time: `2025-03-01 14:05`, with the time zone if asked for."""
-    return time.strftime(f"%Y-%m-%d %H:%M{' %Z' if zone else ''}", time.localtime(unix_time))
+    try:
+        return time.strftime(f"%Y-%m-%d %H:%M{' %Z' if zone else ''}", time.localtime(unix_time))
+    except (OverflowError, ValueError, OSError):  # no such year
+        return "unknown date"
 
 
 def gib(size_bytes: float | None) -> str:

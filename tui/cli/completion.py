@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...engine.record.exit_status import MEASURED
+from ...engine.text.files import user_path
 from .context import Context
 
 if TYPE_CHECKING:
@@ -193,7 +194,7 @@ def _position(parser: argparse.ArgumentParser, before: Sequence[str]) -> _Positi
                     return position._replace(expects=option)
                 value = left.pop(0)
             if option.dest == "sessions_dir":
-                position = position._replace(sessions_dir=Path(value).expanduser())
+                position = position._replace(sessions_dir=user_path(value))
         elif waiting and isinstance(waiting[0], argparse._SubParsersAction):
             if word not in waiting[0].choices:
                 return position

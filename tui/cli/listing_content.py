@@ -143,12 +143,14 @@ def session_listing(shelf: Shelf, text: str = "") -> Listing:
     seen = [overview.complete(entry.name) or entry for entry in overview.read()]
     entries = [entry for entry in seen if entry.matches(text)]
     data = [msgspec.to_builtins(entry) for entry in entries]
-    if not seen:
+    unreadable = overview.unreadable()
+    if not seen and not unreadable:
         return Listing(data, f"no sessions yet in {shelf.root}; gpubench-tui run quickstart creates one")
-    if not entries:
+    if not entries and seen:
         return Listing(data, f"none of the {count(len(seen), 'session')} in {shelf.root} matches {text!r}")
-    width = max(len(entry.name) for entry in entries)
+    width = max((len(entry.name) for entry in entries), default=0)
     lines = [line for entry in entries for line in _session_lines(entry, width)]
+    lines += [f"{name}: neither its journal nor its plan can be read" for name in unreadable]
     return Listing(data, "\n".join([*lines, "", f"in {shelf.root}"]))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from ...engine.text.files import open_regular
 from ...engine.text.plain import plain
 
 TAIL_BYTES = 32 * 1024
@@ -17,7 +18,7 @@ def read_log_tail(path: Path, size: int = TAIL_BYTES) -> list[str]:
     Other control characters become escapes. Returns no lines if the file is unreadable.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             start = max(0, file.seek(0, 2) - size)
             file.seek(start)
             text = file.read(size).decode(errors="backslashreplace")

@@ -15,6 +15,7 @@ from ...engine.host.inspect import inspect_host
 from ...engine.plan.expand import make_plan
 from ...engine.plan.read import read_preset, write_preset
 from ...engine.record.shelf import SessionFolder, Shelf, default_root
+from ...engine.text.files import read_whole
 from .planned_presets import PlannedPreset, unfinished_sessions
 
 
@@ -57,7 +58,7 @@ def run_again(
     if other is not None:
         raise RefusedError(f"{other.name} has not ended yet: it would disturb the new measurements.")
     try:
-        text = folder.preset.read_text(encoding="utf-8")
+        text = read_whole(folder.preset).decode()
         preset = read_preset(text, str(folder.preset), folder=folder.path)
         host = inspect_host(gpus)
         plan = make_plan(folder.request().plan.preset, preset, host)

@@ -16,7 +16,8 @@ from ...record.events import RunFinished, RunStarted, SessionFinished, SessionSt
 from ...record.journal import Follower
 from ...record.session import WITHOUT_STEPS, Session, read_session
 from ...record.shelf import SessionFolder, Shelf, State
-from ...text.encoding import encode_json
+from ...text.encoding import decode_json, encode_json
+from ...text.files import read_whole
 from ..analysis import analyse
 from ..environment import hardware
 
@@ -86,6 +87,10 @@ class ShelfOverview:
         else:
             yield from filter(None, (seen.look() for seen in self._known.values()))
 
+    def unreadable(self) -> list[str]:
+        """Return the names of the sessions, among those last read, that left nothing readable."""
+        return [name for name, seen in self._known.items() if seen.look() is None]
+
     def _list(self) -> Iterator[SessionOverview]:
         before, self._known = self._known, {}
         for folder in self._shelf.all():
@@ -120,8 +125,10 @@ class _WatchedSession:
             return self._final
         # Asked before reading: what a session wrote before it went is then read after it went.
         state = self._folder.state(None)
-        for event in self._follower.events():
-            self._session.apply(event)
+        # Of a journal that cannot be read, or no longer, the plan is left.
+        with contextlib.suppress(OSError):
+            for event in self._follower.events():
+                self._session.apply(event)
         entry = _entry(self._folder, self._session, state)
         if self._session.outcome is not None:
             self._final = entry
@@ -210,7 +217,7 @@ def _stamp(folder: SessionFolder) -> tuple[int, int]:
 def _kept(folder: SessionFolder) -> SessionOverview | None:
     """Return the cached overview of a session, unless it is out of date."""
     try:
-        kept = msgspec.json.decode(folder.summary.read_bytes(), type=_Kept)
+        kept = decode_json(read_whole(folder.summary), _Kept)
     except (OSError, msgspec.DecodeError, ValueError):
         return None
     if kept.stamp != _stamp(folder) or kept.version != _version():

@@ -15,6 +15,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from ...plan.preset import Workload
+from ...text.files import user_path
 from ..errors import NoDataError, TrainingError
 from .cifar import cifar10
 
@@ -129,13 +130,13 @@ def open_data(workload: Workload, cache: Path, note: Note) -> tuple[Images, Imag
     if workload.data == "folder":
         if workload.data_dir is None:
             raise TrainingError('data = "folder" needs data_dir, the folder that holds train/ and test/')
-        return image_folder(Path(workload.data_dir).expanduser(), workload)
+        return image_folder(user_path(workload.data_dir), workload)
     if workload.classes != 10 or workload.image_size != 32:
         raise TrainingError(
             "CIFAR-10 has 10 classes of 32x32 images, and the preset says "
             f"classes = {workload.classes}, image_size = {workload.image_size}"
         )
-    folder = Path(workload.data_dir).expanduser() if workload.data_dir else cache
+    folder = user_path(workload.data_dir) if workload.data_dir else cache
     train, test = cifar10(folder, note)
     return MemoryImages(*train), MemoryImages(*test)
 

@@ -19,6 +19,7 @@ from ....engine.analysis.analysis import analyse
 from ....engine.analysis.export import Format, render
 from ....engine.record.session import Session
 from ....engine.record.shelf import SessionFolder
+from ....engine.text.files import user_path
 from ...data.exports import export_folder, write_export
 from ..base import ClosedOnce
 
@@ -102,7 +103,7 @@ class ExportScreen(ModalScreen[Path | None], ClosedOnce[Path | None]):
     def _save(self, form: Format) -> None:
         # Rendered in this thread, which folds the session: it must not change meanwhile.
         text = render(analyse(self._session), form)
-        self._write(Path(self.query_one(Input).value).expanduser(), f"{self._folder.name}.{form}", text)
+        self._write(user_path(self.query_one(Input).value), f"{self._folder.name}.{form}", text)
 
     @work(thread=True, exclusive=True, exit_on_error=False)
     def _write(self, folder: Path, name: str, text: str) -> None:

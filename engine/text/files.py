@@ -1,0 +1,79 @@
+"""Files that may be anything: reading one never waits, and never fills the memory."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import Any, BinaryIO
+
+MOST_BYTES = 64 << 20
+"""Size in bytes above which a file is not read whole."""
+DEEPEST = 30
+"""Most levels of nested tables and lists in TOML."""
+LARGEST = (1 << 63) - 1
+"""Largest integer of TOML."""
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file for reading; OSError for anything else, such as a FIFO, a device or a folder."""
+    try:
+        # Without O_NONBLOCK, opening a FIFO waits until something writes to it.
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except ValueError:
+        raise OSError(errno.EINVAL, "there is no such name", str(path)) from None
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return os.fdopen(file, "rb")
+
+
+def read_whole(path: Path) -> bytes:
+    """Return the content of a regular file; OSError for anything else, and for a file above `MOST_BYTES`."""
+    with open_regular(path) as file:
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise OSError(errno.EFBIG, f"larger than {MOST_BYTES >> 20} MiB", str(path))
+    return content
+
+
+def user_path(text: str) -> Path:
+    """Return a path with a leading `~` expanded; as it is where there is no such user, like a shell."""
+    return Path(os.path.expanduser(text))  # noqa: PTH111 (Path.expanduser raises for unknown users)
+
+
+def is_file(path: Path) -> bool:
+    """Return whether there is a file of that name; False where the system refuses the name."""
+    return os.path.isfile(path)  # noqa: PTH113 (Path.is_file raises for names that are too long)
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether there is a folder of that name; False where the system refuses the name."""
+    return os.path.isdir(path)  # noqa: PTH112 (Path.is_dir raises for names that are too long)
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Return the content of a TOML file; ValueError with a phrase for anything that is not valid."""
+    import tomllib  # late: the app's first paint does without
+
+    try:
+        table = tomllib.loads(text.removeprefix("\ufeff"))  # which editors on Windows put first
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"not valid TOML: {error}") from None
+    except RecursionError:
+        raise ValueError(f"not valid TOML: nested more than {DEEPEST} levels deep") from None
+    except ValueError:  # Python refuses to read integers of thousands of digits
+        raise ValueError("not valid TOML: an integer does not fit into 64 bits") from None
+    _check_values(table)
+    return table
+
+
+def _check_values(value: object, depth: int = 0) -> None:
+    if depth > DEEPEST:
+        raise ValueError(f"not valid TOML: nested more than {DEEPEST} levels deep")
+    if isinstance(value, int) and abs(value) > LARGEST:
+        raise ValueError("not valid TOML: an integer does not fit into 64 bits")
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            _check_values(item, depth + 1)
