@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import takewhile
 from typing import cast
 
 import pytest
@@ -77,6 +78,23 @@ def test_a_compilation_is_told_of_until_it_is_done(told: Told) -> None:
     step.join(PATIENCE)
     done = next(note for note in notes if not note.compiling)
     assert (done.phase, done.note) == ("warming up", "")
+
+
+def test_a_compilation_without_end_falls_silent(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiling, "LONGEST_SECONDS", 4 * INTERVAL)
+    done = threading.Event()
+    endless = threading.Thread(
+        target=lambda: in_file("/x/torch/_dynamo/convert_frame.py", lambda: burn(done)), daemon=True
+    )
+    endless.start()
+    notes = told.notes()
+    assert next(note for note in notes if note.compiling)
+    time.sleep(12 * INTERVAL)
+    told.reporter.phase("measuring")
+    later = list(takewhile(lambda note: note.phase != "measuring", notes))
+    assert len([note for note in later if note.compiling]) < 4
+    done.set()
+    endless.join(PATIENCE)
 
 
 @pytest.mark.parametrize(
