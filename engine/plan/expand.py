@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..host.facts import Gpu, Host
-from ..text.files import is_folder
+from .images import FolderError, open_folder
 from .limits import reason_to_skip
 from .plan import Device, Plan, RunSpec
 from .preset import Baseline, Matrix, Mode, Preset, Selection, Workload
@@ -34,7 +34,7 @@ class _Cell(Struct, frozen=True):
 
 
 def make_plan(name: str, preset: Preset, host: Host) -> Plan:
-    """Expand the preset for this host. Raises `PresetError` where its data cannot be found."""
+    """Expand the preset for this host. Raises `PresetError` where its data cannot be used."""
     if uses_gpus(host):
         preset = preset.for_gpus()
     _check_data(name, preset)
@@ -72,26 +72,11 @@ def _check_size(name: str, preset: Preset) -> None:
 
 def _check_data(name: str, preset: Preset) -> None:
     for key, workload in preset.used_workloads.items():
-        if workload.data != "folder" or workload.data_dir is None:
-            continue
-        for part in ("train", "test"):
-            if not is_folder(Path(workload.data_dir) / part):
-                problem = (
-                    f"no folder {Path(workload.data_dir) / part}; expected train/CLASS/ and test/CLASS/ "
-                    "with the images"
-                )
-                raise PresetError(name, f"{key}.data_dir", problem)
-        try:
-            found = sum(map(is_folder, (Path(workload.data_dir) / "train").iterdir()))
-        except OSError as error:
-            problem = f"{Path(workload.data_dir) / 'train'} cannot be read: {error.strerror}"
-            raise PresetError(name, f"{key}.data_dir", problem) from None
-        if found != workload.classes:
-            raise PresetError(
-                name,
-                f"{key}.classes",
-                f"{workload.classes}, but {Path(workload.data_dir) / 'train'} has {found} class folders",
-            )
+        if workload.data == "folder" and workload.data_dir is not None:
+            try:
+                open_folder(Path(workload.data_dir), workload.classes)
+            except FolderError as error:
+                raise PresetError(name, f"{key}.{error.key}", error.problem) from None
 
 
 def uses_gpus(host: Host) -> bool:

@@ -9,6 +9,7 @@ import platformdirs
 
 from ..host.facts import Host
 from ..host.findings import Finding
+from .images import FolderError, describe_unreadable, open_folder
 from .plan import Plan
 from .preset import Workload
 
@@ -31,7 +32,12 @@ def cache_folder() -> Path:
 def needs(plan: Plan, host: Host, cache: Path | None = None) -> list[Need]:
     """Return what the runs that are not skipped lack; `cache` replaces the user's cache folder."""
     workloads = {workload: None for spec in plan.to_run for workload in spec.workloads}
-    return [*_torchvision(workloads, host), *_cifar10(workloads, cache or cache_folder()), *_gpus(plan, host)]
+    return [
+        *_torchvision(workloads, host),
+        *_cifar10(workloads, cache or cache_folder()),
+        *_unreadable(workloads),
+        *_gpus(plan, host),
+    ]
 
 
 def _torchvision(workloads: Iterable[Workload], host: Host) -> Iterator[Need]:
@@ -58,6 +64,20 @@ def _cifar10(workloads: Iterable[Workload], cache: Path) -> Iterator[Need]:
                 f"no network? put {CIFAR10_ARCHIVE} there, or take synthetic data",
                 "workload.data",
             )
+
+
+def _unreadable(workloads: Iterable[Workload]) -> Iterator[Need]:
+    folders = {(w.data_dir, w.classes) for w in workloads if w.data == "folder" and w.data_dir is not None}
+    for folder, classes in sorted(folders):
+        try:
+            parts = open_folder(Path(folder), classes)
+        except FolderError as error:  # it has changed since the plan was made
+            yield Need("error", error.problem, "mend the folder", f"workload.{error.key}")
+            continue
+        for part, files in zip(("train", "test"), parts, strict=True):
+            if files.unreadable:
+                text = describe_unreadable(Path(folder) / part, files)
+                yield Need("warning", text, "mend or remove them", "workload.data_dir")
 
 
 def _gpus(plan: Plan, host: Host) -> Iterator[Need]:

@@ -13,7 +13,7 @@ from ..plan.assignment import Assignment
 from ..record.events import ModelBuilt, RankEvent, RankMeasured
 from .compiling import CompileHeartbeat
 from .data.batches import Batches, make_batches
-from .data.datasets import Images, open_data
+from .data.datasets import Images, check_same_files, open_data
 from .detail.compute import report_compute
 from .detail.detail_phase import Detail
 from .device.claim import claim_devices
@@ -62,6 +62,7 @@ def run_rank(assignment: Assignment, rank: Rank) -> NoReturn:
     sets, batches = load_data(assignment, rank)
     # The first collective comes with the model: a rank that took longer to load is waited for here.
     rank.everyone.meet("data", lambda: reporter.phase("loading data", "waiting for other ranks"))
+    check_same_files(sets, rank.team)
     reporter.phase("building model")
     if rank.workload.compile:
         CompileHeartbeat(reporter).start()

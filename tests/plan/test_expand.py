@@ -8,6 +8,7 @@ from gpubench_tui.engine.plan.library import find_preset
 from gpubench_tui.engine.plan.plan import Plan
 from gpubench_tui.engine.plan.read import PresetError, read_preset
 from msgspec.structs import replace
+from PIL import Image
 
 
 def host(
@@ -262,8 +263,10 @@ def test_a_missing_image_folder_is_an_error_before_the_start(tmp_path: Path) -> 
         (tmp_path / part / "cat").mkdir(parents=True)
     with pytest.raises(PresetError, match=r"classes: 10, but .* has 1 class folders"):
         plan('modes = ["single"]', host(), workload)
-    for number in range(9):
-        (tmp_path / "train" / str(number)).mkdir()
+    for part in ("train", "test"):
+        for name in ("cat", *map(str, range(9))):
+            (tmp_path / part / name).mkdir(exist_ok=True)
+            Image.new("RGB", (8, 8)).save(tmp_path / part / name / "1.png")
     assert len(plan('modes = ["single"]', host(), workload).to_run) == 1
 
 

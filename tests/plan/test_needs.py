@@ -5,6 +5,7 @@ from gpubench_tui.engine.host.facts import Cpu, Gpu, Host, Software
 from gpubench_tui.engine.plan.expand import make_plan
 from gpubench_tui.engine.plan.library import PresetFile, find_preset, own_file, save, user_folder
 from gpubench_tui.engine.plan.needs import Need, needs
+from PIL import Image
 
 
 def host(gpus: int = 1, torchvision: str | None = "0.28.0", cuda: str | None = "13.0") -> Host:
@@ -43,6 +44,21 @@ def test_what_needs_torchvision_is_named(tmp_path: Path) -> None:
     assert first.level == "error"
     assert "CIFAR-10 and torchvision:resnet34 and torchvision:resnet18" in first.text
     assert lacking("scaling", host(torchvision=None), tmp_path) == []
+
+
+def test_unreadable_images_are_counted_and_the_first_is_named(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        for name in ("cat", "dog"):
+            (tmp_path / part / name).mkdir(parents=True)
+            for number in range(100):
+                Image.new("RGB", (8, 8)).save(tmp_path / part / name / f"{number}.png")
+    (tmp_path / "test" / "cat" / "7.png").write_bytes(b"")
+    (tmp_path / "test" / "dog" / "8.png").unlink()
+    (tmp_path / "test" / "dog" / "8.png").mkdir()
+    data = ("workload.data=folder", f"workload.data_dir={tmp_path}", "workload.classes=2")
+    (need,) = lacking("quickstart", host(), tmp_path, *data)
+    assert need.level == "warning" and need.key == "workload.data_dir"
+    assert f"2 unreadable images are skipped in {tmp_path / 'test'}: {tmp_path}/test/cat/7.png" in need.text
 
 
 @pytest.mark.parametrize(("gpus", "cuda", "why"), [(0, "13.0", "no GPUs here"), (2, None, "without CUDA")])

@@ -242,6 +242,21 @@ def test_a_folder_of_images_is_learnt(placement: str, ranks: ModuleType, tmp_pat
     assert done.of(Evaluation)[-1].test_accuracy == 1
 
 
+@pytest.mark.parametrize(("worker", "fails"), [(None, False), ("own_data:work", True)])
+def test_ranks_read_the_same_images(
+    worker: str | None, fails: bool, ranks: ModuleType, tmp_path: Path
+) -> None:
+    folder = images_in(tmp_path / "images")
+    (folder / "train" / ".ipynb_checkpoints").mkdir()
+    workload = Workload(model="lenet", data="folder", data_dir=str(folder), classes=2, batch=4)
+    run = ranks.cpu_run("ddp", 2, workload)
+    done = ranks.launch(run, tmp_path / "run", worker=worker or ranks.WORKER)
+    assert done.failed is fails
+    failures = [event for rank in (0, 1) for event in done.of(RankFailed, rank)]
+    assert bool(failures) is fails
+    assert all("found different images in data_dir" in failure.message for failure in failures)
+
+
 def failing(tmp_path: Path) -> dict[str, tuple[Any, str, str]]:
     bad = images_in(tmp_path / "images") / "train" / "red" / "3.png"
     bad.write_bytes(b"no image")

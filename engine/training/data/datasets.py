@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -14,14 +15,22 @@ import torch.nn.functional as F  # noqa: N812 (its usual name)
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from ...plan.images import (
+    MOST_UNREADABLE,
+    FolderError,
+    UnreadableError,
+    decode,
+    describe_unreadable,
+    open_folder,
+)
 from ...plan.preset import Workload
 from ...text.files import user_path
 from ..errors import NoDataError, TrainingError
+from ..parallel.group import Group
 from .cifar import cifar10
 
 Note = Callable[[str], None]
 """Function that shows the user a line of progress, such as `decoding images, 40%`."""
-SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".webp"}
 
 
 class Images(Protocol):
@@ -79,26 +88,48 @@ class MemoryImages:
 
 @dataclass(frozen=True)
 class FileImages:
-    """Images in files, decoded when needed; those not of `size` are cropped to a square and resized."""
+    """Images in files, decoded when needed; those not of `size` are cropped to a square and resized.
 
-    paths: tuple[Path, ...]
+    An image that cannot be read is replaced by the next of its class, so that all ranks keep to one list.
+    """
+
+    paths: tuple[str, ...]
     labels: Tensor
     size: int
+    replaced: set[int] = field(default_factory=set)
+    """Indices of the images that this process could not read."""
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def image(self, index: int) -> Image.Image:
-        """Return one decoded image; NoDataError with its path when it cannot be read."""
-        path = self.paths[index]
-        try:
-            with Image.open(path) as opened:
-                image = opened.convert("RGB")
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise NoDataError(f"the image {path} cannot be read: {error}") from error
+        """Return one decoded image; NoDataError where more than 1% of its class cannot be read."""
+        image = self._decoded(index)
         if image.size != (self.size, self.size):
             image = ImageOps.fit(image, (self.size, self.size), Image.Resampling.BILINEAR)
         return image
+
+    def _decoded(self, index: int) -> Image.Image:
+        label = int(self.labels[index])
+        first = int(torch.searchsorted(self.labels, label))
+        count = int(torch.searchsorted(self.labels, label, right=True)) - first
+        while True:
+            try:
+                return decode(self.paths[index])
+            except UnreadableError as error:
+                if index not in self.replaced:
+                    self.replaced.add(index)
+                    print(
+                        f"the image {self.paths[index]} {error}: another of its class takes its place",
+                        flush=True,
+                    )
+                failed = sum(first <= other < first + count for other in list(self.replaced))
+                if failed > MOST_UNREADABLE * count:
+                    raise NoDataError(
+                        f"{failed} of {count} images of a class cannot be read, more than "
+                        f"{MOST_UNREADABLE:.0%}: {self.paths[index]} {error}"
+                    ) from error
+            index = first + (index + 1 - first) % count
 
     def tensor(self, note: Note) -> Tensor:
         """Return all images, decoded by as many threads as this process has cores."""
@@ -130,7 +161,7 @@ def open_data(workload: Workload, cache: Path, note: Note) -> tuple[Images, Imag
     if workload.data == "folder":
         if workload.data_dir is None:
             raise TrainingError('data = "folder" needs data_dir, the folder that holds train/ and test/')
-        return image_folder(user_path(workload.data_dir), workload)
+        return image_folder(user_path(workload.data_dir), workload, note)
     if workload.classes != 10 or workload.image_size != 32:
         raise TrainingError(
             "CIFAR-10 has 10 classes of 32x32 images, and the preset says "
@@ -163,33 +194,27 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def image_folder(folder: Path, workload: Workload) -> tuple[Images, Images]:
-    """Open a folder with train/CLASS/ and test/CLASS/; classes are numbered in the order of their names."""
-    for part in ("train", "test"):
-        if not (folder / part).is_dir():
-            raise NoDataError(f"{folder} has no folder {part}/ with a folder of images for each class")
-    names = sorted(entry.name for entry in (folder / "train").iterdir() if entry.is_dir())
-    if len(names) != workload.classes:
-        raise TrainingError(
-            f"{folder / 'train'} has {len(names)} class folders, and the preset says "
-            f"classes = {workload.classes}"
-        )
-    unknown = sorted({entry.name for entry in (folder / "test").iterdir() if entry.is_dir()} - set(names))
-    if unknown:
-        raise TrainingError(
-            f"{folder / 'test' / unknown[0]} is a class that {folder / 'train'} does not have"
-        )
-    train, test = (_files_of(folder / part, names, workload.image_size) for part in ("train", "test"))
+def image_folder(folder: Path, workload: Workload, note: Note) -> tuple[Images, Images]:
+    """Open a folder with train/CLASS/ and test/CLASS/; note the files in it that cannot be read."""
+    try:
+        parts = open_folder(folder, workload.classes)
+    except FolderError as error:
+        kind = NoDataError if error.key == "data_dir" else TrainingError
+        raise kind(f"{error.key}: {error.problem}") from None
+    for name, files in zip(("train", "test"), parts, strict=True):
+        if files.unreadable:
+            warning = describe_unreadable(folder / name, files)
+            print(f"warning: {warning}")
+            note(warning)
+    train, test = (FileImages(part.paths, torch.tensor(part.labels), workload.image_size) for part in parts)
     return train, test
 
 
-def _files_of(folder: Path, names: list[str], size: int) -> FileImages:
-    paths: list[Path] = []
-    labels: list[int] = []
-    for label, name in enumerate(names):
-        found = sorted(path for path in (folder / name).glob("*") if path.suffix.lower() in SUFFIXES)
-        paths += found
-        labels += [label] * len(found)
-    if not paths:
-        raise NoDataError(f"{folder} holds no images ({', '.join(sorted(SUFFIXES))})")
-    return FileImages(tuple(paths), torch.tensor(labels), size)
+def check_same_files(sets: tuple[Images, Images], group: Group) -> None:
+    """Raise TrainingError on all ranks of a training unless they read the same files in the same order."""
+    paths = [part.paths for part in sets if isinstance(part, FileImages)]
+    ranks = group.gather([float(zlib.crc32(repr(paths).encode()))])
+    if any(theirs != ranks[0] for theirs in ranks):
+        raise TrainingError(
+            "the ranks found different images in data_dir: it changed while they opened it; run again"
+        )

@@ -233,15 +233,48 @@ class TestFolder:
     def test_a_corrupt_image_is_named(self, tmp_path: Path) -> None:
         bad = make_folder(tmp_path) / "train" / "red" / "1.png"
         bad.write_bytes(bad.read_bytes()[:60])
-        train, _ = open_data(self.folder(tmp_path), tmp_path, quiet)
         with pytest.raises(NoDataError) as caught:
-            train.tensor(quiet)
+            open_data(self.folder(tmp_path), tmp_path, quiet)
         assert str(bad) in str(caught.value)
+
+    @pytest.mark.parametrize("placement", ["device", "loader"])
+    def test_an_image_that_breaks_later_is_replaced_by_the_next_of_its_class(
+        self, placement: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        workload = self.folder(make_folder(tmp_path, train=100), placement=placement)
+        sets = open_data(workload, tmp_path, quiet)
+        last = tmp_path / "train" / "blue" / "99.png"
+        last.write_bytes(b"no image")
+        batches = make_batches(sets, workload, Shard(), 10, CPU, 0, quiet)
+        for images, labels in batches.train(0, 1):
+            # The images of class 0 are blue, those of class 1 red.
+            assert torch.equal(images[:, 2, 0, 0] < images[:, 0, 0, 0], labels.bool())
+        assert capsys.readouterr().out.count(str(last)) == 1
+        (tmp_path / "train" / "blue" / "5.png").unlink()
+        with pytest.raises(NoDataError, match=r"2 of 100 images of a class cannot be read"):
+            sets[0].tensor(quiet)
+
+    def test_grey_of_16_bits_is_not_white(self, tmp_path: Path) -> None:
+        for number, file in enumerate(sorted(make_folder(tmp_path).rglob("*.png"))):
+            Image.new("I;16", (40, 40), 6000 * number).save(file)
+        train, _ = open_data(self.folder(tmp_path), tmp_path, quiet)
+        assert train.tensor(quiet).amax(dim=(1, 2, 3)).tolist() == pytest.approx(
+            [6000 * number / 257 for number in range(4, 10)], abs=1
+        )
+
+    def test_what_is_left_out_is_noted(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        bad = make_folder(tmp_path, train=100) / "train" / "red" / "7.png"
+        bad.write_bytes(b"")
+        notes: list[str] = []
+        train, _ = open_data(self.folder(tmp_path), tmp_path, notes.append)
+        assert len(train) == 199
+        assert len(notes) == 1 and str(bad) in notes[0]
+        assert str(bad) in capsys.readouterr().out
 
     def test_what_does_not_fit_is_a_sentence(self, tmp_path: Path) -> None:
         for wrong, words in (
             ({"data_dir": None}, "data_dir"),
-            ({"data_dir": str(tmp_path / "nowhere")}, "no folder train/"),
+            ({"data_dir": str(tmp_path / "nowhere")}, "no folder .*train"),
             ({"classes": 3}, "has 2 class folders"),
         ):
             folder = tmp_path if (tmp_path / "train").exists() else make_folder(tmp_path)
