@@ -15,6 +15,7 @@ from typing import Any
 from textual.app import App
 from textual.color import Color
 
+from ..engine.text.plain import plain
 from .terminal.colors import FewColors
 from .terminal.textual_internals import clear_line_caches
 
@@ -42,7 +43,9 @@ def screenshot_svg(app: App[Any], title: str) -> str:
     window, text = (Color.parse(app.theme_variables[name]).hex6 for name in ("surface", "foreground"))
     with _all_colors(app):
         drawn = app.export_screenshot(title=title, simplify=True)
-    drawn = _OPENING.sub(lambda found: f'<svg role="img"{found[1]}><title>{escape(title)}</title>', drawn, 1)
+    drawn = _OPENING.sub(
+        lambda found: f'<svg role="img"{found[1]}><title>{escape(plain(title))}</title>', drawn, 1
+    )
     for pattern, replacement in (
         (_WEB_FONT, ""),
         (_COMMENT, ""),

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Sequence
 
-from ...text.plain import described
+from ...text.plain import described, message_of
 from ..facts import Gpu, GpuSample
 from .devices import NvmlDevice, find_device
 from .nvml import Nvml, NvmlUnavailable
@@ -72,7 +72,7 @@ class GpuPoller:
         try:
             nvml = Nvml()
         except NvmlUnavailable as error:
-            self._end([str(error)])
+            self._end([message_of(error)])
             return
         try:
             devices: dict[str, NvmlDevice] = {}

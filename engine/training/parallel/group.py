@@ -37,7 +37,8 @@ class Group:
     def join(cls, folder: Path, rank: int, world_size: int, backend: str, patience: float) -> Group:
         """Meet the other ranks in a fresh private folder; a message may take `patience` seconds."""
         os.environ["GLOO_SOCKET_IFNAME"] = LOOPBACK
-        store = FileStore(str(folder / "ranks"), world_size)
+        # As bytes, which torch takes too: the path may not be UTF-8.
+        store = FileStore(os.fsencode(folder / "ranks"), world_size)  # type: ignore[arg-type]
         timeout = timedelta(seconds=patience)
         dist.init_process_group(backend, store=store, rank=rank, world_size=world_size, timeout=timeout)
         return cls(rank, world_size, store)
