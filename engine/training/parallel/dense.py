@@ -9,6 +9,11 @@ from ..errors import TrainingError
 
 COMPRESSED_ROWS = (torch.sparse_csr, torch.sparse_bsr)
 COMPRESSED_COLUMNS = (torch.sparse_csc, torch.sparse_bsc)
+BROADCAST_TYPES = {
+    *(torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.complex64, torch.complex128),
+    *(torch.bool, torch.uint8, torch.int8, torch.int32, torch.int64),
+}
+"""Types of the buffers that DDP can broadcast; gloo refuses others."""
 
 
 def stored_values(tensor: Tensor) -> list[Tensor]:
@@ -46,14 +51,16 @@ def as_bytes(tensor: Tensor) -> Tensor:
 
 
 def unfit_for_ddp(model: nn.Module) -> list[str]:
-    """Return the names of the buffers that DDP cannot broadcast: sparse ones, and those with repeated values.
+    """Return the names of the buffers that DDP cannot broadcast.
 
-    DDP would copy what it receives into them as if they were dense.
+    It refuses sparse ones, those with repeated values, and the types that gloo does not know.
     """
     return [
         name
         for name, buffer in model.named_buffers()
-        if buffer.layout is not torch.strided or _without_repeats(buffer) is not buffer
+        if buffer.layout is not torch.strided
+        or _without_repeats(buffer) is not buffer
+        or buffer.dtype not in BROADCAST_TYPES
     ]
 
 

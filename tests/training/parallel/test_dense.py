@@ -34,6 +34,8 @@ class Odd(nn.Module):
         self.register_buffer("phase", torch.complex(grid, grid).conj())
         self.register_buffer("sparse", (torch.eye(5) * (1 + rank)).to_sparse())
         self.register_buffer("rows", (torch.eye(5) * (1 + rank)).to_sparse_csr())
+        self.register_buffer("short", torch.tensor([3 + int(rank)], dtype=torch.int16))
+        self.register_buffer("eight_bits", torch.tensor([1.5 + rank]).to(torch.float8_e4m3fn))
         self.register_buffer("tied", self.transposed[1:])
         self.steps = 0
 
@@ -57,6 +59,7 @@ class Odd(nn.Module):
             assert torch.equal(self.phase, torch.complex(grid, -grid))
             assert torch.equal(self.sparse.to_dense(), torch.eye(5))
             assert torch.equal(self.rows.to_dense(), torch.eye(5))
+            assert self.short.item() == 3 and self.eight_bits.float().item() == 1.5
             assert self.tied.data_ptr() == self.transposed[1:].data_ptr()
             # Two epochs of 5 steps, without those of warm-up.
             assert self.count.item() in (5, 10) and self.steps == self.count.item(), (self.count, self.steps)
