@@ -95,8 +95,9 @@ def read_recorded(folder: SessionFolder) -> Session:
 
 
 def on_terminal() -> bool:
-    """Return whether standard input and output can show the app."""
-    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    """Return whether the standard streams can show the app, which Textual draws on standard error."""
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    return all(stream.isatty() for stream in streams) and os.environ.get("TERM") != "dumb"
 
 
 def require_terminal(alternative: str) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from gpubench_tui.tui.cli.context import Context
+from gpubench_tui.tui.cli.context import Context, on_terminal
 from gpubench_tui.tui.cli.main import _parser, main
 from gpubench_tui.tui.config import Config
 
@@ -61,6 +63,20 @@ def test_a_value_of_an_option_is_not_taken_for_the_command(
 ) -> None:
     assert main(["--sessions-dir", str(tmp_path), "sessions", "--json"]) == 0
     assert capsys.readouterr().out == "[]\n"
+
+
+@pytest.mark.parametrize("redirected", ["", "stdin", "stdout", "stderr"])
+def test_the_app_needs_a_terminal_on_every_standard_stream(
+    redirected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    ends = pty.openpty()
+    with os.fdopen(ends[1], "w") as terminal, (tmp_path / "file").open("w") as file:
+        for name in ("stdin", "stdout", "stderr"):
+            monkeypatch.setattr(sys, name, file if name == redirected else terminal)
+        assert on_terminal() is (redirected == "")
+        monkeypatch.undo()
+    os.close(ends[0])
 
 
 def test_declaring_the_commands_loads_nothing_that_only_some_of_them_need() -> None:
