@@ -87,11 +87,12 @@ class Context:
 def read_recorded(folder: SessionFolder) -> Session:
     """Read a session's journal. Raises UsageError if there is none."""
     from ...engine.record.session import read_session
+    from ..data.log_tail import last_words
 
     try:
         return read_session(folder.journal)
     except FileNotFoundError:
-        raise UsageError(f"{folder.name} has no journal; {folder.log} may say why") from None
+        raise UsageError(f"{folder.name} has no journal: {last_words(folder.log)}") from None
 
 
 def on_terminal() -> bool:

@@ -34,6 +34,7 @@ from ...engine.record.journal import Follower
 from ...engine.record.session import RunState, Session
 from ...engine.record.shelf import SessionFolder
 from ...engine.text.units import clock, count, percent, rate
+from ..data.log_tail import last_words
 
 POLL_SECONDS = 0.1
 WINDOW_LINE_SECONDS = 2.0
@@ -69,7 +70,7 @@ def follow(
                     _print_line(line)
             session.unreadable = follower.unreadable
             if session.outcome is None and not alive:
-                _print_line(f"the session process ended unexpectedly; {folder.log} may say why")
+                _print_line(f"the session process ended unexpectedly: {last_words(folder.log)}")
                 break
             time.sleep(POLL_SECONDS)
     print_results(session)

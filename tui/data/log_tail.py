@@ -29,6 +29,11 @@ def read_log_tail(path: Path, size: int = TAIL_BYTES) -> list[str]:
     return [_plain(line) for line in (lines[1:] if start else lines)]
 
 
+def last_words(log: Path) -> str:
+    """Return the last line of a log, as the likely reason that a process ended."""
+    return next((line for line in reversed(read_log_tail(log)) if line.strip()), f"{log} is empty")
+
+
 def _plain(line: str) -> str:
     # A progress bar returns to the start of the line: only its last state counts.
     last = line.rstrip("\r").rpartition("\r")[2]

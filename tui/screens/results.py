@@ -19,6 +19,7 @@ from ...engine.analysis.report.markdown import markdown_results
 from ...engine.analysis.results.result import Result
 from ...engine.record.session import RunState, Session, read_session
 from ...engine.record.shelf import SessionFolder
+from ..data.log_tail import last_words
 from ..render.results_header import title_line
 from ..render.results_table import SortOrder
 from ..requests import RunAgain, ShowLaunch
@@ -130,8 +131,8 @@ class ResultsScreen(ClosedOnce[None]):
         try:
             session = read_session(self._folder.journal)
         except OSError as error:
-            why = f"its journal cannot be read: {error.strerror or error}; {self._folder.log} may say why"
-            self.post_message(self.Unreadable(f"{self._folder.name}: {why}."))
+            why = f"its journal cannot be read: {error.strerror or error}; {last_words(self._folder.log)}"
+            self.post_message(self.Unreadable(f"{self._folder.name}: {why}"))
         else:
             self.post_message(self.Folded(session))
 
@@ -166,6 +167,11 @@ class ResultsScreen(ClosedOnce[None]):
         is_over = self._is_over()
         if is_over:
             self._ticking.stop()
+            if not self._session.program:
+                why = f"The session ended before it began: {last_words(self._folder.log)}"
+                self.query_one("#title", Static).update(title_line(self._session, is_over))
+                self._page.say(Content.styled(why, "$text-error"))
+                return
         page = self._page.scrollable_content_region
         frame = (is_over, page.width, page.height)
         shows = (*frame, *map(_state_of, self._session.runs.values()))

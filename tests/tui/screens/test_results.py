@@ -510,7 +510,18 @@ async def test_a_session_without_a_journal_is_a_sentence(tmp_path: Path) -> None
     app = GpubenchApp(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
         app.post_message(ShowResults(folder))
-        await wait_for_text(pilot, "its journal cannot be read", "session.log may say why")
+        await wait_for_text(pilot, "its journal cannot be read", "session.log is empty")
+
+
+async def test_a_session_that_never_began_says_why(tmp_path: Path) -> None:
+    folder = shelve(tmp_path, 2)
+    folder.log.write_text("TMPDIR is full\n\n")
+    screen = ResultsScreen(Session(folder.name), folder, is_over=lambda: True, unicode=True)
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.push_screen(screen)
+        await wait_for_text(pilot, folder.name, "ended before it began: TMPDIR is full")
+        assert "1970" not in screen_text(screen)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
