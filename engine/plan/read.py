@@ -96,7 +96,9 @@ def _apply(table: Table, override: str) -> None:
         if not isinstance(child, dict):
             raise PresetError(f"--set {override}", "", f"{parent} is a value, not a table")
         table = child
-    table[last] = _parse_value(value.strip())
+    if re.fullmatch(r"[+-]?[1-9]\d*", value.strip()) and isinstance(_parse_value(value), str):
+        raise PresetError(f"--set {override}", "", "expected an integer of at most 64 bits")
+    table[last] = _parse_value(value)
 
 
 def _key_parts(override: str) -> list[str]:
@@ -117,7 +119,7 @@ def _parse_value(value: str) -> Any:
     try:
         return parse_toml(f"value = {value}")["value"]
     except ValueError:
-        return value
+        return value.strip()
 
 
 def _resolve_paths(table: Table, folder: Path) -> None:

@@ -153,6 +153,12 @@ def test_an_override_needs_a_key_and_a_value(override: str) -> None:
     assert "expected key=value" in problem(MINIMAL, override)
 
 
+def test_an_override_that_is_too_large_is_not_taken_for_a_word() -> None:
+    assert "at most 64 bits" in problem(MINIMAL, "workload.seed=99999999999999999999")
+    assert "at most 64 bits" in problem(MINIMAL, "workload.seed = -99999999999999999999")
+    assert read(MINIMAL, "workload.seed=-3").workload.seed == -3
+
+
 def test_an_override_without_effect_is_refused() -> None:
     for key in ("workload.batch", "workload.batch ", "gpu.workload.batch", "workloads.a.batch"):
         said = problem(MINIMAL + "batches = [1, 2]\n", f"{key}=3")

@@ -521,7 +521,7 @@ async def test_a_session_that_never_began_says_why(tmp_path: Path) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await app.push_screen(screen)
         await wait_for_text(pilot, folder.name, "ended before it began: TMPDIR is full")
-        assert "1970" not in screen_text(screen)
+        assert "1970" not in screen_text(app)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
