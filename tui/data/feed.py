@@ -65,12 +65,21 @@ class ReplayFeed:
         """Duration of the session in s."""
         self._follower = Follower(folder.journal)
         self._recorded = self._follower.events()
-        self._next = next(self._recorded, None)
+        self._error: OSError | None = None
+        self._next = self._following()
         self._clock = clock
         self._speed = speed
         self._from = 0.0
         self._since: float | None = None
         """Clock reading at which playing started; None while paused."""
+
+    def _following(self) -> Event | None:
+        """Return the next recorded event; None at the end, and where the journal cannot be read."""
+        try:
+            return next(self._recorded, None)
+        except OSError as error:
+            self._error = error
+            return None
 
     @property
     def position(self) -> float:
@@ -112,11 +121,16 @@ class ReplayFeed:
         return ReplayFeed(self.folder, self._speed, self._clock)
 
     def events(self) -> Iterator[Event]:
-        """Return the events up to the current position that have not been returned yet."""
+        """Return the events up to the current position that have not been returned yet.
+
+        Raises OSError at the point from which the journal cannot be read.
+        """
         now = self._now
         while self._next is not None and self._next.at <= now:
-            event, self._next = self._next, next(self._recorded, None)
+            event, self._next = self._next, self._following()
             yield event
+        if self._next is None and self._error is not None:
+            raise self._error
 
     @property
     def unreadable(self) -> int:

@@ -116,7 +116,8 @@ class SessionScreen(Quittable, Generic[Source]):
             drained = self._fold_for(FOLD_SECONDS)
             self._read_error = ""
         except OSError as error:  # e.g. a network file system that is away: the next attempt may succeed
-            drained, self._read_error = over, error.strerror or str(error)
+            # Without anything to show results of, the reason stays on this screen.
+            drained, self._read_error = over and self.session.started, error.strerror or str(error)
         self.session.unreadable = self._feed.unreadable
         if drained and not self._over and (over or self.session.outcome is not None):
             self._over = True
