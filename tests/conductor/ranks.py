@@ -256,6 +256,7 @@ def cut(rank: Rank) -> None:
         if os.fork() == 0:
             time.sleep(600)
         os.write(pipe, b"\x00\x01\x00\x00half a message")
+        time.sleep(2)  # rank 0 is heard meanwhile
         os.kill(os.getpid(), signal.SIGKILL)
     for _ in range(60):
         rank.step()

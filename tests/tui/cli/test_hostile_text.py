@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -89,7 +90,10 @@ def test_a_session_runs_in_folders_that_are_not_utf8(home: Path) -> None:
     short = ("window_seconds=0.05", "windows=2", "seconds=0.1", "detail=0")
     options = ["--set=workload.images=200", "--set=workload.batch=8"]
     options += [f"--set=measure.{option}" for option in short]
-    done = gpubench(home, "run", "quickstart", "--headless", *options, TMPDIR=str(home))
+    with tempfile.TemporaryDirectory(dir="/tmp") as parent:  # sockets need a short path
+        temporary = Path(parent, NOT_UTF8)
+        temporary.mkdir()
+        done = gpubench(home, "run", "quickstart", "--headless", *options, TMPDIR=str(temporary))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ddp x2: measured" in done.stderr
     assert plain(done.stdout) == done.stdout and plain(done.stderr) == done.stderr

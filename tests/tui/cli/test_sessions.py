@@ -52,7 +52,7 @@ def test_renaming(
     assert main(["rename", "bad", "before-upgrade", where]) == 2
     assert "already" in capsys.readouterr().err
     assert main(["rename", "bad", "../bad", where]) == 2
-    assert "expected letters" in capsys.readouterr().err
+    assert "use up to 100 letters" in capsys.readouterr().err
 
 
 def test_deleting_needs_a_yes(

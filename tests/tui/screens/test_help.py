@@ -93,7 +93,7 @@ async def test_the_palette_has_what_the_keys_do_and_does_it(running_session: Sta
         await wait_for_text(pilot, "running", "✓ single x1")
         await pilot.press("ctrl+p")
         await wait_for_text(pilot, "monitor: Stop", "monitor: Log", "Stop the session; completed")
-        await pilot.press(*"table")
+        await pilot.press(*"results")
         await wait_until(pilot, lambda: "monitor: Stop" not in screen_text(app))
         await pilot.press("enter")
         await wait_for_text(pilot, "so far", "✓ single")
