@@ -118,3 +118,8 @@ def one_fails(classes: int) -> nn.Module:
 
     detail_phase.Detail.run = fail  # type: ignore[method-assign]
     return Model()
+
+
+def perceptron(classes: int) -> nn.Module:
+    """Learns in a moment in any precision, fp16 included, whose convolutions are slow on CPUs."""
+    return nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 32), nn.ReLU(), nn.Linear(32, classes))

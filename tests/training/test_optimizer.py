@@ -12,6 +12,8 @@ from gpubench_tui.engine.plan.preset import Workload
 
 pytestmark = pytest.mark.slow
 
+PERCEPTRON = f"{Path(__file__).with_name('own_models.py')}:perceptron"
+
 on_cpu = pytest.mark.skipif(
     not hasattr(torch.cpu.Stream, "record_event"), reason="fsdp needs torch 2.7 on a CPU"
 )
@@ -29,7 +31,7 @@ def test_fused_optimizers_learn_as_unfused_ones_after_overflows(
 ) -> None:
     """From new, and once more after `restore`, as where epochs are trained after a warm-up."""
     workload = Workload(
-        model="lenet", images=200, batch=10, learning_rate=0.02, precision="fp16", optimizer=optimizer
+        model=PERCEPTRON, images=200, batch=10, learning_rate=0.02, precision="fp16", optimizer=optimizer
     )
     run = ranks.cpu_run(mode, 1 if mode == "single" else 2, workload)
     done = ranks.launch(run, tmp_path, worker="alone:overflowing")

@@ -204,8 +204,9 @@ def test_a_full_queue_costs_metrics_and_no_step(ranks: ModuleType, tmp_path: Pat
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 def test_mixed_precision_learns_on_a_cpu(precision: str, ranks: ModuleType, tmp_path: Path) -> None:
+    model = "lenet" if precision == "bf16" else f"{Path(__file__).with_name('own_models.py')}:perceptron"
     workload = Workload(
-        model="lenet", images=500, batch=20, learning_rate=0.02, precision=precision, channels_last=True
+        model=model, images=500, batch=20, learning_rate=0.02, precision=precision, channels_last=True
     )
     measure = Measure(detail=0, epochs=2, warmup_steps=1, seconds=0.1)
     done = ranks.launch(ranks.cpu_run("single", 1, workload, measure), tmp_path)

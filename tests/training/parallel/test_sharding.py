@@ -164,8 +164,9 @@ def test_batch_norm_statistics_of_16_bit_shards_are_those_of_autocast(
 def test_shards_learn_in_every_precision(
     precision: str, optimizer: str, ranks: ModuleType, tmp_path: Path
 ) -> None:
+    own = f"{Path(__file__).parents[1] / 'own_models.py'}:perceptron"
     workload = Workload(
-        model="lenet",
+        model=own if precision == "fp16" else "lenet",
         images=505,
         batch=10,
         learning_rate=0.02 if optimizer == "sgd" else 1e-3,
