@@ -112,7 +112,8 @@ class Reporter:
     def begin(self) -> None:
         """Start a step now, on an idle device; the time before it belongs to no step."""
         self._flush(more=False)
-        self._chunk = Chunk(self.steps, self.clock.mark(), self.now())
+        at = self.now()  # before the mark: a pause between the two must not date steps too late
+        self._chunk = Chunk(self.steps, self.clock.mark(), at)
         self._flushed = time.perf_counter()
 
     def step(self, loss: Tensor, samples: int, learning_rate: float) -> None:

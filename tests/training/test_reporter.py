@@ -150,6 +150,32 @@ def test_nobody_listening_troubles_nobody(capfd: pytest.CaptureFixture[str]) -> 
     assert capfd.readouterr().err == ""
 
 
+class PausedClock(HostClock):
+    """A clock whose thread is put off by the operating system just after its first mark."""
+
+    pause = 0.02
+
+    def mark(self) -> Mark:
+        marked = super().mark()
+        time.sleep(self.pause)
+        self.pause = 0
+        return marked
+
+
+def test_steps_are_over_before_the_window_that_follows_them_though_the_thread_was_put_off() -> None:
+    queue = new_queue()
+    listener = Listener(queue)
+    reporter = reporter_of(queue, PausedClock())
+    reporter.begin()
+    take(reporter, 1)
+    window(reporter, 0, 1)
+    reporter.close()
+    steps, end = listener.read()
+    assert isinstance(steps, Steps)
+    assert isinstance(end, Window)
+    assert steps.at <= end.at
+
+
 class LateClock(HostClock):
     """A device that is behind: what was marked is reached when the test says so."""
 
