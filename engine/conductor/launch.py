@@ -84,7 +84,7 @@ class Launch(threading.Thread):
             logger.exception("the launch of %s failed", self._assignment.run.id)
             self.error = described(error)
         finally:
-            self.exits |= {p.pid: p.exitcode for p in self._processes if p.pid and p.exitcode is not None}
+            self._collect_exits()
             self._done()
 
     def at_look(self) -> None:
@@ -94,6 +94,13 @@ class Launch(threading.Thread):
         if self._left.is_set():
             raise NoRankLeftError
         self._look.wait(IDLE_SECONDS)
+
+    def _collect_exits(self) -> None:
+        """Note how the ranks ended, and close their pipes, so that a long plan does not collect them."""
+        for process in self._processes:
+            if process.pid and process.exitcode is not None:
+                self.exits[process.pid] = process.exitcode
+                process.close()
 
     def _launch(self) -> None:
         # Elastic asks how many GPUs there are; NVML can answer without a CUDA context in this process.

@@ -1,8 +1,10 @@
 """A session process whose ranks run the workers of ranks.py: `python session.py FOLDER`.
 
-With JOURNAL_STALLS in the environment its disk takes so many seconds to write the first step.
+With JOURNAL_STALLS in the environment its disk takes so many seconds to write the first step; with
+UNCOLLECTED it never collects cyclic garbage.
 """
 
+import gc
 import os
 import sys
 import time
@@ -22,4 +24,6 @@ def append_slowly(journal: Journal, event: Event) -> None:
 
 if __name__ == "__main__":
     Journal.append = append_slowly
+    if os.environ.pop("UNCOLLECTED", ""):
+        gc.disable()
     sys.exit(main(sys.argv[1], "ranks:work"))
