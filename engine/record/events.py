@@ -88,6 +88,15 @@ class Piece(Struct, frozen=True):
         return self.bytes if self.gradient_bytes is None else self.gradient_bytes
 
 
+class UnreadImages(Struct, frozen=True):
+    """Images in a folder of data that a training could not read."""
+
+    folder: str
+    files: Int64
+    first: str
+    """Path of the first of them, and why it cannot be read."""
+
+
 class ModelBuilt(Base, frozen=True, kw_only=True, tag="model built"):
     """Completion of a rank's model and data."""
 
@@ -104,6 +113,8 @@ class ModelBuilt(Base, frozen=True, kw_only=True, tag="model built"):
     """Settings of the rank again: a model's own file may have changed them as it was imported."""
     pieces: list[Piece] = []
     """FSDP only: the units that are gathered and reduce-scattered."""
+    skipped_images: list[UnreadImages] = []
+    """Images found to be unreadable beforehand, which are left out."""
 
 
 class PhaseChanged(Base, frozen=True, kw_only=True, tag="phase"):
@@ -133,6 +144,11 @@ class Steps(Base, frozen=True, kw_only=True, tag="steps"):
     """Samples consumed by this rank."""
     learning_rate: list[float]
 
+    @property
+    def not_finite(self) -> int | None:
+        """Index of the first of these steps whose loss was not finite; None if there was none."""
+        return self.first + self.loss.index(None) if None in self.loss else None
+
 
 class MetricsLost(Base, frozen=True, kw_only=True, tag="metrics lost"):
     """Steps whose metrics were dropped because the queue was full; training did not wait."""
@@ -140,6 +156,9 @@ class MetricsLost(Base, frozen=True, kw_only=True, tag="metrics lost"):
     run: str
     rank: Int64
     steps: Int64
+    not_finite: Int64 | None = None
+    """Index of the first of these steps whose loss was not finite; None if there was none, or the losses were
+    never read."""
 
 
 class Window(Base, frozen=True, kw_only=True, tag="window"):
@@ -280,6 +299,8 @@ class RankMeasured(Base, frozen=True, kw_only=True, tag="rank measured"):
     """Samples consumed by this rank while energy was counted."""
     compiled_graphs: Int64 | None = None
     """Graphs that torch compiled of the model; 0 if none, None if compilation was not requested."""
+    replaced_images: list[UnreadImages] = []
+    """Images found to be unreadable by this rank while it trained; others of their class took their place."""
 
 
 class RankFinished(Base, frozen=True, kw_only=True, tag="rank finished"):

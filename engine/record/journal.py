@@ -11,7 +11,7 @@ import msgspec
 
 from ..text.encoding import encode_json
 from ..text.files import open_regular
-from .events import Base, Event, RankFinished, RankMeasured, decode
+from .events import Base, Event, RankFinished, RankMeasured, Steps, decode
 
 CHUNK_BYTES = 1 << 20
 
@@ -48,14 +48,20 @@ class Journal:
 class Follower:
     """Reader of a journal that may still grow, and may not exist yet."""
 
-    def __init__(self, path: Path, kinds: Iterable[type[Base]] | None = None) -> None:
-        """`kinds`: the only event types to read; the others are skipped undecoded, which is much faster."""
+    def __init__(
+        self, path: Path, kinds: Iterable[type[Base]] | None = None, *, broken_steps: bool = False
+    ) -> None:
+        """`kinds`: the only event types to read; the others are skipped undecoded, which is much faster.
+
+        With `broken_steps`, steps with a loss that is not finite are read even so.
+        """
         self.path = path
         self.unreadable = 0
         """Lines that could not be decoded: damaged, or written by a newer version."""
         self._offset = 0
         self._rest = b""
         self._starts = (b"",) if kinds is None else tuple(map(_start_of_line, kinds))
+        self._broken_steps = broken_steps
 
     def read(self) -> list[Event]:
         """Return all events completed since the last call; an incomplete last line is left for the next."""
@@ -80,13 +86,18 @@ class Follower:
         self._rest = lines.pop()
         events = []
         for line in lines:
-            if not line or not line.startswith(self._starts):
+            if not line or not self._is_wanted(line):
                 continue
             try:
                 events.extend(_decode_line(line))
             except (msgspec.DecodeError, ValueError, RecursionError):
                 self.unreadable += 1
         return events
+
+    def _is_wanted(self, line: bytes) -> bool:
+        if line.startswith(self._starts):
+            return True
+        return self._broken_steps and line.startswith(STEPS) and b"null" in line
 
 
 def _decode_line(line: bytes) -> list[Event]:
@@ -101,6 +112,9 @@ def _decode_line(line: bytes) -> list[Event]:
 def _start_of_line(kind: type[Base]) -> bytes:
     # msgspec writes the tag first.
     return f'{{"event":"{kind.__struct_config__.tag}"'.encode()
+
+
+STEPS = _start_of_line(Steps)
 
 
 def read_journal(path: Path) -> Iterator[Event]:

@@ -31,6 +31,7 @@ class RankState:
         self.train_images: int | None = None
         self.test_images: int | None = None
         self.steps_per_epoch: int | None = None
+        self.skipped_images: list[events.UnreadImages] = []
         self.steps = 0
         """Optimizer steps completed, including warm-up."""
         self.samples = 0
@@ -50,6 +51,12 @@ class RankState:
         self.failed: events.RankFailed | None = None
         self.lost_steps = 0
         """Number of steps whose metrics were dropped."""
+        self.broken_from: int | None = None
+        """First step whose loss was not finite."""
+        self.broken_steps = 0
+        """Number of steps known to have such a loss."""
+        self.sound_loss: float | None = None
+        """Last finite loss reported before the first that was not; None if there was none."""
         self._windows = RankWindows()
 
     @property
@@ -146,6 +153,7 @@ def _model_built(run: RunState, event: events.ModelBuilt) -> None:
     rank.parameters, rank.steps_per_epoch = event.parameters, event.steps_per_epoch
     rank.buffer_bytes, rank.pieces = event.buffer_bytes, event.pieces
     rank.train_images, rank.test_images = event.train_images, event.test_images
+    rank.skipped_images = event.skipped_images
 
 
 def _phase_changed(run: RunState, event: events.PhaseChanged) -> None:
@@ -166,11 +174,22 @@ def _steps(run: RunState, event: events.Steps) -> None:
     rank.samples += samples
     rank.last_at = event.at
     rank.step_seconds.add_many(range(event.first, rank.steps), event.seconds)
+    _losses(rank, event)
     if event.rank == 0:
         _first_rank_steps(run, event)
     if seconds > 0:
         rank.rate = samples / seconds
         _live_throughput(run, event.at)
+
+
+def _losses(rank: RankState, event: events.Steps) -> None:
+    broken = event.not_finite
+    if broken is not None:
+        rank.broken_steps += event.loss.count(None)
+    if rank.broken_from is None and event.loss:
+        rank.broken_from = broken
+        before = event.loss if broken is None else event.loss[: broken - event.first]
+        rank.sound_loss = before[-1] if before else rank.sound_loss
 
 
 def _first_rank_steps(run: RunState, event: events.Steps) -> None:
@@ -197,7 +216,10 @@ def _live_throughput(run: RunState, at: float) -> None:
 
 
 def _metrics_lost(run: RunState, event: events.MetricsLost) -> None:
-    run.rank(event.rank).lost_steps += event.steps
+    rank = run.rank(event.rank)
+    rank.lost_steps += event.steps
+    if rank.broken_from is None:
+        rank.broken_from = event.not_finite
 
 
 def _window(run: RunState, event: Window) -> None:

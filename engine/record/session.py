@@ -22,7 +22,8 @@ NO_HOST = Host(name="", cpu=Cpu(model="", cores=(), physical=0, memory_bytes=0),
 
 LOG_LINES = 1000
 WITHOUT_STEPS = tuple(set(get_args(Event)) - {events.Steps})
-"""All event types except the bulkiest, which curves need but measured figures do not."""
+"""All event types except the bulkiest, which curves need but measured figures do not; of these, a session is
+still read with those whose loss is not finite."""
 
 
 class Session:
@@ -108,10 +109,11 @@ def fold(events: Iterable[Event], name: str = "") -> Session:
 def read_session(journal: Path, kinds: Iterable[type[events.Base]] | None = None) -> Session:
     """Return the state recorded in a journal; OSError if it cannot be opened.
 
-    The session is named after the journal's folder. `kinds`: the only event types to read.
+    The session is named after the journal's folder. `kinds`: the only event types to read, besides steps with
+    a loss that is not finite.
     """
     journal.stat()
-    follower = Follower(journal, kinds)
+    follower = Follower(journal, kinds, broken_steps=True)
     session = fold(follower.events(), journal.parent.name)
     session.unreadable = follower.unreadable
     return session

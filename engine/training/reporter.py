@@ -241,8 +241,10 @@ def without_steps(events: list[RankEvent]) -> list[RankEvent]:
             kept.append(event)
             continue
         lost = len(event.seconds) if isinstance(event, Steps) else event.steps
+        broken = event.not_finite
         if kept and isinstance(before := kept[-1], MetricsLost):
             lost += before.steps
+            broken = broken if before.not_finite is None else before.not_finite
             kept.pop()
-        kept.append(MetricsLost(at=event.at, run=event.run, rank=event.rank, steps=lost))
+        kept.append(MetricsLost(at=event.at, run=event.run, rank=event.rank, steps=lost, not_finite=broken))
     return kept

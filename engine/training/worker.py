@@ -13,7 +13,7 @@ from ..plan.assignment import Assignment
 from ..record.events import ModelBuilt, RankEvent, RankMeasured
 from .compiling import CompileHeartbeat
 from .data.batches import Batches, make_batches
-from .data.datasets import Images, check_same_files, open_data
+from .data.datasets import Images, check_same_files, open_data, replaced_images, skipped_images
 from .detail.compute import report_compute
 from .detail.detail_phase import Detail
 from .device.claim import claim_devices
@@ -77,11 +77,12 @@ def run_rank(assignment: Assignment, rank: Rank) -> NoReturn:
             buffer_bytes=trainer.buffer_bytes,
             settings=settings_of(rank.run, rank.index, rank.devices),
             pieces=pieces_of(trainer.plain, SIXTEEN_BITS.get(rank.workload.precision)),
+            skipped_images=skipped_images(sets),
         )
     )
     measurement = Measurement(rank, trainer, batches)
     measurement.run()
-    reporter.send(measured_event(rank, trainer, measurement))
+    reporter.send(measured_event(rank, trainer, measurement, sets))
     ending = Ending(rank)
     if rank.run.measure.detail:
         ending.watch_others()
@@ -108,7 +109,9 @@ def load_data(assignment: Assignment, rank: Rank) -> tuple[tuple[Images, Images]
     return sets, make_batches(sets, workload, shard, batch, rank.devices, workers, loading)
 
 
-def measured_event(rank: Rank, trainer: Trainer, measurement: Measurement) -> RankMeasured:
+def measured_event(
+    rank: Rank, trainer: Trainer, measurement: Measurement, sets: tuple[Images, Images]
+) -> RankMeasured:
     """Return the event that completes a rank's measurement, with its memory and energy."""
     allocated, reserved = rank.devices.peaks()
     compared = rank.run.mode == "ddp" and rank.run.world_size > 1
@@ -123,4 +126,5 @@ def measured_event(rank: Rank, trainer: Trainer, measurement: Measurement) -> Ra
         energy_joules=measurement.energy.joules,
         energy_samples=measurement.energy.samples,
         compiled_graphs=compiled_graphs() if rank.workload.compile else None,
+        replaced_images=replaced_images(sets),
     )

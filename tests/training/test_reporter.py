@@ -13,7 +13,7 @@ import torch
 from gpubench_tui.engine.record.events import MetricsLost, PhaseChanged, RankEvent, RankFailed, Steps, Window
 from gpubench_tui.engine.training.device.clock import Clock, Mark
 from gpubench_tui.engine.training.device.cpu import CpuDevices, HostClock
-from gpubench_tui.engine.training.reporter import CHUNK, Reporter
+from gpubench_tui.engine.training.reporter import CHUNK, Reporter, without_steps
 
 Messages: TypeAlias = "Queue[list[RankEvent]]"
 
@@ -215,3 +215,24 @@ def test_a_broken_device_does_not_silence_the_last_words() -> None:
     events = listener.read()
     assert [type(event) for event in events] == [MetricsLost, RankFailed]
     assert events[0].steps == 3
+
+
+def test_metrics_that_are_lost_still_tell_the_first_loss_that_is_no_number() -> None:
+    def of(first: int, *loss: float | None) -> Steps:
+        count = len(loss)
+        return Steps(
+            at=1.0,
+            run="a",
+            rank=0,
+            first=first,
+            seconds=[0.1] * count,
+            loss=list(loss),
+            samples=[1] * count,
+            learning_rate=[0.1] * count,
+        )
+
+    (lost,) = without_steps([of(0, 1.0, 2.0), of(2, 3.0, None), of(4, None)])
+    assert isinstance(lost, MetricsLost)
+    assert (lost.steps, lost.not_finite) == (5, 3)
+    (sound,) = without_steps([of(0, 1.0), of(1, 2.0)])
+    assert isinstance(sound, MetricsLost) and sound.not_finite is None

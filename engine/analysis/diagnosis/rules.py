@@ -14,6 +14,7 @@ from .case import Case, Diagnosis, Evidence, Rule, Severity, Subject
 from .comparability import no_difference, not_comparable, super_linear
 from .exchange import data_parallel_overhead, exposed_communication
 from .input import loader_ceiling, slow_input, slower_than_synthetic
+from .learning import diverged, unreadable_images
 from .links import no_peer_access, slow_link, slow_pcie
 from .machine import busy_machine, drift, shared_gpus, throttled
 from .memory import little_memory, out_of_memory
@@ -25,6 +26,7 @@ T = TypeVar("T", str, Evidence)
 
 RULES: tuple[Rule, ...] = (
     out_of_memory,
+    diverged,
     unequal_samples,
     undivided_epochs,
     super_linear,
@@ -32,6 +34,7 @@ RULES: tuple[Rule, ...] = (
     slow_input,
     slower_than_synthetic,
     loader_ceiling,
+    unreadable_images,
     oversubscribed,
     unequal_threads,
     straggler,

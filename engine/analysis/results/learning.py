@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from statistics import fmean
+from typing import Literal
 
 from msgspec import Struct
 
@@ -11,6 +12,8 @@ from ...plan.plan import RunSpec
 from ...record.events import Evaluation
 from ...record.session import RunState
 from .configuration import Configuration
+
+LEFT_OUT, REPLACED = "images left out", "images replaced by others of their class"
 
 
 class TrainingOutcome(Struct, frozen=True, kw_only=True):
@@ -41,6 +44,84 @@ class Training(Struct, frozen=True):
             values = [getattr(evaluation, field) for evaluation in evaluations]
             points.append((epoch, None if None in values else fmean(values)))
         return points
+
+
+class Divergence(Struct, frozen=True, kw_only=True):
+    """Loss of one rank that is not finite."""
+
+    rank: int
+    repeat: int
+    """Number of the repeat; 0 where the configuration has one run."""
+    step: int | None
+    """First step with such a loss; None if only a loss over an epoch is known."""
+    broken: int
+    """Number of steps known to have one."""
+    before: float | None
+    """Last finite loss before that step."""
+    epoch: int = 0
+    """First epoch with such a loss, where no step is known."""
+    images: Literal["training", "test"] = "training"
+    """Images whose loss over that epoch is not finite."""
+
+
+class UnreadFolder(Struct, frozen=True):
+    """Images of one folder that a configuration could not read."""
+
+    what: str
+    """`images left out` or `images replaced by others of their class`."""
+    folder: str
+    files: int
+    first: str
+    """Path of the first of them, and why it cannot be read."""
+
+
+def divergences(configuration: Configuration) -> list[Divergence]:
+    """Return the ranks whose loss was not finite, by run; failed and stopped runs count too."""
+    several = len(configuration.runs) > 1
+    return [
+        found
+        for run in configuration.runs
+        for number in sorted(run.ranks.keys() | run.evaluations.keys())
+        if (found := _divergence(run, number, run.spec.repeat if several else 0)) is not None
+    ]
+
+
+def _divergence(run: RunState, number: int, repeat: int) -> Divergence | None:
+    rank = run.ranks.get(number)
+    if rank is not None and rank.broken_from is not None:
+        return Divergence(
+            rank=number,
+            repeat=repeat,
+            step=rank.broken_from,
+            broken=rank.broken_steps,
+            before=rank.sound_loss,
+        )
+    for evaluation in run.evaluations.get(number, ()):
+        if None in (evaluation.train_loss, evaluation.test_loss):
+            return Divergence(
+                rank=number,
+                repeat=repeat,
+                step=None,
+                broken=0,
+                before=None,
+                epoch=evaluation.epoch,
+                images="training" if evaluation.train_loss is None else "test",
+            )
+    return None
+
+
+def unread_images(configuration: Configuration) -> list[UnreadFolder]:
+    """Return the folders with images that could not be read; each rank finds the same or some of them."""
+    found: dict[tuple[str, str], UnreadFolder] = {}
+    for run in configuration.runs:
+        for rank in run.ranks.values():
+            replaced = rank.measured.replaced_images if rank.measured is not None else []
+            for what, parts in ((LEFT_OUT, rank.skipped_images), (REPLACED, replaced)):
+                for part in parts:
+                    seen = found.get((what, part.folder))
+                    if seen is None or part.files > seen.files:
+                        found[what, part.folder] = UnreadFolder(what, part.folder, part.files, part.first)
+    return list(found.values())
 
 
 def trainings(found: Sequence[Configuration]) -> Iterator[Training]:

@@ -6,7 +6,7 @@ import os
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -18,12 +18,14 @@ from torch import Tensor
 from ...plan.images import (
     MOST_UNREADABLE,
     FolderError,
+    Unreadable,
     UnreadableError,
     decode,
     describe_unreadable,
     open_folder,
 )
 from ...plan.preset import Workload
+from ...record.events import UnreadImages
 from ...text.files import user_path
 from ..errors import NoDataError, TrainingError
 from ..parallel.group import Group
@@ -96,8 +98,11 @@ class FileImages:
     paths: tuple[str, ...]
     labels: Tensor
     size: int
-    replaced: set[int] = field(default_factory=set)
-    """Indices of the images that this process could not read."""
+    folder: str
+    skipped: tuple[Unreadable, ...]
+    """Files that are left out."""
+    replaced: Tensor
+    """1 for each image that could not be read, else 0; shared with the loader workers."""
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -117,19 +122,28 @@ class FileImages:
             try:
                 return decode(self.paths[index])
             except UnreadableError as error:
-                if index not in self.replaced:
-                    self.replaced.add(index)
+                if not self.replaced[index]:
+                    self.replaced[index] = 1
                     print(
                         f"the image {self.paths[index]} {error}: another of its class takes its place",
                         flush=True,
                     )
-                failed = sum(first <= other < first + count for other in list(self.replaced))
+                failed = int(self.replaced[first : first + count].sum())
                 if failed > MOST_UNREADABLE * count:
                     raise NoDataError(
                         f"{failed} of {count} images of a class cannot be read, more than "
                         f"{MOST_UNREADABLE:.0%}: {self.paths[index]} {error}"
                     ) from error
             index = first + (index + 1 - first) % count
+
+    def first_replaced(self) -> str:
+        """Return the path of the first image that was replaced, and why it cannot be read."""
+        path = self.paths[int(self.replaced.argmax())]
+        try:
+            decode(path)
+        except UnreadableError as error:
+            return f"{path} {error}"
+        return f"{path} could not be read"
 
     def tensor(self, note: Note) -> Tensor:
         """Return all images, decoded by as many threads as this process has cores."""
@@ -206,8 +220,33 @@ def image_folder(folder: Path, workload: Workload, note: Note) -> tuple[Images, 
             warning = describe_unreadable(folder / name, files)
             print(f"warning: {warning}")
             note(warning)
-    train, test = (FileImages(part.paths, torch.tensor(part.labels), workload.image_size) for part in parts)
+    train, test = (
+        FileImages(
+            part.paths,
+            torch.tensor(part.labels),
+            workload.image_size,
+            str(folder / name),
+            part.unreadable,
+            torch.zeros(len(part.paths), dtype=torch.uint8).share_memory_(),  # type: ignore[no-untyped-call]
+        )
+        for name, part in zip(("train", "test"), parts, strict=True)
+    )
     return train, test
+
+
+def skipped_images(sets: tuple[Images, Images]) -> list[UnreadImages]:
+    """Return the images that are left out of a folder's `train` and `test`."""
+    parts = [part for part in sets if isinstance(part, FileImages) and part.skipped]
+    return [
+        UnreadImages(part.folder, len(part.skipped), f"{part.skipped[0].path} {part.skipped[0].reason}")
+        for part in parts
+    ]
+
+
+def replaced_images(sets: tuple[Images, Images]) -> list[UnreadImages]:
+    """Return the images of `train` and `test` that this rank has had to replace so far."""
+    parts = [part for part in sets if isinstance(part, FileImages) and part.replaced.any()]
+    return [UnreadImages(part.folder, int(part.replaced.sum()), part.first_replaced()) for part in parts]
 
 
 def check_same_files(sets: tuple[Images, Images], group: Group) -> None:

@@ -57,6 +57,8 @@ model = "{MODELS}:small"
 batch = 64
 [workloads.late]
 model = "{MODELS}:late"
+[workloads.breaking]
+model = "{MODELS}:breaking"
 [workloads.heavy]
 model = "{MODELS}:heavy"
 
@@ -72,6 +74,7 @@ only = [
     {{ mode = "single", workload = "large" }},
     {{ mode = "single", workload = "loader" }},
     {{ mode = "single", workload = "resident" }},
+    {{ mode = "single", workload = "breaking" }},
     {{ mode = "ddp", workload = "late" }},
     {{ mode = "ddp", workload = "heavy" }},
 ]
@@ -175,6 +178,12 @@ def test_gradients_without_anything_to_hide_them_are_exposed(faults: Session) ->
 def test_a_step_that_sleeps_has_too_little_work(faults: Session) -> None:
     _, workloads = one(faults, "too little work per step")
     assert workloads == {"small"}
+
+
+def test_a_loss_that_is_no_number_is_severe_from_the_step_it_began(faults: Session) -> None:
+    found, workloads = one(faults, "training diverged")
+    assert found.severity == "severe" and workloads == {"breaking"}
+    assert "is not finite from step 9 on" in found.sentence
 
 
 def test_unequal_settings_are_not_comparable(faults: Session) -> None:

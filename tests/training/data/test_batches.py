@@ -14,7 +14,14 @@ from gpubench_tui.engine.training.data.batches import (
     ResidentBatches,
     make_batches,
 )
-from gpubench_tui.engine.training.data.datasets import NORMALISATION, MemoryImages, open_data, pixels_of
+from gpubench_tui.engine.training.data.datasets import (
+    NORMALISATION,
+    MemoryImages,
+    open_data,
+    pixels_of,
+    replaced_images,
+    skipped_images,
+)
 from gpubench_tui.engine.training.device.cpu import CpuDevices
 from gpubench_tui.engine.training.errors import (
     DataTooLargeError,
@@ -237,19 +244,23 @@ class TestFolder:
             open_data(self.folder(tmp_path), tmp_path, quiet)
         assert str(bad) in str(caught.value)
 
-    @pytest.mark.parametrize("placement", ["device", "loader"])
+    @pytest.mark.parametrize(("placement", "workers"), [("device", 0), ("loader", 0), ("loader", 1)])
     def test_an_image_that_breaks_later_is_replaced_by_the_next_of_its_class(
-        self, placement: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+        self, placement: str, workers: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]
     ) -> None:
         workload = self.folder(make_folder(tmp_path, train=100), placement=placement)
         sets = open_data(workload, tmp_path, quiet)
         last = tmp_path / "train" / "blue" / "99.png"
         last.write_bytes(b"no image")
-        batches = make_batches(sets, workload, Shard(), 10, CPU, 0, quiet)
+        assert replaced_images(sets) == []
+        batches = make_batches(sets, workload, Shard(), 10, CPU, workers, quiet)
         for images, labels in batches.train(0, 1):
             # The images of class 0 are blue, those of class 1 red.
             assert torch.equal(images[:, 2, 0, 0] < images[:, 0, 0, 0], labels.bool())
-        assert capsys.readouterr().out.count(str(last)) == 1
+        assert capfd.readouterr().out.count(str(last)) == 1
+        (replaced,) = replaced_images(sets)
+        assert (replaced.folder, replaced.files) == (str(tmp_path / "train"), 1)
+        assert replaced.first == f"{last} is no image of a known format"
         (tmp_path / "train" / "blue" / "5.png").unlink()
         with pytest.raises(NoDataError, match=r"2 of 100 images of a class cannot be read"):
             sets[0].tensor(quiet)
@@ -266,8 +277,11 @@ class TestFolder:
         bad = make_folder(tmp_path, train=100) / "train" / "red" / "7.png"
         bad.write_bytes(b"")
         notes: list[str] = []
-        train, _ = open_data(self.folder(tmp_path), tmp_path, notes.append)
+        train, test = open_data(self.folder(tmp_path), tmp_path, notes.append)
         assert len(train) == 199
+        (skipped,) = skipped_images((train, test))
+        assert (skipped.folder, skipped.files) == (str(tmp_path / "train"), 1)
+        assert skipped.first.startswith(f"{bad} ")
         assert len(notes) == 1 and str(bad) in notes[0]
         assert str(bad) in capsys.readouterr().out
 
