@@ -5,7 +5,9 @@ throughputs samples/s, bandwidths B/s, accuracies and efficiencies shares of 1; 
 [low, high]; null means not available or not applicable.
 
     schema, version
-    session      name, program, unix_time, elapsed, outcome (finished, stopped, null), preset, title, question
+    session      name, program, unix_time, elapsed, outcome (finished, stopped, null), preset, title,
+                 question, trained (model, data, precision, optimizer, batch and changes in one line), changes
+                 (key changed from the preset -> its value as TOML)
     headline     one sentence, may be empty
     diagnosis    findings that explain or cast doubt on the figures, most severe first:
                  `engine.analysis.diagnosis.case.Diagnosis`
@@ -52,6 +54,7 @@ from .results.communication import Communication
 from .results.devices import Compute
 from .results.phases import PARTS, Part
 from .results.result import Result
+from .trained import trained
 
 VERSION = 1
 
@@ -189,6 +192,8 @@ def json(analysis: Analysis) -> str:
             "preset": session.plan.preset,
             "title": session.plan.title,
             "question": session.plan.question,
+            "trained": trained(session.plan),
+            "changes": session.plan.changes,
         },
         "headline": analysis.headline,
         "diagnosis": analysis.diagnoses,
@@ -214,9 +219,11 @@ def csv(analysis: Analysis) -> str:
     """Render one row for each configuration of the plan."""
     text = io.StringIO()
     writer = csv_writer.writer(text, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
+    writer.writerow((*CSV_COLUMNS, "trained"))
+    what = trained(analysis.session.plan)
     for result in analysis.results:
-        writer.writerow(_csv_cell(value(result)) for value in CSV_COLUMNS.values())
+        cells = [value(result) for value in CSV_COLUMNS.values()]
+        writer.writerow(map(_csv_cell, (*cells, what)))
     table = text.getvalue()
     return table if table.isascii() else BYTE_ORDER_MARK + table
 

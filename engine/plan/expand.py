@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -33,8 +34,13 @@ class _Cell(Struct, frozen=True):
     workloads: tuple[Workload, ...]
 
 
-def make_plan(name: str, preset: Preset, host: Host) -> Plan:
-    """Expand the preset for this host. Raises `PresetError` where its data cannot be used."""
+def make_plan(
+    name: str, preset: Preset, host: Host, changes: Mapping[str, str] = MappingProxyType({})
+) -> Plan:
+    """Expand the preset for this host. Raises `PresetError` where its data cannot be used.
+
+    `changes`: keys that differ from those of its file, which the plan records.
+    """
     if uses_gpus(host):
         preset = preset.for_gpus()
     _check_data(name, preset)
@@ -56,6 +62,7 @@ def make_plan(name: str, preset: Preset, host: Host) -> Plan:
         devices=devices,
         runs=tuple(_in_turns(runs, preset.measure.repeats)),
         published=preset.published,
+        changes=dict(changes),
     )
 
 

@@ -11,6 +11,7 @@ import platformdirs
 from msgspec import Struct
 
 from ..text.files import is_file, read_whole, user_path
+from .changes import changed_keys
 from .preset import Preset
 from .read import PresetError, read_preset, write_preset
 
@@ -30,6 +31,18 @@ class PresetFile(Struct, frozen=True):
         except (OSError, UnicodeDecodeError) as error:
             raise PresetError(str(self.path), "", f"cannot be read: {_reason(error)}") from None
         return read_preset(text, self.path.name, overrides, self.path.parent)
+
+    def changes(self, overrides: Sequence[str]) -> dict[str, str]:
+        """Return the keys that overrides change, each with its value as TOML. Raises `PresetError`."""
+        if not overrides:
+            return {}
+        changed = self.read(overrides)
+        try:
+            return changed_keys(self.read(), changed)
+        except PresetError:  # the file is valid with them alone
+            return {
+                key.strip(): value.strip() for key, _, value in (each.partition("=") for each in overrides)
+            }
 
 
 def _reason(error: OSError | UnicodeDecodeError) -> str:

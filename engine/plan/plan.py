@@ -94,6 +94,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     runs: tuple[RunSpec, ...]
     published: tuple[Published, ...] = ()
     """Figures published elsewhere about such runs, not measured on this machine."""
+    changes: dict[str, str] = {}
+    """Keys that were changed from the preset's file, each with its value as TOML."""
 
     def run(self, run_id: str) -> RunSpec:
         """Return the run of that id; KeyError when there is none."""

@@ -25,6 +25,7 @@ from msgspec.inspect import (
 )
 
 from ..text.files import LARGEST
+from ..text.toml import toml_value
 from . import preset
 
 
@@ -145,17 +146,7 @@ def _default(field: Field) -> str:
         return "required"
     if field.default is NODEFAULT or field.default is None or isinstance(field.default, Struct):
         return "-"
-    return _toml(field.default)
-
-
-def _toml(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return f'"{value}"'
-    if isinstance(value, tuple):
-        return f"[{', '.join(map(_toml, value))}]"
-    return repr(value)
+    return toml_value(field.default)
 
 
 def _meanings(struct: type[Struct]) -> dict[str, str]:

@@ -22,6 +22,8 @@ from ..text.files import is_file, is_folder, read_whole, user_path
 from .lock import is_taken, take
 
 LONGEST_NAME = 100
+STARTED = re.compile(r"(?<=.)-\d{8}-\d{6}(-\d+)?$")
+"""Time of the start at the end of a session's name, and the number of the session in that second."""
 NAME = re.compile(rf"[^\W_][\w.-]{{,{LONGEST_NAME - 1}}}")
 
 State = Literal["waiting", "running", "finished", "stopped", "interrupted"]
@@ -59,6 +61,11 @@ class SessionFolder:
     def name(self) -> str:
         """Name of the session."""
         return self.path.name
+
+    @property
+    def stem(self) -> str:
+        """Name of the session without the time of its start."""
+        return STARTED.sub("", self.name)
 
     def rank_log(self, run: str, rank: int) -> Path:
         """Return the file that receives everything a rank of a run prints."""

@@ -37,7 +37,7 @@ def preset_listing(host: Host, overrides: Sequence[str]) -> Listing:
     for preset_file in all_presets():
         try:
             preset = preset_file.read(overrides)
-            plan = make_plan(preset_file.name, preset, host)
+            plan = make_plan(preset_file.name, preset, host, preset_file.changes(overrides))
         except PresetError as error:
             data.append({"name": preset_file.name, "path": str(preset_file.path), "error": str(error)})
             blocks.append(f"{preset_file.name}\n    invalid: {error}")
@@ -160,6 +160,8 @@ def _session_lines(entry: SessionOverview, width: int) -> Iterator[str]:
         f"{entry.measured} of {count(entry.runs, 'run')} measured"
         + (f", {entry.failed} failed" if entry.failed else "")
     )
+    if entry.trained:
+        yield f"    {entry.trained}"
     if entry.headline:
         yield f"    {entry.headline}"
 

@@ -70,7 +70,7 @@ def _create_session(context: Context, preset_name: str, name: str | None) -> Ses
         preset_file = find_preset(preset_name)
         preset = preset_file.read(context.overrides)
         host = context.inspect_host()
-        plan = make_plan(preset_file.name, preset, host)
+        plan = make_plan(preset_file.name, preset, host, preset_file.changes(context.overrides))
     except PresetError as error:
         raise UsageError(str(error)) from None
     for need in needs(plan, host):

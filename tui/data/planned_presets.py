@@ -119,7 +119,9 @@ def plan_preset(file: PresetFile, overrides: Sequence[str], host: Host | None = 
         preset = file.read(overrides)
         if host is not None and uses_gpus(host):
             preset = preset.for_gpus()
-        plan = None if host is None else make_plan(file.name, preset, host)
+        plan = None
+        if host is not None:
+            plan = make_plan(file.name, preset, host, file.changes(overrides))
     except PresetError as error:
         return PlannedPreset(file, preset, error=error)
     if plan is None or host is None:

@@ -51,7 +51,7 @@ def run_again(
 ) -> tuple[SessionFolder, subprocess.Popen[bytes]]:
     """Start a new session of the preset as that session used it, planned anew for this machine.
 
-    Raises `RefusedError`.
+    It has the name of that session and a new time. Raises `RefusedError`.
     """
     shelf = Shelf(root or default_root())
     other = next(iter(unfinished_sessions(shelf)), None)
@@ -61,14 +61,15 @@ def run_again(
         text = read_whole(folder.preset).decode()
         preset = read_preset(text, str(folder.preset), folder=folder.path)
         host = inspect_host(gpus)
-        plan = make_plan(folder.request().plan.preset, preset, host)
+        earlier = folder.request().plan
+        plan = make_plan(earlier.preset, preset, host, earlier.changes)
     except (OSError, ValueError, msgspec.DecodeError) as error:
         raise RefusedError(f"{folder.name} cannot be run again: {error}.") from None
     if not plan.to_run:
         reasons = "; ".join(dict.fromkeys(spec.skip for spec in plan.runs if spec.skip))
         raise RefusedError(f"{folder.name} cannot be run again here: every run is skipped ({reasons}).")
     try:
-        fresh = shelf.create(None, plan, host, text)
+        fresh = shelf.create(folder.stem, plan, host, text)
         return fresh, start_session(fresh)
     except OSError as error:
         raise RefusedError(f"The session cannot be started: {error}.") from None

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from textual.content import Content
 
 from ...engine.analysis.environment import devices
+from ...engine.analysis.trained import preset_training
 from ...engine.host.facts import Host
 from ...engine.host.findings import Finding
 from ...engine.plan.estimate import estimate, total
@@ -96,9 +97,7 @@ def _description(preset: Preset) -> Content:
 
 def _measures(preset: Preset) -> str:
     """Return workload and measurement in one line."""
-    first = next(iter(preset.used_workloads.values()))
-    names = ", ".join(dict.fromkeys(workload.model for workload in preset.used_workloads.values()))
-    return f"{names} on {first.data} images, {first.precision}, {first.optimizer}; {_length(preset.measure)}"
+    return f"{preset_training(preset)}; {_length(preset.measure)}"
 
 
 def _length(measure: Measure) -> str:

@@ -8,6 +8,7 @@ from ...engine.analysis.analysis import Analysis
 from ...engine.analysis.environment import hardware
 from ...engine.analysis.report.method import method
 from ...engine.analysis.report.provenance import origins
+from ...engine.analysis.trained import trained
 from ...engine.record.session import Session
 from ...engine.text.units import date_time
 from .drawing.grid import wrapped
@@ -27,7 +28,7 @@ def title_line(session: Session, is_over: bool) -> Content:
 
 
 def opening(analysis: Analysis, width: int) -> Content:
-    """Return the headline, and when and where the session was measured."""
+    """Return what was trained, the headline, and when and where the session was measured."""
     session, results = analysis.session, analysis.results
     when = date_time(session.unix_time)
     measured = f"Measured {when} on {hardware(session)}; gpubench-tui {session.program}."
@@ -38,7 +39,10 @@ def opening(analysis: Analysis, width: int) -> Content:
         each.state == "failed" for each in results
     )
     style = "bold $text-error" if in_vain else "bold"
-    return wrapped(f"{sentence}.", width, style) + "\n" + wrapped(measured, width, "$muted")
+    what = trained(session.plan)
+    lines = [wrapped(what, width)] if what else []
+    lines += [wrapped(f"{sentence}.", width, style), wrapped(measured, width, "$muted")]
+    return Content("\n").join(lines)
 
 
 def closing(analysis: Analysis, width: int) -> Content:

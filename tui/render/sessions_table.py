@@ -15,6 +15,8 @@ from .drawing.grid import StyledText, shortened, wrapped
 
 LEAST_RESULT_CELLS = 32
 """Least width of the result; other columns are left out first."""
+MODEL_CELLS = 28
+"""Greatest width of the models and precisions."""
 MARK = "* "
 """Prefix of a selected session."""
 
@@ -55,8 +57,9 @@ def sessions_table(
     columns = [
         SessionColumn("  session", [_name(entry, entry.name in selected, width // 2) for entry in entries]),
         SessionColumn("date", [(date_time(entry.unix_time), "$muted") for entry in entries], 3),
-        SessionColumn("host", [(entry.host, "") for entry in entries], 2 if several_hosts else 5),
+        SessionColumn("host", [(entry.host, "") for entry in entries], 2 if several_hosts else 6),
         SessionColumn("preset", [(entry.preset, "") for entry in entries], 4),
+        SessionColumn("model", [(shortened(entry.model, MODEL_CELLS), "") for entry in entries], 5),
         SessionColumn("state", [(entry.state, STATE_STYLES[entry.state]) for entry in entries]),
         SessionColumn("runs", [_runs(entry) for entry in entries], 1),
     ]
@@ -76,13 +79,14 @@ def sessions_table(
 
 
 def session_details(entry: SessionOverview, width: int) -> Content:
-    """Return the details of a session: result, preset, date, state, runs, hardware and path."""
+    """Return the details of a session: result, training, preset, date, state, runs, hardware and path."""
     runs = f"{entry.measured} of {count(entry.runs, 'run')} measured"
     failed = f", {entry.failed} failed" if entry.failed else ""
     program = f"gpubench-tui {entry.program} on " if entry.program else "nothing recorded; planned for "
     started = date_time(entry.unix_time)
     lines = [
         wrapped(_result(entry)[0], width, "bold"),
+        wrapped(entry.trained, width),
         wrapped(
             f"{entry.title}, preset {entry.preset}; {started}, {entry.state}; {runs}{failed}",
             width,

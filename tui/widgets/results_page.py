@@ -28,8 +28,8 @@ SECTION_FRAME = 2
 """Cells at the sides of a section."""
 VISIBLE_ROWS = 7
 """Rows of the table that must be visible below the diagnoses."""
-LINES_ABOVE = 10
-"""Lines of headline, titles and gaps above the first row of the table."""
+LINES_BETWEEN = 7
+"""Lines of titles and gaps between the opening and the first row of the table, diagnoses aside."""
 NO_DIAGNOSIS = "No problems found in these figures."
 
 
@@ -67,13 +67,15 @@ class ResultsPage(VerticalScroll, can_focus=False):
         page = self.scrollable_content_region
         columns = 2 if self.screen.has_class("-two-columns") else 1
         width = self._width = max(20, page.width // columns - SECTION_FRAME - (columns - 1))
-        self.say(opening(analysis, width))
+        first = opening(analysis, width)
+        self.say(first)
         otherwise = (
             NO_DIAGNOSIS
             if any(result.windows for result in analysis.results)
             else "Nothing has been measured yet."
         )
-        room = page.height - LINES_ABOVE - min(len(analysis.results) + 1, VISIBLE_ROWS)
+        above = str(first).count("\n") + 1 + LINES_BETWEEN
+        room = page.height - above - min(len(analysis.results) + 1, VISIBLE_ROWS)
         self.query_one(Diagnoses).show(analysis.diagnoses, otherwise, width, room)
         self.sort(analysis.results, order)
         self._show("curves", curves(analysis, width, self._unicode))

@@ -9,6 +9,7 @@ from ..analysis import Analysis
 from ..environment import hardware
 from ..report.columns import remarks
 from ..results.result import Result
+from ..trained import trained
 from .curves import batch_chart, epochs_chart
 from .steps import steps_chart
 from .style import HEADING, SENTENCE, SMALL, SUBTITLE, style
@@ -37,6 +38,7 @@ def svg_report(analysis: Analysis) -> str:
             frame,
             group(page.elements, MARGIN, MARGIN),
             xmlns="http://www.w3.org/2000/svg",
+            **{"xml:space": "preserve"},
             viewBox=f"0 0 {WIDTH:g} {height:g}",
             width=WIDTH,
             height=height,
@@ -50,6 +52,8 @@ def svg_report(analysis: Analysis) -> str:
 def _opening(analysis: Analysis, width: float) -> Iterator[Drawing]:
     session, found = analysis.session, analysis.results
     yield paragraph(session.plan.title or session.name, "ink heading", HEADING, width)
+    if what := trained(session.plan):
+        yield paragraph(what, "muted small", SMALL, width)
     if analysis.headline:
         yield paragraph(f"{analysis.headline}.", "ink sentence", SENTENCE, width)
     yield paragraph(f"Measured on {hardware(session)}.", "muted small", SMALL, width)
@@ -93,6 +97,8 @@ def _in_words(analysis: Analysis) -> str:
     session = analysis.session
     texts = [f"{analysis.headline}."] if analysis.headline else []
     texts += [f"{result.label}: {_figures(result)}." for result in analysis.results]
+    what = trained(session.plan)
+    texts += [f"Trained: {what}."] if what else []
     return " ".join([*texts, f"Measured on {hardware(session)} with gpubench-tui {session.program}."])
 
 

@@ -11,6 +11,7 @@ from ...text.units import date_time, duration, interval, number, percent, ratio
 from ..analysis import Analysis
 from ..environment import environment, fingerprints, hardware, settings
 from ..results.result import Result
+from ..trained import trained
 from .columns import cell, remarks, result_columns, side_by_side
 from .communication import communication_section
 from .devices import devices_section, gpus_section
@@ -52,6 +53,9 @@ def _opening(analysis: Analysis) -> Iterator[str]:
     session = analysis.session
     yield f"# {one_line(session.plan.title or session.name)}"
     yield ""
+    if what := trained(session.plan):
+        yield one_line(what)
+        yield ""
     if session.plan.question:
         yield f"> {one_line(session.plan.question)}"
         yield ""

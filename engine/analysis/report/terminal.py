@@ -10,6 +10,7 @@ from ...text.tables import TextColumn, text_table
 from ..analysis import Analysis
 from ..environment import hardware
 from ..results.result import Result
+from ..trained import trained
 from .columns import cell, remarks, result_columns, side_by_side
 
 INDENT = "  "
@@ -18,7 +19,11 @@ INDENT = "  "
 def terminal_report(analysis: Analysis, width: int) -> str:
     """Render the results within `width` columns if possible; the least important columns are dropped."""
     session, found = analysis.session, analysis.results
-    lines = [line for text in (session.plan.title, hardware(session)) for line in textwrap.wrap(text, width)]
+    lines = [
+        line
+        for text in (session.plan.title, trained(session.plan), hardware(session))
+        for line in textwrap.wrap(text, width)
+    ]
     lines += ["", *text_table(_grid(found), width)]
     remarked = group_labels((result.label, text) for result in found for text in remarks(result))
     remarked += [(result.label, text) for result in found for text in side_by_side(result)]

@@ -20,6 +20,7 @@ from ...text.encoding import decode_json, encode_json
 from ...text.files import read_whole
 from ..analysis import analyse
 from ..environment import hardware
+from ..trained import trained, trained_briefly
 
 MILESTONES = (SessionStarted, RunStarted, RunFinished, SessionFinished)
 """Events that determine a session's state."""
@@ -39,6 +40,10 @@ class SessionOverview(Struct, frozen=True, kw_only=True):
     unix_time: float
     """Start of the session."""
     host: str
+    trained: str
+    """Training in one line, with what was changed from the preset."""
+    model: str
+    """Models and precisions."""
     hardware: str
     """Host, devices and versions in one line."""
     program: str
@@ -60,7 +65,7 @@ class SessionOverview(Struct, frozen=True, kw_only=True):
 
     def matches(self, text: str) -> bool:
         """Return whether every word of the text occurs in the row, ignoring case."""
-        own = (self.name, self.preset, self.title, self.host, self.state, self.current)
+        own = (self.name, self.preset, self.title, self.trained, self.host, self.state, self.current)
         searched = "\n".join((*own, self.headline or "", "failed" if self.failed else "")).casefold()
         return all(word in searched for word in text.casefold().split())
 
@@ -187,6 +192,8 @@ def _entry(folder: SessionFolder, session: Session, state: State) -> SessionOver
         title=session.plan.title,
         unix_time=session.unix_time,
         host=session.host.name,
+        trained=trained(session.plan),
+        model=trained_briefly(session.plan),
         hardware=hardware(session),
         program=session.program,
         state=session.outcome or state,

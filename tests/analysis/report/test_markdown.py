@@ -15,6 +15,7 @@ from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.export import render
 from gpubench_tui.engine.analysis.report.markdown import markdown
 from gpubench_tui.engine.analysis.report.terminal import terminal_report
+from gpubench_tui.engine.analysis.trained import trained
 from gpubench_tui.engine.plan.plan import Device
 from gpubench_tui.engine.plan.preset import Measure
 from gpubench_tui.engine.record.events import Event, RunFinished, SessionFinished, SessionStarted
@@ -39,7 +40,10 @@ def table_rows(text: str) -> list[list[str]]:
 
 def test_the_report_opens_with_the_question_and_its_answer(demo: Session) -> None:
     report = markdown(analyse(demo))
-    assert report.startswith("# A demo\n\n> Is it fast?\n\n**cnn: ddp on 2 devices is 1.89x single")
+    what = trained(demo.plan)
+    assert report.startswith(
+        f"# A demo\n\n{what}\n\n> Is it fast?\n\n**cnn: ddp on 2 devices is 1.89x single"
+    )
     assert "Measured on bench: 2 CPU shares (core 0 | core 1), Some CPU, torch 2.13.0." in report
     assert "Session `demo-1`, preset `demo`, 2023-11-1" in report
     assert report.endswith("\n")

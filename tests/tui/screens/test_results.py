@@ -22,6 +22,7 @@ from gpubench_tui.engine.plan.read import write_preset
 from gpubench_tui.engine.record.events import RunFinished
 from gpubench_tui.engine.record.session import Session, read_session
 from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
+from gpubench_tui.engine.text.encoding import encode_json
 from gpubench_tui.tui.app import GpubenchApp
 from gpubench_tui.tui.data import start_sessions
 from gpubench_tui.tui.requests import RunAgain, ShowResults
@@ -33,6 +34,7 @@ from gpubench_tui.tui.screens.monitor import MonitorScreen
 from gpubench_tui.tui.screens.results import ResultsScreen
 from gpubench_tui.tui.widgets.diagnoses import DiagnosisLine, MoreDiagnoses
 from gpubench_tui.tui.widgets.section import PageSection
+from msgspec.structs import replace
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -369,7 +371,7 @@ async def test_in_ascii_the_order_bars_and_curves_are_told_apart(
 async def test_the_table_is_in_sight_below_the_gravest_diagnoses(tmp_path: Path) -> None:
     app = replayed(shelve(tmp_path, 8, repeats=4))
     async with app.run_test(size=(80, 24)) as pilot:
-        await wait_for_text(pilot, "severe: ", "and 1 more: 1 warning", "✓ single", "– ddp")
+        await wait_for_text(pilot, "severe: ", "and 2 more: 2 warnings", "✓ single", "– ddp")
         while not isinstance(app.focused, MoreDiagnoses):
             await pilot.press("tab")
         await wait_for_text(pilot, "Show more")
@@ -427,6 +429,10 @@ async def test_the_whole_table_goes_to_the_clipboard_in_the_order_shown(tmp_path
 def shelve_with_preset(root: Path) -> SessionFolder:
     """A session that can be run again on this machine."""
     folder = shelve(root, 0)
+    folder = SessionFolder(folder.path.rename(root / "nightly-20270101-010203-2"))
+    request = folder.request()
+    plan = replace(request.plan, changes={"workload.batch": "128"})
+    folder.plan.write_bytes(encode_json(replace(request, plan=plan)))
     folder.preset.write_text(write_preset(recorded.preset(0)))
     return folder
 
@@ -447,8 +453,10 @@ async def test_run_again_starts_the_same_preset_anew(tmp_path: Path, monkeypatch
         await wait_until(pilot, lambda: bool(started))
         await wait_until(pilot, lambda: isinstance(app.screen, MonitorScreen))
         (fresh,) = started
-        assert fresh.path != old.path and fresh.name.startswith("scaling-")
+        assert fresh.path != old.path and fresh.name.startswith("nightly-2")
+        assert "nightly" not in fresh.name.removeprefix("nightly-")
         assert fresh.preset.read_text() == old.preset.read_text()
+        assert fresh.request().plan.changes == {"workload.batch": "128"}
         assert fresh.request().plan.runs[0].workload.model == "cifar-resnet18"
         assert app.screen.folder is fresh
 

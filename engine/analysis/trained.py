@@ -1,0 +1,98 @@
+"""The training that a session measured, in one line: the same line wherever results are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import PurePath
+
+from ..plan.plan import Plan
+from ..plan.preset import Preset, Workload
+
+SAID = frozenset(
+    (
+        *("model", "data", "data_dir", "classes", "image_size", "precision", "optimizer"),
+        *("batch", "batches", "batch_scope", "channels_last", "compile"),
+    )
+)
+"""Keys whose values the line gives in words."""
+
+
+def trained(plan: Plan) -> str:
+    """Return what the plan's runs train, and what was changed from the preset; empty without a run.
+
+    As in `cifar-resnet18 on CIFAR-10, bf16, sgd, batch 128 per device; changed from quickstart: precision`.
+    """
+    runs = plan.to_run or plan.runs
+    training = training_line(workload for spec in runs for workload in spec.workloads)
+    if not training or not plan.changes:
+        return training
+    changed = ", ".join(_change(key, value) for key, value in plan.changes.items())
+    return f"{training}; changed from {plan.preset}: {changed}"
+
+
+def trained_briefly(plan: Plan) -> str:
+    """Return models and precisions alone: `resnet50 bf16`; empty without a run."""
+    runs = plan.to_run or plan.runs
+    workloads = [workload for spec in runs for workload in spec.workloads]
+    return " ".join(filter(None, (_each(workloads, _model), _each(workloads, lambda each: each.precision))))
+
+
+def preset_training(preset: Preset) -> str:
+    """Return what the runs of a preset train."""
+    batches = preset.matrix.batches
+    workloads = list(preset.used_workloads.values())
+    return training_line(workloads, [str(batch) for batch in batches] or None)
+
+
+def training_line(workloads: Iterable[Workload], batches: Sequence[str] | None = None) -> str:
+    """Return model, data, precision, optimizer and batch of workloads; where they differ, each value.
+
+    `batches` replace those of the workloads.
+    """
+    all_of_them = list(workloads)
+    if not all_of_them:
+        return ""
+    each_batch = " / ".join(batches) if batches else _each(all_of_them, lambda each: str(each.batch))
+    parts = [
+        f"{_each(all_of_them, _model)} on {_each(all_of_them, _data)}",
+        _each(all_of_them, lambda each: each.precision),
+        _each(all_of_them, lambda each: each.optimizer),
+        f"batch {each_batch} {_each(all_of_them, _scope)}",
+    ]
+    for key, words in (("compile", "compiled"), ("channels_last", "channels-last")):
+        with_it = sum(getattr(workload, key) for workload in all_of_them)
+        if with_it:
+            parts.append(words if with_it == len(all_of_them) else f"{words} in part")
+    return ", ".join(parts)
+
+
+def _each(workloads: Sequence[Workload], written: Callable[[Workload], str]) -> str:
+    return " / ".join(dict.fromkeys(map(written, workloads)))
+
+
+def _model(workload: Workload) -> str:
+    """Return the model's name; of a model of one's own, the file without its folders."""
+    path, separator, function = workload.model.rpartition(".py:")
+    return f"{PurePath(path).name}{separator}{function}" if separator else workload.model
+
+
+def _data(workload: Workload) -> str:
+    classes = f"{workload.classes} classes"
+    match workload.data:
+        case "synthetic":
+            return f"synthetic images ({workload.image_size}x{workload.image_size}, {classes})"
+        case "cifar10":
+            return "CIFAR-10"
+        case "folder":
+            name = PurePath(workload.data_dir or "").name
+            size = f"{workload.image_size}x{workload.image_size}, {classes}"
+            return f"folder images ({f'{name}/, ' if name else ''}{size})"
+
+
+def _scope(workload: Workload) -> str:
+    return "per device" if workload.batch_scope == "device" else "in total"
+
+
+def _change(key: str, value: str) -> str:
+    name = key.removeprefix("workload.")
+    return name if name.rpartition(".")[2] in SAID else f"{name} = {value}"
