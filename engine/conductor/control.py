@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
@@ -43,7 +45,21 @@ def _signal(folder: SessionFolder, number: signal.Signals) -> bool:
     if pid is None:
         return False
     try:
-        os.kill(pid, number)
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return False
+    except (AttributeError, OSError):  # a system without such descriptors
+        return _send(partial(os.kill, pid, number))
+    try:
+        # Before it was opened, the id might have passed from the session to another process.
+        return folder.pid() == pid and _send(partial(signal.pidfd_send_signal, process, number))
+    finally:
+        os.close(process)
+
+
+def _send(send: Callable[[], object]) -> bool:
+    try:
+        send()
     except (ProcessLookupError, PermissionError):
         return False
     return True

@@ -19,7 +19,7 @@ from ..host.facts import Host
 from ..plan.plan import Plan
 from ..text.encoding import decode_json, encode_json
 from ..text.files import is_file, is_folder, read_whole, user_path
-from .lock import is_taken, take
+from .lock import holds, is_taken, take
 
 LONGEST_NAME = 100
 STARTED = re.compile(r"(?<=.)-\d{8}-\d{6}(-\d+)?$")
@@ -137,13 +137,20 @@ class SessionFolder:
         return next(iter(self.queued_behind()), None)
 
     def pid(self) -> int | None:
-        """Return the session process's id; None if it does not run or runs on another machine."""
+        """Return the session process's id; None unless that process is this user's and holds the lock here.
+
+        What the lock says is no proof: another user may have written it, or a container whose ids differ.
+        """
         if not self.is_running():
             return None
-        words = read_whole(self.lock).decode(errors="replace").split()
-        if len(words) != 2 or words[1] != socket.gethostname():
+        try:
+            words = read_whole(self.lock).decode(errors="replace").split()
+        except OSError:
             return None
-        return int(words[0]) if re.fullmatch("[0-9]{1,9}", words[0]) else None
+        if len(words) != 2 or words[1] != socket.gethostname() or not re.fullmatch("[0-9]{1,9}", words[0]):
+            return None
+        pid = int(words[0])
+        return pid if holds(pid, self.lock) else None
 
     def state(self, outcome: Literal["finished", "stopped"] | None) -> State:
         """Return the session's state, given the outcome recorded in its journal."""

@@ -1,5 +1,6 @@
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from building.all_kinds import HOST, PLAN, STARTED
+from gpubench_tui.engine.conductor.control import skip_run, stop_session
 from gpubench_tui.engine.record.events import Event
 from gpubench_tui.engine.record.journal import Journal
 from gpubench_tui.engine.record.session import read_session
@@ -36,18 +38,20 @@ def mode(path: Path) -> int:
 
 
 @contextmanager
-def held(folder: SessionFolder) -> Iterator[subprocess.Popen[str]]:
+def held(folder: SessionFolder, user: int | None = None) -> Iterator[subprocess.Popen[str]]:
     """Another process that holds the session's lock, as a session process does."""
     script = """
-import sys
+import os, sys
 from pathlib import Path
 from gpubench_tui.engine.record.shelf import SessionFolder
 with SessionFolder(Path(sys.argv[1])).hold():
+    if len(sys.argv) > 2:
+        os.setuid(int(sys.argv[2]))
     print("held", flush=True)
     sys.stdin.read()
 """
     process = subprocess.Popen(
-        [sys.executable, "-c", script, str(folder.path)],
+        [sys.executable, "-c", script, str(folder.path), *([] if user is None else [str(user)])],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -149,6 +153,53 @@ def test_a_session_of_another_machine_has_no_pid_here(shelf: Shelf) -> None:
         folder.lock.write_text("1 somewhere-else\n")
         assert folder.is_running()
         assert folder.pid() is None
+
+
+OPENERS = {
+    "nothing": "pass",
+    "open": "file = open(path, 'r+')",
+    "shared": "file = os.open(path, os.O_RDONLY); fcntl.flock(file, fcntl.LOCK_SH)",
+}
+
+
+@pytest.mark.parametrize("opener", OPENERS)
+def test_a_lock_names_only_who_holds_it(shelf: Shelf, opener: str) -> None:
+    folder = create(shelf)
+    folder.lock.touch()
+    script = (
+        f"import fcntl, os, sys; path = sys.argv[1]; {OPENERS[opener]}; print(flush=True); sys.stdin.read()"
+    )
+    bystander = subprocess.Popen(
+        [sys.executable, "-c", script, str(folder.lock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert bystander.stdout is not None and bystander.stdout.readline()
+    planted = f"{bystander.pid} {socket.gethostname()}\n"
+    folder.lock.write_text(planted)
+    assert not folder.is_running() and folder.pid() is None
+    if opener != "shared":  # with which no other process can hold it
+        with held(folder) as process:
+            assert folder.pid() == process.pid
+            folder.lock.write_text(planted)
+            assert folder.is_running() and folder.pid() is None
+            assert not stop_session(folder) and not skip_run(folder)
+    assert bystander.poll() is None
+    bystander.communicate()
+
+
+def test_a_link_to_the_lock_of_a_session_is_none(shelf: Shelf) -> None:
+    folder, planted = create(shelf, "a"), create(shelf, "b")
+    with held(folder):
+        planted.lock.symlink_to(folder.lock)
+        assert folder.pid() is not None
+        assert planted.pid() is None and not stop_session(planted)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two users")
+def test_another_user_has_no_session_here(shelf: Shelf) -> None:
+    folder = create(shelf)
+    with held(folder, user=12345):
+        assert folder.is_running() and folder.pid() is None
+        assert not stop_session(folder)
 
 
 def test_a_session_takes_another_name(shelf: Shelf) -> None:

@@ -90,7 +90,9 @@ def stop(context: Context, *, session: str | None) -> int:
 
     folder = context.find_running_session(session)
     if not stop_session(folder):
-        raise UsageError(f"{folder.name} is not running on this machine")
+        raise UsageError(
+            f"{folder.name} cannot be stopped from here: no process of yours on this machine runs it"
+        )
     wait_until_ended(folder)
     print(f"stopped {folder.name}", file=sys.stderr)
     return MEASURED

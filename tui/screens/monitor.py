@@ -117,7 +117,7 @@ class MonitorScreen(SessionScreen[LiveFeed]):
         if control.stop_session(self.folder):
             self._stopping = True
         else:
-            self.notify("The session is no longer running on this machine.", severity="warning")
+            self.notify("No process of yours on this machine runs the session.", severity="warning")
 
     @work
     async def action_skip(self) -> None:
