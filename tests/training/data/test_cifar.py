@@ -3,6 +3,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import pickle
+import shutil
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -119,3 +120,34 @@ def test_without_a_network_the_sentence_says_where_to_put_it(
 def test_other_classes_do_not_fit(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="classes = 7"):
         open_data(Workload(data="cifar10", classes=7), tmp_path, lambda _: None)
+
+
+def test_links_in_a_shared_folder_are_not_followed(served: Any, tmp_path: Path) -> None:
+    mine, cache = tmp_path / "mine", tmp_path / "cache"
+    cache.mkdir()
+    for name in (".lock", served.filename.replace(".gz", ".partial")):
+        mine.write_text("thesis")
+        (cache / name).symlink_to(mine)
+    assert len(cifar10(cache, lambda _: None)[0][0]) == 5 * PART
+    assert mine.read_text() == "thesis"
+
+
+def test_only_the_bytes_that_were_checked_are_unpickled(
+    served: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "cache"
+    shutil.copytree(tmp_path / "made", cache)
+    folder = cache / served.base_folder
+    loads = pickle.loads
+
+    def replaced_meanwhile(content: bytes, **options: Any) -> Any:
+        for file in folder.iterdir():
+            file.write_bytes(b"cos\nsystem\n(S'touch " + bytes(tmp_path / "owned") + b"'\ntR.")
+        return loads(content, **options)
+
+    monkeypatch.setattr("pickle.loads", replaced_meanwhile)
+    (cache / served.filename).unlink()
+    monkeypatch.setattr(served, "url", "http://127.0.0.1:9/gone")
+    with pytest.raises(NoDataError):
+        cifar10(cache, lambda _: None)
+    assert not (tmp_path / "owned").exists()
