@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import time
@@ -10,11 +11,13 @@ from types import FrameType
 from typing import Literal
 
 from ..host.facts import CpuSample, GpuSample
+from ..plan.needs import cache_folder
 from ..plan.plan import RunSpec
 from ..record.events import Failure, RunFinished, RunStarted, Sampled, SessionFinished
 from ..record.exit_status import MEASURED, RUN_FAILED, STOPPED
 from ..record.journal import Journal
 from ..record.shelf import SessionFolder
+from .caches import keep_caches_private, keep_temporary_private
 from .launch import start_fork_server
 from .parentage import adopt_orphans
 from .recorder import Recorder, session_started
@@ -72,7 +75,15 @@ class Conductor:
         adopt_orphans()
         self._recorder.write(session_started(self._folder, self._request))
         if self._request.plan.to_run:
+            self._prepare_folders()
             start_fork_server()
+
+    def _prepare_folders(self) -> None:
+        for sentence in (
+            *keep_caches_private(cache_folder(), self._temporary, os.environ),
+            *keep_temporary_private(self._temporary, os.environ),
+        ):
+            self._recorder.say(sentence)
 
     def _take(self, spec: RunSpec) -> None:
         recorder = self._recorder
