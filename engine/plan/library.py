@@ -13,7 +13,7 @@ from msgspec import Struct
 from ..text.files import is_file, read_whole, user_path
 from .changes import changed_keys
 from .preset import Preset
-from .read import PresetError, read_preset, write_preset
+from .read import PresetError, read_preset
 
 
 class PresetFile(Struct, frozen=True):
@@ -66,6 +66,8 @@ def own_file(title: str) -> PresetFile:
 
 def save(file: PresetFile, preset: Preset) -> None:
     """Write a user's own preset and replace an existing one; OSError when that is impossible."""
+    from .write import write_preset  # late: the app's first paint does without
+
     file.path.parent.mkdir(parents=True, exist_ok=True)
     fresh = file.path.with_suffix(".new")
     fresh.write_text(write_preset(preset), encoding="utf-8")

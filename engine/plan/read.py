@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-import tomli_w
 
 from ..text.files import is_file, parse_toml, user_path
 from ..text.plain import cut_in_middle, without_surrogates
@@ -53,12 +52,6 @@ def read_preset(text: str, file: str, overrides: Sequence[str] = (), folder: Pat
     _check(preset, file)
     _check_overrides(preset, own_keys, file, overrides)
     return preset
-
-
-def write_preset(preset: Preset) -> str:
-    """Return the preset as TOML that `read_preset` turns into an equal preset."""
-    table = msgspec.to_builtins(preset)
-    return tomli_w.dumps(_without_none(table))
 
 
 def _convert(table: Table, file: str) -> Preset:
@@ -233,10 +226,3 @@ def _check_workload(workload: Workload, file: str, key: str) -> None:
         raise PresetError(file, f"{key}.milestones", "expected rising epochs, as in [150, 250]")
     if ".py:" in workload.model and not is_file(Path(workload.model.rpartition(":")[0])):
         raise PresetError(file, f"{key}.model", f"no file {workload.model.rpartition(':')[0]}")
-
-
-def _without_none(value: Any) -> Any:
-    """Return a value without the keys that are None, for TOML has no null."""
-    if isinstance(value, dict):
-        return {key: _without_none(item) for key, item in value.items() if item is not None}
-    return [_without_none(item) for item in value] if isinstance(value, list | tuple) else value

@@ -28,6 +28,22 @@ from ..text.files import LARGEST
 from ..text.toml import toml_value
 from . import preset
 
+MODELS = {
+    "cnn": "three convolutions and two linear layers, 1.1 million parameters",
+    "lenet": "LeNet-5 with three colour channels, 62,006 parameters",
+    "cifar-resnet18": "ResNet-18 with the 3x3 first convolution that suits 32x32 images",
+    "cifar-resnet34": "ResNet-34 with the 3x3 first convolution that suits 32x32 images",
+    "vit-tiny": "Vision Transformer on patches of 4x4 pixels, 6 layers of width 192",
+    "vit-small": "Vision Transformer on patches of 4x4 pixels, 8 layers of width 384",
+    "vit-base": "Vision Transformer on patches of 4x4 pixels, 12 layers of width 768",
+}
+"""Built-in models by their name, each with what it is."""
+OTHER_MODELS = {
+    "torchvision:NAME": "a classification model of torchvision, such as torchvision:resnet50",
+    "path/to/file.py:function": "your own: def function(classes: int) -> torch.nn.Module",
+}
+"""Forms of the names of all other models."""
+
 
 class KeyReference(NamedTuple):
     """One key of a preset file."""
@@ -39,6 +55,8 @@ class KeyReference(NamedTuple):
     """Default in TOML; `required` where there is none, `-` where it is to be absent."""
     meaning: str
     """Docstring of the key, in one line."""
+    words: tuple[str, ...] = ()
+    """Words that it takes as its value; empty where it takes others or numbers too."""
 
 
 class TableReference(NamedTuple):
@@ -55,6 +73,20 @@ def preset_reference() -> list[TableReference]:
     tables: dict[type, TableReference] = {}
     _collect(preset.Preset, "", False, tables)
     return list(tables.values())
+
+
+def settable_keys() -> dict[str, KeyReference]:
+    """Return the keys that `--set` can give a value, by their name in it, as in `workload.batch`."""
+    tables = {table.path.strip("[]"): table for table in preset_reference() if "[[" not in table.path}
+    # What replaces a table on GPUs has that table's keys.
+    overlays = [key.name for key in tables["gpu"].keys]
+    tables |= {f"gpu.{name}": tables[name] for name in overlays}
+    return {
+        f"{path}.{key.name}" if path else key.name: key
+        for path, table in tables.items()
+        for key in table.keys
+        if key.values not in ("table", "array of tables")
+    }
 
 
 def _collect(struct: type[Struct], path: str, is_array: bool, tables: dict[type, TableReference]) -> None:
@@ -96,7 +128,17 @@ def _structs(kind: Type, in_array: bool = False, in_table: bool = False) -> Iter
 
 
 def _key(field: Field, meaning: str) -> KeyReference:
-    return KeyReference(field.encode_name, _values(field.type), _default(field), meaning)
+    words = tuple(MODELS) if field.encode_name == "model" else _words(field.type)
+    return KeyReference(field.encode_name, _values(field.type), _default(field), meaning, words)
+
+
+def _words(kind: Type) -> tuple[str, ...]:
+    match kind:
+        case LiteralType():
+            return tuple(map(str, _in_declared_order(kind.values)))
+        case BoolType():
+            return ("true", "false")
+    return ()
 
 
 def _values(kind: Type) -> str:
@@ -155,7 +197,11 @@ def _meanings(struct: type[Struct]) -> dict[str, str]:
     for each in reversed(struct.__mro__):
         if each.__module__ != preset.__name__:
             continue
-        body = ast.parse(inspect.getsource(each)).body[0]
+        try:
+            source = inspect.getsource(each)
+        except OSError:  # installed without its source: keys without their meanings are better than none
+            continue
+        body = ast.parse(source).body[0]
         assert isinstance(body, ast.ClassDef)
         for field, after in zip(body.body, body.body[1:], strict=False):
             match field, after:

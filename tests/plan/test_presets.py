@@ -8,7 +8,8 @@ from gpubench_tui.engine.plan.expand import make_plan
 from gpubench_tui.engine.plan.library import find_preset
 from gpubench_tui.engine.plan.plan import Plan
 from gpubench_tui.engine.plan.preset import UNITS, Metric
-from gpubench_tui.engine.plan.read import read_preset, write_preset
+from gpubench_tui.engine.plan.read import read_preset
+from gpubench_tui.engine.plan.write import write_preset
 
 SHIPPED = [
     "quickstart",

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 from gpubench_tui.engine.plan.library import all_presets, find_preset
 from gpubench_tui.engine.plan.preset import Preset
-from gpubench_tui.engine.plan.read import PresetError, read_preset, write_preset
+from gpubench_tui.engine.plan.read import PresetError, read_preset
+from gpubench_tui.engine.plan.write import write_preset
 
 MATRIX = """
 title = "Mine"

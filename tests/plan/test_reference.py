@@ -2,12 +2,13 @@
 
 import tomllib
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 import pytest
 from gpubench_tui.engine.plan import preset
 from gpubench_tui.engine.plan.read import PresetError, read_preset
-from gpubench_tui.engine.plan.reference import KeyReference, preset_reference
+from gpubench_tui.engine.plan.reference import KeyReference, preset_reference, settable_keys
 
 STRUCTS = {
     "": preset.Preset,
@@ -31,6 +32,17 @@ def keys() -> Iterator[tuple[str, KeyReference]]:
 def key_of(path: str, name: str) -> KeyReference:
     (found,) = (key for table, key in keys() if table == path and key.name == name)
     return found
+
+
+def test_every_key_that_can_be_set_can_be(tmp_path: Path) -> None:
+    samples = {"string": "x", "true, false": "true"}
+    for name, key in settable_keys().items():
+        first = key.words[0] if key.words else samples.get(key.values, "3")
+        value = f"[{first}]" if key.values.startswith("list") else first
+        try:
+            read_preset(PRESET, "x.toml", [f"{name}={value}"], tmp_path)
+        except PresetError as error:  # of the right type, if of a value that does not fit the rest
+            assert "no such key" not in str(error)
 
 
 def test_every_table_and_key_of_the_declaration_is_there_once() -> None:

@@ -238,18 +238,19 @@ def _values(position: _Position, begun: str) -> Sequence[Candidate]:
         return [Candidate(str(one.dest), _plain(one.help)) for one in action._choices_actions]
     if action.choices is not None:
         return [Candidate(str(choice)) for choice in action.choices]
-    return _named(position, str(action.metavar), is_path="/" in begun)
+    return _named(position, str(action.metavar), begun)
 
 
-def _named(position: _Position, metavar: str, is_path: bool) -> Sequence[Candidate]:
-    """Return the candidates for an argument whose help names it `metavar`."""
+def _named(position: _Position, metavar: str, begun: str) -> Sequence[Candidate]:
+    """Return the candidates for an argument whose help names it `metavar`, of which `begun` is typed."""
+    is_path = "/" in begun
     shell = {"FILE": [Candidate(FILES)], "DIR": [Candidate(FOLDERS)]}
     if metavar == "PRESET":
         return shell["FILE"] if is_path else _presets()
     if metavar in ("SESSION", "A", "B"):
         running = position.command in ("attach", "stop")
         return shell["DIR"] if is_path else _sessions(position.sessions_dir, running)
-    return _preset_keys() if metavar == "KEY=VALUE" else shell.get(metavar, [])
+    return _preset_keys(begun) if metavar == "KEY=VALUE" else shell.get(metavar, [])
 
 
 def _plain(text: str | None) -> str:
@@ -269,25 +270,15 @@ def _presets() -> list[Candidate]:
     return [Candidate(file.name, title(file.read)) for file in all_presets()]
 
 
-def _preset_keys() -> list[Candidate]:
-    import msgspec
+def _preset_keys(begun: str) -> list[Candidate]:
+    """Return the keys of presets; once one is typed, the words that it takes."""
+    from ...engine.plan.reference import settable_keys
 
-    from ...engine.plan.preset import GpuOverlay, Preset
-
-    tables = [
-        (field.name, field.type)
-        for field in msgspec.structs.fields(Preset)
-        if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct)
-    ]
-    # What replaces a table on GPUs has that table's keys, and is itself no key to give a value.
-    replaced = {field.name for field in msgspec.structs.fields(GpuOverlay)}
-    tables += [(f"gpu.{name}", table) for name, table in tables if name in replaced]
-    tables = [(name, table) for name, table in tables if table is not GpuOverlay]
-    return [
-        Candidate(f"{name}.{field.name}=")
-        for name, table in tables
-        for field in msgspec.structs.fields(table)
-    ]
+    keys = settable_keys()
+    name, equals, _ = begun.partition("=")
+    if equals:
+        return [Candidate(f"{name}={word}") for word in keys[name].words] if name in keys else []
+    return [Candidate(f"{name}=", key.meaning) for name, key in keys.items()]
 
 
 def _sessions(root: Path | None, running: bool) -> list[Candidate]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...engine.record.exit_status import MEASURED
 from .arguments import add_plan_options, add_sessions_dir
-from .context import Context
+from .context import Context, UsageError
 
 if TYPE_CHECKING:
     from .arguments import Subparsers
@@ -18,6 +18,13 @@ def add_listing_commands(subparsers: Subparsers) -> None:
     presets = subparsers.add_parser(
         "presets", help="list what can be run here, what would be skipped, and why"
     )
+    presets.add_argument(
+        *("preset",),
+        metavar="PRESET",
+        nargs="?",
+        help="print this one as TOML, with every key and what it means; by name, unique prefix or path",
+    )
+    presets.add_argument("--keys", action="store_true", help="list all keys of presets, and all models")
     add_plan_options(presets)
     presets.set_defaults(command=list_presets)
     doctor = subparsers.add_parser(
@@ -34,10 +41,19 @@ def add_listing_commands(subparsers: Subparsers) -> None:
         add_sessions_dir(parser)
 
 
-def list_presets(context: Context, *, json: bool) -> int:
-    """Print every preset with its plan for this machine. Raises UsageError."""
+def list_presets(context: Context, *, preset: str | None, keys: bool, json: bool) -> int:
+    """Print every preset with its plan for this machine, one preset, or all keys. Raises UsageError."""
+    from ...engine.plan.read import PresetError
     from .listing_content import preset_listing
+    from .preset_content import key_listing, one_preset
 
+    if keys:
+        return _print_listing(key_listing(), json)
+    if preset is not None:
+        try:
+            return _print_listing(one_preset(preset, context.overrides), json)
+        except PresetError as error:
+            raise UsageError(str(error)) from None
     return _print_listing(preset_listing(context.inspect_host(), context.overrides), json)
 
 

@@ -64,7 +64,8 @@ def _create_session(context: Context, preset_name: str, name: str | None) -> Ses
     from ...engine.plan.expand import make_plan
     from ...engine.plan.library import find_preset
     from ...engine.plan.needs import needs
-    from ...engine.plan.read import PresetError, write_preset
+    from ...engine.plan.read import PresetError
+    from ...engine.plan.write import write_preset
 
     try:
         preset_file = find_preset(preset_name)

@@ -13,7 +13,8 @@ from ...engine.conductor.start import start_session
 from ...engine.host.facts import Host
 from ...engine.host.inspect import inspect_host
 from ...engine.plan.expand import make_plan
-from ...engine.plan.read import read_preset, write_preset
+from ...engine.plan.read import read_preset
+from ...engine.plan.write import write_preset
 from ...engine.record.shelf import SessionFolder, Shelf, default_root
 from ...engine.text.files import read_whole
 from .planned_presets import PlannedPreset, unfinished_sessions

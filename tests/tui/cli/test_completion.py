@@ -48,6 +48,13 @@ def test_presets_and_their_keys(capsys: pytest.CaptureFixture[str]) -> None:
     ]
     assert "gpu.measure=" not in ask(capsys, "run", "--set", "gpu.")
     assert ask(capsys, "run", "--set", "workload.batch=6") == []
+    assert ask(capsys, "run", "--set", "workload.precision=f") == [
+        "workload.precision=fp32",
+        "workload.precision=fp16",
+    ]
+    assert ask(capsys, "--set", "workload.model=vit-t") == ["workload.model=vit-tiny"]
+    assert ask(capsys, "run", "--set", "nosuch.key=") == []
+    assert ask(capsys, "presets", "single") == ["single-dp-ddp"]
     assert "--headless" in ask(capsys, "run", "quickstart", "")
 
 
@@ -198,7 +205,7 @@ def test_a_real_shell_completes_the_name_of_a_session(
         ("gpubench-tui atta", ["attach\topen the live monitor on a running session"]),
         ("gpubench-tui run quick", ["quickstart\tQuickstart"]),
         ("gpubench-tui compare --format=te", ["--format=text"]),
-        ("gpubench-tui run --set measure.tar", ["measure.target="]),
+        ("gpubench-tui run --set workload.precision=b", ["workload.precision=bf16"]),
         ("gpubench-tui run quickstart --output bi", ["bin/"]),
         ("gpubench-tui run quickstart --output=bi", ["--output=bin/"]),
         ("gpubench-tui run quickstart --output ~/bi", ["~/bin/"]),

@@ -1,13 +1,16 @@
-"""What `doctor` says of machines that are not at hand."""
+"""What `doctor` says of machines that are not at hand, and `presets` of presets and their keys."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from building.recorded import host
 from gpubench_tui.engine.host.facts import Link
+from gpubench_tui.engine.plan.library import find_preset
 from gpubench_tui.tui.cli.listing_content import host_listing
+from gpubench_tui.tui.cli.main import main
 from msgspec.structs import replace
 
 
@@ -44,3 +47,28 @@ def test_the_facts_stand_below_one_another(gpus: int, tmp_path: Path) -> None:
     facts = [line for line in lines if line and not line.startswith((" ", "ok:", "warning:", "info:"))]
     assert len(facts) > 6
     assert not [line for line in facts if line[11:13] != "  " or line[13] == " "]
+
+
+def test_a_preset_is_printed_as_its_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["presets", "quick", "--set", "workload.batch=7"]) == 0
+    (tmp_path / "copy.toml").write_text(capsys.readouterr().out)
+    file = find_preset("quickstart")
+    assert find_preset(str(tmp_path / "copy.toml")).read() == file.read(["workload.batch=7"])
+    assert main(["presets", "quick", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["path"] == str(file.path) and data["preset"]["title"] == file.read().title
+    assert main(["presets", "nosuch"]) == 2
+    assert "no such preset" in capsys.readouterr().err
+
+
+def test_all_keys_and_models_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["presets", "--keys"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    place = lines.index("[measure]  Length and repetition of measurements.")
+    assert lines[place + 1] == "  epochs  integer from 0; default 0"
+    assert "  hang_seconds  number above 0; default 120.0" in lines
+    assert "  vit-tiny" in lines and "  torchvision:NAME" in lines
+    assert max(map(len, lines)) <= 100
+    assert main(["presets", "--keys", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert {table["table"] for table in data["tables"]} >= {"", "[workload]", "[[matrix.only]]"}
