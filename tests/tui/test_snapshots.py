@@ -23,11 +23,11 @@ from nvml_standin import Machine, build
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("snapshots")]
 
 GPUS = [0, 2, 8, 16]
 RUN: set[str] = set()
-"""Names of the tests of this module that have run."""
+"""Names of the tests of this module that have run: all in one process, as a group."""
 
 
 @pytest.fixture(autouse=True)
