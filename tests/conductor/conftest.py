@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -35,19 +37,64 @@ def run_spec(
     )
 
 
+class SessionProcess:
+    """A process of the nursery's, used like a Popen."""
+
+    def __init__(self, pid: int, status: Path) -> None:
+        self.pid = pid
+        self._status = status
+
+    def poll(self) -> int | None:
+        return int(self._status.read_text()) if self._status.exists() else None
+
+    def wait(self) -> int:
+        deadline = time.monotonic() + PATIENCE
+        while (status := self.poll()) is None:
+            assert time.monotonic() < deadline, "the session process goes on"
+            time.sleep(0.02)
+        return status
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+
+    def terminate(self) -> None:
+        os.kill(self.pid, signal.SIGTERM)
+
+
+class Nursery:
+    """The process that session processes are forked from: see nursery.py."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("nursery.py"))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def start(self, folder: SessionFolder) -> SessionProcess:
+        """Start a session process with the environment as it is now."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        status = folder.path.with_name(f"{folder.name}-{time.monotonic_ns()}.status")
+        request = {"folder": str(folder.path), "environment": dict(os.environ), "status": str(status)}
+        print(json.dumps(request), file=self.process.stdin, flush=True)
+        return SessionProcess(int(self.process.stdout.readline()), status)
+
+
 class Session:
     """A session process of the test's own workers, and what its journal says."""
 
-    def __init__(self, folder: SessionFolder) -> None:
+    def __init__(self, folder: SessionFolder, nursery: Nursery) -> None:
         self.folder = folder
-        self.process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("session.py")), str(folder.path)],
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        self.nursery = nursery
+        self.process = nursery.start(folder)
+
+    def started_again(self) -> Session:
+        """Start another process for the same session."""
+        return Session(self.folder, self.nursery)
 
     def wait(self) -> int:
-        return self.process.wait(PATIENCE)
+        return self.process.wait()
 
     def events(self) -> list[Event]:
         return list(read_journal(self.folder.journal))
@@ -74,8 +121,16 @@ Start = Callable[..., Session]
 """Starts a session of the runs that it is given."""
 
 
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    nursery = Nursery()
+    yield nursery
+    nursery.process.kill()
+    nursery.process.wait()
+
+
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
+def start(nursery: Nursery, tmp_path: Path) -> Iterator[Start]:
     """Start a session of these runs; whatever is left of it afterwards is killed."""
     sessions: list[Session] = []
 
@@ -86,16 +141,16 @@ def start(tmp_path: Path) -> Iterator[Start]:
             Software("3", "linux"),
         )
         plan = Plan(preset="test", title="Test", question="Does it hold?", devices=(), runs=runs)
-        session = Session(Shelf(tmp_path).create(None, plan, host, ""))
+        session = Session(Shelf(tmp_path).create(None, plan, host, ""), nursery)
         sessions.append(session)
         return session
 
     yield _start
     for session in sessions:
         if session.process.poll() is None:
-            for process in [*session.processes(), psutil.Process(session.process.pid)]:
+            for process in [*session.processes(), session.process]:
                 process.kill()
-            session.process.wait()
+            session.wait()
 
 
 def wait_until_gone(processes: list[psutil.Process]) -> None:

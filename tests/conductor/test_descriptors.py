@@ -9,7 +9,7 @@ from gpubench_tui.engine.record.events import Steps
 
 from .conftest import Start, run_spec
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("nursery")]
 
 
 def test_runs_leave_no_descriptor_open(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:

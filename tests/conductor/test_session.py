@@ -25,7 +25,7 @@ from gpubench_tui.engine.record.session import read_session
 
 from .conftest import Start, run_spec, wait_until_gone
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("nursery")]
 
 
 def steps_of(events: list[Event], run: str, rank: int) -> int:
@@ -152,7 +152,7 @@ def test_runs_are_skipped_and_stopped_and_leave_nothing_behind(start: Start) -> 
     assert not psutil.pid_exists(int(log.split("left behind ")[1].split()[0]))
     assert len(session.processes()) == 4  # the fork server, its tracker, one rank and that rank's fork
 
-    second = type(session)(session.folder)
+    second = session.started_again()
     assert second.wait() == 1
     assert session.process.poll() is None
 

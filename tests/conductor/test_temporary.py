@@ -15,7 +15,7 @@ from gpubench_tui.engine.record.lock import take
 
 from .conftest import Start, run_spec, wait_until_gone
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("nursery")]
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from gpubench_tui.engine.record.events import PhaseChanged
 
 from .conftest import Start, run_spec
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("nursery")]
 
 
 def test_text_that_is_not_utf8_silences_no_rank(start: Start) -> None:

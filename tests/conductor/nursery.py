@@ -1,0 +1,103 @@
+"""The process that session processes are forked from, so that torch is imported once for all of them.
+
+`python nursery.py` reads a request a line: the session's folder, its environment, and the file to which its
+exit status goes. It answers with the process's id. Ranks run the workers of ranks.py. What is started here is
+what the program starts, but for the two imports of torch: that of the session process and of its fork server.
+
+With JOURNAL_STALLS in the environment a session's disk takes so many seconds to write the first step; with
+UNCOLLECTED it never collects cyclic garbage.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from multiprocessing import forkserver, util
+from pathlib import Path
+
+import torch.distributed.launcher.api  # noqa: F401
+from gpubench_tui.engine.conductor import preload  # noqa: F401
+from gpubench_tui.engine.conductor.__main__ import main
+from gpubench_tui.engine.record.events import Event, Steps
+from gpubench_tui.engine.record.journal import Journal
+
+append = Journal.append
+spawn = util.spawnv_passfds
+
+
+def serve() -> None:
+    """Start a session for each request; return in each of their processes, with the session's folder."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that wait for sessions
+    for line in sys.stdin:
+        request = json.loads(line)
+        if os.fork() == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            pid = os.fork()
+            if pid == 0:
+                sys.exit(be_session(request["folder"], request["environment"]))
+            os.write(1, f"{pid}\n".encode())
+            tell(Path(request["status"]), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+            os._exit(0)
+
+
+def tell(file: Path, status: int) -> None:
+    new = file.with_suffix(".new")
+    new.write_text(str(status))
+    new.rename(file)
+
+
+def be_session(folder: str, environment: dict[str, str]) -> int:
+    """What `python -m gpubench_tui.engine.conductor FOLDER` does."""
+    os.setsid()
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(2, 1)
+    os.close(null)
+    os.environ.clear()
+    os.environ.update(environment)
+    tempfile.tempdir = None  # which torch asked for
+    util.spawnv_passfds = fork_server
+    Journal.append = append_slowly
+    if os.environ.pop("UNCOLLECTED", ""):
+        gc.disable()
+    return main(folder, "ranks:work")
+
+
+def fork_server(path: str, arguments: Sequence[bytes | str], kept: Sequence[int]) -> int:
+    """Fork the fork server instead of having a new Python import torch; spawn anything else."""
+    code = os.fsdecode(arguments[-1])
+    if forkserver.__name__ not in code:
+        return spawn(path, arguments, kept)
+    pid = os.fork()
+    if pid == 0:
+        close_all_but(0, 1, 2, *kept)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        tempfile.tempdir = None
+        exec(code, {})
+        os._exit(0)
+    return pid
+
+
+def close_all_but(*kept: int) -> None:
+    for file in {int(file.name) for file in Path("/dev/fd").iterdir()} - set(kept):
+        with contextlib.suppress(OSError):  # that of the listing is closed
+            os.close(file)
+
+
+def append_slowly(journal: Journal, event: Event) -> None:
+    if isinstance(event, Steps):
+        time.sleep(float(os.environ.pop("JOURNAL_STALLS", "0")))
+    append(journal, event)
+
+
+if __name__ == "__main__":
+    serve()
