@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from textual import events, on, work
+from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.filter import LineFilter
@@ -27,14 +27,16 @@ from .requests import ShowSessions
 from .screens.launch import LaunchScreen
 from .terminal.capabilities import filters_for, terminal_shows_unicode
 from .terminal.hangup import exit_on_hangup, exit_on_signal
-from .terminal.textual_internals import ignore_stale_resizes, show_control_characters
+from .terminal.textual_internals import ignore_stale_resizes, show_control_characters, tell_escape_from_alt
 from .themes import DARK, LIGHT
+from .workers import in_task, in_thread
 
 if TYPE_CHECKING:
     from ..engine.record.shelf import SessionFolder, Shelf
 
 ignore_stale_resizes()
 show_control_characters()
+tell_escape_from_alt()
 
 SMALLEST_WINDOW = Size(40, 10)
 """Smallest window that the screens fit into, in cells."""
@@ -166,7 +168,7 @@ class GpubenchApp(NavigatingApp):
             if not isinstance(self.screen, TooSmallScreen):
                 self.push_screen(TooSmallScreen(SMALLEST_WINDOW))
 
-    @work(exit_on_error=False)
+    @in_task("checking the keys of the config file")
     async def _check_keys(self) -> None:
         """Revoke invalid keys and say why; runs late because it imports all screens."""
         from .keymap import check_keys, declared_bindings
@@ -214,7 +216,7 @@ class GpubenchApp(NavigatingApp):
         name = f"{self.TITLE}-{screen_name(self.screen)}-{time.strftime('%Y%m%d-%H%M%S')}.svg"
         self._save_screenshot(name, screenshot_svg(self, self.title))
 
-    @work(thread=True, exit_on_error=False)
+    @in_thread("saving the screenshot", feed=True)
     def _save_screenshot(self, name: str, text: str) -> None:
         from ..engine.record.shelf import default_root
         from .data.exports import save_export

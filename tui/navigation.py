@@ -7,9 +7,11 @@ from collections.abc import Callable
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from textual import on, work
+from textual import on
+from textual.notifications import SeverityLevel
 from textual.screen import ModalScreen, Screen
 
+from ..engine.text.plain import cut_in_middle
 from .data.launch_feed import LaunchOptions
 from .requests import (
     LeaveApp,
@@ -23,7 +25,8 @@ from .requests import (
 )
 from .screens.base import Quittable
 from .screens.launch import LaunchScreen
-from .terminal.output import DifferentialApp
+from .terminal.key_order import KeyOrderApp
+from .workers import in_task
 
 if TYPE_CHECKING:
     import subprocess
@@ -31,7 +34,11 @@ if TYPE_CHECKING:
     from ..engine.record.shelf import SessionFolder
 
 
-class NavigatingApp(DifferentialApp):
+LONGEST_NOTIFICATION = 400
+"""Characters of a message that is shown for some seconds, at most."""
+
+
+class NavigatingApp(KeyOrderApp):
     """An app that opens the screens; they post requests and never open each other."""
 
     def __init__(self, css_path: list[str | PurePath], root: Path | None, options: LaunchOptions) -> None:
@@ -44,6 +51,19 @@ class NavigatingApp(DifferentialApp):
         self._starting_again = False
         self.parting_messages: list[str] = []
         """Lines printed on standard error after the app has left the terminal."""
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = True,
+    ) -> None:
+        """Show a message for some seconds, shortened to what can be read meanwhile."""
+        message = cut_in_middle(message, LONGEST_NOTIFICATION)
+        super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
 
     @on(ShowLaunch)
     def show_launch(self) -> None:
@@ -122,7 +142,7 @@ class NavigatingApp(DifferentialApp):
         self.notify(f"Planning another run of {message.folder.name}", timeout=3, markup=False)
         self._start_again(message.folder)
 
-    @work(exit_on_error=False)
+    @in_task("starting the session")
     async def _start_again(self, folder: SessionFolder) -> None:
         from .data.start_sessions import RefusedError, run_again
 

@@ -42,16 +42,25 @@ def read_preset(text: str, file: str, overrides: Sequence[str] = (), folder: Pat
     current directory. Raises `PresetError`.
     """
     table = _parse(text, file)
-    _resolve_paths(table, folder or Path.cwd())
+    here = _current_folder(file)
+    _resolve_paths(table, folder or here)
     own_keys = {name: set(part) for name, part in _items(table.get("workloads")) if isinstance(part, dict)}
     for override in overrides:
         _apply(table, override)
-    _resolve_paths(table, Path.cwd())
+    _resolve_paths(table, here)
     _merge_workloads(table, file)
     preset = _convert(table, file)
     _check(preset, file)
     _check_overrides(preset, own_keys, file, overrides)
     return preset
+
+
+def _current_folder(file: str) -> Path:
+    try:
+        return Path.cwd()
+    except OSError:
+        problem = "cannot be run in the current folder, which has been deleted: change to one that exists"
+        raise PresetError(file, "", problem) from None
 
 
 def _convert(table: Table, file: str) -> Preset:

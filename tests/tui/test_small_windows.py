@@ -52,7 +52,7 @@ async def test_the_results_the_monitor_and_the_sessions(tmp_path: Path, size: tu
         await pilot.press("question_mark")
         await wait_for_text(pilot, "Detail" if size != (80, 15) else "Keys")
         await pilot.press("end")
-        await wait_for_text(pilot, "Escape closes this help.")
+        await wait_for_text(pilot, "n/a", "esc Close")
 
 
 async def test_a_window_that_is_too_small_says_so_until_it_is_larger(tmp_path: Path) -> None:

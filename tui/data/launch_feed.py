@@ -37,6 +37,14 @@ class MachineInspected(Message):
         self.inspection = inspection
 
 
+class InspectionFailed(Message):
+    """The machine could not be inspected; `sentence` says why."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__()
+        self.sentence = sentence
+
+
 class DevicesSampled(Message):
     """The devices have been sampled."""
 
@@ -59,7 +67,18 @@ def watch_machine(
     leave: threading.Event,
     post: Callable[[Message], object],
 ) -> None:
-    """Post inspections and samples until `leave` is set; runs in a thread."""
+    """Post inspections and samples until `leave` is set, or why there are none; runs in a thread."""
+    from ...engine.text.plain import described
+
+    try:
+        _watch_machine(root, options, leave, post)
+    except Exception as error:
+        post(InspectionFailed(f"Inspecting this machine failed: {described(error)}"))
+
+
+def _watch_machine(
+    root: Path | None, options: LaunchOptions, leave: threading.Event, post: Callable[[Message], object]
+) -> None:
     from .planned_presets import inspect_machine
 
     while not leave.is_set():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
@@ -24,6 +24,7 @@ from ..data.exports import save_export
 from ..render.comparison import comparison_notes, comparison_table
 from ..render.drawing.grid import wrapped
 from ..widgets.footer import Footer
+from ..workers import in_thread
 from .base import ClosedOnce
 
 PAGE_FRAME = 2
@@ -90,7 +91,7 @@ class CompareScreen(ClosedOnce[None]):
         """Read the sessions."""
         self._compare()
 
-    @work(thread=True, exit_on_error=False)
+    @in_thread("comparing the sessions")
     def _compare(self) -> None:
         sessions = []
         for folder in self._folders:
@@ -154,7 +155,7 @@ class CompareScreen(ClosedOnce[None]):
         if self._result is not None:
             self._save(self._result.comparison)
 
-    @work(thread=True, exit_on_error=False)
+    @in_thread("saving the comparison")
     def _save(self, comparison: SessionsComparison) -> None:
         base, more = self._folders[0], len(comparison.sessions) - 1
         others = comparison.sessions[0].b + (f"-and-{more}-more" if more else "")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from msgspec.structs import replace
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, VerticalScroll
@@ -24,6 +24,7 @@ from ..data.preset_edits import FIELDS, WHOLE_PRESET, EditedPreset, EditorField,
 from ..render.planned_preset import finding_lines, plan_text
 from ..widgets.footer import Footer
 from ..widgets.panel import Panel
+from ..workers import in_task, in_thread
 from .base import ClosedOnce
 from .dialogs.save_as import SaveAsScreen
 
@@ -154,7 +155,7 @@ class EditorScreen(ClosedOnce[PlannedPreset | str | None]):
     def _check(self) -> None:
         self._check_in_thread(self._changes())
 
-    @work(thread=True, exclusive=True, group="check", exit_on_error=False)
+    @in_thread("planning", feed=True, exclusive=True)
     def _check_in_thread(self, changes: dict[str, str]) -> None:
         self.post_message(self.Checked(self._edit(changes)))
 
@@ -200,7 +201,7 @@ class EditorScreen(ClosedOnce[PlannedPreset | str | None]):
         else:
             self.dismiss(None)
 
-    @work(exit_on_error=False)
+    @in_task("starting the session")
     async def action_run(self) -> None:
         """Run the edited preset, if it is valid."""
         if (planned := await self._valid()) is not None:
@@ -209,7 +210,7 @@ class EditorScreen(ClosedOnce[PlannedPreset | str | None]):
             else:
                 self.dismiss(planned)
 
-    @work(exit_on_error=False)
+    @in_task("saving the preset")
     async def action_save(self) -> None:
         """Ask for a name and save the edited preset under it."""
         planned = await self._valid()

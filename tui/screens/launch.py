@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
@@ -18,11 +18,19 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import OptionList, Static
 
-from ..data.launch_feed import DevicesSampled, LaunchOptions, MachineInspected, shipped_names, watch_machine
+from ..data.launch_feed import (
+    DevicesSampled,
+    InspectionFailed,
+    LaunchOptions,
+    MachineInspected,
+    shipped_names,
+    watch_machine,
+)
 from ..requests import ShowMonitor
 from ..widgets.footer import Footer
 from ..widgets.panel import Panel
 from ..widgets.preset_list import PresetList
+from ..workers import in_task, in_thread
 from .base import is_visible
 
 if TYPE_CHECKING:
@@ -132,7 +140,7 @@ class LaunchScreen(Screen[None]):
 
     # Inspection
 
-    @work(thread=True, exclusive=True, group="inspect", exit_on_error=False)
+    @in_thread("inspecting this machine", feed=True, exclusive=True)
     def _inspect(self, leave: threading.Event) -> None:
         watch_machine(self._root, self._options, leave, self.post_message)
 
@@ -146,11 +154,18 @@ class LaunchScreen(Screen[None]):
         self.refresh_bindings()
         self._redraw()
 
+    @on(InspectionFailed)
+    def _inspection_failed(self, message: InspectionFailed) -> None:
+        if self._inspection is not None:
+            self._fail(message.sentence)
+        for panel in ("#plan", "#devices") if self._inspection is None else ():
+            self.query_one(panel, Panel).show(Content.styled(message.sentence, "$text-error"))
+
     @on(DevicesSampled)
     def _sampled(self, message: DevicesSampled) -> None:
         self._newest = message
         for note in message.notes:
-            self.notify(note, severity="warning")
+            self.notify(note, severity="warning", markup=False)
         self._draw_devices()
 
     # Drawing
@@ -244,7 +259,7 @@ class LaunchScreen(Screen[None]):
         self._filter = ""
         self._show_presets()
 
-    @work(exit_on_error=False)
+    @in_task("editing the preset")
     async def action_edit(self) -> None:
         """Open the editor on the highlighted preset; run the edited preset, or highlight the saved one."""
         planned, host = self._current(), self._inspection.host if self._inspection is not None else None
@@ -264,7 +279,7 @@ class LaunchScreen(Screen[None]):
 
     # Starting
 
-    @work(exit_on_error=False)
+    @in_task("starting the session")
     async def action_start(self) -> None:
         """Start the selected presets, or else the highlighted one."""
         selected = self._presets(self._list.selected)

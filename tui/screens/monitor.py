@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import ClassVar
 
-from textual import work
 from textual.binding import Binding, BindingType
 from textual.content import Content
 
@@ -17,6 +16,7 @@ from ...engine.record.shelf import SessionFolder
 from ...engine.text.units import clock
 from ..data.feed import LiveFeed
 from ..requests import LeaveApp, ShowMonitor
+from ..workers import in_task, in_thread
 from .dialogs.question import quit_question, skip_question, stop_question
 from .session_screen import VIEW_KEYS, SessionScreen
 
@@ -50,7 +50,7 @@ class MonitorScreen(SessionScreen[LiveFeed]):
         self._was_live = not self._feed.is_over()
         self._catch_up()
 
-    @work(thread=True, exit_on_error=False)
+    @in_thread("reading the journal")
     def _catch_up(self) -> None:
         # An error will occur again when following, and is reported then.
         with suppress(OSError):
@@ -103,7 +103,7 @@ class MonitorScreen(SessionScreen[LiveFeed]):
             return False
         return super().check_action(action, parameters)
 
-    @work
+    @in_task("stopping the session")
     async def action_stop(self) -> None:
         """Ask, then stop the session."""
         question = stop_question(self.folder.name, len(self.folder.queued_behind()))
@@ -119,7 +119,7 @@ class MonitorScreen(SessionScreen[LiveFeed]):
         else:
             self.notify("No process of yours on this machine runs the session.", severity="warning")
 
-    @work
+    @in_task("skipping the run")
     async def action_skip(self) -> None:
         """Ask, then skip the run."""
         current = self.session.current
@@ -144,7 +144,7 @@ class MonitorScreen(SessionScreen[LiveFeed]):
             self._ask_to_quit()
         return not self._over
 
-    @work
+    @in_task("quitting")
     async def _ask_to_quit(self) -> None:
         behind = len(self.folder.queued_behind())
         answer = await self.app.push_screen_wait(quit_question(self.folder.name, behind))

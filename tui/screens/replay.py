@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from textual import on, work
+from textual import on
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widget import Widget
@@ -16,6 +16,7 @@ from ...engine.record.session import Session
 from ...engine.record.shelf import SessionFolder
 from ..data.feed import ReplayFeed
 from ..widgets.timeline import Timeline
+from ..workers import in_thread
 from .session_screen import VIEW_KEYS, SessionScreen
 
 SPEEDS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
@@ -139,7 +140,7 @@ class ReplayScreen(SessionScreen[ReplayFeed]):
             self._ready = False
             self._fold_to_target()
 
-    @work(thread=True, exit_on_error=False)
+    @in_thread("seeking", feed=True)
     def _fold_to_target(self) -> None:
         """Fold events up to the moment being sought, from the start again if it lies in the past."""
         worker = get_current_worker()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
@@ -27,6 +27,7 @@ from ..widgets.diagnoses import DiagnosisLine
 from ..widgets.footer import Footer
 from ..widgets.results_page import ResultsPage
 from ..widgets.results_table import ResultsTable
+from ..workers import in_task, in_thread
 from .base import ClosedOnce, is_visible
 from .dialogs.export import ExportScreen
 
@@ -126,7 +127,7 @@ class ResultsScreen(ClosedOnce[None]):
             self._page.say(Content.styled("reading the journal ...", "$muted"))
             self._read()
 
-    @work(thread=True, exit_on_error=False)
+    @in_thread("reading the journal")
     def _read(self) -> None:
         try:
             session = read_session(self._folder.journal)
@@ -229,7 +230,7 @@ class ResultsScreen(ClosedOnce[None]):
             )
         )
 
-    @work
+    @in_task("exporting")
     async def action_export(self) -> None:
         """Ask for the format, save, and show where."""
         if self._session is None:

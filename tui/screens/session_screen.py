@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -28,6 +28,7 @@ from ..requests import ShowLaunch
 from ..widgets.footer import Footer
 from ..widgets.panel import Panel
 from ..widgets.session_view import SessionView, latest_run
+from ..workers import in_thread
 from .base import Quittable, is_visible
 from .results import ResultsScreen
 
@@ -208,7 +209,7 @@ class SessionScreen(Quittable, Generic[Source]):
             self._is_reading_log = True
             self._read_tail(run, rank)
 
-    @work(thread=True, exit_on_error=False)
+    @in_thread("reading the log", feed=True)
     def _read_tail(self, run: str, rank: int) -> None:
         self.post_message(LogRead(run, rank, read_log_tail(self.folder.rank_log(run, rank))))
 

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
@@ -21,9 +21,11 @@ from ...engine.record.shelf import Shelf, ShelfError
 from ...engine.text.units import count
 from ..data.shelf_watch import watch_shelf
 from ..requests import ShowComparison, ShowMonitor, ShowReplay, ShowResults
+from ..terminal.key_order import FilledLater
 from ..widgets.footer import Footer
 from ..widgets.row_list import RowList
 from ..widgets.session_browser import SessionBrowser
+from ..workers import in_thread
 from .base import ClosedOnce
 from .dialogs.name import NameScreen
 from .dialogs.question import Answer, QuestionScreen
@@ -32,7 +34,7 @@ REPLAY_SPEED = 10.0
 ACTIONS_ON_SESSIONS = frozenset({"replay", "mark", "compare", "rename", "delete", "find"})
 
 
-class SessionsScreen(ClosedOnce[None]):
+class SessionsScreen(ClosedOnce[None], FilledLater):
     """The list of sessions, and the actions on them."""
 
     CSS_PATH = "sessions.tcss"
@@ -104,6 +106,11 @@ class SessionsScreen(ClosedOnce[None]):
     def _browser(self) -> SessionBrowser:
         return self.query_one(SessionBrowser)
 
+    @property
+    def is_filled(self) -> bool:
+        """Return whether the sessions are known, which the keys act on."""
+        return self._entries is not None
+
     # Reading the shelf
 
     def on_screen_resume(self) -> None:
@@ -123,7 +130,7 @@ class SessionsScreen(ClosedOnce[None]):
         self._leave = threading.Event()
         self._read(self._leave)
 
-    @work(thread=True, group="read", exit_on_error=False)
+    @in_thread("reading the sessions", feed=True)
     def _read(self, leave: threading.Event) -> None:
         for entries in watch_shelf(self._shelf, lambda: self._visible_names, leave):
             # A list read before a session was renamed is out of date.
@@ -261,7 +268,7 @@ class SessionsScreen(ClosedOnce[None]):
             self._shelf.delete(entry.folder)
         return f"Deleted {_named(entries)}."
 
-    @work(thread=True, exit_on_error=False)
+    @in_thread("changing the sessions")
     def _change(self, change: Callable[[], str], name: str = "") -> None:
         try:
             self.post_message(self.Changed(change(), name))

@@ -6,14 +6,20 @@ here before it is added.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Any
 
 import rich.text
 import textual.content
 from rich.console import RenderableType
 from textual import events
+from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual._compositor import CompositorUpdate
+from textual._xterm_parser import XTermParser
 from textual.app import App
+from textual.message import Message
+from textual.message_pump import MessagePump
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -25,7 +31,9 @@ __all__ = [
     "FilteringApp",
     "clear_line_caches",
     "ignore_stale_resizes",
+    "is_idle",
     "show_control_characters",
+    "tell_escape_from_alt",
 ]
 
 CHECKED_VERSIONS = ("8.0", "8.1", "8.2")
@@ -74,3 +82,31 @@ def clear_line_caches(app: App[Any]) -> None:
     for screen in app.screen_stack:
         for widget in screen.walk_children(Widget, with_self=True):
             widget._styles_cache.clear()
+
+
+def is_idle(pump: MessagePump) -> bool:
+    """Return whether an app, a screen or a widget waits for its next message, all else being done."""
+    if pump._closed or pump._closing:
+        return True
+    if isinstance(pump, Screen) and pump._callbacks:  # calls for after its next refresh
+        return False
+    queue: Any = pump._message_queue
+    return queue.empty() and any(not waiter.done() for waiter in queue.ready_event._waiters)
+
+
+def tell_escape_from_alt() -> None:
+    """Have Escape and another key that arrive together count as these two keys.
+
+    They look like the other key with Alt. Few such combinations mean anything to Textual; it drops Escape in
+    the others.
+    """
+    feed = XTermParser.feed
+    known = {each[1] for each in ANSI_SEQUENCES_KEYS if len(each) == 2 and each[0] == "\x1b"}
+    # These begin a longer sequence.
+    known |= set("[OPX]^_\\\x1b")
+    escape = re.compile(f"\x1b(?=[^{re.escape(''.join(known))}])")
+
+    def feed_keys(self: XTermParser, data: str) -> Iterable[Message]:
+        return feed(self, escape.sub("\x1b[27u", data))
+
+    XTermParser.feed = feed_keys  # type: ignore[method-assign]

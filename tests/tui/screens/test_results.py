@@ -32,6 +32,7 @@ from gpubench_tui.tui.screens.dialogs.export import ExportScreen
 from gpubench_tui.tui.screens.launch import LaunchScreen
 from gpubench_tui.tui.screens.monitor import MonitorScreen
 from gpubench_tui.tui.screens.results import ResultsScreen
+from gpubench_tui.tui.terminal import key_order
 from gpubench_tui.tui.widgets.diagnoses import DiagnosisLine, MoreDiagnoses
 from gpubench_tui.tui.widgets.section import PageSection
 from msgspec.structs import replace
@@ -499,6 +500,7 @@ async def test_the_results_of_a_past_session_are_read_while_it_says_so(
         return read(journal)
 
     monkeypatch.setattr(results_screen, "read_session", slowly)
+    monkeypatch.setattr(key_order, "WORKER_SECONDS", 0.0)  # after which keys no longer wait
     folder = shelve(tmp_path, 8)
     app = GpubenchApp(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:

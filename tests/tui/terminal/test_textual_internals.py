@@ -18,6 +18,7 @@ from gpubench_tui import tui
 from gpubench_tui.tui.terminal import textual_internals
 from gpubench_tui.tui.terminal.textual_internals import CHECKED_VERSIONS, CompositorUpdate
 from rich.text import Text
+from textual._xterm_parser import XTermParser
 from textual.app import App, ComposeResult
 from textual.content import Content
 from textual.message_pump import MessagePump
@@ -62,6 +63,27 @@ def test_the_private_names_are_there() -> None:
     assert inspect.iscoroutinefunction(Screen._on_resize)
     assert list(inspect.signature(CompositorUpdate.render_segments).parameters) == ["self", "console"]
     Widget()._styles_cache.clear()
+    queue = MessagePump()._message_queue
+    assert queue.empty() and not queue.ready_event._waiters
+    assert (MessagePump()._closed, MessagePump()._closing, Screen()._callbacks) == (False, False, [])
+    assert list(inspect.signature(XTermParser.feed).parameters) == ["self", "data"]
+
+
+@pytest.mark.parametrize(
+    ("bytes_", "keys"),
+    [
+        ("\x1bq", ["escape", "q"]),
+        ("a\x1b/b", ["a", "escape", "slash", "b"]),
+        ("\x1b\x1b\r", ["escape", "escape", "enter"]),
+        ("\x1b[A\x1bOBz", ["up", "down", "z"]),
+        ("\x1b[Z\x1b\t", ["shift+tab", "shift+tab"]),
+        ("\x1bb\x1bf", ["ctrl+left", "ctrl+right"]),
+        ("\x1b[27ux", ["escape", "x"]),
+    ],
+)
+def test_escape_and_another_key_at_once_are_two_keys(bytes_: str, keys: list[str]) -> None:
+    textual_internals.tell_escape_from_alt()
+    assert [event.key for event in XTermParser().feed(bytes_)] == keys
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(TREE)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
-from textual import events, on, work
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -21,6 +21,7 @@ from ....engine.record.session import Session
 from ....engine.record.shelf import SessionFolder
 from ....engine.text.files import user_path
 from ...data.exports import export_folder, write_export
+from ...workers import in_thread
 from ..base import ClosedOnce
 
 
@@ -105,7 +106,7 @@ class ExportScreen(ModalScreen[Path | None], ClosedOnce[Path | None]):
         text = render(analyse(self._session), form)
         self._write(user_path(self.query_one(Input).value), f"{self._folder.name}.{form}", text)
 
-    @work(thread=True, exclusive=True, exit_on_error=False)
+    @in_thread("writing the file", exclusive=True)
     def _write(self, folder: Path, name: str, text: str) -> None:
         try:
             self.post_message(self.Written(write_export(folder, name, text)))

@@ -14,6 +14,7 @@ from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
 from ...keys import active_keys
+from ...widgets.footer import Footer
 from ..base import ClosedOnce
 from .help_texts import help_on, terms
 
@@ -33,14 +34,14 @@ class HelpScreen(ModalScreen[None], ClosedOnce[None]):
         self._below = screen
 
     def compose(self) -> ComposeResult:
-        """Compose one box that scrolls."""
+        """Compose one box that scrolls, and the keys that close it."""
         with VerticalScroll(classes="box"):
             title, text = help_on(self._below)
             if text:
                 yield Static(_paragraph(title, text, self._width))
             yield Static(_section("Keys", self._keys(), self._width))
             yield Static(_section("Terms", terms(), self._width))
-            yield Static(Content.styled("Escape closes this help.", "$muted"))
+        yield Footer()
 
     @property
     def _width(self) -> int:
