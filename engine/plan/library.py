@@ -9,11 +9,15 @@ from pathlib import Path
 
 import platformdirs
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ..text.files import is_file, read_whole, user_path
 from .changes import changed_keys
 from .preset import Preset
 from .read import PresetError, read_preset
+
+SHIPPED = "shipped:"
+"""Prefix of the name of a preset of the program whose name one of the user's has."""
 
 
 class PresetFile(Struct, frozen=True):
@@ -23,6 +27,13 @@ class PresetFile(Struct, frozen=True):
     path: Path
     own: bool
     """Whether it is the user's, not the program's."""
+    instead_of: str = ""
+    """Name of the program's preset in whose place it is found by its name; empty for all others."""
+
+    @property
+    def stands_in(self) -> str:
+        """Sentence that says so, without the full stop."""
+        return f"{self.name} is your own preset {self.path}; {self.instead_of} is that of the program"
 
     def read(self, overrides: Sequence[str] = ()) -> Preset:
         """Read and validate it. Raises `PresetError`."""
@@ -80,11 +91,17 @@ def _shipped() -> dict[str, PresetFile]:
 
 
 def all_presets() -> list[PresetFile]:
-    """Return every preset by name; a user's own hides one of the program's of the same name."""
+    """Return every preset; a name that a user's own shares with one of the program's means the own one.
+
+    That of the program is then named with a prefix.
+    """
     found = _shipped()
-    found |= {
-        path.stem: PresetFile(path.stem, path, own=True) for path in sorted(user_folder().glob("*.toml"))
-    }
+    for path in sorted(user_folder().glob("*.toml")):
+        other = found.get(path.stem)
+        instead_of = f"{SHIPPED}{path.stem}" if other is not None else ""
+        found[path.stem] = PresetFile(path.stem, path, own=True, instead_of=instead_of)
+        if other is not None:
+            found[instead_of] = replace(other, name=instead_of)
     first = [found.pop("quickstart")] if "quickstart" in found else []
     return first + sorted(found.values(), key=lambda preset: (preset.own, preset.name))
 
@@ -95,6 +112,8 @@ def find_preset(text: str) -> PresetFile:
     for preset in presets:
         if preset.name == text:
             return preset
+    if text.startswith(SHIPPED) and (shipped := _shipped().get(text.removeprefix(SHIPPED))):
+        return shipped
     path = user_path(text)
     if path.suffix == ".toml" or "/" in text:
         if not is_file(path):

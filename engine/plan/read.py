@@ -32,7 +32,8 @@ class PresetError(ValueError):
         """Error and what would be right, as a phrase that follows the key."""
 
     def __str__(self) -> str:
-        return ": ".join(filter(None, (self.file, self.key, self.problem)))
+        key = "" if self.file.startswith(f"--set {self.key}=") else self.key
+        return ": ".join(filter(None, (self.file, key, self.problem)))
 
 
 def read_preset(text: str, file: str, overrides: Sequence[str] = (), folder: Path | None = None) -> Preset:
@@ -41,6 +42,40 @@ def read_preset(text: str, file: str, overrides: Sequence[str] = (), folder: Pat
     `file` names it in errors. Relative paths in the text start at `folder`, those in overrides at the
     current directory. Raises `PresetError`.
     """
+    try:
+        return _read(text, file, overrides, folder)
+    except PresetError as error:
+        named = of_override(error, overrides)
+        if named is error and overrides and _is_valid(text, file, folder):
+            together = " ".join(f"--set {override}" for override in overrides)
+            named = PresetError(f"with {together}", error.key, error.problem)
+        raise named from None
+
+
+def of_override(error: PresetError, overrides: Sequence[str]) -> PresetError:
+    """Return an error as that of the override that gave the key its value, if one of them did."""
+    key = re.sub(r"\[\d+\]", "", error.key)
+    of_all = re.sub(r"^workloads\.[^.]+\.", "workload.", key)
+    for override in reversed(overrides):
+        given = ".".join(_key_parts(override))
+        if key and any(_is_within(one, given) or _is_within(given, one) for one in (key, of_all)):
+            return PresetError(f"--set {override}", error.key, error.problem)
+    return error
+
+
+def _is_within(key: str, table: str) -> bool:
+    return key == table or key.startswith(f"{table}.")
+
+
+def _is_valid(text: str, file: str, folder: Path | None) -> bool:
+    try:
+        _read(text, file, (), folder)
+    except PresetError:
+        return False
+    return True
+
+
+def _read(text: str, file: str, overrides: Sequence[str], folder: Path | None) -> Preset:
     table = _parse(text, file)
     here = _current_folder(file)
     _resolve_paths(table, folder or here)
@@ -171,7 +206,7 @@ def _check_overrides(
         section = ".".join(parents)
         is_workload = section in ("workload", "gpu.workload") or parents[:1] == ["workloads"]
         if is_workload and last == "batch" and preset.matrix.batches:
-            raise PresetError(file, "", f"{key} is replaced by matrix.batches; set matrix.batches instead")
+            raise PresetError(file, key, "replaced by matrix.batches; set matrix.batches instead")
         replaced = [f"{name}.{last}" for name in names if last in own_keys.get(name.partition(".")[2], ())]
         if (
             section == "workload"
@@ -180,7 +215,7 @@ def _check_overrides(
             and not given.intersection(replaced)
         ):
             own = ", ".join(replaced)
-            raise PresetError(file, "", f"{key} is replaced in every named workload; set {own} instead")
+            raise PresetError(file, key, f"replaced in every named workload; set {own} instead")
 
 
 def _check(preset: Preset, file: str) -> None:

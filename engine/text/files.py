@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -63,13 +64,26 @@ def parse_toml(text: str) -> dict[str, Any]:
     try:
         table = tomllib.loads(text.removeprefix("\ufeff"))  # which editors on Windows put first
     except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"not valid TOML: {error}") from None
+        raise ValueError(f"not valid TOML: {error}{_missing_quotes(text, str(error))}") from None
     except RecursionError:
         raise ValueError(f"not valid TOML: nested more than {DEEPEST} levels deep") from None
     except ValueError:  # Python refuses to read integers of thousands of digits
         raise ValueError("not valid TOML: an integer does not fit into 64 bits") from None
     _check_values(table)
     return table
+
+
+def _missing_quotes(text: str, message: str) -> str:
+    """Return a hint where the line of an error has a word as its value; else nothing."""
+    at = re.search(r"at line (\d+)", message)
+    lines = text.rstrip().splitlines()
+    line = lines[int(at[1]) - 1 if at and int(at[1]) <= len(lines) else -1] if lines else ""
+    bare = re.match(r"\s*[\w.-]+\s*=\s*\[?[^#\"']*?(?<![\w\"'])([A-Za-z~][\w./:~-]*)", line)
+    if bare is None or bare[1] in ("true", "false", "inf", "nan"):
+        return ""
+    if bare[1] in ("True", "False"):
+        return f"; expected {bare[1].lower()}"
+    return f'; text needs quotes: "{bare[1]}"'
 
 
 def _check_values(value: object, depth: int = 0) -> None:

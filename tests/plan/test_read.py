@@ -163,7 +163,8 @@ def test_an_override_that_is_too_large_is_not_taken_for_a_word() -> None:
 def test_an_override_without_effect_is_refused() -> None:
     for key in ("workload.batch", "workload.batch ", "gpu.workload.batch", "workloads.a.batch"):
         said = problem(MINIMAL + "batches = [1, 2]\n", f"{key}=3")
-        assert f"{key.strip()} is replaced by matrix.batches; set matrix.batches instead" in said
+        assert said.startswith(f"--set {key}=3: ")
+        assert said.endswith(": replaced by matrix.batches; set matrix.batches instead")
 
 
 def test_an_override_that_every_named_workload_replaces_is_refused() -> None:
@@ -173,7 +174,8 @@ def test_an_override_that_every_named_workload_replaces_is_refused() -> None:
     )
     said = problem(text, "workload.model=vit-tiny")
     assert (
-        "workload.model is replaced in every named workload; set workloads.a.model, workloads.b.model" in said
+        "workload.model=vit-tiny: replaced in every named workload; set workloads.a.model, workloads.b.model"
+        in said
     )
     assert read(text, "workload.seed=5").workloads["a"].seed == 5
     assert read(text, "workloads.a.model=vit-tiny").workloads["a"].model == "vit-tiny"
@@ -181,12 +183,41 @@ def test_an_override_that_every_named_workload_replaces_is_refused() -> None:
     assert "set workloads.b.seed instead" in problem(text, "matrix.workloads=['b']", "workload.seed=5")
 
 
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["batch=64"], "--set batch=64: no such key; did you mean workload.batch?"),
+        (["wokload.batch=64"], "--set wokload.batch=64: wokload: no such key; did you mean workload?"),
+        (["workload.batch=0"], "--set workload.batch=0: expected a whole number of 1 or more"),
+        (["measure.seconds=1", "measure.target=5"], "--set measure.target=5: expected a number below 1"),
+        (
+            ["workload.seed=1", "gpu.workload.batch=x"],
+            "--set gpu.workload.batch=x: expected a whole number, got text",
+        ),
+        (["workload=3"], "with --set workload=3: workload and workloads must be tables"),
+        (
+            ["workload.data=folder", "workload.seed=1"],
+            "with --set workload.data=folder --set workload.seed=1: workload.data_dir: missing; ",
+        ),
+    ],
+)
+def test_an_error_of_an_override_names_it_and_not_the_file(overrides: list[str], said: str) -> None:
+    assert problem(MINIMAL, *overrides).startswith(said)
+
+
+def test_an_error_of_the_file_names_it_whatever_is_overridden() -> None:
+    text = MINIMAL + "[workload]\nbatch = 0\n"
+    assert problem(text, "workload.seed=1").startswith("mine.toml: workload.batch: ")
+    text = text.replace("[work", "[workloads.a]\nmodel = 3\n[work")
+    assert problem(text, "workload.seed=1").startswith("mine.toml: ")
+
+
 def test_a_preset_may_begin_with_a_byte_order_mark() -> None:
     assert read("\ufeff" + MINIMAL).title == "Mine"
 
 
 def test_more_repeats_than_a_plan_can_hold_are_refused() -> None:
-    assert "measure.repeats: expected a whole number of 1000 at most" in problem(
+    assert "--set measure.repeats=1001: expected a whole number of 1000 at most" in problem(
         MINIMAL, "measure.repeats=1001"
     )
 

@@ -45,6 +45,11 @@ def test_a_huge_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     ("text", "problem"),
     [
         ("a = ", "Invalid value"),
+        ("b = 1\nprecision = bf16\nc = 2", 'line 2.*; text needs quotes: "bf16"$'),
+        ("modes = [1, ddp]", '; text needs quotes: "ddp"$'),
+        ("model = net.py:build # mine", '; text needs quotes: "net.py:build"$'),
+        ("compile = True\n", "; expected true$"),
+        ("a = true false", r"not valid TOML: [^;]*$"),
         ("a = " + "[" * 100_000, "nested more than 30 levels"),
         ("a = " + "[" * 40 + "]" * 40, "nested more than 30 levels"),
         (".".join("a" * 5000) + " = 1", "nested more than 30 levels"),

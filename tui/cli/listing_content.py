@@ -18,7 +18,7 @@ from ...engine.plan.estimate import estimate
 from ...engine.plan.expand import make_plan
 from ...engine.plan.library import PresetFile, all_presets, user_folder
 from ...engine.plan.plan import Plan
-from ...engine.plan.read import PresetError
+from ...engine.plan.read import PresetError, of_override
 from ...engine.record.shelf import Shelf
 from ...engine.text.units import count, date_time, gib
 
@@ -39,8 +39,9 @@ def preset_listing(host: Host, overrides: Sequence[str]) -> Listing:
             preset = preset_file.read(overrides)
             plan = make_plan(preset_file.name, preset, host, preset_file.changes(overrides))
         except PresetError as error:
-            data.append({"name": preset_file.name, "path": str(preset_file.path), "error": str(error)})
-            blocks.append(f"{preset_file.name}\n    invalid: {error}")
+            problem = str(of_override(error, overrides))
+            data.append({"name": preset_file.name, "path": str(preset_file.path), "error": problem})
+            blocks.append(f"{preset_file.name}\n    invalid: {problem}")
             continue
         data.append(_preset_data(preset_file, preset.group, plan))
         blocks.append(_preset_text(preset_file, plan))
@@ -53,6 +54,7 @@ def _preset_data(preset_file: PresetFile, group: str, plan: Plan) -> dict[str, A
     return {
         "name": preset_file.name,
         "path": str(preset_file.path),
+        "instead_of": preset_file.instead_of or None,
         "title": plan.title,
         "question": plan.question,
         "group": group,
@@ -67,6 +69,8 @@ def _preset_text(preset_file: PresetFile, plan: Plan) -> str:
         f"    {plan.question}",
         f"    here: {count(len(plan.to_run), 'run')} on {devices(plan)}, {estimate(plan)}",
     ]
+    if preset_file.instead_of:
+        lines.append(f"    {preset_file.stands_in}")
     for reason, labels in plan.skipped.items():
         lines += textwrap.wrap(
             f"skipped: {'; '.join(labels)}: {reason}", 96, initial_indent="    ", subsequent_indent="      "

@@ -64,7 +64,7 @@ def _create_session(context: Context, preset_name: str, name: str | None) -> Ses
     from ...engine.plan.expand import make_plan
     from ...engine.plan.library import find_preset
     from ...engine.plan.needs import needs
-    from ...engine.plan.read import PresetError
+    from ...engine.plan.read import PresetError, of_override
     from ...engine.plan.write import write_preset
 
     try:
@@ -73,7 +73,9 @@ def _create_session(context: Context, preset_name: str, name: str | None) -> Ses
         host = context.inspect_host()
         plan = make_plan(preset_file.name, preset, host, preset_file.changes(context.overrides))
     except PresetError as error:
-        raise UsageError(str(error)) from None
+        raise UsageError(str(of_override(error, context.overrides))) from None
+    if preset_file.instead_of:
+        print(f"warning: {preset_file.stands_in}", file=sys.stderr)
     for need in needs(plan, host):
         if need.level != "info":
             print(f"{need.level}: {need.text} ({need.remedy})", file=sys.stderr)

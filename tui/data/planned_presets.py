@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from ...engine.plan.library import PresetFile, all_presets
 from ...engine.plan.needs import Need, needs
 from ...engine.plan.plan import Plan
 from ...engine.plan.preset import Preset
-from ...engine.plan.read import PresetError
+from ...engine.plan.read import PresetError, of_override
 from ...engine.record.shelf import SessionFolder, Shelf, default_root
 
 
@@ -123,7 +124,10 @@ def plan_preset(file: PresetFile, overrides: Sequence[str], host: Host | None = 
         if host is not None:
             plan = make_plan(file.name, preset, host, file.changes(overrides))
     except PresetError as error:
-        return PlannedPreset(file, preset, error=error)
+        if preset is None and overrides:  # its place in the list is that of the file
+            with contextlib.suppress(PresetError):
+                preset = file.read()
+        return PlannedPreset(file, preset, error=of_override(error, overrides))
     if plan is None or host is None:
         return PlannedPreset(file, preset)
     return PlannedPreset(file, preset, plan, tuple(needs(plan, host)))

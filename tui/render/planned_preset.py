@@ -54,6 +54,8 @@ def preset_text(
     found: list[Finding] = []
     if planned.plan is not None:
         found = [*_disturbing(inspection), *planned.needs, *inspection.findings]
+    if planned.file.instead_of:
+        found.append(Finding("warning", planned.file.stands_in))
     first = [_question(planned)] if planned.preset is not None else []
     if planned.plan is not None:
         first.append(_summary(planned.plan))

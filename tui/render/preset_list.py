@@ -27,12 +27,25 @@ def _group(planned: PlannedPreset) -> str:
     return (planned.preset.group if planned.preset is not None else "") or YOURS
 
 
-def preset_lines(planned: PlannedPreset, width: int, with_question: bool, group: str) -> list[Content]:
-    """Return title and question of a preset in lines of `width` cells, under the heading `group`."""
+def preset_lines(
+    planned: PlannedPreset, width: int, with_question: bool, group: str, with_name: bool = False
+) -> list[Content]:
+    """Return title and question of a preset in lines of `width` cells, under the heading `group`.
+
+    `with_name`: give its name too, as others have the same title.
+    """
     if planned.preset is None:
         return [Content(planned.file.name), Content.styled("cannot be used", "$text-error")]
-    title = planned.preset.title + ("  (yours)" if planned.file.own and group != YOURS else "")
+    title = planned.preset.title
+    if planned.file.instead_of:
+        title += f"  (yours, instead of {planned.file.instead_of})"
+    elif planned.file.own and group != YOURS:
+        title += "  (yours)"
+    if with_name:
+        title += f"  [{planned.file.name}]"
     lines = [Content(line) for line in textwrap.wrap(title, width) or [planned.file.name]]
+    if planned.error is not None:
+        return [*lines, Content.styled("cannot be used", "$text-error")]
     if with_question and planned.preset.question != group:
         lines += [Content.styled(line, "$muted") for line in textwrap.wrap(planned.preset.question, width)]
     return lines

@@ -128,6 +128,7 @@ class PresetList(OptionList):
 
     def _options_of(self, width: int, roomy: bool, with_questions: bool) -> Iterator[Option]:
         above = ""
+        titles = [planned.preset.title for planned in self._presets if planned.preset is not None]
         for group, presets in grouped_presets(self._presets).items():
             members = [planned for planned in presets if matches_filter(planned, self._filter)]
             if not members:
@@ -136,7 +137,13 @@ class PresetList(OptionList):
             above = "\n" * roomy
             for planned in members:
                 name = planned.file.name
-                self._texts[name] = preset_lines(planned, width - MARGIN, with_questions, group)
+                self._texts[name] = preset_lines(
+                    planned,
+                    width - MARGIN,
+                    with_questions,
+                    group,
+                    with_name=planned.preset is not None and titles.count(planned.preset.title) > 1,
+                )
                 yield Option(self._prompt(name, False), id=name)
 
 

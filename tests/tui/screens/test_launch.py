@@ -15,6 +15,8 @@ from building import recorded
 from building.session_process import Starter
 from driving.app import PATIENCE_SECONDS, SIZES, screen_text, wait_for_text, wait_until
 from gpubench_tui.engine.host.facts import GpuProcess, Host
+from gpubench_tui.engine.plan.library import find_preset
+from gpubench_tui.engine.plan.write import write_preset
 from gpubench_tui.engine.record.shelf import SessionFolder
 from gpubench_tui.tui.app import GpubenchApp
 from gpubench_tui.tui.data import planned_presets, start_sessions
@@ -25,6 +27,7 @@ from gpubench_tui.tui.screens.launch import LaunchScreen
 from gpubench_tui.tui.screens.monitor import MonitorScreen
 from gpubench_tui.tui.widgets.panel import Panel
 from gpubench_tui.tui.widgets.preset_list import PresetList
+from msgspec.structs import replace
 
 pytestmark = pytest.mark.slow
 
@@ -126,6 +129,20 @@ async def test_a_preset_that_cannot_be_used_is_explained_in_place(own_presets: P
         await wait_until(pilot, lambda: isinstance(app.screen, HelpScreen))
         assert len(app.screen_stack) == 2, "help lies over the launch screen"
         assert not list(tmp_path.glob("mine-*"))
+
+
+async def test_an_override_that_does_not_fit_moves_no_preset(own_presets: Path, tmp_path: Path) -> None:
+    text = write_preset(replace(find_preset("scaling").read(), title="Mine"))
+    (own_presets / "scaling.toml").write_text(text)
+    app = GpubenchApp(tmp_path, LaunchOptions(overrides=["workload.batch=8"]))
+    async with app.run_test(size=(120, 60)) as pilot:
+        shown = await wait_for_text(pilot, "Batch size", "cannot be used", "(estimate)")
+        assert "Yours" not in shown
+        assert "(yours, instead of" in shown
+        app.screen.query_one(PresetList).go_to("batch-size")
+        await wait_for_text(pilot, "--set workload.batch=8: replaced by matrix.batches")
+        app.screen.query_one(PresetList).go_to("scaling")
+        await wait_for_text(pilot, "scaling is your own preset", "shipped:scaling")
 
 
 async def test_an_unknown_gpu_is_a_sentence(tmp_path: Path) -> None:
