@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from ..record.session import Session
 from .diagnosis.case import Diagnosis
-from .diagnosis.rules import diagnose
+from .diagnosis.rules import diagnose, together
 from .headline import headline
 from .results.configuration import Configuration, configurations
 from .results.result import Result, results
@@ -21,7 +21,9 @@ class Analysis(Struct, frozen=True, kw_only=True):
     results: tuple[Result, ...]
     """One result for each configuration."""
     diagnoses: tuple[Diagnosis, ...]
-    """Diagnoses, most severe first."""
+    """Diagnoses, most severe first, each name once for all its runs."""
+    diagnoses_by_run: tuple[Diagnosis, ...]
+    """The same as the rules found them, run by run."""
     headline: str
     """One sentence without the full stop; empty before there is anything to say."""
 
@@ -33,10 +35,12 @@ def analyse(session: Session) -> Analysis:
     """
     planned = configurations(session)
     found = results(session, planned)
+    diagnosed = diagnose(session, planned, found)
     return Analysis(
         session=session,
         configurations=planned,
         results=tuple(found),
-        diagnoses=tuple(diagnose(session, planned, found)),
-        headline=headline(found),
+        diagnoses=tuple(together(diagnosed, found)),
+        diagnoses_by_run=tuple(diagnosed),
+        headline=headline(found, diagnosed),
     )

@@ -2,36 +2,62 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from ..text.units import interval, percent, rate, ratio
+from .diagnosis.case import Diagnosis
 from .results.result import Result
 
 MOSTLY_IDLE = 1 / 3
 """Idle share of a GPU above which a figure says more about the host than about the GPU."""
 
+WRAPPED = "one wrapped device"
+"""Name of a run of one device in a mode for several."""
 
-def headline(found: Sequence[Result]) -> str:
-    """Return the best speedup in one sentence, or else the best gain or throughput; empty before any.
 
-    If everything that could be measured has failed, the sentence says so.
+def headline(found: Sequence[Result], diagnoses: Sequence[Diagnosis]) -> str:
+    """Return the best speedup on the most devices in one sentence, or else the gain or throughput.
+
+    `diagnoses` are those of each run: a severe one of the runs in the sentence follows it. If everything that
+    could be measured has failed, the sentence says so; it is empty before there is anything to say.
     """
     compared = [result for result in found if result.speedup is not None and result.baseline != result.run]
     if compared:
-        best = max(compared, key=lambda result: result.speedup or 0.0)
-        return _speedup_sentence(best, next(result for result in found if result.run == best.baseline), found)
+        best = max(compared, key=lambda result: (result.devices, result.speedup or 0.0))
+        baseline = next(result for result in found if result.run == best.baseline)
+        return _speedup_sentence(best, baseline, found) + _doubt(diagnoses, best, baseline)
     gains = [result for result in found if result.concurrency_gain is not None]
     if gains:
-        best = max(gains, key=lambda result: result.concurrency_gain or 0.0)
+        best = max(gains, key=lambda result: (result.devices, result.concurrency_gain or 0.0))
         return (
             f"{best.workload} side by side on {best.devices} devices: concurrency gain "
-            f"{ratio(best.concurrency_gain)} over one after the other{_limit(best)}"
+            f"{ratio(best.concurrency_gain)} over one after the other{_limit(best)}{_doubt(diagnoses, best)}"
         )
     measured = [result for result in found if result.throughput is not None and result.state == "measured"]
     if not measured:
         return _nothing_measured(found)
-    best = max(measured, key=lambda result: result.throughput or 0.0)
-    return f"{best.label} trains {rate(best.throughput)}{_limit(best)}"
+    best = max(measured, key=lambda result: (result.devices, result.throughput or 0.0))
+    return f"{_label(best)} trains {rate(best.throughput)}{_limit(best)}{_doubt(diagnoses, best)}"
+
+
+def _doubt(diagnoses: Sequence[Diagnosis], *results: Result) -> str:
+    """Return a clause on the severe diagnoses of these results, in their order; else nothing."""
+    runs = {result.run for result in results}
+    severe = [each for each in diagnoses if each.severity == "severe" and runs & set(each.runs)]
+    if not severe:
+        return ""
+    others = dict.fromkeys(each.name for each in severe if each.name != severe[0].name)
+    also = "".join(f"; {name}" for name in others)
+    return f"; not credible: {severe[0].name}: {_gist(severe[0], results)}{also}"
+
+
+def _gist(diagnosis: Diagnosis, results: Sequence[Result]) -> str:
+    """Return the first clause of a diagnosis's sentence, without the label that it begins with."""
+    text = diagnosis.sentence
+    for result in results:
+        text = text.removeprefix(f"{result.label}: ")
+    return re.split("[:;] ", text)[0]
 
 
 def _nothing_measured(found: Sequence[Result]) -> str:
@@ -76,5 +102,15 @@ def _limit(*results: Result) -> str:
 
 
 def _name(result: Result, with_batch: bool) -> str:
-    name = result.mode if result.devices == 1 else f"{result.mode} on {result.devices} devices"
+    if result.devices > 1:
+        name = f"{result.mode} on {result.devices} devices"
+    else:
+        name = "single" if result.mode == "single" else WRAPPED
     return f"{name} at batch {result.global_batch}" if with_batch else name
+
+
+def _label(result: Result) -> str:
+    """Return a result's label, in which a run of one device does not go by the name of a mode for several."""
+    if result.devices > 1 or result.mode == "single":
+        return result.label
+    return WRAPPED + result.label.removeprefix(f"{result.mode} x1")

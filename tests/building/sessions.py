@@ -89,13 +89,22 @@ def opening(*specs: RunSpec, host: Host = HOST, published: Sequence[Published] =
     return [started, *skipped]
 
 
-def rank_up(run: str, rank: int, settings: dict[str, str | int | float | bool] | None = None) -> list[Event]:
+def rank_up(
+    run: str, rank: int, settings: dict[str, str | int | float | bool] | None = None, *, ranks: int = 1
+) -> list[Event]:
+    """The start of one of so many ranks, which divide the images."""
     return [
         RankStarted(
             at=1.0, run=run, rank=rank, pid=10 + rank, device="cpu", settings=settings or {"threads": 1}
         ),
         ModelBuilt(
-            at=1.5, run=run, rank=rank, parameters=1000, train_images=640, test_images=100, steps_per_epoch=10
+            at=1.5,
+            run=run,
+            rank=rank,
+            parameters=1000,
+            train_images=640,
+            test_images=100,
+            steps_per_epoch=10 // ranks,
         ),
     ]
 
@@ -167,7 +176,7 @@ def measured(
     """A run whose ranks all did their work: for each of them the seconds of its windows."""
     events: list[Event] = [RunStarted(at=0.5, run=run)]
     for rank, seconds in enumerate(rank_seconds):
-        events += rank_up(run, rank, settings)
+        events += rank_up(run, rank, settings, ranks=len(rank_seconds))
         events += windows(run, rank, seconds, samples=samples)
         events.append(rank_measured(run, rank, memory=(rank + 1) * GIB))
         events.append(RankFinished(at=9.0, run=run, rank=rank, steps=50, samples=6400))

@@ -123,7 +123,7 @@ async def listed(pilot: Pilot[int]) -> None:
     shelved("middle", 0, age=2, fail="05")
     shelved("oldest", 8, age=3, until=5.0)
     pilot.app.post_message(ShowSessions())
-    await wait_for_text(pilot, "Sessions  ", "dp on 2 devices is 1.92x", "ddp and single cannot")
+    await wait_for_text(pilot, "Sessions  ", "dp on 2 devices is 1.92x", "one wrapped device")
 
 
 async def test_sessions() -> None:

@@ -60,17 +60,21 @@ ORDER: tuple[Severity, ...] = ("severe", "warning", "info")
 def diagnose(
     session: Session, configurations: Sequence[Configuration], found: Sequence[Result]
 ) -> list[Diagnosis]:
-    """Return the diagnoses of a session, most severe first; each name once, for all its runs."""
+    """Return the diagnoses of a session in the order of the rules, as each finds them."""
     case = Case(session, tuple(map(Subject, configurations, found)))
+    return [diagnosis for rule in RULES for diagnosis in rule(case)]
+
+
+def together(diagnoses: Sequence[Diagnosis], found: Sequence[Result]) -> list[Diagnosis]:
+    """Return the diagnoses of a session, most severe first; each name once, for all its runs."""
     named: dict[str, list[Diagnosis]] = {}
-    for rule in RULES:
-        for diagnosis in rule(case):
-            named.setdefault(diagnosis.name, []).append(diagnosis)
-    labels = {run.result.run: run.result.label for run in case.runs}
-    return sorted((_together(same, labels) for same in named.values()), key=_gravity)
+    for diagnosis in diagnoses:
+        named.setdefault(diagnosis.name, []).append(diagnosis)
+    labels = {result.run: result.label for result in found}
+    return sorted((_merge(same, labels) for same in named.values()), key=_gravity)
 
 
-def _together(found: Sequence[Diagnosis], labels: Mapping[str, str]) -> Diagnosis:
+def _merge(found: Sequence[Diagnosis], labels: Mapping[str, str]) -> Diagnosis:
     """Merge diagnoses of one name: the sentence of the most severe, the evidence of all."""
     gravest = min(found, key=_gravity)
     runs = _distinct(run for each in (gravest, *found) for run in each.runs)

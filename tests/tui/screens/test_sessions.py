@@ -78,7 +78,7 @@ async def test_all_sessions_newest_first(
 ) -> None:
     app = GpubenchApp(tmp_path)
     async with app.run_test(size=size) as pilot:
-        text = await opened(pilot, "dp on 2 devices is 1.92x", "ddp and single cannot", "single x1 tr")
+        text = await opened(pilot, "dp on 2 devices is 1.92x", "one wrapped device", "single x1 tr")
         lines = text.splitlines()
         rows = [next(line for line in lines if line[3:].startswith(folder.name)) for folder in folders]
         assert [lines.index(row) for row in rows] == [2, 3, 4]
