@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from ..host.facts import Gpu, Host
 from .images import FolderError, open_folder
-from .limits import reason_to_skip
+from .limits import reason_to_skip, too_few_images
 from .plan import Device, Plan, RunSpec
 from .preset import Baseline, Matrix, Mode, Preset, Selection, Workload
 from .read import PresetError
@@ -43,7 +43,7 @@ def make_plan(
     """
     if uses_gpus(host):
         preset = preset.for_gpus()
-    _check_data(name, preset)
+    images = _training_images(name, preset)
     _check_size(name, preset)
     cells = [cell for cell in _cells(preset, host) if _is_wanted(cell, preset.matrix)]
     if not cells:
@@ -54,6 +54,7 @@ def make_plan(
         raise PresetError(name, "measure.repeats", problem)
     devices = _devices(host, [cell.count for cell in cells])
     runs = [_run(number, cell, preset, devices, host) for number, cell in enumerate(cells, start=1)]
+    runs = [replace(spec, skip=spec.skip or too_few_images(spec, images)) for spec in runs]
     runs = list(_with_baselines(runs, preset.matrix))
     return Plan(
         preset=name,
@@ -77,13 +78,17 @@ def _check_size(name: str, preset: Preset) -> None:
         raise PresetError(name, "matrix", f"it holds too many runs; a plan has {MOST_RUNS:,} at most")
 
 
-def _check_data(name: str, preset: Preset) -> None:
+def _training_images(name: str, preset: Preset) -> dict[str, int]:
+    """Return how many training images each folder of images holds. Raises PresetError for unfit ones."""
+    images = {}
     for key, workload in preset.used_workloads.items():
         if workload.data == "folder" and workload.data_dir is not None:
             try:
-                open_folder(Path(workload.data_dir), workload.classes)
+                train, _ = open_folder(Path(workload.data_dir), workload.classes)
             except FolderError as error:
                 raise PresetError(name, f"{key}.{error.key}", error.problem) from None
+            images[workload.data_dir] = len(train.paths)
+    return images
 
 
 def uses_gpus(host: Host) -> bool:

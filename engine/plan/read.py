@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from ..text.files import is_file, parse_toml, user_path
+from ..text.files import parse_toml, user_path
 from ..text.plain import cut_in_middle, without_surrogates
 from .explain import explain
+from .models import own_function, problem_with_model
 from .preset import Matrix, Measure, Preset, Workload
 
 Table = dict[str, Any]
@@ -170,9 +171,9 @@ def _resolve_paths(table: Table, folder: Path) -> None:
         if isinstance(workload.get("data_dir"), str):
             workload["data_dir"] = str(folder / user_path(workload["data_dir"]))
         model = workload.get("model")
-        if isinstance(model, str) and ".py:" in model:
-            path, _, function = model.rpartition(":")
-            workload["model"] = f"{folder / user_path(path)}:{function}"
+        if isinstance(model, str) and (own := own_function(model)) is not None:
+            file, function = own
+            workload["model"] = f"{folder / user_path(str(file))}:{function}"
 
 
 def _items(value: Any) -> list[tuple[str, Any]]:
@@ -263,10 +264,17 @@ def _check_workload(workload: Workload, file: str, key: str) -> None:
     if workload.data == "folder" and workload.data_dir is None:
         problem = 'missing; data = "folder" needs the folder with train/CLASS/ and test/CLASS/'
         raise PresetError(file, f"{key}.data_dir", problem)
+    if workload.data == "cifar10":
+        for name, given, fixed in (
+            ("classes", workload.classes, 10),
+            ("image_size", workload.image_size, 32),
+        ):
+            if given != fixed:
+                raise PresetError(file, f"{key}.{name}", f"{given}; CIFAR-10 has 10 classes of 32x32 images")
     for name, path in (("data_dir", workload.data_dir or ""), ("model", workload.model)):
         if without_surrogates(path) != path:
             raise PresetError(file, f"{key}.{name}", f"{path}: expected a path that is valid UTF-8")
     if list(workload.milestones) != sorted(set(workload.milestones)):
         raise PresetError(file, f"{key}.milestones", "expected rising epochs, as in [150, 250]")
-    if ".py:" in workload.model and not is_file(Path(workload.model.rpartition(":")[0])):
-        raise PresetError(file, f"{key}.model", f"no file {workload.model.rpartition(':')[0]}")
+    if problem := problem_with_model(workload.model):
+        raise PresetError(file, f"{key}.model", problem)

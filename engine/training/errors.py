@@ -6,10 +6,12 @@ import torch
 
 from ..host.gpu.errors import main_line, memory_shortage, remedy_for
 from ..record.events import FailureKind
-from ..text.plain import message_of
+from ..text.plain import cut_in_middle, message_of
+from .user_code import UserCode, source_of
 
 LONGEST = 400
-"""Characters of a sentence at most; a remedy comes on top."""
+"""Characters of a message at most, whose middle is left out; place, cause and remedy come on top."""
+EXIT_REMEDY = "a model's file is imported, without arguments: it must not end the process"
 
 
 class TrainingError(Exception):
@@ -35,34 +37,64 @@ def kind_of(error: BaseException) -> FailureKind:
     return "raised"
 
 
-def sentence_of(error: BaseException, batch: int) -> str:
-    """Return one sentence for the user; `batch` is the number of samples per device that was tried."""
-    text = message_of(error).strip()
-    if isinstance(error, TrainingError) and not _is_from_worker(error):
-        name = ""
-    elif kind_of(error) == "out of memory":
+def sentence_of(error: BaseException, batch: int, own: UserCode | None = None) -> str:
+    """Return one sentence for the user, with the place in their `own` code that the error came through.
+
+    `batch` is the number of samples per device that was tried.
+    """
+    if kind_of(error) == "out of memory" and not isinstance(error, TrainingError):
         return _memory_sentence(error, batch)
-    elif _is_from_worker(error):
-        # An exception in a data-loader worker arrives as its traceback; the last line is its message.
-        name, _, text = text.splitlines()[-1].partition(": ")
-        name = "" if isinstance(error, TrainingError) else name.rpartition(".")[2]
-    else:
-        name = type(error).__name__
-    said = _shortened(": ".join(filter(None, (name, main_line(text)))))
-    remedy = remedy_for(text)
+    said = _told(error, own)
+    remedy = EXIT_REMEDY if isinstance(error, SystemExit) else remedy_for(message_of(error))
     return f"{said}; {remedy}" if remedy else said
+
+
+def _told(error: BaseException, own: UserCode | None, longest: int = LONGEST) -> str:
+    """Return place, type and message of an error, and of what a user's code says has caused it."""
+    place = own.place_of(error) if own is not None and not isinstance(error, TrainingError) else None
+    by_user = own is not None and own.raised(error)
+    name, text = _name_and_text(error, by_user)
+    if isinstance(error, AssertionError) and not text and place is not None:
+        text = source_of(place)
+    said = ": ".join(filter(None, (str(place or ""), name, cut_in_middle(text, longest))))
+    cause = error.__cause__
+    if isinstance(error, BaseExceptionGroup):
+        return f"{said}: {_told(error.exceptions[0], own, longest // 2)}"
+    if by_user and cause is not None and longest > LONGEST // 4:
+        return f"{said}, from {_told(cause, own, longest // 2)}"
+    return said
+
+
+def _name_and_text(error: BaseException, by_user: bool) -> tuple[str, str]:
+    """Return the name of an error's type, empty where the text is a sentence of ours, and its message."""
+    text = message_of(error).strip()
+    if _is_from_worker(error):
+        # An exception in a loader worker or a replica arrives as its traceback, which its message ends.
+        name, _, text = _after_traceback(text).partition(": ")
+        return "" if isinstance(error, TrainingError) else name.rpartition(".")[2], main_line(text)
+    if isinstance(error, TrainingError):
+        return "", main_line(text)
+    if isinstance(error, SyntaxError):
+        text = f"{error.msg} ({error.text.strip()})" if error.text else error.msg or ""
+    # Libraries put what matters first, and C++ frames and advice after it; a user's message is taken whole.
+    whole = [text, *getattr(error, "__notes__", ())] if by_user else [main_line(text)]
+    return type(error).__name__, " ".join(" ".join(map(str, whole)).split())
+
+
+def _after_traceback(text: str) -> str:
+    """Return what follows the last line of a traceback that is indented as its frames are, in one line."""
+    lines = text.splitlines()
+    frames = [number for number, line in enumerate(lines) if line.startswith('  File "')]
+    rest = [line for line in lines[frames[-1] + 1 :] if not line.startswith("    ")] if frames else lines[-1:]
+    return " ".join(" ".join(rest or lines[-1:]).split())
 
 
 def _memory_sentence(error: BaseException, batch: int) -> str:
     advice = f"out of memory with a batch of {batch} per device: try a smaller workload.batch"
     if memory_shortage(message_of(error)) == "likely":
-        return f"probably {advice} ({_shortened(main_line(message_of(error)))})"
+        return f"probably {advice} ({cut_in_middle(main_line(message_of(error)), LONGEST)})"
     return advice
 
 
 def _is_from_worker(error: BaseException) -> bool:
     return message_of(error).lstrip().startswith("Caught ") and "Original Traceback" in message_of(error)
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterator
 
 import torch
 from torch import nn
@@ -35,7 +36,7 @@ def make_optimizer(workload: Workload, model: nn.Module, *, fused: bool) -> Opti
     With `fused` a step is one kernel, and gradient scaling does not wait for the device. torch has no fused
     SGD for sharded parameters: there the optimizer waits, and the results say so.
     """
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    parameters = [parameter for _, parameter in _trainable(model)]
     if not parameters:
         raise TrainingError(f"{workload.model} has no parameters to train")
     rate, decay = workload.learning_rate, workload.weight_decay
@@ -73,11 +74,7 @@ def check_optimizer(optimizer: Optimizer, model: nn.Module) -> None:
     It would not train parameters that a model creates during its first step.
     """
     held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
-    missing = [
-        name
-        for name, parameter in model.named_parameters()
-        if parameter.requires_grad and id(parameter) not in held
-    ]
+    missing = [name for name, parameter in _trainable(model) if id(parameter) not in held]
     if missing:
         raise TrainingError(
             f"the model created parameters during its first step ({', '.join(missing[:3])}), "
@@ -89,6 +86,27 @@ def check_optimizer(optimizer: Optimizer, model: nn.Module) -> None:
             f"the model replaced {len(held - present)} of its parameters during its first step: "
             "the optimizer trains the old ones"
         )
+
+
+def check_all_used(model: nn.Module) -> None:
+    """Raise TrainingError if a backward pass has left a trainable parameter without gradient.
+
+    DDP waits for all of them, and in the next step it would say so by their numbers.
+    """
+    unused = [name for name, parameter in _trainable(model) if parameter.grad is None]
+    if unused:
+        more = f" and {len(unused) - 3} more" if len(unused) > 3 else ""
+        raise TrainingError(
+            f"the model's forward does not use the parameters {', '.join(unused[:3])}{more}, for whose "
+            "gradients ddp would wait: leave them out, or freeze them with requires_grad_(False)"
+        )
+
+
+def _trainable(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    """Yield the parameters that hold anything to train, with their names."""
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad and parameter.numel():
+            yield name, parameter
 
 
 def make_scaler(workload: Workload, device: torch.device) -> torch.amp.GradScaler:

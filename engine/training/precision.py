@@ -30,6 +30,19 @@ class Autocast(nn.Module):
         return logits
 
 
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
+
+def has_float_state(model: nn.Module) -> bool:
+    """Return whether a model has buffers of floating point that may meet its parameters in an operation."""
+    return any(
+        buffer.is_floating_point()
+        for module in model.modules()
+        if not isinstance(module, BATCH_NORMS)
+        for buffer in module.buffers(recurse=False)
+    )
+
+
 def keep_statistics_in_float32(model: nn.Module) -> None:
     """Let every batch norm take 16-bit inputs and parameters while its running statistics stay float32.
 
@@ -37,7 +50,7 @@ def keep_statistics_in_float32(model: nn.Module) -> None:
     autocast. A 16-bit running mean would lose most of what a step adds to it.
     """
     for module in model.modules():
-        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
+        if isinstance(module, BATCH_NORMS):
             module.forward = partial(_batch_norm, module)  # type: ignore[method-assign]
 
 

@@ -11,20 +11,23 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor, nn
 from torch.distributed.fsdp import FSDPModule
+from torch.nn.parallel import DistributedDataParallel
 
+from ..plan.models import own_function
 from ..plan.plan import RunSpec
+from ..text.plain import described
 from .data.batches import Batch, Batches
 from .data.datasets import Note
 from .device.devices import RankDevices
 from .dynamo import uncompiled
 from .errors import TrainingError
 from .models.registry import build_model
-from .optimizer import Schedule, check_optimizer, define_momentum, make_optimizer, make_scaler
+from .optimizer import Schedule, check_all_used, check_optimizer, define_momentum, make_optimizer, make_scaler
 from .parallel.dense import stored_values
 from .parallel.group import NOTE_INTERVAL, Group
 from .parallel.modes import wrap_model
 from .parallel.sharding import local
-from .precision import SIXTEEN_BITS, Autocast
+from .precision import SIXTEEN_BITS, Autocast, has_float_state
 
 MOST_BATCHES = 256
 """Batches whose predictions and labels a tally keeps, some kB each."""
@@ -91,8 +94,9 @@ class Trainer:
         elif workload.channels_last:  # fsdp requires contiguous parameters
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         dtype = SIXTEEN_BITS.get(workload.precision)
-        # Autocast would keep 16-bit copies of all weights until backward, and fsdp would gather 32 bits.
-        autocast = None if run.mode == "fsdp" else dtype
+        # fsdp gathers weights of 16 bits, with which autocast has nothing to do but where they meet others.
+        own = own_function(workload.model) is not None
+        autocast = dtype if run.mode != "fsdp" or own or has_float_state(model) else None
         self.plain = Autocast(model, device.type, autocast) if autocast else model
         """The model without wrapper, for evaluation, counts and comparisons."""
         self.model = wrap_model(self.plain, run.mode, devices, compiled=workload.compile, dtype=dtype)
@@ -106,7 +110,7 @@ class Trainer:
         self._device = device
         self._batches = batches
         self._group = group
-        self._image_size = workload.image_size
+        self._workload = workload
         self._step = 0
         self._seed = workload.seed * 1_000_003 + rank + 1
         torch.manual_seed(self._seed)  # so that dropout differs from rank to rank
@@ -133,10 +137,26 @@ class Trainer:
 
     def forward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Do the first part of a step; return the logits of a batch and their mean loss."""
-        logits = self.model(images)
-        if not isinstance(logits, Tensor):
-            raise TrainingError(f"the model returns {type(logits).__name__}, not a tensor of logits")
+        logits = self._checked(self.model(images), labels)
+        if not logits.requires_grad:
+            raise TrainingError(
+                f"what {self._workload.model} returns has no gradient: it is detached, computed without "
+                "gradients, or depends on no parameter that is trained"
+            )
         return logits, F.cross_entropy(logits.float(), labels)
+
+    def _checked(self, logits: object, labels: Tensor) -> Tensor:
+        """Return what the model has returned if it is a row of logits per image. Raises TrainingError."""
+        name, classes = self._workload.model, self._workload.classes
+        if not isinstance(logits, Tensor):
+            raise TrainingError(f"{name} returns {type(logits).__name__}, not a tensor of logits")
+        if logits.dim() != 2 or len(logits) != len(labels) or logits.shape[1] < classes:
+            shape = " x ".join(map(str, logits.shape)) or "scalar"
+            raise TrainingError(
+                f"{name} returns a {shape} tensor where {len(labels)} x {classes} was expected: one row of "
+                f"logits for each image, with an output for each of the {classes} classes (workload.classes)"
+            )
+        return logits
 
     def backward(self, loss: Tensor) -> None:
         """Do the second part: compute the gradients, averaged over the ranks of this training."""
@@ -145,6 +165,8 @@ class Trainer:
     def update(self) -> None:
         """Do the last part: let the optimizer consume the gradients."""
         self._set_learning_rate()
+        if self._step == 0 and isinstance(self.model, DistributedDataParallel):
+            check_all_used(self.plain)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
@@ -165,12 +187,22 @@ class Trainer:
             name: [part.to("cpu", copy=True) for part in stored_values(local(tensor))]
             for name, tensor in self._tensors().items()
         }
-        extra = {
-            name: copy.deepcopy(module.get_extra_state())
-            for name, module in self.plain.named_modules()
-            if type(module).get_extra_state is not nn.Module.get_extra_state
-        }
-        return Saved(tensors, extra, copy.deepcopy(self.scaler.state_dict()))
+        return Saved(tensors, dict(self._extra_states()), copy.deepcopy(self.scaler.state_dict()))
+
+    def _extra_states(self) -> Iterator[tuple[str, Any]]:
+        """Yield a copy of each extra state that a module can be given back, by the module's name."""
+        for name, module in self.plain.named_modules():
+            kind = type(module)
+            if kind.get_extra_state is nn.Module.get_extra_state:
+                continue
+            if kind.set_extra_state is nn.Module.set_extra_state:
+                print(f"{kind.__name__} keeps its extra state over warm-up: it has no set_extra_state")
+                continue
+            state = module.get_extra_state()
+            try:
+                yield name, copy.deepcopy(state)
+            except Exception as error:  # it may be anything, a lock or an open file
+                print(f"{kind.__name__} keeps its extra state over warm-up: {described(error)}")
 
     def restore(self, saved: Saved) -> None:
         """Return to a saved initial state, as if no step had been taken since.
@@ -211,7 +243,7 @@ class Trainer:
         noted = time.monotonic()
         with torch.no_grad(), uncompiled():
             for done, (images, labels) in enumerate(self._test_batches()):
-                logits = self.plain(images)
+                logits = self._checked(self.plain(images), labels)
                 tally.add(F.cross_entropy(logits.float(), labels), logits, labels)
                 if time.monotonic() - noted > NOTE_INTERVAL:
                     note(f"batch {done + 1}")
@@ -228,7 +260,8 @@ class Trainer:
         batch = next(batches, None)
         while any(more for (more,) in self._group.gather([float(batch is not None)])):
             if batch is None:
-                self.plain(torch.zeros(1, 3, self._image_size, self._image_size, device=self._device))
+                size = self._workload.image_size
+                self.plain(torch.zeros(1, 3, size, size, device=self._device))
             else:
                 yield batch
                 batch = next(batches, None)

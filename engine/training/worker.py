@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from ..plan.assignment import Assignment
+from ..plan.models import own_function
+from ..plan.plan import RunSpec
 from ..record.events import ModelBuilt, RankEvent, RankMeasured
 from .compiling import CompileHeartbeat
 from .data.batches import Batches, make_batches
@@ -30,6 +32,7 @@ from .rank import Rank
 from .reporter import Reporter
 from .setup import set_up, settings_of
 from .trainer import Trainer
+from .user_code import UserCode
 
 
 def work(assignment: Assignment, queues: Sequence[Queue[list[RankEvent]]]) -> None:
@@ -48,10 +51,10 @@ def work(assignment: Assignment, queues: Sequence[Queue[list[RankEvent]]]) -> No
         devices = claim_devices(run, index)
         reporter = open_reporter(devices)
         run_rank(assignment, set_up(assignment, index, devices, reporter))
-    except Exception as error:
+    except BaseException as error:  # a user's file may call sys.exit, or raise whatever it likes
         traceback.print_exc()
         reporter = reporter or open_reporter(CpuDevices())
-        reporter.fail(kind_of(error), sentence_of(error, run.batch_per_device(index)))
+        reporter.fail(kind_of(error), sentence_for(error, run, index))
         reporter.close()
         leave(1)
 
@@ -89,10 +92,16 @@ def run_rank(assignment: Assignment, rank: Rank) -> NoReturn:
         try:
             Detail(rank, trainer, batches, measurement.pace).run()
             report_compute(rank)
-        except Exception as error:  # what was measured stands without it
+        except BaseException as error:  # what was measured stands without it
             traceback.print_exc()
-            ending.end(ending.share(sentence_of(error, rank.run.batch_per_device(rank.index))))
+            ending.end(ending.share(sentence_for(error, rank.run, rank.index)))
     ending.end("")
+
+
+def sentence_for(error: BaseException, run: RunSpec, index: int) -> str:
+    """Return one sentence on an error of a rank, with its place in the file of a user's own model."""
+    own = own_function(run.workload_of(index).model)
+    return sentence_of(error, run.batch_per_device(index), own and UserCode(own[0]))
 
 
 def load_data(assignment: Assignment, rank: Rank) -> tuple[tuple[Images, Images], Batches]:

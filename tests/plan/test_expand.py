@@ -256,7 +256,7 @@ def test_concurrent_gives_each_rank_its_workload() -> None:
 
 
 def test_a_missing_image_folder_is_an_error_before_the_start(tmp_path: Path) -> None:
-    workload = f'[workload]\ndata = "folder"\ndata_dir = "{tmp_path}"'
+    workload = f'[workload]\nbatch = 10\ndata = "folder"\ndata_dir = "{tmp_path}"'
     with pytest.raises(PresetError, match="expected train/CLASS/ and test/CLASS/"):
         plan('modes = ["single"]', host(), workload)
     for part in ("train", "test"):
@@ -286,3 +286,42 @@ def test_the_estimate_of_several_plans_adds_up_what_is_known() -> None:
     assert str(total([seconds, epochs])) == "20 s (estimate) and what is known after the first epoch"
     assert str(total([epochs, epochs])) == "duration known after the first epoch"
     assert str(total([])) == "nothing to run"
+
+
+@pytest.mark.parametrize(
+    ("workload", "skipped"),
+    [
+        ("images = 100\nbatch = 50", {}),
+        ("images = 100\nbatch = 51", {"ddp x2": ("102", "100")}),
+        ("images = 100\nbatch = 101", {"single x1": ("101", "100"), "ddp x2": ("202", "100")}),
+        ('batch_scope = "global"\nimages = 100\nbatch = 102', {"single x1": ("102", "100")}),
+        ('data = "cifar10"\nbatch = 25001', {"ddp x2": ("50,002", "50,000")}),
+        ("images = 0x40\nbatch = 64", {"ddp x2": ("128", "64")}),
+    ],
+)
+def test_a_run_whose_step_takes_more_images_than_there_are_is_skipped(
+    workload: str, skipped: dict[str, tuple[str, str]]
+) -> None:
+    made = plan('modes = ["single", "ddp"]\ndevices = [2]', host(), workload=f"[workload]\n{workload}")
+    for label, numbers in skipped.items():
+        assert all(number in skips(made)[label] for number in numbers)
+    assert "lower workload.batch" in "".join(skips(made).values()) or not skipped
+
+
+def test_trainings_side_by_side_need_the_images_of_one(tmp_path: Path) -> None:
+    made = plan(
+        'modes = ["concurrent", "ddp"]\ndevices = [2]', host(), workload="[workload]\nimages = 50\nbatch = 50"
+    )
+    assert list(skips(made)) == ["ddp x2"]
+
+
+def test_the_images_of_a_folder_are_counted(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        for name in ("a", "b"):
+            (tmp_path / part / name).mkdir(parents=True)
+            for number in range(3):
+                Image.new("RGB", (8, 8)).save(tmp_path / part / name / f"{number}.png")
+    text = f'[workload]\ndata = "folder"\ndata_dir = "{tmp_path}"\nclasses = 2\nbatch = '
+    made = plan('modes = ["single", "ddp"]\ndevices = [2]', host(), workload=f"{text}4")
+    assert list(skips(made)) == ["ddp x2"]
+    assert "takes 8 images, and the training set has 6" in skips(made)["ddp x2"]

@@ -55,7 +55,12 @@ def test_unreadable_images_are_counted_and_the_first_is_named(tmp_path: Path) ->
     (tmp_path / "test" / "cat" / "7.png").write_bytes(b"")
     (tmp_path / "test" / "dog" / "8.png").unlink()
     (tmp_path / "test" / "dog" / "8.png").mkdir()
-    data = ("workload.data=folder", f"workload.data_dir={tmp_path}", "workload.classes=2")
+    data = (
+        "workload.data=folder",
+        f"workload.data_dir={tmp_path}",
+        "workload.classes=2",
+        "workload.batch=64",
+    )
     (need,) = lacking("quickstart", host(), tmp_path, *data)
     assert need.level == "warning" and need.key == "workload.data_dir"
     assert f"2 unreadable images are skipped in {tmp_path / 'test'}: {tmp_path}/test/cat/7.png" in need.text

@@ -44,6 +44,10 @@ REMEDIES = {
     "set workload.compile = false",
     r"Cannot find a working triton installation": "install the triton that this torch asks for "
     "(pip show torch), or set workload.compile = false",
+    r"have finished reduction in the prior iteration": "ddp needs every trainable parameter in every step: "
+    "leave unused ones out, or freeze them with requires_grad_(False)",
+    r"must have the same dtype|expected .* same dtype|expected scalar type": "in forward, create tensors in "
+    "the dtype of those they meet",
     r"Duplicate GPU detected": "NCCL needs a GPU of its own for each rank: choose different GPUs",
 }
 """Remedy for each pattern of an error message; the first that matches counts."""
@@ -72,6 +76,8 @@ def main_line(text: str) -> str:
         return ""
     if lines[0].endswith(" raised:"):
         return " ".join((lines[0], next(filter(None, lines[1:]), ""))).strip()
+    if lines[0].endswith(":"):  # it announces what follows, as a list of keys that are missing
+        return " ".join(filter(None, lines))
     last = lines.index("Last error:") + 1 if "Last error:" in lines else len(lines)
     detail = next(filter(None, lines[last:]), "")
     # A message without a last error goes on with C++ frames.

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 from torch import nn
 from torch.nn.parameter import UninitializedParameter
 
+from ...plan.models import TORCHVISION, own_function, problem_with_model
 from ...plan.preset import Workload
 from ..errors import TrainingError
 from ..vision import torchvision_model
+from .own import own_model
 from .resnet import CifarResNet
 from .vit import PATCH, VisionTransformer
 
@@ -62,7 +61,7 @@ BUILT_IN: dict[str, Callable[[int, int], nn.Module]] = {
     "cifar-resnet18": lambda classes, _: CifarResNet((2, 2, 2, 2), classes),
     "cifar-resnet34": lambda classes, _: CifarResNet((3, 4, 6, 3), classes),
 }
-"""By name, functions of the number of classes and the size of the square images."""
+"""By name as in `BUILT_IN_MODELS`, functions of the number of classes and the size of the square images."""
 
 
 def build_model(workload: Workload) -> nn.Module:
@@ -70,37 +69,14 @@ def build_model(workload: Workload) -> nn.Module:
     name = workload.model
     if name in BUILT_IN:
         return BUILT_IN[name](workload.classes, workload.image_size)
-    kind, _, rest = name.partition(":")
-    if kind == "torchvision":
-        model = torchvision_model(rest, workload.classes)
-    elif kind.endswith(".py") and rest:
-        model = own_model(Path(kind), rest, workload.classes)
+    if (own := own_function(name)) is not None:
+        model = own_model(*own, workload.classes)
+    elif name.startswith(TORCHVISION):
+        model = torchvision_model(name.removeprefix(TORCHVISION), workload.classes)
     else:
-        names = ", ".join(BUILT_IN)
-        raise TrainingError(
-            f"there is no model {name!r}: use {names}, torchvision:NAME or path/to/file.py:function"
-        )
+        raise TrainingError(problem_with_model(name))
     if any(isinstance(parameter, UninitializedParameter) for parameter in model.parameters()):
         raise TrainingError(
             f"{name} has lazy layers, whose parameters no optimizer can hold yet: give them their sizes"
         )
-    return model
-
-
-def own_model(file: Path, function: str, classes: int) -> nn.Module:
-    """Call a function of the user's file with the number of classes; return the model."""
-    if not file.is_file():
-        raise TrainingError(f"the model's file {file.absolute()} does not exist")
-    spec = importlib.util.spec_from_file_location(f"gpubench_user_{file.stem}", file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # torch.compile finds what a model uses by its module's name
-    spec.loader.exec_module(module)
-    build = getattr(module, function, None)
-    if not callable(build):
-        raise TrainingError(f"{file} has no function {function!r}")
-    model = build(classes)
-    if not isinstance(model, nn.Module):
-        raise TrainingError(f"{file}:{function} returned {type(model).__name__}, not a torch.nn.Module")
     return model

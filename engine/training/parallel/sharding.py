@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import torch
 import torch.distributed as dist
@@ -39,6 +38,9 @@ def shard(
         )
     mesh = DeviceMesh.from_group(dist.group.WORLD, devices.first.type)  # type: ignore[arg-type]
     policy = MixedPrecisionPolicy() if dtype is None else MixedPrecisionPolicy(dtype, torch.float32)
+    for parameter in model.parameters():
+        if not parameter.numel():
+            parameter.requires_grad_(False)  # a gradient without values cannot be reduced
     if dtype is not None:
         keep_statistics_in_float32(model)
     blocks = blocks_of(model)
@@ -62,11 +64,21 @@ def averages(device: torch.device) -> bool:
 def blocks_of(model: nn.Module) -> list[nn.Module]:
     """Return the modules that are gathered one at a time: a chain's links, else the model's direct children.
 
-    A parameter that two modules share can only be gathered with the root: neither of them is a block.
+    A parameter that a block shares with another module, or with the model itself, can only be gathered with
+    the root: neither of them is a block then.
     """
     found = list(_parts(_innermost(model)))
-    owners = Counter(id(parameter) for part in found for parameter in part.parameters())
-    return [part for part in found if all(owners[id(parameter)] == 1 for parameter in part.parameters())]
+    holders: dict[int, set[int]] = {}
+    for module in model.modules():
+        for parameter in module.parameters(recurse=False):
+            holders.setdefault(id(parameter), set()).add(id(module))
+    return [part for part in found if _holds_alone(part, holders)]
+
+
+def _holds_alone(part: nn.Module, holders: Mapping[int, set[int]]) -> bool:
+    """Return whether all modules that hold a parameter of this part lie in it; `holders` are their ids."""
+    inside = {id(module) for module in part.modules()}
+    return all(holders[id(parameter)] <= inside for parameter in part.parameters())
 
 
 def pieces_of(model: nn.Module, dtype: torch.dtype | None = None) -> list[Piece]:
@@ -90,7 +102,7 @@ def pieces_of(model: nn.Module, dtype: torch.dtype | None = None) -> list[Piece]
 def _padded(parameter: Tensor) -> int:
     """Return how many values the equal shards of all ranks hold; the first dimension is divided."""
     ranks, rows = dist.get_world_size(), len(parameter)
-    return -(-rows // ranks) * ranks * (parameter.numel() // rows)
+    return -(-rows // ranks) * ranks * math.prod(parameter.shape[1:])
 
 
 def _width(parameter: Tensor, dtype: torch.dtype | None) -> int:

@@ -1,0 +1,75 @@
+"""Models of the user's own files, imported as Python would import a script."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+
+from ..errors import TrainingError
+
+
+def own_model(file: Path, function: str, classes: int) -> nn.Module:
+    """Call a function of the user's file with the number of classes; return the model."""
+    if not file.is_file():
+        raise TrainingError(f"the model's file {file.absolute()} does not exist")
+    build = getattr(import_script(file), function, None)
+    if not callable(build):
+        raise TrainingError(f"{file} has no function {function!r}")
+    _check_signature(file, function, build)
+    model = build(classes)
+    if not isinstance(model, nn.Module):
+        returned = type(model).__name__
+        raise TrainingError(f"{_place(file, build)}: {function} returned {returned}, not a torch.nn.Module")
+    return model
+
+
+def import_script(file: Path) -> ModuleType:
+    """Import a file by its path, with the files beside it and no arguments, and whatever it is called."""
+    folder = str(file.resolve().parent)
+    if sys.path[:1] != [folder]:
+        sys.path.insert(0, folder)
+    sys.argv = [str(file)]  # for an argparse at import: the process's own arguments are none of its business
+    # A name that no file beside it has. With dots it would seem to be in a package.
+    name = f"gpubench_user_{file.stem.replace('.', '_')}"
+    spec = importlib.util.spec_from_file_location(name, file, loader=_Script(name, str(file)))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and torch.compile find what a model uses by its module's name
+    spec.loader.exec_module(module)
+    return module
+
+
+class _Script(SourceFileLoader):
+    """Loads a file from its source: like a script it leaves no `__pycache__`, and takes none."""
+
+    def path_stats(self, path: str) -> Any:
+        raise OSError(f"{path} is not cached")
+
+
+def _check_signature(file: Path, function: str, build: Callable[..., object]) -> None:
+    try:
+        inspect.signature(build).bind(10)
+    except TypeError as error:
+        raise TrainingError(
+            f"{_place(file, build)}: {function} must take the number of classes as its only argument: {error}"
+        ) from error
+    except ValueError:
+        pass  # it has no signature to be checked
+
+
+def _place(file: Path, build: Callable[..., object]) -> str:
+    """Return file and first line of a function or class, of the file alone where it has none."""
+    try:
+        code = inspect.unwrap(build)
+        return f"{inspect.getsourcefile(code) or file}:{inspect.getsourcelines(code)[1]}"
+    except (TypeError, OSError, ValueError):
+        return str(file)
