@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ..plan.plan import Plan
+from ..plan.plan import Device, Plan
 from ..record.session import Session
 from ..text.units import NOT_AVAILABLE, gib, number
 from .results.comparable import Setting
@@ -15,8 +15,13 @@ Row = tuple[str, str]
 
 def devices(plan: Plan) -> str:
     """Describe the plan's devices: `2 x NVIDIA H200`, `2 CPU shares (core 0 | core 1)`."""
-    names = [device.name for device in plan.devices]
-    if plan.devices and plan.devices[0].kind == "cpu":
+    return device_names(plan.devices)
+
+
+def device_names(used: Sequence[Device]) -> str:
+    """Describe devices in the same way."""
+    names = [device.name for device in used]
+    if used and used[0].kind == "cpu":
         return f"{len(names)} CPU share{'s' if len(names) > 1 else ''} ({' | '.join(names)})"
     return " + ".join(f"{names.count(name)} x {name}" for name in dict.fromkeys(names))
 

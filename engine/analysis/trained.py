@@ -33,7 +33,11 @@ def trained(plan: Plan) -> str:
 def trained_briefly(plan: Plan) -> str:
     """Return models and precisions alone: `resnet50 bf16`; empty without a run."""
     runs = plan.to_run or plan.runs
-    workloads = [workload for spec in runs for workload in spec.workloads]
+    return model_and_precision([workload for spec in runs for workload in spec.workloads])
+
+
+def model_and_precision(workloads: Sequence[Workload]) -> str:
+    """Return models and precisions of workloads: `resnet50 bf16`; where they differ, each."""
     return " ".join(filter(None, (_each(workloads, _model), _each(workloads, lambda each: each.precision))))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,14 +47,20 @@ def add_plan_options(parser: argparse.ArgumentParser, overrides: str = "override
     parser.add_argument(
         "--gpus",
         type=_gpu_indices,
-        metavar="0,2",
+        metavar="0-3,5",
         default=argparse.SUPPRESS,
         help="use only these GPUs, by their index in nvidia-smi",
     )
 
 
 def _gpu_indices(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list of GPU indices, as in 0,2") from None
+    indices: list[int] = []
+    for part in text.split(","):
+        found = re.fullmatch(r"\s*(\d{1,4})\s*(?:-\s*(\d{1,4})\s*)?", part, re.ASCII)
+        if found is None:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a list of GPU indices, as in 0,2 or 0-3,5")
+        first, last = int(found[1]), int(found[2] or found[1])
+        if last < first:
+            raise argparse.ArgumentTypeError(f"{part.strip()!r} runs backwards; expected {last}-{first}")
+        indices += range(first, last + 1)
+    return tuple(indices)

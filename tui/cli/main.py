@@ -89,6 +89,7 @@ def _parser(with_commands: bool = True) -> argparse.ArgumentParser:
         return parser
     from .compare import add_compare_command
     from .completion import add_completion_command
+    from .delete import add_delete_command
     from .listings import add_listing_commands
     from .run import add_run_command
     from .sessions import add_session_commands
@@ -98,6 +99,7 @@ def _parser(with_commands: bool = True) -> argparse.ArgumentParser:
     add_run_command(subparsers)
     add_listing_commands(subparsers)
     add_session_commands(subparsers)
+    add_delete_command(subparsers)
     add_compare_command(subparsers)
     add_config_command(subparsers)
     add_completion_command(subparsers)

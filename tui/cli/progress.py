@@ -14,8 +14,7 @@ from types import FrameType
 from ...engine.analysis.analysis import analyse
 from ...engine.analysis.environment import devices
 from ...engine.analysis.report.columns import remarks
-from ...engine.analysis.report.diagnosis import diagnosis_text
-from ...engine.analysis.report.terminal import terminal_report
+from ...engine.analysis.report.terminal import session_text
 from ...engine.analysis.results.result import result_of
 from ...engine.conductor.control import stop_session
 from ...engine.plan.estimate import estimate
@@ -160,12 +159,7 @@ def print_results(session: Session) -> None:
     """Write the table, the headline and the diagnoses to standard output."""
     if session.started:
         width = shutil.get_terminal_size((100, 24)).columns
-        analysis = analyse(session)
-        print(terminal_report(analysis, width))
-        if analysis.headline:
-            print(f"\n{analysis.headline}")
-        if lines := diagnosis_text(analysis.diagnoses, width):
-            print("\n" + "\n".join(lines))
+        print(session_text(analyse(session), width))
         sys.stdout.flush()
 
 

@@ -1,13 +1,15 @@
-"""The commands on recorded and running sessions: attach, replay, stop, report, rename, delete."""
+"""The commands on recorded and running sessions: attach, replay, stop, report, rename."""
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ...engine.record.exit_status import MEASURED
+from ..replay_speed import REPLAY_SPEED
 from . import report_file
 from .arguments import SESSION_HELP, add_ascii, add_sessions_dir
 from .context import Context, UsageError, on_terminal, read_recorded, require_terminal
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def add_session_commands(subparsers: Subparsers) -> None:
-    """Declare `attach`, `replay`, `stop`, `report`, `rename` and `delete`."""
+    """Declare `attach`, `replay`, `stop`, `report` and `rename`."""
     attach_parser = subparsers.add_parser("attach", help="open the live monitor on a running session")
     _add_session(attach_parser, " (default: the newest running one)")
     add_ascii(attach_parser)
@@ -26,9 +28,13 @@ def add_session_commands(subparsers: Subparsers) -> None:
 
     replay_parser = subparsers.add_parser("replay", help="open the monitor on a recorded session")
     replay_parser.add_argument(
-        "--speed", type=_speed, default=1.0, metavar="N", help="times real time (default: 1)"
+        "--speed",
+        type=_speed,
+        default=REPLAY_SPEED,
+        metavar="N",
+        help=f"times real time (default: {REPLAY_SPEED:g})",
     )
-    _add_session(replay_parser)
+    _add_session(replay_parser, " (default: the newest)")
     add_ascii(replay_parser)
     replay_parser.set_defaults(command=replay)
 
@@ -39,8 +45,9 @@ def add_session_commands(subparsers: Subparsers) -> None:
     report_parser = subparsers.add_parser("report", help="print a session's results")
     report_parser.add_argument(
         "--format",
-        choices=("md", "json", "csv", "svg"),
-        help="svg: charts for a README (default: by the ending of FILE, or md)",
+        choices=("md", "json", "csv", "svg", "text", "line"),
+        help="svg: charts for a README; text: the summary printed after run; line: one line for a message "
+        "(default: by the ending of FILE, or md)",
     )
     report_parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to a file instead")
     _add_session(report_parser, " (default: the newest)")
@@ -50,12 +57,6 @@ def add_session_commands(subparsers: Subparsers) -> None:
     _add_session(rename_parser)
     rename_parser.add_argument("name", metavar="NAME", help="the session's new name")
     rename_parser.set_defaults(command=rename)
-
-    delete_parser = subparsers.add_parser("delete", help="delete sessions with everything recorded")
-    delete_parser.add_argument("sessions", metavar="SESSION", nargs="+", help=SESSION_HELP)
-    delete_parser.add_argument("--yes", action="store_true", help="do not ask")
-    add_sessions_dir(delete_parser)
-    delete_parser.set_defaults(command=delete)
 
 
 def _add_session(parser: argparse.ArgumentParser, default: str = "") -> None:
@@ -76,7 +77,7 @@ def attach(context: Context, *, session: str | None) -> int:
     return follow(folder)
 
 
-def replay(context: Context, *, session: str, speed: float) -> int:
+def replay(context: Context, *, session: str | None, speed: float) -> int:
     """Replay a journal in the monitor, `speed` times as fast as it was recorded. Raises UsageError."""
     folder = context.find_session(session)
     require_terminal(f"gpubench-tui report {folder.name} prints its results")
@@ -98,14 +99,29 @@ def stop(context: Context, *, session: str | None) -> int:
     return MEASURED
 
 
-def report(context: Context, *, session: str | None, format: Format | None, output: Path | None) -> int:  # noqa: A002
+def report(
+    context: Context,
+    *,
+    session: str | None,
+    format: Format | Literal["text", "line"] | None,  # noqa: A002
+    output: Path | None,
+) -> int:
     """Print a session's results, or write them to a file. Raises UsageError."""
     from ...engine.analysis.analysis import analyse
     from ...engine.analysis.export import render
+    from ...engine.analysis.report.line import result_line
+    from ...engine.analysis.report.terminal import session_text
 
     folder = context.find_session(session)
     chosen = format or ("md" if output is None else report_file.format_by_name(output))
-    text = render(analyse(read_recorded(folder)), chosen)
+    analysis = analyse(read_recorded(folder))
+    match chosen:
+        case "line":
+            text = result_line(analysis) + "\n"
+        case "text":
+            text = session_text(analysis, shutil.get_terminal_size((100, 24)).columns) + "\n"
+        case _:
+            text = render(analysis, chosen)
     if output is None:
         sys.stdout.write(text)
     else:
@@ -124,29 +140,6 @@ def rename(context: Context, *, session: str, name: str) -> int:
     except ShelfError as error:
         raise UsageError(str(error)) from None
     print(f"{folder.name} is now {renamed.name}", file=sys.stderr)
-    return MEASURED
-
-
-def delete(context: Context, *, sessions: list[str], yes: bool) -> int:
-    """Delete sessions, after confirmation. Raises UsageError."""
-    from ...engine.record.shelf import ShelfError
-
-    found = (context.find_session(name) for name in sessions)
-    folders = {folder.name: folder for folder in found}
-    names = ", ".join(folders)
-    if not yes:
-        if not on_terminal():
-            raise UsageError(f"there is no terminal to ask on; --yes deletes {names} without asking")
-        print(f"Delete {names} with everything recorded? [y/N] ", end="", file=sys.stderr, flush=True)
-        if sys.stdin.readline().strip().casefold() not in ("y", "yes"):
-            print("nothing was deleted", file=sys.stderr)
-            return MEASURED
-    try:
-        for folder in folders.values():
-            context.shelf().delete(folder)
-            print(f"deleted {folder.name}", file=sys.stderr)
-    except ShelfError as error:
-        raise UsageError(str(error)) from None
     return MEASURED
 
 

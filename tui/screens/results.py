@@ -15,7 +15,8 @@ from textual.message import Message
 from textual.widgets import Static
 
 from ...engine.analysis.analysis import Analysis, analyse
-from ...engine.analysis.report.markdown import markdown_results
+from ...engine.analysis.report.line import result_line
+from ...engine.analysis.report.markdown import markdown_summary
 from ...engine.analysis.results.result import Result
 from ...engine.record.session import RunState, Session, read_session
 from ...engine.record.shelf import SessionFolder
@@ -45,7 +46,19 @@ class ResultsScreen(ClosedOnce[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "export", "Export", id="results.export", tooltip="Save as Markdown, JSON, CSV or SVG"),
         Binding(
-            "c", "copy", "Copy", id="results.copy", tooltip="Copy the table as Markdown to the clipboard"
+            "c",
+            "copy",
+            "Copy",
+            id="results.copy",
+            tooltip="Copy headline, machine and table as Markdown",
+        ),
+        Binding(
+            "l",
+            "copy_line",
+            "Copy line",
+            show=False,
+            id="results.copy_line",
+            tooltip="Copy the results in one line to the clipboard",
         ),
         Binding("s", "sort", "Sort", id="results.sort", tooltip="Sort the table by the next column"),
         Binding(
@@ -217,14 +230,22 @@ class ResultsScreen(ClosedOnce[None]):
             self._page.move_focus(step)
 
     def action_copy(self) -> None:
-        """Copy all columns of the table, in the order shown."""
-        if not self._results:
-            return
-        lines = markdown_results(self._order.of(self._results))
-        self.app.copy_to_clipboard("\n".join(lines) + "\n")
+        """Copy training, headline, machine and all columns of the table, in the order shown."""
+        if self._analysis is not None:
+            lines = markdown_summary(self._analysis, self._order.of(self._results))
+            self._copy("\n".join(lines) + "\n", f"the table as Markdown, {len(self._results)} rows")
+
+    def action_copy_line(self) -> None:
+        """Copy the results in one line."""
+        if self._analysis is not None:
+            line = result_line(self._analysis)
+            self._copy(line, line)
+
+    def _copy(self, text: str, what: str) -> None:
+        self.app.copy_to_clipboard(text)
         self._show_message(
             Content.assemble(
-                (f"Copied the table as Markdown, {len(lines) - 2} rows.", "$text-success"),
+                (f"Copied {what}.", "$text-success"),
                 " The terminal must support OSC 52; in tmux: ",
                 ("set -g set-clipboard on", "bold"),
             )

@@ -20,6 +20,7 @@ from ...engine.analysis.sessions.overview import OVER, SessionOverview
 from ...engine.record.shelf import Shelf, ShelfError
 from ...engine.text.units import count
 from ..data.shelf_watch import watch_shelf
+from ..replay_speed import REPLAY_SPEED
 from ..requests import ShowComparison, ShowMonitor, ShowReplay, ShowResults
 from ..terminal.key_order import FilledLater
 from ..widgets.footer import Footer
@@ -30,7 +31,6 @@ from .base import ClosedOnce
 from .dialogs.name import NameScreen
 from .dialogs.question import Answer, QuestionScreen
 
-REPLAY_SPEED = 10.0
 ACTIONS_ON_SESSIONS = frozenset({"replay", "mark", "compare", "rename", "delete", "find"})
 
 

@@ -75,6 +75,15 @@ def _opening(analysis: Analysis) -> Iterator[str]:
     yield ""
 
 
+def markdown_summary(analysis: Analysis, found: Sequence[Result]) -> list[str]:
+    """Return the lines of the training, the headline, the machine and the table of results."""
+    session = analysis.session
+    opening = [one_line(trained(session.plan)), f"Measured on {one_line(hardware(session))}."]
+    if analysis.headline:
+        opening.insert(1, f"**{one_line(analysis.headline)}.**")
+    return [*(line for text in opening if text for line in (text, "")), *markdown_results(found)]
+
+
 def markdown_results(found: Sequence[Result]) -> list[str]:
     """Return the lines of the results table, with every column that has something to show."""
     shown = result_columns(found)

@@ -12,8 +12,16 @@ from ..environment import hardware
 from ..results.result import Result
 from ..trained import trained
 from .columns import cell, remarks, result_columns, side_by_side
+from .diagnosis import diagnosis_text
 
 INDENT = "  "
+
+
+def session_text(analysis: Analysis, width: int) -> str:
+    """Render results, headline and diagnoses as a short text, without a line break at its end."""
+    parts = [terminal_report(analysis, width), analysis.headline]
+    parts.append("\n".join(diagnosis_text(analysis.diagnoses, width)))
+    return "\n\n".join(filter(None, parts))
 
 
 def terminal_report(analysis: Analysis, width: int) -> str:

@@ -98,12 +98,19 @@ def test_declaring_the_commands_loads_nothing_that_only_some_of_them_need() -> N
     assert done.stdout.splitlines()[-1] == ""
 
 
+@pytest.mark.parametrize("text", ["", "a", "1,,2", "3-1", "-1", "1-", "0-99999", "\u0663"])
+def test_what_is_no_list_of_gpus_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["presets", f"--gpus={text}"])
+    assert "argument --gpus: " in capsys.readouterr().err
+
+
 def test_a_context_holds_what_is_said_before_and_after_the_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     contexts: list[Context] = []
     monkeypatch.setattr(
-        "gpubench_tui.tui.cli.listings.list_presets", lambda context, json: contexts.append(context) or 0
+        "gpubench_tui.tui.cli.listings.list_presets", lambda context, **_: contexts.append(context) or 0
     )
     words = [
         "--set=a=1",
@@ -111,10 +118,10 @@ def test_a_context_holds_what_is_said_before_and_after_the_command(
         "--gpus=0",
         "presets",
         "--set=b=2",
-        "--gpus=1,2",
+        "--gpus=1-3,5",
         f"--sessions-dir={tmp_path}",
     ]
     assert main(words) == 0
     assert contexts == [
-        Context(Config(ascii=True), sessions_dir=tmp_path, gpus=(1, 2), overrides=("a=1", "b=2"))
+        Context(Config(ascii=True), sessions_dir=tmp_path, gpus=(1, 2, 3, 5), overrides=("a=1", "b=2"))
     ]

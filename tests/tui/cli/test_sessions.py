@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import time
 from pathlib import Path
 
 import pytest
 from building.recorded import shelve
 from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
-from gpubench_tui.tui.cli import sessions
+from gpubench_tui.tui.cli import delete
 from gpubench_tui.tui.cli.main import main
 
 
@@ -65,7 +67,7 @@ def test_deleting_needs_a_yes(
     where = f"--sessions-dir={tmp_path}"
     assert main(["delete", "good", "bad", where]) == 2
     assert "--yes deletes" in capsys.readouterr().err
-    monkeypatch.setattr(sessions, "on_terminal", lambda: True)
+    monkeypatch.setattr(delete, "on_terminal", lambda: True)
     for answer in ("", "n\n", "\n"):
         monkeypatch.setattr("sys.stdin", io.StringIO(answer))
         assert main(["delete", "good", where]) == 0
@@ -84,3 +86,47 @@ def test_what_runs_is_not_deleted(
         assert main(["delete", "good", "--yes", f"--sessions-dir={tmp_path}"]) == 2
     assert "is running" in capsys.readouterr().err
     assert len(names(tmp_path)) == 2
+
+
+def test_deleting_all_that_match(
+    folders: tuple[SessionFolder, SessionFolder],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    where = f"--sessions-dir={tmp_path}"
+    good, bad = (folder.name for folder in folders)
+    for refused in ([], ["good", "--find", "x"], ["--older-than", "1d", "good"]):
+        assert main(["delete", *refused, where]) == 2
+    assert main(["delete", "--find", "no such words", where]) == 0
+    assert "no session matches" in capsys.readouterr().err
+    assert main(["delete", "--find", "1.92x", where]) == 2
+    assert f"--yes deletes {good} without asking" in capsys.readouterr().err
+    monkeypatch.setattr(time, "time", lambda: 1.8e9 + 29 * 86_400)  # they began at 1.8e9
+    assert main(["delete", "--older-than", "30d", "--yes", where]) == 0
+    with folders[0].hold():  # what runs is left out
+        assert main(["delete", "--find", "1.92x", "--yes", where]) == 0
+    assert names(tmp_path) == {good, bad}
+    assert main(["delete", "--older-than", "4w", "--find", "1.92x", "--yes", where]) == 0
+    assert names(tmp_path) == {bad}
+    assert main(["delete", "--older-than", "600h", "--yes", where]) == 0
+    assert names(tmp_path) == set()
+    with pytest.raises(SystemExit):
+        main(["delete", "--older-than", "soon", where])
+    assert "is not an age" in capsys.readouterr().err
+
+
+def test_a_short_text_and_one_line_for_a_message(
+    folders: tuple[SessionFolder, SessionFolder], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = f"--sessions-dir={tmp_path}"
+    assert main(["report", "good", "--format", "line", where]) == 0
+    assert re.fullmatch(
+        r"cifar-resnet18 fp32, 2 x NVIDIA H200 dp: [\d,]+ samples/s, 1\.92x one device "
+        r"\(95%: 1\.\d\dx to 1\.9\dx\), MFU [\d.]+%; input 20\.0%\n",
+        capsys.readouterr().out,
+    )
+    assert main(["report", "good", "--format", "text", where]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "Scaling" and "dp on 2 devices is 1.92x single (efficiency 96.2%)" in lines
+    assert any(line.startswith("severe: ") for line in lines)

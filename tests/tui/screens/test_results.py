@@ -14,9 +14,12 @@ from building.recorded import shelve
 from building.session_process import Starter
 from driving.app import SIZES, monitor, replayed, screen_text, turns, wait_for_text, wait_until, watching
 from gpubench_tui.engine.analysis.analysis import analyse
+from gpubench_tui.engine.analysis.environment import hardware
+from gpubench_tui.engine.analysis.report.line import result_line
 from gpubench_tui.engine.analysis.report.markdown import markdown_results
 from gpubench_tui.engine.analysis.results import result as result_module
 from gpubench_tui.engine.analysis.results.result import Result
+from gpubench_tui.engine.analysis.trained import trained
 from gpubench_tui.engine.conductor import control
 from gpubench_tui.engine.plan.write import write_preset
 from gpubench_tui.engine.record.events import RunFinished
@@ -173,7 +176,7 @@ async def test_the_results_page_holds_everything_within_its_width(
 
 async def test_enter_opens_the_gravest_diagnosis_and_tab_goes_on(tmp_path: Path) -> None:
     app = replayed(shelve(tmp_path, 2))
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with app.run_test(size=(80, 28)) as pilot:
         text = await wait_for_text(pilot, "severe: ", "Evidence")
         assert "Try: " not in text
         await pilot.press("enter")
@@ -418,10 +421,16 @@ async def test_the_whole_table_goes_to_the_clipboard_in_the_order_shown(tmp_path
         await wait_for_text(pilot, "1.00x")
         await pilot.press("s", "c")
         await wait_for_text(pilot, "Copied the table as Markdown, 7 rows.", "set -g set-clipboard on")
-        found = analyse(read_session(folder.journal)).results
-        expected = markdown_results(sorted(found, key=lambda result: result.mode))
-        assert app.clipboard == "\n".join(expected) + "\n"
+        analysis = analyse(read_session(folder.journal))
+        expected = markdown_results(sorted(analysis.results, key=lambda result: result.mode))
+        opening = [trained(analysis.session.plan), f"**{analysis.headline}.**"]
+        opening.append(f"Measured on {hardware(analysis.session)}.")
+        assert app.clipboard == "\n\n".join([*opening, "\n".join(expected)]) + "\n"
         assert "per device" in app.clipboard and "accuracy" in app.clipboard
+        await pilot.press("l")
+        line = result_line(analysis)
+        await wait_until(pilot, lambda: app.clipboard == line)
+        assert line.startswith("cifar-resnet18 fp32, 8 x NVIDIA H200 ")
 
 
 # Running again
