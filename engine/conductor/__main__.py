@@ -17,8 +17,8 @@ import msgspec
 from ..host.process import redirect_output
 from ..record.shelf import SessionFolder
 from .conductor import REQUESTS, WORKER, conduct
+from .processes.temporary import open_temporary
 from .queue import conduct_queue
-from .temporary import open_temporary
 
 EXIT_SECONDS = 5.0
 USAGE = "usage: python -m gpubench_tui.engine.conductor [--after=FOLDER ...] FOLDER ..."

@@ -17,9 +17,9 @@ from ..record.events import Failure, RunFinished, RunStarted, Sampled, SessionFi
 from ..record.exit_status import MEASURED, RUN_FAILED, STOPPED
 from ..record.journal import Journal
 from ..record.shelf import SessionFolder
-from .caches import keep_caches_private, keep_temporary_private
-from .launch import start_fork_server
-from .parentage import adopt_orphans
+from .processes.caches import keep_caches_private, keep_temporary_private
+from .processes.fork_server import start_fork_server
+from .processes.parentage import adopt_orphans
 from .recorder import Recorder, session_started
 from .run_execution import RunExecution
 from .sampling import Sampling

@@ -12,7 +12,6 @@ import multiprocessing
 import os
 import threading
 from collections.abc import Callable, Sequence
-from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
 from multiprocessing.queues import Queue
 from typing import TYPE_CHECKING, Any
@@ -34,12 +33,6 @@ IDLE_SECONDS = 1.0
 logger = logging.getLogger(__name__)
 
 
-def start_fork_server() -> None:
-    """Start the process that the ranks are forked from, unless it runs; main thread only. Return at once."""
-    multiprocessing.set_forkserver_preload([f"{__package__}.preload"])
-    forkserver.ensure_running()
-
-
 class Launch(threading.Thread):
     """One elastic launch on this machine, from its start until the agent is done."""
 
@@ -48,6 +41,7 @@ class Launch(threading.Thread):
         worker: str,
         assignment: Assignment,
         queues: Sequence[Queue[Any]],
+        born: Callable[[int, int], None],
         done: Callable[[], None],
     ) -> None:
         super().__init__(name="launch", daemon=True)
@@ -60,6 +54,7 @@ class Launch(threading.Thread):
         self._worker = worker
         self._assignment = assignment
         self._queues = queues
+        self._born = born
         self._done = done
         self._processes: list[BaseProcess] = []
         self._look = threading.Event()
@@ -80,6 +75,8 @@ class Launch(threading.Thread):
             self._launch()
         except NoRankLeftError:
             pass
+        except (EOFError, ConnectionError):
+            self.error = "the fork server, from which the ranks are started, ended"
         except Exception as error:
             logger.exception("the launch of %s failed", self._assignment.run.id)
             self.error = described(error)
@@ -90,10 +87,21 @@ class Launch(threading.Thread):
     def at_look(self) -> None:
         """Wait before the next check; the agent calls this in its thread while all ranks are well."""
         # Only this thread may poll the processes: two threads that poll one process lose its exit code.
-        self._processes = self._processes or list(multiprocessing.active_children())
+        if not self._processes:
+            self._processes = list(multiprocessing.active_children())
+            self._tell_births()
         if self._left.is_set():
             raise NoRankLeftError
         self._look.wait(IDLE_SECONDS)
+
+    def _tell_births(self) -> None:
+        """Tell the process id of each rank, which was started in the order of the ranks."""
+        if len(self._processes) < self._assignment.run.world_size:
+            return  # one has ended already, and the others cannot be told apart
+        started = sorted(self._processes, key=lambda process: process._identity)
+        for rank, process in enumerate(started):
+            if process.pid is not None:
+                self._born(rank, process.pid)
 
     def _collect_exits(self) -> None:
         """Note how the ranks ended, and close their pipes, so that a long plan does not collect them."""

@@ -36,6 +36,8 @@ class Appeared(Struct, frozen=True):
 
     rank: int
     pid: int
+    entered: bool
+    """Whether it has said so itself, and is ready for its work."""
 
 
 class Ended(Struct, frozen=True):
@@ -86,7 +88,7 @@ class RankListener(threading.Thread):
                     process = _open_process(message.pid)
                     if process is not None:
                         selector.register(process, selectors.EVENT_READ)
-                    self._tell(Appeared(self.rank, message.pid))
+                    self._tell(Appeared(self.rank, message.pid, entered=True))
                 else:
                     self.recording = True
                     for event in message:

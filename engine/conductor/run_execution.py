@@ -13,23 +13,34 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Literal
 
-import psutil
 from msgspec import Struct
 
-from ..analysis.results.throughput import run_summary
 from ..plan.assignment import Assignment
 from ..plan.needs import cache_folder
 from ..plan.plan import RunSpec
-from ..record.events import Failure, RankEvent, RankMeasured, RunFinished, Window
+from ..record.events import RankEvent, RankMeasured, RunFinished, Window
 from ..record.run import RunState
 from ..record.shelf import SessionFolder
-from ..text.units import rate
-from .launch import Launch, start_fork_server
+from .blame import Ends, is_of_peer
+from .evidence import Evidence, is_stopped
+from .exits import ExitWatch
+from .launch import Launch
 from .listener import Appeared, Ended, Heard, RankListener
-from .parentage import bury, descendants, kill, orphans
+from .outcome import Aftermath, Ending, described_outcome
+from .processes.fork_server import (
+    adopted,
+    end_fork_server,
+    end_of_fork_server,
+    fork_server_is_stopped,
+    forking_process,
+    helpers,
+    start_fork_server,
+)
+from .processes.parentage import CLEANING_SECONDS, Killing, bury, descendants, kill
+from .processes.remains import remove_shared_memory
 from .rank_entry import close_end
 from .recorder import Recorder
-from .watchdog import Cause, Hang, RunWatch, describe_hang
+from .watchdog import ENTER_SECONDS, RunWatch, Silence
 
 QUEUE_MESSAGES = 256
 """Capacity of a rank's queue in messages, some 25 s of them, before metrics are dropped."""
@@ -42,15 +53,16 @@ SWEEP_SECONDS = 0.02
 LEAVE_SECONDS = 15.0  # all have finished; closing a group of many GPUs takes a while
 FAIL_SECONDS = 1.0  # one has failed: for its last message and those of its peers
 DETAIL_SECONDS = 5.0  # one has given up its detail phase: for its peers, which NCCL leaves waiting
-STACKS_SECONDS = 0.3  # one hangs: to write the stacks
+STACKS_SECONDS = 5.0  # one hangs: to write the stacks, at most
 STOP_SECONDS = 1.0  # they were sent SIGTERM
-LAUNCH_SECONDS = 300.0
-"""Time that the ranks have to appear: the first import of torch may come over a slow network."""
+STOPPED_SECONDS = 5.0
+"""Time that a fork server may be stopped while ranks wait to be started: it may be continued."""
+SILENT_SECONDS = 0.5
+"""Silence from which on a rank's use of the CPU is watched."""
 ABANDON_SECONDS = 30.0
 """Time that a killed process has to end: one that waits for a broken device may never do so."""
 
 Request = Literal["stop", "skip", "hurry"]
-Ending = Literal["finished", "failed", "hung", "stopped", "skipped"]
 
 
 class Launched(Struct, frozen=True):
@@ -74,9 +86,14 @@ class RunExecution:
         self._measured = RunState(spec)
         self._logs = [folder.rank_log(spec.id, rank) for rank in range(spec.world_size)]
         self._ending: Ending | None = None
-        self._hang: Hang | None = None
+        self._silence: Silence | None = None
+        self._evidence = Evidence(self._logs)
+        self._killing, self._killing_orphans = Killing(), Killing()
         self._kill_at = float("inf")
         self._look_at = 0.0
+        self._stopped: float | None = None
+        self._loss = ""
+        self._server: int | None = None
 
     def ask(self, request: Request) -> None:
         """Ask for an early end of the run, from any thread or from a signal handler."""
@@ -96,8 +113,11 @@ class RunExecution:
                     self._check()
             self._sweep()
         self._close_readers()
-        verdict = self._verdict()
-        self._say_outcome(verdict)
+        remove_shared_memory(self._temporary)
+        self._exits.close()
+        verdict = self._aftermath().verdict(self._recorder.now())
+        for level, text in described_outcome(verdict, self._measured):
+            self._say(text, level)
         return verdict
 
     def _start(self, meeting: str) -> None:
@@ -111,7 +131,13 @@ class RunExecution:
         context = multiprocessing.get_context("forkserver")
         queues = [context.Queue(QUEUE_MESSAGES) for _ in range(self.spec.world_size)]
         put = self._inbox.put
-        self._launch = Launch(self._worker, assignment, queues, lambda: put(Launched()))
+        self._launch = Launch(
+            self._worker,
+            assignment,
+            queues,
+            born=lambda rank, pid: put(Appeared(rank, pid, entered=False)),
+            done=lambda: put(Launched()),
+        )
         self._launching = True
         self._started = time.monotonic()
         self._queues = queues
@@ -120,7 +146,8 @@ class RunExecution:
             RankListener(rank, queue, self._recorder.write, put) for rank, queue in enumerate(queues)
         ]
         self._followed = set(self._watch.ranks)
-        for thread in (*self._lines, self._launch):
+        self._exits = ExitWatch()
+        for thread in (*self._lines, self._exits, self._launch):
             thread.start()
 
     # Messages, handled one at a time.
@@ -130,8 +157,9 @@ class RunExecution:
         match message:
             case Heard(rank=rank, events=events):
                 self._hear(rank, events)
-            case Appeared(rank=rank, pid=pid):
-                watch.appear(rank, pid)
+            case Appeared(rank=rank, pid=pid, entered=entered):
+                watch.appear(rank, pid, entered=entered)
+                self._exits.add(rank, pid)
                 if watch.complete:
                     self._close_writers()
             case Ended(rank=rank, when=when):
@@ -153,7 +181,21 @@ class RunExecution:
             case "hurry":
                 self._end("stopped", 0.0)
         if watch.broken:
-            self._end("failed", FAIL_SECONDS)
+            self._fail()
+
+    def _fail(self) -> None:
+        """End the run, because a rank has failed; look at the others unless it has said that it was first."""
+        told = [each.failed for each in self._watch.ranks.values() if each.failed is not None]
+        if self._ending is None and all(is_of_peer(each.kind, each.message) for each in told):
+            self._evidence.take(self._pids_at_work())
+        self._end("failed", FAIL_SECONDS)
+
+    def _pids_at_work(self) -> dict[int, int]:
+        return {
+            each.rank: each.pid
+            for each in self._watch.ranks.values()
+            if each.pid is not None and each.at_work
+        }
 
     def _hear(self, rank: int, events: Sequence[RankEvent]) -> None:
         self._watch.hear(rank, events)
@@ -192,19 +234,58 @@ class RunExecution:
         for line in self._lines:
             if line.recording:
                 self._watch.excuse(line.rank)
-        if self._ending is None and (hang := self._watch.hang(_is_halted)) is not None:
-            self._hang = hang
-            kill(self._watch.pids, signal.SIGUSR1)
-            self._end("hung", STACKS_SECONDS)
-        if not self._watch.complete and now - self._started > LAUNCH_SECONDS:
-            self._launch.error = f"the ranks did not appear within {LAUNCH_SECONDS:.0f} s"
+        self._check_silence(now)
+        if not self._watch.complete and now - self._started > ENTER_SECONDS:
+            self._launch.error = f"the ranks did not appear within {ENTER_SECONDS:.0f} s"
             self._end("failed", 0.0)
+        self._check_fork_server(now)
         if any(line.rank in self._followed and line.process_is_gone() for line in self._lines):
             self._end_orphans()  # they keep a pipe open in which half a message may be stuck
         if now >= self._kill_at:
-            kill(descendants() - self._family)
+            self._killing.strike(self._strays())
             self._end_orphans()
             self._look_at = now + SWEEP_SECONDS
+
+    def _check_silence(self, now: float) -> None:
+        """End the run if a rank hangs, as soon as all have written their stacks."""
+        for rank, pid in self._pids_at_work().items():
+            silent = now - self._watch.ranks[rank].heard > SILENT_SECONDS
+            self._evidence.watch_use(rank, pid, silent)
+        if self._ending is None and (silence := self._watch.silence(is_stopped)) is not None:
+            self._silence = silence
+            self._evidence.take(self._pids_at_work())
+            self._end("hung", STACKS_SECONDS)
+        if self._ending == "hung" and now < self._kill_at:
+            self._evidence.conclude()
+            if self._evidence.is_complete():
+                self._kill_at = now
+            self._look_at = now + SWEEP_SECONDS
+
+    def _check_fork_server(self, now: float) -> None:
+        """End the run if its fork server is lost, or stopped while something waits for it."""
+        if self._loss:
+            return
+        self._server = self._server or forking_process()
+        if (end := end_of_fork_server(self._server)) is not None:
+            self._lose_fork_server(end)
+        elif not fork_server_is_stopped():
+            self._stopped = None
+        elif not self._followed and self._launching:
+            end_fork_server()  # the agent waits for it
+        elif not self._watch.complete:
+            self._stopped = self._stopped or now
+            if now - self._stopped > STOPPED_SECONDS:
+                end_fork_server()
+                self._lose_fork_server("was stopped by a signal while it started them")
+
+    def _lose_fork_server(self, how: str) -> None:
+        self._end("failed", FAIL_SECONDS)
+        if self._ending == "failed":
+            self._loss = f"the fork server, from which the ranks are started, {how}"
+
+    def _strays(self) -> set[int]:
+        """Return the processes that the run has started, directly or not, and that exist."""
+        return descendants() - self._family - helpers()
 
     def _is_abandoned(self) -> bool:
         """Whether to stop waiting, for processes that cannot be killed or for a launch no longer wanted."""
@@ -213,81 +294,38 @@ class RunExecution:
         return late > ABANDON_SECONDS or (unborn and late > 0)
 
     def _end_orphans(self) -> None:
-        left = orphans(self._family)
-        kill(left)
-        bury(left)
+        orphans = adopted() - self._family
+        self._killing_orphans.strike(orphans)
+        bury(orphans)
 
     def _sweep(self) -> None:
         """Kill whatever the ranks have left behind."""
-        deadline = time.monotonic() + STOP_SECONDS
-        while (left := descendants() - self._family) and time.monotonic() < deadline:
-            kill(left)
+        deadline = time.monotonic() + STOP_SECONDS + CLEANING_SECONDS
+        while (left := self._killing.strike(self._strays())) and time.monotonic() < deadline:
             self._end_orphans()
             time.sleep(SWEEP_SECONDS)
+        self._end_orphans()
         if left:
             numbers = ", ".join(map(str, sorted(left)))
             self._recorder.say(f"the processes {numbers} cannot be killed", run=self.spec.id)
 
-    # The outcome.
-
-    def _verdict(self) -> RunFinished:
-        at, run = self._recorder.now(), self.spec.id
-        match self._ending:
-            case "finished":
-                return RunFinished(at=at, run=run, outcome="measured")
-            case "stopped":
-                return RunFinished(at=at, run=run, outcome="stopped", reason="stopped by the user")
-            case "skipped":
-                return RunFinished(at=at, run=run, outcome="skipped", reason="skipped by the user")
-        if self._watch.measured:  # the detail phase failed: what was measured before it stands
-            return RunFinished(at=at, run=run, outcome="measured", detail_trouble=self._trouble())
-        return RunFinished(at=at, run=run, outcome="failed", failure=self._failure())
-
-    def _trouble(self) -> str:
-        """Return why the detail phase failed; empty if the rank that gave up has reported that itself."""
-        if self._watch.finished:
-            return ""  # the others followed it in time
-        if self._hang is None and self._watch.troubled and self._cause().secondary:
-            return ""  # it was killed because it waited for the rank that gave up
-        failure = self._failure()
-        return f"rank {failure.rank}: {failure.message}"
-
-    def _say_outcome(self, verdict: RunFinished) -> None:
-        label, throughput = self.spec.label, run_summary(self._measured).throughput
-        if verdict.failure is not None:
-            self._say(f"{label} failed: {verdict.failure.message}", "error")
-        elif verdict.outcome != "measured":
-            self._say(f"{label}: {verdict.reason}")
-        else:
-            ends = (rank.measured for _, rank in sorted(self._measured.ranks.items()))
-            reason = next((end.stop_reason for end in ends if end is not None), "")
-            if verdict.detail_trouble:
-                self._say(f"{label}: the detail phase ended early: {verdict.detail_trouble}", "error")
-            figure = "" if throughput is None else rate(throughput)
-            self._say(f"{label}: {', '.join(filter(None, (figure, reason)))}")
+    def _aftermath(self) -> Aftermath:
+        self._check_fork_server(time.monotonic())
+        launch = self._launch
+        return Aftermath(
+            ending=self._ending,
+            watch=self._watch,
+            evidence=self._evidence,
+            ends=Ends(
+                codes=launch.exits, times=self._exits.times, noticed=list(launch.failed), killed=self._kill_at
+            ),
+            silence=self._silence,
+            loss=self._loss,
+            launch_error=launch.error,
+            folder=self._folder,
+            logs=self._logs,
+            started=self._recorder.started,
+        )
 
     def _say(self, text: str, level: Literal["info", "error"] = "info") -> None:
         self._recorder.say(text, level, self.spec.id)
-
-    def _failure(self) -> Failure:
-        if (hang := self._hang) is not None:
-            log = self._logs[hang.rank]
-            return Failure("hung", hang.rank, describe_hang(hang, log), self._name(log))
-        if self._launch.error is not None:
-            return Failure("launch", None, self._launch.error, self._folder.log.name)
-        cause = self._cause()
-        return Failure(cause.kind, cause.rank, cause.message, self._name(self._logs[cause.rank]))
-
-    def _cause(self) -> Cause:
-        return self._watch.cause(self._recorder.started, self._launch.exits, self._logs, self._kill_at)
-
-    def _name(self, log: Path) -> str:
-        # Until a rank has opened its log, its output goes to that of the session process.
-        return str((log if log.exists() else self._folder.log).relative_to(self._folder.path))
-
-
-def _is_halted(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
-    except psutil.Error:
-        return False

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from ..host.facts import CpuSample, Gpu, GpuSample
 from ..host.telemetry import DeviceSampler
 from ..text.plain import message_of
-from .parentage import descendants
+from .processes.parentage import descendants
 
 INTERVAL = 0.5
 

@@ -1,19 +1,14 @@
-"""The state of a run's ranks, and which of them caused a failure."""
+"""The state of a run's ranks, as they report it, and when their silence is too long."""
 
 from __future__ import annotations
 
-import re
-import signal
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable
 
 from msgspec import Struct, field
 
-from ..host.gpu.errors import abort_reason, memory_shortage, remedy_for
 from ..plan.plan import RunSpec
 from ..record.events import (
-    FailureKind,
     PhaseChanged,
     RankEvent,
     RankFailed,
@@ -23,23 +18,11 @@ from ..record.events import (
     Steps,
 )
 from ..record.silence import silence_allowed
-from ..text.files import open_regular
 
+ENTER_SECONDS = 300.0
+"""Silence that a rank is allowed until it is ready: the first import may come over a slow network."""
 STALL_SECONDS = 5.0
 """Time after which silence proves nothing, because this process itself has not checked."""
-
-PEER_LOST = re.compile(
-    r"(connection|socket).{0,40}(closed|reset|refused|aborted|timed? ?out)"
-    r"|broken pipe|(read|write) error (\[|remote=)|remote process exited|ncclremoteerror|by (remote )?peer\b"
-    r"|pair closure|watchdog caught collective|timed out waiting|wait timeout|connectfullmesh",
-    re.IGNORECASE,
-)
-"""Matches the error of a rank that lost its peer: never the first cause where there is another."""
-
-INNERMOST = re.compile(
-    r"^Current thread .*\n  File \"(?P<file>.*)\", line (?P<line>\d+) in (?P<name>.*)$", re.M
-)
-"""Matches the position of the main thread in the stacks that faulthandler wrote."""
 
 
 class RankWatch(Struct, kw_only=True):
@@ -49,11 +32,15 @@ class RankWatch(Struct, kw_only=True):
     heard: float
     """Time of its last progress."""
     pid: int | None = None
+    entered: bool = False
+    """Whether its process is ready for its work."""
     started: bool = False
     phase: str = ""
     steps: int = 0
     longest_step: float | None = None
     """Seconds of its longest step."""
+    step_seconds: float = 0.0
+    """Seconds of all its steps."""
     said: float = 0.0
     """Time of its last event, on the session's clock."""
     measured: bool = False
@@ -65,17 +52,25 @@ class RankWatch(Struct, kw_only=True):
     ended: float | None = None
 
     @property
+    def mean_step(self) -> float:
+        """Seconds of a step, 0 before the first."""
+        return self.step_seconds / self.steps if self.steps else 0.0
+
+    @property
     def at_work(self) -> bool:
         """Whether it has neither finished nor failed nor ended."""
         return not self.finished and self.failed is None and self.ended is None
 
 
-class Hang(Struct, frozen=True):
-    """A rank that has made no progress for too long."""
+class Silence(Struct, frozen=True):
+    """A silence of ranks that has lasted for too long."""
 
-    rank: int
-    seconds: float
-    steps: int
+    noticed: float
+    """`time.monotonic()` when it had."""
+    ranks: tuple[RankWatch, ...]
+    """Those that are silent."""
+    halted: frozenset[int]
+    """Those of them whose processes are stopped."""
 
 
 class RunWatch(Struct):
@@ -107,6 +102,7 @@ class RunWatch(Struct):
                         waiting.heard = watched.heard
                 case Steps():
                     watched.steps = max(watched.steps, event.first + len(event.seconds))
+                    watched.step_seconds += sum(event.seconds)
                     watched.longest_step = max([watched.longest_step or 0.0, *event.seconds])
                 case RankMeasured():
                     watched.measured = True
@@ -120,10 +116,12 @@ class RunWatch(Struct):
         """Take in that the silence of a rank is not its own: its messages wait to be recorded."""
         self.ranks[rank].heard = time.monotonic()
 
-    def appear(self, rank: int, pid: int) -> None:
-        """Take in that a rank's process exists."""
-        self.ranks[rank].pid = pid
-        self.ranks[rank].heard = time.monotonic()
+    def appear(self, rank: int, pid: int, *, entered: bool) -> None:
+        """Take in that a rank's process exists, and whether it is ready for its work."""
+        watched = self.ranks[rank]
+        watched.pid = pid
+        watched.heard = time.monotonic()
+        watched.entered |= entered
 
     @property
     def pids(self) -> list[int]:
@@ -155,12 +153,11 @@ class RunWatch(Struct):
         """Whether any rank has failed or ended early."""
         return any(w.failed or (w.ended is not None and not w.finished) for w in self.ranks.values())
 
-    def hang(self, is_halted: Callable[[int], bool]) -> Hang | None:
-        """Return the rank that caused a silence longer than allowed, or None while there is none.
+    def silence(self, is_halted: Callable[[int], bool]) -> Silence | None:
+        """Return the ranks that are silent while one is for longer than allowed, or None while none is.
 
-        In ddp all ranks stop reporting with the one that hangs. It is the one whose process `is_halted`, else
-        the one with the fewest steps, else the one whose last event is the oldest. Whoever has halted one
-        may let it go on: that may take all of `hang_seconds`.
+        In ddp all ranks stop reporting with the one that hangs. Whoever has halted one may let it go on: that
+        may take all of `hang_seconds`.
         """
         now = time.monotonic()
         late = now - self.looked > STALL_SECONDS
@@ -175,101 +172,12 @@ class RunWatch(Struct):
         halted = {w.rank for w in working if is_halted(w.pid or 0)}
         if halted and max(overdue) <= self.spec.measure.hang_seconds:
             return None
-        silent = [w for w in working if now - w.heard > self._allowed(w) / 2]
-        blamed = min(silent, key=lambda w: (w.rank not in halted, w.steps, w.said))
-        return Hang(blamed.rank, now - blamed.heard, blamed.steps)
+        silent = [
+            w for w in working if now - w.heard > self._allowed(w) / 2 or w.rank in halted or not w.entered
+        ]
+        return Silence(now, tuple(silent), frozenset(halted))
 
     def _allowed(self, watched: RankWatch) -> float:
+        if not watched.entered:
+            return max(ENTER_SECONDS, self.spec.measure.hang_seconds)
         return silence_allowed(self.spec, watched.rank, watched.phase, watched.steps, watched.longest_step)
-
-    def cause(self, started: float, exits: Mapping[int, int], logs: Sequence[Path], killed: float) -> Cause:
-        """Return why the run failed: the first failure of a rank that another's end does not explain.
-
-        `started` and `killed`: times at which the session started and the ranks were killed; `exits`: exit
-        codes by process id; `logs`: log files by rank.
-        """
-        found = []
-        for watched in self.ranks.values():
-            if watched.failed is not None:
-                found.append(_told(watched.failed))
-            elif watched.ended is not None and not watched.finished:
-                code = None if watched.pid is None else exits.get(watched.pid)
-                # When one has failed, elastic sends SIGTERM to the others and may not report their codes.
-                taken_along = code in (None, -signal.SIGTERM) or watched.ended >= killed
-                kind, message = _describe_exit(watched, code, logs[watched.rank])
-                at = watched.ended - started
-                secondary = taken_along or _is_of_peer(kind, message)
-                found.append(Cause(at=at, kind=kind, rank=watched.rank, message=message, secondary=secondary))
-        found.sort(key=lambda cause: cause.at)
-        return next((cause for cause in found if not cause.secondary), found[0])
-
-
-class Cause(Struct, frozen=True, kw_only=True):
-    """Failure of one rank."""
-
-    at: float
-    kind: FailureKind
-    rank: int
-    message: str
-    secondary: bool
-    """Whether the loss of another rank may explain it."""
-
-
-def _told(failed: RankFailed) -> Cause:
-    secondary = _is_of_peer(failed.kind, failed.message)
-    return Cause(
-        at=failed.at, kind=failed.kind, rank=failed.rank, message=failed.message, secondary=secondary
-    )
-
-
-def _is_of_peer(kind: FailureKind, message: str) -> bool:
-    """Whether a failure complains of another rank that went first."""
-    return kind == "raised" and PEER_LOST.search(message) is not None
-
-
-def describe_hang(hang: Hang, log: Path) -> str:
-    """Return one sentence: for how long, after how many steps, and where, if the stacks tell."""
-    places = list(INNERMOST.finditer(_tail(log)))
-    where = (
-        f", in {places[-1]['name']} ({Path(places[-1]['file']).name}:{places[-1]['line']})" if places else ""
-    )
-    return f"no progress for {hang.seconds:.0f} s after {hang.steps} steps{where}"
-
-
-def last_line(log: Path) -> str | None:
-    """Return the last line of a log that is not blank."""
-    lines = [line.strip() for line in _tail(log).splitlines() if line.strip()]
-    return lines[-1] if lines else None
-
-
-def _describe_exit(watched: RankWatch, code: int | None, log: Path) -> tuple[FailureKind, str]:
-    if code == -signal.SIGABRT and (reason := abort_reason(_tail(log))):
-        remedy = remedy_for(reason)
-        message = f"aborted: {reason}" + (f"; {remedy}" if remedy else "")
-        return "out of memory" if memory_shortage(reason) == "certain" else "raised", message
-    if code is not None and code < 0:
-        name = _signal_name(-code)
-        guess = ", by a user or by the kernel when memory ran out" if name == "SIGKILL" else ""
-        return "killed", f"killed by {name}{guess}"
-    said = last_line(log)
-    tail = f"; last line of its log: {said}" if said else ""
-    status = f"with status {code}" if code else "without a message"
-    if watched.started:
-        return "raised", f"ended {status} before it had finished{tail}"
-    return "launch", f"ended {status} before it had started{tail}"
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
-
-
-def _tail(log: Path, size: int = 64 * 1024) -> str:
-    try:
-        with open_regular(log) as file:
-            file.seek(max(0, log.stat().st_size - size))
-            return file.read().decode(errors="replace")
-    except OSError:
-        return ""

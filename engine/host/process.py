@@ -35,12 +35,18 @@ def die_with_parent() -> None:
     parent = os.getppid()
     starter = multiprocessing.parent_process()
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        signal_at_end_of_parent(signal.SIGKILL)
     elif starter is not None:
         threading.Thread(target=_exit_after, args=(starter.sentinel,), daemon=True).start()
     # The parent may have gone before the kernel was told.
     if os.getppid() != parent or (starter is not None and not starter.is_alive()):
         os._exit(1)
+
+
+def signal_at_end_of_parent(number: signal.Signals) -> None:
+    """On Linux, have this process signalled when the thread that started it ends."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
 
 
 def _exit_after(sentinel: int) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -59,6 +60,9 @@ class SessionProcess:
 
     def terminate(self) -> None:
         os.kill(self.pid, signal.SIGTERM)
+
+    def send_signal(self, number: int) -> None:
+        os.kill(self.pid, number)
 
 
 class Nursery:
@@ -148,9 +152,13 @@ def start(nursery: Nursery, tmp_path: Path) -> Iterator[Start]:
     yield _start
     for session in sessions:
         if session.process.poll() is None:
-            for process in [*session.processes(), session.process]:
-                process.kill()
+            processes = session.processes()
+            session.process.kill()
             session.wait()
+            _, alive = psutil.wait_procs(processes, PATIENCE)  # its guardian ends them
+            for process in alive:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
 
 
 def wait_until_gone(processes: list[psutil.Process]) -> None:

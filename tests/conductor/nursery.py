@@ -23,8 +23,9 @@ from multiprocessing import forkserver, util
 from pathlib import Path
 
 import torch.distributed.launcher.api  # noqa: F401
-from gpubench_tui.engine.conductor import preload  # noqa: F401
 from gpubench_tui.engine.conductor.__main__ import main
+from gpubench_tui.engine.conductor.processes import preload  # noqa: F401
+from gpubench_tui.engine.host.process import die_with_parent
 from gpubench_tui.engine.record.events import Event, Steps
 from gpubench_tui.engine.record.journal import Journal
 
@@ -39,8 +40,10 @@ def serve() -> None:
         request = json.loads(line)
         if os.fork() == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            die_with_parent()
             pid = os.fork()
             if pid == 0:
+                die_with_parent()
                 sys.exit(be_session(request["folder"], request["environment"]))
             os.write(1, f"{pid}\n".encode())
             tell(Path(request["status"]), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))

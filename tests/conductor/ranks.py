@@ -159,14 +159,14 @@ def ddp(rank: Rank) -> None:
     behave(rank)
 
 
-def join(rank: Rank) -> None:
+def join(rank: Rank, seconds: float = 60) -> None:
     import torch.distributed as dist
 
     os.environ["GLOO_SOCKET_IFNAME"] = "lo"
     world = rank.assignment.run.world_size
     store = dist.FileStore(str(Path(rank.assignment.rendezvous) / "ranks"), world)
     dist.init_process_group(
-        "gloo", store=store, rank=rank.rank, world_size=world, timeout=timedelta(seconds=60)
+        "gloo", store=store, rank=rank.rank, world_size=world, timeout=timedelta(seconds=seconds)
     )
 
 
@@ -193,13 +193,7 @@ def peer(rank: Rank) -> None:
     reduce(rank)
     if rank.rank == 1:
         os.kill(os.getpid(), signal.SIGKILL)
-    try:
-        while True:
-            reduce(rank)
-    except RuntimeError as error:
-        rank.say(RankFailed, kind="raised", message=f"RuntimeError: {error}".splitlines()[0])
-        flush(rank)
-        os._exit(1)
+    complain(rank)
 
 
 def memory(rank: Rank) -> None:
@@ -292,3 +286,116 @@ def deaf(rank: Rank) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     while True:
         rank.step(0.05)
+
+
+def remains(rank: Rank) -> None:
+    """Leaves children that detached themselves in every way, and shared memory, tracked and not."""
+    from multiprocessing import resource_tracker, shared_memory
+
+    child = [sys.executable, "-c", "import time; time.sleep(600)"]
+    detached = subprocess.Popen(child, start_new_session=True, env={})
+    if (middle := os.fork()) == 0:
+        os.setsid()
+        print("left behind", subprocess.Popen(child).pid, flush=True)
+        os._exit(0)
+    os.waitpid(middle, 0)
+    print("left behind", detached.pid, flush=True)
+    program = (
+        "import time; from multiprocessing import shared_memory; "
+        "m = shared_memory.SharedMemory(create=True, size=1 << 16); print('shared', m.name, flush=True); "
+        "time.sleep(600)"
+    )
+    subprocess.Popen([sys.executable, "-c", program], start_new_session=True)
+    tracked = shared_memory.SharedMemory(create=True, size=1 << 16)
+    untracked = shared_memory.SharedMemory(create=True, size=1 << 16)
+    resource_tracker.unregister(f"/{untracked.name}", "shared_memory")
+    print("shared", tracked.name)
+    print("shared", untracked.name, flush=True)
+    log = Path(rank.assignment.logs) / rank.assignment.log_name(rank.rank)
+    while log.read_text().count("shared") < 3:
+        time.sleep(0.01)
+    rank.step()
+    if rank.assignment.run.id.endswith("-stay"):
+        time.sleep(600)
+    rank.finish()
+
+
+def terminated(rank: Rank) -> None:
+    """Rank 1 is sent SIGTERM in the import of its model, and rank 0 waits for it to join."""
+    if rank.rank == 1:
+        os.kill(os.getpid(), signal.SIGTERM)
+    join(rank)
+
+
+def overfull(rank: Rank) -> None:
+    """Rank 1 is sent SIGTERM while it has more to say than is read; rank 0 complains at once."""
+    join(rank)
+    reduce(rank)
+    if rank.rank == 1:
+        for _ in range(2000):
+            rank.step(0)
+        os.kill(os.getpid(), signal.SIGTERM)
+    complain(rank)
+
+
+def complain(rank: Rank) -> None:
+    """Wait for the other rank in a collective, and report its loss as one's own failure."""
+    try:
+        while True:
+            reduce(rank)
+    except RuntimeError as error:
+        rank.say(RankFailed, kind="raised", message=f"RuntimeError: {error}".splitlines()[0])
+        flush(rank)
+        os._exit(1)
+
+
+def paused(rank: Rank) -> None:
+    """Rank 1 is stopped in the import of its model, and rank 0 waits for it to join."""
+    if rank.rank == 1:
+        os.kill(os.getpid(), signal.SIGSTOP)
+    join(rank)
+
+
+def impatient(rank: Rank) -> None:
+    """Rank 1 is stopped, and rank 0 waits for less time than the watchdog."""
+    join(rank, seconds=3)
+    reduce(rank)
+    if rank.rank == 1:
+        os.kill(os.getpid(), signal.SIGSTOP)
+    complain(rank)
+
+
+def looping(rank: Rank) -> None:
+    """Rank 1 loops in its model, and rank 0 waits in a collective; both have taken as many steps."""
+    join(rank)
+    reduce(rank)
+    if rank.rank == 1:
+        forward()
+    reduce(rank)
+
+
+def forward() -> None:
+    while True:
+        pass
+
+
+def sleeping(rank: Rank) -> None:
+    """Rank 0 hangs while it builds its model, and rank 1 waits for it in a collective."""
+    join(rank)
+    rank.say(PhaseChanged, phase="building model")
+    if rank.rank == 0:
+        sleep_for_ever()
+    reduce(rank)
+
+
+def astray(rank: Rank) -> None:
+    """Each rank waits for the other in a collective of its own."""
+    import torch
+    import torch.distributed as dist
+
+    join(rank)
+    reduce(rank)
+    if rank.rank == 1:
+        dist.barrier()
+    else:
+        dist.recv(torch.ones(8), src=1, tag=7)

@@ -9,7 +9,12 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from gpubench_tui.engine.conductor.caches import CACHES, OTHERS, keep_caches_private, keep_temporary_private
+from gpubench_tui.engine.conductor.processes.caches import (
+    CACHES,
+    OTHERS,
+    keep_caches_private,
+    keep_temporary_private,
+)
 
 
 @pytest.fixture

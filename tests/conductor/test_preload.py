@@ -24,7 +24,7 @@ for name in ("_cuda_getDeviceCount", "_cuda_init", "_cuda_getCurrentRawStream"):
     setattr(torch._C, name, ask)
 torch.cuda._lazy_init = ask
 assert torch.cuda._is_compiled()
-from gpubench_tui.engine.conductor import preload
+from gpubench_tui.engine.conductor.processes import preload
 import sys
 assert all(name in sys.modules for name in preload.MODULES)
 assert not torch.cuda.is_initialized()

@@ -150,7 +150,7 @@ def test_runs_are_skipped_and_stopped_and_leave_nothing_behind(start: Start) -> 
     session.until(lambda event: isinstance(event, Steps) and event.run == "01-work_on")
     log = (session.folder.logs / "00-family-rank0.log").read_text()
     assert not psutil.pid_exists(int(log.split("left behind ")[1].split()[0]))
-    assert len(session.processes()) == 4  # the fork server, its tracker, one rank and that rank's fork
+    assert len(session.processes()) == 5  # tracker, guardian, fork server, one rank and that rank's fork
 
     second = session.started_again()
     assert second.wait() == 1
@@ -191,7 +191,7 @@ def test_no_process_outlives_a_killed_session(start: Start) -> None:
     session = start(run_spec(0, "work_on"))
     session.until(lambda event: isinstance(event, Steps), count=2)
     processes = session.processes()
-    assert len(processes) == 6  # fork server, tracker, two ranks and their forks
+    assert len(processes) == 7  # tracker, guardian, fork server, two ranks and their forks
     session.process.kill()
     wait_until_gone(processes)
     assert not session.folder.is_running()

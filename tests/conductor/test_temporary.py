@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gpubench_tui.engine.conductor.temporary import remove_abandoned
+from gpubench_tui.engine.conductor.processes.temporary import remove_abandoned
 from gpubench_tui.engine.record.events import Steps
 from gpubench_tui.engine.record.lock import take
 
@@ -54,13 +55,25 @@ def test_a_folder_too_long_for_sockets_is_refused_in_a_sentence(
     assert "is too long for sockets: set TMPDIR to one of " in sentence
 
 
-def test_the_next_session_removes_what_a_killed_one_left(start: Start, temporary: Path) -> None:
+def test_what_a_killed_session_left_is_removed_at_once(start: Start, temporary: Path) -> None:
     killed = start(run_spec(0, "work_on"))
     killed.until(lambda event: isinstance(event, Steps), count=2)
     processes = killed.processes()
     killed.process.kill()
     wait_until_gone(processes)
-    killed.process.wait()
+    assert names(temporary) == []
+
+
+def test_the_next_session_removes_what_one_left_that_was_killed_whole(start: Start, temporary: Path) -> None:
+    killed = start(run_spec(0, "work_on"))
+    killed.until(lambda event: isinstance(event, Steps), count=2)
+    processes = killed.processes()
+    killed.process.send_signal(signal.SIGSTOP)
+    for process in processes:  # its guardian too, which would remove everything
+        process.kill()
+    killed.process.kill()
+    killed.wait()
+    wait_until_gone(processes)
     assert names(temporary) == ["gpubench-tui", "pymp"]
 
     going_on = start(run_spec(0, "work_on"))

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 
-from ..host.privacy import NotPrivateError, check_above, own_folder
+from ...host.privacy import NotPrivateError, check_above, own_folder
 
 CACHES = {"TORCHINDUCTOR_CACHE_DIR": "torchinductor", "TRITON_CACHE_DIR": "triton"}
 """Variable of each cache that lies below the temporary folder, and the name of its folder here."""

@@ -8,10 +8,7 @@ from __future__ import annotations
 import gc
 import importlib
 import os
-import signal
 import traceback
-
-from ..host.process import die_with_parent
 
 MODULES = (
     "torch",
@@ -39,7 +36,4 @@ def _preload() -> None:
     gc.freeze()  # a collection in a rank would copy every page it inherited
 
 
-die_with_parent()
-os.register_at_fork(after_in_child=die_with_parent)  # ranks and their loader workers too
-signal.pthread_sigmask(signal.SIG_SETMASK, ())
 _preload()

@@ -1,4 +1,6 @@
-"""Temporary files of a session process: removed when it ends, or by the next session if it was killed.
+"""Temporary files of a session process: removed when it ends, or if it was killed by its guardian.
+
+Where there was no guardian, or it was killed too, the next session does it.
 
 The owner of a folder holds a lock in it, which the system releases however the owner ends.
 """
@@ -13,7 +15,8 @@ import tempfile
 from multiprocessing import util
 from pathlib import Path
 
-from ..record.lock import take
+from ...record.lock import take
+from .remains import end_marked, mark_session, remove_semaphores, remove_shared_memory
 
 PREFIX = "gpubench-tui-"
 OWNER = "owner"
@@ -45,26 +48,35 @@ def open_temporary() -> Path:
     assert lock is not None
     os.write(lock, Path(place).name.encode())
     new.rename(folder / OWNER)  # so that nobody sees it unlocked
+    mark_session(folder)
     return folder
 
 
 def remove_abandoned() -> None:
-    """Remove this user's folders whose owner has ended, and nothing else; skip what cannot be removed."""
+    """Remove this user's folders whose owner has ended, and all that their sessions have left."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        if not _is_private(folder) or not (folder / OWNER).is_file():
-            continue
-        try:
-            lock = take(folder / OWNER)
-        except OSError:
-            continue
-        if lock is None:
-            continue
-        name = os.read(lock, 256).decode(errors="replace")
-        foreign = folder.with_name(Path(name).name or OWNER)
-        if foreign.name.startswith(FOREIGN_PREFIX) and _is_private(foreign):
-            shutil.rmtree(foreign, ignore_errors=True)
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(lock)
+        remove_if_abandoned(folder)
+
+
+def remove_if_abandoned(folder: Path) -> None:
+    """Remove such a folder, and what its session has left; nothing unless its owner has surely ended."""
+    if not _is_private(folder) or not (folder / OWNER).is_file():
+        return
+    try:
+        lock = take(folder / OWNER)
+    except OSError:
+        return
+    if lock is None:
+        return
+    name = os.read(lock, 256).decode(errors="replace")
+    end_marked(folder)
+    remove_shared_memory(folder)
+    remove_semaphores(folder)
+    foreign = folder.with_name(Path(name).name or OWNER)
+    if foreign.name.startswith(FOREIGN_PREFIX) and _is_private(foreign):
+        shutil.rmtree(foreign, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    os.close(lock)
 
 
 def _is_private(folder: Path) -> bool:
