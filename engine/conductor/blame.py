@@ -12,7 +12,7 @@ from msgspec import Struct
 from ..host.gpu.errors import abort_reason, memory_shortage, remedy_for
 from ..record.events import FailureKind, RankFailed
 from ..text.units import count
-from .evidence import Evidence
+from .evidence import Observations
 from .processes.fork_server import signal_name
 from .stacks import last_line, read_tail
 from .watchdog import RankWatch, RunWatch, Silence
@@ -61,7 +61,7 @@ class Cause(Struct, frozen=True, kw_only=True):
 
 
 class Ends(Struct, frozen=True, kw_only=True):
-    """How the processes of a run's ranks ended."""
+    """Ends of the processes of a run's ranks."""
 
     codes: Mapping[int, int]
     """Exit codes by process id; negative: the signal that ended it."""
@@ -84,7 +84,7 @@ def is_of_peer(kind: FailureKind, message: str) -> bool:
     return kind == "raised" and PEER_LOST.search(message) is not None
 
 
-def cause_of_silence(watch: RunWatch, silence: Silence, evidence: Evidence, started: float) -> Cause:
+def cause_of_silence(watch: RunWatch, silence: Silence, evidence: Observations, started: float) -> Cause:
     """Return which of the silent ranks hangs: the one that does not wait for another."""
     suspects = _suspects(watch, silence, evidence)
     first = min(suspects, key=lambda each: each.heard)
@@ -96,7 +96,7 @@ def cause_of_silence(watch: RunWatch, silence: Silence, evidence: Evidence, star
     )
 
 
-def _suspects(watch: RunWatch, silence: Silence, evidence: Evidence) -> list[RankWatch]:
+def _suspects(watch: RunWatch, silence: Silence, evidence: Observations) -> list[RankWatch]:
     on_cpu = all(device.kind == "cpu" for device in watch.spec.devices)
     tests: list[Callable[[list[RankWatch]], list[RankWatch]]] = [
         lambda left: [each for each in left if each.rank in silence.halted | evidence.halted],
@@ -112,7 +112,7 @@ def _suspects(watch: RunWatch, silence: Silence, evidence: Evidence) -> list[Ran
     return left
 
 
-def _only_busy(left: list[RankWatch], evidence: Evidence) -> list[RankWatch]:
+def _only_busy(left: list[RankWatch], evidence: Observations) -> list[RankWatch]:
     """Return the only rank that computes while all others wait, if their stacks do not say otherwise."""
     if any(evidence.doing(each.rank) == "working" for each in left):
         return []
@@ -136,7 +136,7 @@ def _silent_first(left: list[RankWatch]) -> list[RankWatch]:
     return [first] if second.said - first.said > max(TOGETHER_SECONDS, 2 * longest) else []
 
 
-def _describe_silence(watched: RankWatch, silence: Silence, evidence: Evidence, *, alone: bool) -> str:
+def _describe_silence(watched: RankWatch, silence: Silence, evidence: Observations, *, alone: bool) -> str:
     seconds = silence.noticed - watched.heard
     steps = f"after {count(watched.steps, 'step')}" if watched.steps else "before the first step"
     told = f"no progress for {seconds:.0f} s {steps}"
@@ -147,7 +147,7 @@ def _describe_silence(watched: RankWatch, silence: Silence, evidence: Evidence, 
 
 
 def cause_of_failure(
-    watch: RunWatch, ends: Ends, evidence: Evidence, logs: Sequence[Path], started: float
+    watch: RunWatch, ends: Ends, evidence: Observations, logs: Sequence[Path], started: float
 ) -> Cause:
     """Return why the run failed: the first failure of a rank that another's end does not explain."""
     ranks = watch.ranks
@@ -184,7 +184,7 @@ def _exit(watched: RankWatch, ends: Ends, log: Path, started: float, *, spared: 
     return Cause(at=gone - started, kind=kind, ranks=(watched.rank,), message=message, secondary=secondary)
 
 
-def _missed(watch: RunWatch, evidence: Evidence, complaint: Cause) -> Cause | None:
+def _missed(watch: RunWatch, evidence: Observations, complaint: Cause) -> Cause | None:
     """Return the rank that the others waited for in vain, where one was stopped or at work elsewhere."""
     others = [each.rank for each in watch.ranks.values() if each.rank not in complaint.ranks]
     if stopped := tuple(rank for rank in others if rank in evidence.halted):

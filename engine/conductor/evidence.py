@@ -1,4 +1,4 @@
-"""What the processes of a run's ranks show when the run is about to fail: taken before any is killed."""
+"""Observations on the processes of a run that is about to fail, taken before any is killed."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ FLAGS = 6
 """Position of a process's flags in its `stat`, counted from what follows its name."""
 
 
-class Evidence:
-    """Observations on the ranks of a run, by rank."""
+class Observations:
+    """Signs of a run's ranks, by rank."""
 
     def __init__(self, logs: Sequence[Path]) -> None:
         self.halted: set[int] = set()

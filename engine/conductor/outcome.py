@@ -14,7 +14,7 @@ from ..record.run import RunState
 from ..record.shelf import SessionFolder
 from ..text.units import rate
 from .blame import Cause, Ends, cause_of_failure, cause_of_silence
-from .evidence import Evidence
+from .evidence import Observations
 from .watchdog import RunWatch, Silence
 
 Ending = Literal["finished", "failed", "hung", "stopped", "skipped"]
@@ -25,14 +25,14 @@ class Aftermath(Struct, frozen=True, kw_only=True):
 
     ending: Ending | None
     watch: RunWatch
-    evidence: Evidence
+    evidence: Observations
     ends: Ends
     silence: Silence | None
-    """What the ranks were killed for, if they hung."""
+    """Silence that the ranks were killed for, if they hung."""
     loss: str
-    """How the fork server was lost, one sentence; empty if it was not."""
+    """Loss of the fork server, one sentence; empty if there was none."""
     launch_error: str | None
-    """Why the ranks could not be started, one sentence."""
+    """Reason that the ranks could not be started, one sentence."""
     folder: SessionFolder
     logs: Sequence[Path]
     """Log files by rank."""

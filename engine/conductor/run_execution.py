@@ -22,7 +22,7 @@ from ..record.events import RankEvent, RankMeasured, RunFinished, Window
 from ..record.run import RunState
 from ..record.shelf import SessionFolder
 from .blame import Ends, is_of_peer
-from .evidence import Evidence, is_stopped
+from .evidence import Observations, is_stopped
 from .exits import ExitWatch
 from .launch import Launch
 from .listener import Appeared, Ended, Heard, RankListener
@@ -87,7 +87,7 @@ class RunExecution:
         self._logs = [folder.rank_log(spec.id, rank) for rank in range(spec.world_size)]
         self._ending: Ending | None = None
         self._silence: Silence | None = None
-        self._evidence = Evidence(self._logs)
+        self._evidence = Observations(self._logs)
         self._killing, self._killing_orphans = Killing(), Killing()
         self._kill_at = float("inf")
         self._look_at = 0.0

@@ -68,9 +68,9 @@ class Silence(Struct, frozen=True):
     noticed: float
     """`time.monotonic()` when it had."""
     ranks: tuple[RankWatch, ...]
-    """Those that are silent."""
+    """Ranks that are silent."""
     halted: frozenset[int]
-    """Those of them whose processes are stopped."""
+    """Numbers of those whose processes are stopped."""
 
 
 class RunWatch(Struct):

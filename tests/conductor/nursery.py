@@ -5,7 +5,7 @@ exit status goes. It answers with the process's id. Ranks run the workers of ran
 what the program starts, but for the two imports of torch: that of the session process and of its fork server.
 
 With JOURNAL_STALLS in the environment a session's disk takes so many seconds to write the first step; with
-UNCOLLECTED it never collects cyclic garbage.
+UNCOLLECTED it never collects cyclic garbage; with IMPORT_WAITS its first fork server imports without end.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
 from multiprocessing import forkserver, util
 from pathlib import Path
 
 import torch.distributed.launcher.api  # noqa: F401
 from gpubench_tui.engine.conductor.__main__ import main
-from gpubench_tui.engine.conductor.processes import preload  # noqa: F401
+from gpubench_tui.engine.conductor.processes import preload
 from gpubench_tui.engine.host.process import die_with_parent
 from gpubench_tui.engine.record.events import Event, Steps
 from gpubench_tui.engine.record.journal import Journal
@@ -78,8 +79,12 @@ def fork_server(path: str, arguments: Sequence[bytes | str], kept: Sequence[int]
     code = os.fsdecode(arguments[-1])
     if forkserver.__name__ not in code:
         return spawn(path, arguments, kept)
+    waits = os.environ.pop("IMPORT_WAITS", "")
     pid = os.fork()
     if pid == 0:
+        if waits:
+            del sys.modules[preload.__name__]
+            sys.meta_path.insert(0, WaitingFinder())
         close_all_but(0, 1, 2, *kept)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
             signal.signal(number, signal.SIG_DFL)
@@ -88,6 +93,12 @@ def fork_server(path: str, arguments: Sequence[bytes | str], kept: Sequence[int]
         exec(code, {})
         os._exit(0)
     return pid
+
+
+class WaitingFinder(MetaPathFinder):
+    def find_spec(self, name: str, *_: object) -> None:
+        if name == preload.__name__:
+            time.sleep(600)
 
 
 def close_all_but(*kept: int) -> None:

@@ -12,13 +12,13 @@ from pathlib import Path
 import psutil
 import pytest
 from gpubench_tui.engine.conductor.blame import BUSY, Cause, Ends, cause_of_failure, cause_of_silence, one_of
-from gpubench_tui.engine.conductor.evidence import Evidence, is_stopped
+from gpubench_tui.engine.conductor.evidence import Observations, is_stopped
 from gpubench_tui.engine.conductor.stacks import last_line, read_stacks
 from gpubench_tui.engine.conductor.watchdog import RunWatch
 
 from .watching import NOWHERE, failed, steps, watch
 
-NO_EVIDENCE = Evidence(NOWHERE)
+NO_EVIDENCE = Observations(NOWHERE)
 KILLED, TERMINATED = -signal.SIGKILL, -signal.SIGTERM
 
 COMPLAINT = "RuntimeError: [../gloo/transport/tcp/pair.cc:534] Connection closed by peer [127.0.0.1]:2048"
@@ -52,7 +52,7 @@ def ends(codes: Mapping[int, int], order: Mapping[int, float] | None = None, **f
     return Ends(codes={1000 + rank: code for rank, code in codes.items()}, times=order or {}, **fields)
 
 
-def cause(over: RunWatch, ended: Ends, evidence: Evidence = NO_EVIDENCE) -> Cause:
+def cause(over: RunWatch, ended: Ends, evidence: Observations = NO_EVIDENCE) -> Cause:
     return cause_of_failure(over, ended, evidence, NOWHERE, 0.0)
 
 
@@ -142,14 +142,14 @@ def test_a_rank_that_ends_without_a_word_is_described_by_its_exit(tmp_path: Path
 
 
 class Look:
-    """Evidence on processes that do as a test says."""
+    """Observations on processes that do as a test says."""
 
     def __init__(self, folder: Path) -> None:
         self.logs = [folder / str(rank) for rank in range(4)]
-        self.evidence = Evidence(self.logs)
+        self.evidence = Observations(self.logs)
         self.children: dict[int, subprocess.Popen[bytes]] = {}
 
-    def at(self, *shown: str | None, hook: int | None = None) -> Evidence:
+    def at(self, *shown: str | None, hook: int | None = None) -> Observations:
         """Look at ranks that are stopped, or write the stacks of that name, or nothing."""
         for rank, what in enumerate(shown):
             idle = "import signal, time; signal.signal(signal.SIGUSR1, signal.SIG_IGN); print(flush=True)\n"
@@ -187,7 +187,7 @@ def look(tmp_path: Path) -> Iterator[Look]:
     found.end()
 
 
-def silent(over: RunWatch, evidence: Evidence) -> Cause:
+def silent(over: RunWatch, evidence: Observations) -> Cause:
     """Judge ranks that have all been silent for 61 s."""
     for watched in over.ranks.values():
         watched.heard -= 61

@@ -66,62 +66,40 @@ def forking(session: Session) -> tuple[int, ...]:
     return found[0]
 
 
-def fork_server(
-    number: signal.Signals, *, guardian: bool = False, importing: bool = False
-) -> Callable[[Session], None]:
+def fork_server(number: signal.Signals, *, guardian: bool = False) -> Callable[[Session], None]:
     def inflict(session: Session) -> None:
-        if not importing:
-            until_steps(session)
+        until_steps(session)
         os.kill(forking(session)[0 if guardian else 1], number)
 
     return inflict
 
 
-def fork_server_between(session: Session) -> None:
-    """Stopped while its ranks are at work: the run goes on without it."""
-    fork_server(signal.SIGSTOP)(session)
+def importing(number: signal.Signals) -> Callable[[Session], None]:
+    return lambda session: os.kill(forking(session)[1], number)
 
 
+KILLED, TERMINATED, STOPPED = signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP
+BY_KILL = "killed None: the fork server.* was killed by SIGKILL"
+BY_TERM = "killed None: the fork server.* was killed by SIGTERM"
+BY_STOP = "killed None: the fork server.* was stopped by a signal"
 FAULTS = [
+    Fault("fork server killed as it imports", "behave", importing(KILLED), "failed", BY_KILL),
     Fault(
-        "killed while it imports",
+        "fork server stopped as it imports",
         "behave",
-        fork_server(signal.SIGKILL, importing=True),
+        importing(STOPPED),
         "failed",
-        "fork server",
+        BY_STOP,
     ),
-    Fault(
-        "stopped while it imports",
-        "behave",
-        fork_server(signal.SIGSTOP, importing=True),
-        "failed",
-        "killed None: the fork server.* was stopped by a signal",
-    ),
-    Fault(
-        "killed at work",
-        "work_on",
-        fork_server(signal.SIGKILL),
-        "failed",
-        "killed None: the fork server.* was killed by SIGKILL",
-    ),
-    Fault(
-        "terminated at work",
-        "work_on",
-        fork_server(signal.SIGTERM),
-        "failed",
-        "killed None: the fork server.* was killed by SIGTERM",
-    ),
-    Fault(
-        "guardian killed",
-        "work_on",
-        fork_server(signal.SIGKILL, guardian=True),
-        "failed",
-        "killed None: the fork server.* was killed by SIGKILL",
-    ),
-    Fault("stopped at work", "steady", fork_server(signal.SIGSTOP), "measured"),
-    Fault("guardian stopped", "steady", fork_server(signal.SIGSTOP, guardian=True), "measured"),
-    Fault("remains", "remains", nothing, "measured"),
+    Fault("fork server killed", "work_on", fork_server(KILLED), "failed", BY_KILL),
+    Fault("fork server terminated", "work_on", fork_server(TERMINATED), "failed", BY_TERM),
+    Fault("fork server stopped", "steady", fork_server(STOPPED), "measured"),
+    Fault("guardian killed", "work_on", fork_server(KILLED, guardian=True), "failed", BY_KILL),
+    Fault("guardian stopped", "steady", fork_server(STOPPED, guardian=True), "measured"),
+    Fault("children and shared memory left", "remains", nothing, "measured"),
 ]
+LONG = {"fork server stopped as it imports", "fork server terminated", "guardian killed", "guardian stopped"}
+"""Rows that differ little from others, and run only with `--long`."""
 
 
 def told(end: RunFinished) -> str:
@@ -138,8 +116,12 @@ def left_behind(session: Session) -> tuple[list[psutil.Process], list[Path]]:
     return processes, [SHARED / name for name in re.findall(r"^shared (\w+)$", text, re.M)]
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_a_fault_costs_at_most_its_run(start: Start, fault: Fault) -> None:
+@pytest.mark.parametrize(
+    "fault",
+    [pytest.param(row, id=row.name, marks=[pytest.mark.long] if row.name in LONG else []) for row in FAULTS],
+)
+def test_a_fault_costs_at_most_its_run(start: Start, fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMPORT_WAITS", "1" if "imports" in fault.name else "")
     session = start(run_spec(0, fault.behaviour), run_spec(1, "ddp"))
     fault.inflict(session)
     session.wait()
@@ -163,7 +145,7 @@ BLAME = {
 """What ranks do to each other, and which of them is to blame, as `kind rank: message`."""
 
 
-def test_the_rank_to_blame_is_the_one_that_went_first(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_rank_to_blame_is_the_one_that_went_first(start: Start) -> None:
     hang = {"terminated": 60.0, "overfull": 60.0, "impatient": 60.0}
     runs = [run_spec(number, name, hang=hang.get(name, 4.0)) for number, name in enumerate(BLAME)]
     session = start(*runs, run_spec(len(BLAME), "ddp"))

@@ -1,4 +1,4 @@
-"""What a session's processes may leave behind when they are killed: processes, and named shared memory.
+"""Remains of a session whose processes were killed: other processes, and named shared memory.
 
 All of them carry the session's mark, the path of its folder for temporary files, in their environment. In
 that folder the ranks and their forks keep a list of the shared memory that they created, since nothing about

@@ -1,4 +1,4 @@
-"""What the fork server imports first: it settles how the server and all its forks end.
+"""First import of the fork server: it settles how the server and all its forks end.
 
 Only the fork server imports this module, which forks: its parent stays behind as its guardian.
 """
