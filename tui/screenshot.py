@@ -44,7 +44,9 @@ def screenshot_svg(app: App[Any], title: str) -> str:
     with _all_colors(app):
         drawn = app.export_screenshot(title=title, simplify=True)
     drawn = _OPENING.sub(
-        lambda found: f'<svg role="img"{found[1]}><title>{escape(plain(title))}</title>', drawn, 1
+        lambda found: f'<svg role="img" xml:space="preserve"{found[1]}><title>{escape(plain(title))}</title>',
+        drawn,
+        1,
     )
     for pattern, replacement in (
         (_WEB_FONT, ""),

@@ -94,6 +94,8 @@ class RunState:
         """Live throughput of all ranks over time, in samples/s, from steps; measured figures use windows."""
         self.loss = Series()
         """Loss of rank 0 over steps."""
+        self.warmup_steps: int | None = None
+        """Steps of rank 0 before the measured ones; None until it measures."""
         self.learning_rate: float | None = None
         self.evaluations: dict[int, deque[events.Evaluation]] = {}
         """Evaluations by rank, oldest first."""
@@ -160,6 +162,8 @@ def _phase_changed(run: RunState, event: events.PhaseChanged) -> None:
     run.rank(event.rank).phase = event.phase
     if event.rank == 0:
         run.phase, run.note = event.phase, event.note
+        if event.phase == "measuring" and run.warmup_steps is None:
+            run.warmup_steps = run.rank(0).steps
         run.entered.setdefault(event.phase, event.at)
         run.epoch = event.epoch if event.epoch is not None else run.epoch
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -20,6 +21,8 @@ from .drawing.plot import CurvePlot, PlotAxes, PlotCurve, render_plot
 
 PLOT_WIDTH, PLOT_HEIGHT = 76, 11
 FEWEST_EPOCHS = 2
+EPOCH_STEPS = (1, 2, 5)
+"""First distances between the numbers of epochs, which are whole."""
 CURVES_A_PLOT = 4
 MOST_TRAININGS = 8
 LEAST_DEVIATION = 0.02
@@ -72,7 +75,9 @@ def _plot(shown: Sequence[Training], what: str, width: int, unicode: bool) -> Co
         for color, (letter, training) in enumerate(zip("abcd", shown, strict=False), start=1)
     ]
     last = max(max(training.epochs) for training in shown)
-    axes = PlotAxes("{:.0f}".format, percent if is_accuracy else number, 1.0, max(2.0, last))
+    limits = (0.0, 1.0) if is_accuracy else (-math.inf, math.inf)
+    y_label = percent if is_accuracy else number
+    axes = PlotAxes("{:.0f}".format, y_label, 1.0, max(2.0, last), EPOCH_STEPS, limits)
     drawn = render_plot(CurvePlot(lines, axes), width, PLOT_HEIGHT, unicode)
     return Content.styled(what, "bold $muted") + "\n" + drawn
 

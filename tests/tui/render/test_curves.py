@@ -1,10 +1,12 @@
 """Learning curves and the strips of windows."""
 
+import re
+
 import pytest
 from building.recorded import recorded_session
 from driving.rendered import lines_of
 from gpubench_tui.engine.analysis.analysis import analyse
-from gpubench_tui.tui.render.curves import curves
+from gpubench_tui.tui.render.curves import PLOT_HEIGHT, curves
 from gpubench_tui.tui.terminal.ascii import to_ascii
 
 
@@ -33,3 +35,14 @@ def test_a_strip_of_windows_has_a_level_a_window_on_one_scale_for_all_runs() -> 
 
 def test_curves_of_nothing_say_so() -> None:
     assert "No run has measured" in curves(analyse(recorded_session(2, until=1.0)), 78, True).plain
+
+
+@pytest.mark.parametrize("epochs", [2, 3, 6, 13, 40])
+def test_epochs_are_whole_and_accuracy_stays_within_its_range(epochs: int) -> None:
+    """Ticks of half an epoch would round to the same number twice."""
+    lines = lines_of(curves(analyse(recorded_session(2, epochs=epochs)), 78, True))
+    title = lines.index("test accuracy over epochs")
+    ticks = [int(word) for word in lines[title + PLOT_HEIGHT].split()]
+    assert ticks == sorted(set(ticks)) and ticks[0] == 1
+    shares = [float(share) for line in lines[title:] for share in re.findall(r"^ *(-?[\d.]+)%", line)]
+    assert shares and 0 <= min(shares) <= max(shares) <= 100

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 from driving.terminal import Terminal
-from gpubench_tui.tui.terminal.ascii import to_ascii
+from gpubench_tui.tui.terminal.ascii import AsciiFilter, to_ascii
 from gpubench_tui.tui.terminal.capabilities import shows_unicode
+from rich.segment import Segment
+from textual.color import Color
 
 
 @pytest.mark.parametrize(
@@ -49,3 +51,19 @@ def test_told_to_go_it_restores_the_terminal(tmp_path: Path, number: signal.Sign
     terminal.read_until("\x1b[?1049l", "\x1b[?25h")
     assert terminal.status() == 128 + number
     os.close(terminal.file)
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        (["6,404 ", "±76", "        end"], ["6,404 +/-76      end"]),
+        (["|    6,404 ±76|"], ["|  6,404 +/-76|"]),
+        (["±1% and ±2%", "    ", "|"], ["+/-1% and ~2%  |"]),
+        (["no room ±1|"], ["no room ~1|"]),
+        (["plain"], ["plain"]),
+    ],
+)
+def test_plus_minus_takes_its_cells_from_blanks_nearby(line: list[str], shown: list[str]) -> None:
+    drawn = AsciiFilter().apply([Segment(text) for text in line], Color(0, 0, 0))
+    assert "".join(segment.text for segment in drawn) == "".join(shown)
+    assert sum(map(len, line)) == sum(len(segment.text) for segment in drawn)

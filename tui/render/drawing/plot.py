@@ -45,6 +45,8 @@ class PlotAxes(NamedTuple):
     x_to: float
     x_steps: Sequence[float] = ()
     """Allowed distances between the numbers of the x axis; then 1, 2 and 5 times a power of ten."""
+    y_limits: tuple[float, float] = (-math.inf, math.inf)
+    """Least and greatest value that there can be; the y axis ends there."""
 
 
 class CurvePlot(NamedTuple):
@@ -69,6 +71,7 @@ def render_plot(shown: CurvePlot, width: int, height: int, unicode: bool) -> Con
     y_from, y_to = _span(
         min([bucket.low for bucket in buckets] + marked), max([bucket.high for bucket in buckets] + marked)
     )
+    y_from, y_to = max(y_from, axes.y_limits[0]), min(y_to, axes.y_limits[1])
     x_ticks = inner_ticks(0, axes.x_to - axes.x_from, max(2, width // 14), axes.x_steps)
     y_ticks = inner_ticks(y_from, y_to, max(2, min(6, (height - 1) // 2)))
     figure = _fresh_figure(width, height)

@@ -24,6 +24,8 @@ PHASE_TEXTS = {
 """Descriptions of the phases whose name is not enough."""
 SILENCE_SECONDS = 5.0
 """Silence of a rank after which the user is told; ranks report their steps ten times a second."""
+MEANINGLESS = 1.0
+"""Half of an interval, as a share of the throughput, from which it says nothing."""
 MOST_EPOCHS = 20
 """Most epochs shown in the accuracy bar."""
 
@@ -93,18 +95,20 @@ def _measured(session: Session, run: RunState) -> Content:
 
 
 def _half(summary: Summary) -> float | None:
-    """Return half the 95% interval as a share of the throughput; None if unknown."""
+    """Return half the 95% interval as a share of the throughput; None until it says something."""
     if summary.interval is None or not summary.throughput:
         return None
     low, high = summary.interval
-    return (high - low) / 2 / summary.throughput
+    half = (high - low) / 2 / summary.throughput
+    return half if half < MEANINGLESS else None
 
 
 def _precision(run: RunState, width: int) -> Content:
     target, half = run.spec.measure.target, _half(run_summary(run))
     goal = f", goal ±{percent(target)}" if target else ""
     if half is None:
-        return Content.styled(f"precision after {FEWEST} windows{goal}", "$muted")
+        known = "not yet known" if len(run.complete_windows) >= FEWEST else f"after {FEWEST} windows"
+        return Content.styled(f"precision {known}{goal}", "$muted")
     text = f"precision ±{percent(half)}{goal} "
     if not target:
         return Content(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from statistics import median
 from typing import NamedTuple
 
@@ -18,6 +19,8 @@ from .time_range import CLOCK_STEPS, TIME_RANGES, TimeRange, round_up
 
 AXIS_CELLS = 10
 """Approximate width of the labels of the y axis."""
+WARMUP_COLOR = 3
+"""Plot colour of the loss in warm-up."""
 COMPARABLE_RATIO = 1.5
 """A reference run is drawn if neither run is faster than the other by more than this factor."""
 
@@ -97,13 +100,15 @@ def loss_plot(run: RunState | None, area: PlotArea) -> TitledPlot:
         return TitledPlot("Loss", Content.styled("no run yet", "$muted"))
     steps = run.ranks[0].steps if 0 in run.ranks else 0
     start, end = _steps_shown(run, steps, area.time)
-    curves = [PlotCurve(run.loss.binned(start, end, max(2, area.width - AXIS_CELLS)))]
+    curves = list(_loss_curves(run, start, end, max(2, area.width - AXIS_CELLS)))
     tested = [point for point in _test_loss(run) if start <= point.x <= end]
     if tested:
         curves.append(PlotCurve(tested, 2))
     title = area.titled("Loss over steps")
     if run.loss.last is not None:
         title += f": {number(run.loss.last)}"
+    if len(curves) > 1 and curves[0].letter:
+        title += f" ({curves[0].letter}: warm-up)"
     if run.evaluations.get(0):
         last: Evaluation = run.evaluations[0][-1]
         title += f", accuracy {percent(last.test_accuracy)}, test loss {number(last.test_loss)}"
@@ -114,6 +119,20 @@ def loss_plot(run: RunState | None, area: PlotArea) -> TitledPlot:
         area.unicode,
     )
     return TitledPlot(title, content)
+
+
+def _loss_curves(run: RunState, start: float, end: float, columns: int) -> Iterator[PlotCurve]:
+    """Yield the loss in warm-up, after which training begins anew, and the loss since."""
+    begins = run.warmup_steps or 0
+    width = (end - start) / columns
+    if start < begins:
+        before = run.loss.between(start, begins - 1)
+        if before:
+            shown = run.loss.binned(start, begins - 1, max(2, round((begins - start) / width)))
+            yield PlotCurve(shown, WARMUP_COLOR, "w")
+    first = max(start, begins)
+    if first < end:
+        yield PlotCurve(run.loss.binned(first, end, max(2, round((end - first) / width))))
 
 
 def _steps_shown(run: RunState, steps: int, time: TimeRange) -> tuple[float, float]:
@@ -134,7 +153,10 @@ def _test_loss(run: RunState) -> list[Bucket]:
     steps = run.ranks[0].steps_per_epoch if 0 in run.ranks else None
     if not steps:
         return []
+    begins = run.warmup_steps or 0
     points = [
-        (one.epoch * steps, one.test_loss) for one in run.evaluations.get(0, ()) if one.test_loss is not None
+        (begins + one.epoch * steps, one.test_loss)
+        for one in run.evaluations.get(0, ())
+        if one.test_loss is not None
     ]
     return [Bucket(x, loss, loss, loss, 1) for x, loss in points[-200:]]

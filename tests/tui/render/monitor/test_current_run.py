@@ -4,8 +4,11 @@ import re
 
 import pytest
 from building.recorded import recorded_session
+from building.sessions import opening, spec
 from driving.rendered import lines_of
-from gpubench_tui.engine.record.events import LogMessage
+from gpubench_tui.engine.plan.preset import Measure
+from gpubench_tui.engine.record.events import LogMessage, RunStarted, Window
+from gpubench_tui.engine.record.session import fold
 from gpubench_tui.tui.render.monitor.current_run import current_run
 from gpubench_tui.tui.render.monitor.logs import session_log
 
@@ -50,3 +53,19 @@ def test_what_comes_after_the_windows_is_said_in_words(mode: str, before_end: fl
     text = current_run(recorded_session(2, until=run.finished_at - before_end), 60).plain
     assert said in text
     assert "left" in text and "100%" not in text
+
+
+def test_an_interval_wider_than_the_figure_is_not_yet_known() -> None:
+    """The first windows may differ by orders of magnitude."""
+    for epochs in (0, 3):
+        measure = Measure(epochs=epochs)
+        rates = [1, 1, 5000, 2, 1] * 2
+        windows = [window_event(index, rate) for index, rate in enumerate(rates)]
+        state = fold([*opening(spec("a", "single", measure=measure)), RunStarted(at=0, run="a"), *windows])
+        text = current_run(state, 60).plain
+        assert "±" not in text.replace("goal ±1.0%", "")
+        assert epochs or "precision not yet known, goal ±1.0%" in text
+
+
+def window_event(index: int, samples: int) -> Window:
+    return Window(at=index + 1.0, run="a", rank=0, index=index, steps=1, samples=samples, seconds=1.0)

@@ -2,7 +2,9 @@
 
 import pytest
 from building.recorded import recorded_session
+from building.sessions import opening, session, spec
 from driving.rendered import lines_of
+from gpubench_tui.engine.record.events import Event, PhaseChanged, RunStarted, Steps
 from gpubench_tui.engine.record.series import Series
 from gpubench_tui.tui.render.drawing.sparkline import sparkline
 from gpubench_tui.tui.render.monitor.run_plots import PlotArea, loss_plot, throughput_plot
@@ -61,3 +63,28 @@ def test_a_sparkline_ends_now_and_is_blank_before_its_series_began() -> None:
         series.add(float(second), 100.0 if second >= 20 else 0.0)
     assert sparkline(series, 100.0, 29.5, TIME_RANGES[2], 30) == " " * 15 + "▁" * 10 + "█" * 5
     assert sparkline(series, 100.0, 29.5, TIME_RANGES[0], 10) == "    ▁▁▁▁██"
+
+
+def test_the_loss_in_warm_up_is_a_curve_of_its_own() -> None:
+    """Training begins anew after it, and one curve would jump."""
+
+    def steps(first: int, loss: list[float]) -> Steps:
+        rows = {"seconds": [0.1] * 30, "samples": [8] * 30, "learning_rate": [0.1] * 30}
+        return Steps(at=1.0, run="a", rank=0, first=first, loss=loss, **rows)  # type: ignore[arg-type]
+
+    falling = [2.0 - 0.05 * step for step in range(30)]
+    events: list[Event] = [
+        *opening(spec("a", "single")),
+        RunStarted(at=0.0, run="a"),
+        PhaseChanged(at=0.1, run="a", rank=0, phase="warming up"),
+        steps(0, falling),
+    ]
+    while_warm = session(events).runs["a"]
+    assert loss_plot(while_warm, PlotArea(60, 12)).title == "Loss over steps: 0.550"
+    events += [PhaseChanged(at=0.2, run="a", rank=0, phase="measuring"), steps(30, falling)]
+    run = session(events).runs["a"]
+    assert run.warmup_steps == 30
+    drawn = loss_plot(run, PlotArea(60, 12))
+    assert drawn.title == "Loss over steps: 0.550 (w: warm-up)" and "w" in drawn.content.plain
+    styles = {str(span.style) for span in drawn.content.spans}
+    assert {"$primary", "$success"} <= styles
