@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from ..host.gpu.driver import Driver
 from ..plan.assignment import Assignment
 from ..plan.needs import cache_folder
 from ..plan.plan import RunSpec
@@ -283,9 +284,14 @@ class RunExecution:
         if self._ending == "failed":
             self._loss = f"the fork server, from which the ranks are started, {how}"
 
+    @property
+    def _spared(self) -> set[int]:
+        """Return the processes of the session itself: those before the run, and any that asks the driver."""
+        return self._family | Driver.running
+
     def _strays(self) -> set[int]:
         """Return the processes that the run has started, directly or not, and that exist."""
-        return descendants() - self._family - helpers()
+        return descendants() - self._spared - helpers()
 
     def _is_abandoned(self) -> bool:
         """Whether to stop waiting, for processes that cannot be killed or for a launch no longer wanted."""
@@ -294,7 +300,7 @@ class RunExecution:
         return late > ABANDON_SECONDS or (unborn and late > 0)
 
     def _end_orphans(self) -> None:
-        orphans = adopted() - self._family
+        orphans = adopted() - self._spared
         self._killing_orphans.strike(orphans)
         bury(orphans)
 

@@ -94,6 +94,15 @@ def test_a_driver_that_hangs_is_left(inspect: Inspect) -> None:
     assert [note for note in host.notes if "did not answer within" in note]
 
 
+@pytest.mark.parametrize("function", ["nvmlInitWithFlags", "nvmlDeviceGetName"])
+def test_a_driver_that_aborts_ends_the_process_that_asks_and_nothing_else(
+    inspect: Inspect, function: str
+) -> None:
+    host = inspect("count 2", f"abort.{function} 1")
+    assert host.gpus == ()
+    assert "the process that asks the NVIDIA driver was ended by SIGABRT: no GPU is used" in host.notes
+
+
 def test_a_gpu_that_is_lost_keeps_its_number(inspect: Inspect) -> None:
     host = inspect("count 3", "gpu1.fail.all 15")
     assert [(gpu.index, gpu.uuid) for gpu in host.gpus] == [(0, uuid(0)), (2, uuid(2))]

@@ -10,6 +10,7 @@
  *   capability 90, mig 0, slices 0, topology 30, links 0, link_to GPU (or `switch`), processes PID:MiB,...
  *   fail.FUNCTION CODE      that function returns this NVML error; `fail.all` every one of a GPU
  *   hang.FUNCTION 1         that function does not return as long as the line is there
+ *   abort.FUNCTION 1        that function aborts the process
  *
  * Every value may be NA: not supported (for processes' memory: not available).
  */
@@ -54,6 +55,8 @@ static int fault(const char *function, int gpu) {
     char key[128], value[256];
     snprintf(key, sizeof key, "hang.%s", function);
     while (!get(gpu, key, "NA", value)) usleep(20000);
+    snprintf(key, sizeof key, "abort.%s", function);
+    if (!get(gpu, key, "NA", value)) abort();
     snprintf(key, sizeof key, "fail.%s", function);
     if (get(gpu, key, "NA", value) && (gpu < 0 || get(gpu, "fail.all", "NA", value))) return OK;
     return atoi(value);

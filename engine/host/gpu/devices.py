@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 from msgspec.structs import replace
 
+from ...text.plain import without_surrogates
 from ..facts import Gpu, GpuProcess, GpuSample
 from .nvml import (
     CLOCK_SM,
@@ -275,13 +276,13 @@ def _bus_id(pci: Any) -> str | None:
 
 def _process_name(pid: int) -> str | None:
     try:
-        return psutil.Process(pid).name()
+        return without_surrogates(psutil.Process(pid).name())
     except psutil.Error:
         return None
 
 
 def _process_user(pid: int) -> str | None:
     try:
-        return psutil.Process(pid).username()
+        return without_surrogates(psutil.Process(pid).username())
     except (psutil.Error, KeyError):  # a user id without a name
         return None
