@@ -27,6 +27,7 @@ from .requests import ShowSessions
 from .screens.launch import LaunchScreen
 from .terminal.capabilities import filters_for, terminal_shows_unicode
 from .terminal.hangup import exit_on_hangup, exit_on_signal
+from .terminal.leaving import LeavableExecutor
 from .terminal.textual_internals import ignore_stale_resizes, show_control_characters, tell_escape_from_alt
 from .themes import DARK, LIGHT
 from .workers import in_task, in_thread
@@ -146,6 +147,10 @@ class GpubenchApp(NavigatingApp):
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Return Textual's filters, then those for terminals that show less."""
         return [*super().get_line_filters(), *(each for each in self._reductions if each.enabled)]
+
+    def on_load(self) -> None:
+        """Have the threads of the app not keep it from ending."""
+        asyncio.get_running_loop().set_default_executor(LeavableExecutor())
 
     def on_mount(self) -> None:
         """Prepare the app: signals, garbage collection, warnings about the config file, the user's keys."""

@@ -11,20 +11,24 @@ import struct
 import sys
 import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fcntl import ioctl
 
 import pyte
+
+PROGRAM = ("-m", "gpubench_tui.tui.cli")
 
 
 class Terminal:
     """A pseudo-terminal with the program in it; pyte interprets what the program sends."""
 
-    def __init__(self, *arguments: str, size: tuple[int, int] = (80, 24)) -> None:
+    def __init__(
+        self, *arguments: str, size: tuple[int, int] = (80, 24), program: Sequence[str] = PROGRAM
+    ) -> None:
         self.pid, self.file = pty.fork()
         if self.pid == 0:
             os.environ |= {"TERM": "xterm-256color"}
-            os.execv(sys.executable, [sys.executable, "-m", "gpubench_tui.tui.cli", *arguments])
+            os.execv(sys.executable, [sys.executable, *program, *arguments])
         self.output = b""
         self._screen = pyte.Screen(*size)
         self._stream = pyte.ByteStream(self._screen)

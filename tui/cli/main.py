@@ -31,11 +31,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser(with_commands=bool(words))
     try:
         with plain_output():
-            return _execute(parser, words)
+            status = _execute(parser, words)
     except BrokenPipeError:
         # The reader of a pipe left, as `head` does; Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return MEASURED
+        status = MEASURED
+    if f"{__package__.rpartition('.')[0]}.app" in sys.modules:
+        from ..terminal.leaving import leave_threads
+
+        leave_threads(status)
+    return status
 
 
 def _execute(parser: argparse.ArgumentParser, words: Sequence[str]) -> int:
