@@ -28,7 +28,12 @@ from .screens.launch import LaunchScreen
 from .terminal.capabilities import filters_for, terminal_shows_unicode
 from .terminal.hangup import exit_on_hangup, exit_on_signal
 from .terminal.leaving import LeavableExecutor
-from .terminal.textual_internals import ignore_stale_resizes, show_control_characters, tell_escape_from_alt
+from .terminal.textual_internals import (
+    ignore_stale_resizes,
+    resume_when_continued,
+    show_control_characters,
+    tell_escape_from_alt,
+)
 from .themes import DARK, LIGHT
 from .workers import in_task, in_thread
 
@@ -156,7 +161,8 @@ class GpubenchApp(NavigatingApp):
         """Prepare the app: signals, garbage collection, warnings about the config file, the user's keys."""
         if not self.is_headless:
             exit_on_signal(self.exit)
-            exit_on_hangup(sys.__stdin__.fileno() if sys.__stdin__ else 0)
+            exit_on_hangup(*(stream.fileno() for stream in (sys.__stdin__, sys.__stderr__) if stream))
+            resume_when_continued(self)
         self.set_timer(1.0, _collect_garbage)
         for problem in self.config.problems:
             self.notify(problem, severity="warning", markup=False)

@@ -52,13 +52,19 @@ class Terminal:
         deadline = time.monotonic() + seconds
         while not all(text.encode() in self.output or text in self.screen() for text in texts):
             assert time.monotonic() < deadline, self.screen()
-            if select.select([self.file], [], [], 0.2)[0]:
-                try:
-                    data = os.read(self.file, 65536)
-                except OSError:
-                    return
-                self.output += data
-                self._stream.feed(data)
+            if not self.read_more():
+                return
+
+    def read_more(self) -> bool:
+        """Read what comes within a moment; False if nothing can come any more."""
+        if select.select([self.file], [], [], 0.2)[0]:
+            try:
+                data = os.read(self.file, 65536)
+            except OSError:
+                return False
+            self.output += data
+            self._stream.feed(data)
+        return True
 
     def close(self) -> None:
         """Hang up."""

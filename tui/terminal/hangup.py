@@ -33,8 +33,8 @@ def exit_on_signal(leave: Callable[[int], None]) -> None:
         signal.signal(number, receive)
 
 
-def exit_on_hangup(file: int) -> None:
-    """End this process at once when the terminal behind the file descriptor `file` is gone.
+def exit_on_hangup(*files: int) -> None:
+    """End this process at once when the terminal behind one of these file descriptors is gone.
 
     There is no terminal to restore then, and nothing is lost: the session is another process. Textual would
     wait for a writer that is gone, or read end-of-file for ever.
@@ -42,7 +42,8 @@ def exit_on_hangup(file: int) -> None:
 
     def wait() -> None:
         poll = select.poll()
-        poll.register(file, 0)
+        for file in files:
+            poll.register(file, 0)
         while True:
             for _, events in poll.poll():
                 if events & (select.POLLHUP | select.POLLERR | select.POLLNVAL):

@@ -6,7 +6,9 @@ here before it is added.
 
 from __future__ import annotations
 
+import asyncio
 import re
+import signal
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,6 +20,7 @@ from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual._compositor import CompositorUpdate
 from textual._xterm_parser import XTermParser
 from textual.app import App
+from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.screen import Screen
@@ -32,6 +35,7 @@ __all__ = [
     "clear_line_caches",
     "ignore_stale_resizes",
     "is_idle",
+    "resume_when_continued",
     "show_control_characters",
     "tell_escape_from_alt",
 ]
@@ -110,3 +114,25 @@ def tell_escape_from_alt() -> None:
         return feed(self, escape.sub("\x1b[27u", data))
 
     XTermParser.feed = feed_keys  # type: ignore[method-assign]
+
+
+def resume_when_continued(app: App[Any]) -> None:
+    """Set up the terminal anew when this process continues after a stop, whatever stopped it.
+
+    Textual does so too, but after a stop that it did not make itself, it takes its own settings of the
+    terminal for those that it has to restore in the end, and two threads read from it.
+    """
+    driver = app._driver
+    if not isinstance(driver, LinuxDriver):
+        return
+    loop = asyncio.get_running_loop()
+
+    def resume() -> None:
+        if app._exit:
+            return
+        if driver._key_thread is not None and driver._key_thread.is_alive():
+            driver.suspend_application_mode()
+        driver.resume_application_mode()
+
+    # In the loop: a signal may arrive while the main thread holds a lock that this needs.
+    signal.signal(signal.SIGCONT, lambda *_: loop.call_soon_threadsafe(resume))

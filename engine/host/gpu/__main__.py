@@ -15,7 +15,7 @@ import msgspec
 from ...text.plain import described, message_of
 from ..facts import Gpu, GpuSample
 from .devices import NvmlDevice, find_device
-from .driver import Answer, Question, Samples
+from .driver import Question, Reply, Samples
 from .nvml import Nvml, NvmlUnavailable
 from .survey import take_survey
 
@@ -41,16 +41,16 @@ class Sampler:
         return device.sample()
 
 
-def answer(question: Question, sampler: Sampler) -> Answer:
-    """Answer a question; never raises."""
+def answer(question: Question, sampler: Sampler) -> Reply:
+    """Reply a question; never raises."""
     try:
         if question.sampled is None:
-            return Answer(survey=take_survey())
-        return Answer(samples=sampler.samples(list(question.sampled)))
+            return Reply(survey=take_survey())
+        return Reply(samples=sampler.samples(list(question.sampled)))
     except NvmlUnavailable as error:
-        return Answer(refusal=message_of(error))
+        return Reply(refusal=message_of(error))
     except Exception as error:
-        return Answer(failure=f"the GPUs can no longer be asked: {described(error)}")
+        return Reply(failure=f"the GPUs can no longer be asked: {described(error)}")
 
 
 def read_questions(questions: SimpleQueue[bytes]) -> None:
@@ -61,7 +61,7 @@ def read_questions(questions: SimpleQueue[bytes]) -> None:
 
 
 def main() -> None:
-    """Answer questions for ever."""
+    """Reply questions for ever."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever the driver's library prints is no answer
     questions: SimpleQueue[bytes] = SimpleQueue()

@@ -49,14 +49,14 @@ class Samples(Struct):
 
 
 class Question(Struct):
-    """What the process is asked."""
+    """A question to the process that asks NVML."""
 
     sampled: Sequence[Gpu] | None = None
     """GPUs to sample; None for a survey of the machine."""
 
 
-class Answer(Struct):
-    """What the process answers."""
+class Reply(Struct):
+    """The answer to a question."""
 
     survey: Survey | None = None
     samples: Samples | None = None
@@ -113,7 +113,7 @@ class Driver:
             if not asking:
                 _close_pipes(process)
 
-    def _ask(self, question: Question, seconds: float) -> Answer:
+    def _ask(self, question: Question, seconds: float) -> Reply:
         process = self._started()
         try:
             answer = self._exchange(process, question, seconds)
@@ -129,7 +129,7 @@ class Driver:
             raise DriverError(answer.refusal or answer.failure, is_missing=bool(answer.refusal))
         return answer
 
-    def _exchange(self, process: subprocess.Popen[bytes], question: Question, seconds: float) -> Answer:
+    def _exchange(self, process: subprocess.Popen[bytes], question: Question, seconds: float) -> Reply:
         try:
             assert process.stdin is not None
             process.stdin.write(msgspec.json.encode(question) + b"\n")
@@ -142,7 +142,7 @@ class Driver:
         if not line:
             _kill(process)
             raise DriverError(f"the process that asks the NVIDIA driver {_ending(process)}")
-        return msgspec.json.decode(line, type=Answer)
+        return msgspec.json.decode(line, type=Reply)
 
     def _started(self) -> subprocess.Popen[bytes]:
         with self._lock:

@@ -21,6 +21,7 @@ from rich.text import Text
 from textual._xterm_parser import XTermParser
 from textual.app import App, ComposeResult
 from textual.content import Content
+from textual.drivers.linux_driver import LinuxDriver
 from textual.message_pump import MessagePump
 from textual.screen import Screen
 from textual.widget import Widget
@@ -66,6 +67,8 @@ def test_the_private_names_are_there() -> None:
     queue = MessagePump()._message_queue
     assert queue.empty() and not queue.ready_event._waiters
     assert (MessagePump()._closed, MessagePump()._closing, Screen()._callbacks) == (False, False, [])
+    assert {"_key_thread", "start_application_mode"} <= attributes_of(LinuxDriver)
+    assert {"_driver", "_exit"} <= vars(App()).keys()
     assert list(inspect.signature(XTermParser.feed).parameters) == ["self", "data"]
 
 
@@ -132,6 +135,13 @@ def our_classes() -> Iterator[type]:
             for value in vars(importlib.import_module(module.name)).values():
                 if isinstance(value, type) and value.__module__ == module.name:
                     yield value
+
+
+def attributes_of(kind: type) -> set[str]:
+    """Return the names that the source of a class defines, or assigns to its instances."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(kind)))
+    functions = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    return functions | {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
 
 
 @cache
