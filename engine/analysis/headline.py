@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from ..text.units import interval, percent, rate, ratio
@@ -42,22 +41,10 @@ def headline(found: Sequence[Result], diagnoses: Sequence[Diagnosis]) -> str:
 
 
 def _doubt(diagnoses: Sequence[Diagnosis], *results: Result) -> str:
-    """Return a clause on the severe diagnoses of these results, in their order; else nothing."""
+    """Return a clause that names the severe diagnoses of these results; empty if there are none."""
     runs = {result.run for result in results}
-    severe = [each for each in diagnoses if each.severity == "severe" and runs & set(each.runs)]
-    if not severe:
-        return ""
-    others = dict.fromkeys(each.name for each in severe if each.name != severe[0].name)
-    also = "".join(f"; {name}" for name in others)
-    return f"; not credible: {severe[0].name}: {_gist(severe[0], results)}{also}"
-
-
-def _gist(diagnosis: Diagnosis, results: Sequence[Result]) -> str:
-    """Return the first clause of a diagnosis's sentence, without the label that it begins with."""
-    text = diagnosis.sentence
-    for result in results:
-        text = text.removeprefix(f"{result.label}: ")
-    return re.split("[:;] ", text)[0]
+    found = [each for each in diagnoses if each.severity == "severe" and runs.intersection(each.runs)]
+    return f"; not credible: {', '.join(dict.fromkeys(each.name for each in found))}" if found else ""
 
 
 def _nothing_measured(found: Sequence[Result]) -> str:

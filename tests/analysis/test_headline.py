@@ -48,10 +48,10 @@ def test_a_severe_diagnosis_of_either_run_follows() -> None:
     assert analyse(session(*whole)).headline == sound
     for run in ("single", "ddp"):
         headline = analyse(session(*whole, [broken(run)])).headline
-        assert headline == f"{sound}; not credible: training diverged: the loss is not finite from step 1 on"
+        assert headline == f"{sound}; not credible: training diverged"
     fast = [opening(SINGLE, ddp), measured("single", [STEADY]), measured("ddp", [times(0.5)] * 2)]
     headline = analyse(session(*fast, [broken("ddp")])).headline
-    assert "not credible: training diverged: the loss" in headline and headline.endswith("; super-linear")
+    assert headline.endswith("; not credible: training diverged, super-linear")
 
 
 def test_what_spoils_another_run_does_not() -> None:
@@ -80,4 +80,4 @@ def test_throughputs_and_gains_carry_it_too() -> None:
         [broken("both")],
     )
     headline = analyse(both).headline
-    assert "concurrency gain" in headline and "; not credible: training diverged: the loss of cnn" in headline
+    assert "concurrency gain" in headline and headline.endswith("; not credible: training diverged")

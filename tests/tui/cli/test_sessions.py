@@ -31,8 +31,7 @@ def test_the_list_has_headlines_and_finds_by_text(
     where = f"--sessions-dir={tmp_path}"
     assert main(["sessions", where]) == 0
     lines = capsys.readouterr().out.splitlines()
-    headline = "dp on 2 devices is 1.92x single (efficiency 96.2%); not credible: input-bound: "
-    assert any(line.startswith(f"    {headline}") for line in lines)
+    assert "    dp on 2 devices is 1.92x single (efficiency 96.2%); not credible: input-bound" in lines
     assert any(line.startswith(bad) and line.endswith(", 1 failed") for line in lines)
     assert main(["sessions", where, "--json", "--find", "H200 no 1.92X"]) == 0
     assert json.loads(capsys.readouterr().out) == []
