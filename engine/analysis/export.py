@@ -153,6 +153,10 @@ CSV_COLUMNS: dict[str, Cell] = {
     "peak_reserved_bytes": _of_compute(lambda c: c.peak_reserved_bytes),
     "memory_headroom": _of_compute(lambda c: c.headroom),
     "allocator_retries": _of_compute(lambda c: c.allocator_retries),
+    "others_cpu_share": lambda result: result.others_on_cpus,
+    "others_gpu_share": lambda result: max(
+        (use.others for use in result.gpus if use.others is not None), default=None
+    ),
     "replicas_equal": lambda result: result.replicas_equal,
     "stop_reason": lambda result: result.stop_reason,
     "notes": lambda result: "; ".join(result.notes),

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Collection
 from pathlib import Path
 from types import FrameType
 from typing import Literal
@@ -22,7 +23,7 @@ from .processes.fork_server import start_fork_server
 from .processes.parentage import adopt_orphans
 from .recorder import Recorder, session_started
 from .run_execution import RunExecution
-from .sampling import Sampling
+from .sampling import Sampling, cores_of
 
 WORKER = "gpubench_tui.engine.training.worker:work"
 
@@ -56,7 +57,7 @@ class Conductor:
     def conduct(self) -> int:
         """Execute the plan and write the whole journal; return the exit status."""
         self._start()
-        sampling = Sampling(self._request.host.gpus, self._sampled, self._recorder.say)
+        sampling = Sampling(self._request.host.gpus, self._cores, self._sampled, self._recorder.say)
         sampling.start()
         for spec in self._request.plan.runs:
             self._take(spec)
@@ -120,6 +121,11 @@ class Conductor:
             )
             return RUN_FAILED
         return STOPPED if self._stops else RUN_FAILED if self._failed else MEASURED
+
+    def _cores(self) -> Collection[int]:
+        """Return the logical CPUs of the ranks of the current run; empty between runs."""
+        run = self._run
+        return frozenset() if run is None else cores_of(run.spec)
 
     def _sampled(self, gpus: list[GpuSample], cpu: CpuSample) -> None:
         self._recorder.write(Sampled(at=self._recorder.now(), gpus=gpus, cpu=cpu))

@@ -5,29 +5,43 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from ..host.facts import CpuSample, Gpu, GpuSample
 from ..host.telemetry import DeviceSampler
+from ..plan.plan import RunSpec
 from ..text.plain import message_of
 from .processes.parentage import descendants
 
 INTERVAL = 0.5
 
+
+def cores_of(spec: RunSpec) -> Collection[int]:
+    """Return the logical CPUs that the ranks of a run may use; empty where that is not known."""
+    if all(device.cores for device in spec.devices):
+        return frozenset(core for device in spec.devices for core in device.cores)
+    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else frozenset()
+
+
 logger = logging.getLogger(__name__)
 
 
 class Sampling(threading.Thread):
-    """Samples until it is closed. A failure here is reported once and ends nothing."""
+    """Samples until it is closed. A failure here is reported once and ends nothing.
+
+    `cores` returns the logical CPUs of the running ranks.
+    """
 
     def __init__(
         self,
         gpus: Sequence[Gpu],
+        cores: Callable[[], Collection[int]],
         sampled: Callable[[list[GpuSample], CpuSample], None],
         say: Callable[[str], None],
     ) -> None:
         super().__init__(name="sampling", daemon=True)
         self._gpus = gpus
+        self._cores = cores
         self._sampled = sampled
         self._say = say
         self._said: set[str] = set()
@@ -41,7 +55,7 @@ class Sampling(threading.Thread):
     def run(self) -> None:
         """Sample; never raises."""
         try:
-            sampler = DeviceSampler(self._gpus, lambda: [os.getpid(), *descendants()])
+            sampler = DeviceSampler(self._gpus, lambda: [os.getpid(), *descendants()], self._cores)
         except Exception as error:
             self._say_once(f"the devices cannot be sampled: {message_of(error)}")
             return

@@ -38,13 +38,15 @@ class Gpu(Struct, frozen=True):
 
 
 class GpuProcess(Struct, frozen=True):
-    """A process that holds memory on a GPU."""
+    """A process on a GPU."""
 
     pid: Int64
     name: str | None = None
     memory_bytes: Int64 | None = None
     user: str | None = None
     """Owner of the process; known only from the inspection of the machine."""
+    utilization: float | None = None
+    """Share of the last sampling period in which its kernels ran, percent; only in samples."""
 
 
 class Link(Struct, frozen=True):
@@ -119,6 +121,9 @@ class GpuSample(Struct, frozen=True):
     """Lanes."""
     lost: bool = False
     """Whether the GPU no longer answers."""
+    others_percent: float | None = None
+    """Sum of the utilisations of other programs' processes; None where the driver does not tell them, or
+    lists none of the session's own."""
 
 
 class CpuSample(Struct, frozen=True):
@@ -132,3 +137,7 @@ class CpuSample(Struct, frozen=True):
     """CPU time of the session's processes; 100 is one core."""
     session_memory_bytes: Int64
     """Resident memory of the session's processes; shared pages count in each."""
+    others_percent: float | None = None
+    """Share of the CPUs of the running ranks that other programs used, percent. The counters advance in
+    steps, so that a quiet machine has values around 0, some below. None: no run, or a version that did not
+    measure it."""

@@ -21,6 +21,8 @@ class GpuHistory:
         self.pcie_generation = Series()
         self.pcie_width = Series()
         """Active PCIe lanes."""
+        self.others = Series()
+        """Utilisation by other programs' processes, in percent."""
         self.throttled: dict[str, Series] = {}
         """For each throttle reason, 1 in samples that gave it and 0 in later ones that did not."""
         self.processes: dict[int, GpuProcess] = {}
@@ -37,6 +39,7 @@ class GpuHistory:
             (self.clock, sample.sm_clock_mhz),
             (self.pcie_generation, sample.pcie_generation),
             (self.pcie_width, sample.pcie_width),
+            (self.others, sample.others_percent),
         ):
             if value is not None:
                 series.add(at, value)
@@ -61,6 +64,8 @@ class CpuHistory:
         """Memory in use on the machine, in bytes."""
         self.session = Series()
         """CPU time of the session's processes, in percent of one core."""
+        self.others = Series()
+        """Share of the running ranks' CPUs that other programs used, in percent."""
 
     def add(self, at: float, sample: CpuSample) -> None:
         """Add a sample."""
@@ -69,3 +74,5 @@ class CpuHistory:
             self.busy.add(at, sum(sample.per_core) / len(sample.per_core))
         self.memory.add(at, sample.memory_used_bytes)
         self.session.add(at, sample.session_percent)
+        if sample.others_percent is not None:
+            self.others.add(at, sample.others_percent)

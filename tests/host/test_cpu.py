@@ -182,6 +182,58 @@ def test_a_process_counts_from_its_second_sample_on(busy: subprocess.Popen[bytes
     assert meter.sample().session_percent > 0
 
 
+def test_a_process_started_since_the_last_sample_counts_whole(busy: subprocess.Popen[bytes]) -> None:
+    pids: list[int] = []
+    meter = CpuMeter(lambda: pids)
+    meter._since_boot = 0.0 if meter._since_boot is not None else None  # as if the last sample was before it
+    pids.append(busy.pid)
+    started = time.monotonic()
+    works(busy, 0.3)
+    spent = meter.sample().session_percent / 100 * (time.monotonic() - started + 0.1)
+    assert spent > 0.25 or meter._since_boot is None
+
+
+def test_what_a_child_used_counts_once_it_has_been_waited_for() -> None:
+    meter = CpuMeter(lambda: [os.getpid()])
+    started = meter._at
+    burn = "import time\nwhile time.process_time() < 0.5: pass"
+    subprocess.run([sys.executable, "-c", burn], check=True)
+    spent = meter.sample().session_percent / 100 * (time.monotonic() - started)
+    assert spent > 0.45
+
+
+@pytest.fixture
+def core(busy: subprocess.Popen[bytes]) -> int:
+    """A core on which the busy process runs and nowhere else."""
+    if not hasattr(os, "sched_setaffinity"):
+        pytest.skip("processes cannot be pinned here")
+    core = min(os.sched_getaffinity(0))
+    os.sched_setaffinity(busy.pid, {core})
+    return core
+
+
+def test_other_programs_are_measured_on_the_cores_of_the_session(
+    busy: subprocess.Popen[bytes], core: int
+) -> None:
+    meter = CpuMeter(lambda: [os.getpid()], lambda: {core})
+    works(busy, 0.5)
+    sample = meter.sample()
+    assert sample.others_percent is not None and 50 < sample.others_percent < 110
+
+
+def test_the_sessions_own_processes_are_not_others(busy: subprocess.Popen[bytes], core: int) -> None:
+    meter = CpuMeter(lambda: [busy.pid], lambda: {core})
+    works(busy, 0.5)
+    sample = meter.sample()
+    assert sample.others_percent is not None
+    assert sample.others_percent == pytest.approx(sample.per_core[core] - sample.session_percent, abs=15)
+
+
+@pytest.mark.parametrize("cores", [(), (100_000,)])
+def test_without_known_cores_there_is_no_share_of_others(cores: tuple[int, ...]) -> None:
+    assert CpuMeter(lambda: [os.getpid()], lambda: cores).sample().others_percent is None
+
+
 def test_a_process_that_vanishes_is_no_error(busy: subprocess.Popen[bytes]) -> None:
     meter = CpuMeter(lambda: [busy.pid, 2**22 + 1])
     assert meter.sample().session_memory_bytes > 0

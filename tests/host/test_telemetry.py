@@ -79,7 +79,32 @@ def test_a_sample_of_every_gpu(record: Record) -> None:
         "pcie_generation": 5,
         "pcie_width": 16,
         "lost": False,
+        "others_percent": None,
     }
+    assert told["notes"] == []
+
+
+@pytest.mark.parametrize(
+    ("processes", "shares", "others"),
+    [
+        ("OWN:100", "OWN:90", 0),
+        ("OWN:100,77:50", "OWN:60,77:30", 30),
+        ("OWN:100,77:50", "OWN:60", 0),
+        ("OWN:100", "OWN:60,78:5,79:2", 7),  # others draw, and compute nothing
+        ("OWN:100", "NA", 0),
+        ("OWN:100,77:50", "NA", None),
+        ("76:100,77:50", "76:60,77:30", None),  # in a container the driver numbers ours otherwise
+    ],
+)
+def test_the_share_of_other_programs_on_a_gpu(
+    record: Record, processes: str, shares: str, others: float | None
+) -> None:
+    lines = ["count 2", f"gpu1.processes {processes}", f"gpu1.shares {shares}"]
+    script = f"change(*[line.replace('OWN', str(os.getpid())) for line in {lines}]); shoot(); tell()"
+    told = record(["count 2"], script)
+    (first, second), _ = told["shots"][0]
+    assert first["others_percent"] is None
+    assert second["others_percent"] == others
     assert told["notes"] == []
 
 

@@ -8,6 +8,7 @@
  *   energy (mJ since the driver was loaded), cpus NA (mask of the logical CPUs near it, of 64 at most)
  *   pcie_gen, pcie_gen_max (5), pcie_width, pcie_width_max (16), p2p 0 (status between GPUs; 5: not supported)
  *   capability 90, mig 0, slices 0, topology 30, links 0, link_to GPU (or `switch`), processes PID:MiB,...
+ *   shares NA (PID:SM%,... of the processes that ran kernels since the last call)
  *   fail.FUNCTION CODE      that function returns this NVML error; `fail.all` every one of a GPU
  *   hang.FUNCTION 1         that function does not return as long as the line is there
  *   abort.FUNCTION 1        that function aborts the process
@@ -202,6 +203,24 @@ int nvmlDeviceGetComputeRunningProcesses_v3(void *d, uint *many, void *out) {
         list[found].memory = strcmp(size, "NA") ? strtoull(size, NULL, 10) << 20 : ~0ull;
     }
     rc = found > *many ? TOO_SMALL : OK;
+    *many = found;
+    return rc;
+}
+
+int nvmlDeviceGetProcessUtilization(void *d, void *out, uint *many, u64 since) {
+    struct { uint pid; u64 at; uint sm, memory, encoder, decoder; } *list = out;
+    char value[256], *rest = NULL;
+    uint found = 0;
+    WHOLE();
+    int rc = get(g, "shares", "NA", value);
+    if (rc) return rc;
+    for (char *item = strtok_r(value, ",", &rest); item; item = strtok_r(NULL, ",", &rest), found++) {
+        if (!list || found >= *many) continue;
+        list[found].pid = (uint)atoi(item);
+        list[found].at = since + 1;
+        list[found].sm = (uint)atoi(strchr(item, ':') + 1);
+    }
+    rc = !found ? NOT_FOUND : !list || found > *many ? TOO_SMALL : OK;
     *many = found;
     return rc;
 }

@@ -24,8 +24,17 @@ DRIFT = 0.03
 """Difference between the medians of the first and last third of a run's windows above which it counts."""
 OTHERS = 0.25
 """Share of the usable CPUs above which other programs distort the measurement."""
+OTHERS_OF_SHARE, OTHERS_OF_SHARE_SEVERE = 0.10, 0.25
+"""Share of the CPUs that train above which other programs distort the measurement, or spoil it."""
+OTHERS_BESIDE_GPU, OTHERS_BESIDE_GPU_SEVERE = 0.25, 0.50
+"""The same of the CPUs that only feed GPUs, and have time to spare."""
+OTHERS_ON_GPU, OTHERS_ON_GPU_SEVERE = 0.01, 0.10
+"""The same of a GPU's time."""
+BUSY = "busy machine"
+SHARED = "shared GPU"
 
 QUIET = "wait until the machine is idle, and measure again"
+AWAY = "wait until they are done, or choose other GPUs with --gpus"
 
 
 def throttled(case: Case) -> Iterator[Diagnosis]:
@@ -66,15 +75,30 @@ def _throttled(run: Subject, index: int, history: GpuHistory) -> Iterator[Diagno
 def shared_gpus(case: Case) -> Iterator[Diagnosis]:
     """Find GPUs that other processes used, or whose memory was partly taken before the session."""
     for index in sorted({index for run in case.runs for index in run.configuration.gpus}):
+        yield from _shared_while_measured(case, index)
         figures = [*_others(case, index), *_taken(case, index)]
         if figures:
             yield Diagnosis(
-                name="shared GPU",
+                name=SHARED,
                 severity="warning",
                 sentence=f"GPU {index} was shared with other processes: its figures are too low",
                 evidence=tuple(Evidence(f"GPU {index}: {what}", value) for what, value in figures),
-                remedy="wait until they are done, or choose other GPUs with --gpus",
+                remedy=AWAY,
                 runs=tuple(run.result.run for run in case.runs if index in run.configuration.gpus),
+            )
+
+
+def _shared_while_measured(case: Case, index: int) -> Iterator[Diagnosis]:
+    for run in case.runs:
+        share = next((use.others for use in run.result.gpus if use.index == index), None)
+        if share is not None and share >= OTHERS_ON_GPU:
+            yield run.diagnosis(
+                SHARED,
+                "severe" if share >= OTHERS_ON_GPU_SEVERE else "warning",
+                f"kernels of other programs ran on GPU {index} for {percent(share)} of the time while it was "
+                "measured",
+                [(f"GPU {index}: time in which kernels of other programs ran", percent(share))],
+                AWAY,
             )
 
 
@@ -99,12 +123,16 @@ def _others(case: Case, index: int) -> Iterator[Figure]:
 
 
 def busy_machine(case: Case) -> Iterator[Diagnosis]:
-    """Find other programs on the CPUs, before the session or while a run was measured."""
-    session, cpus = case.session, len(case.session.host.cpu.cores)
-    load, last = session.host.cpu.load_average, session.cpu.last
-    if load is not None and load > BUSY_LOAD * cpus > 0:
+    """Find other programs on the CPUs, while a run was measured or else before the session."""
+    for run in case.runs:
+        yield from _busy_cpus(run)
+        yield from _busy_elsewhere(case, run)
+    load, cpus = case.session.host.cpu.load_average, len(case.session.host.cpu.cores)
+    # What they used while measuring is known by newer versions; the load before may be that of a session.
+    unknown = all(run.result.others_on_cpus is None for run in case.runs)
+    if unknown and load is not None and load > BUSY_LOAD * cpus > 0:
         yield Diagnosis(
-            name="busy machine",
+            name=BUSY,
             severity="warning",
             sentence="the machine was busy before the session began: programs running then may distort every "
             "figure",
@@ -112,23 +140,42 @@ def busy_machine(case: Case) -> Iterator[Diagnosis]:
             remedy=QUIET,
             runs=tuple(run.result.run for run in case.runs),
         )
+
+
+def _busy_cpus(run: Subject) -> Iterator[Diagnosis]:
+    """Diagnose a run by what other programs used of the CPUs that its ranks may use."""
+    share, on_gpus = run.result.others_on_cpus, bool(run.configuration.gpus)
+    least = OTHERS_BESIDE_GPU if on_gpus else OTHERS_OF_SHARE
+    if share is None or share < least:
+        return
+    yield run.diagnosis(
+        BUSY,
+        "severe" if share >= (OTHERS_BESIDE_GPU_SEVERE if on_gpus else OTHERS_OF_SHARE_SEVERE) else "warning",
+        f"other programs used {percent(share)} of its CPUs while it was measured",
+        [("share of its CPUs used by other programs", percent(share))],
+        QUIET,
+    )
+
+
+def _busy_elsewhere(case: Case, run: Subject) -> Iterator[Diagnosis]:
+    """Diagnose a run by what other programs used of all CPUs: cores share caches, memory and power."""
+    session, cpus, last = case.session, len(case.session.host.cpu.cores), case.session.cpu.last
     # Where only some of the machine's CPUs are usable, it is not known on which of them the others are.
     if last is None or len(last.per_core) != cpus:
         return
-    for run in case.runs:
-        busy, own = (
-            mean(during(series, run.configuration.measured_spans))
-            for series in (session.cpu.busy, session.cpu.session)
+    busy, own = (
+        mean(during(series, run.configuration.measured_spans))
+        for series in (session.cpu.busy, session.cpu.session)
+    )
+    others = 0.0 if busy is None or own is None else busy / 100 * cpus - own / 100
+    if others > OTHERS * cpus:
+        yield run.diagnosis(
+            BUSY,
+            "warning",
+            f"other programs used {others:.1f} of {cpus} CPUs",
+            [("CPUs used by other programs", f"{others:.1f} of {cpus}")],
+            QUIET,
         )
-        others = 0.0 if busy is None or own is None else busy / 100 * cpus - own / 100
-        if others > OTHERS * cpus:
-            yield run.diagnosis(
-                "busy machine",
-                "warning",
-                f"other programs used {others:.1f} of {cpus} CPUs",
-                [("CPUs used by other programs", f"{others:.1f} of {cpus}")],
-                QUIET,
-            )
 
 
 def drift(case: Case) -> Iterator[Diagnosis]:

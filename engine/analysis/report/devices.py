@@ -44,7 +44,7 @@ def _scaled(value: float | None, unit: float) -> str:
 
 TITLES = (
     *("run", "GPU", "utilisation", "torch's peak, GiB", "peak in use, GiB", "power, W", "SM clock, MHz"),
-    "peak, °C",
+    *("peak, °C", "other programs"),
 )
 
 
@@ -61,7 +61,7 @@ def gpus_section(analysis: Analysis) -> Iterator[str]:
         (
             *(result.label, str(use.index), percent(use.busy), gib_number(use.allocated_bytes)),
             *(gib_number(use.used_bytes), number(use.power_watts), number(use.clock_mhz)),
-            number(use.temperature),
+            *(number(use.temperature), percent(use.others)),
         )
         for result in found
         for use in result.gpus

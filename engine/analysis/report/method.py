@@ -30,6 +30,7 @@ def method(analysis: Analysis) -> Iterator[str]:
     yield from _durations(session.plan.runs)
     yield "Processes: new ones for every run, one per device (dp: one for all devices)."
     yield from _devices(session)
+    yield from _others(found)
     yield from _precision(session.plan.runs)
     yield from _replicas(found)
     yield from _training(session)
@@ -81,6 +82,16 @@ def _devices(session: Session) -> Iterator[str]:
         yield (
             "Cores: each rank was pinned to the CPU cores of the socket that its GPU is attached to, in dp "
             "to those of all its GPUs."
+        )
+
+
+def _others(found: Sequence[Result]) -> Iterator[str]:
+    known = [(result.others_on_cpus, result.label) for result in found if result.others_on_cpus is not None]
+    if known:
+        most, label = max(known)
+        yield (
+            f"Other programs: while windows were measured, they used at most {percent(most)} of a run's CPUs "
+            f"({label})."
         )
 
 

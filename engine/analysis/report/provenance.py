@@ -171,6 +171,13 @@ ORIGINS = (
         "by NVML about twice a second while windows were measured; torch's peak by its allocator",
     ),
     Origin(
+        "others_on_cpus",
+        "other programs on its CPUs",
+        "measured",
+        "busy time of the CPUs that its ranks may use less the CPU time of the session's processes, from the "
+        "kernel's counters about twice a second while windows were measured; mean",
+    ),
+    Origin(
         "compute.headroom",
         "headroom",
         "derived",

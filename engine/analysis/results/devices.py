@@ -199,6 +199,8 @@ class GpuUse(Struct, frozen=True, kw_only=True):
     """Mean SM clock."""
     temperature: float | None
     """Highest temperature, in degrees Celsius."""
+    others: float | None
+    """Mean share of time in which kernels of other programs ran."""
 
 
 def gpu_uses(session: Session, configuration: Configuration) -> tuple[GpuUse, ...]:
@@ -214,6 +216,7 @@ def gpu_uses(session: Session, configuration: Configuration) -> tuple[GpuUse, ..
 def _use(index: int, history: GpuHistory | None, spans: Sequence[Span], allocated: int | None) -> GpuUse:
     seen = history or GpuHistory(GpuSample(index))
     busy, used = mean(during(seen.utilization, spans)), highest(seen.memory, spans)
+    others = mean(during(seen.others, spans))
     return GpuUse(
         index=index,
         busy=None if busy is None else busy / 100,
@@ -222,7 +225,14 @@ def _use(index: int, history: GpuHistory | None, spans: Sequence[Span], allocate
         power_watts=mean(during(seen.power, spans)),
         clock_mhz=mean(during(seen.clock, spans)),
         temperature=highest(seen.temperature, spans),
+        others=None if others is None else others / 100,
     )
+
+
+def others_on_cpus(session: Session, configuration: Configuration) -> float | None:
+    """Return the mean share of its ranks' CPUs that other programs used in a configuration's windows."""
+    others = mean(during(session.cpu.others, configuration.measured_spans))
+    return None if others is None else max(0.0, others / 100)
 
 
 def _allocated(configuration: Configuration) -> dict[int, int]:

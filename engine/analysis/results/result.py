@@ -15,7 +15,7 @@ from .baseline import Scaling, compare_with_baseline
 from .communication import Communication, communication
 from .comparable import fingerprint
 from .configuration import Configuration, configurations
-from .devices import Compute, GpuUse, compute, energy_error, gpu_uses
+from .devices import Compute, GpuUse, compute, energy_error, gpu_uses, others_on_cpus
 from .learning import training_outcome
 from .phases import Phases, phases
 from .side_by_side import ConcurrentTraining, concurrency_gain, parts
@@ -105,6 +105,8 @@ class Result(Struct, frozen=True, kw_only=True):
     """Arithmetic, energy and memory."""
     gpus: tuple[GpuUse, ...]
     """Use of each GPU while measured."""
+    others_on_cpus: float | None
+    """Mean share of the CPUs of its ranks that other programs used while it was measured."""
 
     parts: tuple[ConcurrentTraining, ...]
     """Trainings of a concurrent run, by rank."""
@@ -183,6 +185,7 @@ def compute_result(session: Session, others: Sequence[Configuration], configurat
         communication=communication(session, others, configuration, summary.step_seconds),
         compute=compute(session, configuration, summary.step_seconds),
         gpus=gpu_uses(session, configuration),
+        others_on_cpus=others_on_cpus(session, configuration),
         parts=trainings,
         concurrency_gain=gain.value if gain else None,
         concurrency_gain_interval=gain.interval if gain else None,

@@ -49,6 +49,8 @@ class NvmlDevice:
         self.pci_bus_id: str | None = None
         self.mig: bool | None = None
         self.slices: list[NvmlDevice] = []
+        self._shares_until = 0
+        """Time of the newest share of a process that the driver has told, on its own clock."""
         self.other_name: str | None = None
         """A slice's name in the form of older drivers: MIG-GPU-<uuid>/<instance>/<compute instance>."""
 
@@ -169,7 +171,7 @@ class NvmlDevice:
             sm_clock_mhz=_number(self._ask_whole(("nvmlDeviceGetClockInfo", CLOCK_SM))),
             sm_clock_max_mhz=_number(self._ask_whole(("nvmlDeviceGetMaxClockInfo", CLOCK_SM))),
             throttle=throttle_words(reasons),
-            processes=self._processes(),
+            processes=self._processes_at_work(),
             pcie_generation=self._pcie("nvmlDeviceGetCurrPcieLinkGeneration"),
             pcie_width=self._pcie("nvmlDeviceGetCurrPcieLinkWidth"),
         )
@@ -205,6 +207,33 @@ class NvmlDevice:
             GpuProcess(pid=process.pid, name=_process_name(process.pid), memory_bytes=process.usedGpuMemory)
             for process in sorted(running, key=lambda process: int(process.pid))
         )
+
+    def _processes_at_work(self) -> tuple[GpuProcess, ...] | None:
+        """Return the processes with the utilisation of each, also those that only draw."""
+        found, shares = self._processes(), self._shares()
+        if shares is None:
+            return found
+        listed = {process.pid for process in found or ()}
+        drawing = (GpuProcess(pid, _process_name(pid)) for pid in sorted(shares.keys() - listed))
+        return tuple(
+            replace(process, utilization=shares.get(process.pid, 0.0))
+            for process in (*(found or ()), *drawing)
+        )
+
+    def _shares(self) -> dict[int, float] | None:
+        """Return the utilisation of each process that has run kernels since the last call, in percent.
+
+        The driver keeps samples of the last seconds; of each process the newest counts.
+        """
+        samples = self._ask(("nvmlDeviceGetProcessUtilization", self._shares_until))
+        if samples is None:
+            return None
+        shares: dict[int, float] = {}
+        for sample in sorted(samples, key=lambda sample: int(sample.timeStamp)):
+            self._shares_until = max(self._shares_until, sample.timeStamp)
+            if sample.smUtil <= 100:
+                shares[sample.pid] = float(sample.smUtil)
+        return shares
 
     def _owned_processes(self) -> tuple[GpuProcess, ...] | None:
         found = self._processes()

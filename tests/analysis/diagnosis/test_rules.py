@@ -536,8 +536,52 @@ def test_other_programs_on_the_processors() -> None:
     assert "2.0 of 4 CPUs" in found.sentence
     own = sampled(cpu=CpuSample((100.0, 100.0, 100.0, 20.0), GIB, 8 * GIB, 310.0, GIB))
     assert names(session(opening(SINGLE), measured("single", [STEADY]), own)) == set()
+
+
+@pytest.mark.parametrize(
+    ("percent", "on_gpu", "severity"),
+    [
+        *((-1.0, False, None), (6.0, False, None), (12.0, False, "warning"), (30.0, False, "severe")),
+        *((12.0, True, None), (30.0, True, "warning"), (60.0, True, "severe")),
+    ],
+)
+def test_other_programs_on_the_cpus_of_the_ranks(percent: float, on_gpu: bool, severity: str | None) -> None:
+    quiet = CpuSample((40.0,) * 4, GIB, 8 * GIB, 130.0, GIB)
+    samples = sampled(cpu=replace(quiet, others_percent=percent))
+    run = [opening(ON_GPU, host=gpu_host()), measured("gpu", [STEADY])] if on_gpu else None
+    folded = session(*(run or [opening(SINGLE), measured("single", [STEADY])]), samples)
+    assert analyse(folded).results[0].others_on_cpus == max(0.0, percent / 100)
+    if severity is None:
+        assert names(folded) == set()
+        return
+    found = one(folded, "busy machine")
+    assert found.severity == severity
+    assert f"other programs used {percent:.1f}% of its CPUs" in found.sentence
+    said = render(analyse(folded), "md")
+    assert f"they used at most {percent:.1f}% of a run's CPUs" in said
+    assert ("not credible: busy machine" in said) == (severity == "severe")
+
+
+def test_a_load_before_the_session_counts_where_nothing_better_is_known() -> None:
     loaded = replace(HOST, cpu=replace(HOST.cpu, load_average=3.5))
-    assert names(session(opening(SINGLE, host=loaded), measured("single", [STEADY]))) == {"busy machine"}
+    whole = [opening(SINGLE, host=loaded), measured("single", [STEADY])]
+    assert names(session(*whole)) == {"busy machine"}
+    known = sampled(cpu=CpuSample((40.0,) * 4, GIB, 8 * GIB, 130.0, GIB, others_percent=1.0))
+    assert names(session(*whole, known)) == set()
+
+
+@pytest.mark.parametrize(("percent", "severity"), [(0.0, None), (4.0, "warning"), (25.0, "severe")])
+def test_kernels_of_other_programs(percent: float, severity: str | None) -> None:
+    samples = sampled(gpu_sample(others_percent=percent))
+    folded = session(opening(ON_GPU, host=gpu_host()), measured("gpu", [STEADY]), samples)
+    (use,) = analyse(folded).results[0].gpus
+    assert use.others == pytest.approx(percent / 100)
+    if severity is None:
+        assert names(folded) == set()
+        return
+    found = one(folded, "shared GPU")
+    assert found.severity == severity and f"for {percent:.1f}" in found.sentence
+    assert "other programs |" in render(analyse(folded), "md")
 
 
 def test_a_run_that_slows_down() -> None:

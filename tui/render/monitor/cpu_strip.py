@@ -27,7 +27,9 @@ def cpu_summary(sample: CpuSample) -> str:
     if not sample.session_memory_bytes:
         return machine
     own = f"{sample.session_percent / 100:.1f} cores {sample.session_memory_bytes / GIB:.1f} GiB"
-    return f"{machine}, session {own}"
+    others = sample.others_percent
+    beside = "" if others is None else f", others {max(0.0, others):.0f}% of its CPUs"
+    return f"{machine}, session {own}{beside}"
 
 
 def _cores(per_core: Sequence[float], width: int, pinned: frozenset[int]) -> Content:
