@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from ..engine.text.plain import cut_in_middle
 from .data.launch_feed import LaunchOptions
 from .requests import (
     LeaveApp,
+    Resume,
     RunAgain,
     ShowComparison,
     ShowLaunch,
@@ -140,17 +142,30 @@ class NavigatingApp(KeyOrderApp):
             return
         self._starting_again = True
         self.notify(f"Planning another run of {message.folder.name}", timeout=3, markup=False)
-        self._start_again(message.folder)
+        self._start_again(message.folder, resume=False)
+
+    @on(Resume)
+    def _resume(self, message: Resume) -> None:
+        if not self._starting_again:
+            self._starting_again = True
+            self._start_again(message.folder, resume=True)
 
     @in_task("starting the session")
-    async def _start_again(self, folder: SessionFolder) -> None:
-        from .data.start_sessions import RefusedError, run_again
+    async def _start_again(self, folder: SessionFolder, resume: bool) -> None:
+        from .data.start_sessions import RefusedError, once_more, the_rest
+        from .screens.dialogs.question import start_unless_in_use
 
+        plan = partial(the_rest, folder) if resume else partial(once_more, self.options.gpus, folder)
         try:
-            started = await asyncio.to_thread(run_again, self.root, self.options.gpus, folder)
-            await self._show_monitor(ShowMonitor(*started))
+            new = await asyncio.to_thread(plan)
+            started = await start_unless_in_use(self, self.root, [new])
+            if started is not None:
+                await self._show_monitor(ShowMonitor(*started))
         except RefusedError as refused:
             self.notify(str(refused), severity="error", timeout=15, markup=False)
+        except OSError as error:
+            why = f"The session cannot be started: {error}."
+            self.notify(why, severity="error", timeout=15, markup=False)
         finally:
             self._starting_again = False
 

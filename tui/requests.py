@@ -64,6 +64,13 @@ class RunAgain(Message):
 
 
 @dataclass
+class Resume(Message):
+    """Request a new session that measures what an earlier one lacks."""
+
+    folder: SessionFolder
+
+
+@dataclass
 class ShowComparison(Message):
     """Request the comparison of sessions."""
 

@@ -5,9 +5,9 @@ throughputs samples/s, bandwidths B/s, accuracies and efficiencies shares of 1; 
 [low, high]; null means not available or not applicable.
 
     schema, version
-    session      name, program, unix_time, elapsed, outcome (finished, stopped, null), preset, title,
-                 question, trained (model, data, precision, optimizer, batch and changes in one line), changes
-                 (key changed from the preset -> its value as TOML)
+    session      name, program, unix_time, elapsed, outcome (finished, stopped, interrupted, null), reason of
+                 an interruption, preset, title, question, trained (model, data, precision, optimizer, batch
+                 and changes in one line), changes (key changed from the preset -> its value as TOML)
     headline     one sentence, may be empty
     diagnosis    findings that explain or cast doubt on the figures, most severe first:
                  `engine.analysis.diagnosis.case.Diagnosis`
@@ -193,6 +193,7 @@ def json(analysis: Analysis) -> str:
             "unix_time": session.unix_time,
             "elapsed": session.elapsed,
             "outcome": session.outcome,
+            "reason": session.reason,
             "preset": session.plan.preset,
             "title": session.plan.title,
             "question": session.plan.question,

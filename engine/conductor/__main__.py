@@ -5,6 +5,7 @@ With several folders, or with `--after=FOLDER`, it starts one such process after
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -15,10 +16,15 @@ from pathlib import Path
 import msgspec
 
 from ..host.process import redirect_output
+from ..host.shortage import shortage
+from ..record.events import SessionFinished
+from ..record.exit_status import RUN_FAILED
 from ..record.shelf import SessionFolder
+from ..text.plain import message_of
 from .conductor import REQUESTS, WORKER, conduct
 from .processes.temporary import open_temporary
 from .queue import conduct_queue
+from .recorder import write_unstarted
 
 EXIT_SECONDS = 5.0
 USAGE = "usage: python -m gpubench_tui.engine.conductor [--after=FOLDER ...] FOLDER ..."
@@ -35,12 +41,26 @@ def main(path: str, worker: str = WORKER) -> int:
                 raise RuntimeError("it has a journal already")
             redirect_output(folder.log)
             logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-            status = conduct(folder, open_temporary(), worker)
+            try:
+                status = conduct(folder, open_temporary(), worker)
+            except (OSError, msgspec.DecodeError) as error:
+                return _give_up(folder, error)
             _leave_soon(status)
             return status
-    except (RuntimeError, OSError, msgspec.DecodeError) as error:
+    except (RuntimeError, OSError) as error:
         print(f"The session in {folder.path} cannot be run: {error}", file=sys.stderr)
-        return 1
+        return RUN_FAILED
+
+
+def _give_up(folder: SessionFolder, error: Exception) -> int:
+    """Say in the log, and in a journal that holds nothing else, why the session could not begin."""
+    why = shortage(error) if isinstance(error, OSError) else message_of(error)
+    print(f"The session in {folder.path} cannot be run: {why}", file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError, msgspec.DecodeError):
+        if not folder.journal.exists() or not folder.journal.stat().st_size:
+            ended = SessionFinished(at=0.0, outcome="interrupted", reason=why)
+            write_unstarted(folder, "the session ended before this run began", ended)
+    return RUN_FAILED
 
 
 def _leave_soon(status: int) -> None:

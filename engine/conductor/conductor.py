@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Collection
 from pathlib import Path
 from types import FrameType
-from typing import Literal
+
+from msgspec.structs import replace
 
 from ..host.facts import CpuSample, GpuSample
+from ..host.shortage import with_remedy
 from ..plan.needs import cache_folder
 from ..plan.plan import RunSpec
-from ..record.events import Failure, RunFinished, RunStarted, Sampled, SessionFinished
+from ..record.events import Failure, RunFinished, RunStarted, Sampled, SessionFinished, SessionOutcome
 from ..record.exit_status import MEASURED, RUN_FAILED, STOPPED
 from ..record.journal import Journal
 from ..record.shelf import SessionFolder
+from ..text.plain import described
 from .processes.caches import keep_caches_private, keep_temporary_private
 from .processes.fork_server import start_fork_server
 from .processes.parentage import adopt_orphans
-from .recorder import Recorder, session_started
+from .rank_logs import RankLogs
+from .recorder import Recorder, session_started, take_over
 from .run_execution import RunExecution
 from .sampling import Sampling, cores_of
 
@@ -49,23 +55,49 @@ class Conductor:
         self._worker = worker
         self._request = folder.request()
         self._journal = Journal(folder.journal)
-        self._recorder = Recorder(self._journal, time.monotonic(), self._give_up)
+        self._logs = RankLogs(folder)
+        self._recorder = Recorder(
+            *(self._journal, time.monotonic(), self._give_up),
+            make_room=self._logs.make_room,
+            give_reserve=self._give_reserve,
+        )
         self._run: RunExecution | None = None
+        self._done: set[str] = set()
+        """Ids of the runs that were taken over."""
         self._stops = 0
         self._failed = False
 
     def conduct(self) -> int:
         """Execute the plan and write the whole journal; return the exit status."""
-        self._start()
-        sampling = Sampling(self._request.host.gpus, self._cores, self._sampled, self._recorder.say)
-        sampling.start()
-        for spec in self._request.plan.runs:
-            self._take(spec)
-        sampling.close()
-        outcome: Literal["finished", "stopped"] = "stopped" if self._stops else "finished"
-        self._recorder.write(SessionFinished(at=self._recorder.now(), outcome=outcome))
+        reason = ""
+        try:
+            self._start()
+            sampling = Sampling(self._request.host.gpus, self._cores, self._sampled, self._recorder.say)
+            sampling.start()
+            for spec in self._request.plan.runs:
+                self._take(spec)
+            sampling.close()
+        except Exception as error:  # whatever it is, it must be said where the session is looked at
+            traceback.print_exc()
+            reason = with_remedy(described(error))
+        return self._end(self._recorder.trouble or reason)
+
+    def _end(self, reason: str) -> int:
+        """Write the end of the journal, and what interrupted the session; return the exit status."""
+        recorder = self._recorder
+        outcome: SessionOutcome = "interrupted" if reason else "stopped" if self._stops else "finished"
+        if reason:
+            print(f"The session ended because {reason}", file=sys.stderr, flush=True)
+        recorder.write(SessionFinished(at=recorder.now(), outcome=outcome, reason=reason))
         self._journal.close()
-        return self._status()
+        self._give_reserve()
+        if reason:
+            return RUN_FAILED
+        return STOPPED if self._stops else RUN_FAILED if self._failed else MEASURED
+
+    def _give_reserve(self) -> None:
+        with contextlib.suppress(OSError):
+            self._folder.reserve.unlink(missing_ok=True)
 
     def _start(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -75,6 +107,9 @@ class Conductor:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, REQUESTS)
         adopt_orphans()
         self._recorder.write(session_started(self._folder, self._request))
+        for event in take_over(self._folder, self._recorder.write):
+            if isinstance(event, RunFinished):
+                self._done.add(event.run)
         if self._request.plan.to_run:
             self._prepare_folders()
             start_fork_server()
@@ -88,10 +123,12 @@ class Conductor:
 
     def _take(self, spec: RunSpec) -> None:
         recorder = self._recorder
+        if spec.id in self._done:
+            return
         if spec.skip is not None:
             recorder.write(RunFinished(at=recorder.now(), run=spec.id, outcome="skipped", reason=spec.skip))
             return
-        self._run = RunExecution(spec, self._folder, self._temporary, recorder, self._worker)
+        self._run = RunExecution(spec, self._folder, self._temporary, recorder, self._worker, self._logs)
         if self._stops or recorder.error:
             reason = "the session ended before this run began"
             recorder.write(RunFinished(at=recorder.now(), run=spec.id, outcome="stopped", reason=reason))
@@ -104,23 +141,15 @@ class Conductor:
 
     def _carry_out(self, run: RunExecution) -> RunFinished:
         try:
-            return run.run()
+            finished = run.run()
         except OSError as error:  # no file handle, process or space left: the next run may succeed
-            failure = Failure(
-                "launch", None, f"the ranks could not be started: {error}", self._folder.log.name
-            )
+            why = f"the ranks could not be started: {with_remedy(str(error))}"
+            failure = Failure("launch", None, why, self._folder.log.name)
             at = self._recorder.now()
             return RunFinished(at=at, run=run.spec.id, outcome="failed", failure=failure)
-
-    def _status(self) -> int:
-        if (error := self._recorder.error) is not None:
-            print(
-                f"The session ended because its journal cannot be written: {error}",
-                file=sys.stderr,
-                flush=True,
-            )
-            return RUN_FAILED
-        return STOPPED if self._stops else RUN_FAILED if self._failed else MEASURED
+        if finished.outcome == "stopped" and self._recorder.error is not None:
+            return replace(finished, reason="the session was interrupted")
+        return finished
 
     def _cores(self) -> Collection[int]:
         """Return the logical CPUs of the ranks of the current run; empty between runs."""

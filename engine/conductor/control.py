@@ -9,6 +9,7 @@ from functools import partial
 
 import msgspec
 
+from ..record.events import SessionFinished
 from ..record.shelf import SessionFolder
 from .recorder import write_unstarted
 
@@ -34,7 +35,8 @@ def _withdraw(folder: SessionFolder) -> bool:
         with folder.claim():
             if folder.journal.exists():
                 return False
-            write_unstarted(folder)
+            ended = SessionFinished(at=0.0, outcome="stopped")
+            write_unstarted(folder, "the session was removed from the queue", ended)
             return True
     except (RuntimeError, OSError, msgspec.DecodeError):
         return False  # it has just started

@@ -16,6 +16,7 @@ from multiprocessing.process import BaseProcess
 from multiprocessing.queues import Queue
 from typing import TYPE_CHECKING, Any
 
+from ..host.shortage import with_remedy
 from ..text.plain import described
 from .rank_entry import enter
 
@@ -79,7 +80,7 @@ class Launch(threading.Thread):
             self.error = "the fork server, from which the ranks are started, ended"
         except Exception as error:
             logger.exception("the launch of %s failed", self._assignment.run.id)
-            self.error = described(error)
+            self.error = with_remedy(described(error))
         finally:
             self._collect_exits()
             self._done()

@@ -20,7 +20,7 @@ def conduct_queue(folders: Sequence[SessionFolder], after: Sequence[SessionFolde
 
     Return the first exit status that is not 0, or 0.
     """
-    while any(other.goes_on() for other in after):
+    while any(other.goes_on() for other in after) and any(folder.is_waiting() for folder in folders):
         time.sleep(LOOK_SECONDS)
     return next((status for status in [_run(folder) for folder in folders] if status), 0)
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from ..host.process import die_with_parent, redirect_output
+from ..host.shortage import with_remedy
 from ..record.events import FailureKind, RankFailed
 from ..text.plain import described
 
@@ -49,7 +50,8 @@ def enter(worker: str, assignment: Assignment, queues: Sequence[Queue[Any]]) -> 
     except BaseException as error:  # whatever the worker did not catch, SystemExit included
         traceback.print_exc()
         at = time.monotonic() - assignment.started
-        queue.put([RankFailed(at=at, run=assignment.run.id, rank=rank, kind=kind, message=described(error))])
+        message = with_remedy(described(error))
+        queue.put([RankFailed(at=at, run=assignment.run.id, rank=rank, kind=kind, message=message)])
         _leave(queue, status=1)
 
 

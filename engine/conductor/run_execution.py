@@ -16,6 +16,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from ..host.gpu.driver import Driver
+from ..host.shortage import no_shared_memory
 from ..plan.assignment import Assignment
 from ..plan.needs import cache_folder
 from ..plan.plan import RunSpec
@@ -40,6 +41,7 @@ from .processes.fork_server import (
 from .processes.parentage import CLEANING_SECONDS, Killing, bury, descendants, kill
 from .processes.remains import remove_shared_memory
 from .rank_entry import close_end
+from .rank_logs import RankLogs
 from .recorder import Recorder
 from .watchdog import ENTER_SECONDS, RunWatch, Silence
 
@@ -74,13 +76,20 @@ class RunExecution:
     """A run in progress. Its threads only send messages; one thread reads them and decides everything."""
 
     def __init__(
-        self, spec: RunSpec, folder: SessionFolder, temporary: Path, recorder: Recorder, worker: str
+        self,
+        spec: RunSpec,
+        folder: SessionFolder,
+        temporary: Path,
+        recorder: Recorder,
+        worker: str,
+        rank_logs: RankLogs,
     ) -> None:
         self.spec = spec
         self._folder = folder
         self._temporary = temporary
         self._recorder = recorder
         self._worker = worker
+        self._rank_logs = rank_logs
         # Unlike queue.Queue, this one may be written by a signal handler.
         self._inbox: SimpleQueue[Heard | Appeared | Ended | Launched | Request] = SimpleQueue()
         self._watch = RunWatch.over(spec)
@@ -130,7 +139,10 @@ class RunExecution:
             cache=str(cache_folder()),
         )
         context = multiprocessing.get_context("forkserver")
-        queues = [context.Queue(QUEUE_MESSAGES) for _ in range(self.spec.world_size)]
+        try:
+            queues = [context.Queue(QUEUE_MESSAGES) for _ in range(self.spec.world_size)]
+        except OSError as error:
+            raise OSError(no_shared_memory(error)) from error
         put = self._inbox.put
         self._launch = Launch(
             self._worker,
@@ -232,6 +244,7 @@ class RunExecution:
     def _check(self) -> None:
         now = time.monotonic()
         self._look_at = now + TICK_SECONDS
+        self._rank_logs.limit(self.spec.measure.log_megabytes * 1_000_000)
         for line in self._lines:
             if line.recording:
                 self._watch.excuse(line.rank)

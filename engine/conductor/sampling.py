@@ -5,15 +5,19 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Collection, Sequence
 
 from ..host.facts import CpuSample, Gpu, GpuSample
 from ..host.telemetry import DeviceSampler
 from ..plan.plan import RunSpec
 from ..text.plain import message_of
+from ..text.units import rough_duration
 from .processes.parentage import descendants
 
 INTERVAL = 0.5
+CLOCK_STEP = 60.0
+"""Least change of the machine's clock that is said, in s."""
 
 
 def cores_of(spec: RunSpec) -> Collection[int]:
@@ -44,6 +48,7 @@ class Sampling(threading.Thread):
         self._cores = cores
         self._sampled = sampled
         self._say = say
+        self._offset = _clock_offset()
         self._said: set[str] = set()
         self._closing = threading.Event()
 
@@ -62,6 +67,7 @@ class Sampling(threading.Thread):
         try:
             while not self._closing.wait(INTERVAL):
                 self._sample(sampler)
+                self._look_at_clock()
         finally:
             sampler.close()
 
@@ -73,7 +79,23 @@ class Sampling(threading.Thread):
         except Exception as error:
             self._say_once(f"a sample of the devices failed: {message_of(error)}")
 
+    def _look_at_clock(self) -> None:
+        """Say when the machine's clock was set; times in the journal do not depend on it."""
+        offset = _clock_offset()
+        change, self._offset = offset - self._offset, offset
+        if abs(change) > CLOCK_STEP:
+            how = "set back" if change < 0 else "set forward, or the machine slept,"
+            self._say(f"the clock was {how} by {_much(abs(change))}: figures do not depend on it")
+
     def _say_once(self, text: str) -> None:
         if text not in self._said:
             self._said.add(text)
             self._say(text)
+
+
+def _much(seconds: float) -> str:
+    return f"{seconds / 86400:,.0f} days" if seconds > 2 * 86400 else rough_duration(seconds)
+
+
+def _clock_offset() -> float:
+    return time.time() - time.monotonic()

@@ -20,13 +20,21 @@ def start_session(*folders: SessionFolder, after: Sequence[SessionFolder] = ()) 
     """
     turns: list[int] = []
     try:
-        for folder, following in zip_longest(folders, folders[1:]):
-            turns.append(folder.wait_for_turn(following))
+        mark_queued(folders, turns)
         arguments = [f"--after={other.path}" for other in after] + [str(folder.path) for folder in folders]
         return start_process(folders[0], arguments, turns)
     finally:
         for file in turns:
             os.close(file)
+
+
+def mark_queued(folders: Sequence[SessionFolder], turns: list[int]) -> None:
+    """Queue the sessions one after the other, for as long as the files are open that are added to `turns`.
+
+    Raises OSError.
+    """
+    for folder, following in zip_longest(folders, folders[1:]):
+        turns.append(folder.wait_for_turn(following))
 
 
 def start_process(

@@ -95,6 +95,8 @@ class Host(Struct, frozen=True):
     gpus: tuple[Gpu, ...] = ()
     """Visible GPUs only: `CUDA_VISIBLE_DEVICES` has been honoured."""
     links: tuple[Link, ...] = ()
+    variables: str | None = None
+    """Environment variables that may change figures, as `NAME=VALUE ...`; None where not recorded."""
     notes: tuple[str, ...] = ()
     """Sentences on what could not be found out, and why (no driver, NVML missing, ...)."""
 

@@ -9,6 +9,7 @@ from .cpu import inspect_cpu
 from .facts import Gpu, Host
 from .gpu.driver import Driver, DriverError, Survey
 from .software import inspect_software, mismatches
+from .variables import recorded_variables
 
 # Without persistence mode the driver wakes each GPU when it is opened, some seconds for eight of them.
 PATIENCE = 30.0
@@ -31,6 +32,7 @@ def inspect_host(gpus: Sequence[int] | None = None) -> Host:
         software=software,
         gpus=tuple(chosen),
         links=tuple(link for link in survey.links if {link.a, link.b} <= indices),
+        variables=recorded_variables(),
         notes=(*survey.notes, *mismatches(software, len(chosen)), *cpu_notes),
     )
 

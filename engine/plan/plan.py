@@ -116,6 +116,19 @@ class Plan(Struct, frozen=True, kw_only=True):
         return tuple(spec for spec in self.runs if spec.skip is None)
 
     @property
+    def used_devices(self) -> frozenset[tuple[str, str]]:
+        """Kind and name of every device that a run trains on; shares of a CPU count as the whole machine."""
+        used = (device for spec in self.to_run for device in spec.devices)
+        return frozenset((d.kind, d.uuid or str(d.index) if d.kind == "cuda" else "all") for d in used)
+
+    def disturbs(self, other: Plan) -> bool:
+        """Whether the two cannot be measured at once: both use the same GPU, or one uses the CPU's cores."""
+        both = self.used_devices | other.used_devices
+        if not self.used_devices or not other.used_devices:
+            return False
+        return ("cpu", "all") in both or bool(self.used_devices & other.used_devices)
+
+    @property
     def skipped(self) -> dict[str, list[str]]:
         """Labels of the skipped runs, by the reason."""
         reasons: dict[str, list[str]] = {}

@@ -110,6 +110,9 @@ class Measure(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Longest time in s without progress until a rank counts as hung and its run fails. A GPU whose data are
     resident is given up earlier while it trains: after 30 s, or ten of its longest steps or
     windows."""
+    log_megabytes: Annotated[int, Meta(ge=1, le=1_000_000)] = 100
+    """Most MB kept of what a rank prints: of more, the beginning and the end. On a disk that is nearly full
+    it is less, so that the session's record has room."""
 
 
 class Baseline(Struct, frozen=True, forbid_unknown_fields=True):

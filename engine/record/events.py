@@ -29,6 +29,8 @@ Exchange = Literal["scatter", "replicate", "gather", "reduce"]
 """DataParallel's operations of a step besides computation."""
 Collective = Literal["all_reduce", "all_gather", "reduce_scatter"]
 Outcome = Literal["measured", "failed", "skipped", "stopped"]
+SessionOutcome = Literal["finished", "stopped", "interrupted"]
+"""`stopped` by the user; `interrupted` by what its process could not go on with, such as a full disk."""
 FailureKind = Literal["raised", "out of memory", "killed", "hung", "no data", "launch"]
 
 
@@ -51,12 +53,25 @@ class SessionStarted(Base, frozen=True, kw_only=True, tag="session started"):
     pid: Int64
     host: Host
     plan: Plan
+    resumes: str = ""
+    """Name of the session whose measured runs this one takes over; empty for none."""
 
 
 class RunStarted(Base, frozen=True, kw_only=True, tag="run started"):
     """Launch of a run's processes."""
 
     run: str
+
+
+class RunTakenOver(Base, frozen=True, kw_only=True, tag="run taken over"):
+    """A run that this session did not measure but took over from an earlier one, which it resumes.
+
+    Its events follow, dated before the start of this session.
+    """
+
+    run: str
+    session: str
+    """Name of the session that measured it."""
 
 
 class RankStarted(Base, frozen=True, kw_only=True, tag="rank started"):
@@ -366,7 +381,9 @@ class LogMessage(Base, frozen=True, kw_only=True, tag="said"):
 class SessionFinished(Base, frozen=True, kw_only=True, tag="session finished"):
     """End of a session; the last line of its journal unless the process was killed."""
 
-    outcome: Literal["finished", "stopped"]
+    outcome: SessionOutcome
+    reason: str = ""
+    """Cause of an interruption, one sentence without a full stop."""
 
 
 RankEvent = (
@@ -387,6 +404,15 @@ RankEvent = (
 )
 """Events that a rank sends over its queue, in batches about ten times a second."""
 
-Event = RankEvent | SessionStarted | RunStarted | RunFinished | Sampled | LogMessage | SessionFinished
+Event = (
+    RankEvent
+    | SessionStarted
+    | RunTakenOver
+    | RunStarted
+    | RunFinished
+    | Sampled
+    | LogMessage
+    | SessionFinished
+)
 
 decode = msgspec.json.Decoder(Event).decode

@@ -14,10 +14,11 @@ def exit_status(session: Session) -> int:
     """Return the exit status for a session that is over.
 
     0 if all runs were measured or skipped by rule; 130 if the user stopped it; 1 if a run failed or the
-    session's process died without recording an end.
+    session was interrupted.
     """
     if session.outcome == "stopped":
         return STOPPED
-    if session.outcome is None or any(run.state == "failed" for run in session.runs.values()):
+    failed = any(run.state == "failed" for run in session.runs.values())
+    if failed or session.outcome in (None, "interrupted"):
         return RUN_FAILED
     return MEASURED

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -14,28 +16,89 @@ from ..text.files import open_regular
 from .events import Base, Event, RankFinished, RankMeasured, Steps, decode
 
 CHUNK_BYTES = 1 << 20
+CHECK_SECONDS = 0.4
+"""Interval at which a journal that is written makes sure that it is still in its place."""
+_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
 
 
 class Journal:
-    """Writer of a journal. Thread-safe: a line is written whole, or OSError is raised."""
+    """Writer of a journal. Thread-safe: a line is written whole, or OSError is raised.
+
+    Nobody else should touch the file. If someone does, what can be restored is: a file that was deleted or
+    replaced is written again from the one that is still open; one that was cut off is begun anew.
+    """
 
     def __init__(self, path: Path) -> None:
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        self._file = os.open(path, flags, 0o600)
+        self._path = path
+        self._file = os.open(path, _FLAGS, 0o600)
         self._lock = threading.Lock()
         self._torn = False
+        self._first = b""
+        """The first line, without which nothing of a journal can be read."""
+        self._size = 0
+        self._checked = time.monotonic()
+        self._notes: list[str] = []
 
     def append(self, event: Event) -> None:
-        """Write one event; OSError if the disk is full or the journal is closed."""
+        """Write one event; OSError if the disk is full, or the journal was cut off or is closed."""
         line = encode_json(event) + b"\n"
         with self._lock:
-            if self._torn:
-                line = b"\n" + line
-            written = os.write(self._file, line)
-            # A full disk may take part of a line: the next event must not be glued to it.
-            self._torn = written < len(line)
-            if self._torn:
-                raise OSError(f"only {written} of {len(line)} bytes of a journal line could be written")
+            if time.monotonic() - self._checked > CHECK_SECONDS:
+                self._checked = time.monotonic()
+                self._check()
+            self._write(line)
+            self._first = self._first or line
+
+    def take_notes(self) -> list[str]:
+        """Return what befell the file since the last call, one sentence each."""
+        notes, self._notes = self._notes, []
+        return notes
+
+    def _write(self, line: bytes) -> None:
+        if self._torn:
+            line = b"\n" + line
+        written = os.write(self._file, line)
+        self._size += written
+        # A full disk may take part of a line: the next event must not be glued to it.
+        self._torn = written < len(line)
+        if self._torn:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
+
+    def _check(self) -> None:
+        """See whether the file is still there and whole; OSError where not all of it can be restored."""
+        ours = os.fstat(self._file)
+        try:
+            found = self._path.lstat()
+        except FileNotFoundError:
+            found = None
+        if ours.st_size < self._size:
+            self._begin_anew(ours.st_size)
+        elif found is None or (found.st_dev, found.st_ino) != (ours.st_dev, ours.st_ino):
+            self._put_back("deleted" if found is None else "replaced")
+
+    def _put_back(self, what: str) -> None:
+        if not self._path.parent.is_dir():
+            raise FileNotFoundError(f"the session's folder, {self._path.parent}, was deleted")
+        copy = self._path.with_suffix(f".{os.getpid()}")
+        file = os.open(copy, _FLAGS, 0o600)
+        try:
+            for start in range(0, self._size, CHUNK_BYTES):
+                _write_whole(file, os.pread(self._file, CHUNK_BYTES, start), str(self._path))
+            copy.replace(self._path)
+        except OSError:
+            os.close(file)
+            copy.unlink(missing_ok=True)
+            raise
+        os.close(self._file)
+        self._file = file
+        self._notes.append(f"another program {what} the journal: it was written again, whole")
+
+    def _begin_anew(self, left: int) -> None:
+        lost, self._size = self._size - left, left
+        self._torn = left > 0
+        if left < len(self._first):
+            self._write(self._first)
+        raise OSError(f"another program cut it off, and the last {lost:,} bytes are lost")
 
     def close(self) -> None:
         """Close the file; harmless if already closed."""
@@ -74,6 +137,8 @@ class Follower:
         except FileNotFoundError:
             return
         with file:
+            if file.seek(0, os.SEEK_END) < self._offset:  # it was cut off, and is begun anew
+                self._offset, self._rest = 0, b""
             file.seek(self._offset)
             while chunk := file.read(CHUNK_BYTES):
                 self._offset += len(chunk)
@@ -98,6 +163,11 @@ class Follower:
         if line.startswith(self._starts):
             return True
         return self._broken_steps and line.startswith(STEPS) and b"null" in line
+
+
+def _write_whole(file: int, content: bytes, name: str) -> None:
+    if os.write(file, content) < len(content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), name)
 
 
 def _decode_line(line: bytes) -> list[Event]:

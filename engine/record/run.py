@@ -78,6 +78,8 @@ class RunState:
         self.state: RunStatus = "skipped" if spec.skip else "waiting"
         self.reason = spec.skip or ""
         """Reason that the run was skipped, stopped or failed, one sentence."""
+        self.taken_over = ""
+        """Name of the earlier session that measured it; empty for this one."""
         self.failure: Failure | None = None
         self.detail_trouble = ""
         """Reason that the detail phase of a measured run ended early, where no rank could report it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from ..host.facts import Cpu, Host, Software
 from ..plan.plan import Plan
@@ -36,6 +36,8 @@ class Session:
         self.unix_time = 0.0
         self.host = NO_HOST
         self.plan = NO_PLAN
+        self.resumes = ""
+        """Name of the session that this one resumes; empty for none."""
         self.runs: dict[str, RunState] = {}
         self.current: str | None = None
         self.elapsed = 0.0
@@ -43,8 +45,10 @@ class Session:
         self.gpus: dict[int, GpuHistory] = {}
         self.cpu = CpuHistory()
         self.log: deque[LogMessage] = deque(maxlen=LOG_LINES)
-        self.outcome: Literal["finished", "stopped"] | None = None
-        """Recorded end of the session; None while it runs, and for good if it was interrupted."""
+        self.outcome: events.SessionOutcome | None = None
+        """Recorded end of the session; None while it runs, and for good if its process was killed."""
+        self.reason = ""
+        """Cause of an interruption, without a full stop; empty where it is not recorded."""
         self.started = False
         self.unreadable = 0
         """Number of damaged journal lines; set by the reader."""
@@ -59,11 +63,29 @@ class Session:
             run.apply(event)  # type: ignore[arg-type]
 
     def _started(self, event: events.SessionStarted) -> None:
+        if self.started:  # the journal was cut off while its session ran, and begins anew
+            Session.__init__(self, self.name)
         self.started = True
         self.name = self.name or event.session
         self.program, self.unix_time = event.program, event.unix_time
-        self.host, self.plan = event.host, event.plan
-        self.runs = {spec.id: RunState(spec) for spec in event.plan.runs}
+        self.host, self.resumes = event.host, event.resumes
+        self._plan(event.plan)
+
+    def _plan(self, plan: Plan) -> None:
+        self.plan = plan
+        self.runs = {spec.id: RunState(spec) for spec in plan.runs}
+
+    @classmethod
+    def planned(cls, name: str, plan: Plan) -> Session:
+        """Return a session that has recorded nothing of its plan."""
+        session = cls(name)
+        session._plan(plan)
+        return session
+
+    def _run_taken_over(self, event: events.RunTakenOver) -> None:
+        run = self.runs.get(event.run)
+        if run is not None:
+            run.taken_over = event.session
 
     def _run_started(self, event: events.RunStarted) -> None:
         run = self.runs.get(event.run)
@@ -92,7 +114,7 @@ class Session:
         self.log.append(event)
 
     def _finished(self, event: events.SessionFinished) -> None:
-        self.outcome, self.current = event.outcome, None
+        self.outcome, self.reason, self.current = event.outcome, event.reason, None
         for run in self.runs.values():
             if run.state in ("waiting", "running"):
                 run.state, run.reason = "stopped", run.reason or "the session ended before it"
@@ -121,6 +143,7 @@ def read_session(journal: Path, kinds: Iterable[type[events.Base]] | None = None
 
 _ON_SESSION: dict[type, Callable[[Session, Any], None]] = {
     events.SessionStarted: Session._started,
+    events.RunTakenOver: Session._run_taken_over,
     events.RunStarted: Session._run_started,
     events.RunFinished: Session._run_finished,
     events.Sampled: Session._sampled,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -19,15 +20,22 @@ from ..host.facts import Host
 from ..plan.plan import Plan
 from ..text.encoding import decode_json, encode_json
 from ..text.files import is_file, is_folder, read_whole, user_path
+from .events import SessionOutcome
 from .lock import holds, is_taken, take
 
 LONGEST_NAME = 100
 STARTED = re.compile(r"(?<=.)-\d{8}-\d{6}(-\d+)?$")
 """Time of the start at the end of a session's name, and the number of the session in that second."""
+RESERVE_BYTES = 64 << 10
+"""Space reserved on the disk for the last words of a session, besides that of its plan."""
+DECIDE_SECONDS = 30.0
+"""Time that another process may take to start a session."""
+WITHOUT_LOCKS = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS})
+"""Errors of a file system that has no file locks."""
 NAME = re.compile(rf"[^\W_][\w.-]{{,{LONGEST_NAME - 1}}}")
 
 State = Literal["waiting", "running", "finished", "stopped", "interrupted"]
-"""`waiting`: in the queue. `interrupted`: the session's process is gone without having recorded an end."""
+"""`waiting`: in the queue. `interrupted`: the session could not go on, or its process was killed."""
 
 
 class Request(Struct, frozen=True):
@@ -35,6 +43,8 @@ class Request(Struct, frozen=True):
 
     plan: Plan
     host: Host
+    resumes: str = ""
+    """Name of the session whose measured runs are in `earlier.jsonl`; empty for none."""
 
 
 class ShelfError(Exception):
@@ -54,6 +64,10 @@ class SessionFolder:
         self.turn = path / "turn"
         self.next = path / "next"
         self.log = path / "session.log"
+        self.earlier = path / "earlier.jsonl"
+        """Events taken over from the session that this one resumes, until its journal holds them."""
+        self.reserve = path / "reserve"
+        """Space for the last words of a session whose disk is full; removed when it ends."""
         self.summary = path / "summary.json"
         """Cached overview of the session; the journal remains authoritative."""
 
@@ -70,6 +84,19 @@ class SessionFolder:
     def rank_log(self, run: str, rank: int) -> Path:
         """Return the file that receives everything a rank of a run prints."""
         return self.logs / f"{run}-rank{rank}.log"
+
+    def fill(self, request: Request, preset_text: str) -> None:
+        """Write the files of a new session, and make sure that its journal can be begun; raises OSError."""
+        self.logs.mkdir(mode=0o700)
+        _write_private(self.preset, preset_text.encode(errors="backslashreplace"))
+        written = encode_json(request)
+        _write_private(self.plan, written)
+        # Of random bytes, which no file system compresses.
+        _write_private(self.reserve, os.urandom(len(written) + RESERVE_BYTES))
+        file = take(self.lock)  # which shows whether there are locks
+        if file is not None:
+            os.close(file)
+        self.lock.unlink()
 
     def request(self) -> Request:
         """Read the session's plan and host; OSError or msgspec.DecodeError if unreadable."""
@@ -136,6 +163,11 @@ class SessionFolder:
         """Return the next session in the queue that is running or waiting; None if there is none."""
         return next(iter(self.queued_behind()), None)
 
+    def is_elsewhere(self) -> bool:
+        """Return whether another machine, which shares the file system, runs the session."""
+        words = read_whole(self.lock).decode(errors="replace").split() if self.is_running() else []
+        return len(words) == 2 and words[1] != socket.gethostname()
+
     def pid(self) -> int | None:
         """Return the session process's id; None unless that process is this user's and holds the lock here.
 
@@ -152,7 +184,7 @@ class SessionFolder:
         pid = int(words[0])
         return pid if holds(pid, self.lock) else None
 
-    def state(self, outcome: Literal["finished", "stopped"] | None) -> State:
+    def state(self, outcome: SessionOutcome | None) -> State:
         """Return the session's state, given the outcome recorded in its journal."""
         if outcome is not None:
             return outcome
@@ -165,15 +197,55 @@ class Shelf:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def create(self, name: str | None, plan: Plan, host: Host, preset_text: str) -> SessionFolder:
-        """Create a session's folder, named after `name` or the preset and the time; OSError if impossible."""
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    def create(
+        self,
+        name: str | None,
+        plan: Plan,
+        host: Host,
+        preset_text: str,
+        resumes: str = "",
+        write_earlier: Callable[[Path], None] | None = None,
+    ) -> SessionFolder:
+        """Create a session's folder, named after `name` or the preset and the time; OSError if impossible.
+
+        `resumes`: the name of the session that it resumes, whose events `write_earlier` writes to a file.
+        """
         stem = re.sub(r"[^\w.-]+", "-", name or plan.preset).strip("-.") or "session"
-        folder = SessionFolder(_new_folder(self.root / f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}"))
-        folder.logs.mkdir(mode=0o700)
-        _write_private(folder.preset, preset_text.encode(errors="backslashreplace"))
-        _write_private(folder.plan, encode_json(Request(plan, host)))
+        try:
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            newest = max(map(_created, self.all()), default=0)
+            folder = SessionFolder(_new_folder(self.root / f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}"))
+        except OSError as error:
+            raise self._refused(error) from error
+        try:
+            if write_earlier is not None:
+                write_earlier(folder.earlier)
+            folder.fill(Request(plan, host, resumes), preset_text)
+            # Newest first is the order of creation, even if the machine's clock was set back.
+            if _created(folder) <= newest:
+                os.utime(folder.plan, ns=(newest + 1, newest + 1))
+        except OSError as error:
+            shutil.rmtree(folder.path, ignore_errors=True)  # no half session
+            raise self._refused(error) from error
         return folder
+
+    @contextmanager
+    def decide(self) -> Iterator[None]:
+        """Keep other processes from starting a session meanwhile; OSError where that is impossible."""
+        try:
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file = take(self.root / ".starting", seconds=DECIDE_SECONDS)
+        except OSError as error:
+            raise self._refused(error) from error
+        if file is None:
+            raise OSError(f"another session has been starting in {self.root} for {DECIDE_SECONDS:.0f} s")
+        try:
+            yield
+        finally:
+            os.close(file)
+
+    def _refused(self, error: OSError) -> OSError:
+        return OSError(f"{_problem(error)}: {self.root}; another folder: --sessions-dir DIR")
 
     def all(self) -> list[SessionFolder]:
         """Return all sessions, newest first."""
@@ -276,10 +348,19 @@ def _is_session(path: Path) -> bool:
     return is_file(path / "plan.json") or is_file(path / "journal.jsonl")
 
 
-def _created(folder: SessionFolder) -> float:
+def _created(folder: SessionFolder) -> int:
+    """Return when the session was created, in ns."""
     # plan.json is written once, when the session is created.
     file = folder.plan if is_file(folder.plan) else folder.journal
     try:
-        return file.stat().st_mtime
+        return file.stat().st_mtime_ns
     except OSError:  # deleted meanwhile
-        return 0.0
+        return 0
+
+
+def _problem(error: OSError) -> str:
+    if error.errno in WITHOUT_LOCKS:
+        return f"its file system has no locks ({error.strerror})"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"there is no room for a session ({error.strerror})"
+    return error.strerror or str(error)

@@ -74,6 +74,8 @@ def clock(seconds: float | None) -> str:
     """Write elapsed or remaining time as a clock does: `0:42`, `1:02:03`."""
     if seconds is None:
         return NOT_AVAILABLE
+    if seconds <= -1:  # before the session, in one that it resumes
+        return f"-{clock(-seconds)}"
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from ..host.gpu.errors import main_line, memory_shortage, remedy_for
+from ..host.shortage import with_remedy
 from ..record.events import FailureKind
 from ..text.plain import cut_in_middle, message_of
 from .user_code import UserCode, source_of
@@ -46,7 +47,7 @@ def sentence_of(error: BaseException, batch: int, own: UserCode | None = None) -
         return _memory_sentence(error, batch)
     said = _told(error, own)
     remedy = EXIT_REMEDY if isinstance(error, SystemExit) else remedy_for(message_of(error))
-    return f"{said}; {remedy}" if remedy else said
+    return f"{said}; {remedy}" if remedy else with_remedy(said)
 
 
 def _told(error: BaseException, own: UserCode | None, longest: int = LONGEST) -> str:

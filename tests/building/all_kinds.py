@@ -25,6 +25,7 @@ from gpubench_tui.engine.record.events import (
     RankStarted,
     RunFinished,
     RunStarted,
+    RunTakenOver,
     Sampled,
     SessionFinished,
     SessionStarted,
@@ -128,5 +129,6 @@ EVENTS: list[Event] = [
     ),
     Sampled(at=2.8, gpus=[GpuSample(index=0, utilization=50.0)], cpu=CPU_SAMPLE),
     LogMessage(at=2.9, level="warning", text="a\nline"),
+    RunTakenOver(at=-2.0, run=SINGLE.id, session="earlier"),
     SessionFinished(at=3.0, outcome="finished"),
 ]

@@ -6,11 +6,13 @@ what the program starts, but for the two imports of torch: that of the session p
 
 With JOURNAL_STALLS in the environment a session's disk takes so many seconds to write the first step; with
 UNCOLLECTED it never collects cyclic garbage; with IMPORT_WAITS its first fork server imports without end.
+While a file `full` is beside its journal, its disk has only the space that the session reserved.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import json
 import os
@@ -30,7 +32,7 @@ from gpubench_tui.engine.host.process import die_with_parent
 from gpubench_tui.engine.record.events import Event, Steps
 from gpubench_tui.engine.record.journal import Journal
 
-append = Journal.append
+append, write = Journal.append, Journal._write
 spawn = util.spawnv_passfds
 
 
@@ -68,7 +70,7 @@ def be_session(folder: str, environment: dict[str, str]) -> int:
     os.environ.update(environment)
     tempfile.tempdir = None  # which torch asked for
     util.spawnv_passfds = fork_server
-    Journal.append = append_slowly
+    Journal.append, Journal._write = append_slowly, write_if_there_is_room
     if os.environ.pop("UNCOLLECTED", ""):
         gc.disable()
     return main(folder, "ranks:work")
@@ -111,6 +113,13 @@ def append_slowly(journal: Journal, event: Event) -> None:
     if isinstance(event, Steps):
         time.sleep(float(os.environ.pop("JOURNAL_STALLS", "0")))
     append(journal, event)
+
+
+def write_if_there_is_room(journal: Journal, line: bytes) -> None:
+    folder = journal._path.parent
+    if (folder / "full").exists() and (folder / "reserve").exists():
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(journal._path))
+    write(journal, line)
 
 
 if __name__ == "__main__":

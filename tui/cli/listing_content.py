@@ -168,6 +168,8 @@ def _session_lines(entry: SessionOverview, width: int) -> Iterator[str]:
         yield f"    {entry.trained}"
     if entry.headline:
         yield f"    {entry.headline}"
+    if entry.reason:
+        yield f"    interrupted: {entry.reason}"
 
 
 def _date(unix_time: float) -> str:

@@ -25,6 +25,7 @@ from ...engine.record.events import (
     LogMessage,
     PhaseChanged,
     RunFinished,
+    SessionFinished,
     SessionStarted,
     Window,
 )
@@ -94,6 +95,10 @@ class ProgressLines:
         run = getattr(event, "run", None)
         if run is not None and run not in session.runs:
             return  # its plan could not be read
+        if run is not None and (earlier := session.runs[run].taken_over):
+            if isinstance(event, RunFinished):
+                yield f"{session.runs[run].spec.label}: taken over from {earlier}"
+            return
         match event:
             case SessionStarted():
                 yield _overview(event.plan)
@@ -108,6 +113,8 @@ class ProgressLines:
                 yield self._evaluation(event, session.runs[event.run])
             case RunFinished() if session.runs[event.run].spec.skip is None:
                 yield self._finished(event, session)
+            case SessionFinished(outcome="interrupted"):
+                yield f"the session was interrupted: {event.reason}"
             case LogMessage() if event.run is None or event.level == "warning":
                 yield f"{event.level}: {event.text}" if event.level != "info" else event.text
 

@@ -6,11 +6,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...engine.record.exit_status import MEASURED
 from .arguments import add_ascii, add_plan_options, add_sessions_dir
 from .context import Context, UsageError, on_terminal, read_recorded
 
 if TYPE_CHECKING:
+    from ...engine.conductor.devices_in_use import Beside, Placed
+    from ...engine.host.facts import Host
     from ...engine.record.shelf import SessionFolder
+    from ..data.start_sessions import NewSession
     from .arguments import Subparsers
 
 
@@ -19,7 +23,14 @@ def add_run_command(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "run", help="run one session; live monitor on a terminal, progress lines otherwise"
     )
-    parser.add_argument("preset", metavar="PRESET", help="a preset's name, a unique prefix of it, or a path")
+    parser.add_argument(
+        *("preset",), metavar="PRESET", nargs="?", help="a preset's name, a unique prefix of it, or a path"
+    )
+    parser.add_argument(
+        "--resume",
+        metavar="SESSION",
+        help="instead of a preset: take over what a session measured that did not end, and measure the rest",
+    )
     add_plan_options(parser)
     parser.add_argument("--name", help="name of the session (default: the preset's)")
     parser.add_argument(
@@ -28,27 +39,53 @@ def add_run_command(subparsers: Subparsers) -> None:
         metavar="FILE",
         help="write the report to a file: .md, .json, .csv or .svg",
     )
+    in_use = parser.add_mutually_exclusive_group()
+    in_use.add_argument(
+        "--wait", action="store_true", help="while another session uses the devices, wait for its end"
+    )
+    in_use.add_argument(
+        "--anyway", action="store_true", help="measure although another session uses the devices"
+    )
     parser.add_argument("--headless", action="store_true", help="print progress lines even on a terminal")
     add_sessions_dir(parser)
     add_ascii(parser)
     parser.set_defaults(command=run_preset)
 
 
-def run_preset(
-    context: Context, *, preset: str, name: str | None, output: Path | None, headless: bool
+def run_preset(  # noqa: PLR0913 (one for each option)
+    context: Context,
+    *,
+    preset: str | None = None,
+    resume: str | None = None,
+    name: str | None,
+    output: Path | None,
+    wait: bool = False,
+    anyway: bool = False,
+    headless: bool,
 ) -> int:
-    """Run a preset as a session and print its results; return the exit status. Raises UsageError."""
-    from ...engine.conductor.start import start_session
+    """Run a preset, or the rest of a session, and print the results; return the exit status.
+
+    Raises UsageError.
+    """
+    from ...engine.conductor.resume import NothingLackingError
     from . import report_file
     from .progress import follow, print_results
 
     if output is not None:
         report_file.check_writable(output)
-    folder = _create_session(context, preset, name)
+    try:
+        planned = (
+            _planned(context, preset, name) if resume is None else _resumed(context, resume, preset, name)
+        )
+    except NothingLackingError as nothing:
+        print(f"gpubench-tui: nothing to measure: {nothing}", file=sys.stderr)
+        return MEASURED
+    placed = _place(context, *planned, "wait" if wait else "anyway" if anyway else "refuse")
+    folder = placed.folders[0]
     try:
         if headless or not on_terminal():
-            return follow(folder, start_session)
-        start_session(folder)
+            return follow(folder, lambda _: placed.start())
+        placed.start()
         status = context.open_monitor(folder)
         if not folder.goes_on():
             print_results(read_recorded(folder))
@@ -59,14 +96,16 @@ def run_preset(
             _keep_report(folder, output)
 
 
-def _create_session(context: Context, preset_name: str, name: str | None) -> SessionFolder:
-    """Plan the preset for this machine, warn about what the plan lacks, and create the session's folder."""
+def _planned(context: Context, preset_name: str | None, name: str | None) -> tuple[NewSession, Host]:
+    """Plan the preset for this machine. Raises UsageError."""
     from ...engine.plan.expand import make_plan
     from ...engine.plan.library import find_preset
-    from ...engine.plan.needs import needs
     from ...engine.plan.read import PresetError, of_override
     from ...engine.plan.write import write_preset
+    from ..data.start_sessions import NewSession
 
+    if preset_name is None:
+        raise UsageError("run what? a PRESET, or --resume SESSION; gpubench-tui presets lists the presets")
     try:
         preset_file = find_preset(preset_name)
         preset = preset_file.read(context.overrides)
@@ -76,15 +115,55 @@ def _create_session(context: Context, preset_name: str, name: str | None) -> Ses
         raise UsageError(str(of_override(error, context.overrides))) from None
     if preset_file.instead_of:
         print(f"warning: {preset_file.stands_in}", file=sys.stderr)
-    for need in needs(plan, host):
+    return NewSession(plan, lambda shelf: shelf.create(name, plan, host, write_preset(preset))), host
+
+
+def _resumed(context: Context, session: str, preset: str | None, name: str | None) -> tuple[NewSession, Host]:
+    """Plan what a session lacks, and say so. Raises UsageError or NothingLackingError."""
+    from ...engine.conductor.resume import CannotResumeError, NothingLackingError, plan_resumption
+    from ..data.start_sessions import NewSession
+
+    if preset is not None or context.overrides or context.gpus is not None:
+        raise UsageError(
+            "--resume measures what is left of a session's own plan: leave out PRESET, --set and --gpus"
+        )
+    try:
+        resumption = plan_resumption(context.find_session(session))
+    except NothingLackingError:
+        raise
+    except CannotResumeError as error:
+        raise UsageError(str(error)) from None
+    print(resumption.summary, file=sys.stderr)
+    return NewSession(
+        resumption.plan, lambda shelf: resumption.create(shelf, name or resumption.earlier.stem)
+    ), resumption.host
+
+
+def _place(context: Context, new: NewSession, host: Host, beside: Beside) -> Placed:
+    """Warn about what the plan lacks, and create the session unless its devices are in use."""
+    from ...engine.conductor.devices_in_use import DevicesInUseError, place_sessions
+    from ...engine.plan.needs import needs
+
+    for need in needs(new.plan, host):
         if need.level != "info":
             print(f"{need.level}: {need.text} ({need.remedy})", file=sys.stderr)
-    for other in context.running_sessions():
-        print(f"warning: {other.name} is running: each distorts the other's results", file=sys.stderr)
     try:
-        return context.shelf().create(name, plan, host, write_preset(preset))
+        shelf = context.shelf()
+        placed = place_sessions(shelf, [new.plan], [lambda: new.create(shelf)], beside)
+    except DevicesInUseError as error:
+        first = error.others[0].name
+        raise UsageError(
+            f"{error}; --wait starts when it has ended, --anyway starts at once, and "
+            f"gpubench-tui stop {first} stops it"
+        ) from None
     except OSError as error:
         raise UsageError(f"the session's folder cannot be created: {error}") from None
+    for other in placed.beside:
+        print(f"warning: {other.name} is running: each distorts the other's results", file=sys.stderr)
+    if placed.after:
+        names = ", ".join(other.name for other in placed.after)
+        print(f"waiting for {names}; Ctrl+C gives up", file=sys.stderr, flush=True)
+    return placed
 
 
 def _keep_report(folder: SessionFolder, output: Path) -> None:

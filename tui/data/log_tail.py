@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 from pathlib import Path
 
-from ...engine.text.files import open_regular
+from ...engine.text.files import is_folder, open_regular
 from ...engine.text.plain import plain
 
+LITTLE_ROOM = 64 * 1024
+"""Free bytes of a disk below which it counts as full."""
 TAIL_BYTES = 32 * 1024
 _ESCAPE = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|.)")
 
@@ -30,8 +34,19 @@ def read_log_tail(path: Path, size: int = TAIL_BYTES) -> list[str]:
 
 
 def last_words(log: Path) -> str:
-    """Return the last line of a log, as the likely reason that a process ended."""
-    return next((line for line in reversed(read_log_tail(log)) if line.strip()), f"{log} is empty")
+    """Return the last line of a session's log, or else what is amiss where it lies: the likely reason that
+    the session's process ended."""
+    folder = log.parent
+    said = next((line for line in reversed(read_log_tail(log)) if line.strip()), "")
+    if said:
+        return said
+    if not is_folder(folder):
+        return f"the session's folder, {folder}, was deleted"
+    if shutil.disk_usage(folder).free < LITTLE_ROOM:
+        return f"the disk of {folder} is full"
+    if not os.access(folder, os.W_OK):
+        return f"{folder} cannot be written any more"
+    return f"it was killed, or the machine was switched off; {log} is empty"
 
 
 def _plain(line: str) -> str:

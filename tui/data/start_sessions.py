@@ -1,63 +1,66 @@
-"""Starting sessions: of presets that have been planned, or of a past session's preset once more."""
+"""Starting sessions: of presets that have been planned, of a past session's preset once more, or of the rest
+of a session that did not end."""
 
 from __future__ import annotations
 
-import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
 
+from ...engine.conductor.devices_in_use import Beside, place_sessions
+from ...engine.conductor.resume import CannotResumeError, plan_resumption
 from ...engine.conductor.start import start_session
 from ...engine.host.facts import Host
 from ...engine.host.inspect import inspect_host
 from ...engine.plan.expand import make_plan
+from ...engine.plan.plan import Plan
 from ...engine.plan.read import read_preset
 from ...engine.plan.write import write_preset
 from ...engine.record.shelf import SessionFolder, Shelf, default_root
 from ...engine.text.files import read_whole
-from .planned_presets import PlannedPreset, unfinished_sessions
+from .planned_presets import PlannedPreset
 
 
 class RefusedError(Exception):
-    """A session cannot be run again; the message is one sentence."""
+    """A session cannot be run again or resumed; the message is one sentence."""
 
 
-def start_sessions(
-    root: Path | None, presets: Sequence[PlannedPreset], host: Host, after: Sequence[SessionFolder]
+class NewSession(Struct, frozen=True):
+    """A session that can be created: its plan, and the function that creates its folder on a shelf."""
+
+    plan: Plan
+    create: Callable[[Shelf], SessionFolder]
+
+
+def of_presets(presets: Sequence[PlannedPreset], host: Host) -> list[NewSession]:
+    """Return a session of each preset that was planned for this machine."""
+    return [_of(one.plan, host, write_preset(one.preset)) for one in presets if one.plan and one.preset]
+
+
+def start_new(
+    root: Path | None, new: Sequence[NewSession], beside: Beside
 ) -> tuple[SessionFolder, subprocess.Popen[bytes] | None]:
-    """Create a session for each preset and start them one after the other, once those of `after` have ended.
+    """Create the sessions and start them one after the other; `beside` says what if devices are in use.
 
-    Returns the first session's folder, and its process unless it is queued. Raises OSError.
+    Returns the first session's folder, and its process unless it is queued. Raises OSError, or
+    DevicesInUseError where it is to refuse.
     """
     shelf = Shelf(root or default_root())
-    folders: list[SessionFolder] = []
-    try:
-        folders.extend(
-            shelf.create(None, one.plan, host, write_preset(one.preset))
-            for one in presets
-            if one.plan is not None and one.preset is not None
-        )
-        process = start_session(*folders, after=after)
-    except OSError:
-        for folder in folders:
-            shutil.rmtree(folder.path, ignore_errors=True)
-        raise
-    return folders[0], None if after or len(folders) > 1 else process
+    plans = [one.plan for one in new]
+    placed = place_sessions(shelf, plans, [partial(one.create, shelf) for one in new], beside)
+    process = placed.start(start_session)
+    return placed.folders[0], None if placed.after or len(new) > 1 else process
 
 
-def run_again(
-    root: Path | None, gpus: Sequence[int] | None, folder: SessionFolder
-) -> tuple[SessionFolder, subprocess.Popen[bytes]]:
-    """Start a new session of the preset as that session used it, planned anew for this machine.
+def once_more(gpus: Sequence[int] | None, folder: SessionFolder) -> NewSession:
+    """Return a session of the preset as that session used it, planned anew for this machine.
 
     It has the name of that session and a new time. Raises `RefusedError`.
     """
-    shelf = Shelf(root or default_root())
-    other = next(iter(unfinished_sessions(shelf)), None)
-    if other is not None:
-        raise RefusedError(f"{other.name} has not ended yet: it would disturb the new measurements.")
     try:
         text = read_whole(folder.preset).decode()
         preset = read_preset(text, str(folder.preset), folder=folder.path)
@@ -69,8 +72,20 @@ def run_again(
     if not plan.to_run:
         reasons = "; ".join(dict.fromkeys(spec.skip for spec in plan.runs if spec.skip))
         raise RefusedError(f"{folder.name} cannot be run again here: every run is skipped ({reasons}).")
+    return _of(plan, host, text, folder.stem)
+
+
+def the_rest(folder: SessionFolder) -> NewSession:
+    """Return a session that takes over what that session measured, and measures the rest.
+
+    Raises `RefusedError`.
+    """
     try:
-        fresh = shelf.create(folder.stem, plan, host, text)
-        return fresh, start_session(fresh)
-    except OSError as error:
-        raise RefusedError(f"The session cannot be started: {error}.") from None
+        resumption = plan_resumption(folder)
+    except CannotResumeError as error:
+        raise RefusedError(f"{error}.") from None
+    return NewSession(resumption.plan, lambda shelf: resumption.create(shelf, folder.stem))
+
+
+def _of(plan: Plan, host: Host, preset_text: str, name: str | None = None) -> NewSession:
+    return NewSession(plan, lambda shelf: shelf.create(name, plan, host, preset_text))

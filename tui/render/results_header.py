@@ -19,7 +19,8 @@ def title_line(session: Session, is_over: bool) -> Content:
     if session.outcome is None:
         state = "interrupted: its process is gone" if is_over else "so far"
     else:
-        state = "" if session.outcome == "finished" else "stopped early"
+        states = {"finished": "", "stopped": "stopped early", "interrupted": f"interrupted: {session.reason}"}
+        state = states[session.outcome]
     parts: list[Content | str | tuple[str, str]] = [(session.plan.title or session.name, "bold")]
     parts.append((f"  {session.name}", "$muted"))
     if state:

@@ -88,13 +88,17 @@ def session_details(entry: SessionOverview, width: int) -> Content:
         wrapped(_result(entry)[0], width, "bold"),
         wrapped(entry.trained, width),
         wrapped(
-            f"{entry.title}, preset {entry.preset}; {started}, {entry.state}; {runs}{failed}",
+            f"{entry.title}, preset {entry.preset}; {started}, {_ended(entry)}; {runs}{failed}",
             width,
         ),
         wrapped(f"{program}{entry.hardware}", width, "$muted"),
         wrapped(entry.path, width, "$muted"),
     ]
     return Content("\n").join([line for line in lines if line])
+
+
+def _ended(entry: SessionOverview) -> str:
+    return f"{entry.state}: {entry.reason}" if entry.reason else entry.state
 
 
 def _result(entry: SessionOverview) -> StyledText:
@@ -105,7 +109,9 @@ def _result(entry: SessionOverview) -> StyledText:
         return "in the queue", "$muted"
     if entry.headline is None:
         return "…", "$muted"
-    return (entry.headline, "") if entry.headline else ("nothing was measured", "$muted")
+    if entry.headline:
+        return entry.headline, ""
+    return (entry.reason, "$text-warning") if entry.reason else ("nothing was measured", "$muted")
 
 
 def _name(entry: SessionOverview, selected: bool, width: int) -> StyledText:

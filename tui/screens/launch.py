@@ -5,7 +5,6 @@ It is painted before the engine is imported; a thread reads the presets and insp
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -304,24 +303,15 @@ class LaunchScreen(Screen[None]):
             self._starting = False
 
     async def _start_beside_others(self, presets: Sequence[PlannedPreset], host: Host) -> None:
-        """Ask whether to queue behind the sessions that are running or queued, then start."""
-        from ...engine.record.shelf import Shelf, default_root
-        from ..data.planned_presets import unfinished_sessions
-        from ..data.start_sessions import start_sessions
-        from .dialogs.question import queue_question
+        """Start; ask first whether to queue behind sessions that use the same devices."""
+        from ..data.start_sessions import of_presets
+        from .dialogs.question import start_unless_in_use
 
-        shelf = Shelf(self._root or default_root())
-        unfinished = await asyncio.to_thread(unfinished_sessions, shelf)
-        if unfinished:
-            names = [folder.name for folder in unfinished]
-            answer = await self.app.push_screen_wait(queue_question(names))
-            if answer == "cancel":
-                return
-            unfinished = unfinished if answer == "queue" else []
-        folder, process = await asyncio.to_thread(start_sessions, self._root, presets, host, unfinished)
-        self._started = True
-        self._list.unselect()
-        self.post_message(ShowMonitor(folder, process))
+        started = await start_unless_in_use(self.app, self._root, of_presets(presets, host))
+        if started is not None:
+            self._started = True
+            self._list.unselect()
+            self.post_message(ShowMonitor(*started))
 
     def _fail(self, sentence: str) -> None:
         self._problem = sentence

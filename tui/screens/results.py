@@ -20,10 +20,11 @@ from ...engine.analysis.report.markdown import markdown_summary
 from ...engine.analysis.results.result import Result
 from ...engine.record.session import RunState, Session, read_session
 from ...engine.record.shelf import SessionFolder
+from ...engine.record.takeover import lacking_runs
 from ..data.log_tail import last_words
 from ..render.results_header import title_line
 from ..render.results_table import SortOrder
-from ..requests import RunAgain, ShowLaunch
+from ..requests import Resume, RunAgain, ShowLaunch
 from ..widgets.diagnoses import DiagnosisLine
 from ..widgets.footer import Footer
 from ..widgets.results_page import ResultsPage
@@ -75,6 +76,13 @@ class ResultsScreen(ClosedOnce[None]):
             "Run again",
             id="results.again",
             tooltip="Run the same preset again on this machine",
+        ),
+        Binding(
+            "u",
+            "resume",
+            "Resume",
+            id="results.resume",
+            tooltip="Measure what the session lacks, in a new one that takes over the rest",
         ),
         Binding("n", "launch", "New", id="results.launch", tooltip="Back to the presets"),
         Binding("m,escape", "back", "Back", id="results.monitor", tooltip="Back to the previous screen"),
@@ -269,6 +277,10 @@ class ResultsScreen(ClosedOnce[None]):
         """Run the same preset again."""
         self.post_message(RunAgain(self._folder))
 
+    def action_resume(self) -> None:
+        """Measure what the session lacks."""
+        self.post_message(Resume(self._folder))
+
     def action_back(self) -> None:
         """Return to the previous screen."""
         self.dismiss()
@@ -278,7 +290,9 @@ class ResultsScreen(ClosedOnce[None]):
         self.post_message(ShowLaunch())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """Disable New and Run again while the session is running: another would distort it."""
+        """Disable New and Run again while the session is running, and Resume where it lacks nothing."""
+        if action == "resume":
+            return self._is_over() and self._session is not None and bool(lacking_runs(self._session))
         return action not in ("launch", "again") or self._is_over()
 
 

@@ -21,7 +21,7 @@ from ...engine.record.shelf import Shelf, ShelfError
 from ...engine.text.units import count
 from ..data.shelf_watch import watch_shelf
 from ..replay_speed import REPLAY_SPEED
-from ..requests import ShowComparison, ShowMonitor, ShowReplay, ShowResults
+from ..requests import Resume, ShowComparison, ShowMonitor, ShowReplay, ShowResults
 from ..terminal.key_order import FilledLater
 from ..widgets.footer import Footer
 from ..widgets.row_list import RowList
@@ -31,7 +31,7 @@ from .base import ClosedOnce
 from .dialogs.name import NameScreen
 from .dialogs.question import Answer, QuestionScreen
 
-ACTIONS_ON_SESSIONS = frozenset({"replay", "mark", "compare", "rename", "delete", "find"})
+ACTIONS_ON_SESSIONS = frozenset({"replay", "resume", "mark", "compare", "rename", "delete", "find"})
 
 
 class SessionsScreen(ClosedOnce[None], FilledLater):
@@ -50,6 +50,14 @@ class SessionsScreen(ClosedOnce[None], FilledLater):
             tooltip="Select or deselect, to compare or delete",
         ),
         Binding("c", "compare", "Compare", id="sessions.compare", tooltip="Compare the selected sessions"),
+        Binding(
+            "u",
+            "resume",
+            "Resume",
+            show=False,
+            id="sessions.resume",
+            tooltip="Measure what the session lacks, in a new one that takes over the rest",
+        ),
         Binding("n", "rename", "Rename", id="sessions.rename", tooltip="Rename the session"),
         Binding(
             "x",
@@ -177,6 +185,12 @@ class SessionsScreen(ClosedOnce[None], FilledLater):
         entry = self._browser.highlighted
         if entry is not None and self._is_over(entry, "replayed") and self._has_record(entry):
             self.post_message(ShowReplay(entry.folder, REPLAY_SPEED))
+
+    def action_resume(self) -> None:
+        """Measure what the highlighted session lacks."""
+        entry = self._browser.highlighted
+        if entry is not None and self._is_over(entry, "resumed"):
+            self.post_message(Resume(entry.folder))
 
     def _is_over(self, entry: SessionOverview, done: str) -> bool:
         if entry.state not in OVER:

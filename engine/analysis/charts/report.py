@@ -72,6 +72,9 @@ def _opening(analysis: Analysis, width: float) -> Iterator[Drawing]:
         yield paragraph("The session had not ended, or was interrupted.", "ink small strong", SMALL, width)
     elif session.outcome == "stopped":
         yield paragraph("The session was stopped early.", "ink small strong", SMALL, width)
+    elif session.outcome == "interrupted":
+        why = f"The session was interrupted: {session.reason}."
+        yield paragraph(why, "ink small strong", SMALL, width)
     grave = [each for each in analysis.diagnoses if each.severity != "info"]
     for each in grave[:MOST_DIAGNOSES]:
         yield paragraph(f"{each.severity}: {each.sentence}", "ink small", SMALL, width)

@@ -68,10 +68,20 @@ def _opening(analysis: Analysis) -> Iterator[str]:
         f"Session {code_span(session.name)}, preset {code_span(session.plan.preset)}, {when}, "
         f"{duration(session.elapsed)}, gpubench-tui {one_line(session.program)}."
     )
+    if session.resumes:
+        yield (
+            f"It resumes {code_span(session.resumes)}: runs marked as taken over were measured there, on the "
+            "same machine and with the same software."
+        )
     if session.outcome is None:
         yield "**The session had not ended when this was written, or was interrupted.**"
     elif session.outcome == "stopped":
         yield "**The session was stopped early; the report covers what was measured until then.**"
+    elif session.outcome == "interrupted":
+        yield (
+            f"**The session was interrupted: {one_line(session.reason)}. The report covers what was measured "
+            "until then.**"
+        )
     yield ""
 
 

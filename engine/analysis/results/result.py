@@ -114,6 +114,8 @@ class Result(Struct, frozen=True, kw_only=True):
     """Sum of the times alone over the longest time side by side."""
     concurrency_gain_interval: Interval | None
     """95% interval, computed like that of the speedup."""
+    taken_over: str
+    """Name of the earlier session that measured it, or part of its repeats; empty for this session alone."""
     notes: tuple[str, ...]
     """Remarks that a reader needs to interpret the row, one sentence each."""
 
@@ -189,6 +191,9 @@ def compute_result(session: Session, others: Sequence[Configuration], configurat
         parts=trainings,
         concurrency_gain=gain.value if gain else None,
         concurrency_gain_interval=gain.interval if gain else None,
+        taken_over=", ".join(
+            dict.fromkeys(each.taken_over for each in configuration.runs if each.taken_over)
+        ),
         notes=(*_notes(configuration), *comparison.notes, *(gain.notes if gain else ())),
     )
 
@@ -249,6 +254,7 @@ def _waits_for_the_scaler(spec: RunSpec) -> bool:
 
 def _notes(configuration: Configuration) -> Iterator[str]:
     run, usable = configuration.representative, configuration.usable
+    yield from _origin_notes(configuration)
     windows = sum(len(each.complete_windows) for each in usable)
     if run.state == "stopped" and windows:
         yield f"stopped early, after {windows} windows"
@@ -264,6 +270,19 @@ def _notes(configuration: Configuration) -> Iterator[str]:
                 why = f" ({other.reason})" if other.reason else ""
                 which = f"repeat {other.spec.repeat} of {len(configuration.runs)}"
                 yield f"{which} does not count: {other.state}{why}"
+
+
+def _earlier_sessions(configuration: Configuration) -> list[str]:
+    return list(dict.fromkeys(run.taken_over for run in configuration.runs if run.taken_over))
+
+
+def _origin_notes(configuration: Configuration) -> Iterator[str]:
+    """Yield where runs come from that this session did not measure itself."""
+    runs = configuration.runs
+    for name in _earlier_sessions(configuration):
+        repeats = [str(run.spec.repeat) for run in runs if run.taken_over == name]
+        which = "" if len(runs) == 1 else f"repeat{'s' if len(repeats) > 1 else ''} {', '.join(repeats)} "
+        yield f"{which}taken over from {name}"
 
 
 def _training_notes(configuration: Configuration) -> Iterator[str]:

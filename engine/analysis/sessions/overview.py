@@ -55,6 +55,8 @@ class SessionOverview(Struct, frozen=True, kw_only=True):
     failed: int
     current: str
     """Label of the current run; empty if none."""
+    reason: str = ""
+    """Cause of an interruption; empty where there was none or it is not recorded."""
     headline: str | None = None
     """Headline of the session, possibly empty; None until it has been computed."""
 
@@ -201,6 +203,7 @@ def _entry(folder: SessionFolder, session: Session, state: State) -> SessionOver
         measured=states.count("measured"),
         failed=states.count("failed"),
         current=session.runs[session.current].spec.label if session.current else "",
+        reason=session.reason,
     )
 
 

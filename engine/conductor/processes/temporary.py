@@ -27,19 +27,18 @@ SOCKET_PATH = 103 if sys.platform == "darwin" else 107
 """Most bytes of a socket's path."""
 SOCKET_NAME = len("/listener-") + 8
 """Bytes of the name that multiprocessing gives to a socket in its folder."""
+LONGEST_PLACE = SOCKET_PATH - SOCKET_NAME - len("/pymp-") - 8
+"""Most bytes of the path of a folder for temporary files."""
+SHORT_PLACES = ("/tmp", "/var/tmp", "/dev/shm")
+"""Folders that serve where the user's own is missing or has too long a path."""
 REMOVED_LAST = -200
 """Priority among multiprocessing's exit handlers."""
 
 
 def open_temporary() -> Path:
     """Create a private folder that is removed when this process ends; OSError when that is impossible."""
-    longest = SOCKET_PATH - SOCKET_NAME - len("/pymp-") - 8
+    tempfile.tempdir = _place()
     place = util.get_temp_dir()
-    if len(os.fsencode(place)) + SOCKET_NAME > SOCKET_PATH:
-        raise OSError(
-            f"the path of the folder for temporary files, {tempfile.gettempdir()}, is too long for sockets: "
-            f"set TMPDIR to one of {longest} characters at most"
-        )
     remove_abandoned()
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
     util.Finalize(None, shutil.rmtree, (folder,), {"ignore_errors": True}, exitpriority=REMOVED_LAST)
@@ -50,6 +49,37 @@ def open_temporary() -> Path:
     new.rename(folder / OWNER)  # so that nobody sees it unlocked
     mark_session(folder)
     return folder
+
+
+def _place() -> str:
+    """Return the user's folder for temporary files, or another one where its path is too long for sockets.
+
+    Raises OSError where there is none.
+    """
+    try:
+        found, refused = tempfile.gettempdir(), ""
+    except OSError as error:  # none of them is there, can be written and has room
+        found, refused = "", error.strerror or str(error)
+    for candidate in filter(None, (found, os.environ.get("XDG_RUNTIME_DIR"), *SHORT_PLACES)):
+        if len(os.fsencode(candidate)) <= LONGEST_PLACE and _has_room(candidate):
+            if not found:  # torch's import in other processes wants one, too
+                os.environ["TMPDIR"] = candidate
+            return candidate
+    why = f"{found} is too long for sockets" if found else refused
+    raise OSError(
+        f"there is no folder for temporary files ({why}; {', '.join(SHORT_PLACES)} cannot be written): "
+        f"set TMPDIR to one of {LONGEST_PLACE} characters at most that can be written"
+    )
+
+
+def _has_room(folder: str) -> bool:
+    """Whether files can be written there now."""
+    try:
+        with tempfile.TemporaryFile(dir=folder, prefix=PREFIX) as file:
+            file.write(bytes(SOCKET_PATH))
+    except OSError:
+        return False
+    return True
 
 
 def remove_abandoned() -> None:

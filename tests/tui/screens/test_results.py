@@ -471,7 +471,7 @@ async def test_run_again_starts_the_same_preset_anew(tmp_path: Path, monkeypatch
         assert app.screen.folder is fresh
 
 
-async def test_run_again_is_refused_beside_a_running_session(
+async def test_run_again_asks_first_while_a_session_uses_the_devices(
     running_session: Starter, tmp_path: Path
 ) -> None:
     running_session(0, 6.7)
@@ -480,9 +480,9 @@ async def test_run_again_is_refused_beside_a_running_session(
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await wait_for_text(pilot, "1.00x")
         await pilot.press("r")
-        said = app._notifications
-        await wait_until(pilot, lambda: any("has not ended yet" in one.message for one in said))
-        assert isinstance(app.screen, ResultsScreen)
+        await wait_for_text(pilot, "would run at the same time", "Wait in the queue", "Start now")
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: isinstance(app.screen, ResultsScreen))
     assert len(Shelf(tmp_path).all()) == 2
 
 

@@ -50,7 +50,7 @@ def _between_runs(session: Session) -> Content:
         return Content.styled("session not started yet", "$muted")
     if session.outcome is None:
         return Content.styled("between runs", "$muted")
-    how = "finished" if session.outcome == "finished" else "stopped"
+    how = f"{session.outcome}: {session.reason}" if session.reason else session.outcome
     return Content.styled(f"session {how}; press t for the results", "$muted")
 
 

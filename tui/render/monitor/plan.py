@@ -76,6 +76,8 @@ def _outcome(session: Session, run: RunState) -> tuple[str, str]:
     if run.state == "measured" and (throughput := run_summary(run).throughput) is not None:
         speedup = speedup_so_far(session, run)
         against = "" if speedup is None else f"{ratio(speedup):>7}"
+        if run.taken_over:
+            against += "  taken over"
         return f"{rate(throughput)}{against}", f"{number(throughput)}/s{against}"
     if run.state == "failed" and run.failure is not None:
         text = f"failed: {run.failure.kind}"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from textual import events, on
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
@@ -15,6 +17,12 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from ..base import ClosedOnce
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from ....engine.record.shelf import SessionFolder
+    from ...data.start_sessions import NewSession
 
 
 class Answer(NamedTuple):
@@ -112,8 +120,28 @@ def skip_question(label: str, is_last: bool = False) -> QuestionScreen:
     return QuestionScreen(f"Skip the rest of {label}? {then}", (Answer("y", "skip", "Yes, skip it"),))
 
 
+async def start_unless_in_use(
+    app: App[Any], root: Path | None, new: Sequence[NewSession]
+) -> tuple[SessionFolder, subprocess.Popen[bytes] | None] | None:
+    """Start the sessions; while others use their devices, ask whether to wait or to start nevertheless.
+
+    Returns what `start_new` does; None if nothing was started. Raises OSError.
+    """
+    from ....engine.conductor.devices_in_use import DevicesInUseError
+    from ...data.start_sessions import start_new
+
+    try:
+        return await asyncio.to_thread(start_new, root, new, "refuse")
+    except DevicesInUseError as error:
+        names = [other.name for other in reversed(error.others)]
+    answer = await app.push_screen_wait(queue_question(names))
+    if answer == "cancel":
+        return None
+    return await asyncio.to_thread(start_new, root, new, "wait" if answer == "queue" else "anyway")
+
+
 def queue_question(names: Sequence[str]) -> QuestionScreen:
-    """Return the question asked before starting a session while these are running or queued, newest first."""
+    """Return the question asked before starting a session on devices that these need, newest first."""
     others = f" and {len(names) - 1} more" if len(names) > 1 else ""
     then = "when that session ends" if len(names) == 1 else "when those sessions have ended"
     return QuestionScreen(

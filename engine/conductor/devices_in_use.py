@@ -1,0 +1,121 @@
+"""Starting sessions only where no other session of this user uses their devices, unless that is wanted."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import msgspec
+
+from ..plan.plan import Plan
+from ..record.shelf import SessionFolder, Shelf, default_root
+from .start import mark_queued, start_session
+
+Beside = Literal["refuse", "wait", "anyway"]
+"""Choice while the devices are in use: to start nothing, to start when they are free, or at once."""
+Launcher = Callable[..., subprocess.Popen[bytes]]
+
+
+class DevicesInUseError(Exception):
+    """Other sessions use the devices; the message is one sentence."""
+
+    def __init__(self, others: Sequence[SessionFolder], plans: Sequence[Plan]) -> None:
+        first, more = others[0], len(others) - 1
+        names = f"{first.name} and {more} more sessions use" if more > 1 else f"{first.name} uses"
+        names = f"{first.name} and {others[1].name} use" if more == 1 else names
+        super().__init__(f"{names} {_devices(plans)}: each would distort the other's measurements")
+        self.others = list(others)
+        """Sessions that use the devices, the one that began first at the front."""
+
+
+class Placed:
+    """Sessions that have been created, and are queued until they are started."""
+
+    def __init__(
+        self, shelf: Shelf, folders: Sequence[SessionFolder], after: Sequence[SessionFolder]
+    ) -> None:
+        self.folders = list(folders)
+        self.after = list(after)
+        """Sessions that they wait for."""
+        self.beside: list[SessionFolder] = []
+        """Sessions that use the devices at the same time."""
+        self._shelf = shelf
+        self._turns: list[int] = []
+        try:
+            mark_queued(self.folders, self._turns)
+        except OSError:
+            self._let_go()
+            raise
+
+    def start(self, launch: Launcher = start_session) -> subprocess.Popen[bytes]:
+        """Start them; return the process as `start_session` does. If OSError is raised, nothing is left."""
+        try:
+            with self._shelf.decide():  # nobody looks while they are not queued
+                self._let_go()
+                return launch(*self.folders, after=self.after) if self.after else launch(*self.folders)
+        except OSError:
+            remove(self.folders)
+            raise
+
+    def _let_go(self) -> None:
+        while self._turns:
+            os.close(self._turns.pop())
+
+
+def place_sessions(
+    shelf: Shelf, plans: Sequence[Plan], creations: Sequence[Callable[[], SessionFolder]], beside: Beside
+) -> Placed:
+    """Create a session of each of these plans, unless other sessions use their devices.
+
+    Of two that are placed in the same instant, one sees the other. Raises DevicesInUseError where it is to
+    refuse, and OSError where a session cannot be created; then nothing is left.
+    """
+    with shelf.decide():
+        others = sessions_in_the_way(shelf, plans)
+        if others and beside == "refuse":
+            raise DevicesInUseError(others, plans)
+        folders: list[SessionFolder] = []
+        try:
+            folders.extend(create() for create in creations)
+            placed = Placed(shelf, folders, others if beside == "wait" else ())
+        except OSError:
+            remove(folders)
+            raise
+        placed.beside = others if beside == "anyway" else []
+        return placed
+
+
+def sessions_in_the_way(shelf: Shelf, plans: Sequence[Plan]) -> list[SessionFolder]:
+    """Return the sessions that run or wait on this machine for devices of these plans, oldest first.
+
+    Besides the shelf that of the user's default folder is looked at.
+    """
+    roots = dict.fromkeys((shelf.root.resolve(), default_root().resolve()))
+    found = [folder for root in roots for folder in reversed(Shelf(root).all()) if folder.goes_on()]
+    return [folder for folder in found if _is_in_the_way(folder, plans)]
+
+
+def remove(folders: Sequence[SessionFolder]) -> None:
+    """Remove sessions that could not be started."""
+    for folder in folders:
+        shutil.rmtree(folder.path, ignore_errors=True)
+
+
+def _is_in_the_way(folder: SessionFolder, plans: Sequence[Plan]) -> bool:
+    try:
+        if folder.is_elsewhere():
+            return False
+        plan = folder.request().plan
+    except (OSError, msgspec.DecodeError):
+        return True  # it runs, and nobody knows on what
+    return any(plan.disturbs(other) for other in plans)
+
+
+def _devices(plans: Sequence[Plan]) -> str:
+    on_gpus = {device.index for plan in plans for spec in plan.to_run for device in spec.devices}
+    if any(kind == "cpu" for plan in plans for kind, _ in plan.used_devices):
+        return "the CPU's cores"
+    return f"GPU{'s' if len(on_gpus) > 1 else ''} {', '.join(map(str, sorted(on_gpus)))}"

@@ -1,0 +1,40 @@
+"""Shortages of this machine that make the system refuse something, and what would help."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+
+from .findings import SHARED_MEMORY
+
+
+def shortage(error: OSError) -> str:
+    """Return what the system refused, with its remedy where there is one, without a full stop."""
+    place = f": {error.filename}" if isinstance(error.filename, str) else ""
+    return with_remedy(f"{error.strerror}{place}" if error.strerror else str(error))
+
+
+def no_shared_memory(error: OSError) -> str:
+    """Return the sentence for a lock or queue that could not be created, which needs shared memory."""
+    if error.errno == errno.EMFILE:
+        return shortage(error)
+    missing = not SHARED_MEMORY.is_dir()
+    why = "is missing" if missing else "is full" if error.errno == errno.ENOSPC else "cannot be used"
+    detail = "" if missing or error.errno == errno.ENOSPC else f" ({error.strerror})"
+    return f"shared memory, {SHARED_MEMORY}, {why}{detail}; in a container: --shm-size=8g or --ipc=host"
+
+
+def with_remedy(message: str) -> str:
+    """Return an error's message with what would help, where it tells of a limit of this system."""
+    remedy = next((words for number, words in _remedies() if os.strerror(number) in message), "")
+    return f"{message} ({remedy})" if remedy else message
+
+
+def _remedies() -> list[tuple[int, str]]:
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return [
+        (errno.EMFILE, f"a process may open {files} here; more: ulimit -n 4096"),
+        (errno.EDQUOT, "free some space, or keep sessions elsewhere: --sessions-dir DIR"),
+        (errno.EROFS, "keep sessions elsewhere: --sessions-dir DIR"),
+    ]

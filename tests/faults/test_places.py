@@ -1,0 +1,205 @@
+"""Faults of the places where a session keeps its files: what is said, what is kept, and that nothing is left.
+
+Each row is a fault of a session that runs; the others befall one that would begin.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from building import recorded
+from conductor.conftest import Session, Start, nursery, run_spec, start, wait_until_gone
+from gpubench_tui.engine.conductor import sampling
+from gpubench_tui.engine.conductor.processes import temporary
+from gpubench_tui.engine.conductor.rank_logs import LEAST_BYTES, RankLogs
+from gpubench_tui.engine.conductor.sampling import Sampling
+from gpubench_tui.engine.host.shortage import no_shared_memory, with_remedy
+from gpubench_tui.engine.record import shelf as shelf_module
+from gpubench_tui.engine.record.events import LogMessage, RankStarted, Steps
+from gpubench_tui.engine.record.journal import Follower, Journal
+from gpubench_tui.engine.record.session import read_session
+from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
+from gpubench_tui.tui.cli.main import main as run_command
+
+__all__ = ["nursery", "start"]
+
+
+class Fault(NamedTuple):
+    name: str
+    steps: list[tuple[Callable[[SessionFolder], object], str]]
+    """What is done to its files, and what is then said in the journal."""
+    goes_on: bool = False
+    """Whether the session goes on, so that it has to be stopped."""
+    keeps: bool = True
+    """Whether what was recorded before is kept."""
+
+
+def replace_journal(folder: SessionFolder) -> None:
+    other = folder.path / "edited"
+    other.write_text("of another program\n")
+    other.replace(folder.journal)
+
+
+FAULTS = [
+    Fault(
+        "journal replaced, then deleted",
+        [
+            (replace_journal, "replaced the journal"),
+            (lambda folder: folder.journal.unlink(), "deleted the journal"),
+        ],
+        goes_on=True,
+    ),
+    Fault("journal cut off", [(lambda folder: os.truncate(folder.journal, 0), "cut it off")], keeps=False),
+    Fault("folder deleted", [(lambda folder: shutil.rmtree(folder.path), "")], keeps=False),
+    Fault("disk full", [(lambda folder: (folder.path / "full").touch(), "No space left on device")]),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_a_running_session(fault: Fault, start: Start) -> None:
+    session: Session = start(run_spec(0, "work_on", ranks=1), run_spec(1, "behave"))
+    folder = session.folder
+    session.until(lambda event: isinstance(event, Steps), count=2)
+    processes = session.processes()
+    for inflict, said in fault.steps:
+        inflict(folder)
+        if fault.goes_on:
+            session.until(lambda event, said=said: isinstance(event, LogMessage) and said in event.text)
+    if fault.goes_on:
+        session.process.terminate()
+    assert session.wait() == (130 if fault.goes_on else 1)
+    wait_until_gone(processes)
+    if not folder.path.exists():
+        return
+    recorded_session = read_session(folder.journal)
+    assert recorded_session.outcome == ("stopped" if fault.goes_on else "interrupted")
+    assert fault.goes_on or said in recorded_session.reason
+    assert [run.state for run in recorded_session.runs.values()] == ["stopped", "stopped"]
+    assert any(isinstance(event, RankStarted) for event in session.events()) == fault.keeps
+    assert not folder.reserve.exists()
+
+
+# One that would begin
+
+
+@pytest.mark.parametrize(
+    ("broken", "number", "said"),
+    [
+        ("_write_private", errno.ENOSPC, "there is no room for a session"),
+        ("take", errno.ENOLCK, "its file system has no locks"),
+        ("_new_folder", errno.EROFS, "Read-only file system"),
+    ],
+)
+def test_where_no_session_can_be_kept_none_is_begun(
+    broken: str, number: int, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = getattr(shelf_module, broken)
+
+    def refuse(path: Path, *rest: object) -> object:
+        if broken == "_write_private" and path.name != "reserve":
+            return real(path, *rest)
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr(shelf_module, broken, refuse)
+    with pytest.raises(OSError, match=f"{said}.*--sessions-dir DIR"):
+        Shelf(tmp_path).create("mine", recorded.plan(0), recorded.host(0), "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_path_too_long_for_sockets_is_replaced_by_a_shorter_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = tmp_path / ("long" * 20)
+    long.mkdir()
+    monkeypatch.setenv("TMPDIR", str(long))
+    monkeypatch.setattr(temporary.tempfile, "tempdir", None)
+    assert temporary._place() in ("/tmp", "/var/tmp", "/dev/shm", os.environ.get("XDG_RUNTIME_DIR"))
+    monkeypatch.setattr(temporary, "_has_room", lambda folder: folder == str(long))
+    with pytest.raises(OSError, match=r"too long for sockets; .*set TMPDIR to one of \d+ characters at most"):
+        temporary._place()
+
+
+@pytest.mark.slow
+def test_a_session_that_cannot_begin_says_why_in_its_journal_and_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Shelf(tmp_path).create("mine", recorded.plan(0), recorded.host(0), "")
+    code = (
+        "import sys\nfrom gpubench_tui.engine.conductor import __main__ as process\n"
+        "from gpubench_tui.engine.conductor.processes import temporary\n"
+        "temporary._has_room = lambda folder: False\nsys.exit(process.main(sys.argv[1]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(folder.path)], check=False)
+    session = read_session(folder.journal)
+    assert done.returncode == 1
+    assert session.outcome == "interrupted" and "no folder for temporary files" in session.reason
+    assert {run.state for run in session.runs.values()} <= {"stopped", "skipped"}
+    assert run_command(["report", str(folder.path)]) == 0
+    assert "interrupted: there is no folder for temporary files" in capsys.readouterr().out
+
+
+# What is short, and what grows
+
+
+def test_what_the_system_refuses_comes_with_its_remedy() -> None:
+    assert "ulimit -n 4096" in with_remedy(f"OSError: [Errno 24] {os.strerror(errno.EMFILE)}")
+    assert with_remedy("KeyError: 'x'") == "KeyError: 'x'"
+    full = no_shared_memory(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    assert full.startswith("shared memory, /dev/shm, is ") and "--shm-size" in full
+
+
+def test_a_log_that_is_too_long_loses_its_middle(tmp_path: Path) -> None:
+    folder = Shelf(tmp_path).create("mine", recorded.plan(0), recorded.host(0), "")
+    log = folder.rank_log("00-any", 0)
+    with log.open("ab", buffering=0) as rank:
+        logs = RankLogs(folder)
+        for line in range(3):
+            rank.write(b"begin\n" + b"x" * 3_000_000 + b"end %d\n" % line)
+            logs.limit(1_000_000)
+            assert log.stat().st_size <= 1_000_000
+    text = log.read_bytes()
+    assert text.startswith(b"begin\n") and text.endswith(b"end 2\n")
+    assert b"bytes left out: the log was too long" in text
+    assert logs.make_room() and log.stat().st_size <= LEAST_BYTES
+    assert not logs.make_room(), "nothing more can be freed"
+
+
+def test_a_journal_that_shrinks_is_read_anew(tmp_path: Path) -> None:
+    follower, journal = Follower(tmp_path / "journal"), Journal(tmp_path / "journal")
+    for text in ("one", "two"):
+        journal.append(LogMessage(at=0.0, level="info", text=text))
+    assert len(follower.read()) == 2
+    os.truncate(tmp_path / "journal", 0)
+    journal.append(LogMessage(at=0.0, level="info", text="three"))
+    assert [event.text for event in follower.read()] == ["three"]
+    journal.close()
+
+
+def test_the_newest_session_is_the_last_begun_though_the_clock_was_set_back(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    first = shelf.create("first", recorded.plan(0), recorded.host(0), "")
+    os.utime(first.plan, (4e9, 4e9))
+    second = shelf.create("second", recorded.plan(0), recorded.host(0), "")
+    third = shelf.create("third", recorded.plan(0), recorded.host(0), "")
+    assert [folder.name for folder in shelf.all()] == [third.name, second.name, first.name]
+
+
+@pytest.mark.parametrize(("years", "said"), [(-3, "set back by 1,095 days"), (3, "set forward")])
+def test_a_clock_that_is_set_is_said(years: int, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    sentences: list[str] = []
+    watching = Sampling((), tuple, lambda *_: None, sentences.append)
+    watching._look_at_clock()
+    now = sampling._clock_offset()
+    monkeypatch.setattr(sampling, "_clock_offset", lambda: now + years * 365 * 86400)
+    watching._look_at_clock()
+    watching._look_at_clock()
+    assert len(sentences) == 1 and said in sentences[0]
