@@ -21,6 +21,12 @@ class Gpu(Struct, frozen=True):
     compute_capability: tuple[Int64, Int64] | None = None
     pci_bus_id: str | None = None
     power_limit_watts: float | None = None
+    sm_clock_max_mhz: float | None = None
+    """Highest clock of the multiprocessors."""
+    ecc: bool | None = None
+    """Whether the memory corrects errors."""
+    persistence: bool | None = None
+    """Whether the driver stays loaded while nothing uses the GPU."""
     mig: bool | None = None
     memory_used_bytes: Int64 | None = None
     """Memory in use when the machine was inspected, by any process."""

@@ -30,6 +30,7 @@ def test_a_gpus_facts(inspect: Inspect) -> None:
     assert gpu.compute_capability == (8, 6)
     assert gpu.pci_bus_id == "00000000:10:00.0"
     assert gpu.power_limit_watts == 700
+    assert (gpu.ecc, gpu.persistence) == (True, False) and gpu.sm_clock_max_mhz is not None
     assert gpu.mig is False
     assert gpu.processes is not None
     ours, gone = gpu.processes

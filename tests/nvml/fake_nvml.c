@@ -226,6 +226,8 @@ int nvmlDeviceGetProcessUtilization(void *d, void *out, uint *many, u64 since) {
 }
 
 int nvmlDeviceGetMigMode(void *d, uint *now, uint *later) { WHOLE(); *later = 0; return number(g, "mig", "0", now); }
+int nvmlDeviceGetEccMode(void *d, uint *now, uint *later) { WHOLE(); *later = 1; return number(g, "ecc", "1", now); }
+NUMBER(nvmlDeviceGetPersistenceMode, "persistence", "0")
 NUMBER(nvmlDeviceGetMaxMigDeviceCount, "slices_max", "7")
 int nvmlDeviceGetMigDeviceHandleByIndex(void *d, uint index, void **out) {
     uint slices = 0;

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,15 +11,14 @@ from msgspec import Struct
 
 from ...engine.analysis.environment import devices
 from ...engine.analysis.sessions.overview import SessionOverview, ShelfOverview
-from ...engine.host.facts import Gpu, Host
-from ...engine.host.findings import findings
+from ...engine.host.facts import Host
 from ...engine.plan.estimate import estimate
 from ...engine.plan.expand import make_plan
 from ...engine.plan.library import PresetFile, all_presets, user_folder
 from ...engine.plan.plan import Plan
 from ...engine.plan.read import PresetError, of_override
 from ...engine.record.shelf import Shelf
-from ...engine.text.units import count, date_time, gib
+from ...engine.text.units import count, date_time
 
 
 class Listing(Struct, frozen=True):
@@ -76,69 +74,6 @@ def _preset_text(preset_file: PresetFile, plan: Plan) -> str:
             f"skipped: {'; '.join(labels)}: {reason}", 96, initial_indent="    ", subsequent_indent="      "
         )
     return "\n".join(lines)
-
-
-def host_listing(host: Host, sessions: Path) -> Listing:
-    """List the hardware and software of a host, and what will limit a benchmark on it."""
-    found = findings(host, sessions)
-    data = {"host": msgspec.to_builtins(host), "findings": msgspec.to_builtins(found)}
-    lines = [*_hardware_lines(host), "", *_software_lines(host), ""]
-    for finding in found:
-        text = f"{finding.level}: {finding.text}" + (f" ({finding.remedy})" if finding.remedy else "")
-        lines += textwrap.wrap(text, 96, subsequent_indent="    ")
-    if not any(finding.level != "info" for finding in found):
-        lines.append("ok: found nothing that would distort a benchmark here")
-    return Listing(data, "\n".join(lines))
-
-
-def _hardware_lines(host: Host) -> list[str]:
-    cpu = host.cpu
-    lines = [
-        f"host         {host.name}",
-        f"cpu          {cpu.model}, {count(len(cpu.cores), 'usable CPU')} on {count(cpu.physical, 'core')}",
-        f"memory       {gib(cpu.memory_bytes)}",
-    ]
-    for gpu in host.gpus:
-        capability = ".".join(map(str, gpu.compute_capability)) if gpu.compute_capability else "n/a"
-        lines.append(
-            f"gpu {gpu.index:<8} {gpu.name}, {gib(gpu.memory_bytes)}, "
-            f"compute capability {capability}{_pcie(gpu)}, {gpu.uuid}"
-        )
-    lines += [
-        f"link         GPU {link.a} - GPU {link.b}: {link.kind}{_PEER_ACCESS[link.peer_access]}"
-        for link in host.links
-    ]
-    return lines if host.gpus else [*lines, "gpu          none"]
-
-
-_PEER_ACCESS = {True: ", peer access", False: ", no peer access", None: ""}
-
-
-def _pcie(gpu: Gpu) -> str:
-    """Return the current PCIe generation and width, with their maxima if higher; empty if unknown."""
-    known = (
-        ("gen ", gpu.pcie_generation, gpu.pcie_generation_max),
-        ("x", gpu.pcie_width, gpu.pcie_width_max),
-    )
-    words = [
-        f"{name}{now}" + (f" (of {most})" if most is not None and most > now else "")
-        for name, now, most in known
-        if now is not None
-    ]
-    return f", PCIe {' '.join(words)}" if words else ""
-
-
-def _software_lines(host: Host) -> list[str]:
-    software = host.software
-    torch = software.torch or "not installed"
-    cuda = f"CUDA {software.torch_cuda}" if software.torch_cuda else "no CUDA"
-    return [
-        f"python       {software.python} on {software.platform}",
-        f"torch        {torch}" + (f" ({cuda})" if software.torch else ""),
-        f"torchvision  {software.torchvision or 'not installed'}",
-        f"driver       {software.driver or 'none'}"
-        + (f" (up to CUDA {software.driver_cuda})" if software.driver_cuda else ""),
-    ]
 
 
 def session_listing(shelf: Shelf, text: str = "") -> Listing:

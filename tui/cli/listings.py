@@ -59,7 +59,7 @@ def list_presets(context: Context, *, preset: str | None, keys: bool, json: bool
 
 def list_host(context: Context, *, json: bool) -> int:
     """Print this machine, and what will limit a benchmark on it. Raises UsageError."""
-    from .listing_content import host_listing
+    from .host_content import host_listing
 
     return _print_listing(host_listing(context.inspect_host(), context.shelf().root), json)
 

@@ -72,6 +72,9 @@ class NvmlDevice:
                 compute_capability=None if capability is None else (capability[0], capability[1]),
                 pci_bus_id=self.pci_bus_id,
                 power_limit_watts=self._power_limit(),
+                sm_clock_max_mhz=self._clock_limit(),
+                ecc=self._is_on("nvmlDeviceGetEccMode"),
+                persistence=self._is_on("nvmlDeviceGetPersistenceMode"),
                 mig=self.mig,
                 memory_used_bytes=used,
                 processes=self._owned_processes(),
@@ -169,7 +172,7 @@ class NvmlDevice:
             power_watts=_watts(self._ask_whole("nvmlDeviceGetPowerUsage")),
             power_limit_watts=self._power_limit(),
             sm_clock_mhz=_number(self._ask_whole(("nvmlDeviceGetClockInfo", CLOCK_SM))),
-            sm_clock_max_mhz=_number(self._ask_whole(("nvmlDeviceGetMaxClockInfo", CLOCK_SM))),
+            sm_clock_max_mhz=self._clock_limit(),
             throttle=throttle_words(reasons),
             processes=self._processes_at_work(),
             pcie_generation=self._pcie("nvmlDeviceGetCurrPcieLinkGeneration"),
@@ -193,6 +196,16 @@ class NvmlDevice:
         """Return total and used bytes; version 2 does not count what the driver reserves as used."""
         memory = self._ask(("nvmlDeviceGetMemoryInfo", MEMORY_V2), "nvmlDeviceGetMemoryInfo")
         return (None, None) if memory is None else (_size(memory.total), _size(memory.used))
+
+    def _clock_limit(self) -> float | None:
+        return _number(self._ask_whole(("nvmlDeviceGetMaxClockInfo", CLOCK_SM)))
+
+    def _is_on(self, function: str) -> bool | None:
+        """Return whether a mode is on, of which some functions give the present and the next state."""
+        mode = self._ask_whole(function)
+        if isinstance(mode, list | tuple):
+            mode = mode[0]
+        return None if mode is None else bool(mode)
 
     def _power_limit(self) -> float | None:
         return _watts(self._ask_whole("nvmlDeviceGetEnforcedPowerLimit", "nvmlDeviceGetPowerManagementLimit"))

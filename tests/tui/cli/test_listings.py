@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from itertools import combinations
 from pathlib import Path
 
 import pytest
 from building.recorded import host
 from gpubench_tui.engine.host.facts import Link
 from gpubench_tui.engine.plan.library import find_preset
-from gpubench_tui.tui.cli.listing_content import host_listing
+from gpubench_tui.tui.cli.host_content import host_listing
 from gpubench_tui.tui.cli.main import main
 from msgspec.structs import replace
 
@@ -17,27 +19,75 @@ from msgspec.structs import replace
 @pytest.mark.parametrize(
     ("pcie", "text"),
     [
-        ((5, 5, 16, 16), ", PCIe gen 5 x16, GPU-0"),
-        ((1, 5, 8, 16), ", PCIe gen 1 (of 5) x8 (of 16), GPU-0"),
-        ((4, None, None, 16), ", PCIe gen 4, GPU-0"),
-        ((None, 5, None, 16), "compute capability 9.0, GPU-0"),
+        ((5, 5, 16, 16), "9.0, PCIe gen 5 x16 power limit"),
+        ((1, 5, 8, 16), "9.0, PCIe gen 1 (of 5) x8 (of 16) power limit"),
+        ((4, None, None, 16), "9.0, PCIe gen 4 power limit"),
+        ((None, 5, None, 16), "compute capability 9.0 power limit"),
     ],
 )
 def test_the_pcie_link_of_a_gpu(pcie: tuple[int | None, ...], text: str, tmp_path: Path) -> None:
     names = ("pcie_generation", "pcie_generation_max", "pcie_width", "pcie_width_max")
     machine = host(1)
     gpu = replace(machine.gpus[0], **dict(zip(names, pcie, strict=True)))
-    assert text in host_listing(replace(machine, gpus=(gpu,)), tmp_path).text
+    assert text in " ".join(host_listing(replace(machine, gpus=(gpu,)), tmp_path).text.split())
 
 
-def test_peer_access_is_said_where_it_is_known(tmp_path: Path) -> None:
-    links = (Link(0, 1, "PIX", True), Link(0, 2, "SYS", False), Link(1, 2, "SYS"))
-    lines = host_listing(replace(host(3), links=links), tmp_path).text.splitlines()
-    assert [line.partition(": ")[2] for line in lines if line.startswith("link ")] == [
-        "PIX, peer access",
-        "SYS, no peer access",
-        "SYS",
+@pytest.mark.parametrize(
+    ("modes", "text"),
+    [
+        ({}, "power limit 700 W GPU-0"),
+        (
+            {"sm_clock_max_mhz": 1980.0, "ecc": True, "mig": False, "persistence": False},
+            "power limit 700 W, clock limit 1980 MHz, ECC on, MIG off, persistence mode off GPU-0",
+        ),
+        ({"power_limit_watts": None}, "compute capability 9.0 GPU-0"),
+    ],
+)
+def test_limits_and_modes_are_said_where_they_are_known(
+    modes: dict[str, object], text: str, tmp_path: Path
+) -> None:
+    machine = host(1)
+    gpu = replace(machine.gpus[0], **modes)
+    assert text in " ".join(host_listing(replace(machine, gpus=(gpu,)), tmp_path).text.split())
+
+
+def links_of(gpus: int, links: Iterable[Link], tmp_path: Path) -> list[str]:
+    lines = host_listing(replace(host(gpus), links=tuple(links)), tmp_path).text.splitlines()
+    assert max(map(len, lines)) <= 80
+    first = next(place for place, line in enumerate(lines) if line.startswith("links"))
+    return [line[13:] for line in lines[first : lines.index("", first)]]
+
+
+def test_links_that_are_alike_are_a_sentence(tmp_path: Path) -> None:
+    pairs = list(combinations(range(8), 2))
+    assert links_of(8, (Link(a, b, "NV18", True) for a, b in pairs), tmp_path) == [
+        "all 28 pairs of GPUs: NV18, peer access"
     ]
+    assert links_of(2, [Link(0, 1, "SYS")], tmp_path) == ["both GPUs: SYS, peer access not known"]
+
+
+def test_links_that_differ_are_a_matrix(tmp_path: Path) -> None:
+    found = links_of(3, [Link(0, 1, "PIX", True), Link(1, 2, "SYS", False)], tmp_path)
+    assert [line.split() for line in found] == [
+        ["GPU0", "GPU1", "GPU2"],
+        ["GPU0", "X", "PIX", "n/a"],
+        ["GPU1", "PIX", "X", "SYS"],
+        ["GPU2", "n/a", "SYS", "X"],
+        ["peer", "access:", "0-1"],
+        ["no", "peer", "access:", "1-2"],
+    ]
+    assert found[0].index("GPU1") == found[1].index("PIX") == found[3].index("SYS")
+
+
+def test_a_wide_matrix_comes_in_parts(tmp_path: Path) -> None:
+    links = [Link(a, b, "NV18" if b < 8 or a >= 8 else "SYS", True) for a, b in combinations(range(16), 2)]
+    found = links_of(16, links, tmp_path)
+    assert [line.split()[0] for line in found if line.startswith("GPU")] == [
+        f"GPU{index}" for index in (*range(16), *range(16))
+    ]
+    assert found[-1] == "peer access in all pairs"
+    cells = [cell for line in found for cell in line.split()]
+    assert cells.count("SYS") == 128 and cells.count("NV18") == 112 and cells.count("X") == 16
 
 
 @pytest.mark.parametrize("gpus", [0, 8])
@@ -46,6 +96,7 @@ def test_the_facts_stand_below_one_another(gpus: int, tmp_path: Path) -> None:
     lines = host_listing(host(gpus), tmp_path).text.splitlines()
     facts = [line for line in lines if line and not line.startswith((" ", "ok:", "warning:", "info:"))]
     assert len(facts) > 6
+    assert max(map(len, lines)) <= 80
     assert not [line for line in facts if line[11:13] != "  " or line[13] == " "]
 
 
