@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
@@ -12,17 +13,29 @@ from textual.markup import escape
 from textual.types import IgnoreReturnCallbackType
 
 from ..engine.record.shelf import SessionFolder, Shelf, default_root
-from .keys import active_keys, area
+from .keys import active_keys
 from .navigation import NavigatingApp
-from .requests import ShowMonitor, ShowResults
+from .requests import ShowLaunch, ShowMonitor, ShowResults, ShowSessions
 from .widgets.preset_list import PresetList
+
+WHOLE_WORDS = 1000.0
+"""Score of the beginnings of words, above any of letters far apart."""
+IN_THE_LIST = (
+    ("sessions.compare", "Compare sessions", "select them with Space, then c"),
+    ("sessions.delete", "Delete sessions", "x, after a question"),
+    ("sessions.rename", "Rename a session", "n"),
+    ("sessions.replay", "Replay a session", "r"),
+)
+"""Actions of the list of sessions: name of the binding, title, and the way to it there."""
+DOCTOR = (
+    "gpubench-tui doctor, in a shell, shows hardware, GPU links, versions and what limits a benchmark here"
+)
 
 
 class PaletteEntry(NamedTuple):
     """An entry of the palette."""
 
     title: str
-    """`area: Verb`."""
     help: str
     """Second line of the entry."""
     run: IgnoreReturnCallbackType
@@ -42,7 +55,7 @@ class PaletteProvider(Provider):
             binding = key.binding
             if key.enabled and binding.action != "command_palette":
                 yield PaletteEntry(
-                    f"{area(str(binding.id))}: {binding.description}",
+                    binding.description or binding.tooltip,
                     f"{' '.join(key.shown)}  {binding.tooltip}",
                     partial(self.app.run_action, binding.action, key.node),
                 )
@@ -51,12 +64,27 @@ class PaletteProvider(Provider):
         for presets in self.screen.query(PresetList):
             for preset in presets.options:
                 if preset.id is not None:
-                    yield PaletteEntry(
-                        f"launch: Go to {preset.id}", "select this preset", partial(presets.go_to, preset.id)
-                    )
+                    go = partial(presets.go_to, preset.id)
+                    yield PaletteEntry(f"Go to {preset.id}", "highlight this preset", go)
         for folder, runs in self._sessions:
-            state = "running: open its monitor" if runs else "open its results"
-            yield PaletteEntry(f"sessions: Open {folder.name}", state, partial(self._open, folder, runs))
+            state = "running session: its monitor" if runs else "session: its results"
+            yield PaletteEntry(f"Open {folder.name}", state, partial(self._open, folder, runs))
+
+    def _elsewhere(self) -> Iterator[PaletteEntry]:
+        """Yield what other screens and commands do, with the way there."""
+        here = {str(key.binding.id) for key in active_keys(self.screen)}
+        post = self.app.post_message
+        if not self.screen.query(PresetList):
+            yield PaletteEntry("Presets", "choose, edit or start one", partial(post, ShowLaunch()))
+        running = next((folder for folder, runs in self._sessions if runs), None)
+        if running is not None and "launch.attach" not in here:
+            attach = partial(self._open, running, True)
+            yield PaletteEntry("Attach", f"open the monitor of {running.name}", attach)
+        for name, title, way in IN_THE_LIST:
+            if name not in here:
+                yield PaletteEntry(title, f"in the list of sessions: {way}", partial(post, ShowSessions()))
+        said = partial(self.app.notify, DOCTOR, title="Doctor", timeout=15)
+        yield PaletteEntry("Doctor", DOCTOR, said)
 
     def _open(self, folder: SessionFolder, runs: bool) -> None:
         self.app.post_message(ShowMonitor(folder) if runs else ShowResults(folder))
@@ -69,8 +97,16 @@ class PaletteProvider(Provider):
     async def search(self, query: str) -> Hits:
         """Yield the entries that resemble what was typed."""
         matcher = self.matcher(query)
-        for command in (*self._keys(), *self._names()):
-            # A match in the help counts less than one in the title.
-            score = max(matcher.match(command.title), matcher.match(command.help) / 4)
+        for command in (*self._keys(), *self._elsewhere(), *self._names()):
+            # Letters far apart mean something in a short title only.
+            score = matcher.match(command.title)
+            score += WHOLE_WORDS * _has_words(query, command.title)
+            score += WHOLE_WORDS / 2 * _has_words(query, f"{command.title} {command.help}")
             if score > 0:
                 yield Hit(score, matcher.highlight(command.title), command.run, help=escape(command.help))
+
+
+def _has_words(query: str, text: str) -> bool:
+    """Return whether a word of the text begins with each word of the query."""
+    words = re.findall(r"[\w-]+", text.casefold())
+    return all(any(word.startswith(typed) for word in words) for typed in query.casefold().split())

@@ -9,6 +9,7 @@ from building.recorded import shelve
 from building.session_process import Starter
 from driving.app import replayed, screen_text, wait_for_text, wait_until, watching
 from gpubench_tui.tui.app import GpubenchApp
+from gpubench_tui.tui.command_palette import PaletteProvider
 from gpubench_tui.tui.keys import active_keys
 from gpubench_tui.tui.requests import ShowComparison, ShowSessions
 from gpubench_tui.tui.screens.dialogs.help_texts import help_on, help_texts
@@ -91,9 +92,10 @@ async def test_the_palette_has_what_the_keys_do_and_does_it(running_session: Sta
     async with app.run_test(size=(80, 30)) as pilot:
         await wait_for_text(pilot, "running", "✓ single x1")
         await pilot.press("ctrl+p")
-        await wait_for_text(pilot, "monitor: Stop", "monitor: Log", "Stop the session; completed")
+        text = await wait_for_text(pilot, "Stop the session; completed", "Next log")
+        assert "monitor: " not in text
         await pilot.press(*"results")
-        await wait_until(pilot, lambda: "monitor: Stop" not in screen_text(app))
+        await wait_until(pilot, lambda: "Stop the session" not in screen_text(app))
         await pilot.press("enter")
         await wait_for_text(pilot, "so far", "✓ single")
 
@@ -103,9 +105,9 @@ async def test_the_palette_finds_by_what_is_said_of_a_command(tmp_path: Path) ->
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_text(pilot, "Quickstart")
         await pilot.press("ctrl+p")
-        await wait_for_text(pilot, "launch: Start")
+        await wait_for_text(pilot, "Run the selected presets")
         await pilot.press(*"colours")
-        await wait_until(pilot, lambda: "launch: Start" not in screen_text(app))
+        await wait_until(pilot, lambda: "Run the selected presets" not in screen_text(app))
         await pilot.press("enter")
         await wait_until(pilot, lambda: not app.current_theme.dark)
 
@@ -116,18 +118,54 @@ async def test_the_palette_finds_presets_and_sessions_by_name(tmp_path: Path) ->
     async with app.run_test(size=(100, 40)) as pilot:
         await wait_for_text(pilot, "(estimate)")
         await pilot.press("ctrl+p")
-        await wait_for_text(pilot, "launch: Start")
+        await wait_for_text(pilot, "Run the selected presets")
         await pilot.press(*"fsdp")
-        await wait_for_text(pilot, "launch: Go to fsdp-vs-ddp")
+        await wait_for_text(pilot, "Go to fsdp-vs-ddp")
         await pilot.press("enter")
         await wait_for_text(pilot, "What does sharding a model cost")
         await wait_until(pilot, lambda: app.screen.query_one(PresetList).current == "fsdp-vs-ddp")
         await pilot.press("ctrl+p")
-        await wait_for_text(pilot, "launch: Start")
+        await wait_for_text(pilot, "Run the selected presets")
         await pilot.press(*"nightly")
-        await wait_for_text(pilot, f"sessions: Open {folder.name}")
+        await wait_for_text(pilot, f"Open {folder.name}")
         await pilot.press("enter")
         await wait_for_text(pilot, "dp on 2 devices is")
+
+
+@pytest.mark.parametrize(
+    ("typed", "title"),
+    [
+        ("delete", "Delete sessions"),
+        ("compare", "Compare sessions"),
+        ("doctor", "Doctor"),
+        ("rename", "Rename a session"),
+        ("edit", "Edit"),
+        ("light", "Theme"),
+        ("gpu links", "Doctor"),
+    ],
+)
+async def test_the_palette_offers_first_what_was_typed(typed: str, title: str, tmp_path: Path) -> None:
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=(100, 24)) as pilot:
+        await wait_for_text(pilot, "(estimate)")
+        provider = PaletteProvider(app.screen)
+        await provider.startup()
+        hits = sorted([hit async for hit in provider.search(typed)], key=lambda hit: -hit.score)
+        assert str(hits[0].prompt) == title
+        assert "Start" not in map(str, (hit.prompt for hit in hits))
+
+
+async def test_the_palette_leads_from_a_monitor_to_the_presets(running_session: Starter) -> None:
+    app = watching(running_session(0, 6.7))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await wait_for_text(pilot, "running", "✓ single x1")
+        await pilot.press("ctrl+p")
+        await wait_for_text(pilot, "Stop the session")
+        await pilot.press(*"preset")
+        await wait_for_text(pilot, "choose, edit or start one")
+        await wait_until(pilot, lambda: "Stop the session" not in screen_text(app))
+        await pilot.press("enter")
+        await wait_for_text(pilot, "Plan for this machine")
 
 
 async def test_the_footer_keeps_help_and_the_way_out_in_sight(running_session: Starter) -> None:
