@@ -20,7 +20,7 @@ from gpubench_tui.engine.analysis.report.markdown import markdown_results
 from gpubench_tui.engine.analysis.results import result as result_module
 from gpubench_tui.engine.analysis.results.result import Result
 from gpubench_tui.engine.analysis.trained import trained
-from gpubench_tui.engine.conductor import control
+from gpubench_tui.engine.conductor import control, resume
 from gpubench_tui.engine.plan.write import write_preset
 from gpubench_tui.engine.record.events import RunFinished
 from gpubench_tui.engine.record.session import Session, read_session
@@ -469,6 +469,37 @@ async def test_run_again_starts_the_same_preset_anew(tmp_path: Path, monkeypatch
         assert fresh.request().plan.changes == {"workload.batch": "128"}
         assert fresh.request().plan.runs[0].workload.model == "cifar-resnet18"
         assert app.screen.folder is fresh
+
+
+async def test_what_a_session_lacks_is_measured_at_a_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[SessionFolder] = []
+
+    def start(folder: SessionFolder) -> subprocess.Popen[bytes]:
+        started.append(folder)
+        return subprocess.Popen(["sleep", "60"])
+
+    monkeypatch.setattr(start_sessions, "start_session", start)
+    monkeypatch.setattr(resume, "inspect_host", lambda gpus: recorded.host(0))
+    monkeypatch.setattr(resume, "program_version", lambda: "0.1.0")
+    whole, old = shelve(tmp_path, 0), shelve(tmp_path, 0)
+    lines = old.journal.read_bytes().splitlines(keepends=True)
+    ends = [number for number, line in enumerate(lines) if b'"outcome":"measured"' in line]
+    old.journal.write_bytes(b"".join(lines[: ends[0] + 1]))
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.post_message(ShowResults(whole))
+        await wait_for_text(pilot, "1.00x", "Run again")
+        assert "Resume" not in screen_text(app)
+        await pilot.press("escape")
+        app.post_message(ShowResults(old))
+        await wait_for_text(pilot, "interrupted", "u Resume")
+        await pilot.press("u", "u")
+        await wait_until(pilot, lambda: isinstance(app.screen, MonitorScreen))
+    (fresh,) = started
+    assert fresh.request().resumes == old.name
+    assert fresh.earlier.read_bytes().count(b'"run taken over"') == 1
 
 
 async def test_run_again_asks_first_while_a_session_uses_the_devices(
