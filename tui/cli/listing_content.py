@@ -89,7 +89,7 @@ def session_listing(shelf: Shelf, text: str = "") -> Listing:
         return Listing(data, f"none of the {count(len(seen), 'session')} in {shelf.root} matches {text!r}")
     width = max((len(entry.name) for entry in entries), default=0)
     lines = [line for entry in entries for line in _session_lines(entry, width)]
-    lines += [f"{name}: neither its journal nor its plan can be read" for name in unreadable]
+    lines += [f"{session.name}: {session}" for session in unreadable]
     return Listing(data, "\n".join([*lines, "", f"in {shelf.root}"]))
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
-from ...engine.analysis.sessions.overview import OVER, SessionOverview, ShelfOverview
+from ...engine.analysis.sessions.overview import OVER, SessionOverview, ShelfOverview, UnreadableSession
 from ...engine.record.shelf import Shelf
 
 WATCH_SECONDS = 1.0
@@ -15,10 +16,17 @@ FIRST_LIST_SECONDS = 0.1
 """Interval between partial lists while many sessions are read for the first time."""
 
 
+class ShelfContent(NamedTuple):
+    """All that lies on the shelf, newest first."""
+
+    entries: Sequence[SessionOverview] = ()
+    unreadable: Sequence[UnreadableSession] = ()
+
+
 def watch_shelf(
     shelf: Shelf, visible_names: Callable[[], Sequence[str]], leave: threading.Event
-) -> Iterator[list[SessionOverview]]:
-    """Yield all sessions, newest first, again each second until `leave` is set.
+) -> Iterator[ShelfContent]:
+    """Yield all sessions, again each second until `leave` is set.
 
     In between, missing results are computed, first those of the sessions named by `visible_names`.
     """
@@ -27,7 +35,7 @@ def watch_shelf(
     while not leave.is_set():
         until = time.monotonic() + WATCH_SECONDS
         entries = list(overview.read())
-        yield entries
+        yield ShelfContent(entries, overview.unreadable())
         lacking = [entry.name for entry in entries if entry.state in OVER and entry.headline is None]
         while lacking and time.monotonic() < until and not leave.is_set():
             name = next((name for name in visible_names() if name in lacking), lacking[0])
@@ -37,11 +45,11 @@ def watch_shelf(
             leave.wait(max(0.0, until - time.monotonic()))
 
 
-def _first_lists(overview: ShelfOverview) -> Iterator[list[SessionOverview]]:
+def _first_lists(overview: ShelfOverview) -> Iterator[ShelfContent]:
     entries: list[SessionOverview] = []
     shown = time.monotonic()
     for entry in overview.read():
         entries.append(entry)
         if time.monotonic() - shown > FIRST_LIST_SECONDS:
-            yield list(entries)
+            yield ShelfContent(list(entries), overview.unreadable())
             shown = time.monotonic()

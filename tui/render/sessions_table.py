@@ -8,7 +8,7 @@ from typing import NamedTuple
 from rich.cells import cell_len
 from textual.content import Content
 
-from ...engine.analysis.sessions.overview import SessionOverview
+from ...engine.analysis.sessions.overview import SessionOverview, UnreadableSession
 from ...engine.text.tables import GAPS, fit_columns
 from ...engine.text.units import count, date_time
 from .drawing.grid import StyledText, shortened, wrapped
@@ -76,6 +76,17 @@ def sessions_table(
     cells = zip(*(column.cells for column in shown), strict=True)
     rows = [(entry.name, (*padded(row), _result(entry))) for entry, row in zip(entries, cells, strict=True)]
     return SessionsTable(titles, rows)
+
+
+def unreadable_row(session: UnreadableSession, width: int) -> tuple[StyledText, ...]:
+    """Return the line of a session that cannot be read: its name and the reason."""
+    name = shortened(session.name, width // 2 - len(MARK))
+    return ((" " * len(MARK) + name, "$muted"), (f"  {session}", "$muted"))
+
+
+def unreadable_details(session: UnreadableSession, width: int) -> Content:
+    """Return why a session cannot be read, and its path."""
+    return Content("\n").join([wrapped(f"{session}", width), wrapped(session.path, width, "$muted")])
 
 
 def session_details(entry: SessionOverview, width: int) -> Content:

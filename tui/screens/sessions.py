@@ -16,10 +16,10 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
-from ...engine.analysis.sessions.overview import OVER, SessionOverview
+from ...engine.analysis.sessions.overview import OVER, SessionOverview, UnreadableSession
 from ...engine.record.shelf import Shelf, ShelfError
 from ...engine.text.units import count
-from ..data.shelf_watch import watch_shelf
+from ..data.shelf_watch import ShelfContent, watch_shelf
 from ..replay_speed import REPLAY_SPEED
 from ..requests import Resume, ShowComparison, ShowMonitor, ShowReplay, ShowResults
 from ..terminal.key_order import FilledLater
@@ -32,6 +32,8 @@ from .dialogs.name import NameScreen
 from .dialogs.question import Answer, QuestionScreen
 
 ACTIONS_ON_SESSIONS = frozenset({"replay", "resume", "mark", "compare", "rename", "delete", "find"})
+
+_Deletable = SessionOverview | UnreadableSession
 
 
 class SessionsScreen(ClosedOnce[None], FilledLater):
@@ -79,9 +81,9 @@ class SessionsScreen(ClosedOnce[None], FilledLater):
     class Seen(Message):
         """The thread has read the shelf."""
 
-        def __init__(self, entries: Sequence[SessionOverview]) -> None:
+        def __init__(self, content: ShelfContent) -> None:
             super().__init__()
-            self.entries = entries
+            self.content = content
 
     class Changed(Message):
         """Sessions have been renamed or deleted; `name` is to be highlighted."""
@@ -100,7 +102,7 @@ class SessionsScreen(ClosedOnce[None], FilledLater):
     def __init__(self, shelf: Shelf) -> None:
         super().__init__()
         self._shelf = shelf
-        self._entries: Sequence[SessionOverview] | None = None
+        self._content: ShelfContent | None = None
         self._visible_names: Sequence[str] = ()
         self._leave = threading.Event()
 
@@ -117,7 +119,7 @@ class SessionsScreen(ClosedOnce[None], FilledLater):
     @property
     def is_filled(self) -> bool:
         """Return whether the sessions are known, which the keys act on."""
-        return self._entries is not None
+        return self._content is not None
 
     # Reading the shelf
 
@@ -140,17 +142,28 @@ class SessionsScreen(ClosedOnce[None], FilledLater):
 
     @in_thread("reading the sessions", feed=True)
     def _read(self, leave: threading.Event) -> None:
-        for entries in watch_shelf(self._shelf, lambda: self._visible_names, leave):
+        for content in watch_shelf(self._shelf, lambda: self._visible_names, leave):
             # A list read before a session was renamed is out of date.
             if not leave.is_set():
-                self.post_message(self.Seen(entries))
+                self.post_message(self.Seen(content))
 
     @on(Seen)
     def _seen(self, message: Seen) -> None:
-        if message.entries != self._entries:
-            self._entries = message.entries
-            self._browser.show(message.entries)
+        if message.content != self._content:
+            self._content = message.content
+            self._browser.show(message.content)
             self.refresh_bindings()
+
+    @property
+    def _entries(self) -> Sequence[SessionOverview]:
+        return self._content.entries if self._content is not None else ()
+
+    @property
+    def _highlighted(self) -> SessionOverview | None:
+        """Return the highlighted session; say why if that one cannot be read."""
+        if (unreadable := self._browser.highlighted_unreadable) is not None:
+            self._show_message(f"{unreadable.name}: {unreadable}.")
+        return self._browser.highlighted
 
     def on_resize(self) -> None:
         """Draw to the new width."""
@@ -172,7 +185,7 @@ class SessionsScreen(ClosedOnce[None], FilledLater):
 
     @on(RowList.RowChosen)
     def _open(self) -> None:
-        entry = self._browser.highlighted
+        entry = self._highlighted
         if entry is None:
             return
         if entry.state not in OVER:
@@ -182,17 +195,19 @@ class SessionsScreen(ClosedOnce[None], FilledLater):
 
     def action_replay(self) -> None:
         """Replay the highlighted session."""
-        entry = self._browser.highlighted
+        entry = self._highlighted
         if entry is not None and self._is_over(entry, "replayed") and self._has_record(entry):
             self.post_message(ShowReplay(entry.folder, REPLAY_SPEED))
 
     def action_resume(self) -> None:
         """Measure what the highlighted session lacks."""
-        entry = self._browser.highlighted
+        entry = self._highlighted
         if entry is not None and self._is_over(entry, "resumed"):
             self.post_message(Resume(entry.folder))
 
-    def _is_over(self, entry: SessionOverview, done: str) -> bool:
+    def _is_over(self, entry: _Deletable, done: str) -> bool:
+        if isinstance(entry, UnreadableSession):
+            return True  # the shelf refuses one that runs
         if entry.state not in OVER:
             self._show_message(
                 f"{entry.name} is {entry.state}: it can be {done} once it has ended. Enter opens its monitor."
@@ -206,15 +221,15 @@ class SessionsScreen(ClosedOnce[None], FilledLater):
 
     def action_attach(self) -> None:
         """Open the monitor of the newest running session."""
-        running = next((entry for entry in self._entries or () if entry.state == "running"), None)
+        running = next((entry for entry in self._entries if entry.state == "running"), None)
         if running is not None:
             self.post_message(ShowMonitor(running.folder))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Disable Attach if no session is running, and actions on sessions if there are none."""
         if action == "attach":
-            return any(entry.state == "running" for entry in self._entries or ())
-        return bool(self._entries) or action not in ACTIONS_ON_SESSIONS
+            return any(entry.state == "running" for entry in self._entries)
+        return any(self._content or ()) or action not in ACTIONS_ON_SESSIONS
 
     def action_back(self) -> None:
         """Clear the search, or return to the previous screen."""
@@ -236,7 +251,7 @@ class SessionsScreen(ClosedOnce[None], FilledLater):
         names = {entry.name for entry in self._browser.selected}
         if len(names) == 1 and (chosen := self._browser.highlighted) is not None:
             names.add(chosen.name)
-        oldest_first = [entry.folder for entry in reversed(self._entries or ()) if entry.name in names]
+        oldest_first = [entry.folder for entry in reversed(self._entries) if entry.name in names]
         if len(oldest_first) > 1:
             self.post_message(ShowComparison(oldest_first))
         else:
@@ -248,7 +263,7 @@ class SessionsScreen(ClosedOnce[None], FilledLater):
 
     def action_rename(self) -> None:
         """Ask for a new name for the highlighted session."""
-        entry = self._browser.highlighted
+        entry = self._highlighted
         if entry is None or not self._is_over(entry, "renamed"):
             return
 
@@ -266,8 +281,9 @@ class SessionsScreen(ClosedOnce[None], FilledLater):
 
     def action_delete(self) -> None:
         """Ask whether to delete the selected sessions, or else the highlighted one."""
-        chosen = self._browser.highlighted
-        entries = self._browser.selected or ([chosen] if chosen is not None else [])
+        browser = self._browser
+        chosen = browser.highlighted or browser.highlighted_unreadable
+        entries: Sequence[_Deletable] = browser.selected or ([chosen] if chosen is not None else [])
         if not entries or not all(self._is_over(entry, "deleted") for entry in entries):
             return
 
@@ -277,7 +293,7 @@ class SessionsScreen(ClosedOnce[None], FilledLater):
 
         self.app.push_screen(_delete_question(entries), take)
 
-    def _delete(self, entries: Sequence[SessionOverview]) -> str:
+    def _delete(self, entries: Sequence[_Deletable]) -> str:
         for entry in entries:
             self._shelf.delete(entry.folder)
         return f"Deleted {_named(entries)}."
@@ -301,8 +317,8 @@ class SessionsScreen(ClosedOnce[None], FilledLater):
         self._read_again()
 
 
-def _delete_question(entries: Sequence[SessionOverview]) -> QuestionScreen:
-    measured = sum(entry.measured for entry in entries)
+def _delete_question(entries: Sequence[_Deletable]) -> QuestionScreen:
+    measured = sum(entry.measured for entry in entries if isinstance(entry, SessionOverview))
     figures = count(measured, "measured run")
     return QuestionScreen(
         f"Delete {_named(entries)}, with journal, logs and the figures of {figures}? This cannot be undone.",
@@ -310,6 +326,6 @@ def _delete_question(entries: Sequence[SessionOverview]) -> QuestionScreen:
     )
 
 
-def _named(entries: Sequence[SessionOverview]) -> str:
+def _named(entries: Sequence[_Deletable]) -> str:
     names = ", ".join(entry.name for entry in entries[:3])
     return names if len(entries) < 4 else f"{names} and {len(entries) - 3} more"

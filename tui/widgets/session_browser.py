@@ -14,8 +14,9 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from ...engine.analysis.sessions.overview import SessionOverview
-from ..render.sessions_table import session_details, sessions_table
+from ...engine.analysis.sessions.overview import SessionOverview, UnreadableSession
+from ..data.shelf_watch import ShelfContent
+from ..render.sessions_table import session_details, sessions_table, unreadable_details, unreadable_row
 from .panel import Panel
 from .row_list import POINTER, RowList
 
@@ -68,8 +69,8 @@ class SessionBrowser(Vertical):
         """`root`: the folder of the sessions."""
         super().__init__(id=id)
         self._root = root
-        self._entries: Sequence[SessionOverview] | None = None
-        self._shown: Sequence[SessionOverview] = ()
+        self._content: ShelfContent | None = None
+        self._shown = ShelfContent()
         self._selected: set[str] = set()
         self._to_highlight = ""
         self._titles = ""
@@ -90,24 +91,34 @@ class SessionBrowser(Vertical):
 
     @property
     def highlighted(self) -> SessionOverview | None:
-        """Return the highlighted session."""
+        """Return the highlighted session; None if that one cannot be read."""
         name = self.query_one(SessionList).highlighted
-        return next((entry for entry in self._shown if entry.name == name), None)
+        return next((entry for entry in self._shown.entries if entry.name == name), None)
+
+    @property
+    def highlighted_unreadable(self) -> UnreadableSession | None:
+        """Return the highlighted session if it cannot be read."""
+        name = self.query_one(SessionList).highlighted
+        return next((session for session in self._shown.unreadable if session.name == name), None)
 
     @property
     def selected(self) -> list[SessionOverview]:
         """Return the selected sessions, newest first."""
-        return [entry for entry in self._entries or () if entry.name in self._selected]
+        return (
+            [entry for entry in self._content.entries if entry.name in self._selected]
+            if self._content
+            else []
+        )
 
     @property
     def is_searching(self) -> bool:
         """Return whether a search limits the list."""
         return bool(self.query_one(FindInput).value)
 
-    def show(self, entries: Sequence[SessionOverview]) -> None:
-        """Show the sessions, newest first."""
-        self._entries = entries
-        self._selected &= {entry.name for entry in entries}
+    def show(self, content: ShelfContent) -> None:
+        """Show the sessions, and below them those that cannot be read."""
+        self._content = content
+        self._selected &= {entry.name for entry in content.entries}
         self.redraw()
 
     def highlight_when_seen(self, name: str) -> None:
@@ -146,30 +157,32 @@ class SessionBrowser(Vertical):
 
     def redraw(self) -> None:
         """Redraw what has changed."""
-        if self._entries is None:
+        if self._content is None:
             return
         text = self.query_one(FindInput).value
-        self._shown = [entry for entry in self._entries if entry.matches(text)]
+        self._shown = ShelfContent(
+            [entry for entry in self._content.entries if entry.matches(text)],
+            [session for session in self._content.unreadable if session.matches(text)],
+        )
         with self.app.batch_update():
             self.query_one("#headline", Static).update(self._headline(text))
-            if self.has_class("-empty") == bool(self._shown):
+            if self.has_class("-empty") == any(self._shown):
                 self.toggle_class("-empty")
                 self.call_after_refresh(self.redraw)  # the list gets its size only then
-            elif self._shown:
-                self._draw_list(self._shown)
+            elif any(self._shown):
+                self._draw_list(*self._shown)
                 self._draw_detail()
             else:
                 self.query_one("#empty", Static).update(self._nothing(text))
 
-    def _draw_list(self, entries: Sequence[SessionOverview]) -> None:
+    def _draw_list(self, entries: Sequence[SessionOverview], unreadable: Sequence[UnreadableSession]) -> None:
         rows = self.query_one(SessionList)
-        table = sessions_table(
-            entries, self._selected, max(40, rows.scrollable_content_region.width - len(POINTER))
-        )
+        width = max(40, rows.scrollable_content_region.width - len(POINTER))
+        table = sessions_table(entries, self._selected, width)
         if table.titles != self._titles:
             self._titles = table.titles
             self.query_one("#titles", Static).update(Content.styled(table.titles, "bold $muted"))
-        rows.show(table.rows)
+        rows.show([*table.rows, *((session.name, unreadable_row(session, width)) for session in unreadable)])
         if self._to_highlight in {entry.name for entry in entries}:
             rows.highlight(self._to_highlight)
             self._to_highlight = ""
@@ -180,16 +193,22 @@ class SessionBrowser(Vertical):
         if entry is not None:
             panel.set_title(entry.name)
             panel.show(session_details(entry, panel.columns))
+        elif (unreadable := self.highlighted_unreadable) is not None:
+            panel.set_title(unreadable.name)
+            panel.show(unreadable_details(unreadable, panel.columns))
 
     def _headline(self, text: str) -> Content:
-        entries, shown = self._entries or (), len(self._shown)
-        count = f"{shown} of {len(entries)}" if text.strip() else str(len(entries))
+        known = self._content or ShelfContent()
+        shown = len(self._shown.entries)
+        count = f"{shown} of {len(known.entries)}" if text.strip() else str(len(known.entries))
         parts: list[str | tuple[str, str]] = [("Sessions", "bold"), f"  {count}"]
+        if known.unreadable:
+            parts.append((f"  {len(known.unreadable)} unreadable", "$muted"))
         if self._selected:
             parts.append((f"  {len(self._selected)} selected", "$text-accent"))
         return Content.assemble(*parts, (f"  {self._root}", "$muted"))
 
     def _nothing(self, text: str) -> Content:
-        if self._entries:
+        if self._content is not None and any(self._content):
             return Content(f"No session matches {text!r}. Escape shows all sessions.")
         return Content("No sessions yet. Press Escape, then Enter, to start the highlighted preset.")

@@ -18,6 +18,7 @@ from ...record.session import WITHOUT_STEPS, Session, read_session
 from ...record.shelf import SessionFolder, Shelf, State
 from ...text.encoding import decode_json, encode_json
 from ...text.files import read_whole
+from ...text.plain import cut_in_middle, message_of
 from ..analysis import analyse
 from ..environment import hardware
 from ..trained import trained, trained_briefly
@@ -72,6 +73,27 @@ class SessionOverview(Struct, frozen=True, kw_only=True):
         return all(word in searched for word in text.casefold().split())
 
 
+class UnreadableSession(Struct, frozen=True):
+    """A session that left nothing readable."""
+
+    name: str
+    path: str
+    reason: str
+    """Why its plan cannot be read, a phrase; its journal says nothing either."""
+
+    @property
+    def folder(self) -> SessionFolder:
+        """Files of the session."""
+        return SessionFolder(Path(self.path))
+
+    def __str__(self) -> str:
+        return f"neither its journal nor its plan can be read ({self.folder.plan.name}: {self.reason})"
+
+    def matches(self, text: str) -> bool:
+        """Return whether every word of the text occurs in the row, ignoring case."""
+        return all(word in f"{self.name}\n{self}".casefold() for word in text.casefold().split())
+
+
 class ShelfOverview:
     """Overview of all sessions on a shelf, for repeated reading by one thread.
 
@@ -94,9 +116,9 @@ class ShelfOverview:
         else:
             yield from filter(None, (seen.look() for seen in self._known.values()))
 
-    def unreadable(self) -> list[str]:
-        """Return the names of the sessions, among those last read, that left nothing readable."""
-        return [name for name, seen in self._known.items() if seen.look() is None]
+    def unreadable(self) -> list[UnreadableSession]:
+        """Return the sessions, among those last read, that left nothing readable."""
+        return [seen.unreadable for seen in self._known.values() if seen.unreadable is not None]
 
     def _list(self) -> Iterator[SessionOverview]:
         before, self._known = self._known, {}
@@ -119,6 +141,8 @@ class _WatchedSession:
     """One session: its milestones so far, or the cached overview once it is over."""
 
     def __init__(self, folder: SessionFolder, inode: int) -> None:
+        self.unreadable: UnreadableSession | None = None
+        """Set while the session has left nothing readable."""
         self.inode = inode
         """Inode of the folder, as another folder may get the name of one renamed or deleted."""
         self._folder = folder
@@ -136,7 +160,7 @@ class _WatchedSession:
         with contextlib.suppress(OSError):
             for event in self._follower.events():
                 self._session.apply(event)
-        entry = _entry(self._folder, self._session, state)
+        entry = self._entry(self._session, state)
         if self._session.outcome is not None:
             self._final = entry
         return entry
@@ -147,7 +171,7 @@ class _WatchedSession:
             return self._final
         state, stamp = self._folder.state(None), _stamp(self._folder)
         session = self._read()
-        entry = _entry(self._folder, session, state)
+        entry = self._entry(session, state)
         if entry is None:
             return None
         entry = msgspec.structs.replace(entry, headline=analyse(session).headline)
@@ -155,6 +179,16 @@ class _WatchedSession:
             self._final = entry
             _keep(self._folder, stamp, entry)
         return entry
+
+    def _entry(self, session: Session, state: State) -> SessionOverview | None:
+        folder = self._folder
+        try:
+            self.unreadable = None
+            return _entry(folder, session, state)
+        except (OSError, msgspec.DecodeError, ValueError) as error:
+            reason = (isinstance(error, OSError) and error.strerror) or message_of(error)
+            self.unreadable = UnreadableSession(folder.name, str(folder.path), cut_in_middle(reason, 200))
+            return None
 
     def _read(self) -> Session:
         try:
@@ -178,13 +212,11 @@ def _inode(folder: SessionFolder) -> int:
         return 0
 
 
-def _entry(folder: SessionFolder, session: Session, state: State) -> SessionOverview | None:
+def _entry(folder: SessionFolder, session: Session, state: State) -> SessionOverview:
+    """Return the overview; OSError, ValueError or msgspec.DecodeError where not even the plan is readable."""
     if not session.started:
-        try:
-            request = folder.request()
-            session.unix_time = folder.plan.stat().st_mtime
-        except (OSError, msgspec.DecodeError, ValueError):
-            return None
+        request = folder.request()
+        session.unix_time = folder.plan.stat().st_mtime
         session.plan, session.host = request.plan, request.host
     states = [run.state for run in session.runs.values()]
     return SessionOverview(

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 from building.demo import EVENTS
+from building.recorded import shelve
 from driving.app import screen_text, wait_for_text, watching
 from gpubench_tui.engine.record.shelf import SessionFolder
 from gpubench_tui.engine.text.encoding import encode_json
+from gpubench_tui.tui.app import GpubenchApp
+from gpubench_tui.tui.requests import ShowSessions
 
 pytestmark = pytest.mark.slow
 
@@ -36,3 +39,24 @@ async def test_text_of_a_session_is_shown_and_not_obeyed(tmp_path: Path) -> None
     async with app.run_test(size=(160, 50)) as pilot:
         await wait_for_text(pilot, r"hostile \x1b[2J\x9b")
         assert screen_text(app).replace("\n", "").isprintable()
+
+
+async def test_sessions_that_cannot_be_read_are_listed_with_the_reason(tmp_path: Path) -> None:
+    good = shelve(tmp_path, 2, name="good")
+    for name, content in {"torn": b"{", "blank": b""}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "plan.json").write_bytes(content)
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await pilot.pause()
+        app.post_message(ShowSessions())
+        shown = await wait_for_text(pilot, "Sessions  1  2 unreadable", good.name)
+        for name in ("torn", "blank"):
+            (line,) = (line for line in shown.splitlines() if line.strip().startswith(name))
+            assert "neither its journal nor its plan can be read (plan.json: " in line
+        await pilot.press("end", "enter")
+        await wait_for_text(pilot, "can be read (plan.json: Input data was truncated).")
+        await pilot.press("x", "y")
+        await wait_for_text(pilot, "Sessions  1  1 unreadable")
+        await pilot.press("slash", *"torn", "enter")
+        await wait_for_text(pilot, "Sessions  0 of 1")
