@@ -12,13 +12,15 @@ from pathlib import Path
 import msgspec
 
 from ..text.encoding import encode_json
-from ..text.files import open_regular
+from ..text.files import MOST_BYTES, open_regular
 from .events import Base, Event, RankFinished, RankMeasured, Steps, decode
 
 CHUNK_BYTES = 1 << 20
 CHECK_SECONDS = 0.4
 """Interval at which a journal that is written makes sure that it is still in its place."""
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+LONGEST_LINE = MOST_BYTES
+"""Bytes of a line at most: the first holds the plan, which is itself in a file of limited size."""
 
 
 class Journal:
@@ -122,7 +124,8 @@ class Follower:
         self.unreadable = 0
         """Lines that could not be decoded: damaged, or written by a newer version."""
         self._offset = 0
-        self._rest = b""
+        self._begun: list[bytes] = []
+        self._begun_bytes = 0
         self._starts = (b"",) if kinds is None else tuple(map(_start_of_line, kinds))
         self._broken_steps = broken_steps
 
@@ -146,9 +149,12 @@ class Follower:
 
     def decode(self, chunk: bytes) -> list[Event]:
         """Return the events whose lines this chunk completes."""
-        lines = chunk.split(b"\n")
-        lines[0] = self._rest + lines[0]
-        self._rest = lines.pop()
+        first, *lines = chunk.split(b"\n")
+        self._continue(first)
+        if not lines:
+            return []
+        lines = [self._complete(), *lines]
+        self._continue(lines.pop())
         events = []
         for line in lines:
             if not line or not self._is_wanted(line):
@@ -163,6 +169,21 @@ class Follower:
         if line.startswith(self._starts):
             return True
         return self._broken_steps and line.startswith(STEPS) and b"null" in line
+
+    def _continue(self, part: bytes) -> None:
+        """Keep a part of a line that is not complete, unless it is too long to be an event's."""
+        self._begun_bytes += len(part)
+        if self._begun_bytes <= LONGEST_LINE:
+            self._begun.append(part)
+        else:
+            self._begun.clear()
+
+    def _complete(self) -> bytes:
+        """Return the line that was kept in parts, empty if it was too long."""
+        line = b"".join(self._begun)
+        self.unreadable += self._begun_bytes > LONGEST_LINE
+        self._begun, self._begun_bytes = [], 0
+        return line
 
 
 def _write_whole(file: int, content: bytes, name: str) -> None:

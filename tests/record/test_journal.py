@@ -3,11 +3,13 @@ import stat
 import subprocess
 import sys
 import threading
+import tracemalloc
 from pathlib import Path
 from typing import get_args
 
 import pytest
 from building.all_kinds import EVENTS, STARTED
+from gpubench_tui.engine.record import journal as journal_module
 from gpubench_tui.engine.record.events import Event, LogMessage, RankFinished, RankMeasured
 from gpubench_tui.engine.record.journal import Follower, Journal, read_journal
 from gpubench_tui.engine.record.session import read_session
@@ -90,6 +92,29 @@ def test_lines_longer_than_a_chunk(tmp_path: Path) -> None:
     long = LogMessage(at=0.0, level="info", text="x" * 3_000_000)
     write(path, [EVENTS[1], long, EVENTS[2]])
     assert list(read_journal(path)) == [EVENTS[1], long, EVENTS[2]]
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_line_longer_than_any_event_is_left_out_and_not_kept(
+    ends: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_module, "LONGEST_LINE", 5000)
+    monkeypatch.setattr(journal_module, "CHUNK_BYTES", 1000)
+    path = tmp_path / "journal.jsonl"
+    write(path, [EVENTS[1]])
+    with path.open("ab") as file:
+        file.write(b'{"event":"said","text":"' + b"x" * 1_000_000 + b"\n" * ends)
+    follower = Follower(path)
+    tracemalloc.start()
+    assert follower.read() == [EVENTS[1]]
+    assert tracemalloc.get_traced_memory()[1] < 100_000
+    tracemalloc.stop()
+    assert follower.unreadable == ends
+    with path.open("ab") as file:
+        file.write(b"\n" * (not ends))
+    write(path, [EVENTS[2]])
+    assert follower.read() == [EVENTS[2]]
+    assert follower.unreadable == 1
 
 
 def test_threads_share_the_writing_end(tmp_path: Path) -> None:
