@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import random
+import sys
+from array import array
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +23,10 @@ SAMPLE_FILES, SAMPLE_BYTES = 1000, 16 * 2**20
 """Files, and bytes of them, that are decoded as a sample of `train` or `test`, in equal parts by class."""
 CLASS_SAMPLE = 500
 """Files that are decoded of a class whose sample holds an unreadable one."""
+
+
+BITS_PER_SAMPLE, SAMPLE_FORMAT, UNSIGNED = 258, 339, 1
+"""Two fields of TIFF files, and the value of the second that means unsigned integers."""
 
 
 class FolderError(ValueError):
@@ -115,15 +121,35 @@ def _in_eight_bits(image: Image) -> Image:
     """Return an image whose values are in 0..255; PIL would clip those of 16 bits and more to white."""
     if not image.mode.startswith(("I", "F")):
         return image
-    wide = image.convert("F")
+    wide = _without_sign(image).convert("F")
     highest = float(wide.getextrema()[1])  # type: ignore[arg-type]
-    limit = next((limit for limit in _limits(image.mode) if highest <= limit), highest)
+    limit = next((limit for limit in _limits(image) if highest <= limit), highest)
     return wide.point(lambda value: value * (255 / limit) + 0.5).convert("L")
 
 
-def _limits(mode: str) -> tuple[float, ...]:
-    """Return the values that may stand for white; integers that PIL holds in 32 bits mostly have 16."""
-    return (1.0, 255.0, 65_535.0) if mode == "F" else (65_535.0,)
+def _limits(image: Image) -> tuple[float, ...]:
+    """Return the values that may stand for white: files of 32 bits mostly hold values of fewer."""
+    if image.mode == "F":
+        return (1.0, 255.0, 65_535.0)
+    return (255.0, 65_535.0) if _tiff_tag(image, BITS_PER_SAMPLE) == 32 else (65_535.0,)
+
+
+def _without_sign(image: Image) -> Image:
+    """Return an image whose unsigned values of 32 bits PIL took for negative ones as the upper 16 bits."""
+    from PIL import Image
+
+    unsigned = image.mode == "I" and _tiff_tag(image, SAMPLE_FORMAT) in (UNSIGNED, None)
+    if not unsigned or float(image.getextrema()[0]) >= 0:  # type: ignore[arg-type]
+        return image
+    halves = array("H", image.tobytes())
+    upper = halves[1::2] if sys.byteorder == "little" else halves[::2]
+    return Image.frombytes("I;16", image.size, upper.tobytes(), "raw", "I;16N")
+
+
+def _tiff_tag(image: Image, number: int) -> int | None:
+    """Return the first value of a field of a TIFF file; None for other files and missing fields."""
+    value = getattr(image, "tag_v2", {}).get(number)
+    return value[0] if isinstance(value, tuple) else value
 
 
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:

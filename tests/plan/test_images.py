@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 from pathlib import Path
 
 import pytest
@@ -143,6 +144,27 @@ def test_a_mended_file_is_read(tmp_path: Path) -> None:
         open_folder(folder, 2)
     bad.write_bytes(good)
     assert not open_folder(folder, 2)[0].unreadable
+
+
+def write_tiff(path: Path, values: list[int], sample_format: int | None) -> None:
+    """A TIFF file of one line of integers of 32 bits."""
+    fields = [(256, len(values)), (257, 1), (258, 32), (259, 1), (262, 1), (273, 8), (277, 1), (278, 1)]
+    fields += [(279, 4 * len(values))] + ([] if sample_format is None else [(339, sample_format)])
+    data = struct.pack(f"<{len(values)}I", *(value % 2**32 for value in values))
+    table = struct.pack("<H", len(fields)) + b"".join(struct.pack("<HHII", tag, 4, 1, v) for tag, v in fields)
+    path.write_bytes(b"II*\0" + struct.pack("<I", 8 + len(data)) + data + table + bytes(4))
+
+
+@pytest.mark.parametrize("highest", [255, 65_535, 2**31 - 1, 2**32 - 1])
+@pytest.mark.parametrize("sample_format", [None, 1, 2])
+def test_integers_of_32_bits_keep_their_range(
+    highest: int, sample_format: int | None, tmp_path: Path
+) -> None:
+    if sample_format == 2:
+        highest = min(highest, 2**31 - 1)
+    write_tiff(tmp_path / "grey.tif", [0, highest // 2, highest], sample_format)
+    image = decode(str(tmp_path / "grey.tif"))
+    assert [image.getpixel((x, 0))[0] for x in range(3)] == pytest.approx([0, 127, 255], abs=1)
 
 
 @pytest.mark.parametrize(("mode", "suffix"), [("I;16", "png"), ("I;16", "tif"), ("I", "tif")])
