@@ -8,12 +8,15 @@ from typing import NamedTuple
 from textual.binding import Binding, BindingType
 from textual.keys import REPLACED_KEYS, Keys, key_to_character
 
+from ..engine.text.plain import cut_in_middle
 from ..engine.text.suggestions import nearest
 from .keys import area
 
 MODIFIERS = ("ctrl", "shift", "alt", "super", "hyper", "meta")
 CONTROL_CHARACTERS = {"ctrl+i": "tab", "ctrl+m": "enter"}
 """Keys that arrive as another key, because terminals send the same byte for both."""
+LONGEST = 100
+"""Characters of an action or a key at most, where they are wrong."""
 
 
 class DeclaredBinding(NamedTuple):
@@ -81,7 +84,9 @@ def check_keys(
     while (conflict := next(_conflicts(valid, known), None)) is not None:
         name, problems[name] = conflict
         del valid[name]
-    return valid, [f'keys: "{name}": {problem}' for name, problem in problems.items() if problem]
+    return valid, [
+        f'keys: "{cut_in_middle(name, LONGEST)}": {problem}' for name, problem in problems.items() if problem
+    ]
 
 
 def _problem(name: str, keys: str, known: Mapping[str, DeclaredBinding]) -> str | None:
@@ -90,7 +95,8 @@ def _problem(name: str, keys: str, known: Mapping[str, DeclaredBinding]) -> str 
     for key in (key.strip() for key in keys.split(",")):
         *modifiers, last = key.split("+")
         if not set(modifiers) <= set(MODIFIERS) or not _is_key(last):
-            return f"{key!r} is not a key; write keys as in x, X, f5, ctrl+x or question_mark"
+            shown = repr(cut_in_middle(key, LONGEST))
+            return f"{shown} is not a key; write keys as in x, X, f5, ctrl+x or question_mark"
         if (sent := _sent_as(modifiers, last)) != key:
             return f"terminals send {key} as {sent}; write {sent} instead"
     return None
