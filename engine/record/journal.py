@@ -141,7 +141,7 @@ class Follower:
             return
         with file:
             if file.seek(0, os.SEEK_END) < self._offset:  # it was cut off, and is begun anew
-                self._offset, self._rest = 0, b""
+                self._offset, self._begun, self._begun_bytes = 0, [], 0
             file.seek(self._offset)
             while chunk := file.read(CHUNK_BYTES):
                 self._offset += len(chunk)

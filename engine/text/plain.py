@@ -12,6 +12,7 @@ LONGEST_MESSAGE = 600
 
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters, changes of the direction of writing, and lone surrogates."""
+_BREAKS = re.compile("[\t\n]+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -21,6 +22,11 @@ def plain(text: str) -> str:
     Python represents bytes of a file name that are not UTF-8 as surrogates; they become `\xff`.
     """
     return text if text.isprintable() else _UNSAFE.sub(_escape, text.replace("\r\n", "\n"))
+
+
+def unbroken(text: str) -> str:
+    """Return text as it is shown in one line: plain, with spaces for line breaks and tabs."""
+    return text if text.isprintable() else _BREAKS.sub(" ", plain(text))
 
 
 def without_surrogates(text: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
+from .plain import unbroken
+
 GAPS = ("   ", "  ", " ")
 
 
@@ -57,6 +59,7 @@ class TextColumn(NamedTuple):
 
 def text_table(columns: Sequence[TextColumn], width: int) -> list[str]:
     """Return the lines of the table, titles first, within `width` cells where possible."""
+    columns = [column._replace(cells=list(map(unbroken, column.cells))) for column in columns]
     shown, gap = fit_columns(columns, width)
     rows = zip(*((column.title, *column.cells) for column in shown), strict=True)
     return [gap.join(map(_justified, row, shown)).rstrip() for row in rows]

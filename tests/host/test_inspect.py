@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,17 @@ def test_a_gpus_facts(inspect: Inspect) -> None:
     assert ours.memory_bytes == 1 << 30
     assert gone == GpuProcess(999999)
     assert (host.software.driver, host.software.driver_cuda) == ("550.54.15", "12.4")
+
+
+def test_the_name_that_another_process_gives_itself_is_plain(inspect: Inspect) -> None:
+    rename = r"ctypes.CDLL(None).prctl(15, b'a\x1b[2J\nb\xff\xe2\x80\xae')"
+    script = f"import ctypes; {rename}; print(flush=True); input()"
+    other = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert other.stdout is not None and other.stdout.readline()
+    (gpu,) = inspect("count 1", f"processes {other.pid}:1024").gpus
+    other.communicate(b"\n")
+    assert gpu.processes is not None
+    assert gpu.processes[0].name == r"a\x1b[2J b\xff\u202e"
 
 
 def test_the_cores_near_a_gpu_are_known(inspect: Inspect) -> None:

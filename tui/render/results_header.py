@@ -10,6 +10,7 @@ from ...engine.analysis.report.method import method
 from ...engine.analysis.report.provenance import origins
 from ...engine.analysis.trained import trained
 from ...engine.record.session import Session
+from ...engine.text.plain import unbroken
 from ...engine.text.units import date_time
 from .drawing.grid import wrapped
 
@@ -21,7 +22,7 @@ def title_line(session: Session, is_over: bool) -> Content:
     else:
         states = {"finished": "", "stopped": "stopped early", "interrupted": f"interrupted: {session.reason}"}
         state = states[session.outcome]
-    parts: list[Content | str | tuple[str, str]] = [(session.plan.title or session.name, "bold")]
+    parts: list[Content | str | tuple[str, str]] = [(unbroken(session.plan.title or session.name), "bold")]
     parts.append((f"  {session.name}", "$muted"))
     if state:
         parts.append((f"  {state}", "$text-warning"))

@@ -9,6 +9,7 @@ from rich.cells import cell_len
 from textual.content import Content
 
 from ...engine.analysis.sessions.overview import SessionOverview, UnreadableSession
+from ...engine.text.plain import unbroken
 from ...engine.text.tables import GAPS, fit_columns
 from ...engine.text.units import count, date_time
 from .drawing.grid import StyledText, shortened, wrapped
@@ -57,8 +58,8 @@ def sessions_table(
     columns = [
         SessionColumn("  session", [_name(entry, entry.name in selected, width // 2) for entry in entries]),
         SessionColumn("date", [(date_time(entry.unix_time), "$muted") for entry in entries], 3),
-        SessionColumn("host", [(entry.host, "") for entry in entries], 2 if several_hosts else 6),
-        SessionColumn("preset", [(entry.preset, "") for entry in entries], 4),
+        SessionColumn("host", [(unbroken(entry.host), "") for entry in entries], 2 if several_hosts else 6),
+        SessionColumn("preset", [(unbroken(entry.preset), "") for entry in entries], 4),
         SessionColumn("model", [(shortened(entry.model, MODEL_CELLS), "") for entry in entries], 5),
         SessionColumn("state", [(entry.state, STATE_STYLES[entry.state]) for entry in entries]),
         SessionColumn("runs", [_runs(entry) for entry in entries], 1),
@@ -115,14 +116,14 @@ def _ended(entry: SessionOverview) -> str:
 def _result(entry: SessionOverview) -> StyledText:
     """Return the session's result in a sentence, or its current run."""
     if entry.state == "running":
-        return f"now: {entry.current}" if entry.current else "starting", "$text-accent"
+        return f"now: {unbroken(entry.current)}" if entry.current else "starting", "$text-accent"
     if entry.state == "waiting":
         return "in the queue", "$muted"
     if entry.headline is None:
         return "…", "$muted"
     if entry.headline:
-        return entry.headline, ""
-    return (entry.reason, "$text-warning") if entry.reason else ("nothing was measured", "$muted")
+        return unbroken(entry.headline), ""
+    return (unbroken(entry.reason), "$text-warning") if entry.reason else ("nothing was measured", "$muted")
 
 
 def _name(entry: SessionOverview, selected: bool, width: int) -> StyledText:

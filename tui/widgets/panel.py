@@ -10,6 +10,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.geometry import Region
 
+from ...engine.text.plain import unbroken
 from .lines import Lines
 
 
@@ -65,7 +66,7 @@ class Panel(VerticalScroll, can_focus=True, inherit_bindings=False):
 
     def set_title(self, *parts: str, warning: str = "") -> None:
         """Set the title to the parts that are not empty, followed by a warning if there is one."""
-        title = Content(": ".join(filter(None, parts)))
+        title = Content(unbroken(": ".join(filter(None, parts))))
         if warning:
             title = Content.assemble(title, ", ", (warning, "$text-warning"))
         if not title.is_same(self._title):

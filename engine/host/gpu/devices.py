@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 from msgspec.structs import replace
 
-from ...text.plain import without_surrogates
+from ...text.plain import cut_in_middle, unbroken
 from ..facts import Gpu, GpuProcess, GpuSample
 from .nvml import (
     CLOCK_SM,
@@ -27,6 +27,8 @@ from .nvml import (
 )
 from .throttle import throttle_words
 
+LONGEST_NAME = 60
+"""Characters of a process's name at most."""
 SWITCH = "NVSwitch"
 
 
@@ -318,13 +320,14 @@ def _bus_id(pci: Any) -> str | None:
 
 def _process_name(pid: int) -> str | None:
     try:
-        return without_surrogates(psutil.Process(pid).name())
+        # Chosen by its user, who may be another one.
+        return cut_in_middle(unbroken(psutil.Process(pid).name()), LONGEST_NAME)
     except psutil.Error:
         return None
 
 
 def _process_user(pid: int) -> str | None:
     try:
-        return without_surrogates(psutil.Process(pid).username())
+        return unbroken(psutil.Process(pid).username())
     except (psutil.Error, KeyError):  # a user id without a name
         return None

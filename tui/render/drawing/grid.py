@@ -9,6 +9,7 @@ from typing import NamedTuple
 from textual.content import Content
 from textual.style import Style
 
+from ....engine.text.plain import unbroken
 from ....engine.text.tables import fit_columns
 
 StyledText = tuple[str, str]
@@ -36,6 +37,7 @@ class GridColumn(NamedTuple):
 
 def grid(columns: Sequence[GridColumn], width: int) -> Content:
     """Return the table within `width` cells where possible, with narrower gaps before fewer columns."""
+    columns = [column._replace(cells=list(map(_on_one_line, column.cells))) for column in columns]
     shown, gap = fit_columns(columns, width)
     titles = [_justified(_title(column), column) for column in shown]
     rows = zip(*(column.cells for column in shown), strict=True)
@@ -72,10 +74,15 @@ def wrapped(text: str, width: int, style: str = "", indent: int = 0, lead: str =
 
 
 def shortened(text: str, width: int) -> str:
-    """Return the text in at most `width` cells, its end replaced by … if it is longer."""
+    """Return the text in one line of at most `width` cells, its end replaced by … if it is longer."""
+    text = unbroken(text)
     if len(text) <= width:
         return text
     return text[: width - 1] + "…" if width > 1 else ""
+
+
+def _on_one_line(cell: Content) -> Content:
+    return cell if cell.plain.isprintable() else Content(unbroken(cell.plain))
 
 
 def _title(column: GridColumn) -> Content:

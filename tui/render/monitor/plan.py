@@ -10,6 +10,7 @@ from ....engine.analysis.results.baseline import speedup_so_far
 from ....engine.analysis.results.throughput import run_summary
 from ....engine.plan.plan import Plan, RunSpec
 from ....engine.record.session import RunState, Session
+from ....engine.text.plain import unbroken
 from ....engine.text.units import clock, number, rate, ratio
 from ..drawing.grid import shortened
 
@@ -53,8 +54,8 @@ def current_run_line(session: Session) -> int:
 
 def _run_line(session: Session, run: RunState, width: int) -> Content:
     sign, style = RUN_SIGNS[run.state]
-    label, room = run.spec.label, width - 3
-    right, shorter = _outcome(session, run)
+    label, room = unbroken(run.spec.label), width - 3
+    right, shorter = map(unbroken, _outcome(session, run))
     if len(label) + len(right) > room:
         right = shorter
     if len(label) + len(right) > room:
