@@ -15,7 +15,6 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from ..host.gpu.driver import Driver
 from ..host.shortage import no_shared_memory
 from ..plan.assignment import Assignment
 from ..plan.needs import cache_folder
@@ -29,16 +28,9 @@ from .exits import ExitWatch
 from .launch import Launch
 from .listener import Appeared, Ended, Heard, RankListener
 from .outcome import Aftermath, Ending, described_outcome
-from .processes.fork_server import (
-    adopted,
-    end_fork_server,
-    end_of_fork_server,
-    fork_server_is_stopped,
-    forking_process,
-    helpers,
-    start_fork_server,
-)
-from .processes.parentage import CLEANING_SECONDS, Killing, bury, descendants, kill
+from .processes.family import SWEEP_SECONDS, Family
+from .processes.fork_server import ForkServerWatch, start_fork_server
+from .processes.parentage import kill
 from .processes.remains import remove_shared_memory
 from .rank_entry import close_end
 from .rank_logs import RankLogs
@@ -49,8 +41,6 @@ QUEUE_MESSAGES = 256
 """Capacity of a rank's queue in messages, some 25 s of them, before metrics are dropped."""
 TICK_SECONDS = 0.25
 """Interval of the watchdog's checks while nothing happens."""
-SWEEP_SECONDS = 0.02
-"""Interval at which processes that must end are killed again, until none is left."""
 
 # Time that ranks have, once it is clear that the run is over, before they are killed.
 LEAVE_SECONDS = 15.0  # all have finished; closing a group of many GPUs takes a while
@@ -58,8 +48,6 @@ FAIL_SECONDS = 1.0  # one has failed: for its last message and those of its peer
 DETAIL_SECONDS = 5.0  # one has given up its detail phase: for its peers, which NCCL leaves waiting
 STACKS_SECONDS = 5.0  # one hangs: to write the stacks, at most
 STOP_SECONDS = 1.0  # they were sent SIGTERM
-STOPPED_SECONDS = 5.0
-"""Time that a fork server may be stopped while ranks wait to be started: it may be continued."""
 SILENT_SECONDS = 0.5
 """Silence from which on a rank's use of the CPU is watched."""
 ABANDON_SECONDS = 30.0
@@ -98,12 +86,8 @@ class RunExecution:
         self._ending: Ending | None = None
         self._silence: Silence | None = None
         self._evidence = Observations(self._logs)
-        self._killing, self._killing_orphans = Killing(), Killing()
         self._kill_at = float("inf")
         self._look_at = 0.0
-        self._stopped: float | None = None
-        self._loss = ""
-        self._server: int | None = None
 
     def ask(self, request: Request) -> None:
         """Ask for an early end of the run, from any thread or from a signal handler."""
@@ -113,7 +97,7 @@ class RunExecution:
         """Launch the ranks, follow them, and return the outcome once all processes of the run have ended."""
         self._say(f"{self.spec.label} started")
         start_fork_server()
-        self._family = descendants()
+        self._family, self._server = Family(), ForkServerWatch()
         with tempfile.TemporaryDirectory(dir=self._temporary, ignore_cleanup_errors=True) as meeting:
             self._start(meeting)
             while (self._followed or self._launching) and not self._is_abandoned():
@@ -252,12 +236,11 @@ class RunExecution:
         if not self._watch.complete and now - self._started > ENTER_SECONDS:
             self._launch.error = f"the ranks did not appear within {ENTER_SECONDS:.0f} s"
             self._end("failed", 0.0)
-        self._check_fork_server(now)
+        self._check_fork_server()
         if any(line.rank in self._followed and line.process_is_gone() for line in self._lines):
-            self._end_orphans()  # they keep a pipe open in which half a message may be stuck
+            self._family.end_orphans()  # they keep a pipe open in which half a message may be stuck
         if now >= self._kill_at:
-            self._killing.strike(self._strays())
-            self._end_orphans()
+            self._family.strike()
             self._look_at = now + SWEEP_SECONDS
 
     def _check_silence(self, now: float) -> None:
@@ -275,36 +258,11 @@ class RunExecution:
                 self._kill_at = now
             self._look_at = now + SWEEP_SECONDS
 
-    def _check_fork_server(self, now: float) -> None:
-        """End the run if its fork server is lost, or stopped while something waits for it."""
-        if self._loss:
-            return
-        self._server = self._server or forking_process()
-        if (end := end_of_fork_server(self._server)) is not None:
-            self._lose_fork_server(end)
-        elif not fork_server_is_stopped():
-            self._stopped = None
-        elif not self._followed and self._launching:
-            end_fork_server()  # the agent waits for it
-        elif not self._watch.complete:
-            self._stopped = self._stopped or now
-            if now - self._stopped > STOPPED_SECONDS:
-                end_fork_server()
-                self._lose_fork_server("was stopped by a signal while it started them")
-
-    def _lose_fork_server(self, how: str) -> None:
-        self._end("failed", FAIL_SECONDS)
-        if self._ending == "failed":
-            self._loss = f"the fork server, from which the ranks are started, {how}"
-
-    @property
-    def _spared(self) -> set[int]:
-        """Return the processes of the session itself: those before the run, and any that asks the driver."""
-        return self._family | Driver.running
-
-    def _strays(self) -> set[int]:
-        """Return the processes that the run has started, directly or not, and that exist."""
-        return descendants() - self._spared - helpers()
+    def _check_fork_server(self) -> None:
+        """End the run if its fork server is lost."""
+        exits_awaited = self._launching and not self._followed
+        if self._server.is_lost(ranks_awaited=not self._watch.complete, exits_awaited=exits_awaited):
+            self._end("failed", FAIL_SECONDS)
 
     def _is_abandoned(self) -> bool:
         """Whether to stop waiting, for processes that cannot be killed or for a launch no longer wanted."""
@@ -312,24 +270,14 @@ class RunExecution:
         unborn = self._ending == "stopped" and not self._watch.pids
         return late > ABANDON_SECONDS or (unborn and late > 0)
 
-    def _end_orphans(self) -> None:
-        orphans = adopted() - self._spared
-        self._killing_orphans.strike(orphans)
-        bury(orphans)
-
     def _sweep(self) -> None:
         """Kill whatever the ranks have left behind."""
-        deadline = time.monotonic() + STOP_SECONDS + CLEANING_SECONDS
-        while (left := self._killing.strike(self._strays())) and time.monotonic() < deadline:
-            self._end_orphans()
-            time.sleep(SWEEP_SECONDS)
-        self._end_orphans()
-        if left:
+        if left := self._family.end():
             numbers = ", ".join(map(str, sorted(left)))
             self._recorder.say(f"the processes {numbers} cannot be killed", run=self.spec.id)
 
     def _aftermath(self) -> Aftermath:
-        self._check_fork_server(time.monotonic())
+        self._check_fork_server()
         launch = self._launch
         return Aftermath(
             ending=self._ending,
@@ -339,7 +287,7 @@ class RunExecution:
                 codes=launch.exits, times=self._exits.times, noticed=list(launch.failed), killed=self._kill_at
             ),
             silence=self._silence,
-            loss=self._loss,
+            loss=self._server.loss if self._ending == "failed" else "",
             launch_error=launch.error,
             folder=self._folder,
             logs=self._logs,

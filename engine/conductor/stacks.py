@@ -93,7 +93,8 @@ def read_tail(log: Path, start: int = 0) -> str:
     """Return the end of a log, of what follows its first `start` bytes; empty if it cannot be read."""
     try:
         with open_regular(log) as file:
-            file.seek(max(start, log.stat().st_size - TAIL_BYTES))
+            size = log.stat().st_size
+            file.seek(max(start if start <= size else 0, size - TAIL_BYTES))  # it may have been shortened
             return file.read().decode(errors="replace")
     except OSError:
         return ""

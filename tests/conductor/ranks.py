@@ -358,7 +358,7 @@ def paused(rank: Rank) -> None:
 
 def impatient(rank: Rank) -> None:
     """Rank 1 is stopped, and rank 0 waits for less time than the watchdog."""
-    join(rank, seconds=3)
+    join(rank, seconds=12)
     reduce(rank)
     if rank.rank == 1:
         os.kill(os.getpid(), signal.SIGSTOP)

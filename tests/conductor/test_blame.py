@@ -291,6 +291,7 @@ def test_the_last_stacks_of_a_log_are_read(tmp_path: Path) -> None:
     assert read_stacks(log).doing == "waiting"
     size = log.stat().st_size
     assert read_stacks(log, size).doing == "unknown"
+    assert read_stacks(log, size + 1).doing == "waiting", "the log was shortened"
     log.write_text(log.read_text() + written(STACKS["build"], SENDER))
     assert [str(frame) for frame in read_stacks(log, size).main] == ["read (ssl.py:12)", "build (net.py:12)"]
 

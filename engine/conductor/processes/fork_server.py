@@ -19,6 +19,9 @@ from .parentage import bury, children, descendants, is_zombie, kill
 
 HAS_GUARDIAN = sys.platform == "linux"
 STOPPED = (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
+STOPPED_SECONDS = 5.0
+"""Time that it may be stopped while ranks wait to be started: whoever has stopped it may continue it."""
+FORK_SERVER = "the fork server, from which the ranks are started,"
 UNKNOWN = "ended"
 REPLACE_SECONDS = 5.0
 """Time that a killed fork server has to end before its successor is started."""
@@ -145,3 +148,35 @@ def _forget() -> None:
     if server._forkserver_alive_fd is not None:
         os.close(server._forkserver_alive_fd)
     server._forkserver_address = server._forkserver_alive_fd = server._forkserver_pid = None
+
+
+class ForkServerWatch:
+    """Watch over the fork server during a run that was started from it."""
+
+    def __init__(self) -> None:
+        self.loss = ""
+        """Loss of the fork server, one sentence; empty while there is none."""
+        self._forking: int | None = None
+        self._stopped: float | None = None
+
+    def is_lost(self, *, ranks_awaited: bool, exits_awaited: bool) -> bool:
+        """Return whether the run has lost its fork server; end one that is stopped while it is needed.
+
+        `ranks_awaited`: whether ranks are still to be started; `exits_awaited`: whether all have ended, and
+        the server is to tell how.
+        """
+        if self.loss:
+            return True
+        self._forking = self._forking or forking_process()
+        if (end := end_of_fork_server(self._forking)) is not None:
+            self.loss = f"{FORK_SERVER} {end}"
+        elif not fork_server_is_stopped():
+            self._stopped = None
+        elif exits_awaited:
+            end_fork_server()
+        elif ranks_awaited:
+            self._stopped = self._stopped or time.monotonic()
+            if time.monotonic() - self._stopped > STOPPED_SECONDS:
+                end_fork_server()
+                self.loss = f"{FORK_SERVER} was stopped by a signal while it started them"
+        return bool(self.loss)
