@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .session import Session
 
-MEASURED, RUN_FAILED, BAD_USAGE, STOPPED = 0, 1, 2, 130
+MEASURED, RUN_FAILED, BAD_USAGE, NOT_JUDGED, STOPPED = 0, 1, 2, 3, 130
 
 
 def exit_status(session: Session) -> int:

@@ -7,11 +7,12 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
-from ...engine.record.exit_status import MEASURED, RUN_FAILED
+from ...engine.record.exit_status import MEASURED, NOT_JUDGED, RUN_FAILED
 from .arguments import SESSION_HELP, add_sessions_dir
 from .context import Context, UsageError, read_recorded
 
 if TYPE_CHECKING:
+    from ...engine.analysis.sessions.compare import SessionsComparison
     from ...engine.analysis.sessions.comparison_report import CompareFormat
     from .arguments import Subparsers
 
@@ -21,7 +22,8 @@ def add_compare_command(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "compare",
         help="compare sessions with the first of them, run by run: better, worse or no difference",
-        epilog="Exit status: 0; 1 with --fail-on-regression if a run became worse; 2 bad usage.",
+        epilog="Exit status: 0; 1 with --fail-on-regression if a run became worse; 2 bad usage; 3 with "
+        "--strict if a run could not be judged.",
     )
     parser.add_argument("a", metavar="A", help=SESSION_HELP)
     parser.add_argument("others", metavar="B", nargs="+", help="the sessions to compare with it")
@@ -35,6 +37,12 @@ def add_compare_command(subparsers: Subparsers) -> None:
         help="exit with status 1 if a run is worse by more than P percent and its interval agrees, or was "
         "measured in A and has no results in B",
     )
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="with --fail-on-regression: exit with status 3 if a run could not be judged, as one measured on "
+        "a busy machine, and none became worse",
+    )
     add_sessions_dir(parser)
     parser.set_defaults(command=print_comparison)
 
@@ -46,32 +54,49 @@ def print_comparison(
     others: list[str],
     format: CompareFormat,  # noqa: A002
     fail_on_regression: float | None,
+    strict: bool,
 ) -> int:
-    """Print the sessions `others` compared with session `a`; return 1 for a regression beyond the limit.
+    """Print the sessions `others` compared with session `a`; return the exit status.
 
-    `fail_on_regression` is that limit in percent; with None no regression fails. Raises UsageError.
+    `fail_on_regression` is the limit in percent beyond which a regression fails; with None none does. With
+    `strict`, a run that cannot be judged does too. Raises UsageError.
     """
     from ...engine.analysis.sessions.compare import compare_all
     from ...engine.analysis.sessions.comparison_report import render_comparison
+    from ...engine.analysis.sessions.noise import past_sessions
 
-    base, *compared = (context.find_session(name) for name in (a, *others))
-    comparison = compare_all(read_recorded(base), [read_recorded(folder) for folder in compared])
+    if strict and fail_on_regression is None:
+        raise UsageError("--strict needs --fail-on-regression, as in --fail-on-regression 5 --strict")
+    folders = [context.find_session(name) for name in (a, *others)]
+    sessions = [read_recorded(folder) for folder in folders]
+    comparison = compare_all(sessions[0], sessions[1:], past_sessions(folders, sessions))
     if not comparison.rows:
-        names = " and ".join(folder.name for folder in (base, *compared))
+        names = " and ".join(folder.name for folder in folders)
         raise UsageError(f"{names} have no run in common: none agrees in mode, devices, workload and batch")
     width = shutil.get_terminal_size((100, 24)).columns
     sys.stdout.write(render_comparison(comparison, format, width))
-    regressions = [
-        f"{change.label} in {session.b}"
-        for session in comparison.sessions
-        for change in session.changes
-        if fail_on_regression is not None and change.is_regression(fail_on_regression)
-    ]
-    for regression in regressions:
-        print(
-            f"worse by more than {fail_on_regression:g}%, or without results: {regression}", file=sys.stderr
-        )
-    return RUN_FAILED if regressions else MEASURED
+    return MEASURED if fail_on_regression is None else _judge(comparison, fail_on_regression, strict=strict)
+
+
+def _judge(comparison: SessionsComparison, limit: float, *, strict: bool) -> int:
+    """Say which runs became worse by more than `limit` percent and which cannot be judged; return the status.
+
+    A run without results in one session is worse whatever else ran there.
+    """
+    from ...engine.analysis.sessions.comparison_report import letter, not_judged
+
+    worse = unjudged = False
+    for index, session in enumerate(comparison.sessions, 1):
+        for change in session.changes:
+            where = f"{change.label} in {session.b}"
+            why = not_judged(change, letter(index)) if change.ratio is not None else ""
+            if why:
+                unjudged = True
+                print(f"not judged: {why}: {where}", file=sys.stderr)
+            elif change.is_regression(limit):
+                worse = True
+                print(f"worse by more than {limit:g}%, or without results: {where}", file=sys.stderr)
+    return RUN_FAILED if worse else NOT_JUDGED if unjudged and strict else MEASURED
 
 
 def _percentage(text: str) -> float:

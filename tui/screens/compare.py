@@ -17,6 +17,7 @@ from textual.worker import get_current_worker
 from ...engine.analysis.environment import hardware
 from ...engine.analysis.sessions.compare import SessionsComparison, compare_all
 from ...engine.analysis.sessions.comparison_report import letter, render_comparison
+from ...engine.analysis.sessions.noise import past_sessions
 from ...engine.record.session import WITHOUT_STEPS, Session, read_session
 from ...engine.record.shelf import SessionFolder
 from ...engine.text.units import date_time
@@ -103,8 +104,9 @@ class CompareScreen(ClosedOnce[None]):
             except OSError as error:
                 self.post_message(self.ReadFailed(f"{folder.name} cannot be read: {error.strerror}."))
                 return
+        comparison = compare_all(sessions[0], sessions[1:], past_sessions(self._folders, sessions))
         headings = [_heading(letter(index), session) for index, session in enumerate(sessions)]
-        self.post_message(self.Compared(compare_all(sessions[0], sessions[1:]), headings))
+        self.post_message(self.Compared(comparison, headings))
 
     @on(Reading)
     def _reading(self, message: Reading) -> None:

@@ -8,7 +8,10 @@ from ... import statistics
 from ...host.findings import BUSY_LOAD, taken_memory
 from ...record.history import GpuHistory
 from ...record.series import during, mean
+from ...record.session import Session
 from ...text.units import gib, percent, rate
+from ..results.configuration import Configuration
+from ..results.devices import gpu_uses, others_on_cpus
 from ..results.throughput import throughputs
 from .case import Case, Diagnosis, Evidence, Figure, Subject
 
@@ -35,6 +38,14 @@ SHARED = "shared GPU"
 
 QUIET = "wait until the machine is idle, and measure again"
 AWAY = "wait until they are done, or choose other GPUs with --gpus"
+
+
+def is_disturbed(session: Session, configuration: Configuration) -> bool:
+    """Return whether other programs are known to have disturbed a configuration while it was measured."""
+    share, on_gpus = others_on_cpus(session, configuration), bool(configuration.gpus)
+    gpus = [use.others for use in gpu_uses(session, configuration) if use.others is not None]
+    least = OTHERS_BESIDE_GPU if on_gpus else OTHERS_OF_SHARE
+    return (share is not None and share >= least) or max(gpus, default=0.0) >= OTHERS_ON_GPU
 
 
 def throttled(case: Case) -> Iterator[Diagnosis]:

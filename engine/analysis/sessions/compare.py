@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
 from ... import statistics
 from ...record.session import Session
 from ...statistics import Estimate, Interval
+from ..analysis import Analysis, analyse
+from ..diagnosis.case import Severity
+from ..diagnosis.machine import BUSY, SHARED
 from ..environment import environment
 from ..results.comparable import SCHEDULE, Setting, setting_differences, workload_differences
-from ..results.configuration import Configuration, configurations
-from ..results.throughput import run_summary, throughputs
+from ..results.configuration import Configuration
+from .figures import Key, Rates, by_key, rates, typical_rate
+from .noise import History, Noise
 
 Verdict = Literal["better", "worse", "no difference", "too few windows", "no figures"]
+
+PLACES = {BUSY: "a busy machine", SHARED: "a shared GPU"}
+"""Places at which a regression cannot be told from the others' use of the machine, by their diagnosis."""
 
 VOLATILE_FACTS = frozenset({"load average at the start"})
 """Facts that change between any two sessions, so are never reported as differences."""
@@ -27,6 +34,28 @@ class Difference(Struct, frozen=True):
     what: str
     a: str
     b: str
+
+
+class Doubt(Struct, frozen=True):
+    """A warning or severe diagnosis of a run."""
+
+    name: str
+    severity: Severity
+    sentence: str
+    """Finding, which begins with the run's label unless it is about several."""
+
+
+class Side(NamedTuple):
+    """A configuration in one of two sessions, with what its diagnoses cast doubt on."""
+
+    session: Session
+    configuration: Configuration
+    doubts: tuple[Doubt, ...]
+
+    @property
+    def recorded(self) -> tuple[Session, Configuration]:
+        """Session and configuration."""
+        return self.session, self.configuration
 
 
 class Change(Struct, frozen=True, kw_only=True):
@@ -48,12 +77,28 @@ class Change(Struct, frozen=True, kw_only=True):
     ratio: float | None
     """b / a."""
     interval: Interval | None
-    """95% interval of the ratio: by bootstrap over windows, or by Student's t over repeats."""
+    """95% interval of the ratio: by bootstrap over windows, or by Student's t over repeats; widened by the
+    noise between sessions."""
     verdict: Verdict
     reason: str
     """Reason that there is no ratio, or no interval."""
+    noise: Noise | None
+    """Noise between sessions by which the interval is widened; None without a ratio."""
+    doubts_a: tuple[Doubt, ...]
+    """Warnings and severe diagnoses of the run in the first session."""
+    doubts_b: tuple[Doubt, ...]
     differences: tuple[str, ...]
     """Differences in settings and workload, `NAME: B against A`."""
+
+    @property
+    def disturbed(self) -> dict[str, list[str]]:
+        """Names of the sides, A and B, that other programs disturbed, by where they were measured."""
+        found: dict[str, list[str]] = {}
+        for side, doubts in (("A", self.doubts_a), ("B", self.doubts_b)):
+            for name, place in PLACES.items():
+                if any(doubt.name == name for doubt in doubts):
+                    found.setdefault(place, []).append(side)
+        return found
 
     def is_regression(self, percent: float) -> bool:
         """Return whether it is worse by more than `percent`, and its whole interval is below 1.
@@ -97,9 +142,10 @@ class SessionsComparison(Struct, frozen=True):
     """Configurations of the base that others have, in its order."""
 
 
-def compare_all(base: Session, others: Sequence[Session]) -> SessionsComparison:
-    """Compare each of the others with the base."""
-    compared = tuple(compare_sessions(base, other) for other in others)
+def compare_all(base: Session, others: Sequence[Session], past: Sequence[Session] = ()) -> SessionsComparison:
+    """Compare each of the others with the base; the noise between sessions is estimated from past ones."""
+    history, analysis = History(past), analyse(base)
+    compared = tuple(_compare(analysis, analyse(other), history) for other in others)
     found = [{(change.run_a, change.rank): change for change in each.changes} for each in compared]
     order = list(base.runs)
     keys = sorted({key for each in found for key in each}, key=lambda key: (order.index(key[0]), key[1] or 0))
@@ -111,31 +157,44 @@ def compare_all(base: Session, others: Sequence[Session]) -> SessionsComparison:
     return SessionsComparison(base.name, compared, tuple(rows))
 
 
-def compare_sessions(a: Session, b: Session) -> PairComparison:
+def compare_sessions(a: Session, b: Session, past: Sequence[Session] = ()) -> PairComparison:
     """Match configurations by mode, devices, workload and batch, and compare each of b with a's."""
-    ours, theirs = _by_key(a), _by_key(b)
+    return _compare(analyse(a), analyse(b), History(past))
+
+
+def _compare(a: Analysis, b: Analysis, history: History) -> PairComparison:
+    ours, theirs = _sides(a), _sides(b)
     return PairComparison(
-        a=a.name,
-        b=b.name,
-        environment=tuple(_environment(a, b)),
-        changes=tuple(change for key in ours if key in theirs for change in _changes(ours[key], theirs[key])),
-        only_a=tuple(configuration.label for key, configuration in ours.items() if key not in theirs),
-        only_b=tuple(configuration.label for key, configuration in theirs.items() if key not in ours),
+        a=a.session.name,
+        b=b.session.name,
+        environment=tuple(_environment(a.session, b.session)),
+        changes=tuple(
+            change
+            for key in ours
+            if key in theirs
+            for change in _changes(key, ours[key], theirs[key], history)
+        ),
+        only_a=tuple(side.configuration.label for key, side in ours.items() if key not in theirs),
+        only_b=tuple(side.configuration.label for key, side in theirs.items() if key not in ours),
     )
 
 
-Key = tuple[str, int, tuple[tuple[str, int], ...], int]
+def _sides(analysis: Analysis) -> dict[Key, Side]:
+    return {
+        key: Side(analysis.session, configuration, tuple(_doubts(analysis, configuration)))
+        for key, configuration in by_key(analysis.session).items()
+    }
 
 
-def _by_key(session: Session) -> dict[Key, Configuration]:
-    """Return the configurations by the key that matches them; duplicates are numbered."""
-    found: dict[Key, Configuration] = {}
-    for configuration in configurations(session):
-        spec = configuration.spec
-        workloads = tuple((each.name or each.model, each.batch) for each in spec.workloads)
-        number = sum(key[:3] == (spec.mode, spec.device_count, workloads) for key in found)
-        found[(spec.mode, spec.device_count, workloads, number)] = configuration
-    return found
+def _doubts(analysis: Analysis, configuration: Configuration) -> Iterator[Doubt]:
+    """Yield the warnings and severe diagnoses of a configuration, severe first; each name once."""
+    own = [each for each in analysis.diagnoses_by_run if configuration.spec.id in each.runs]
+    found: dict[str, Doubt] = {}
+    for severity in ("severe", "warning"):
+        for each in own:
+            if each.severity == severity:
+                found.setdefault(each.name, Doubt(each.name, each.severity, each.sentence))
+    yield from found.values()
 
 
 def _environment(a: Session, b: Session) -> Iterator[Difference]:
@@ -145,39 +204,21 @@ def _environment(a: Session, b: Session) -> Iterator[Difference]:
             yield Difference(what, ours.get(what, "not recorded"), theirs.get(what, "not recorded"))
 
 
-Rates = list[tuple[float, ...]]
-"""Throughput of each window of each measured repeat, in samples/s."""
-
-
-def _changes(ours: Configuration, theirs: Configuration) -> Iterator[Change]:
+def _changes(key: Key, ours: Side, theirs: Side, history: History) -> Iterator[Change]:
     """Yield one change, or one for each concurrent training; none if both sessions skip it."""
-    if all(run.state == "skipped" for run in (*ours.runs, *theirs.runs)):
+    if all(run.state == "skipped" for side in (ours, theirs) for run in side.configuration.runs):
         return
-    before, after = _rates(ours), _rates(theirs)
+    before, after = rates(ours.configuration), rates(theirs.configuration)
     for rank in dict.fromkeys([*before, *after]) or [None]:
-        yield _change(ours, theirs, rank, before.get(rank, []), after.get(rank, []))
+        noise = history.noise(key, rank, ours.recorded, theirs.recorded)
+        yield _change(ours, theirs, rank, before.get(rank, []), after.get(rank, []), noise)
 
 
-def _rates(configuration: Configuration) -> dict[int | None, Rates]:
-    """Return the rates over all ranks under None, or of different concurrent trainings by rank."""
-    measured = [run for run in configuration.usable if run.state == "measured"]
-    together = [throughputs(run.complete_windows) for run in measured if run_summary(run).throughput]
-    if together:
-        return {None: together}
-    found: dict[int | None, Rates] = {}
-    for run in measured:
-        for number, rank in sorted(run.ranks.items()):
-            if run.spec.mode == "concurrent" and rank.windows:
-                found.setdefault(number, []).append(throughputs(rank.windows))
-    return found
-
-
-def _change(
-    ours: Configuration, theirs: Configuration, rank: int | None, before: Rates, after: Rates
-) -> Change:
+def _change(one: Side, other: Side, rank: int | None, before: Rates, after: Rates, noise: Noise) -> Change:
+    ours, theirs = one.configuration, other.configuration
     spec = ours.spec
-    a, b = _typical(before), _typical(after)
-    found = Estimate(b / a, _interval(before, after), len(after)) if a and b else None
+    a, b = typical_rate(before), typical_rate(after)
+    found = Estimate(b / a, _interval(before, after, b / a, noise), len(after)) if a and b else None
     verdict, reason = _verdict(ours, theirs, before, after, found)
     workloads = spec.workloads if rank is None else (spec.workload_of(rank),)
     workload = " + ".join(dict.fromkeys(each.name or each.model for each in workloads))
@@ -196,18 +237,23 @@ def _change(
         interval=found.interval if found else None,
         verdict=verdict,
         reason=reason,
+        noise=noise if found else None,
+        doubts_a=one.doubts,
+        doubts_b=other.doubts,
         differences=tuple(_differences(ours, theirs, rank)),
     )
 
 
-def _typical(repeats: Rates) -> float | None:
-    return statistics.geometric_mean(list(map(statistics.median, repeats))) if repeats else None
-
-
-def _interval(before: Rates, after: Rates) -> Interval | None:
+def _interval(before: Rates, after: Rates, ratio: float, noise: Noise) -> Interval | None:
     """Return the interval of the ratio after / before; None if there is too little data."""
+    within = _interval_within(before, after)
+    return None if within is None else noise.widen(ratio, within)
+
+
+def _interval_within(before: Rates, after: Rates) -> Interval | None:
+    """Return the interval that the noise within the sessions gives."""
     if len(before) + len(after) > 2:
-        medians = [[statistics.median(rates) for rates in repeats] for repeats in (after, before)]
+        medians = [[statistics.median(each) for each in repeats] for repeats in (after, before)]
         return statistics.repeats_ratio_interval(*medians)
     ((ours,), (theirs,)) = before, after
     if min(len(ours), len(theirs)) < statistics.FEWEST:

@@ -14,13 +14,10 @@ from msgspec import Struct
 from ...text.encoding import json_document
 from ...text.markdown import markdown_table, one_line, section
 from ...text.tables import GAPS, TextColumn, text_table
-from ...text.units import interval, number, ratio
-from .compare import Change, PairComparison, SessionsComparison
+from ...text.units import count, interval, number, percent, ratio
+from .compare import Change, Doubt, PairComparison, SessionsComparison
+from .noise import FEWEST_SESSIONS, Noise
 
-CAUTION = (
-    "The intervals cover the noise within the sessions, not the variation between sessions on one machine; "
-    "repeats capture more of it."
-)
 UNCERTAIN = {"no difference": "", "too few windows": "?", "no figures": ""}
 """Suffix of a ratio that is neither better nor worse, if there is no verdict column."""
 LEGEND = "After a ratio: better or worse if its 95% interval excludes 1; ? if it has no interval."
@@ -71,18 +68,31 @@ def columns_within(comparison: SessionsComparison, width: int) -> list[TextColum
 def _columns_of(name: str, changes: list[Change | None], alone: bool) -> list[TextColumn]:
     def column(title: str, cell: Callable[[Change], str], importance: int = 0) -> TextColumn:
         cells = tuple("" if change is None else cell(change) for change in changes)
-        return TextColumn(title, cells, importance, is_text=title == "verdict")
+        return TextColumn(title, cells, importance, is_text=title in ("verdict", "diagnoses"))
 
     rate = column(f"{name}, samples/s", lambda change: number(change.b), 3 if alone else 2)
     bounds = column("95% interval" if alone else f"95% interval of {name} / A", _interval, 1 if alone else 3)
     if not alone:
         return [rate, column(f"{name} / A", _ratio_and_verdict), bounds]
+    doubted = [column("diagnoses", _doubts_of, 4)] if any(map(_doubts_of, filter(None, changes))) else []
     return [
         rate,
         column(f"{name} / A", lambda change: ratio(change.ratio)),
         bounds,
         column("verdict", lambda change: change.verdict),
+        *doubted,
     ]
+
+
+def _doubts_of(change: Change) -> str:
+    """Return the names of the diagnoses of both sides, for the cell beside a verdict."""
+    sides = [("A", change.doubts_a), ("B", change.doubts_b)]
+    texts = [
+        f"{side}: {', '.join(doubt.name + ' (severe)' * (doubt.severity == 'severe') for doubt in doubts)}"
+        for side, doubts in sides
+        if doubts
+    ]
+    return "; ".join(texts)
 
 
 def _interval(change: Change) -> str:
@@ -95,12 +105,12 @@ def _ratio_and_verdict(change: Change) -> str:
 
 def sections(comparison: SessionsComparison) -> list[Section]:
     """Return the non-empty sections beside the table."""
-    changes = [change for session in comparison.sessions for change in session.changes]
     explained = [LEGEND] if comparison.rows and len(comparison.sessions) > 1 else []
-    explained += [CAUTION] if any(change.interval for change in changes) else []
     found = [
         Section("", _merged(comparison, _reasons) if comparison.rows else ()),
         Section("", tuple(explained)),
+        Section("", _merged(comparison, _noise)),
+        Section("Warnings and severe diagnoses", _doubts(comparison)),
         Section("Differences in hardware and software", _merged(comparison, _environment)),
         Section("Differences in settings", _merged(comparison, _settings)),
         Section("Runs without a counterpart", tuple(_unmatched(comparison))),
@@ -127,6 +137,61 @@ def _reasons(session: PairComparison) -> Iterator[str]:
     for change in session.changes:
         if change.reason:
             yield f"{change.label}: {change.verdict}: {change.reason}"
+
+
+def _doubts(comparison: SessionsComparison) -> tuple[str, ...]:
+    """Return each side's warnings and severe diagnoses, severe first; of each name the gravest."""
+    found: dict[tuple[str, str], dict[str, Doubt]] = {}
+    for index, session in enumerate(comparison.sessions, 1):
+        for change in session.changes:
+            for side, doubts in (("A", change.doubts_a), (letter(index), change.doubts_b)):
+                for doubt in doubts:
+                    found.setdefault((side, doubt.name), {})[change.label] = doubt
+    gravest = [(key, min(runs.values(), key=_gravity), len(runs) - 1) for key, runs in found.items()]
+    return tuple(
+        f"{side}: {doubt.severity}: {name}: {doubt.sentence}"
+        + (f" (and {count(more, 'more run')})" if more else "")
+        for (side, name), doubt, more in sorted(gravest, key=lambda each: (_gravity(each[1]), each[0][0]))
+    )
+
+
+def _gravity(doubt: Doubt) -> bool:
+    return doubt.severity != "severe"
+
+
+def _noise(session: PairComparison) -> Iterator[str]:
+    runs: dict[str, list[str]] = {}
+    for change in session.changes:
+        if change.noise is not None and change.interval is not None:
+            runs.setdefault(_noise_text(change.noise), []).append(change.label)
+    for text, labels in runs.items():
+        yield text if len(runs) == 1 else f"{text} ({'; '.join(labels)})"
+
+
+def _noise_text(noise: Noise) -> str:
+    if noise.freedom is None:
+        known = (
+            f"assumed, as there are fewer than {FEWEST_SESSIONS} past sessions of the same fingerprint; "
+            "where it is more, verdicts are less certain than they seem"
+        )
+    else:
+        known = f"estimated from {noise.sessions} past sessions of the same fingerprint"
+    return f"the intervals cover noise between sessions: {percent(noise.deviation)}, {known}"
+
+
+def not_judged(change: Change, name: str) -> str:
+    """Return why no regression can be told from a change, one clause; empty if it can.
+
+    `name` is the letter of the session compared with A.
+    """
+    parts = [
+        f"{' and '.join(name if side == 'B' else side for side in sides)} "
+        f"{'were' if len(sides) > 1 else 'was'} measured on {place}"
+        for place, sides in change.disturbed.items()
+    ]
+    if change.verdict == "too few windows":
+        parts.append(change.reason)
+    return "; ".join(parts)
 
 
 def _environment(session: PairComparison) -> Iterator[str]:

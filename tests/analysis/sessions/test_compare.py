@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
-from building.sessions import HOST, failed, measured, opening, session, spec
+from building.sessions import HOST, failed, measured, opening, session, spec, steps
 from gpubench_tui.engine.analysis.sessions.compare import (
     Change,
     SessionsComparison,
@@ -13,10 +13,10 @@ from gpubench_tui.engine.analysis.sessions.compare import (
     compare_sessions,
 )
 from gpubench_tui.engine.analysis.sessions.comparison_report import render_comparison
-from gpubench_tui.engine.host.facts import Host
+from gpubench_tui.engine.host.facts import CpuSample, Host
 from gpubench_tui.engine.plan.plan import RunSpec
 from gpubench_tui.engine.plan.preset import Workload
-from gpubench_tui.engine.record.events import Event, SessionFinished, SessionStarted
+from gpubench_tui.engine.record.events import Event, Sampled, SessionFinished, SessionStarted
 from gpubench_tui.engine.record.journal import Journal
 from gpubench_tui.engine.record.session import Session
 from gpubench_tui.engine.record.shelf import Shelf
@@ -150,7 +150,7 @@ def test_the_text_fits_its_width() -> None:
     row = next(line for line in narrow if line.startswith("single x1"))
     assert row.split()[2:] == ["0.91x", "worse"]
     row = next(line for line in render_comparison(both(), "text", 50).splitlines() if "single x1" in line)
-    assert row.split()[3:] == ["0.89x", "to", "0.93x", "worse"], "the interval before the throughputs"
+    assert row.split()[3:] == ["0.86x", "to", "0.97x", "worse"], "the interval before the throughputs"
 
 
 def several() -> SessionsComparison:
@@ -255,6 +255,44 @@ def shelve(root: Path, name: str, host: Host, *parts: Iterable[Event]) -> None:
     journal.close()
 
 
+def burdened(percent: float) -> list[Event]:
+    """Samples of other programs on the CPUs of the ranks while windows are measured."""
+    cpu = CpuSample((50.0,) * 4, 1 << 30, 1 << 33, 150.0, 1 << 30, others_percent=percent)
+    return [Sampled(at=half / 2, gpus=[], cpu=cpu) for half in range(20)]
+
+
+def broken(run: str) -> Event:
+    return replace(steps(run, 0, 0, [0.1] * 3), loss=[1.0, None, None])
+
+
+def test_doubts_of_both_sides_stand_beside_the_verdict() -> None:
+    a = session(opening(SINGLE), measured("single", [STEADY]), [broken("single")])
+    b = session(opening(SINGLE), measured("single", [scaled(1.2)]), burdened(15.0))
+    comparison = compare_all(named("before", a), [named("after", b)])
+    (change,) = comparison.sessions[0].changes
+    assert change.verdict == "worse"
+    told = {(doubt.name, doubt.severity) for doubt in (*change.doubts_a, *change.doubts_b)}
+    assert told == {("training diverged", "severe"), ("busy machine", "warning")}
+    cell = "A: training diverged (severe); B: busy machine"
+    wide = render_comparison(comparison, "text", 160)
+    assert next(line for line in wide.splitlines() if "single x1" in line).endswith(f"worse     {cell}")
+    assert cell in render_comparison(comparison, "md")
+    for form in ("text", "md"):
+        page = " ".join(render_comparison(comparison, form, 100).split())  # type: ignore[arg-type]
+        assert "A: severe: training diverged: single x1: the loss is not finite from step 1 on" in page
+        assert "B: warning: busy machine: single x1: other programs used 15.0% of its CPUs" in page
+    (told_json,) = json.loads(render_comparison(comparison, "json"))["sessions"][0]["changes"]
+    assert told_json["doubts_a"][0]["severity"] == "severe"
+    assert told_json["doubts_b"][0]["name"] == "busy machine"
+
+
+def test_severe_doubts_of_several_sessions_are_told_once_each() -> None:
+    a = session(opening(SINGLE), measured("single", [STEADY]), [broken("single")])
+    others = [session(opening(SINGLE), measured("single", [STEADY]), burdened(60.0)) for _ in range(2)]
+    text = render_comparison(compare_all(a, others), "text", 200)
+    assert [text.count(f"{side}: severe: ") for side in "ABC"] == [1, 1, 1]
+
+
 @pytest.fixture
 def shelf(tmp_path: Path) -> str:
     shelve(tmp_path, "before", HOST, opening(SINGLE), measured("single", [STEADY]))
@@ -279,6 +317,55 @@ def test_the_exit_status_tells_a_regression(
 ) -> None:
     assert main(["compare", a, b, shelf, f"--fail-on-regression={limit}"]) == status
     assert ("single x1" in capsys.readouterr().err) == bool(status)
+
+
+@pytest.mark.parametrize(
+    ("burden_a", "burden_b", "factor", "why"),
+    [
+        (0.0, 30.0, 1.3, "B was measured on a busy machine"),
+        (0.0, 12.0, 1.3, "B was measured on a busy machine"),
+        (30.0, 0.0, 1.0, "A was measured on a busy machine"),
+        (30.0, 30.0, 1.3, "A and B were measured on a busy machine"),
+        (0.0, 3.0, 1.3, ""),
+    ],
+)
+def test_a_busy_machine_raises_no_alarm(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    burden_a: float,
+    burden_b: float,
+    factor: float,
+    why: str,
+) -> None:
+    shelve(tmp_path, "a", HOST, opening(SINGLE), measured("single", [STEADY]), burdened(burden_a))
+    shelve(tmp_path, "b", HOST, opening(SINGLE), measured("single", [scaled(factor)]), burdened(burden_b))
+    gate = ["compare", "a-", "b-", f"--sessions-dir={tmp_path}", "--fail-on-regression=5"]
+    for strict, status in (([], 0 if why else 1), (["--strict"], 3 if why else 1)):
+        assert main([*gate, *strict]) == status
+        told = capsys.readouterr().err
+        assert told.startswith(f"not judged: {why}: single x1 in b-" if why else "worse by more than 5%")
+
+
+def test_a_load_before_a_session_of_an_older_version_counts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loaded = replace(HOST, cpu=replace(HOST.cpu, load_average=9.0))
+    shelve(tmp_path, "a", HOST, opening(SINGLE), measured("single", [STEADY]))
+    shelve(tmp_path, "b", HOST, opening(SINGLE, host=loaded), measured("single", [scaled(1.3)]))
+    assert main(["compare", "a-", "b-", f"--sessions-dir={tmp_path}", "--fail-on-regression=5"]) == 0
+    assert "not judged: B was measured on a busy machine" in capsys.readouterr().err
+
+
+def test_a_run_without_results_is_worse_on_a_busy_machine_too(tmp_path: Path) -> None:
+    shelve(tmp_path, "a", HOST, opening(SINGLE), measured("single", [STEADY]))
+    shelve(tmp_path, "b", HOST, opening(SINGLE), failed("single"), burdened(50.0))
+    gate = ["compare", "a-", "b-", f"--sessions-dir={tmp_path}", "--fail-on-regression=5"]
+    assert main([*gate, "--strict"]) == 1
+
+
+def test_strict_is_about_regressions(shelf: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", "before", "after", shelf, "--strict"]) == 2
+    assert "--fail-on-regression" in capsys.readouterr().err
 
 
 def test_what_cannot_be_compared_is_said(shelf: str, capsys: pytest.CaptureFixture[str]) -> None:
