@@ -60,6 +60,12 @@ class Placed:
             remove(self.folders)
             raise
 
+    def abandon(self) -> None:
+        """Remove the sessions if they have not been started."""
+        if self._turns:
+            self._let_go()
+            remove(self.folders)
+
     def _let_go(self) -> None:
         while self._turns:
             os.close(self._turns.pop())

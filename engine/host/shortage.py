@@ -5,8 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import shutil
 
 from .findings import SHARED_MEMORY
+
+FREE_SOME = "free some space, or keep sessions elsewhere: --sessions-dir DIR"
+LITTLE_BYTES = 1 << 20
+"""Free bytes below which a place counts as full."""
 
 
 def shortage(error: OSError) -> str:
@@ -35,6 +40,14 @@ def _remedies() -> list[tuple[int, str]]:
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return [
         (errno.EMFILE, f"a process may open {files} here; more: ulimit -n 4096"),
-        (errno.EDQUOT, "free some space, or keep sessions elsewhere: --sessions-dir DIR"),
+        (errno.ENOSPC, _where_to_free()),
+        (errno.EDQUOT, FREE_SOME),
         (errno.EROFS, "keep sessions elsewhere: --sessions-dir DIR"),
     ]
+
+
+def _where_to_free() -> str:
+    """Return what helps against a full disk; the error itself rarely says which one it was."""
+    if SHARED_MEMORY.is_dir() and shutil.disk_usage(SHARED_MEMORY).free < LITTLE_BYTES:
+        return f"{SHARED_MEMORY} is full; in a container: --shm-size=8g or --ipc=host"
+    return FREE_SOME

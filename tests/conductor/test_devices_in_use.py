@@ -97,6 +97,8 @@ def test_sessions_that_cannot_be_created_or_started_leave_nothing(tmp_path: Path
     with pytest.raises(OSError, match="No space"):
         place_sessions(shelf, [CPU, CPU], [create, fail], "refuse")
     assert shelf.all() == []
+    place(shelf, CPU).abandon()
+    assert shelf.all() == []
     placed = place(shelf, CPU)
     with pytest.raises(OSError, match="temporarily"):
         placed.start(launch)

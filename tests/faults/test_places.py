@@ -21,6 +21,7 @@ from gpubench_tui.engine.conductor import sampling
 from gpubench_tui.engine.conductor.processes import temporary
 from gpubench_tui.engine.conductor.rank_logs import LEAST_BYTES, RankLogs
 from gpubench_tui.engine.conductor.sampling import Sampling
+from gpubench_tui.engine.host import shortage
 from gpubench_tui.engine.host.shortage import no_shared_memory, with_remedy
 from gpubench_tui.engine.record import shelf as shelf_module
 from gpubench_tui.engine.record.events import LogMessage, RankStarted, Steps
@@ -150,9 +151,18 @@ def test_a_session_that_cannot_begin_says_why_in_its_journal_and_report(
 # What is short, and what grows
 
 
-def test_what_the_system_refuses_comes_with_its_remedy() -> None:
+def test_what_the_system_refuses_comes_with_its_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert "ulimit -n 4096" in with_remedy(f"OSError: [Errno 24] {os.strerror(errno.EMFILE)}")
     assert with_remedy("KeyError: 'x'") == "KeyError: 'x'"
+    no_space = f"OSError: [Errno 28] {os.strerror(errno.ENOSPC)}"
+    monkeypatch.setattr(shortage, "SHARED_MEMORY", Path("/nowhere"))
+    assert "--sessions-dir DIR" in with_remedy(no_space)
+    monkeypatch.setattr(shortage, "SHARED_MEMORY", tmp_path)
+    monkeypatch.setattr(shortage, "LITTLE_BYTES", 1 << 60)
+    assert f"{tmp_path} is full" in with_remedy(no_space)
+    monkeypatch.undo()
     full = no_shared_memory(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
     assert full.startswith("shared memory, /dev/shm, is ") and "--shm-size" in full
 

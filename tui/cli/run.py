@@ -91,6 +91,9 @@ def run_preset(  # noqa: PLR0913 (one for each option)
             print_results(read_recorded(folder))
             print(f"\ngpubench-tui report {folder.name} prints the full report", file=sys.stderr)
         return status
+    except KeyboardInterrupt:
+        placed.abandon()
+        raise
     finally:  # also if the reader of the results left, as `head` does
         if output is not None:
             _keep_report(folder, output)
