@@ -7,7 +7,12 @@ from pathlib import PurePath
 
 from ..plan.plan import Plan
 from ..plan.preset import Preset, Workload
+from ..text.plain import cut_in_middle
 
+MOST_VALUES = 8
+"""Values that are listed where workloads differ, at most."""
+LONGEST_VALUE = 60
+"""Characters of a changed value at most."""
 SAID = frozenset(
     (
         *("model", "data", "data_dir", "classes", "image_size", "precision", "optimizer"),
@@ -53,10 +58,10 @@ def training_line(workloads: Iterable[Workload], batches: Sequence[str] | None =
 
     `batches` replace those of the workloads.
     """
-    all_of_them = list(workloads)
+    all_of_them = list(dict.fromkeys(workloads))
     if not all_of_them:
         return ""
-    each_batch = " / ".join(batches) if batches else _each(all_of_them, lambda each: str(each.batch))
+    each_batch = _listed(batches) if batches else _each(all_of_them, lambda each: str(each.batch))
     parts = [
         f"{_each(all_of_them, _model)} on {_each(all_of_them, _data)}",
         _each(all_of_them, lambda each: each.precision),
@@ -71,7 +76,13 @@ def training_line(workloads: Iterable[Workload], batches: Sequence[str] | None =
 
 
 def _each(workloads: Sequence[Workload], written: Callable[[Workload], str]) -> str:
-    return " / ".join(dict.fromkeys(map(written, workloads)))
+    return _listed(list(dict.fromkeys(map(written, workloads))))
+
+
+def _listed(values: Sequence[str]) -> str:
+    """Return the values side by side; of many, the first and the last."""
+    shown = values if len(values) <= MOST_VALUES else [*values[: MOST_VALUES - 1], "...", values[-1]]
+    return " / ".join(shown)
 
 
 def _model(workload: Workload) -> str:
@@ -99,4 +110,5 @@ def _scope(workload: Workload) -> str:
 
 def _change(key: str, value: str) -> str:
     name = key.removeprefix("workload.")
-    return name if name.rpartition(".")[2] in SAID else f"{name} = {value}"
+    said = name.rpartition(".")[2] in SAID
+    return name if said else f"{name} = {cut_in_middle(value, LONGEST_VALUE)}"

@@ -101,6 +101,14 @@ def test_files_are_named_without_their_folders() -> None:
     )
 
 
+def test_a_line_stays_a_line_whatever_is_varied(tmp_path: Path) -> None:
+    batches = list(range(1, 500))
+    long = "x" * 5000
+    line = trained(plan(tmp_path, PRESET, (f"matrix.batches={batches}", f"workload.name={long}")))
+    assert "batch 1 / 2 / 3 / 4 / 5 / 6 / 7 / ... / 499 per device; changed from mine: " in line
+    assert len(line) < 300
+
+
 def test_every_format_has_the_line(tmp_path: Path) -> None:
     made = plan(tmp_path, PRESET, ("workload.precision=bf16", "measure.seconds=7"))
     started = SessionStarted(

@@ -135,7 +135,7 @@ def test_missing_functions_are_said_once_with_the_remedy(inspect: Inspect, tmp_p
     assert [gpu.power_limit_watts for gpu in host.gpus] == [None] * 4
     (note,) = [note for note in host.notes if "lacks" in note]
     assert "nvmlDeviceGetEnforcedPowerLimit, nvmlDeviceGetMigMode" in note
-    assert "update the driver" in note
+    assert "a newer driver provides" in note
 
 
 def test_an_older_function_serves_where_the_newer_is_missing(inspect: Inspect, tmp_path: Path) -> None:
@@ -256,7 +256,7 @@ def test_a_driver_too_old_for_torch(inspect: Inspect, tmp_path: Path, cuda: str,
     write_torch(tmp_path, "2.9.0", repr(cuda))
     host = inspect("count 1", "cuda 12040", PYTHONPATH=str(tmp_path))
     assert host.software.torch_cuda == cuda
-    assert any("update the driver" in note for note in host.notes) == too_old
+    assert any("a newer driver provides" in note for note in host.notes) == too_old
 
 
 def test_torch_is_not_imported(run: Run, machine: Machine) -> None:

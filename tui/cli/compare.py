@@ -34,8 +34,8 @@ def add_compare_command(subparsers: Subparsers) -> None:
         "--fail-on-regression",
         type=_percentage,
         metavar="P",
-        help="exit with status 1 if a run is worse by more than P percent and its interval agrees, or was "
-        "measured in A and has no results in B",
+        help="exit with status 1 if a run is worse by more than P percent and its interval excludes "
+        "chance, or was measured in A and has no results in B",
     )
     parser.add_argument(
         "--strict",

@@ -45,7 +45,7 @@ def last_words(log: Path) -> str:
     if shutil.disk_usage(folder).free < LITTLE_ROOM:
         return f"the disk of {folder} is full"
     if not os.access(folder, os.W_OK):
-        return f"{folder} cannot be written any more"
+        return f"{folder} can no longer be written"
     return f"it was killed, or the machine was switched off; {log} is empty"
 
 

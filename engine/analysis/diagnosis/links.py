@@ -61,7 +61,7 @@ def _through_host(run: Subject, communication: Communication) -> Diagnosis:
     return run.diagnosis(
         "slow link",
         "warning",
-        f"its GPUs speak with each other through the host ({communication.link}), and it costs "
+        f"its GPUs communicate through the host ({communication.link}), which costs "
         f"{percent(communication.sync_share)} of a step",
         [
             ("link between its GPUs", str(communication.link)),

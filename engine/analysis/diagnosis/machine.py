@@ -207,7 +207,7 @@ def drift(case: Case) -> Iterator[Diagnosis]:
             yield run.diagnosis(
                 "drift",
                 "warning",
-                f"{which} became {percent(abs(after / before - 1))} {word} while it was measured",
+                f"{which} became {percent(abs(after / before - 1))} {word} during the measurement",
                 (
                     (f"median of its first {third} windows", rate(before)),
                     (f"median of its last {third} windows", rate(after)),

@@ -132,8 +132,9 @@ def _notes(run: RunState, baseline: RunState, speedup: float, devices: float | N
     ours, theirs = run.spec, baseline.spec
     if devices is not None and devices >= 1 and speedup > SUPER_LINEAR * devices:
         yield (
-            f"super-linear: {ratio(speedup)} where the devices explain {ratio(devices)}; likely the baseline "
-            "was slowed by other work or throttling, or a smaller batch per device fits caches better"
+            f"super-linear: {ratio(speedup)}, but the devices account for at most {ratio(devices)}; "
+            "likely the baseline was slowed by other work or throttling, or a smaller batch per device fits "
+            "caches better"
         )
     same_recipe = ours.global_batch == theirs.global_batch or (
         ours.workload.learning_rate != theirs.workload.learning_rate

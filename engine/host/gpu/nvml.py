@@ -125,8 +125,8 @@ class Nvml:
         self._reported.update(fresh)
         driver = self.driver()
         return [
-            f"the NVIDIA driver{f' {driver}' if driver else ''} lacks {', '.join(fresh)}, and what that "
-            "would tell is n/a; update the driver to have it"
+            f"the NVIDIA driver{f' {driver}' if driver else ''} lacks {', '.join(fresh)}, so those "
+            "values are n/a; a newer driver provides them"
         ]
 
     def _ask_system(self, *calls: str) -> Any:
