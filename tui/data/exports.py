@@ -14,8 +14,11 @@ def save_export(name: str, text: str, otherwise: Path) -> Path:
 
 
 def export_folder(otherwise: Path) -> Path:
-    """Return the working directory, or the folder `otherwise` if it is not writable."""
-    here = Path.cwd()
+    """Return the working directory, or the folder `otherwise` if it is not writable or was deleted."""
+    try:
+        here = Path.cwd()
+    except OSError:
+        return otherwise
     return here if os.access(here, os.W_OK) else otherwise
 
 

@@ -18,8 +18,10 @@ from rich.console import RenderableType
 from textual import events
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual._compositor import CompositorUpdate
+from textual._context import active_message_pump
 from textual._xterm_parser import XTermParser
 from textual.app import App
+from textual.css.query import NoMatches
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 from textual.message_pump import MessagePump
@@ -50,6 +52,17 @@ class FilteringApp(App[int]):
     def filter_update(self, screen: Screen[object], update: CompositorUpdate) -> CompositorUpdate:  # noqa: ARG002
         """Return the update to send in place of `update`."""
         return update
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Ignore errors of what comes too late: answers to a screen that is closed, or whose app ends."""
+        if not (self._exit or (isinstance(error, NoMatches) and self._is_closed(active_message_pump.get()))):
+            super()._handle_exception(error)
+
+    def _is_closed(self, pump: MessagePump) -> bool:
+        """Return whether the widget, or the screen, is no longer part of the app."""
+        if not isinstance(pump, Widget):
+            return False
+        return not any(node in self.screen_stack for node in pump.ancestors_with_self)
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         if isinstance(renderable, CompositorUpdate):

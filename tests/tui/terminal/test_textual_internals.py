@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import importlib
 import inspect
 import pkgutil
 import textwrap
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -18,14 +19,16 @@ from gpubench_tui import tui
 from gpubench_tui.tui.terminal import textual_internals
 from gpubench_tui.tui.terminal.textual_internals import CHECKED_VERSIONS, CompositorUpdate
 from rich.text import Text
+from textual import on
 from textual._xterm_parser import XTermParser
 from textual.app import App, ComposeResult
 from textual.content import Content
+from textual.css.query import NoMatches
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message_pump import MessagePump
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Header, Label, Static
+from textual.widgets import Button, Header, Label, Static
 
 TREE = Path(__file__).parents[3]
 MODULES = sorted((TREE / "tui").rglob("*.py"))
@@ -60,6 +63,7 @@ def test_the_versions_checked_are_those_that_the_project_names() -> None:
 
 def test_the_private_names_are_there() -> None:
     assert list(inspect.signature(App._display).parameters) == ["self", "screen", "renderable"]
+    assert list(inspect.signature(App._handle_exception).parameters) == ["self", "error"]
     assert list(inspect.signature(Screen._on_resize).parameters) == ["self", "event"]
     assert inspect.iscoroutinefunction(Screen._on_resize)
     assert list(inspect.signature(CompositorUpdate.render_segments).parameters) == ["self", "console"]
@@ -127,6 +131,56 @@ async def test_control_characters_in_any_text_of_a_widget_are_shown() -> None:
     assert all(line.isprintable() for line in lines)
     assert shown.count(r"a\x1b[2J\x9b\xff") >= 4
     assert r"a\x1b2J\x9b\xff" in shown
+
+
+class Asks(Screen[None]):
+    """A screen that gets its answer when `is_late` says so, and then looks for a widget that is gone."""
+
+    def __init__(self, is_late: Callable[[Screen[None], App[int]], bool]) -> None:
+        super().__init__()
+        self._is_late = is_late
+        self.asked, self.answered = asyncio.Event(), asyncio.Event()
+
+    @on(Button.Pressed)
+    async def answer(self) -> None:
+        self.asked.set()
+        app = self.app
+        while not self._is_late(self, app):
+            await asyncio.sleep(0.01)
+        self.answered.set()
+        self.query_one("#gone")
+
+
+@pytest.mark.parametrize(
+    ("is_late", "close"),
+    [
+        (lambda screen, app: screen not in app.screen_stack, lambda app: app.pop_screen()),
+        (lambda screen, app: app._exit, lambda app: app.exit()),
+    ],
+    ids=["the screen is closed", "the app ends"],
+)
+async def test_an_answer_that_comes_too_late_is_no_error(
+    is_late: Callable[[Screen[None], App[int]], bool], close: Callable[[App[int]], object]
+) -> None:
+    app = textual_internals.FilteringApp()
+    async with app.run_test():
+        screen = Asks(is_late)
+        await app.push_screen(screen)
+        screen.post_message(Button.Pressed(Button()))
+        await screen.asked.wait()
+        close(app)
+        await screen.answered.wait()
+    assert app._exception is None
+
+
+async def test_an_error_of_an_open_screen_is_one() -> None:
+    app = textual_internals.FilteringApp()
+    with pytest.raises(NoMatches):
+        async with app.run_test():
+            screen = Asks(lambda *_: True)
+            await app.push_screen(screen)
+            screen.post_message(Button.Pressed(Button()))
+            await app._exception_event.wait()
 
 
 def our_classes() -> Iterator[type]:
