@@ -25,6 +25,7 @@ from ..record.shelf import SessionFolder
 from ..text.plain import described
 from .processes.caches import keep_caches_private, keep_temporary_private
 from .processes.fork_server import start_fork_server
+from .processes.own_network import ask_for_own_network
 from .processes.parentage import adopt_orphans
 from .rank_logs import RankLogs
 from .recorder import Recorder, session_started, take_over
@@ -112,6 +113,7 @@ class Conductor:
                 self._done.add(event.run)
         if self._request.plan.to_run:
             self._prepare_folders()
+            ask_for_own_network(self._request.plan, os.environ)
             start_fork_server()
 
     def _prepare_folders(self) -> None:

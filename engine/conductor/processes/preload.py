@@ -10,6 +10,8 @@ import importlib
 import os
 import traceback
 
+from .own_network import VARIABLE, enter_own_network
+
 MODULES = (
     "torch",
     "torch.distributed",
@@ -36,4 +38,6 @@ def _preload() -> None:
     gc.freeze()  # a collection in a rank would copy every page it inherited
 
 
+if os.environ.get(VARIABLE):
+    enter_own_network()
 _preload()
