@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from .gpu.claims import brought_up_to_date, claim_of, name_of, rows_of
 
 TREE = Path(__file__).parent.parent
@@ -74,6 +76,7 @@ def test_without_a_gpu_the_acceptance_is_one_skip_and_loads_no_torch() -> None:
     assert "tests/gpu needs an NVIDIA GPU: " in done.stdout
 
 
+@pytest.mark.slow
 def test_the_acceptance_can_be_collected_and_its_programs_be_loaded() -> None:
     """A machine with a GPU may have no more of pytest than pytest-timeout."""
     plugins = [f"-pno:{name}" for name in ("cacheprovider", "xdist", "asyncio")]

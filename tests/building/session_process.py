@@ -20,7 +20,7 @@ from gpubench_tui.engine.record.shelf import SessionFolder
 from . import recorded
 
 TESTS = Path(__file__).parent.parent
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 240.0
 Starter = Callable[[int, float], SessionFolder]
 """Starts the process of a session on so many GPUs, recorded up to that second; returns its folder."""
 

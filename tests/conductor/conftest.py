@@ -19,7 +19,7 @@ from gpubench_tui.engine.record.events import Event, RunFinished
 from gpubench_tui.engine.record.journal import Follower, read_journal
 from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
 
-PATIENCE = 60.0
+PATIENCE = 240.0
 
 
 def run_spec(
@@ -162,5 +162,5 @@ def start(nursery: Nursery, tmp_path: Path) -> Iterator[Start]:
 
 
 def wait_until_gone(processes: list[psutil.Process]) -> None:
-    _, alive = psutil.wait_procs(processes, timeout=10)
+    _, alive = psutil.wait_procs(processes, timeout=PATIENCE)
     assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]

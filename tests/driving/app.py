@@ -12,7 +12,7 @@ from textual.app import App
 from textual.pilot import Pilot
 
 SIZES = [(80, 24), (120, 40), (200, 50)]
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 240.0
 """What never comes is waited for so long: a machine that is busy with other tests may take a while."""
 
 

@@ -16,6 +16,8 @@ from fcntl import ioctl
 
 import pyte
 
+from .app import PATIENCE_SECONDS
+
 PROGRAM = ("-m", "gpubench_tui.tui.cli")
 
 
@@ -47,7 +49,7 @@ class Terminal:
         """Return the text that the terminal shows."""
         return "\n".join(line.rstrip() for line in self._screen.display)
 
-    def read_until(self, *texts: str, seconds: float = 60.0) -> None:
+    def read_until(self, *texts: str, seconds: float = PATIENCE_SECONDS) -> None:
         """Read until all the texts are shown or were sent, or nothing can come any more."""
         deadline = time.monotonic() + seconds
         while not all(text.encode() in self.output or text in self.screen() for text in texts):
@@ -70,7 +72,7 @@ class Terminal:
         """Hang up."""
         os.close(self.file)
 
-    def status(self, seconds: float = 60.0) -> int:
+    def status(self, seconds: float = PATIENCE_SECONDS) -> int:
         """Return the exit status of the program, which must end by itself within that time."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -88,7 +90,7 @@ class Terminal:
             os.waitpid(self.pid, 0)
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
     """Wait until the condition holds; fail if it never does."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -47,7 +47,7 @@ def run(library: Path, machine: Machine) -> Run:
             check=False,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
         )
 
     return run

@@ -171,6 +171,7 @@ def test_a_slice_has_its_own_memory_and_its_gpu_s_temperature(record: Record) ->
     assert gpu["utilization"] is None
 
 
+@pytest.mark.slow
 def test_a_call_that_hangs_holds_up_neither_the_cpu_nor_the_end(record: Record) -> None:
     script = """
 shoot()

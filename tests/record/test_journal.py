@@ -37,6 +37,7 @@ def test_the_journal_is_private(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+@pytest.mark.slow
 def test_cut_off_at_any_byte_the_whole_lines_remain(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     events = EVENTS[1:]

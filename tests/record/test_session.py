@@ -299,6 +299,7 @@ def size_of(thing: object, seen: set[int]) -> int:
     return sys.getsizeof(thing) + sum(size_of(child, seen) for child in children)
 
 
+@pytest.mark.slow
 def test_a_session_ten_times_as_long_takes_no_more_memory() -> None:
     def size_after(messages: int) -> int:
         session = begun(RunStarted(at=0.0, run=DDP.id))

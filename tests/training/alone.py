@@ -35,7 +35,7 @@ STEPS = 3
 
 def join(assignment: Assignment) -> Group:
     rank = int(os.environ["RANK"])
-    return Group.join(Path(assignment.rendezvous), rank, assignment.run.world_size, "gloo", 60)
+    return Group.join(Path(assignment.rendezvous), rank, assignment.run.world_size, "gloo", 240)
 
 
 def save(assignment: Assignment, what: Any) -> None:

@@ -32,8 +32,8 @@ from gpubench_tui.engine.training.trainer import Trainer
 from torch.distributed.tensor import DTensor
 
 T = TypeVar("T")
-PATIENCE = 60.0
-"""Seconds after which ranks are taken for hung; each run here takes a few."""
+PATIENCE = 240.0
+"""Seconds after which ranks are taken for hung; each run here takes a few where no other programs run."""
 WORKER = "gpubench_tui.engine.training.worker:work"
 
 
@@ -167,7 +167,7 @@ def take_steps(assignment: Assignment, queues: Sequence[Queue[Any]]) -> None:
     folder = Path(assignment.rendezvous)
     group = Group()
     if run.mode in TOGETHER:
-        group = Group.join(folder, rank, run.world_size, "gloo", 60)
+        group = Group.join(folder, rank, run.world_size, "gloo", 240)
     workload = run.workload_of(rank)
     batches = make_batches(
         open_data(workload, folder, print),

@@ -19,7 +19,7 @@ from gpubench_tui.engine.training.reporter import Reporter
 
 pytestmark = pytest.mark.slow
 
-PATIENCE = 60.0
+PATIENCE = 240.0
 INTERVAL = 0.2
 
 

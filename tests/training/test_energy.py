@@ -49,7 +49,7 @@ def meter(library: Path, tmp_path: Path) -> Meter:
             check=True,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
         )
         told: list[object] = json.loads(done.stdout)
         return told

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +24,16 @@ def all_colors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLORTERM", "truecolor")
     monkeypatch.delenv("NO_COLOR", raising=False)
+
+
+@pytest.fixture
+def no_session_left(tmp_path: Path) -> Iterator[None]:
+    """Kills the sessions that a test leaves behind when it fails, in its folder or in one in that."""
+    yield
+    for root in (tmp_path, *filter(Path.is_dir, tmp_path.iterdir())):
+        for folder in Shelf(root).all():
+            if (pid := folder.pid()) is not None:
+                os.kill(pid, signal.SIGKILL)
 
 
 @pytest.fixture

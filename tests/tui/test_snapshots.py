@@ -166,7 +166,7 @@ async def test_what_opens_over_the_results() -> None:
 
 
 async def test_a_replay() -> None:
-    app = watching(shelved("scaling", 2), 1.0)
+    app = watching(shelved("scaling", 2), 0.1)
     async with app.run_test() as pilot:
         await wait_for_text(pilot, "▶ single x1")
         await pilot.press("space", "left", "left")

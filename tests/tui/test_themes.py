@@ -83,6 +83,7 @@ async def test_the_focused_panel_is_told_by_more_than_its_colour(tmp_path: Path)
         assert bold.startswith("Scaling") and "Now" not in bold
 
 
+@pytest.mark.slow
 async def test_every_character_fits_a_plain_terminal(tmp_path: Path) -> None:
     config = Config(ascii=True)
     app = GpubenchApp(tmp_path, initial=InitialSession(shelve(tmp_path, 2, fail="04"), 1e6), config=config)

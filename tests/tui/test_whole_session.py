@@ -14,7 +14,7 @@ from gpubench_tui.tui.data.launch_feed import LaunchOptions
 from gpubench_tui.tui.screens.monitor import MonitorScreen
 from gpubench_tui.tui.screens.results import ResultsScreen
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_session_left")]
 
 SHORT = ["measure.seconds=1", "measure.window_seconds=0.1", "measure.windows=3", "workload.images=512"]
 
@@ -29,9 +29,9 @@ async def test_quickstart_from_the_preset_to_the_report(
         await wait_for_text(pilot, "Quickstart", "(estimate)", "--set measure.seconds=1")
         await pilot.press("enter")
         await wait_until(pilot, lambda: isinstance(app.screen, MonitorScreen))
-        await wait_for_text(pilot, "running", "▶ ", "CPU", seconds=100)
-        await wait_for_text(pilot, "Samples/s: live", "Loss over steps", "window ", seconds=100)
-        await wait_until(pilot, lambda: isinstance(app.screen, ResultsScreen), seconds=100)
+        await wait_for_text(pilot, "running", "▶ ", "CPU")
+        await wait_for_text(pilot, "Samples/s: live", "Loss over steps", "window ")
+        await wait_until(pilot, lambda: isinstance(app.screen, ResultsScreen))
         text = await wait_for_text(pilot, "✓ single", "speedup", "1.00x", "Measured ")
         await pilot.press("e", "m")
         await wait_for_text(pilot, "Saved as")
@@ -54,10 +54,10 @@ async def test_a_real_session_is_stopped_by_keyboard(tmp_path: Path) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_text(pilot, "Quickstart", "(estimate)")
         await pilot.press("enter")
-        await wait_for_text(pilot, "running", "window 2", seconds=100)
+        await wait_for_text(pilot, "running", "window 2")
         await pilot.press("s")
         await wait_for_text(pilot, "Yes, stop it")
         await pilot.press("y")
-        await wait_for_text(pilot, "stopped early", "■ single", seconds=100)
+        await wait_for_text(pilot, "stopped early", "■ single")
     (folder,) = shelf.all()
     assert fold(read_journal(folder.journal)).outcome == "stopped"

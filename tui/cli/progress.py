@@ -49,10 +49,10 @@ def follow(
     `start` starts a session that does not run yet. Ctrl+C and SIGTERM stop a session started here, and leave
     one running that was only attached to.
     """
-    _print_line(f"session {folder.name} in {folder.path}")
     session, progress = Session(folder.name), ProgressLines()
     follower = Follower(folder.journal)
     with _interrupts() as interrupts:
+        _print_line(f"session {folder.name} in {folder.path}")
         process = start(folder) if start is not None else None
         while session.outcome is None:
             if interrupts and process is None:

@@ -12,9 +12,10 @@ from pathlib import PurePath
 from rich.cells import cell_len
 from rich.console import Console
 from textual.events import Resize
+from textual.geometry import Size
 from textual.screen import Screen
 
-from .textual_internals import CompositorUpdate, FilteringApp
+from .textual_internals import CompositorUpdate, FilteringApp, composed_size
 
 _TOKENS = re.compile(r"\x1b\[(\d+);(\d+)H|\x1b\[([\d;]*)m|([^\x00-\x1f\x7f]+)|\n|(.)", re.DOTALL)
 """The parts of an update: cursor position, style, text, line break; anything else is unknown."""
@@ -31,7 +32,8 @@ class DifferentialApp(FilteringApp):
     def __init__(self, css_path: list[str | PurePath]) -> None:
         super().__init__(css_path=css_path)
         self._cells = ScreenCells()
-        self._sent_screen: Screen[object] | None = None
+        self._sent: tuple[Screen[object], Size] | None = None
+        """The screen that was sent last, and the size that it was laid out for."""
 
     def on_resize(self, event: Resize) -> None:
         """Redraw: a resized terminal has lost cells, and one that returns from the shell has lost all."""
@@ -40,12 +42,13 @@ class DifferentialApp(FilteringApp):
             self.screen.refresh()
 
     def filter_update(self, screen: Screen[object], update: CompositorUpdate) -> CompositorUpdate:
-        """Reduce an update to the cells that change; another screen is sent whole.
+        """Reduce an update to the cells that change; another screen is sent whole, as is one of a new size.
 
-        Going to another screen and back thus repairs what another program wrote over the app.
+        Going to another screen and back thus repairs what another program wrote over the app. So does a new
+        size: what was drawn for the old one after the terminal was resized may have left its lines.
         """
-        if screen is not self._sent_screen:
-            self._sent_screen = screen
+        if self._sent != (screen, size := composed_size(screen)):
+            self._sent = screen, size
             self._cells.invalidate()
         return _DifferentialUpdate(self._cells, update)
 

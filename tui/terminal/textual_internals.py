@@ -23,6 +23,7 @@ from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.css.query import NoMatches
 from textual.drivers.linux_driver import LinuxDriver
+from textual.geometry import Size
 from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.screen import Screen
@@ -35,6 +36,7 @@ __all__ = [
     "CompositorUpdate",
     "FilteringApp",
     "clear_line_caches",
+    "composed_size",
     "ignore_stale_resizes",
     "is_idle",
     "resume_when_continued",
@@ -99,6 +101,11 @@ def clear_line_caches(app: App[Any]) -> None:
     for screen in app.screen_stack:
         for widget in screen.walk_children(Widget, with_self=True):
             widget._styles_cache.clear()
+
+
+def composed_size(screen: Screen[Any]) -> Size:
+    """Return the size that a screen is laid out for; that of the app changes before."""
+    return screen._compositor.size
 
 
 def is_idle(pump: MessagePump) -> bool:

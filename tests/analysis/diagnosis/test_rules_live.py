@@ -117,7 +117,7 @@ def measure(folder: Path, preset: str) -> Session:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=280,
         check=False,
     )
     assert done.returncode == 0, done.stderr

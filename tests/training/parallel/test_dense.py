@@ -98,6 +98,7 @@ def workload(folder: Path, function: str) -> Workload:
 @pytest.mark.parametrize(
     ("mode", "function"), [("ddp", "odd_buffers"), ("ddp", "odd_parameter"), ("fsdp", "odd_parameter")]
 )
+@pytest.mark.slow
 def test_tensors_of_any_layout_are_shared_and_restored(
     mode: str, function: str, ranks: ModuleType, tmp_path: Path
 ) -> None:

@@ -18,7 +18,7 @@ from gpubench_tui.tui.cli import progress
 from gpubench_tui.tui.cli.context import Context
 from gpubench_tui.tui.cli.run import run_preset
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_session_left")]
 
 SHORT = [
     "--set=workload.images=400",
@@ -42,7 +42,7 @@ def start(*arguments: str) -> subprocess.Popen[str]:
 
 def gpubench(*arguments: str) -> subprocess.CompletedProcess[str]:
     process = start(*arguments)
-    out, err = process.communicate(timeout=110)
+    out, err = process.communicate(timeout=240)
     return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
 
@@ -216,7 +216,7 @@ def test_an_interrupted_run_keeps_what_was_measured(number: signal.Signals, tmp_
     line_with(process, "window ")
     line_with(process, "window ")
     process.send_signal(number)
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=240)
     assert process.returncode == 130
     assert re.search(r"^single\s+1\s.*\d", out, re.MULTILINE)
     assert session_is_gone(tmp_path)
@@ -226,7 +226,7 @@ def test_an_interrupt_before_the_session_is_up_stops_it_all_the_same(tmp_path: P
     process = start("run", "quickstart", f"--sessions-dir={tmp_path}", *SHORT, *ENDLESS)
     line_with(process, "session ")
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    process.communicate(timeout=240)
     assert process.returncode == 130
     assert session_is_gone(tmp_path)
 
@@ -256,7 +256,7 @@ def test_a_killed_run_goes_on_and_attach_and_stop_find_it(tmp_path: Path) -> Non
     attached = start("attach", where)
     line_with(attached, "window")
     attached.send_signal(signal.SIGINT)
-    _, err = attached.communicate(timeout=60)
+    _, err = attached.communicate(timeout=240)
     assert attached.returncode == 0
     assert "the session continues" in err
     assert not session_is_gone(tmp_path)
@@ -270,7 +270,7 @@ def test_a_session_process_that_is_killed_is_said_and_its_figures_kept(tmp_path:
     line_with(process, "window ")
     folder = next(tmp_path.iterdir())
     os.kill(int(re.search(r"\d+", (folder / "lock").read_text())[0]), signal.SIGKILL)  # type: ignore[index]
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=240)
     assert process.returncode == 1
     assert "ended unexpectedly" in err
     assert "samples/s" in out

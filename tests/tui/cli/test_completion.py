@@ -149,7 +149,7 @@ def completed(shell: str, environment: dict[str, str], line: str) -> str:
 
 
 def _read_until(terminal: int, *texts: bytes) -> bytes:
-    output, deadline = b"", time.monotonic() + 30
+    output, deadline = b"", time.monotonic() + 240
     while not all(text in output for text in texts):
         assert time.monotonic() < deadline, output[-3000:]
         if select.select([terminal], [], [], 0.2)[0]:
@@ -172,6 +172,7 @@ def _read_until(terminal: int, *texts: bytes) -> bytes:
         ("gpubench-tui run a --output last\\ w", "gpubench-tui run a --output last week.md"),
     ],
 )
+@pytest.mark.slow
 def test_a_real_shell_completes_it(
     shell: str,
     line: str,

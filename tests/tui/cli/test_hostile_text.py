@@ -27,7 +27,7 @@ def gpubench(home: Path, *arguments: str, **more: str) -> subprocess.CompletedPr
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=100,
+        timeout=240,
         check=False,
     )
 

@@ -15,6 +15,9 @@ from textual.pilot import Pilot
 
 pytestmark = pytest.mark.slow
 
+SLOW = 0.1
+"""A speed at which a replay is still at its beginning when the test comes to look."""
+
 
 async def moved(pilot: Pilot[int], key: str) -> float:
     """The position that a key leads to."""
@@ -26,9 +29,9 @@ async def moved(pilot: Pilot[int], key: str) -> float:
 
 
 async def test_a_replay_keeps_to_its_speed_and_can_be_left_without_a_question(tmp_path: Path) -> None:
-    app = watching(shelve(tmp_path, 0), speed=1.0)
+    app = watching(shelve(tmp_path, 0), speed=SLOW)
     async with app.run_test(size=(80, 24)) as pilot:
-        text = await wait_for_text(pilot, "replay", "▶ single x1", "1x speed", "of 0:13")
+        text = await wait_for_text(pilot, "replay", "▶ single x1", "0.1x speed", "of 0:13")
         assert "Stop" not in text and "Pause" in text and "Back" in text
         assert "✓" not in text
         await pilot.press("q")
@@ -37,7 +40,7 @@ async def test_a_replay_keeps_to_its_speed_and_can_be_left_without_a_question(tm
 
 
 async def test_the_arrows_seek_in_both_directions(tmp_path: Path) -> None:
-    app = watching(shelve(tmp_path, 2), speed=1.0)
+    app = watching(shelve(tmp_path, 2), speed=SLOW)
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_text(pilot, "▶ single x1")
         await pilot.press("space")
@@ -55,7 +58,7 @@ async def test_the_arrows_seek_in_both_directions(tmp_path: Path) -> None:
 
 async def test_keys_held_down_seek_to_where_they_add_up(tmp_path: Path) -> None:
     folder = shelve(tmp_path, 2)
-    app = watching(folder, speed=1.0)
+    app = watching(folder, speed=SLOW)
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_text(pilot, "▶ single x1")
         await pilot.press("space", *["right"] * 10)
@@ -76,18 +79,18 @@ async def test_a_replay_that_has_ended_plays_again(tmp_path: Path) -> None:
 
 
 async def test_seeking_to_the_end_shows_it_and_stays(tmp_path: Path) -> None:
-    app = watching(shelve(tmp_path, 2), speed=1.0)
+    app = watching(shelve(tmp_path, 2), speed=SLOW)
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_text(pilot, "▶ single x1")
         await pilot.press("shift+right", "shift+right")
         await wait_for_text(pilot, "finished", "■ at its end", "✓ ddp x2")
         assert isinstance(app.screen, ReplayScreen)
         await pilot.press("space")
-        await wait_for_text(pilot, "▶ 1x speed", "▶ single x1")
+        await wait_for_text(pilot, "▶ 0.1x speed", "▶ single x1")
 
 
 async def test_the_speed_goes_up_and_down_in_steps(tmp_path: Path) -> None:
-    app = watching(shelve(tmp_path, 2), speed=3.0)
+    app = watching(shelve(tmp_path, 2, repeats=20), speed=3.0)
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_text(pilot, "3x speed")
         await pilot.press("minus")
@@ -99,7 +102,7 @@ async def test_the_speed_goes_up_and_down_in_steps(tmp_path: Path) -> None:
 
 
 async def test_a_click_on_the_line_of_time_seeks(tmp_path: Path) -> None:
-    app = watching(shelve(tmp_path, 2), speed=1.0)
+    app = watching(shelve(tmp_path, 2), speed=SLOW)
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_text(pilot, "▶ single x1")
         await pilot.press("space")
@@ -120,5 +123,5 @@ async def test_a_big_journal_does_not_freeze_the_app(tmp_path: Path) -> None:
         await wait_for_text(pilot, "This screen")
         assert monitor(app).session.outcome is None
         await pilot.press("escape")
-        await wait_for_text(pilot, "speedup", seconds=60)
+        await wait_for_text(pilot, "speedup")
         assert "replay" not in screen_text(app)

@@ -36,6 +36,7 @@ def test_ascii_keeps_every_cell_in_its_place() -> None:
     assert to_ascii(text) == "-+ #% + ~1.2% . 61 C ?"
 
 
+@pytest.mark.slow
 def test_the_app_starts_without_torch_numpy_nvml_or_plotext() -> None:
     heavy = ("torch", "numpy", "pynvml", "plotext", "psutil", "msgspec")
     code = f"import sys, gpubench_tui.tui.app; print([name for name in {heavy!r} if name in sys.modules])"
@@ -44,6 +45,7 @@ def test_the_app_starts_without_torch_numpy_nvml_or_plotext() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.slow
 def test_told_to_go_it_restores_the_terminal(tmp_path: Path, number: signal.Signals) -> None:
     terminal = Terminal("--sessions-dir", str(tmp_path))
     terminal.read_until("Quickstart")

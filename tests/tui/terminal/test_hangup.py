@@ -110,7 +110,7 @@ def test_a_real_session_goes_on_through_all_of_it(tmp_path: Path) -> None:
     wait_for(lambda: bool(Shelf(tmp_path).all()))
     (folder,) = Shelf(tmp_path).all()
     try:
-        terminal.read_until("running", "window 2", seconds=100)
+        terminal.read_until("running", "window 2")
         stall(terminal)
         assert grows(folder), "while nobody reads the terminal"
         terminal.press("t")

@@ -8,9 +8,11 @@ from pathlib import Path
 import pyte
 import pytest
 from building.recorded import shelve
-from driving.app import screen_text, wait_for_text, wait_until, watching
-from gpubench_tui.tui.terminal.output import ScreenCells
+from driving.app import replayed, screen_text, wait_for_text, wait_until, watching
+from gpubench_tui.tui.app import GpubenchApp
+from gpubench_tui.tui.terminal.output import DifferentialApp, ScreenCells
 from textual.drivers.headless_driver import HeadlessDriver
+from textual.events import Resize
 
 STYLES = ("", "1;38;2;200;100;50", "38;2;1;2;3;48;2;9;9;9")
 
@@ -112,6 +114,7 @@ class Recording(HeadlessDriver):
         Recording.terminal.take(data)
 
 
+@pytest.mark.slow
 async def test_the_terminal_shows_what_the_app_drew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("textual.drivers.headless_driver.HeadlessDriver", Recording)
     monkeypatch.setattr("gpubench_tui.tui.app.exit_on_hangup", lambda _: None)
@@ -122,6 +125,28 @@ async def test_the_terminal_shows_what_the_app_drew(tmp_path: Path, monkeypatch:
         for keys in ("tab", "t", "escape", "question_mark", "escape", "z", "z"):
             await pilot.press(keys)
             await wait_until(pilot, lambda: Recording.terminal.text() == screen_text(app))
+        Recording.terminal.resize(90, 30)
+        await pilot.resize_terminal(90, 30)
+        await wait_until(pilot, lambda: Recording.terminal.text() == screen_text(app))
+
+
+async def test_what_is_drawn_while_the_terminal_is_resized_is_drawn_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def resized(app: GpubenchApp, event: Resize) -> None:
+        """The app hears of it before its screen, which draws once more in its old size."""
+        on_resize(app, event)
+        app._display(app.screen, app.screen._compositor.render_update(full=True))
+
+    on_resize = DifferentialApp.on_resize
+    monkeypatch.setattr(DifferentialApp, "on_resize", resized)
+    monkeypatch.setattr("textual.drivers.headless_driver.HeadlessDriver", Recording)
+    monkeypatch.setattr("gpubench_tui.tui.app.exit_on_hangup", lambda _: None)
+    monkeypatch.setattr(Recording, "terminal", Referee(120, 40))
+    app = replayed(shelve(tmp_path, 2))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await wait_for_text(pilot, "Diagnosis", "Results")
+        await wait_until(pilot, lambda: Recording.terminal.text() == screen_text(app))
         Recording.terminal.resize(90, 30)
         await pilot.resize_terminal(90, 30)
         await wait_until(pilot, lambda: Recording.terminal.text() == screen_text(app))
