@@ -159,7 +159,7 @@ def ddp(rank: Rank) -> None:
     behave(rank)
 
 
-def join(rank: Rank, seconds: float = 60) -> None:
+def join(rank: Rank, seconds: float = 240) -> None:
     import torch.distributed as dist
 
     os.environ["GLOO_SOCKET_IFNAME"] = "lo"

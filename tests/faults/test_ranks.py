@@ -20,7 +20,7 @@ from conductor.conftest import PATIENCE, Session, Start, nursery, run_spec, star
 from gpubench_tui.engine.conductor.processes.remains import GUARDIAN_NAME
 from gpubench_tui.engine.record.events import RunFinished, Steps
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("faults")]
 __all__ = ["nursery", "start"]
 
 SHARED = Path("/dev/shm")

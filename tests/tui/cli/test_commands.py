@@ -153,10 +153,10 @@ def test_doctor_describes_this_machine() -> None:
     ("arguments", "sentence"),
     [
         (["run", "nothing"], "nothing: no such preset; choose from: quickstart"),
-        (["run", "quickstart", "--set=workload.bath=3"], "quickstart.toml: workload.bath: no such key"),
+        (["run", "quickstart", "--set=workload.bath=3"], "--set workload.bath=3: no such key"),
         (
             ["run", "quickstart", "--set=workload.batch=x"],
-            "workload.batch: expected a whole number, got text",
+            "--set workload.batch=x: expected a whole number, got text",
         ),
         (["run", "quickstart", "--gpus=7"], "--gpus: "),
         (["run", "quickstart", "--output=/no/such/folder/x.md"], "no folder /no/such/folder"),
