@@ -41,9 +41,14 @@ def screen_text(app: App[int]) -> str:
 async def wait_until(
     pilot: Pilot[int], condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS
 ) -> None:
-    """Let the app run until the condition holds; fail with what is on the screen when it never does."""
+    """Let the app run until the condition holds; fail with what is on the screen when it never does.
+
+    An app that has crashed is not waited for.
+    """
     deadline = time.monotonic() + seconds
     while not condition():
+        if pilot.app._exception is not None:
+            raise pilot.app._exception
         assert time.monotonic() < deadline, f"never came true; the screen:\n{screen_text(pilot.app)}"
         await pilot.pause(0.05)
 

@@ -117,7 +117,7 @@ class Recording(HeadlessDriver):
 @pytest.mark.slow
 async def test_the_terminal_shows_what_the_app_drew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("textual.drivers.headless_driver.HeadlessDriver", Recording)
-    monkeypatch.setattr("gpubench_tui.tui.app.exit_on_hangup", lambda _: None)
+    monkeypatch.setattr("gpubench_tui.tui.app.exit_on_hangup", lambda *_: None)
     monkeypatch.setattr(Recording, "terminal", Referee(120, 40))
     app = watching(shelve(tmp_path, 8), 4.0)
     async with app.run_test(size=(120, 40)) as pilot:
@@ -141,7 +141,7 @@ async def test_what_is_drawn_while_the_terminal_is_resized_is_drawn_over(
     on_resize = DifferentialApp.on_resize
     monkeypatch.setattr(DifferentialApp, "on_resize", resized)
     monkeypatch.setattr("textual.drivers.headless_driver.HeadlessDriver", Recording)
-    monkeypatch.setattr("gpubench_tui.tui.app.exit_on_hangup", lambda _: None)
+    monkeypatch.setattr("gpubench_tui.tui.app.exit_on_hangup", lambda *_: None)
     monkeypatch.setattr(Recording, "terminal", Referee(120, 40))
     app = replayed(shelve(tmp_path, 2))
     async with app.run_test(size=(120, 40)) as pilot:
