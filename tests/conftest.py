@@ -15,6 +15,7 @@ sys.dont_write_bytecode = False
 # Small tensors gain nothing from several threads, which spin while they wait for one another and so take the
 # processors from other tests. Ranks choose their threads themselves.
 os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"  # else a pool of processes, which import torch, is started
 
 # All that collection creates lives to the end. To look for garbage in it takes longer than to create it.
 gc.disable()

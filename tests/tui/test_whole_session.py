@@ -16,7 +16,8 @@ from gpubench_tui.tui.screens.results import ResultsScreen
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_session_left")]
 
-SHORT = ["measure.seconds=1", "measure.window_seconds=0.1", "measure.windows=3", "workload.images=512"]
+LIGHT = ["workload.model=lenet", "workload.images=512", "workload.batch=16", "measure.window_seconds=0.1"]
+SHORT = ["measure.seconds=1", "measure.windows=3", "measure.detail=2", *LIGHT]
 
 
 async def test_quickstart_from_the_preset_to_the_report(
@@ -50,7 +51,9 @@ async def test_quickstart_from_the_preset_to_the_report(
 
 async def test_a_real_session_is_stopped_by_keyboard(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path / "sessions")
-    app = GpubenchApp(shelf.root, LaunchOptions(overrides=["measure.seconds=100", "measure.target=0"]))
+    app = GpubenchApp(
+        shelf.root, LaunchOptions(overrides=["measure.seconds=100", "measure.target=0", *LIGHT])
+    )
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_text(pilot, "Quickstart", "(estimate)")
         await pilot.press("enter")

@@ -24,6 +24,7 @@ NVML_CHECK = "PYTORCH_NVML_BASED_CUDA_CHECK"
 
 
 def _preload() -> None:
+    gc.disable()  # all that is imported stays
     wanted = os.environ.get(NVML_CHECK)
     os.environ[NVML_CHECK] = "1"
     for name in MODULES:
@@ -36,6 +37,7 @@ def _preload() -> None:
         os.environ[NVML_CHECK] = wanted
     gc.collect()
     gc.freeze()  # a collection in a rank would copy every page it inherited
+    gc.enable()
 
 
 if os.environ.get(VARIABLE):

@@ -84,13 +84,13 @@ def test_two_ranks_of_fsdp_train_as_one_process_on_the_joined_batch(
 @on_cpu
 @pytest.mark.parametrize("devices", [1, 2])
 def test_fsdp_is_measured_in_windows(devices: int, ranks: ModuleType, tmp_path: Path) -> None:
-    workload = Workload(model="cnn", images=400, batch=20, learning_rate=0.02)
+    workload = Workload(model="lenet", images=400, batch=20, learning_rate=0.02)
     measure = Measure(windows=3, window_seconds=0.1, seconds=0.3, target=0, warmup_steps=2, detail=2)
     done = ranks.launch(ranks.cpu_run("fsdp", devices, workload, measure), tmp_path)
     assert not done.failed, done.log.read_text()
     for rank in range(devices):
         built = done.of(ModelBuilt, rank)[0]
-        assert built.parameters == 1_147_466
+        assert built.parameters == 62_006
         assert built.steps_per_epoch == 400 // 20 // devices
         assert done.of(RankMeasured, rank)[0].replicas_equal is None
         assert [(window.index, window.steps) for window in done.of(Window, rank)] == [

@@ -21,11 +21,13 @@ from gpubench_tui.tui.cli.run import run_preset
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_session_left")]
 
 SHORT = [
+    "--set=workload.model=lenet",
     "--set=workload.images=400",
     "--set=workload.batch=16",
     "--set=measure.window_seconds=0.05",
     "--set=measure.windows=3",
     "--set=measure.seconds=0.2",
+    "--set=measure.detail=2",
 ]
 ENDLESS = ["--set=measure.seconds=600", "--set=measure.target=0"]
 
@@ -189,7 +191,7 @@ def test_a_failed_run_is_status_1_and_named(tmp_path: Path) -> None:
     model = tmp_path / "broken.py"
     model.write_text("def build(classes):\n    raise RuntimeError('no such layer')\n")
     done = gpubench(
-        "run", "quickstart", f"--sessions-dir={tmp_path}", f"--set=workload.model={model}:build", *SHORT
+        "run", "quickstart", f"--sessions-dir={tmp_path}", *SHORT, f"--set=workload.model={model}:build"
     )
     assert done.returncode == 1
     assert "no such layer" in done.stderr

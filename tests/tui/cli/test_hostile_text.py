@@ -88,7 +88,7 @@ def net(classes):
 
 def test_a_session_runs_in_folders_that_are_not_utf8(home: Path) -> None:
     short = ("window_seconds=0.05", "windows=2", "seconds=0.1", "detail=0")
-    options = ["--set=workload.images=200", "--set=workload.batch=8"]
+    options = ["--set=workload.images=200", "--set=workload.batch=8", "--set=workload.model=lenet"]
     options += [f"--set=measure.{option}" for option in short]
     with tempfile.TemporaryDirectory(dir="/tmp") as parent:  # sockets need a short path
         temporary = Path(parent, NOT_UTF8)

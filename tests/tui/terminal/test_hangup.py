@@ -105,7 +105,12 @@ def test_it_may_be_resized_at_any_moment(watched: Attach) -> None:
 
 def test_a_real_session_goes_on_through_all_of_it(tmp_path: Path) -> None:
     place = ("--sessions-dir", str(tmp_path))
-    endless = ("--set=measure.seconds=600", "--set=measure.target=0", "--set=workload.images=512")
+    endless = (
+        "--set=measure.seconds=600",
+        "--set=measure.target=0",
+        "--set=workload.images=512",
+        "--set=workload.model=lenet",
+    )
     terminal = Terminal("run", "quickstart", "--name", "long", *endless, *place)
     wait_for(lambda: bool(Shelf(tmp_path).all()))
     (folder,) = Shelf(tmp_path).all()
