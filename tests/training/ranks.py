@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import psutil
 import torch
-from gpubench_tui.engine.conductor.launch import start_fork_server
+from gpubench_tui.engine.conductor.processes.fork_server import start_fork_server
 from gpubench_tui.engine.conductor.rank_entry import close_end, enter
 from gpubench_tui.engine.plan.assignment import Assignment
 from gpubench_tui.engine.plan.plan import Device, RunSpec
