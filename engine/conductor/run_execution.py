@@ -22,12 +22,13 @@ from ..plan.plan import RunSpec
 from ..record.events import RankEvent, RankMeasured, RunFinished, Window
 from ..record.run import RunState
 from ..record.shelf import SessionFolder
-from .blame import Ends, is_of_peer
-from .evidence import Observations, is_stopped
-from .exits import ExitWatch
+from .failures.blame import Ends, is_of_peer
+from .failures.evidence import Observations, is_stopped
+from .failures.exits import ExitWatch
+from .failures.outcome import Aftermath, Ending, described_outcome
+from .failures.watchdog import ENTER_SECONDS, RunWatch, Silence
 from .launch import Launch
 from .listener import Appeared, Ended, Heard, RankListener
-from .outcome import Aftermath, Ending, described_outcome
 from .processes.family import SWEEP_SECONDS, Family
 from .processes.fork_server import ForkServerWatch, start_fork_server
 from .processes.parentage import kill
@@ -35,7 +36,6 @@ from .processes.remains import remove_shared_memory
 from .rank_entry import close_end
 from .rank_logs import RankLogs
 from .recorder import Recorder
-from .watchdog import ENTER_SECONDS, RunWatch, Silence
 
 QUEUE_MESSAGES = 256
 """Capacity of a rank's queue in messages, some 25 s of them, before metrics are dropped."""

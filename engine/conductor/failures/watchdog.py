@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 
 from msgspec import Struct, field
 
-from ..plan.plan import RunSpec
-from ..record.events import (
+from ...plan.plan import RunSpec
+from ...record.events import (
     PhaseChanged,
     RankEvent,
     RankFailed,
@@ -17,7 +17,7 @@ from ..record.events import (
     RankStarted,
     Steps,
 )
-from ..record.silence import silence_allowed
+from ...record.silence import silence_allowed
 
 ENTER_SECONDS = 300.0
 """Silence that a rank is allowed until it is ready: the first import may come over a slow network."""

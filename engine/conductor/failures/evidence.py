@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from .processes.parentage import is_zombie, kill
+from ..processes.parentage import is_zombie, kill
 from .stacks import Doing, Stacks, read_stacks, size_of
 
 STOPPED = (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)

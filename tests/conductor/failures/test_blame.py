@@ -11,10 +11,17 @@ from pathlib import Path
 
 import psutil
 import pytest
-from gpubench_tui.engine.conductor.blame import BUSY, Cause, Ends, cause_of_failure, cause_of_silence, one_of
-from gpubench_tui.engine.conductor.evidence import Observations, is_stopped
-from gpubench_tui.engine.conductor.stacks import last_line, read_stacks
-from gpubench_tui.engine.conductor.watchdog import RunWatch
+from gpubench_tui.engine.conductor.failures.blame import (
+    BUSY,
+    Cause,
+    Ends,
+    cause_of_failure,
+    cause_of_silence,
+    one_of,
+)
+from gpubench_tui.engine.conductor.failures.evidence import Observations, is_stopped
+from gpubench_tui.engine.conductor.failures.stacks import last_line, read_stacks
+from gpubench_tui.engine.conductor.failures.watchdog import RunWatch
 
 from .watching import NOWHERE, failed, steps, watch
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gpubench_tui.engine.conductor.watchdog import RunWatch
+from gpubench_tui.engine.conductor.failures.watchdog import RunWatch
 from gpubench_tui.engine.record.events import RankFailed, RankStarted, Steps
 
-from .conftest import run_spec
+from ..conftest import run_spec
 
 NOWHERE = [Path("/nonexistent")] * 4
 """Logs that do not exist."""

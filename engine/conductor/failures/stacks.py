@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from ..text.files import open_regular
+from ...text.files import open_regular
 
 TAIL_BYTES = 64 * 1024
 """End of a log that is read at most."""

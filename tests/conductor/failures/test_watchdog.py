@@ -6,7 +6,7 @@ import time
 from typing import Literal
 
 import pytest
-from gpubench_tui.engine.conductor.watchdog import RunWatch
+from gpubench_tui.engine.conductor.failures.watchdog import RunWatch
 from gpubench_tui.engine.plan.preset import Mode, Placement
 from gpubench_tui.engine.record.events import PhaseChanged, RankFinished
 from msgspec.structs import replace

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from ..host.gpu.errors import abort_reason, memory_shortage, remedy_for
-from ..record.events import FailureKind, RankFailed
-from ..text.units import count
+from ...host.gpu.errors import abort_reason, memory_shortage, remedy_for
+from ...record.events import FailureKind, RankFailed
+from ...text.units import count
+from ..processes.fork_server import signal_name
 from .evidence import Observations
-from .processes.fork_server import signal_name
 from .stacks import last_line, read_tail
 from .watchdog import RankWatch, RunWatch, Silence
 
