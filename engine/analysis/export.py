@@ -22,6 +22,7 @@ throughputs samples/s, bandwidths B/s, accuracies and efficiencies shares of 1; 
                       interval, n), exposed, broadcasting, exchange (of dp), curves, traffic, link, wrapper
       compute         `engine.analysis.results.devices.Compute`: FLOP, MFU, energy, memory
       gpus            `engine.analysis.results.devices.GpuUse` of each GPU while the run was measured
+      others_on_cpus  share of the CPUs of its ranks that other programs used while it was measured
     provenance   field of a result -> kind (measured, derived, predicted or datasheet), figure, how
     published    published figures beside the session's: `engine.analysis.report.published.Beside`
     evaluations  run id -> rank -> for each epoch: epoch, train_loss, train_accuracy, test_loss,

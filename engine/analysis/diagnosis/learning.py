@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...plan.plan import RunSpec
-from ...text.units import count, number
+from ...text.units import count
 from ..results.learning import Divergence, divergences, unread_images
 from .case import Case, Diagnosis, Figure
 
@@ -49,7 +49,7 @@ def _figures(found: Divergence) -> Iterator[Figure]:
     if found.broken > 1:
         yield f"{whose}: steps with such a loss", f"{found.broken:,}"
     if found.before is not None:
-        yield f"{whose}: loss before", number(found.before)
+        yield f"{whose}: loss before", f"{found.before:.3g}"
 
 
 def _remedy(found: Divergence, spec: RunSpec) -> str:
