@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -25,7 +26,7 @@ from .data.launch_feed import LaunchOptions
 from .navigation import NavigatingApp
 from .requests import ShowSessions
 from .screens.launch import LaunchScreen
-from .terminal.capabilities import filters_for, terminal_shows_unicode
+from .terminal.capabilities import ask_terminal_for_size, filters_for, terminal_shows_unicode
 from .terminal.hangup import exit_on_hangup, exit_on_signal
 from .terminal.leaving import LeavableExecutor
 from .terminal.textual_internals import (
@@ -242,15 +243,19 @@ class GpubenchApp(NavigatingApp):
 
 def open_launch_screen(root: Path | None, options: LaunchOptions, config: Config) -> int:
     """Run the app from its launch screen, with sessions in `root`; return the exit status."""
+    ask_terminal_for_size()
     return _run(GpubenchApp(root, options, config=config))
 
 
 def open_session(shelf: Shelf, initial: InitialSession, config: Config) -> int:
     """Run the app on a session's monitor or replay; return the exit status."""
+    ask_terminal_for_size()
     return _run(GpubenchApp(shelf.root, initial=initial, config=config))
 
 
 def _run(app: GpubenchApp) -> int:
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # asyncio then ends the app in order
     status = app.run()
     for line in app.parting_messages:
         print(line, file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +14,8 @@ from ..engine.text.plain import cut_in_middle
 from ..engine.text.suggestions import nearest
 
 THEMES = ("dark", "light")
+PLACES = ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME")
+"""Variables that together do without a home folder."""
 
 
 class Config(NamedTuple):
@@ -28,6 +31,16 @@ class Config(NamedTuple):
     """Keys by the id of their action, comma-separated, unchecked."""
     problems: tuple[str, ...] = ()
     """One sentence per invalid setting; such a setting keeps its default."""
+
+
+def problem_with_home() -> str:
+    """Return why there are no folders for what the program keeps, one sentence; empty if there are."""
+    if user_path("~").is_absolute() or all(Path(os.environ.get(name, "")).is_absolute() for name in PLACES):
+        return ""
+    return (
+        f"there is no home folder: HOME is {os.environ.get('HOME', 'not set')}, and the system does not know "
+        f"the user {os.getuid()}; set HOME to a folder of yours, or {', '.join(PLACES)}"
+    )
 
 
 def config_path() -> Path:

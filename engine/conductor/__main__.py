@@ -71,6 +71,7 @@ def _leave_soon(status: int) -> None:
 
 
 def _main(arguments: list[str]) -> int:
+    os.umask(os.umask(0o077) & 0o077)  # some take away what the program itself needs
     after = [argument.removeprefix("--after=") for argument in arguments if argument.startswith("--")]
     paths = arguments[len(after) :]
     if not paths:

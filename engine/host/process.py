@@ -12,6 +12,8 @@ import sys
 import threading
 from pathlib import Path
 
+from ..text.files import make_private_folder
+
 PR_SET_PDEATHSIG = 1  # from <linux/prctl.h>
 
 
@@ -19,7 +21,7 @@ def redirect_output(log: Path) -> None:
     """Send all that this process and its libraries print to a file that only the user can read."""
     sys.stdout.flush()
     sys.stderr.flush()
-    log.parent.mkdir(exist_ok=True)
+    make_private_folder(log.parent)
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)

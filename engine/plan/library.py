@@ -11,7 +11,7 @@ import platformdirs
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ..text.files import is_file, read_whole, user_path
+from ..text.files import is_file, make_private_folder, read_whole, user_path, write_private
 from .changes import changed_keys
 from .preset import Preset
 from .read import PresetError, read_preset
@@ -79,9 +79,9 @@ def save(file: PresetFile, preset: Preset) -> None:
     """Write a user's own preset and replace an existing one; OSError when that is impossible."""
     from .write import write_preset  # late: the app's first paint does without
 
-    file.path.parent.mkdir(parents=True, exist_ok=True)
+    make_private_folder(file.path.parent)
     fresh = file.path.with_suffix(".new")
-    fresh.write_text(write_preset(preset), encoding="utf-8")
+    write_private(fresh, write_preset(preset).encode())
     fresh.replace(file.path)
 
 

@@ -9,6 +9,7 @@ import platformdirs
 
 from ..host.facts import Host
 from ..host.findings import Finding
+from ..text.files import user_path
 from .images import FolderError, describe_unreadable, open_folder
 from .plan import Plan
 from .preset import Workload
@@ -92,5 +93,5 @@ def _gpus(plan: Plan, host: Host) -> Iterator[Need]:
 
 
 def _short(folder: Path) -> str:
-    home = Path.home()
+    home = user_path("~")
     return f"~/{folder.relative_to(home)}" if folder.is_relative_to(home) else str(folder)

@@ -19,7 +19,7 @@ from msgspec import Struct
 from ..host.facts import Host
 from ..plan.plan import Plan
 from ..text.encoding import decode_json, encode_json
-from ..text.files import is_file, is_folder, read_whole, user_path
+from ..text.files import is_file, is_folder, make_private_folder, read_whole, user_path, write_private
 from .events import SessionOutcome
 from .lock import holds, is_taken, take
 
@@ -88,11 +88,11 @@ class SessionFolder:
     def fill(self, request: Request, preset_text: str) -> None:
         """Write the files of a new session, and make sure that its journal can be begun; raises OSError."""
         self.logs.mkdir(mode=0o700)
-        _write_private(self.preset, preset_text.encode(errors="backslashreplace"))
+        write_private(self.preset, preset_text.encode(errors="backslashreplace"))
         written = encode_json(request)
-        _write_private(self.plan, written)
+        write_private(self.plan, written)
         # Of random bytes, which no file system compresses.
-        _write_private(self.reserve, os.urandom(len(written) + RESERVE_BYTES))
+        write_private(self.reserve, os.urandom(len(written) + RESERVE_BYTES))
         file = take(self.lock)  # which shows whether there are locks
         if file is not None:
             os.close(file)
@@ -132,7 +132,7 @@ class SessionFolder:
         It stays queued until it is held, as long as a process keeps the returned file descriptor open.
         """
         if following is not None:
-            self.next.write_bytes(os.fsencode(following.name))
+            write_private(self.next, os.fsencode(following.name))
         file = take(self.turn, seconds=1.0)
         if file is None:
             raise OSError(f"the session {self.name} waits already")
@@ -212,7 +212,7 @@ class Shelf:
         """
         stem = re.sub(r"[^\w.-]+", "-", name or plan.preset).strip("-.") or "session"
         try:
-            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private_folder(self.root)
             newest = max(map(_created, self.all()), default=0)
             folder = SessionFolder(_new_folder(self.root / f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}"))
         except OSError as error:
@@ -233,7 +233,7 @@ class Shelf:
     def decide(self) -> Iterator[None]:
         """Keep other processes from starting a session meanwhile; OSError where that is impossible."""
         try:
-            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private_folder(self.root)
             file = take(self.root / ".starting", seconds=DECIDE_SECONDS)
         except OSError as error:
             raise self._refused(error) from error
@@ -267,8 +267,10 @@ class Shelf:
                 return folder
         path = user_path(text)
         path = path.parent if path.name == "journal.jsonl" else path
-        if _is_session(path):
-            return SessionFolder(path.resolve())
+        if text and _is_session(path):
+            # The last part is kept as it is: a link to a session is not the session.
+            last = path.name not in ("", "..")
+            return SessionFolder(path.parent.resolve() / path.name if last else path.resolve())
         found = [folder for folder in folders if text and folder.name.startswith(text)]
         if len(found) == 1:
             return found[0]
@@ -278,6 +280,14 @@ class Shelf:
         raise LookupError(
             f"no session in {self.root} is named {text!r} or begins with it, and it is not the path of one"
         )
+
+    def find_own(self, text: str) -> SessionFolder:
+        """Return a session that is to be changed; unlike `find` it takes no name that leads elsewhere."""
+        if ".." in Path(text).parts or text.startswith("-"):
+            raise LookupError(
+                f"{text!r} leads through .. or begins with a dash: expected the name of a session to change"
+            )
+        return self.find(text)
 
     def rename(self, folder: SessionFolder, name: str) -> SessionFolder:
         """Rename a session and its folder; ShelfError if impossible."""
@@ -308,7 +318,10 @@ class Shelf:
 
     @contextmanager
     def _claim(self, folder: SessionFolder, done: str) -> Iterator[None]:
-        """Keep the session from running meanwhile; ShelfError if it runs or is on another shelf."""
+        """Keep the session from running meanwhile; ShelfError if it runs, is a link or on another shelf."""
+        if folder.path.is_symlink():
+            target = os.path.realpath(folder.path)
+            raise ShelfError(f"{folder.path} is a link to {target}: it can only be {done} by hand")
         if folder.path.resolve().parent != self.root.resolve():
             raise ShelfError(f"{folder.path} is not in {self.root}: it can only be {done} by hand")
         if folder.goes_on():
@@ -319,6 +332,19 @@ class Shelf:
                 yield
         except (OSError, RuntimeError) as error:
             raise ShelfError(f"{folder.name} cannot be {done}: {error}") from None
+
+
+def problem_with_stem(name: str) -> str:
+    """Return why a session cannot be named after this, one sentence; empty if it can.
+
+    Characters that do not fit into a name are replaced, but nothing that leads to another folder is.
+    """
+    if "/" in name or "\0" in name or name.startswith(("-", ".")) or not re.search(r"\w", name):
+        return (
+            f"{name!r} is not a valid session name: expected letters or digits first, and no slash, as in "
+            "batch-256"
+        )
+    return ""
 
 
 def default_root() -> Path:
@@ -336,12 +362,6 @@ def _new_folder(path: Path) -> Path:
             number += 1
         else:
             return candidate
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(file, "wb") as stream:
-        stream.write(content)
 
 
 def _is_session(path: Path) -> bool:

@@ -42,6 +42,20 @@ def read_whole(path: Path) -> bytes:
     return content
 
 
+def make_private_folder(path: Path) -> None:
+    """Create a folder, and those above it that are missing, for this user alone. Raises OSError."""
+    for folder in reversed((path, *path.parents)):
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file, which only this user can read unless it exists with other permissions. Raises OSError."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(file, "wb") as stream:
+        stream.write(content)
+
+
 def user_path(text: str) -> Path:
     """Return a path with a leading `~` expanded; as it is where there is no such user, like a shell."""
     return Path(os.path.expanduser(text))  # noqa: PTH111 (Path.expanduser raises for unknown users)

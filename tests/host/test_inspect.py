@@ -309,3 +309,49 @@ def test_a_divided_gpu_without_a_slice(inspect: Inspect) -> None:
     host = inspect("count 1", "mig 1", "slices 0")
     assert host.gpus == ()
     assert "GPU 0 is divided by MIG but has no slice to compute on" in host.notes
+
+
+OLDER = """
+import importlib.machinery, importlib.util, inspect, sys
+here = sys.modules[__name__]
+paths = [path for path in sys.path if path != __file__.rpartition("/")[0]]
+spec = importlib.machinery.PathFinder.find_spec("pynvml", paths)
+real = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(real)
+
+def in_bytes(function):
+    def call(*given):
+        value = function(*given)
+        return value.encode() if isinstance(value, str) else value
+    return call
+
+for name, value in vars(real).items():
+    if name == "nvmlMemory_v2" or name.startswith("NVML_") and "ERROR" not in name:
+        continue
+    setattr(here, name, in_bytes(value) if inspect.isfunction(value) else value)
+
+def nvmlDeviceGetMemoryInfo(handle):
+    return real.nvmlDeviceGetMemoryInfo(handle)
+"""
+
+
+def test_an_older_pynvml_in_front_still_tells_of_the_gpus(inspect: Inspect, tmp_path: Path) -> None:
+    (tmp_path / "older").mkdir()
+    (tmp_path / "older" / "pynvml.py").write_text(OLDER)
+    host = inspect("count 2", "used 2048", PYTHONPATH=str(tmp_path / "older"))
+    assert [(gpu.name, gpu.uuid, gpu.memory_bytes) for gpu in host.gpus] == [
+        ("NVIDIA Stand-in", uuid(0), 80 << 30),
+        ("NVIDIA Stand-in", uuid(1), 80 << 30),
+    ]
+    assert (host.software.driver, host.software.driver_cuda) == ("550.54.15", "12.4")
+
+
+@pytest.mark.parametrize("source", ["", "raise RuntimeError('odd')", "import nowhere_to_be_found"])
+def test_another_module_of_that_name_is_told_in_a_sentence(
+    source: str, inspect: Inspect, tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "pynvml.py").write_text(source)
+    host = inspect("count 2", PYTHONPATH=str(tmp_path / "other"))
+    assert not host.gpus
+    assert any("install nvidia-ml-py" in note and "\n" not in note for note in host.notes)

@@ -14,7 +14,14 @@ from gpubench_tui.engine.conductor.control import skip_run, stop_session
 from gpubench_tui.engine.record.events import Event
 from gpubench_tui.engine.record.journal import Journal
 from gpubench_tui.engine.record.session import read_session
-from gpubench_tui.engine.record.shelf import Request, SessionFolder, Shelf, ShelfError, default_root
+from gpubench_tui.engine.record.shelf import (
+    Request,
+    SessionFolder,
+    Shelf,
+    ShelfError,
+    default_root,
+    problem_with_stem,
+)
 
 
 @pytest.fixture
@@ -284,3 +291,57 @@ def test_the_default_place_follows_the_platform(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     if sys.platform == "linux":
         assert default_root() == tmp_path / "gpubench-tui" / "sessions"
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o022])
+def test_the_folders_above_a_session_are_private_too(mask: int, tmp_path: Path) -> None:
+    before = os.umask(mask)
+    try:
+        folder = create(Shelf(tmp_path / "a" / "b" / "sessions"))
+        folder.wait_for_turn(folder)
+    finally:
+        os.umask(before)
+    for path in (tmp_path / "a").rglob("*"):
+        assert mode(path) == (0o700 if path.is_dir() else 0o600), path
+    assert mode(tmp_path / "a") == 0o700
+
+
+def test_no_link_is_followed_to_what_is_deleted(shelf: Shelf, tmp_path: Path) -> None:
+    folder = create(shelf)
+    within, outside = shelf.root / "latest", tmp_path / "mine"
+    within.symlink_to(folder.path)
+    outside.symlink_to(folder.path)
+    (folder.logs / "data").symlink_to(tmp_path / "precious")
+    (tmp_path / "precious").mkdir()
+    for text in ("latest", str(outside), f"{outside}/"):
+        with pytest.raises(ShelfError, match="can only be deleted by hand"):
+            shelf.delete(shelf.find_own(text))
+    assert folder.plan.exists() and within.is_symlink() and outside.is_symlink()
+    shelf.delete(shelf.find_own(folder.name))
+    assert not folder.path.exists() and (tmp_path / "precious").exists()
+
+
+def test_a_session_is_reached_over_a_link_to_the_shelf(shelf: Shelf, tmp_path: Path) -> None:
+    folder = create(shelf)
+    (tmp_path / "shelf").symlink_to(shelf.root)
+    linked = Shelf(tmp_path / "shelf")
+    linked.delete(linked.find_own(str(tmp_path / "shelf" / folder.name)))
+    assert not folder.path.exists()
+
+
+@pytest.mark.parametrize("text", ["..", "../x", "a/../b", "-x", "--yes", "/tmp/.."])
+def test_a_name_that_leads_elsewhere_is_none_to_change(text: str, shelf: Shelf) -> None:
+    create(shelf)
+    with pytest.raises(LookupError, match="leads through"):
+        shelf.find_own(text)
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "/etc", "..", ".hidden", "-x", "", "***", "a\0b"])
+def test_a_session_cannot_be_named_after_another_place(name: str) -> None:
+    assert "is not a valid session name" in problem_with_stem(name)
+
+
+@pytest.mark.parametrize("name", ["a", "batch 256 (again)", "1.5x", "ünï", "_x"])
+def test_other_names_are_made_to_fit(name: str, shelf: Shelf) -> None:
+    assert not problem_with_stem(name)
+    assert create(shelf, name).path.parent == shelf.root

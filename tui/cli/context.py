@@ -58,6 +58,13 @@ class Context:
         except LookupError as error:
             raise UsageError(str(error.args[0])) from None
 
+    def find_own_session(self, name: str) -> SessionFolder:
+        """Return the session of that name, to be changed. Raises UsageError."""
+        try:
+            return self.shelf().find_own(name)
+        except LookupError as error:
+            raise UsageError(str(error.args[0])) from None
+
     def running_sessions(self) -> list[SessionFolder]:
         """Return all running sessions, newest first."""
         return [folder for folder in self.shelf().all() if folder.is_running()]

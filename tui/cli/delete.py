@@ -57,7 +57,7 @@ def delete(
             print("no session matches; nothing was deleted", file=sys.stderr)
             return MEASURED
     else:
-        found = (context.find_session(name) for name in sessions)
+        found = (context.find_own_session(name) for name in sessions)
         folders = list({folder.name: folder for folder in found}.values())
     if not (yes or _confirmed(folders)):
         print("nothing was deleted", file=sys.stderr)

@@ -3,39 +3,39 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import gc
-import io
-import os
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 from ...engine.record.exit_status import BAD_USAGE, MEASURED, STOPPED
 from ...engine.text.plain import cut_in_middle, plain_output
-from ..config import read_config
+from ..config import problem_with_home, read_config
 from .arguments import add_ascii, add_plan_options, add_sessions_dir
 from .context import Context, UsageError, require_terminal
+from .streams import discard_output, never_fail
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status: 0 measured, 1 a run failed, 2 bad usage, 130 stopped."""
     words = sys.argv[1:] if arguments is None else list(arguments)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # an ASCII locale has no plus-minus sign
-    if words[:1] == ["__complete"]:  # called by the scripts in completion.py
-        from .completion import print_candidates
-
-        return print_candidates(_parser(), words[1:])
-    # Without a command the app opens: declaring all commands would delay its first paint.
-    parser = _parser(with_commands=bool(words))
+    never_fail()
     try:
+        # Without a command the app opens: declaring all commands would delay its first paint.
+        parser = _parser(with_commands=bool(words))
+        if words[:1] == ["__complete"]:  # called by the scripts in completion.py
+            from .completion import print_candidates
+
+            return print_candidates(parser, words[1:])
         with plain_output():
             status = _execute(parser, words)
-    except BrokenPipeError:
-        # The reader of a pipe left, as `head` does; Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader of a pipe left, as `head` does
         status = MEASURED
+    except OSError:  # standard error takes nothing
+        status = BAD_USAGE
+    finally:
+        discard_output()
     if f"{__package__.rpartition('.')[0]}.app" in sys.modules:
         from ..terminal.leaving import leave_threads
 
@@ -51,15 +51,19 @@ def _execute(parser: argparse.ArgumentParser, words: Sequence[str]) -> int:
         command = options.pop("command")
         context = _context(options)
         status: int = command(context, **options)
+        sys.stdout.flush()  # a full disk may show only now
     except UsageError as error:
         print(f"gpubench-tui: {cut_in_middle(str(error))}", file=sys.stderr)
         return BAD_USAGE
     except BrokenPipeError:
         raise
     except OSError as error:  # an unreadable folder, a full disk
-        print(f"gpubench-tui: {cut_in_middle(str(error))}", file=sys.stderr)
+        full = error.errno in (errno.ENOSPC, errno.EBADF, errno.EIO) and not error.filename
+        text = f"the output cannot be written: {error.strerror}" if full else str(error)
+        print(f"gpubench-tui: {cut_in_middle(text)}", file=sys.stderr)
         return BAD_USAGE
     except KeyboardInterrupt:
+        print("gpubench-tui: interrupted", file=sys.stderr)
         return STOPPED
     return status
 
@@ -113,6 +117,8 @@ def _parser(with_commands: bool = True) -> argparse.ArgumentParser:
 
 def _context(options: dict[str, Any]) -> Context:
     """Take the arguments that belong to the context out of `options`; the config file fills the gaps."""
+    if problem := problem_with_home():
+        raise UsageError(problem)
     config = read_config()
     for problem in config.problems:
         print(f"gpubench-tui: {cut_in_middle(problem)}", file=sys.stderr)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from types import FrameType
 
 from ...engine.analysis.analysis import analyse
 from ...engine.analysis.environment import devices
@@ -35,8 +32,8 @@ from ...engine.record.session import RunState, Session
 from ...engine.record.shelf import SessionFolder
 from ...engine.text.units import clock, count, percent, rate
 from ..data.log_tail import last_words
+from .interrupts import POLL_SECONDS, held_interrupts
 
-POLL_SECONDS = 0.1
 WINDOW_LINE_SECONDS = 2.0
 """Minimum time between two lines about windows; the journal has every window."""
 
@@ -51,7 +48,7 @@ def follow(
     """
     session, progress = Session(folder.name), ProgressLines()
     follower = Follower(folder.journal)
-    with _interrupts() as interrupts:
+    with held_interrupts() as interrupts:
         _print_line(f"session {folder.name} in {folder.path}")
         process = start(folder) if start is not None else None
         while session.outcome is None:
@@ -75,12 +72,6 @@ def follow(
             time.sleep(POLL_SECONDS)
     print_results(session)
     return exit_status(session)
-
-
-def wait_until_ended(folder: SessionFolder) -> None:
-    """Return once the session's process has ended."""
-    while folder.goes_on():
-        time.sleep(POLL_SECONDS)
 
 
 class ProgressLines:
@@ -176,19 +167,3 @@ def _timed(at: float, text: str) -> str:
 
 def _print_line(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
-
-
-@contextlib.contextmanager
-def _interrupts() -> Iterator[list[int]]:
-    """Collect Ctrl+C and SIGTERM in a list within the context, instead of interrupting."""
-    received: list[int] = []
-
-    def receive(number: int, _frame: FrameType | None) -> None:
-        received.append(number)
-
-    previous = {number: signal.signal(number, receive) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield received
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...engine.text.files import write_private
 from .context import UsageError, read_recorded
 
 if TYPE_CHECKING:
@@ -48,6 +49,6 @@ def write_report(folder: SessionFolder, path: Path) -> None:
 def write(path: Path, text: str) -> None:
     """Write text to a file. Raises UsageError."""
     try:
-        path.write_text(text, encoding="utf-8", errors="backslashreplace")
+        write_private(path, text.encode(errors="backslashreplace"))
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from None

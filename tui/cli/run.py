@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,9 +70,13 @@ def run_preset(  # noqa: PLR0913 (one for each option)
     Raises UsageError.
     """
     from ...engine.conductor.resume import NothingLackingError
+    from ...engine.record.shelf import problem_with_stem
     from . import report_file
-    from .progress import follow, print_results
+    from .interrupts import held_interrupts
+    from .progress import follow
 
+    if name is not None and (problem := problem_with_stem(name)):
+        raise UsageError(f"--name: {problem}")
     if output is not None:
         report_file.check_writable(output)
     try:
@@ -80,23 +86,44 @@ def run_preset(  # noqa: PLR0913 (one for each option)
     except NothingLackingError as nothing:
         print(f"gpubench-tui: nothing to measure: {nothing}", file=sys.stderr)
         return MEASURED
-    placed = _place(context, *planned, "wait" if wait else "anyway" if anyway else "refuse")
+    with held_interrupts() as interrupts:
+        placed = _place(context, *planned, "wait" if wait else "anyway" if anyway else "refuse")
+        if interrupts:
+            placed.abandon()
+            raise KeyboardInterrupt
+        folder = placed.folders[0]
+        try:
+            if headless or not on_terminal():
+                return follow(folder, lambda _: placed.start())
+            return _run_in_monitor(context, placed, interrupts)
+        finally:  # also if the reader of the results left, as `head` does
+            if output is not None:
+                _keep_report(folder, output)
+
+
+def _run_in_monitor(context: Context, placed: Placed, interrupts: list[int]) -> int:
+    """Start the session and open its monitor; an interrupt before that stops the session."""
+    from .interrupts import stop_started
+    from .progress import print_results
+
     folder = placed.folders[0]
+    gc.disable()  # the app enables it with its first paint
+    process = placed.start()
+    from .. import app  # noqa: F401 (it takes a while, in which interrupts are still held)
+
     try:
-        if headless or not on_terminal():
-            return follow(folder, lambda _: placed.start())
-        placed.start()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if interrupts:
+            raise KeyboardInterrupt
         status = context.open_monitor(folder)
-        if not folder.goes_on():
-            print_results(read_recorded(folder))
-            print(f"\ngpubench-tui report {folder.name} prints the full report", file=sys.stderr)
-        return status
     except KeyboardInterrupt:
-        placed.abandon()
+        if not gc.isenabled():
+            stop_started(folder, process)
         raise
-    finally:  # also if the reader of the results left, as `head` does
-        if output is not None:
-            _keep_report(folder, output)
+    if not folder.goes_on():
+        print_results(read_recorded(folder))
+        print(f"\ngpubench-tui report {folder.name} prints the full report", file=sys.stderr)
+    return status
 
 
 def _planned(context: Context, preset_name: str | None, name: str | None) -> tuple[NewSession, Host]:

@@ -87,7 +87,7 @@ def replay(context: Context, *, session: str | None, speed: float) -> int:
 def stop(context: Context, *, session: str | None) -> int:
     """Stop a running session and wait until its process has ended. Raises UsageError."""
     from ...engine.conductor.control import stop_session
-    from .progress import wait_until_ended
+    from .interrupts import wait_until_ended
 
     folder = context.find_running_session(session)
     if not stop_session(folder):
@@ -134,7 +134,7 @@ def rename(context: Context, *, session: str, name: str) -> int:
     """Give a session another name. Raises UsageError."""
     from ...engine.record.shelf import ShelfError
 
-    folder = context.find_session(session)
+    folder = context.find_own_session(session)
     try:
         renamed = context.shelf().rename(folder, name)
     except ShelfError as error:

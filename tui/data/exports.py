@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ...engine.text.files import make_private_folder, write_private
+
 
 def save_export(name: str, text: str, otherwise: Path) -> Path:
     """Write a file to the export folder and return its full path; raises OSError."""
     folder = export_folder(otherwise)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_folder(folder)
     return write_export(folder, name, text)
 
 
@@ -25,5 +27,5 @@ def export_folder(otherwise: Path) -> Path:
 def write_export(folder: Path, name: str, text: str) -> Path:
     """Write a file to the folder and return its full path; raises OSError."""
     path = folder.resolve() / name
-    path.write_text(text, encoding="utf-8", errors="backslashreplace")
+    write_private(path, text.encode(errors="backslashreplace"))
     return path

@@ -43,3 +43,9 @@ def filters_for(unicode: bool, color_system: str | None, no_color: bool = False)
 
         filters.append(FewColors(in_sixteen if color_system == "standard" else in_256))
     return filters
+
+
+def ask_terminal_for_size() -> None:
+    """Forget the size that a shell may have exported: the app would keep it when the window changes."""
+    for name in ("COLUMNS", "LINES"):
+        os.environ.pop(name, None)

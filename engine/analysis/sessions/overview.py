@@ -17,7 +17,7 @@ from ...record.journal import Follower
 from ...record.session import WITHOUT_STEPS, Session, read_session
 from ...record.shelf import SessionFolder, Shelf, State
 from ...text.encoding import decode_json, encode_json
-from ...text.files import read_whole
+from ...text.files import read_whole, write_private
 from ...text.plain import cut_in_middle, message_of
 from ..analysis import analyse
 from ..environment import hardware
@@ -272,8 +272,7 @@ def _keep(folder: SessionFolder, stamp: tuple[int, int], entry: SessionOverview)
     unfinished = folder.summary.with_suffix(f".{os.getpid()}")
     # A shelf that cannot be written to is only slower.
     with contextlib.suppress(OSError):
-        unfinished.touch(mode=0o600)
-        unfinished.write_bytes(content)
+        write_private(unfinished, content)
         unfinished.replace(folder.summary)
 
 

@@ -8,27 +8,38 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-import pynvml
+from ...text.plain import described
 
-CLOCK_SM: int = pynvml.NVML_CLOCK_SM
-MEMORY_V2: int = pynvml.nvmlMemory_v2
-MOST_LINKS: int = pynvml.NVML_NVLINK_MAX_LINKS
-SWITCH_LINK: int = pynvml.NVML_NVLINK_DEVICE_TYPE_SWITCH
-# Written out: nvidia-ml-py has a comma too many behind NVML_P2P_CAPS_INDEX_READ, which makes it a tuple.
+try:
+    import pynvml
+except Exception as error:  # whatever lies in its place, or is missing
+    pynvml = None
+    _fault = f"cannot be imported ({described(error)})"
+else:
+    _fault = "" if hasattr(pynvml, "nvmlInit") and hasattr(pynvml, "NVMLError") else f"is {pynvml.__file__}"
+
+# Of NVML's interface, and written out: a pynvml of another distribution or age lacks some of them, and
+# nvidia-ml-py has a comma too many behind NVML_P2P_CAPS_INDEX_READ, which makes it a tuple.
+CLOCK_SM = 1
+MEMORY_V2 = 40 | 2 << 24
+MOST_LINKS = 36
+SWITCH_LINK = 2
 P2P_READ = 0
-P2P_OK: int = pynvml.NVML_P2P_STATUS_OK
-P2P_UNKNOWN: int = pynvml.NVML_P2P_STATUS_UNKNOWN
-NO_NUMBER: int = pynvml.NVML_VALUE_NOT_AVAILABLE_uint.value
-NO_SIZE: int = pynvml.NVML_VALUE_NOT_AVAILABLE_ulonglong.value
+P2P_OK, P2P_UNKNOWN = 0, 6
+NO_NUMBER, NO_SIZE = 2**32 - 1, 2**64 - 1
+NO_PERMISSION, NOT_LOADED, NO_LIBRARY, NO_FUNCTION, IS_LOST, NEEDS_RESET, OTHER_VERSION, UNKNOWN = (
+    *(4, 9, 12, 13, 15, 16, 18),
+    999,
+)
+"""Errors."""
 
-LOST = (pynvml.NVML_ERROR_GPU_IS_LOST, pynvml.NVML_ERROR_RESET_REQUIRED)
+LOST = (IS_LOST, NEEDS_RESET)
 UNAVAILABLE = {
-    pynvml.NVML_ERROR_LIBRARY_NOT_FOUND: "no NVIDIA driver is installed: libnvidia-ml.so.1 was not found",
-    pynvml.NVML_ERROR_DRIVER_NOT_LOADED: "the NVIDIA driver is installed but not loaded: `nvidia-smi` should "
+    NO_LIBRARY: "no NVIDIA driver is installed: libnvidia-ml.so.1 was not found",
+    NOT_LOADED: "the NVIDIA driver is installed but not loaded: `nvidia-smi` should "
     "say why, and a container must be started with its GPUs (docker run --gpus all)",
-    pynvml.NVML_ERROR_NO_PERMISSION: "this user may not use the NVIDIA driver: see the permissions of "
-    "/dev/nvidiactl",
-    pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH: "the loaded NVIDIA driver and its library are of different "
+    NO_PERMISSION: "this user may not use the NVIDIA driver: see the permissions of /dev/nvidiactl",
+    OTHER_VERSION: "the loaded NVIDIA driver and its library are of different "
     "versions: restart the machine, or reload the driver",
 }
 
@@ -46,8 +57,13 @@ class Nvml:
 
     def __init__(self) -> None:
         self._missing: set[str] = set()
+        """Functions that the driver lacks."""
+        self._outdated: set[str] = set()
+        """Functions that pynvml lacks."""
         self._reported: set[str] = set()
         self._given = self._unknown = 0
+        if _fault:
+            raise NvmlUnavailable(f"the module pynvml {_fault}, not NVIDIA's: install nvidia-ml-py")
         try:
             pynvml.nvmlInit()
         except pynvml.NVMLError as error:
@@ -63,25 +79,26 @@ class Nvml:
 
         A call is a function's name, or a tuple of the name and the arguments that follow those in `of`.
         """
-        missing = 0
+        missing = outdated = 0
         for call in calls:
             name, *arguments = (call,) if isinstance(call, str) else call
             try:
                 value = getattr(pynvml, name)(*of, *arguments)
-            except AttributeError:
-                missing += 1  # an nvidia-ml-py without it
+            except (AttributeError, TypeError):
+                outdated += 1  # a pynvml without it, or without one of its arguments
             except ValueError:
                 self._unknown += 1  # a name that is no text, from a failing GPU
             except pynvml.NVMLError as error:
                 if error.value in LOST:
                     raise GpuLost from error
-                missing += error.value == pynvml.NVML_ERROR_FUNCTION_NOT_FOUND
-                self._unknown += error.value == pynvml.NVML_ERROR_UNKNOWN
+                missing += error.value == NO_FUNCTION
+                self._unknown += error.value == UNKNOWN
             else:
                 self._given += 1
-                return value
-        if missing == len(calls):
-            self._missing.add(calls[0] if isinstance(calls[0], str) else calls[0][0])
+                return value.decode(errors="replace") if isinstance(value, bytes) else value  # if it is old
+        if missing + outdated == len(calls):
+            name = calls[0] if isinstance(calls[0], str) else calls[0][0]
+            (self._outdated if outdated else self._missing).add(name)
         return None
 
     def heard(self) -> bool:
@@ -101,7 +118,7 @@ class Nvml:
             try:
                 handles.append(pynvml.nvmlDeviceGetHandleByIndex(position))
             except pynvml.NVMLError as error:
-                if error.value == pynvml.NVML_ERROR_NO_PERMISSION:
+                if error.value == NO_PERMISSION:
                     closed += 1
                 else:
                     handles.append(None)
@@ -118,16 +135,19 @@ class Nvml:
         return f"{version // 1000}.{version % 1000 // 10}" if version else None
 
     def take_missing(self) -> list[str]:
-        """Return a sentence on the functions found to be missing since the last call, if any."""
-        fresh = sorted(self._missing - self._reported)
-        if not fresh:
-            return []
-        self._reported.update(fresh)
+        """Return sentences on the functions found to be missing since the last call, if any."""
         driver = self.driver()
-        return [
-            f"the NVIDIA driver{f' {driver}' if driver else ''} lacks {', '.join(fresh)}, so those "
-            "values are n/a; a newer driver provides them"
+        lacking = (
+            (f"NVIDIA driver{f' {driver}' if driver else ''}", self._missing, "a newer driver provides them"),
+            ("module pynvml", self._outdated, "nvidia-ml-py in its place provides them"),
+        )
+        sentences = [
+            f"the {what} lacks {', '.join(fresh)}, so those values are n/a; {remedy}"
+            for what, missing, remedy in lacking
+            if (fresh := sorted(missing - self._reported))
         ]
+        self._reported |= self._missing | self._outdated
+        return sentences
 
     def _ask_system(self, *calls: str) -> Any:
         try:

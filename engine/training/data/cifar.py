@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...text.files import read_whole
+from ...text.files import make_private_folder, read_whole
 from ..errors import NoDataError
 from ..vision import torchvision
 
@@ -51,7 +51,7 @@ def cifar10(folder: Path, note: Callable[[str], None]) -> tuple[tuple[Tensor, Te
 def only_one(folder: Path, note: Callable[[str], None]) -> Iterator[None]:
     """Admit one process of this machine at a time; report that the others wait."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         lock = os.fdopen(
             os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
         )

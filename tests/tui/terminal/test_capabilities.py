@@ -69,3 +69,15 @@ def test_plus_minus_takes_its_cells_from_blanks_nearby(line: list[str], shown: l
     drawn = AsciiFilter().apply([Segment(text) for text in line], Color(0, 0, 0))
     assert "".join(segment.text for segment in drawn) == "".join(shown)
     assert sum(map(len, line)) == sum(len(segment.text) for segment in drawn)
+
+
+@pytest.mark.slow
+def test_an_exported_size_does_not_hold_the_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("LINES", "8")
+    terminal = Terminal("--sessions-dir", str(tmp_path), size=(100, 30))
+    try:
+        terminal.read_until("cnn-vs-vit", "quickstart")
+        assert max(map(len, terminal.screen().splitlines())) > 60
+    finally:
+        terminal.kill()
