@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave long tests out; keep tests together that share a module's fixture; begin with the slow ones."""
+    """Leave long tests out unless they are wanted, and let workers begin with the slow ones."""
     if not config.getoption("--long"):
         left_out = [item for item in items if item.get_closest_marker("long")]
         config.hook.pytest_deselected(items=left_out)
@@ -35,18 +39,31 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "ranks" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
-        if shares_fixtures(item) and item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.split("::")[0]))
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
-def shares_fixtures(item: pytest.Item) -> bool:
-    """Return whether a test uses what a fixture makes once for several tests of a module."""
-    if not isinstance(item, pytest.Function):
-        return False
-    overriding = (definitions[-1] for definitions in item._fixtureinfo.name2fixturedefs.values())
-    return any(definition.scope in ("class", "module", "package") for definition in overriding)
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give a worker one test at a time, or a group: xdist's own groups are lost on pytest 9.2 and later."""
+    if config.getoption("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class GroupScheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group_of(config.rootpath / nodeid.partition("::")[0]) or nodeid
+
+    return GroupScheduling(config, log)
+
+
+@cache
+def group_of(file: Path) -> str | None:
+    """Return the group of a file's tests: one that it names, or one of its own if they share fixtures."""
+    text = file.read_text(encoding="utf-8")
+    if (named := re.search(r"xdist_group\(\"(.*?)\"\)", text)) is not None:
+        return named[1]
+    return str(file) if re.search(r"scope=\"(module|class|package)\"", text) else None
 
 
 def pytest_collection_finish() -> None:
