@@ -55,8 +55,10 @@ class Measurement:
     def run(self) -> None:
         """Warm up, then measure epochs or windows as the run asks."""
         self.warm_up()
+        self.energy.open()
         self._devices.reset_peaks()
         self.stop_reason = self.train_epochs() if self.measure.epochs else self.measure_throughput()
+        self.energy.close()
 
     def train(self, steps: int) -> None:
         """Take a number of steps, without waiting for the device."""

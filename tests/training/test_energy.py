@@ -21,7 +21,9 @@ from gpubench_tui.engine.training.energy import EnergyMeter
 uuids, steps = json.loads(sys.argv[1])
 machine = Path(os.environ["NVML_STANDIN"])
 always = machine.read_text()
+EnergyMeter.OPENING = EnergyMeter.PATIENCE = 1.0 if "hang." in json.dumps(steps) + always else 100.0
 meter = EnergyMeter([Device("cuda", i, f"GPU {i}", uuid) for i, uuid in enumerate(uuids)])
+meter.open()
 for number, (line, samples) in enumerate(steps):
     machine.write_text(line + "\\n" + always)
     (meter.end if number % 2 else meter.begin)(samples)
@@ -80,6 +82,18 @@ def test_devices_are_found_by_uuid(meter: Meter) -> None:
 )
 def test_a_counter_that_fails_says_nothing_for_the_rest(end: str, meter: Meter) -> None:
     told = meter([FIRST], ("energy 500", 0), (end, 8), ("energy 600", 8), ("energy 700", 16))
+    assert told == [[None], None]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["hang", "abort"])
+@pytest.mark.parametrize("function", ["nvmlInitWithFlags", "nvmlDeviceGetTotalEnergyConsumption"])
+def test_a_driver_that_hangs_or_aborts_costs_the_energy_only(fault: str, function: str, meter: Meter) -> None:
+    broken = f"{fault}.{function} 1\nenergy 600"
+    always = broken if function == "nvmlInitWithFlags" else ""
+    told = meter(
+        [FIRST], ("energy 500", 0), (broken, 8), ("energy 700", 8), ("energy 800", 16), always=always
+    )
     assert told == [[None], None]
 
 

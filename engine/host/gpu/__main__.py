@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Sequence
 from queue import SimpleQueue
 
 import msgspec
@@ -20,33 +21,49 @@ from .nvml import Nvml, NvmlUnavailable
 from .survey import take_survey
 
 
-class Sampler:
-    """NVML, open from the first sample on, and the GPUs that were found with it."""
+class OpenGpus:
+    """NVML, open from the first question about GPUs on, and those that were found with it."""
 
     def __init__(self) -> None:
         self._nvml: Nvml | None = None
         self._devices: dict[str, NvmlDevice] = {}
 
-    def samples(self, gpus: list[Gpu]) -> Samples:
+    def samples(self, gpus: Sequence[Gpu]) -> Samples:
         """Sample the GPUs; raises `NvmlUnavailable`."""
+        nvml = self._open()
+        found = [(gpu.index, self._find(nvml, gpu)) for gpu in gpus]
+        samples = [
+            GpuSample(index=index, lost=True) if device is None else device.sample()
+            for index, device in found
+        ]
+        return Samples(samples, nvml.take_missing())
+
+    def joules(self, gpus: Sequence[Gpu]) -> list[float | None]:
+        """Read the counters of energy of the GPUs; raises `NvmlUnavailable`."""
+        nvml = self._open()
+        found = [self._find(nvml, gpu) for gpu in gpus]
+        return [None if device is None else device.energy_joules() for device in found]
+
+    def _open(self) -> Nvml:
         self._nvml = self._nvml or Nvml()
-        return Samples([self._sample(self._nvml, gpu) for gpu in gpus], self._nvml.take_missing())
+        return self._nvml
 
-    def _sample(self, nvml: Nvml, gpu: Gpu) -> GpuSample:
-        """Sample one GPU, which is looked up by its UUID until it answers."""
+    def _find(self, nvml: Nvml, gpu: Gpu) -> NvmlDevice | None:
+        """Return the GPU, which is looked up by its UUID until it answers."""
         device = self._devices.get(gpu.uuid) or find_device(nvml, gpu)
-        if device is None:
-            return GpuSample(index=gpu.index, lost=True)
-        self._devices[gpu.uuid] = device
-        return device.sample()
+        if device is not None:
+            self._devices[gpu.uuid] = device
+        return device
 
 
-def answer(question: Question, sampler: Sampler) -> Reply:
+def answer(question: Question, gpus: OpenGpus) -> Reply:
     """Reply a question; never raises."""
     try:
-        if question.sampled is None:
-            return Reply(survey=take_survey())
-        return Reply(samples=sampler.samples(list(question.sampled)))
+        if question.sampled is not None:
+            return Reply(samples=gpus.samples(question.sampled))
+        if question.counted is not None:
+            return Reply(joules=gpus.joules(question.counted))
+        return Reply(survey=take_survey())
     except NvmlUnavailable as error:
         return Reply(refusal=message_of(error))
     except Exception as error:
@@ -66,10 +83,10 @@ def main() -> None:
     os.dup2(2, 1)  # whatever the driver's library prints is no answer
     questions: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=read_questions, args=(questions,), daemon=True).start()
-    sampler = Sampler()
+    gpus = OpenGpus()
     while True:
         question = msgspec.json.decode(questions.get(), type=Question)
-        answers.write(msgspec.json.encode(answer(question, sampler)) + b"\n")
+        answers.write(msgspec.json.encode(answer(question, gpus)) + b"\n")
         answers.flush()
 
 

@@ -49,10 +49,12 @@ class Samples(Struct):
 
 
 class Question(Struct):
-    """A question to the process that asks NVML."""
+    """A question to the process that asks NVML: for a survey of the machine, unless it names GPUs."""
 
     sampled: Sequence[Gpu] | None = None
-    """GPUs to sample; None for a survey of the machine."""
+    """GPUs to sample."""
+    counted: Sequence[Gpu] | None = None
+    """GPUs whose counters of energy to read."""
 
 
 class Reply(Struct):
@@ -60,6 +62,8 @@ class Reply(Struct):
 
     survey: Survey | None = None
     samples: Samples | None = None
+    joules: list[float | None] | None = None
+    """Energy that each GPU has used since the driver was loaded, in J; None where it is not told."""
     refusal: str = ""
     """Reason why NVML cannot be used, one sentence; empty if it can."""
     failure: str = ""
@@ -100,8 +104,16 @@ class Driver:
 
     def sample(self, gpus: Sequence[Gpu], seconds: float) -> Samples:
         """Return a sample of each GPU; raises `DriverError` if there is none within these seconds."""
-        named = [Gpu(index=gpu.index, uuid=gpu.uuid, name=gpu.name) for gpu in gpus]
-        return self._ask(Question(named), seconds).samples or Samples([])
+        return self._ask(Question(sampled=_named(gpus)), seconds).samples or Samples([])
+
+    def joules(self, gpus: Sequence[Gpu], seconds: float) -> list[float | None]:
+        """Return the counter of energy of each GPU, in J; raises `DriverError` like `sample`."""
+        return self._ask(Question(counted=_named(gpus)), seconds).joules or [None] * len(gpus)
+
+    def start(self) -> None:
+        """Start the process ahead of the first question; raises `DriverError`."""
+        self._started()
+        self._asking = False
 
     def close(self) -> None:
         """End the process, whatever it is doing; who waits for its answer gets a `DriverError`."""
@@ -167,6 +179,11 @@ class Driver:
             self._received += part
         line, _, self._received = self._received.partition(b"\n")
         return line
+
+
+def _named(gpus: Sequence[Gpu]) -> list[Gpu]:
+    """Return what identifies these GPUs, without their other facts."""
+    return [Gpu(index=gpu.index, uuid=gpu.uuid, name=gpu.name) for gpu in gpus]
 
 
 def _start() -> subprocess.Popen[bytes]:
