@@ -6,10 +6,16 @@ from collections.abc import Sequence
 
 from ..text.units import interval, percent, rate, ratio
 from .diagnosis.case import Diagnosis
+from .diagnosis.exchange import NAME as EXPOSED_COMMUNICATION
+from .diagnosis.input import NAME as INPUT_BOUND
+from .diagnosis.stragglers import NAME as STRAGGLER
 from .results.result import Result
 
 MOSTLY_IDLE = 1 / 3
 """Idle share of a GPU above which a figure says more about the host than about the GPU."""
+
+HOLDS_BACK = frozenset({INPUT_BOUND, EXPOSED_COMMUNICATION, STRAGGLER})
+"""Names of diagnoses that explain a figure; every other severe one means that the figure is wrong."""
 
 WRAPPED = "one wrapped device"
 """Name of a run of one device in a mode for several."""
@@ -41,10 +47,15 @@ def headline(found: Sequence[Result], diagnoses: Sequence[Diagnosis]) -> str:
 
 
 def _doubt(diagnoses: Sequence[Diagnosis], *results: Result) -> str:
-    """Return a clause that names the severe diagnoses of these results; empty if there are none."""
+    """Return clauses that name the severe diagnoses of these results; empty if there are none."""
     runs = {result.run for result in results}
     found = [each for each in diagnoses if each.severity == "severe" and runs.intersection(each.runs)]
-    return f"; not credible: {', '.join(dict.fromkeys(each.name for each in found))}" if found else ""
+    names = list(dict.fromkeys(each.name for each in found))
+    clauses = {
+        "not credible": [name for name in names if name not in HOLDS_BACK],
+        "severe": [name for name in names if name in HOLDS_BACK],
+    }
+    return "".join(f"; {word}: {', '.join(said)}" for word, said in clauses.items() if said)
 
 
 def _nothing_measured(found: Sequence[Result]) -> str:

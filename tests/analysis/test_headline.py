@@ -1,7 +1,10 @@
 """The session in one sentence: of the most devices, by honest names, and with whatever spoils it."""
 
+import pytest
 from building.sessions import measured, opening, session, spec, steps
 from gpubench_tui.engine.analysis.analysis import analyse
+from gpubench_tui.engine.analysis.diagnosis.case import Diagnosis
+from gpubench_tui.engine.analysis.headline import headline as headline_of
 from gpubench_tui.engine.plan.preset import Workload
 from gpubench_tui.engine.record.events import Event
 from msgspec.structs import replace
@@ -52,6 +55,16 @@ def test_a_severe_diagnosis_of_either_run_follows() -> None:
     fast = [opening(SINGLE, ddp), measured("single", [STEADY]), measured("ddp", [times(0.5)] * 2)]
     headline = analyse(session(*fast, [broken("ddp")])).headline
     assert headline.endswith("; not credible: training diverged, super-linear")
+
+
+@pytest.mark.parametrize(
+    ("name", "clause"),
+    [("input-bound", "; severe: input-bound"), ("busy machine", "; not credible: busy machine")],
+)
+def test_what_explains_a_figure_does_not_discredit_it(name: str, clause: str) -> None:
+    found = analyse(session(opening(SINGLE), measured("single", [STEADY])))
+    severe = Diagnosis(name=name, severity="severe", sentence="", evidence=(), remedy="", runs=("single",))
+    assert headline_of(found.results, [severe]) == found.headline + clause
 
 
 def test_what_spoils_another_run_does_not() -> None:

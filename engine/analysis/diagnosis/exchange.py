@@ -10,6 +10,7 @@ from ..results.comparable import differences
 from .case import Case, Diagnosis, Figure, Subject
 from .memory import is_full
 
+NAME = "exposed communication"
 SYNC_SHARE = 0.10
 """Share of a step above which the cost of gradient synchronisation is worth reducing."""
 SYNC_SHARE_SEVERE = 0.20
@@ -41,7 +42,7 @@ def exposed_communication(case: Case) -> Iterator[Diagnosis]:
             else [("hidden behind the backward pass", percent(communication.overlap))]
         )
         yield run.diagnosis(
-            "exposed communication",
+            NAME,
             "severe" if communication.sync_share > SYNC_SHARE_SEVERE else "warning",
             f"synchronising gradients takes {percent(communication.sync_share)} of each step, "
             "and the backward pass does not hide it",

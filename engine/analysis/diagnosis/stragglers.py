@@ -13,6 +13,7 @@ from ...text.units import duration, percent
 from ..results.phases import Part
 from .case import Case, Diagnosis, Figure, Subject
 
+NAME = "straggler"
 STRAGGLER_SHARE = 0.10
 """Difference between the slowest and the fastest rank's own work at which the slowest is a straggler, as a
 share of a step."""
@@ -98,7 +99,7 @@ def _straggler(run: Subject, found: Straggler, exposed: Mapping[int, float]) -> 
     device = f" ({run.spec.devices[found.rank].name})" if found.rank < len(run.spec.devices) else ""
     ranks = (found.rank, found.fastest)
     return run.diagnosis(
-        "straggler",
+        NAME,
         "severe" if found.share >= STRAGGLER_SHARE_SEVERE else "warning",
         f"the other ranks wait {percent(found.share)} of each step for rank {found.rank}{device}",
         [
