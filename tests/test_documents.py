@@ -300,3 +300,29 @@ def test_the_changelog_lists_each_change_once() -> None:
         " ".join(words.split()[:6]) for words in re.findall(r"^- (.*(?:\n  .*)*)", text, re.MULTILINE)
     ]
     assert [each for each in beginnings if beginnings.count(each) > 1] == []
+
+
+FAULTS = TREE / "docs" / "faults.md"
+
+
+def promised() -> list[tuple[str, str]]:
+    """The tests that docs/faults.md names, as file and function."""
+    return re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", FAULTS.read_text())
+
+
+def test_every_promise_about_faults_names_its_test() -> None:
+    rows = [line for line in FAULTS.read_text().splitlines() if line.startswith("| ") and "**" not in line]
+    assert len(promised()) == len(rows) - rows.index("| --- | --- | --- | --- |") - 1 >= 20
+    for file, name in promised():
+        functions = [each for each in ast.walk(ast.parse((TREE / file).read_text())) if hasattr(each, "name")]
+        assert name in {function.name for function in functions}, f"{file} has no {name}"
+
+
+def test_every_fault_that_is_tested_is_promised() -> None:
+    tested = {
+        (str(file.relative_to(TREE)), function.name)
+        for file in (TREE / "tests" / "faults").glob("test_*.py")
+        for function in ast.parse(file.read_text()).body
+        if isinstance(function, ast.FunctionDef) and function.name.startswith("test_")
+    }
+    assert tested <= set(promised())
