@@ -31,31 +31,38 @@ def headline(found: Sequence[Result], diagnoses: Sequence[Diagnosis]) -> str:
     if compared:
         best = max(compared, key=lambda result: (result.devices, result.speedup or 0.0))
         baseline = next(result for result in found if result.run == best.baseline)
-        return _speedup_sentence(best, baseline, found) + _doubt(diagnoses, best, baseline)
+        return _speedup_sentence(best, baseline, found) + _remarks(diagnoses, best, baseline)
     gains = [result for result in found if result.concurrency_gain is not None]
     if gains:
         best = max(gains, key=lambda result: (result.devices, result.concurrency_gain or 0.0))
         return (
             f"{best.workload} side by side on {best.devices} devices: concurrency gain "
-            f"{ratio(best.concurrency_gain)} over one after the other{_limit(best)}{_doubt(diagnoses, best)}"
+            f"{ratio(best.concurrency_gain)} over one after the other{_limit(best)}"
+            f"{_remarks(diagnoses, best)}"
         )
     measured = [result for result in found if result.throughput is not None and result.state == "measured"]
     if not measured:
         return _nothing_measured(found)
     best = max(measured, key=lambda result: (result.devices, result.throughput or 0.0))
-    return f"{_label(best)} trains {rate(best.throughput)}{_limit(best)}{_doubt(diagnoses, best)}"
+    return f"{_label(best)} trains {rate(best.throughput)}{_limit(best)}{_remarks(diagnoses, best)}"
 
 
-def _doubt(diagnoses: Sequence[Diagnosis], *results: Result) -> str:
+def doubt(diagnoses: Sequence[Diagnosis], *results: Result) -> str:
+    """Return a clause that names what discredits these results, as `; not credible: drift`; or nothing."""
+    names = [name for name in _severe(diagnoses, results) if name not in HOLDS_BACK]
+    return f"; not credible: {', '.join(names)}" if names else ""
+
+
+def _remarks(diagnoses: Sequence[Diagnosis], *results: Result) -> str:
     """Return clauses that name the severe diagnoses of these results; empty if there are none."""
+    names = [name for name in _severe(diagnoses, results) if name in HOLDS_BACK]
+    return doubt(diagnoses, *results) + (f"; severe: {', '.join(names)}" if names else "")
+
+
+def _severe(diagnoses: Sequence[Diagnosis], results: Sequence[Result]) -> list[str]:
     runs = {result.run for result in results}
     found = [each for each in diagnoses if each.severity == "severe" and runs.intersection(each.runs)]
-    names = list(dict.fromkeys(each.name for each in found))
-    clauses = {
-        "not credible": [name for name in names if name not in HOLDS_BACK],
-        "severe": [name for name in names if name in HOLDS_BACK],
-    }
-    return "".join(f"; {word}: {', '.join(said)}" for word, said in clauses.items() if said)
+    return list(dict.fromkeys(each.name for each in found))
 
 
 def _nothing_measured(found: Sequence[Result]) -> str:

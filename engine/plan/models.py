@@ -12,7 +12,16 @@ from pathlib import Path
 from ..text.files import is_file, read_whole
 from ..text.suggestions import nearest
 
-BUILT_IN_MODELS = ("cnn", "lenet", "vit-tiny", "vit-small", "vit-base", "cifar-resnet18", "cifar-resnet34")
+BUILT_IN_MODELS = {
+    "cnn": "three convolutions and two linear layers, 1.1 million parameters",
+    "lenet": "LeNet-5 with three colour channels, 62,006 parameters",
+    "cifar-resnet18": "ResNet-18 with the 3x3 first convolution that suits 32x32 images",
+    "cifar-resnet34": "ResNet-34 with the 3x3 first convolution that suits 32x32 images",
+    "vit-tiny": "Vision Transformer on patches of 4x4 pixels, 6 layers of width 192",
+    "vit-small": "Vision Transformer on patches of 4x4 pixels, 8 layers of width 384",
+    "vit-base": "Vision Transformer on patches of 4x4 pixels, 12 layers of width 768",
+}
+"""Built-in models by their name, each with what it is."""
 TORCHVISION = "torchvision:"
 MODELS_PAGE = "pytorch.org/vision/stable/models"
 MOST_LISTED = 12

@@ -27,17 +27,8 @@ from msgspec.inspect import (
 from ..text.files import LARGEST
 from ..text.toml import toml_value
 from . import preset
+from .models import BUILT_IN_MODELS
 
-MODELS = {
-    "cnn": "three convolutions and two linear layers, 1.1 million parameters",
-    "lenet": "LeNet-5 with three colour channels, 62,006 parameters",
-    "cifar-resnet18": "ResNet-18 with the 3x3 first convolution that suits 32x32 images",
-    "cifar-resnet34": "ResNet-34 with the 3x3 first convolution that suits 32x32 images",
-    "vit-tiny": "Vision Transformer on patches of 4x4 pixels, 6 layers of width 192",
-    "vit-small": "Vision Transformer on patches of 4x4 pixels, 8 layers of width 384",
-    "vit-base": "Vision Transformer on patches of 4x4 pixels, 12 layers of width 768",
-}
-"""Built-in models by their name, each with what it is."""
 OTHER_MODELS = {
     "torchvision:NAME": "a classification model of torchvision, such as torchvision:resnet50",
     "path/to/file.py:function": "your own: def function(classes: int) -> torch.nn.Module",
@@ -128,7 +119,7 @@ def _structs(kind: Type, in_array: bool = False, in_table: bool = False) -> Iter
 
 
 def _key(field: Field, meaning: str) -> KeyReference:
-    words = tuple(MODELS) if field.encode_name == "model" else _words(field.type)
+    words = tuple(BUILT_IN_MODELS) if field.encode_name == "model" else _words(field.type)
     return KeyReference(field.encode_name, _values(field.type), _default(field), meaning, words)
 
 

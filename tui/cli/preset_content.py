@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from ...engine.plan.library import find_preset
-from ...engine.plan.reference import MODELS, OTHER_MODELS, TableReference, preset_reference
+from ...engine.plan.models import BUILT_IN_MODELS
+from ...engine.plan.reference import OTHER_MODELS, TableReference, preset_reference
 from ...engine.plan.write import write_preset
 from .listing_content import Listing
 
@@ -26,7 +27,7 @@ def one_preset(name: str, overrides: Sequence[str]) -> Listing:
 
 def key_listing() -> Listing:
     """List all keys of a preset, table by table, with meaning, values and default, and all models."""
-    tables, models = preset_reference(), MODELS | OTHER_MODELS
+    tables, models = preset_reference(), BUILT_IN_MODELS | OTHER_MODELS
     data = {
         "tables": [
             {"table": table.path, "meaning": table.meaning, "keys": [key._asdict() for key in table.keys]}

@@ -9,6 +9,7 @@ from ...plan.preset import Workload
 from ...text.units import interval, percent, rate, ratio
 from ..analysis import Analysis
 from ..environment import device_names
+from ..headline import doubt
 from ..results.result import Result
 from ..trained import model_and_precision
 
@@ -17,7 +18,7 @@ def result_line(analysis: Analysis) -> str:
     """Return the run on the most devices, the fastest of several, with the figures that it has.
 
     As in `resnet50 bf16, 8 x NVIDIA H100: 18,400 samples/s, 7.60x one device (95%: 7.50x to 7.70x), MFU
-    41.0%; input 2.0%, exposed communication 6.0%`.
+    41.0%; input 2.0%, exposed communication 6.0%` and what discredits it.
     """
     measured = [each for each in analysis.results if each.throughput is not None]
     if not measured:
@@ -26,7 +27,9 @@ def result_line(analysis: Analysis) -> str:
     best = max(measured, key=lambda each: (each.devices, each.throughput or 0.0))
     spec = next(each.spec for each in analysis.configurations if each.spec.id == best.run)
     line = f"{_subject(spec)}: {', '.join(_figures(best, analysis.results))}"
-    return "; ".join(filter(None, (line, ", ".join(_shares(best)))))
+    line = "; ".join(filter(None, (line, ", ".join(_shares(best)))))
+    baseline = [each for each in analysis.results if each.run == best.baseline]
+    return line + doubt(analysis.diagnoses_by_run, best, *baseline)
 
 
 def _workloads(analysis: Analysis) -> list[Workload]:

@@ -6,17 +6,12 @@ import pytest
 import torch
 from gpubench_tui.engine.plan.plan import Device
 from gpubench_tui.engine.plan.preset import Workload
-from gpubench_tui.engine.plan.reference import MODELS
 from gpubench_tui.engine.training.device.claim import backend_for
 from gpubench_tui.engine.training.device.cpu import CpuDevices
 from gpubench_tui.engine.training.errors import TrainingError
 from gpubench_tui.engine.training.models.registry import BUILT_IN, build_model
 from gpubench_tui.engine.training.optimizer import check_optimizer, make_optimizer
 from gpubench_tui.engine.training.parallel.modes import wrap_model
-
-
-def test_every_model_is_named_in_the_reference() -> None:
-    assert list(BUILT_IN) == sorted(MODELS, key=list(BUILT_IN).index)
 
 
 def count(model: torch.nn.Module) -> int:
