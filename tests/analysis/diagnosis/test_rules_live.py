@@ -142,11 +142,21 @@ def one(session: Session, name: str) -> tuple[Diagnosis, set[str]]:
     return found[name], {session.runs[run].spec.workload.name for run in found[name].runs}
 
 
+def wait_for_a_batch(session: Session, workload: str) -> float:
+    """Seconds of a step of that workload's run."""
+    (run,) = (run for run in session.runs.values() if run.spec.workload.name == workload)
+    phases = result_of(session, run.spec.id).phases
+    assert phases is not None
+    return phases.ranks[0].seconds["input"]
+
+
 def test_a_slow_loader_is_input_bound_and_data_on_the_device_are_not(faults: Session) -> None:
     found, workloads = one(faults, "input-bound")
     assert found.severity == "severe"
     assert "loader" in workloads
-    assert "resident" not in workloads
+    assert wait_for_a_batch(faults, "resident") < wait_for_a_batch(faults, "loader")
+    if "busy machine" not in {diagnosis.name for diagnosis in analyse(faults).diagnoses}:
+        assert "resident" not in workloads
     assert any("throughput of single x1, resident" in item.what for item in found.evidence)
     assert any("waits for a batch" in item.what for item in found.evidence)
 
