@@ -6,10 +6,28 @@ import errno
 import os
 import resource
 import shutil
+from collections.abc import Iterator
 
 from .findings import SHARED_MEMORY
 
 FREE_SOME = "free some space, or keep sessions elsewhere: --sessions-dir DIR"
+LIMITS = (
+    (resource.RLIMIT_NOFILE, "-n 4096", (os.strerror(errno.EMFILE),), "a process may open {:,} files"),
+    (resource.RLIMIT_FSIZE, "-f unlimited", (os.strerror(errno.EFBIG),), "a file may have {:,} bytes"),
+    (
+        resource.RLIMIT_AS,
+        "-v unlimited",
+        (os.strerror(errno.ENOMEM), "failed to map segment", "MemoryError"),
+        "a process may use {:,} bytes of addresses",
+    ),
+    (
+        resource.RLIMIT_NPROC,
+        "-u unlimited",
+        (os.strerror(errno.EAGAIN), "can't start new thread"),
+        "a user may have {:,} processes and threads",
+    ),
+)
+"""Limits of processes: option of `ulimit` that raises one, words of errors that it causes, what it says."""
 LITTLE_BYTES = 1 << 20
 """Free bytes below which a place counts as full."""
 
@@ -32,18 +50,20 @@ def no_shared_memory(error: OSError) -> str:
 
 def with_remedy(message: str) -> str:
     """Return an error's message with what would help, where it tells of a limit of this system."""
-    remedy = next((words for number, words in _remedies() if os.strerror(number) in message), "")
+    remedy = next((words for sign, words in _remedies() if sign in message), "")
     return f"{message} ({remedy})" if remedy else message
 
 
-def _remedies() -> list[tuple[int, str]]:
-    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return [
-        (errno.EMFILE, f"a process may open {files} here; more: ulimit -n 4096"),
-        (errno.ENOSPC, _where_to_free()),
-        (errno.EDQUOT, FREE_SOME),
-        (errno.EROFS, "keep sessions elsewhere: --sessions-dir DIR"),
-    ]
+def _remedies() -> Iterator[tuple[str, str]]:
+    """Yield the words of errors, and what helps; limits only where they are set."""
+    yield os.strerror(errno.ENOSPC), _where_to_free()
+    yield os.strerror(errno.EDQUOT), FREE_SOME
+    yield os.strerror(errno.EROFS), "keep sessions elsewhere: --sessions-dir DIR"
+    for kind, option, signs, what in LIMITS:
+        most = resource.getrlimit(kind)[0]
+        if most != resource.RLIM_INFINITY:
+            for sign in signs:
+                yield sign, f"{what.format(most)} here; more: ulimit {option}"
 
 
 def _where_to_free() -> str:

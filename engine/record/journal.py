@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import threading
 import time
@@ -59,12 +58,14 @@ class Journal:
     def _write(self, line: bytes) -> None:
         if self._torn:
             line = b"\n" + line
-        written = os.write(self._file, line)
-        self._size += written
-        # A full disk may take part of a line: the next event must not be glued to it.
-        self._torn = written < len(line)
-        if self._torn:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
+        try:
+            for written in _written(self._file, line):
+                self._size += written
+                # A full disk may take part of a line: the next event must not be glued to it.
+                self._torn = True
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self._path)) from error
+        self._torn = False
 
     def _check(self) -> None:
         """See whether the file is still there and whole; OSError where not all of it can be restored."""
@@ -85,7 +86,8 @@ class Journal:
         file = os.open(copy, _FLAGS, 0o600)
         try:
             for start in range(0, self._size, CHUNK_BYTES):
-                _write_whole(file, os.pread(self._file, CHUNK_BYTES, start), str(self._path))
+                for _ in _written(file, os.pread(self._file, CHUNK_BYTES, start)):
+                    pass
             copy.replace(self._path)
         except OSError:
             os.close(file)
@@ -186,9 +188,15 @@ class Follower:
         return line
 
 
-def _write_whole(file: int, content: bytes, name: str) -> None:
-    if os.write(file, content) < len(content):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), name)
+def _written(file: int, content: bytes) -> Iterator[int]:
+    """Write all of it, and yield the number of bytes of each part.
+
+    What a short write leaves is tried again: only the refusal says why, a full disk or a limit of file sizes.
+    """
+    while content:
+        written = os.write(file, content)
+        content = content[written:]
+        yield written
 
 
 def _decode_line(line: bytes) -> list[Event]:

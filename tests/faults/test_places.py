@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -156,6 +157,15 @@ def test_what_the_system_refuses_comes_with_its_remedy(
 ) -> None:
     assert "ulimit -n 4096" in with_remedy(f"OSError: [Errno 24] {os.strerror(errno.EMFILE)}")
     assert with_remedy("KeyError: 'x'") == "KeyError: 'x'"
+    assert with_remedy(os.strerror(errno.EFBIG)) == os.strerror(errno.EFBIG), "no limit is set"
+    limits = {resource.RLIMIT_FSIZE: 102_400, resource.RLIMIT_AS: 1 << 28, resource.RLIMIT_NPROC: 60}
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (limits.get(kind, -1), -1))
+    for error, remedy in {
+        os.strerror(errno.EFBIG): "a file may have 102,400 bytes here; more: ulimit -f unlimited",
+        "ImportError: libtorch_cpu.so: failed to map segment from shared object": "ulimit -v unlimited",
+        "RuntimeError: can't start new thread": "60 processes and threads here; more: ulimit -u unlimited",
+    }.items():
+        assert remedy in with_remedy(error)
     no_space = f"OSError: [Errno 28] {os.strerror(errno.ENOSPC)}"
     monkeypatch.setattr(shortage, "SHARED_MEMORY", Path("/nowhere"))
     assert "--sessions-dir DIR" in with_remedy(no_space)
@@ -181,6 +191,26 @@ def test_a_log_that_is_too_long_loses_its_middle(tmp_path: Path) -> None:
     assert b"bytes left out: the log was too long" in text
     assert logs.make_room() and log.stat().st_size <= LEAST_BYTES
     assert not logs.make_room(), "nothing more can be freed"
+
+
+def test_a_journal_that_cannot_grow_says_why_and_keeps_its_lines_apart(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    code = (
+        "import resource, sys\nfrom pathlib import Path\n"
+        "from gpubench_tui.engine.record.events import LogMessage\n"
+        "from gpubench_tui.engine.record.journal import Journal\n"
+        "journal = Journal(Path(sys.argv[1]))\n"
+        "most = resource.getrlimit(resource.RLIMIT_FSIZE)[1]\n"
+        "for bytes, text in ((100, 'one'), (100, 'x' * 200), (-1, 'two')):\n"
+        "    resource.setrlimit(resource.RLIMIT_FSIZE, (bytes, most))\n"
+        "    try:\n"
+        "        journal.append(LogMessage(at=0.0, level='info', text=text))\n"
+        "    except OSError as error:\n"
+        "        print(error.strerror, error.filename)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], check=True, capture_output=True, text=True)
+    assert done.stdout == f"{os.strerror(errno.EFBIG)} {path}\n"
+    assert [event.text for event in Follower(path).read()] == ["one", "two"]
 
 
 def test_a_journal_that_shrinks_is_read_anew(tmp_path: Path) -> None:
