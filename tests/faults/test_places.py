@@ -96,7 +96,7 @@ def test_a_running_session(fault: Fault, start: Start) -> None:
 @pytest.mark.parametrize(
     ("broken", "number", "said"),
     [
-        ("_write_private", errno.ENOSPC, "there is no room for a session"),
+        ("write_private", errno.ENOSPC, "there is no room for a session"),
         ("take", errno.ENOLCK, "its file system has no locks"),
         ("_new_folder", errno.EROFS, "Read-only file system"),
     ],
@@ -107,7 +107,7 @@ def test_where_no_session_can_be_kept_none_is_begun(
     real = getattr(shelf_module, broken)
 
     def refuse(path: Path, *rest: object) -> object:
-        if broken == "_write_private" and path.name != "reserve":
+        if broken == "write_private" and path.name != "reserve":
             return real(path, *rest)
         raise OSError(number, os.strerror(number), str(path))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -222,8 +223,9 @@ def test_the_rank_that_waits_for_no_other_hangs(
 ) -> None:
     found = silent(watch(ranks=len(shown)), look.at(*shown, hook=hook))
     told = found.sentence.removeprefix(f"{one_of(found.ranks)}: ")
-    assert told.startswith("no progress for 61 s before the first step")
-    rest = told.removeprefix("no progress for 61 s before the first step").replace(",", "")
+    silence = re.match(r"no progress for \d+ s before the first step", told)
+    assert silence is not None
+    rest = told[silence.end() :].replace(",", "")
     assert one_of(found.ranks) + rest == who
     assert found.sentence.startswith("rank ") == (len(found.ranks) > 1)
 
@@ -246,7 +248,8 @@ def test_steps_tell_only_what_reports_cannot_hide() -> None:
     over.hear(0, [steps(0, 0, 800, 5.0, seconds=0.01)])
     over.hear(1, [steps(1, 0, 795, 5.0, seconds=0.01)])
     found = silent(over, NO_EVIDENCE)
-    assert (found.rank, found.sentence) == (None, "rank 0 or 1: no progress for 61 s after 800 steps")
+    assert found.rank is None
+    assert re.fullmatch(r"rank 0 or 1: no progress for \d+ s after 800 steps", found.sentence)
 
 
 def test_a_rank_that_never_became_ready_is_one_that_others_wait_for(look: Look) -> None:
