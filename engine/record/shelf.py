@@ -153,11 +153,18 @@ class SessionFolder:
 
     def queued_behind(self) -> list[SessionFolder]:
         """Return the sessions queued behind this one that are running or waiting, in order."""
+        queue: dict[Path, SessionFolder] = {self.path: self}
+        last = self
+        while (following := last._following()) is not None and following.path not in queue:
+            last = queue[following.path] = following
+        return [folder for folder in list(queue.values())[1:] if folder.goes_on()]
+
+    def _following(self) -> SessionFolder | None:
+        """Return the session that was queued behind this one, whatever has become of it."""
         try:
-            following = SessionFolder(self.path.with_name(os.fsdecode(read_whole(self.next))))
+            return SessionFolder(self.path.with_name(os.fsdecode(read_whole(self.next))))
         except (OSError, ValueError):
-            return []
-        return [following] * following.goes_on() + following.queued_behind()
+            return None
 
     def next_in_queue(self) -> SessionFolder | None:
         """Return the next session in the queue that is running or waiting; None if there is none."""

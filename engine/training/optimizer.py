@@ -31,14 +31,12 @@ class Schedule:
 
 
 def make_optimizer(workload: Workload, model: nn.Module, *, fused: bool) -> Optimizer:
-    """Return the workload's optimizer over all trainable parameters; TrainingError where there are none.
+    """Return the workload's optimizer over all trainable parameters.
 
     With `fused` a step is one kernel, and gradient scaling does not wait for the device. torch has no fused
     SGD for sharded parameters: there the optimizer waits, and the results say so.
     """
     parameters = [parameter for _, parameter in _trainable(model)]
-    if not parameters:
-        raise TrainingError(f"{workload.model} has no parameters to train")
     rate, decay = workload.learning_rate, workload.weight_decay
     fused = fused and all(parameter.is_floating_point() for parameter in parameters)
     sharded = any(isinstance(parameter, DTensor) for parameter in parameters)

@@ -277,6 +277,16 @@ def test_a_running_session_keeps_its_name_and_its_folder(shelf: Shelf) -> None:
     assert shelf.all() == []
 
 
+def test_a_queue_that_leads_back_to_itself_has_an_end(shelf: Shelf) -> None:
+    first, second = create(shelf), create(shelf)
+    first.next.write_text(second.name)
+    second.next.write_text(first.name)
+    with held(second):
+        assert [folder.path for folder in first.queued_behind()] == [second.path]
+    first.next.write_text(first.name)
+    assert first.queued_behind() == []
+
+
 def test_only_what_is_on_the_shelf_is_renamed_or_deleted(shelf: Shelf, tmp_path: Path) -> None:
     elsewhere = create(Shelf(tmp_path / "elsewhere"))
     (elsewhere.path / "thesis.tex").write_text("mine")

@@ -92,14 +92,17 @@ class Context:
 
 
 def read_recorded(folder: SessionFolder) -> Session:
-    """Read a session's journal. Raises UsageError if there is none."""
+    """Read a session's journal. Raises UsageError if there is none, or no event in it."""
     from ...engine.record.session import read_session
     from ..data.log_tail import last_words
 
     try:
-        return read_session(folder.journal)
+        session = read_session(folder.journal)
     except FileNotFoundError:
         raise UsageError(f"{folder.name} has no journal: {last_words(folder.log)}") from None
+    if not session.started:
+        raise UsageError(f"{folder.name} has recorded nothing that can be read: see {folder.journal}")
+    return session
 
 
 def on_terminal() -> bool:

@@ -37,8 +37,7 @@ def import_script(file: Path) -> ModuleType:
     if sys.path[:1] != [folder]:
         sys.path.insert(0, folder)
     sys.argv = [str(file)]  # for an argparse at import: the process's own arguments are none of its business
-    # A name that no file beside it has. With dots it would seem to be in a package.
-    name = f"gpubench_user_{file.stem.replace('.', '_')}"
+    name = _module_name(file)
     spec = importlib.util.spec_from_file_location(name, file, loader=_Script(name, str(file)))
     assert spec is not None
     assert spec.loader is not None
@@ -46,6 +45,19 @@ def import_script(file: Path) -> ModuleType:
     sys.modules[name] = module  # dataclasses and torch.compile find what a model uses by its module's name
     spec.loader.exec_module(module)
     return module
+
+
+def _module_name(file: Path) -> str:
+    """Return the name by which other processes can import the file, as workers that are spawned do.
+
+    Where another module has that name, or it is none, the file gets one that nothing else has.
+    """
+    name = file.stem
+    if name.isidentifier() and name not in sys.modules and name not in sys.stdlib_module_names:
+        found = importlib.util.find_spec(name)
+        if found is not None and found.origin is not None and Path(found.origin).samefile(file):
+            return name
+    return f"gpubench_user_{name.replace('.', '_')}"  # with dots it would seem to be in a package
 
 
 class _Script(SourceFileLoader):

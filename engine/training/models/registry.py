@@ -65,7 +65,7 @@ BUILT_IN: dict[str, Callable[[int, int], nn.Module]] = {
 
 
 def build_model(workload: Workload) -> nn.Module:
-    """Return the workload's model with fresh weights, on the CPU; TrainingError if there is no such model."""
+    """Return the workload's model with fresh weights, on the CPU; TrainingError if it cannot be trained."""
     name = workload.model
     if name in BUILT_IN:
         return BUILT_IN[name](workload.classes, workload.image_size)
@@ -79,4 +79,7 @@ def build_model(workload: Workload) -> nn.Module:
         raise TrainingError(
             f"{name} has lazy layers, whose parameters no optimizer can hold yet: give them their sizes"
         )
+    # Looked for here, as DistributedDataParallel refuses such a model in other words.
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise TrainingError(f"{name} has no parameters to train")
     return model

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import pickle
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
 from gpubench_tui.engine.plan.preset import Workload
-from gpubench_tui.engine.training.errors import sentence_of
+from gpubench_tui.engine.training.errors import TrainingError, sentence_of
+from gpubench_tui.engine.training.models.own import import_script
 from gpubench_tui.engine.training.models.registry import build_model
 from gpubench_tui.engine.training.user_code import UserCode
 
@@ -49,7 +52,7 @@ FAILING = """\
 import torch, layers_beside
 from torch import nn
 
-class Refusing(nn.Module):
+class Refusing(nn.Linear):
     def forward(self, images):
         return images.view(7, -1)
 
@@ -60,7 +63,7 @@ def beside(classes): return layers_beside.helped(classes)
 def broken_beside(classes): layers_beside.broken()
 def mute(classes): layers_beside.mute(classes)
 def leaves(classes): raise SystemExit(3)
-def forward(classes): return Refusing()
+def forward(classes): return Refusing(1, 1)
 def state(classes): nn.Linear(1, 1).load_state_dict({})
 def long(classes): raise ValueError("begins " + "x " * 1000 + "ends")
 def lines(classes): raise ValueError("first\\nsecond")
@@ -107,7 +110,7 @@ def _as_in_a_rank(monkeypatch: pytest.MonkeyPatch) -> None:
     """Undo afterwards what a rank keeps for as long as it lives."""
     monkeypatch.setattr(sys, "path", sys.path[:])
     monkeypatch.setattr(sys, "argv", ["rank", "--unknown"])
-    for name in ("layers_beside", "broken_beside"):
+    for name in ("layers_beside", "broken_beside", "net"):
         monkeypatch.delitem(sys.modules, name, raising=False)
 
 
@@ -125,6 +128,26 @@ def test_a_file_is_imported_like_a_script(name: str, tmp_path: Path) -> None:
     model = build_model(Workload(model=f"{file}:fits", classes=4))
     assert [tuple(parameter.shape) for parameter in model.parameters()] == [(5, 192), (5,), (4, 5), (4,)]
     assert not list(file.parent.glob(f"__pycache__/{file.stem}*"))
+
+
+@pytest.mark.parametrize(("name", "found"), [("net.py", True), ("queue.py", False), ("torch.py", False)])
+def test_another_process_can_import_it_by_its_name_unless_that_is_taken(
+    name: str, found: bool, tmp_path: Path
+) -> None:
+    file = write(tmp_path, name, "class Data: ...")
+    data = import_script(file).Data
+    assert data.__module__ == (file.stem if found else f"gpubench_user_{file.stem}")
+    if found:
+        unpickle = "import pickle, sys; pickle.loads(bytes.fromhex(sys.argv[1]))"
+        command = [sys.executable, "-c", unpickle, pickle.dumps(data).hex()]
+        subprocess.run(command, cwd=tmp_path, check=True, timeout=60)
+
+
+@pytest.mark.parametrize("body", ["nn.Flatten()", "nn.Linear(1, 1).requires_grad_(False)"])
+def test_a_model_without_parameters_is_refused_before_it_is_wrapped(body: str, tmp_path: Path) -> None:
+    file = write(tmp_path, "net.py", f"from torch import nn\ndef empty(classes): return {body}\n")
+    with pytest.raises(TrainingError, match=r"net\.py:empty has no parameters to train"):
+        build_model(Workload(model=f"{file}:empty"))
 
 
 def test_a_link_leads_to_the_files_beside_its_target(tmp_path: Path) -> None:

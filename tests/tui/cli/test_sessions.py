@@ -57,6 +57,19 @@ def test_renaming(
     assert "use up to 100 letters" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("journal", [b"", b"\0\xff{[", b'{"type": "SampleD"}\n'])
+def test_a_journal_that_says_nothing_makes_no_report(
+    journal: bytes,
+    folders: tuple[SessionFolder, SessionFolder],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folders[0].journal.write_bytes(journal)
+    assert main(["report", folders[0].name, f"--sessions-dir={tmp_path}"]) == 2
+    captured = capsys.readouterr()
+    assert "has recorded nothing that can be read" in captured.err and not captured.out
+
+
 def test_deleting_needs_a_yes(
     folders: tuple[SessionFolder, SessionFolder],
     tmp_path: Path,
