@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Collection
 from pathlib import Path
 from types import FrameType
@@ -15,6 +14,7 @@ from types import FrameType
 from msgspec.structs import replace
 
 from ..host.facts import CpuSample, GpuSample
+from ..host.process import print_error
 from ..host.shortage import with_remedy
 from ..plan.needs import cache_folder
 from ..plan.plan import RunSpec
@@ -79,7 +79,7 @@ class Conductor:
                 self._take(spec)
             sampling.close()
         except Exception as error:  # whatever it is, it must be said where the session is looked at
-            traceback.print_exc()
+            print_error()
             reason = with_remedy(described(error))
         return self._end(self._recorder.trouble or reason)
 

@@ -6,9 +6,7 @@ import faulthandler
 import os
 import pkgutil
 import signal
-import sys
 import time
-import traceback
 from collections.abc import Sequence
 from multiprocessing.queues import Queue
 from pathlib import Path
@@ -16,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from ..host.process import die_with_parent, redirect_output
+from ..host.process import die_with_parent, flush_output, print_error, redirect_output
 from ..host.shortage import with_remedy
 from ..record.events import FailureKind, RankFailed
 from ..text.plain import described
@@ -48,7 +46,7 @@ def enter(worker: str, assignment: Assignment, queues: Sequence[Queue[Any]]) -> 
         kind = "raised"
         work(assignment, queues)
     except BaseException as error:  # whatever the worker did not catch, SystemExit included
-        traceback.print_exc()
+        print_error()
         at = time.monotonic() - assignment.started
         message = with_remedy(described(error))
         queue.put([RankFailed(at=at, run=assignment.run.id, rank=rank, kind=kind, message=message)])
@@ -72,6 +70,5 @@ def close_end(queue: Queue[Any], end: str) -> None:
 def _leave(queue: Queue[Any], status: int) -> None:
     queue.close()
     queue.join_thread()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    flush_output()
     os._exit(status)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import io
 import multiprocessing
@@ -10,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from pathlib import Path
 
 from ..text.files import make_private_folder
@@ -17,10 +19,22 @@ from ..text.files import make_private_folder
 PR_SET_PDEATHSIG = 1  # from <linux/prctl.h>
 
 
+def print_error() -> None:
+    """Print the traceback of the current exception, if it can be: the log's disk may be full."""
+    with contextlib.suppress(Exception):
+        traceback.print_exc()
+
+
+def flush_output() -> None:
+    """Write out what was printed, if it can be; streams may be closed, or replaced by a user's code."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+
+
 def redirect_output(log: Path) -> None:
     """Send all that this process and its libraries print to a file that only the user can read."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    flush_output()
     make_private_folder(log.parent)
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(descriptor, 1)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import time
 from typing import NoReturn
 
+from ..host.process import flush_output
 from ..record.events import RankFinished
 from .rank import Rank
 
@@ -64,6 +64,5 @@ def leave(status: int) -> NoReturn:
     An orderly exit takes a second, waits for ranks that are lost, and takes gloo's process group apart, which
     joins a thread that may be waiting for the interpreter's lock while we hold it.
     """
-    sys.stdout.flush()
-    sys.stderr.flush()
+    flush_output()
     os._exit(status)

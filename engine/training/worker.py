@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import traceback
 from collections.abc import Sequence
 from multiprocessing.queues import Queue
 from pathlib import Path
 from typing import NoReturn
 
+from ..host.process import print_error
 from ..plan.assignment import Assignment
 from ..plan.models import own_function
 from ..plan.plan import RunSpec
@@ -52,7 +52,7 @@ def work(assignment: Assignment, queues: Sequence[Queue[list[RankEvent]]]) -> No
         reporter = open_reporter(devices)
         run_rank(assignment, set_up(assignment, index, devices, reporter))
     except BaseException as error:  # a user's file may call sys.exit, or raise whatever it likes
-        traceback.print_exc()
+        print_error()
         reporter = reporter or open_reporter(CpuDevices())
         reporter.fail(kind_of(error), sentence_for(error, run, index))
         reporter.close()
@@ -93,7 +93,7 @@ def run_rank(assignment: Assignment, rank: Rank) -> NoReturn:
             Detail(rank, trainer, batches, measurement.pace).run()
             report_compute(rank)
         except BaseException as error:  # what was measured stands without it
-            traceback.print_exc()
+            print_error()
             ending.end(ending.share(sentence_for(error, rank.run, rank.index)))
     ending.end("")
 

@@ -193,6 +193,28 @@ def test_a_log_that_is_too_long_loses_its_middle(tmp_path: Path) -> None:
     assert not logs.make_room(), "nothing more can be freed"
 
 
+def test_a_rank_whose_log_cannot_be_written_still_says_why_it_failed(tmp_path: Path) -> None:
+    code = (
+        "import os, queue\n"
+        "from types import SimpleNamespace as Any\n"
+        "from gpubench_tui.engine.conductor import rank_entry\n"
+        "os.environ['RANK'] = '0'\n"
+        "sent = queue.Queue()\n"
+        "rank_entry.keep_own_end = lambda queues, rank: sent\n"
+        "rank_entry.redirect_output = lambda log: os.dup2(os.open('/dev/full', os.O_WRONLY), 2)\n"
+        "def leave(queue, status):\n"
+        "    rank_entry.flush_output()\n"
+        "    os.write(1, sent.queue[-1][0].message.encode())\n"
+        "    os._exit(status)\n"
+        "rank_entry._leave = leave\n"
+        "run = Any(id='run')\n"
+        "told = Any(logs='', log_name=str, started=0.0, run=run)\n"
+        "rank_entry.enter('math:no_such_function', told, [])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert (done.returncode, "no_such_function" in done.stdout) == (1, True), done
+
+
 def test_a_journal_that_cannot_grow_says_why_and_keeps_its_lines_apart(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     code = (
