@@ -21,6 +21,7 @@ async def all_can_be_reached(pilot: Pilot[int]) -> None:
     """Whatever takes the focus is in sight then, and the last line says how to get help and out."""
     app = pilot.app
     assert screen_text(app).splitlines()[-1].rstrip("▇▆▅▄▃▂▁█ ").endswith("? Help q Quit")
+    app.screen.set_focus(None)  # what has it from the start may lie below the headline
     for widget in app.screen.focus_chain:
         widget.focus()
         await wait_until(pilot, lambda widget=widget: widget.region.overlaps(app.screen.region))
