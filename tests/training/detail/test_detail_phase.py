@@ -251,7 +251,7 @@ def test_a_look_that_fails_leaves_what_was_measured(ranks: ModuleType, tmp_path:
     assert not done.failed, done.log.read_text()
     assert done.of(Window, 0)
     (finished,) = done.of(RankFinished, 0)
-    assert finished.detail_trouble == "RuntimeError: nothing to see here"
+    assert finished.detail_trouble.endswith(", in fail: RuntimeError: nothing to see here")
     assert "Traceback" in done.log.read_text()
 
 
