@@ -30,7 +30,10 @@ class Terminal:
         self.pid, self.file = pty.fork()
         if self.pid == 0:
             os.environ |= {"TERM": "xterm-256color"}
-            os.execv(sys.executable, [sys.executable, *program, *arguments])
+            try:
+                os.execv(sys.executable, [sys.executable, *program, *arguments])
+            finally:
+                os._exit(127)  # else this copy of the tests would go on
         self.output = b""
         self._screen = pyte.Screen(*size)
         self._stream = pyte.ByteStream(self._screen)
