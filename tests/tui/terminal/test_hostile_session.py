@@ -45,7 +45,7 @@ def test_a_hostile_session_is_shown_and_obeyed_nowhere(replay: Terminal) -> None
     replay.read_until("2 selected")
     replay.press("c")
     replay.read_until("B is", escaped)
-    sent = replay.output.decode()
+    sent = replay.output[: replay.output.rindex(b"\x1b")].decode()  # the last sequence may not be whole yet
     assert not re.search(rf"\x1b\]\d*;{TITLE}|\x1b\[66;66H|\x1bc", sent)
     rest = SEQUENCE.sub("", sent).replace("\r", "").replace("\x07", "")
     assert plain(rest) == rest

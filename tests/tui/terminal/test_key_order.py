@@ -134,7 +134,7 @@ async def test_work_that_hangs_delays_keys_for_a_moment_and_the_key_to_leave_not
     app = Asking()
     async with app.run_test() as pilot:
         type_at_once(app, keys)
-        await wait_until(pilot, lambda: app.noted == ["left"] or isinstance(app.screen, NameScreen))
+        await wait_until(pilot, lambda: app.noted == ["left"] or bool(app.screen.query("NameScreen Input")))
 
 
 @pytest.mark.slow

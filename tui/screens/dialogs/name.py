@@ -21,6 +21,7 @@ HINT = "Enter renames, Escape cancels"
 class NameScreen(ModalScreen[str], ClosedOnce[str]):
     """Asks for a name; dismissed with it, or with "" if cancelled or unchanged."""
 
+    AUTO_FOCUS = "Input"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "Cancel", id="name.cancel", tooltip="Close without doing anything")
     ]
@@ -38,10 +39,6 @@ class NameScreen(ModalScreen[str], ClosedOnce[str]):
             yield Static(Content(self._question))
             yield Input(self._name_before, select_on_focus=False, compact=True, id="name")
             yield Static(Content.styled(HINT, "$muted"), id="hint")
-
-    def on_mount(self) -> None:
-        """Focus the field."""
-        self.query_one(Input).focus()
 
     def _problem(self) -> str:
         name = self.query_one(Input).value.strip()

@@ -27,6 +27,7 @@ class NewPreset(NamedTuple):
 class SaveAsScreen(ModalScreen[NewPreset | None], ClosedOnce[NewPreset | None]):
     """Dismissed with file and title, or None if cancelled."""
 
+    AUTO_FOCUS = "Input"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "Cancel", id="save.cancel", tooltip="Close without saving")
     ]
@@ -43,10 +44,6 @@ class SaveAsScreen(ModalScreen[NewPreset | None], ClosedOnce[NewPreset | None]):
             yield Static("Save as your own preset, named:", markup=False)
             yield Input(self._title, compact=True)
             yield Static(id="place", markup=False)
-
-    def on_mount(self) -> None:
-        """Focus the field."""
-        self.query_one(Input).focus()
 
     @on(Input.Changed)
     def _typed(self) -> None:
