@@ -1,7 +1,9 @@
-"""Benchmarks that start ranks end when one of them fails."""
+"""Benchmarks, and programs that draw for the documents: they fit the product, and end when a rank fails."""
 
 from __future__ import annotations
 
+import ast
+import importlib
 import importlib.util
 import multiprocessing
 import os
@@ -13,6 +15,7 @@ import pytest
 pytestmark = pytest.mark.slow
 
 STEP = Path(__file__).parent.parent / "benchmarks" / "step.py"
+DOCS = Path(__file__).parent.parent / "docs"
 
 
 def test_the_benchmark_of_a_step_ends_all_ranks_when_one_fails() -> None:
@@ -34,3 +37,13 @@ def test_the_benchmark_of_a_step_ends_all_ranks_when_one_fails() -> None:
     for process in processes:
         process.join(60)
     assert [process.exitcode for process in processes] == [3, -9]
+
+
+@pytest.mark.parametrize(
+    "program", sorted([*STEP.parent.glob("*.py"), *DOCS.glob("*.py")]), ids=lambda file: file.stem
+)
+def test_what_programs_beside_the_product_import_of_it_is_there(program: Path) -> None:
+    for node in ast.walk(ast.parse(program.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("gpubench_tui."):
+            module = importlib.import_module(node.module)
+            assert not [alias.name for alias in node.names if not hasattr(module, alias.name)], node.module
