@@ -6,7 +6,7 @@ import pytest
 from building.recorded import host
 from gpubench_tui.engine.plan.library import all_presets, find_preset
 from gpubench_tui.engine.plan.write import write_preset
-from gpubench_tui.tui.cli.listing_content import preset_listing
+from gpubench_tui.tui.cli.content.listing import preset_listing
 from msgspec.structs import replace
 
 

@@ -10,7 +10,7 @@ from .context import Context, UsageError
 
 if TYPE_CHECKING:
     from .arguments import Subparsers
-    from .listing_content import Listing
+    from .content.listing import Listing
 
 
 def add_listing_commands(subparsers: Subparsers) -> None:
@@ -44,8 +44,8 @@ def add_listing_commands(subparsers: Subparsers) -> None:
 def list_presets(context: Context, *, preset: str | None, keys: bool, json: bool) -> int:
     """Print every preset with its plan for this machine, one preset, or all keys. Raises UsageError."""
     from ...engine.plan.read import PresetError
-    from .listing_content import preset_listing
-    from .preset_content import key_listing, one_preset
+    from .content.listing import preset_listing
+    from .content.presets import key_listing, one_preset
 
     if keys:
         return _print_listing(key_listing(), json)
@@ -59,14 +59,14 @@ def list_presets(context: Context, *, preset: str | None, keys: bool, json: bool
 
 def list_host(context: Context, *, json: bool) -> int:
     """Print this machine, and what will limit a benchmark on it. Raises UsageError."""
-    from .host_content import host_listing
+    from .content.host import host_listing
 
     return _print_listing(host_listing(context.inspect_host(), context.shelf().root), json)
 
 
 def list_sessions(context: Context, *, find: str, json: bool) -> int:
     """Print all sessions on the shelf, or those in whose line every word of `find` occurs."""
-    from .listing_content import session_listing
+    from .content.listing import session_listing
 
     return _print_listing(session_listing(context.shelf(), find), json)
 

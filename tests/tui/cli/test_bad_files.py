@@ -19,7 +19,7 @@ from gpubench_tui.engine.plan.read import PresetError
 from gpubench_tui.engine.record.session import read_session
 from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
 from gpubench_tui.engine.text.encoding import encode_json
-from gpubench_tui.tui.cli.listing_content import preset_listing, session_listing
+from gpubench_tui.tui.cli.content.listing import preset_listing, session_listing
 from gpubench_tui.tui.config import read_config
 
 PRESET = 'title = "t"\nquestion = "q"\nmatrix.modes = ["single"]\n'

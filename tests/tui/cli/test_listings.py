@@ -11,7 +11,7 @@ import pytest
 from building.recorded import host
 from gpubench_tui.engine.host.facts import Link
 from gpubench_tui.engine.plan.library import find_preset
-from gpubench_tui.tui.cli.host_content import host_listing
+from gpubench_tui.tui.cli.content.host import host_listing
 from gpubench_tui.tui.cli.main import main
 from msgspec.structs import replace
 

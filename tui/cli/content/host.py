@@ -9,11 +9,11 @@ from pathlib import Path
 
 import msgspec
 
-from ...engine.host.facts import Gpu, Host, Link
-from ...engine.host.findings import findings
-from ...engine.text.grouping import group_labels
-from ...engine.text.units import count, gib, number
-from .listing_content import Listing
+from ....engine.host.facts import Gpu, Host, Link
+from ....engine.host.findings import findings
+from ....engine.text.grouping import group_labels
+from ....engine.text.units import count, gib, number
+from .listing import Listing
 
 WIDTH = 80
 LABEL = 13

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from ...engine.plan.library import find_preset
-from ...engine.plan.models import BUILT_IN_MODELS
-from ...engine.plan.reference import OTHER_MODELS, TableReference, preset_reference
-from ...engine.plan.write import write_preset
-from .listing_content import Listing
+from ....engine.plan.library import find_preset
+from ....engine.plan.models import BUILT_IN_MODELS
+from ....engine.plan.reference import OTHER_MODELS, TableReference, preset_reference
+from ....engine.plan.write import write_preset
+from .listing import Listing
 
 WIDTH = 80
 INDENT = "  "
