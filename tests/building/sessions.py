@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from gpubench_tui.engine.analysis.results.phases import PARTS
+from gpubench_tui.engine.analysis.sessions.compare import PairComparison, compare_all
 from gpubench_tui.engine.host.facts import Cpu, Host, Software
 from gpubench_tui.engine.plan.plan import Device, Plan, RunSpec
 from gpubench_tui.engine.plan.preset import Measure, Mode, Published, Workload
@@ -260,3 +261,9 @@ def session(*parts: Iterable[Event]) -> Session:
     """The session of these events, ended in order."""
     events = [event for part in parts for event in part]
     return fold([*events, SessionFinished(at=60.0, outcome="finished")])
+
+
+def compare_pair(a: Session, b: Session, past: Sequence[Session] = ()) -> PairComparison:
+    """Return the comparison of one session with another."""
+    (pair,) = compare_all(a, [b], past).sessions
+    return pair

@@ -143,7 +143,10 @@ class SessionsComparison(Struct, frozen=True):
 
 
 def compare_all(base: Session, others: Sequence[Session], past: Sequence[Session] = ()) -> SessionsComparison:
-    """Compare each of the others with the base; the noise between sessions is estimated from past ones."""
+    """Compare each of the others with the base; the noise between sessions is estimated from past ones.
+
+    Configurations are matched by mode, devices, workload and batch.
+    """
     history, analysis = History(past), analyse(base)
     compared = tuple(_compare(analysis, analyse(other), history) for other in others)
     found = [{(change.run_a, change.rank): change for change in each.changes} for each in compared]
@@ -155,11 +158,6 @@ def compare_all(base: Session, others: Sequence[Session], past: Sequence[Session
         first = next(change for change in changes if change is not None)
         rows.append(ComparisonRow(first.label, first.a, changes))
     return SessionsComparison(base.name, compared, tuple(rows))
-
-
-def compare_sessions(a: Session, b: Session, past: Sequence[Session] = ()) -> PairComparison:
-    """Match configurations by mode, devices, workload and batch, and compare each of b with a's."""
-    return _compare(analyse(a), analyse(b), History(past))
 
 
 def _compare(a: Analysis, b: Analysis, history: History) -> PairComparison:

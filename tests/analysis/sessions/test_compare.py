@@ -5,12 +5,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
-from building.sessions import HOST, failed, measured, opening, session, spec, steps
+from building.sessions import HOST, compare_pair, failed, measured, opening, session, spec, steps
 from gpubench_tui.engine.analysis.sessions.compare import (
     Change,
     SessionsComparison,
     compare_all,
-    compare_sessions,
 )
 from gpubench_tui.engine.analysis.sessions.comparison_report import render_comparison
 from gpubench_tui.engine.host.facts import CpuSample, Host
@@ -33,7 +32,7 @@ def scaled(factor: float, seconds: Sequence[float] = STEADY) -> list[float]:
 
 
 def compared(a: Session, b: Session) -> dict[str, Change]:
-    return {change.label: change for change in compare_sessions(a, b).changes}
+    return {change.label: change for change in compare_pair(a, b).changes}
 
 
 def one_run(seconds: Sequence[float], **of_run: dict[str, str | int | float | bool]) -> Session:
@@ -66,7 +65,7 @@ def test_runs_are_matched_by_what_they_are_and_not_by_their_ids() -> None:
 
     a = session(opening(at("1", 64), at("2", 128)), measured("1", [STEADY]), measured("2", [scaled(2)]))
     b = session(opening(at("1", 128), at("2", 256), DDP), measured("1", [scaled(2)]), measured("2", [STEADY]))
-    comparison = compare_sessions(a, b)
+    comparison = compare_pair(a, b)
     (change,) = comparison.changes
     assert (change.run_a, change.run_b, change.batch_per_device) == ("2", "1", 128)
     assert change.verdict == "no difference"
@@ -85,7 +84,7 @@ def test_what_differs_is_named() -> None:
     newer = replace(HOST, name="other", software=replace(HOST.software, torch="2.13.1"))
     changed = spec("single", "single", workloads=[Workload(name="cnn", precision="bf16")])
     after = measured("single", [STEADY], settings={"threads": 2, "torch": "2.12.0"})
-    comparison = compare_sessions(a, session(opening(changed, host=newer), after))
+    comparison = compare_pair(a, session(opening(changed, host=newer), after))
     assert {(item.what, item.b) for item in comparison.environment} == {
         ("host", "other"),
         ("torch", "2.13.1"),
@@ -95,7 +94,7 @@ def test_what_differs_is_named() -> None:
 
 def test_how_the_ranks_speak_is_under_test_within_a_session_and_not_between_two() -> None:
     a, b = (one_run(STEADY, settings={"backend": "nccl", "nccl": nccl}) for nccl in ("2.27.3", "2.28.0"))
-    assert compare_sessions(a, b).changes[0].differences == ("nccl: 2.28.0 against 2.27.3",)
+    assert compare_pair(a, b).changes[0].differences == ("nccl: 2.28.0 against 2.27.3",)
 
 
 def test_a_run_that_failed_has_no_figures_and_is_a_regression() -> None:

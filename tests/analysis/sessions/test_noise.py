@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from building.sessions import HOST, measured, opening, session, spec
-from gpubench_tui.engine.analysis.sessions.compare import Change, compare_sessions
+from building.sessions import HOST, compare_pair, measured, opening, session, spec
+from gpubench_tui.engine.analysis.sessions.compare import Change
 from gpubench_tui.engine.analysis.sessions.noise import ASSUMED, Noise, estimate_noise, past_sessions
 from gpubench_tui.engine.host.facts import CpuSample
 from gpubench_tui.engine.record.events import Event, Sampled, SessionFinished, SessionStarted
@@ -83,7 +83,7 @@ def one(factor: float, **changes: object) -> Session:
 
 
 def change_of(b: float, past: Sequence[Session]) -> Change:
-    (change,) = compare_sessions(one(1.0), one(b), past).changes
+    (change,) = compare_pair(one(1.0), one(b), past).changes
     return change
 
 
@@ -91,7 +91,7 @@ def test_unchanged_programs_are_seldom_told_apart() -> None:
     source = random.Random(5)
     noise = [math.exp(source.gauss(0, 0.01)) for _ in range(60)]
     pairs = zip(noise[::2], noise[1::2], strict=True)
-    verdicts = [compare_sessions(one(a), one(b)).changes[0].verdict for a, b in pairs]
+    verdicts = [compare_pair(one(a), one(b)).changes[0].verdict for a, b in pairs]
     assert len(verdicts) - verdicts.count("no difference") <= 1
 
 
@@ -121,7 +121,7 @@ def test_only_sessions_alike_tell_it() -> None:
 
 def test_both_fingerprints_count() -> None:
     past = [one(factor, threads=threads) for threads in (1, 2) for factor in (1.0, 1.05)]
-    (change,) = compare_sessions(one(1.0), one(1.0, threads=2), past).changes
+    (change,) = compare_pair(one(1.0), one(1.0, threads=2), past).changes
     assert change.noise is not None and (change.noise.sessions, change.noise.freedom) == (4, 4)
 
 
