@@ -1,4 +1,4 @@
-"""Write the tables of keys in `docs/presets.md` from their declaration in `engine/plan/preset.py`.
+"""Write the tables of keys in `docs/presets.md` from their declaration in `engine/plan` (`preset`, `workload`).
 
 python docs/write_keys.py
 """
@@ -13,7 +13,7 @@ from gpubench_tui.engine.plan.reference import TableReference, preset_reference
 from gpubench_tui.engine.text.markdown import markdown_table
 
 PAGE = Path(__file__).with_name("presets.md")
-BEGIN = "<!-- Written by docs/write_keys.py; edit engine/plan/preset.py instead. -->"
+BEGIN = "<!-- Written by docs/write_keys.py; edit engine/plan/preset.py and workload.py instead. -->"
 END = "<!-- End of what docs/write_keys.py writes. -->"
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import PurePath
 
 from ..plan.plan import Plan
-from ..plan.preset import Preset, Workload
+from ..plan.preset import Preset
+from ..plan.workload import Workload
 from ..text.plain import cut_in_middle
 
 MOST_VALUES = 8

@@ -15,8 +15,9 @@ from ..host.facts import Gpu, Host
 from .images import FolderError, open_folder
 from .limits import reason_to_skip, too_few_images
 from .plan import Device, Plan, RunSpec
-from .preset import Baseline, Matrix, Mode, Preset, Selection, Workload
+from .preset import Baseline, Matrix, Mode, Preset, Selection
 from .read import PresetError
+from .workload import Workload
 
 MOST_RUNS = 10_000
 """Runs in a plan at most, repeats included."""

@@ -12,7 +12,7 @@ from ..host.findings import Finding
 from ..text.files import user_path
 from .images import FolderError, describe_unreadable, open_folder
 from .plan import Plan
-from .preset import Workload
+from .workload import Workload
 
 
 class Need(Finding, frozen=True):

@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from ..host.facts import Int64
-from .preset import Count, Figure, Measure, Mode, Published, Selection, Workload
+from .bounds import Count
+from .preset import Figure, Measure, Mode, Published, Selection
+from .workload import Workload
 
 
 class Device(Struct, frozen=True):

@@ -13,7 +13,8 @@ from ..text.files import parse_toml, user_path
 from ..text.plain import cut_in_middle, without_surrogates
 from .explain import explain
 from .models import own_function, problem_with_model
-from .preset import Matrix, Measure, Preset, Workload
+from .preset import Matrix, Measure, Preset
+from .workload import Workload
 
 Table = dict[str, Any]
 T = TypeVar("T")

@@ -1,4 +1,4 @@
-"""The reference of a preset's keys, read from their declaration in `preset`: values, defaults, meanings."""
+"""The reference of a preset's keys, read from their declarations: values, defaults, meanings."""
 
 from __future__ import annotations
 
@@ -26,8 +26,11 @@ from msgspec.inspect import (
 
 from ..text.files import LARGEST
 from ..text.toml import toml_value
-from . import preset
+from . import preset, workload
 from .models import BUILT_IN_MODELS
+
+DECLARATIONS = (preset, workload)
+"""Modules that declare the keys."""
 
 OTHER_MODELS = {
     "torchvision:NAME": "a classification model of torchvision, such as torchvision:resnet50",
@@ -170,7 +173,7 @@ def _bounds(kind: IntType | FloatType) -> Iterator[str]:
 
 def _in_declared_order(values: tuple[object, ...]) -> tuple[object, ...]:
     """Return the values of a literal in the order of their declaration: msgspec sorts them."""
-    declared = (get_args(each) for each in vars(preset).values())
+    declared = (get_args(each) for module in DECLARATIONS for each in vars(module).values())
     return next((each for each in declared if set(each) == set(values)), values)
 
 
@@ -186,7 +189,7 @@ def _meanings(struct: type[Struct]) -> dict[str, str]:
     """Return the docstrings below the fields of a struct and its bases, by the field's name."""
     meanings: dict[str, str] = {}
     for each in reversed(struct.__mro__):
-        if each.__module__ != preset.__name__:
+        if each.__module__ not in {module.__name__ for module in DECLARATIONS}:
             continue
         try:
             source = inspect.getsource(each)

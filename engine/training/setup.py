@@ -12,7 +12,7 @@ import torch
 from ..host.variables import recorded_variables
 from ..plan.assignment import Assignment
 from ..plan.plan import RunSpec
-from ..plan.preset import Workload
+from ..plan.workload import Workload
 from ..record.events import RankStarted
 from .device.claim import backend_for
 from .device.devices import RankDevices, Settings

@@ -14,7 +14,7 @@ from gpubench_tui.engine.analysis.trained import trained, trained_briefly, train
 from gpubench_tui.engine.plan.expand import make_plan
 from gpubench_tui.engine.plan.library import PresetFile
 from gpubench_tui.engine.plan.plan import Plan
-from gpubench_tui.engine.plan.preset import Workload
+from gpubench_tui.engine.plan.workload import Workload
 from gpubench_tui.engine.record.events import SessionStarted
 from gpubench_tui.engine.record.session import fold
 

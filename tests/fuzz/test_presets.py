@@ -16,8 +16,9 @@ from gpubench_tui.engine.host.facts import Host
 from gpubench_tui.engine.plan.estimate import estimate
 from gpubench_tui.engine.plan.expand import make_plan
 from gpubench_tui.engine.plan.library import PresetFile
-from gpubench_tui.engine.plan.preset import Matrix, Measure, Preset, Workload
+from gpubench_tui.engine.plan.preset import Matrix, Measure, Preset
 from gpubench_tui.engine.plan.read import PresetError, read_preset
+from gpubench_tui.engine.plan.workload import Workload
 from gpubench_tui.engine.plan.write import write_preset
 from gpubench_tui.engine.record.shelf import Request
 from gpubench_tui.engine.text.encoding import decode_json, encode_json

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from gpubench_tui.engine.plan import preset
+from gpubench_tui.engine.plan import preset, workload
 from gpubench_tui.engine.plan.read import PresetError, read_preset
 from gpubench_tui.engine.plan.reference import KeyReference, preset_reference, settable_keys
 
 STRUCTS = {
     "": preset.Preset,
-    "[workload]": preset.Workload,
+    "[workload]": workload.Workload,
     "[measure]": preset.Measure,
     "[gpu]": preset.GpuOverlay,
     "[matrix]": preset.Matrix,

@@ -3,9 +3,10 @@
 import re
 
 import pytest
-from gpubench_tui.engine.plan.preset import Baseline, GpuOverlay, Matrix, Preset, Selection, Workload
+from gpubench_tui.engine.plan.preset import Baseline, GpuOverlay, Matrix, Preset, Selection
 from gpubench_tui.engine.plan.read import read_preset
 from gpubench_tui.engine.plan.reference import preset_reference
+from gpubench_tui.engine.plan.workload import Workload
 from gpubench_tui.engine.plan.write import write_preset
 
 BARE = Preset(title="t", question="q", matrix=Matrix(modes=("single",)))

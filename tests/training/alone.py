@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from gpubench_tui.engine.plan.assignment import Assignment
-from gpubench_tui.engine.plan.preset import Workload
+from gpubench_tui.engine.plan.workload import Workload
 from gpubench_tui.engine.training import optimizer, trainer
 from gpubench_tui.engine.training.data.batches import make_batches
 from gpubench_tui.engine.training.data.datasets import open_data

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 import torch
-from gpubench_tui.engine.plan.preset import Measure, Workload
+from gpubench_tui.engine.plan.preset import Measure
+from gpubench_tui.engine.plan.workload import Workload
 from gpubench_tui.engine.record.events import (
     Breakdown,
     CommunicationMeasured,

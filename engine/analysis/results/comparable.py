@@ -7,7 +7,7 @@ from collections.abc import Mapping, Set
 from hashlib import sha256
 
 from ...plan.plan import RunSpec
-from ...plan.preset import Workload
+from ...plan.workload import Workload
 from ...record.session import RunState, Session
 
 Setting = str | int | float | bool

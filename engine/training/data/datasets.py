@@ -24,7 +24,7 @@ from ...plan.images import (
     describe_unreadable,
     open_folder,
 )
-from ...plan.preset import Workload
+from ...plan.workload import Workload
 from ...record.events import UnreadImages
 from ...text.files import user_path
 from ..errors import NoDataError, TrainingError

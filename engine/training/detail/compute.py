@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch.utils.flop_counter import FlopCounterMode
 
-from ...plan.preset import Workload
+from ...plan.workload import Workload
 from ...record.events import ComputeMeasured
 from ...statistics import median
 from ...text.plain import described

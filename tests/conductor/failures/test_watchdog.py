@@ -7,7 +7,8 @@ from typing import Literal
 
 import pytest
 from gpubench_tui.engine.conductor.failures.watchdog import RunWatch
-from gpubench_tui.engine.plan.preset import Mode, Placement
+from gpubench_tui.engine.plan.preset import Mode
+from gpubench_tui.engine.plan.workload import Placement
 from gpubench_tui.engine.record.events import PhaseChanged, RankFinished
 from msgspec.structs import replace
 

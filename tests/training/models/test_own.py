@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from gpubench_tui.engine.plan.preset import Workload
+from gpubench_tui.engine.plan.workload import Workload
 from gpubench_tui.engine.training.errors import TrainingError, sentence_of
 from gpubench_tui.engine.training.models.own import import_script
 from gpubench_tui.engine.training.models.registry import build_model
