@@ -76,11 +76,9 @@ class Launch(threading.Thread):
             self._launch()
         except NoRankLeftError:
             pass
-        except (EOFError, ConnectionError):
-            self.error = "the fork server, from which the ranks are started, ended"
         except Exception as error:
             logger.exception("the launch of %s failed", self._assignment.run.id)
-            self.error = with_remedy(described(error))
+            self.error = f"the launch of the ranks failed: {with_remedy(described(error))}"
         finally:
             self._collect_exits()
             self._done()

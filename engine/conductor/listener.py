@@ -12,10 +12,10 @@ from multiprocessing import connection
 from multiprocessing.queues import Queue
 from typing import Any
 
-import psutil
 from msgspec import Struct
 
 from ..record.events import RankEvent
+from .processes.parentage import is_zombie, lives_on
 from .rank_entry import Entered
 
 logger = logging.getLogger(__name__)
@@ -41,19 +41,21 @@ class Appeared(Struct, frozen=True):
 
 
 class Ended(Struct, frozen=True):
-    """A rank's process is gone, and all its messages have been read."""
+    """A rank will send no more, and all its messages have been read."""
 
     rank: int
     when: float
-    """`time.monotonic()` when it was found gone."""
+    """`time.monotonic()` when its end was found."""
+    alive: bool = False
+    """Whether its process lives on: it has closed its pipe, or replaced itself by another program."""
 
 
 class RankListener(threading.Thread):
     """Reader of one rank's queue and watcher of its process.
 
-    A rank has ended when its process is gone and its pipe is empty. End of file on the pipe is not enough:
-    any fork of the rank holds the pipe open. A message cut off by the rank's death blocks only this thread,
-    and only until the rank's forks are gone too.
+    A rank has ended when its process is gone and its pipe is empty. That there is no end of file proves
+    nothing: any fork of the rank holds the pipe open. A message cut off by the rank's death blocks only this
+    thread, and only until the rank's forks are gone too.
     """
 
     def __init__(
@@ -74,7 +76,7 @@ class RankListener(threading.Thread):
 
     def process_is_gone(self) -> bool:
         """Whether the rank has appeared and its process has ended."""
-        return self.pid is not None and not _exists(self.pid)
+        return self.pid is not None and is_zombie(self.pid)
 
     def run(self) -> None:
         """Listen until the rank has ended; never raises."""
@@ -95,7 +97,8 @@ class RankListener(threading.Thread):
                         self._record(event)
                     self.recording = False
                     self._tell(Heard(self.rank, message))
-        self._tell(Ended(self.rank, time.monotonic()))
+        when = time.monotonic()
+        self._tell(Ended(self.rank, when, alive=self.pid is not None and lives_on(self.pid)))
         if process is not None:
             os.close(process)
 
@@ -127,10 +130,3 @@ def _open_process(pid: int) -> int | None:
         return os.pidfd_open(pid)
     except (AttributeError, OSError):  # no pidfd here, or the process has ended
         return None
-
-
-def _exists(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False

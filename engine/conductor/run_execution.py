@@ -159,8 +159,8 @@ class RunExecution:
                 self._exits.add(rank, pid)
                 if watch.complete:
                     self._close_writers()
-            case Ended(rank=rank, when=when):
-                watch.ranks[rank].ended = when
+            case Ended(rank=rank, when=when, alive=alive):
+                watch.ranks[rank].ended, watch.ranks[rank].cut_off = when, alive
                 self._followed.discard(rank)
                 self._launch.look()
                 if not self._followed:

@@ -140,6 +140,7 @@ BLAME = {
     "impatient": "hung 1: .*its process was stopped by a signal",
     "looping": r"hung 1: no progress for .* after 1 step, in forward \(ranks.py:",
     "sleeping": r"hung 0: no progress for .* before the first step, in sleep_for_ever \(ranks.py:",
+    "closing": "raised 1: its process lives on, but closed its connection to this program",
     "astray": "hung None: rank 0 or 1: no progress for .* after 1 step$",
 }
 """What ranks do to each other, and which of them is to blame, as `kind rank: message`."""

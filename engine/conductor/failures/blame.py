@@ -34,6 +34,12 @@ PEER_LOST = re.compile(
 )
 """Matches the error of a rank that lost its peer: never the first cause where there is another."""
 
+CUT_OFF = (
+    "its process lives on, but closed its connection to this program: "
+    "your code may close only files that it has opened itself"
+)
+"""Message on a rank that closed its pipe and did not end."""
+
 TIMED_OUT = re.compile(r"timed? ?out|timeout", re.IGNORECASE)
 """Matches the error of a rank that has waited for a peer, which may still be there."""
 
@@ -175,11 +181,15 @@ def _told(failed: RankFailed) -> Cause:
 def _exit(watched: RankWatch, ends: Ends, log: Path, started: float, *, spared: bool) -> Cause:
     """Return the end of a rank that said nothing; `spared`: elastic's agent has not ended it."""
     assert watched.ended is not None
-    gone = ends.times.get(watched.rank, watched.ended)
     code = None if watched.pid is None else ends.codes.get(watched.pid)
+    if watched.cut_off and code in (None, -signal.SIGTERM, -signal.SIGKILL):
+        return Cause(at=watched.ended - started, kind="raised", ranks=(watched.rank,), message=CUT_OFF)
+    gone = ends.times.get(watched.rank, watched.ended)
     ended_by_agent = code in (None, -signal.SIGTERM) and not spared
     taken_along = ended_by_agent or (code in (None, -signal.SIGKILL) and gone >= ends.killed)
     kind, message = _describe_exit(watched, code, log)
+    if watched.cut_off and code is not None and code < 0:
+        message += ", after it had closed its connection to this program"
     secondary = taken_along or is_of_peer(kind, message)
     return Cause(at=gone - started, kind=kind, ranks=(watched.rank,), message=message, secondary=secondary)
 

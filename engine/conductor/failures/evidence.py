@@ -9,13 +9,10 @@ from pathlib import Path
 
 import psutil
 
-from ..processes.parentage import is_zombie, kill
+from ..processes.parentage import is_leaving, kill
 from .stacks import Doing, Stacks, read_stacks, size_of
 
 STOPPED = (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
-PF_EXITING = 0x4  # from <linux/sched.h>
-FLAGS = 6
-"""Position of a process's flags in its `stat`, counted from what follows its name."""
 
 
 class Observations:
@@ -44,7 +41,7 @@ class Observations:
         for rank, pid in pids.items():
             if is_stopped(pid):
                 self.halted.add(rank)
-            elif _is_leaving(pid):
+            elif is_leaving(pid):
                 self.leaving.add(rank)
             else:
                 self._asked[rank] = pid, size_of(self._logs[rank])
@@ -79,14 +76,6 @@ def is_stopped(pid: int) -> bool:
         return psutil.Process(pid).status() in STOPPED
     except psutil.Error:
         return False
-
-
-def _is_leaving(pid: int) -> bool:
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return bool(int(fields[FLAGS]) & PF_EXITING)
-    except (OSError, ValueError, IndexError):
-        return is_zombie(pid)
 
 
 def _cpu_seconds(pid: int) -> float | None:

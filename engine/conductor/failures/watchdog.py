@@ -50,6 +50,8 @@ class RankWatch(Struct, kw_only=True):
     """Why its detail phase ended early."""
     failed: RankFailed | None = None
     ended: float | None = None
+    cut_off: bool = False
+    """Whether its process has lived on after it had closed its pipe."""
 
     @property
     def mean_step(self) -> float:

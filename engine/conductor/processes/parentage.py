@@ -14,6 +14,11 @@ from pathlib import Path
 import psutil
 
 PR_SET_CHILD_SUBREAPER = 36  # from <linux/prctl.h>
+PF_EXITING = 0x4  # from <linux/sched.h>
+FLAGS = 6
+"""Position of a process's flags in its `stat`, counted from what follows its name."""
+LEAVE_SECONDS = 1.0
+"""Time from the end of a process's pipe to its own, where the system does not tell that it is ending."""
 
 CLEANERS = (b"multiprocessing.resource_tracker", b"torch_shm_manager")
 """Words in the command lines of processes that remove the shared memory of others once those have ended."""
@@ -72,6 +77,25 @@ def is_zombie(pid: int) -> bool:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.Error:
         return True
+
+
+def is_leaving(pid: int) -> bool:
+    """Return whether a process has ended or is about to; on Linux from before it closes its files."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return bool(int(fields[FLAGS]) & PF_EXITING)
+    except (OSError, ValueError, IndexError):
+        return is_zombie(pid)
+
+
+def lives_on(pid: int) -> bool:
+    """Return whether a process that has just closed its pipe is not about to end."""
+    if sys.platform == "linux":
+        return not is_leaving(pid)
+    deadline = time.monotonic() + LEAVE_SECONDS
+    while not (leaving := is_leaving(pid)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return not leaving
 
 
 def _is_cleaner(pid: int) -> bool:
