@@ -33,16 +33,17 @@ from gpubench_tui.engine.plan.expand import make_plan, uses_gpus
 from gpubench_tui.engine.plan.library import find_preset
 from gpubench_tui.engine.plan.plan import RunSpec
 from gpubench_tui.engine.record.journal import Journal
-from gpubench_tui.engine.training.data.batches import make_batches
-from gpubench_tui.engine.training.data.datasets import NORMALISATION, open_data
+from gpubench_tui.engine.training.data.datasets import NORMALISATION
 from gpubench_tui.engine.training.device.claim import backend_for, claim_devices
 from gpubench_tui.engine.training.device.devices import RankDevices
 from gpubench_tui.engine.training.measure import Measurement
 from gpubench_tui.engine.training.parallel.group import Group
-from gpubench_tui.engine.training.parallel.modes import own_batch, own_shard
+from gpubench_tui.engine.training.parallel.modes import own_batch
 from gpubench_tui.engine.training.rank import Rank
 from gpubench_tui.engine.training.reporter import Reporter
 from gpubench_tui.engine.training.trainer import Trainer
+from gpubench_tui.engine.training.trainings.images import ImageTraining
+from gpubench_tui.engine.training.trainings.training import share_of
 
 STARTS = 4
 """Times that fresh ranks are started for each run."""
@@ -123,14 +124,12 @@ def rank_process(run: RunSpec, rank: int, folder: str, queue: Queue[Any], answer
     if run.world_size > 1:
         team = Group.join(Path(folder), rank, run.world_size, backend_for(run.devices), PATIENCE)
     reporter = Reporter(run.id, rank, time.monotonic(), queue, devices)
-    sets = open_data(run.workload, Path(folder), lambda note: None)
-    batches = make_batches(
-        sets, run.workload, own_shard(run, rank), own_batch(run, rank), devices, 0, lambda note: None
-    )
-    trainer = Trainer(run, rank, devices, batches, team)
+    training = ImageTraining(run.workload)
+    batches = training.open(share_of(run, rank, devices, Path(folder)), lambda note: None)
+    trainer = Trainer(run, rank, devices, training, batches, team)
     measurement = Measurement(Rank(run, rank, devices, team, team, reporter), trainer, batches)
     measurement.warm_up()
-    bare = bare_loop(run, rank, trainer, devices, sets[0])
+    bare = bare_loop(run, rank, trainer, devices, training.sets[0])
     bare(STEPS)
     pairs = []
     for number in range(ROUNDS):

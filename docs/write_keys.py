@@ -1,4 +1,4 @@
-"""Write the tables of keys in `docs/presets.md` from their declaration in `engine/plan` (`preset`, `workload`).
+"""Write the tables of keys in `docs/presets.md` from their declaration in `engine/plan`.
 
 python docs/write_keys.py
 """

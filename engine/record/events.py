@@ -118,8 +118,12 @@ class ModelBuilt(Base, frozen=True, kw_only=True, tag="model built"):
     run: str
     rank: Int64
     parameters: Int64
-    train_images: Int64
-    test_images: Int64
+    unit: str = "samples"
+    """Unit of its throughput, in the plural: `images`, `tokens`."""
+    train_images: Int64 | None
+    """Units in the training set; None where that is not known."""
+    test_images: Int64 | None
+    """Units in the test set."""
     steps_per_epoch: Int64
     """Steps of one epoch on this rank."""
     buffer_bytes: Int64 | None = None
@@ -190,7 +194,7 @@ class Window(Base, frozen=True, kw_only=True, tag="window"):
 
 
 class Evaluation(Base, frozen=True, kw_only=True, tag="evaluation"):
-    """Accuracy and loss after an epoch, over the whole test set, summed over all ranks."""
+    """Score and loss after an epoch, over the whole test set, summed over all ranks."""
 
     run: str
     rank: Int64
@@ -198,9 +202,10 @@ class Evaluation(Base, frozen=True, kw_only=True, tag="evaluation"):
     """Number of the epoch, counted from 1."""
     train_loss: float | None
     """Mean training loss over the steps of the epoch."""
-    train_accuracy: float
+    train_accuracy: float | None
+    """Score over the epoch, a share of 1: for images the accuracy; None for trainings without one."""
     test_loss: float | None
-    test_accuracy: float
+    test_accuracy: float | None
     seconds: float
     """Training time of the epoch on the slowest rank, in s, evaluation excluded."""
 

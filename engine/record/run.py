@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 from ..plan.plan import RunSpec
@@ -15,6 +15,14 @@ from .windows import RankWindows, RunWindows, WindowTotal
 RunStatus = Literal["waiting", "running", "measured", "failed", "skipped", "stopped"]
 
 EVALUATIONS = 10_000
+SAMPLES = "samples"
+"""Unit of throughputs of any kind."""
+
+
+def common_unit(units: Iterable[str]) -> str:
+    """Return the unit that all of these are, empty ones left out; `samples` where they differ."""
+    known = set(filter(None, units))
+    return known.pop() if len(known) == 1 else SAMPLES
 
 
 class RankState:
@@ -26,6 +34,8 @@ class RankState:
         self.settings: dict[str, str | int | float | bool] = {}
         self.phase = ""
         self.parameters: int | None = None
+        self.unit = ""
+        """Unit of its throughput, in the plural; empty before its model is built."""
         self.buffer_bytes: int | None = None
         self.pieces: list[events.Piece] = []
         self.train_images: int | None = None
@@ -129,6 +139,11 @@ class RunState:
             return 0.0
         return min(1.0, *(self._progress_of(rank) for rank in self.ranks.values()))
 
+    @property
+    def unit(self) -> str:
+        """Unit of its throughput, in the plural: `images`; `samples` where it is not known."""
+        return common_unit(rank.unit for rank in self.ranks.values())
+
     def apply(self, event: events.RankEvent) -> None:
         """Apply an event reported by a rank of this run."""
         _ON_EVENT[type(event)](self, event)
@@ -155,6 +170,7 @@ def _model_built(run: RunState, event: events.ModelBuilt) -> None:
     rank = run.rank(event.rank)
     rank.settings = event.settings or rank.settings
     rank.parameters, rank.steps_per_epoch = event.parameters, event.steps_per_epoch
+    rank.unit = event.unit
     rank.buffer_bytes, rank.pieces = event.buffer_bytes, event.pieces
     rank.train_images, rank.test_images = event.train_images, event.test_images
     rank.skipped_images = event.skipped_images

@@ -14,10 +14,10 @@ from itertools import pairwise
 from ..plan.preset import Measure
 from ..record.events import Evaluation, Window
 from ..statistics import median, relative_half_width
-from .data.batches import Batch, Batches
 from .energy import EnergyMeter
 from .rank import Rank
-from .trainer import Tally, Trainer
+from .trainer import Trainer
+from .trainings.training import Batch, Batches, Tally
 
 SPAN = 5
 """Number of steps whose median is compared with that of as many before them."""
@@ -42,6 +42,7 @@ class Measurement:
         """Seconds of a step at the end of warm-up."""
         self._devices = rank.devices
         self._trainer = trainer
+        self._samples = trainer.training.samples
         self._batches = batches
         self._everyone = rank.everyone
         self._team = rank.team
@@ -63,9 +64,9 @@ class Measurement:
     def train(self, steps: int) -> None:
         """Take a number of steps, without waiting for the device."""
         for _ in range(steps):
-            images, labels = next(self._stream)
-            loss = self._trainer.step(images, labels)
-            self._reporter.step(loss, len(labels), self._trainer.learning_rate)
+            batch = next(self._stream)
+            loss = self._trainer.step(batch)
+            self._reporter.step(loss, self._samples(batch), self._trainer.learning_rate)
 
     def timed(self, steps: int) -> float:
         """Take a number of steps; return their seconds from idle device to idle device."""
@@ -164,7 +165,7 @@ class Measurement:
         for epoch in range(1, self.measure.epochs + 1):
             self._reporter.phase("measuring", epoch=epoch)
             self._stream = self._batches.train(epoch - 1, epoch)
-            self._trainer.tally = Tally(self._clock.device)
+            self._trainer.tally = self._trainer.training.new_tally(self._clock.device)
             self.energy.begin(self._reporter.samples)
             seconds = sum(
                 self.window(part, epoch).seconds for part in split(self._batches.steps_per_epoch, steps)
@@ -189,8 +190,8 @@ class Measurement:
     def _evaluate(self, epoch: int, trained: Tally, seconds: float) -> None:
         self._reporter.phase("evaluating", epoch=epoch)
         (slowest,) = max(self._team.gather([seconds]))
-        train_loss, train_accuracy = trained.read(self._team)
-        test_loss, test_accuracy = self._trainer.evaluate(
+        train_loss, train_score = trained.read(self._team)
+        test_loss, test_score = self._trainer.evaluate(
             lambda note: self._reporter.phase("evaluating", note, epoch)
         )
         if self._team.rank == 0:
@@ -199,9 +200,9 @@ class Measurement:
                     **self._reporter.stamp(),
                     epoch=epoch,
                     train_loss=finite(train_loss),
-                    train_accuracy=train_accuracy,
+                    train_accuracy=train_score,
                     test_loss=finite(test_loss),
-                    test_accuracy=test_accuracy,
+                    test_accuracy=test_score,
                     seconds=slowest,
                 )
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
@@ -23,11 +24,10 @@ class Autocast(nn.Module):
         self._device_type = device_type
         self._dtype = dtype
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Return the model's logits."""
+    def forward(self, *inputs: Any) -> Any:
+        """Return what the model returns."""
         with torch.autocast(self._device_type, dtype=self._dtype):
-            logits: Tensor = self.model(images)
-        return logits
+            return self.model(*inputs)
 
 
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)

@@ -8,29 +8,23 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor, nn
 from torch.distributed.fsdp import FSDPModule
 from torch.nn.parallel import DistributedDataParallel
 
-from ..plan.models import own_function
 from ..plan.plan import RunSpec
 from ..text.plain import described
-from .data.batches import Batch, Batches
 from .data.datasets import Note
 from .device.devices import RankDevices
 from .dynamo import uncompiled
 from .errors import TrainingError
-from .models.registry import build_model
-from .optimizer import Schedule, check_all_used, check_optimizer, define_momentum, make_optimizer, make_scaler
+from .optimizer import Schedule, check_all_used, check_optimizer, define_momentum, make_scaler
 from .parallel.dense import stored_values
 from .parallel.group import NOTE_INTERVAL, Group
 from .parallel.modes import wrap_model
 from .parallel.sharding import local
-from .precision import SIXTEEN_BITS, Autocast, has_float_state
-
-MOST_BATCHES = 256
-"""Batches whose predictions and labels a tally keeps, some kB each."""
+from .precision import SIXTEEN_BITS, Autocast
+from .trainings.training import Batch, Batches, Tally, Training
 
 
 class Saved(NamedTuple):
@@ -43,49 +37,22 @@ class Saved(NamedTuple):
     scaler: dict[str, Any]
 
 
-class Tally:
-    """Loss and hits over many batches, summed on the device.
-
-    A measured step pays for one kernel: what it predicted is compared with the labels many steps later.
-    """
-
-    def __init__(self, device: torch.device) -> None:
-        self._sums = torch.zeros(2, dtype=torch.float64, device=device)
-        """Loss and hits of the batches that are summed."""
-        self._images = 0
-        self._batches: list[tuple[Tensor, Tensor, Tensor]] = []
-        """Loss, predictions and labels of those that are not; all of one size."""
-
-    def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
-        """Add a batch: its mean loss and its logits."""
-        if self._batches and (len(self._batches) == MOST_BATCHES or len(self._batches[0][2]) != len(labels)):
-            self._sum_up()
-        self._batches.append((loss.detach(), logits.argmax(dim=1), labels))
-        self._images += len(labels)
-
-    def read(self, group: Group) -> tuple[float, float]:
-        """Return mean loss and share of hits over the images of all ranks; waits for the device."""
-        if self._batches:
-            self._sum_up()
-        everyone = group.gather([*self._sums.tolist(), self._images])
-        loss, hits, images = (sum(column) for column in zip(*everyone, strict=True))
-        return loss / images, hits / images
-
-    def _sum_up(self) -> None:
-        losses, predictions, labels = zip(*self._batches, strict=True)
-        self._sums[0] += torch.stack(losses).sum(dtype=torch.float64) * len(labels[0])
-        self._sums[1] += (torch.cat(predictions) == torch.cat(labels)).sum()
-        self._batches = []
-
-
 class Trainer:
     """Trains a rank's model; all ranks of one training start with the same weights."""
 
-    def __init__(self, run: RunSpec, rank: int, devices: RankDevices, batches: Batches, group: Group) -> None:
+    def __init__(
+        self,
+        run: RunSpec,
+        rank: int,
+        devices: RankDevices,
+        training: Training,
+        batches: Batches,
+        group: Group,
+    ) -> None:
         workload = run.workload_of(rank)
         device = devices.first
         torch.manual_seed(workload.seed)
-        model = build_model(workload).to(device)
+        model = training.build_model().to(device)
         # Whatever random numbers a model used, all ranks start with rank 0's weights.
         group.share([*model.parameters(), *model.buffers()])
         if run.mode == "fsdp":
@@ -95,22 +62,22 @@ class Trainer:
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         dtype = SIXTEEN_BITS.get(workload.precision)
         # fsdp gathers weights of 16 bits, with which autocast has nothing to do but where they meet others.
-        own = own_function(workload.model) is not None
-        autocast = dtype if run.mode != "fsdp" or own or has_float_state(model) else None
-        self.plain = Autocast(model, device.type, autocast) if autocast else model
+        autocast = dtype if run.mode != "fsdp" or training.mixes_types(model) else None
+        module = training.module_of(model)
+        self.training = training
+        self.plain = Autocast(module, device.type, autocast) if autocast else module
         """The model without wrapper, for evaluation, counts and comparisons."""
         self.model = wrap_model(self.plain, run.mode, devices, compiled=workload.compile, dtype=dtype)
-        self.optimizer = make_optimizer(workload, self.plain, fused=devices.fuses_optimizers)
+        self.optimizer = training.make_optimizer(self.plain, fused=devices.fuses_optimizers)
         self.scaler = make_scaler(workload, device)
         self.schedule = Schedule(workload, batches.steps_per_epoch)
         self.learning_rate = 0.0
         """Learning rate of the last step."""
         self.tally: Tally | None = None
-        """Collector of loss and hits of the training steps; None where they are not needed."""
+        """Collector of loss and score of the training steps; None where they are not needed."""
         self._device = device
         self._batches = batches
         self._group = group
-        self._workload = workload
         self._step = 0
         self._seed = workload.seed * 1_000_003 + rank + 1
         torch.manual_seed(self._seed)  # so that dropout differs from rank to rank
@@ -126,37 +93,18 @@ class Trainer:
         parts = [part for buffer in self.plain.buffers() for part in stored_values(buffer)]
         return sum(part.numel() * part.element_size() for part in parts)
 
-    def step(self, images: Tensor, labels: Tensor) -> Tensor:
+    def step(self, batch: Batch) -> Tensor:
         """Take one optimizer step; return its mean loss over the batch, detached, on the device."""
-        logits, loss = self.forward(images, labels)
+        loss, outputs = self.forward(batch)
         self.backward(loss)
         self.update()
         if self.tally is not None:
-            self.tally.add(loss, logits, labels)
+            self.tally.add(loss, outputs, batch)
         return loss.detach()
 
-    def forward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Do the first part of a step; return the logits of a batch and their mean loss."""
-        logits = self._checked(self.model(images), labels)
-        if not logits.requires_grad:
-            raise TrainingError(
-                f"what {self._workload.model} returns has no gradient: it is detached, computed without "
-                "gradients, or depends on no parameter that is trained"
-            )
-        return logits, F.cross_entropy(logits.float(), labels)
-
-    def _checked(self, logits: object, labels: Tensor) -> Tensor:
-        """Return what the model has returned if it is a row of logits per image. Raises TrainingError."""
-        name, classes = self._workload.model, self._workload.classes
-        if not isinstance(logits, Tensor):
-            raise TrainingError(f"{name} returns {type(logits).__name__}, not a tensor of logits")
-        if logits.dim() != 2 or len(logits) != len(labels) or logits.shape[1] < classes:
-            shape = " x ".join(map(str, logits.shape)) or "scalar"
-            raise TrainingError(
-                f"{name} returns a {shape} tensor where {len(labels)} x {classes} was expected: one row of "
-                f"logits for each image, with an output for each of the {classes} classes (workload.classes)"
-            )
-        return logits
+    def forward(self, batch: Batch) -> tuple[Tensor, Any]:
+        """Do the first part of a step; return the mean loss of a batch, and what a tally needs besides."""
+        return self.training.loss(self.model, batch)
 
     def backward(self, loss: Tensor) -> None:
         """Do the second part: compute the gradients, averaged over the ranks of this training."""
@@ -234,17 +182,16 @@ class Trainer:
                 module.reshard()
         return {**dict(self.plain.named_parameters()), **dict(self.plain.named_buffers())}
 
-    def evaluate(self, note: Note) -> tuple[float, float]:
-        """Return mean loss and accuracy over the whole test set, of which every rank evaluates its part."""
+    def evaluate(self, note: Note) -> tuple[float, float | None]:
+        """Return mean loss and score over the whole test set, of which every rank evaluates its part."""
         # The statistics of batch norm differ from rank to rank: all evaluate with rank 0's.
         self._group.share(list(self.plain.buffers()))
-        tally = Tally(self._device)
+        tally = self.training.new_tally(self._device)
         self.plain.eval()
         noted = time.monotonic()
         with torch.no_grad(), uncompiled():
-            for done, (images, labels) in enumerate(self._test_batches()):
-                logits = self._checked(self.plain(images), labels)
-                tally.add(F.cross_entropy(logits.float(), labels), logits, labels)
+            for done, batch in enumerate(self._test_batches()):
+                tally.add(*self.training.evaluate(self.plain, batch), batch)
                 if time.monotonic() - noted > NOTE_INTERVAL:
                     note(f"batch {done + 1}")
                     noted = time.monotonic()
@@ -260,8 +207,7 @@ class Trainer:
         batch = next(batches, None)
         while any(more for (more,) in self._group.gather([float(batch is not None)])):
             if batch is None:
-                size = self._workload.image_size
-                self.plain(torch.zeros(1, 3, size, size, device=self._device))
+                self.training.evaluate(self.plain, self.training.example(1, self._device))
             else:
                 yield batch
                 batch = next(batches, None)

@@ -14,8 +14,6 @@ from ..plan.models import own_function
 from ..plan.plan import RunSpec
 from ..record.events import ModelBuilt, RankEvent, RankMeasured
 from .compiling import CompileHeartbeat
-from .data.batches import Batches, make_batches
-from .data.datasets import Images, check_same_files, open_data, replaced_images, skipped_images
 from .detail.compute import report_compute
 from .detail.detail_phase import Detail
 from .device.claim import claim_devices
@@ -25,13 +23,14 @@ from .dynamo import compiled_graphs
 from .ending import Ending, leave
 from .errors import kind_of, sentence_of
 from .measure import Measurement
-from .parallel.modes import own_batch, own_shard
 from .parallel.sharding import pieces_of
 from .precision import SIXTEEN_BITS
 from .rank import Rank
 from .reporter import Reporter
 from .setup import set_up, settings_of
 from .trainer import Trainer
+from .trainings.choice import training_of
+from .trainings.training import Batches, Training, share_of
 from .user_code import UserCode
 
 
@@ -62,36 +61,38 @@ def work(assignment: Assignment, queues: Sequence[Queue[list[RankEvent]]]) -> No
 def run_rank(assignment: Assignment, rank: Rank) -> NoReturn:
     """Train, measure and report all that a run asks of a rank, then end the process with status 0."""
     reporter = rank.reporter
-    sets, batches = load_data(assignment, rank)
+    training = training_of(rank.workload)
+    batches = open_batches(training, assignment, rank)
     # The first collective comes with the model: a rank that took longer to load is waited for here.
     rank.everyone.meet("data", lambda: reporter.phase("loading data", "waiting for other ranks"))
-    check_same_files(sets, rank.team)
+    training.check_alike(rank.team)
     reporter.phase("building model")
     if rank.workload.compile:
         CompileHeartbeat(reporter).start()
-    trainer = Trainer(rank.run, rank.index, rank.devices, batches, rank.team)
+    trainer = Trainer(rank.run, rank.index, rank.devices, training, batches, rank.team)
     reporter.send(
         ModelBuilt(
             **reporter.stamp(),
             parameters=trainer.parameters,
-            train_images=len(sets[0]),
-            test_images=len(sets[1]),
+            unit=training.unit,
+            train_images=training.sizes[0],
+            test_images=training.sizes[1],
             steps_per_epoch=batches.steps_per_epoch,
             buffer_bytes=trainer.buffer_bytes,
             settings=settings_of(rank.run, rank.index, rank.devices),
             pieces=pieces_of(trainer.plain, SIXTEEN_BITS.get(rank.workload.precision)),
-            skipped_images=skipped_images(sets),
+            skipped_images=training.skipped_images(),
         )
     )
     measurement = Measurement(rank, trainer, batches)
     measurement.run()
-    reporter.send(measured_event(rank, trainer, measurement, sets))
+    reporter.send(measured_event(rank, trainer, measurement))
     ending = Ending(rank)
     if rank.run.measure.detail:
         ending.watch_others()
         try:
             Detail(rank, trainer, batches, measurement.pace).run()
-            report_compute(rank)
+            report_compute(rank, training)
         except BaseException as error:  # what was measured stands without it
             print_error()
             ending.end(ending.share(sentence_for(error, rank.run, rank.index)))
@@ -104,23 +105,18 @@ def sentence_for(error: BaseException, run: RunSpec, index: int) -> str:
     return sentence_of(error, run.batch_per_device(index), own and UserCode(own[0]))
 
 
-def load_data(assignment: Assignment, rank: Rank) -> tuple[tuple[Images, Images], Batches]:
-    """Open the workload's training and test set, and prepare the batches of both."""
+def open_batches(training: Training, assignment: Assignment, rank: Rank) -> Batches:
+    """Open a training's data, and prepare this rank's batches of them."""
 
     def loading(note: str) -> None:
         rank.reporter.phase("loading data", note)
 
     loading("")
-    run, workload = rank.run, rank.workload
-    sets = open_data(workload, Path(assignment.cache), loading)
-    workers = workload.loader_workers // run.world_size
-    shard, batch = own_shard(run, rank.index), own_batch(run, rank.index)
-    return sets, make_batches(sets, workload, shard, batch, rank.devices, workers, loading)
+    share = share_of(rank.run, rank.index, rank.devices, Path(assignment.cache))
+    return training.open(share, loading)
 
 
-def measured_event(
-    rank: Rank, trainer: Trainer, measurement: Measurement, sets: tuple[Images, Images]
-) -> RankMeasured:
+def measured_event(rank: Rank, trainer: Trainer, measurement: Measurement) -> RankMeasured:
     """Return the event that completes a rank's measurement, with its memory and energy."""
     allocated, reserved = rank.devices.peaks()
     compared = rank.run.mode == "ddp" and rank.run.world_size > 1
@@ -135,5 +131,5 @@ def measured_event(
         energy_joules=measurement.energy.joules,
         energy_samples=measurement.energy.samples,
         compiled_graphs=compiled_graphs() if rank.workload.compile else None,
-        replaced_images=replaced_images(sets),
+        replaced_images=trainer.training.replaced_images(),
     )

@@ -17,7 +17,7 @@ from gpubench_tui.engine.training.device.claim import backend_for
 from gpubench_tui.engine.training.parallel.group import Group
 from gpubench_tui.engine.training.trainer import Trainer
 from msgspec.structs import replace
-from stand import Facts, Stand, Training, batches_of
+from stand import Facts, Stand, Trained, open_training
 
 MODELS = Path(__file__).with_name("models.py")
 SLEEP_CYCLES = 450_000_000
@@ -130,7 +130,7 @@ def drift(stand: Stand) -> Facts:
 
 def quickstart(stand: Stand) -> Facts:
     """Measure the share of a step of quickstart in which kernels run."""
-    training = Training(stand, stand.run)
+    training = Trained(stand, stand.run)
     steps = training.steps_in(0.3)
     step = statistics.median(training.bare(steps) for _ in range(5)) / steps
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
@@ -162,16 +162,16 @@ def sharded(stand: Stand) -> Facts:
         model=f"{MODELS}:wide", images=256, batch=32, precision="bf16", optimizer="adamw", learning_rate=1e-4
     )
     run = replace(stand.run, mode="fsdp", workloads=(wide,))
-    batches = batches_of(stand, run)
+    training, batches = open_training(stand, run)
     with tempfile.TemporaryDirectory() as folder:
         group = Group.join(Path(folder), 0, 1, backend_for(run.devices), 60)
-        trainer = Trainer(run, 0, stand.devices, batches, group)
+        trainer = Trainer(run, 0, stand.devices, training, batches, group)
         stream = batches.train(0, None)
         for _ in range(2):
-            trainer.step(*next(stream))
+            trainer.step(next(stream))
         torch.cuda.synchronize()
         before = torch.cuda.memory_allocated(0)
-        _, loss = trainer.forward(*next(stream))
+        loss, _ = trainer.forward(next(stream))
         torch.cuda.synchronize()
         held = torch.cuda.memory_allocated(0) - before
         trainer.backward(loss)

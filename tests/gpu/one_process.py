@@ -25,9 +25,9 @@ from gpubench_tui.engine.plan.workload import Workload
 from gpubench_tui.engine.record.events import MetricsLost, Steps
 from gpubench_tui.engine.training.device.claim import claim_devices
 from gpubench_tui.engine.training.setup import set_switches
-from gpubench_tui.engine.training.trainer import Tally
+from gpubench_tui.engine.training.trainings.images import HitTally
 from msgspec.structs import replace
-from stand import Facts, Queue, Stand, Training
+from stand import Facts, Queue, Stand, Trained
 
 SMALL = Workload(model="cnn", images=2048, batch=64, learning_rate=0.02)
 """Workload whose steps are so short that the engine's overhead shows."""
@@ -62,12 +62,12 @@ def reporter(stand: Stand) -> Facts:
 
 def overhead(stand: Stand) -> Facts:
     """Time small steps of the engine, of a bare loop, and of a bare loop with the tally of epochs."""
-    training = Training(stand, replace(stand.run, workloads=(SMALL,)))
+    training = Trained(stand, replace(stand.run, workloads=(SMALL,)))
     steps, pairs = training.steps_in(0.3), 12 if stand.has_gpu else 2
     training.bare(steps)
     timed = [(training.measurement.timed(steps), training.bare(steps)) for _ in range(pairs)]
     step = statistics.median(seconds for _, seconds in timed) / steps
-    training.trainer.tally = Tally(stand.device)
+    training.trainer.tally = HitTally(stand.device)
     tallied = statistics.median(training.bare(steps) for _ in range(pairs // 2)) / steps
     return {"ratio": statistics.median(a / b for a, b in timed), "step": step, "tallied": tallied}
 

@@ -12,15 +12,14 @@ import torch
 from gpubench_tui.engine.host.facts import Host
 from gpubench_tui.engine.plan.plan import RunSpec
 from gpubench_tui.engine.record.events import RankEvent
-from gpubench_tui.engine.training.data.batches import Batches, make_batches
-from gpubench_tui.engine.training.data.datasets import open_data
 from gpubench_tui.engine.training.device.devices import RankDevices
 from gpubench_tui.engine.training.measure import Measurement
 from gpubench_tui.engine.training.parallel.group import Group
-from gpubench_tui.engine.training.parallel.modes import own_batch, own_shard
 from gpubench_tui.engine.training.rank import Rank
 from gpubench_tui.engine.training.reporter import Reporter
 from gpubench_tui.engine.training.trainer import Trainer
+from gpubench_tui.engine.training.trainings.choice import training_of
+from gpubench_tui.engine.training.trainings.training import Batches, Training, share_of
 
 Facts = dict[str, Any]
 """Findings of one part, fit for JSON."""
@@ -70,12 +69,13 @@ class Stand:
         return Reporter(self.run.id, 0, time.monotonic(), queue, self.devices)
 
 
-class Training:
+class Trained:
     """Training of a rank that is alone in a run, already warmed up."""
 
     def __init__(self, stand: Stand, run: RunSpec) -> None:
-        rank, batches = stand.rank(run), batches_of(stand, run)
-        self.trainer = Trainer(rank.run, rank.index, rank.devices, batches, rank.team)
+        rank = stand.rank(run)
+        training, batches = open_training(stand, run)
+        self.trainer = Trainer(rank.run, rank.index, rank.devices, training, batches, rank.team)
         self.measurement = Measurement(rank, self.trainer, batches)
         self.measurement.warm_up()
         self._stream = batches.train(0, None)
@@ -90,15 +90,15 @@ class Training:
         self._clock.synchronize()
         start = time.perf_counter()
         for _ in range(steps):
-            self.trainer.step(*next(self._stream))
+            self.trainer.step(next(self._stream))
         self._clock.synchronize()
         return time.perf_counter() - start
 
 
-def batches_of(stand: Stand, run: RunSpec) -> Batches:
-    """Return the batches of a run for a rank that is alone."""
+def open_training(stand: Stand, run: RunSpec) -> tuple[Training, Batches]:
+    """Return the training of a run and its batches, for a rank that is alone."""
 
     def note(text: str) -> None: ...
 
-    sets = open_data(run.workload, Path(tempfile.gettempdir()), note)
-    return make_batches(sets, run.workload, own_shard(run, 0), own_batch(run, 0), stand.devices, 0, note)
+    training = training_of(run.workload)
+    return training, training.open(share_of(run, 0, stand.devices, Path(tempfile.gettempdir())), note)

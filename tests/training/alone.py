@@ -13,17 +13,18 @@ import torch
 from gpubench_tui.engine.plan.assignment import Assignment
 from gpubench_tui.engine.plan.workload import Workload
 from gpubench_tui.engine.training import optimizer, trainer
-from gpubench_tui.engine.training.data.batches import make_batches
-from gpubench_tui.engine.training.data.datasets import open_data
 from gpubench_tui.engine.training.detail import bandwidth
 from gpubench_tui.engine.training.detail.communication import BucketHook
 from gpubench_tui.engine.training.device.claim import claim_devices
 from gpubench_tui.engine.training.device.cpu import CpuDevices, HostClock
 from gpubench_tui.engine.training.models.registry import build_model, cnn
 from gpubench_tui.engine.training.parallel.group import Group
-from gpubench_tui.engine.training.parallel.modes import TOGETHER, own_batch, own_shard
+from gpubench_tui.engine.training.parallel.modes import TOGETHER
 from gpubench_tui.engine.training.parallel.sharding import pieces_of, shard
 from gpubench_tui.engine.training.precision import SIXTEEN_BITS
+from gpubench_tui.engine.training.trainings import training
+from gpubench_tui.engine.training.trainings.choice import training_of
+from gpubench_tui.engine.training.trainings.training import share_of
 from pretend_devices import data_parallel_over, pretended
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
@@ -97,25 +98,24 @@ def overflowing(assignment: Assignment, queues: Sequence[Any]) -> None:
         trainer.wrap_model = lambda model, *_, **__: data_parallel_over(model, 2)  # type: ignore[assignment]
     cpu = claim_devices(run, group.rank)
     workload = run.workload_of(group.rank)
-    sets = open_data(workload, Path(assignment.rendezvous), print)
+    share = share_of(run, group.rank, cpu, Path(assignment.rendezvous))
     saved = {}
     for kind in ("fused", "unfused"):
 
         def make(workload: Workload, model: nn.Module, kind: str = kind, **_: bool) -> Optimizer:
             return optimizer.make_optimizer(workload, model, fused=kind == "fused")
 
-        trainer.make_optimizer = make  # type: ignore[assignment]
-        batches = make_batches(
-            sets, workload, own_shard(run, group.rank), own_batch(run, group.rank), cpu, 0, print
-        )
-        training = trainer.Trainer(run, group.rank, cpu, batches, group)
-        training.scaler.load_state_dict(training.scaler.state_dict() | {"scale": 2.0**24})
-        beginning = training.save()
+        training.make_optimizer = make  # type: ignore[assignment]
+        images = training_of(workload)
+        batches = images.open(share, print)
+        trained = trainer.Trainer(run, group.rank, cpu, images, batches, group)
+        trained.scaler.load_state_dict(trained.scaler.state_dict() | {"scale": 2.0**24})
+        beginning = trained.save()
         for state in ("new", "restored"):
-            training.restore(beginning) if state == "restored" else None
+            trained.restore(beginning) if state == "restored" else None
             stream = batches.train(0, None)
-            losses = [float(training.step(*next(stream))) for _ in range(10)]
-            skipped = round(math.log2(2.0**24 / training.scaler.get_scale()))
+            losses = [float(trained.step(next(stream))) for _ in range(10)]
+            skipped = round(math.log2(2.0**24 / trained.scaler.get_scale()))
             saved[f"{kind} {state}"] = {"losses": losses, "skipped": skipped}
     save(assignment, saved)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import torch
 from gpubench_tui.engine.training import trainer
-from gpubench_tui.engine.training.data.batches import Batch, ResidentBatches
+from gpubench_tui.engine.training.data.batches import ImageBatch, ResidentBatches
 from gpubench_tui.engine.training.detail import bandwidth, communication, detail_phase
 from pretend_devices import data_parallel_over, pretended
 from torch import Tensor, nn
@@ -68,7 +68,7 @@ def optimizer(classes: int) -> nn.Module:
 def input(classes: int) -> nn.Module:  # noqa: A001
     fetch = ResidentBatches.fetch
 
-    def slow(self: ResidentBatches, first: int, end: int | None) -> Iterator[Batch]:
+    def slow(self: ResidentBatches, first: int, end: int | None) -> Iterator[ImageBatch]:
         for batch in fetch(self, first, end):
             delay()
             yield batch

@@ -24,12 +24,12 @@ from gpubench_tui.engine.plan.plan import Device, RunSpec
 from gpubench_tui.engine.plan.preset import Measure, Mode
 from gpubench_tui.engine.plan.workload import Workload
 from gpubench_tui.engine.record.events import RankEvent
-from gpubench_tui.engine.training.data.batches import make_batches
-from gpubench_tui.engine.training.data.datasets import open_data
 from gpubench_tui.engine.training.device.claim import claim_devices
 from gpubench_tui.engine.training.parallel.group import Group
-from gpubench_tui.engine.training.parallel.modes import TOGETHER, own_batch, own_shard
+from gpubench_tui.engine.training.parallel.modes import TOGETHER
 from gpubench_tui.engine.training.trainer import Trainer
+from gpubench_tui.engine.training.trainings.choice import training_of
+from gpubench_tui.engine.training.trainings.training import share_of
 from torch.distributed.tensor import DTensor
 
 T = TypeVar("T")
@@ -170,16 +170,9 @@ def take_steps(assignment: Assignment, queues: Sequence[Queue[Any]]) -> None:
     if run.mode in TOGETHER:
         group = Group.join(folder, rank, run.world_size, "gloo", 240)
     workload = run.workload_of(rank)
-    batches = make_batches(
-        open_data(workload, folder, print),
-        workload,
-        own_shard(run, rank),
-        own_batch(run, rank),
-        devices,
-        workload.loader_workers // run.world_size,
-        print,
-    )
-    trainer = Trainer(run, rank, devices, batches, group)
+    training = training_of(workload)
+    batches = training.open(share_of(run, rank, devices, folder), print)
+    trainer = Trainer(run, rank, devices, training, batches, group)
     gradients: list[list[torch.Tensor]] = []
 
     def keep(optimizer: torch.optim.Optimizer, _args: object, _kwargs: object) -> None:
@@ -187,7 +180,7 @@ def take_steps(assignment: Assignment, queues: Sequence[Queue[Any]]) -> None:
 
     trainer.optimizer.register_step_pre_hook(keep)
     stream = batches.train(0, None)
-    losses = [float(trainer.step(*next(stream))) for _ in range(STEPS)]
+    losses = [float(trainer.step(next(stream))) for _ in range(STEPS)]
     weights = [whole(p.detach()) for p in trainer.plain.parameters()]
     evaluated = trainer.evaluate(print)
     equal = trainer.replicas_equal() if run.mode == "ddp" else None

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 import torch
-from gpubench_tui.engine.training import trainer
 from gpubench_tui.engine.training.parallel.group import Group
-from gpubench_tui.engine.training.trainer import Tally
+from gpubench_tui.engine.training.trainings import images as trainings
+from gpubench_tui.engine.training.trainings.images import HitTally
 from torch.utils._python_dispatch import TorchDispatchMode
 
 
@@ -26,14 +26,14 @@ class Operations(TorchDispatchMode):
 
 
 def test_batches_of_any_size_count_by_their_images(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trainer, "MOST_BATCHES", 3)
-    tally, random = Tally(torch.device("cpu")), torch.Generator().manual_seed(3)
+    monkeypatch.setattr(trainings, "MOST_BATCHES", 3)
+    tally, random = HitTally(torch.device("cpu")), torch.Generator().manual_seed(3)
     loss, hits, images = 0.0, 0, 0
     for size in (4, 4, 4, 4, 4, 7, 7, 1, 4):
         logits = torch.randn(size, 5, generator=random, requires_grad=True)
         labels = torch.randint(5, (size,), generator=random)
         mean = torch.nn.functional.cross_entropy(logits, labels)
-        tally.add(mean, logits, labels)
+        tally.add(mean, logits, (None, labels))
         loss += size * mean.item()
         hits += sum(int(row.argmax()) == int(label) for row, label in zip(logits, labels, strict=True))
         images += size
@@ -42,9 +42,9 @@ def test_batches_of_any_size_count_by_their_images(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_measured_step_pays_for_one_operation() -> None:
-    tally = Tally(torch.device("cpu"))
+    tally = HitTally(torch.device("cpu"))
     loss, logits, labels = torch.tensor(1.0), torch.randn(4, 3), torch.zeros(4, dtype=torch.int64)
     with Operations() as operations:
         for _ in range(100):
-            tally.add(loss, logits, labels)
+            tally.add(loss, logits, (None, labels))
     assert [name for name in operations.names if "detach" not in name] == ["aten::argmax"] * 100

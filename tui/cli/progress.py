@@ -126,11 +126,13 @@ class ProgressLines:
 
     def _evaluation(self, event: Evaluation, run: RunState) -> str:
         workload = f" {run.spec.workload_of(event.rank).name}" if run.spec.mode == "concurrent" else ""
+        known = event.test_accuracy is not None
+        accuracy = f"test accuracy {percent(event.test_accuracy)}, " if known else ""
         loss = "n/a" if event.test_loss is None else f"{event.test_loss:.3f}"
         return _timed(
             event.at,
             f"{run.spec.label}:{workload} epoch {event.epoch} of {run.spec.measure.epochs}: "
-            f"test accuracy {percent(event.test_accuracy)}, test loss {loss}",
+            f"{accuracy}test loss {loss}",
         )
 
     def _finished(self, event: RunFinished, session: Session) -> str:

@@ -10,7 +10,7 @@ from textual.content import Content
 
 from ...engine.analysis.analysis import Analysis
 from ...engine.analysis.results.configuration import Configuration
-from ...engine.analysis.results.learning import Training, trainings
+from ...engine.analysis.results.learning import EvaluatedTraining, trainings
 from ...engine.analysis.results.throughput import throughputs
 from ...engine.record.series import Bucket
 from ...engine.statistics import median
@@ -48,19 +48,23 @@ def curves(analysis: Analysis, width: int, unicode: bool) -> Content:
     return Content("\n\n").join(blocks)
 
 
-def _learnt(shown: Sequence[Training], width: int, unicode: bool) -> Content:
+def _learnt(shown: Sequence[EvaluatedTraining], width: int, unicode: bool) -> Content:
     """Return both plots, side by side where there is room, above the legend."""
     beside = width >= 2 * PLOT_WIDTH
     cells = min(PLOT_WIDTH, width)
-    accuracy = _plot(shown, "test accuracy over epochs", cells, unicode)
+    scored = any(y is not None for training in shown for _, y in training.curve("test_accuracy"))
+    accuracy = _plot(shown, "test accuracy over epochs", cells, unicode) if scored else None
     loss = _plot(shown, "test loss over epochs", cells, unicode)
     letters = [(letter, training.label) for letter, training in zip("abcd", shown, strict=False)]
     legend = wrapped("  ".join(f"{letter} {name}" for letter, name in letters), width, "$muted")
-    drawn = _beside(accuracy, loss, cells) if beside else Content("\n").join([accuracy, loss])
+    if accuracy is None:
+        drawn = loss
+    else:
+        drawn = _beside(accuracy, loss, cells) if beside else Content("\n").join([accuracy, loss])
     return Content("\n").join([drawn, legend])
 
 
-def _plot(shown: Sequence[Training], what: str, width: int, unicode: bool) -> Content:
+def _plot(shown: Sequence[EvaluatedTraining], what: str, width: int, unicode: bool) -> Content:
     is_accuracy = "accuracy" in what
     lines = [
         PlotCurve(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from ...text.axes import axis_labels
 from ...text.units import percent
 from ..results.configuration import Configuration
-from ..results.learning import Training, trainings
+from ..results.learning import EvaluatedTraining, trainings
 from ..results.result import Result
 from .legend import SAMPLE, LegendEntry, legend
 from .line_plot import Line, Plot, Point, line_plot, mark
@@ -67,7 +67,7 @@ def batch_chart(found: Sequence[Result], width: float) -> Drawing | None:
     return stack([line_plot(plot, width), legend(list(_entries(names)), width), *left_out], 4)
 
 
-def _learning(shown: Sequence[Training], what: str) -> Iterator[Line]:
+def _learning(shown: Sequence[EvaluatedTraining], what: str) -> Iterator[Line]:
     if len(shown) <= MOST_WITH_TRAINING:
         for number, training in enumerate(shown):
             yield Line(number=number, points=_points(training, f"train_{what}"), training=True)
@@ -75,12 +75,15 @@ def _learning(shown: Sequence[Training], what: str) -> Iterator[Line]:
         yield Line(number=number, points=_points(training, f"test_{what}"))
 
 
-def _points(training: Training, field: str) -> tuple[Point, ...]:
+def _points(training: EvaluatedTraining, field: str) -> tuple[Point, ...]:
     return tuple(Point(epoch, value) for epoch, value in training.curve(field))
 
 
-def _last(training: Training) -> str:
-    return percent(training.curve("test_accuracy")[-1][1])
+def _last(training: EvaluatedTraining) -> str:
+    accuracy, loss = (training.curve(field)[-1][1] for field in ("test_accuracy", "test_loss"))
+    if accuracy is not None:
+        return percent(accuracy)
+    return "loss not finite" if loss is None else f"loss {loss:.3g}"
 
 
 def _percents(values: Sequence[float]) -> list[str]:

@@ -148,7 +148,7 @@ def side_by_side(result: Result) -> list[str]:
         line = f"{part.workload} on {part.device}: {rate} samples/s, {together.windows} windows"
         if part.alone is not None and together.throughput is not None:
             line += f", {percent(together.throughput / part.alone)} of its {number(part.alone)} alone"
-        if part.learnt is not None:
+        if part.learnt is not None and part.learnt.test_accuracy is not None:
             line += f"; test accuracy {percent(part.learnt.test_accuracy)} after {part.learnt.epochs} epochs"
         lines.append(line)
     if result.concurrency_gain is not None:

@@ -39,12 +39,13 @@ def _epoch_table(evaluations: Sequence[Evaluation]) -> list[str]:
         )
         for item in shown
     ]
-    best = max(evaluations, key=lambda item: item.test_accuracy)
-    summary = f"Best test accuracy: {percent(best.test_accuracy)}, after epoch {best.epoch}."
+    scored = [(item.test_accuracy, -item.epoch) for item in evaluations if item.test_accuracy is not None]
+    accuracy, epoch = max(scored, default=(None, 0))
+    summary = f"Best test accuracy: {percent(accuracy)}, after epoch {-epoch}. " if scored else ""
     seconds = [item.seconds for item in evaluations]
     mean, total = duration(fmean(seconds)), duration(sum(seconds))
     times = f"Training time: {mean} per epoch on average, {total} in total."
-    lines = [*markdown_table(titles, rows), "", f"{summary} {times}"]
+    lines = [*markdown_table(titles, rows), "", f"{summary}{times}"]
     if stride > 1:
         lines.append(f"Only every {stride}th epoch is shown, besides the first and the last.")
     return [*lines, *_curves(evaluations)]

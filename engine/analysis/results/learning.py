@@ -20,16 +20,16 @@ class TrainingOutcome(Struct, frozen=True, kw_only=True):
     """Outcome of training by epochs."""
 
     epochs: int
-    test_accuracy: float
-    """Accuracy after the last epoch, as a share of 1."""
-    best_accuracy: float
+    test_accuracy: float | None
+    """Accuracy after the last epoch, as a share of 1; None for trainings without one."""
+    best_accuracy: float | None
     """Highest accuracy on the test set after any epoch."""
     test_loss: float | None
     epoch_seconds: float
     """Mean training time of an epoch on the slowest rank, evaluation excluded."""
 
 
-class Training(Struct, frozen=True):
+class EvaluatedTraining(Struct, frozen=True):
     """One training of a configuration, with its evaluations."""
 
     label: str
@@ -124,7 +124,7 @@ def unread_images(configuration: Configuration) -> list[UnreadFolder]:
     return list(found.values())
 
 
-def trainings(found: Sequence[Configuration]) -> Iterator[Training]:
+def trainings(found: Sequence[Configuration]) -> Iterator[EvaluatedTraining]:
     """Yield the trainings of the configurations whose usable runs were evaluated."""
     for configuration in found:
         runs = [run for run in configuration.usable if run.evaluations]
@@ -133,7 +133,7 @@ def trainings(found: Sequence[Configuration]) -> Iterator[Training]:
             for run in runs:
                 for evaluation in run.evaluations.get(rank, ()):
                     epochs.setdefault(evaluation.epoch, []).append(evaluation)
-            yield Training(
+            yield EvaluatedTraining(
                 training_label(configuration.label, configuration.spec, rank), dict(sorted(epochs.items()))
             )
 
@@ -161,14 +161,19 @@ def training_outcome(
     longest = [each for each in known if each.epochs == max(other.epochs for other in known)]
     if len(longest) < 2:
         return longest[0] if longest else None
-    losses = [each.test_loss for each in longest if each.test_loss is not None]
     return TrainingOutcome(
         epochs=longest[0].epochs,
-        test_accuracy=fmean(each.test_accuracy for each in longest),
-        best_accuracy=fmean(each.best_accuracy for each in longest),
-        test_loss=fmean(losses) if len(losses) == len(longest) else None,
+        test_accuracy=_mean(each.test_accuracy for each in longest),
+        best_accuracy=_mean(each.best_accuracy for each in longest),
+        test_loss=_mean(each.test_loss for each in longest),
         epoch_seconds=fmean(each.epoch_seconds for each in longest),
     )
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    """Return the mean of values; None if one of them is missing."""
+    known = list(values)
+    return None if None in known else fmean(value for value in known if value is not None)
 
 
 def _run_outcome(run: RunState, ranks: Iterable[int]) -> TrainingOutcome | None:
@@ -180,11 +185,12 @@ def _run_outcome(run: RunState, ranks: Iterable[int]) -> TrainingOutcome | None:
     if not epochs:
         return None
     last = epochs[max(epochs)][0]
+    scores = [epoch[0].test_accuracy for epoch in epochs.values()]
     slowest = [max(evaluation.seconds for evaluation in epoch) for epoch in epochs.values()]
     return TrainingOutcome(
         epochs=max(epochs),
         test_accuracy=last.test_accuracy,
-        best_accuracy=max(epoch[0].test_accuracy for epoch in epochs.values()),
+        best_accuracy=max((each for each in scores if each is not None), default=None),
         test_loss=last.test_loss,
         epoch_seconds=sum(slowest) / len(slowest),
     )

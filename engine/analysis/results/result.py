@@ -45,6 +45,8 @@ class Result(Struct, frozen=True, kw_only=True):
     """Reason that measuring ended."""
 
     windows: int
+    unit: str
+    """Unit of the throughput, in the plural: `images`; `samples` where its ranks differ."""
     throughput: float | None
     """Samples of all ranks over the seconds of the slowest, median over windows, in samples/s.
 
@@ -159,6 +161,7 @@ def compute_result(session: Session, others: Sequence[Configuration], configurat
         failure=run.failure,
         stop_reason=_stop_reason(run),
         windows=summary.windows,
+        unit=run.unit,
         throughput=summary.throughput,
         spread=summary.spread,
         interval=summary.interval,

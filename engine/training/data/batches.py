@@ -6,7 +6,6 @@ import random
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import count
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -20,28 +19,10 @@ from ..parallel.modes import Shard
 from .augment import augment_batch, augment_image
 from .datasets import NORMALISATION, Images, Normalisation, Note, pixels_of
 
-Batch = tuple[Tensor, Tensor]
+ImageBatch = tuple[Tensor, Tensor]
 """Normalised float32 images (batch, 3, size, size) and int64 labels, both on the rank's device."""
 START_METHOD = "fork" if sys.platform == "linux" else "spawn"
 """Start method of loader workers, which use no GPU: a fork is safe, a new interpreter takes seconds."""
-
-
-class Batches(Protocol):
-    """One rank's part of the training set, batch by batch, and of the test set."""
-
-    steps_per_epoch: int
-
-    def train(self, first: int, end: int | None) -> Iterator[Batch]:
-        """Yield the batches of epochs `first` to `end` - 1 (None: endlessly), without pauses between them."""
-
-    def fetch(self, first: int, end: int | None) -> Iterator[Batch]:
-        """Yield the same batches where they are made; `place` moves them to the device."""
-
-    def place(self, batch: Batch) -> Batch:
-        """Move a fetched batch to the device, in the workload's memory format."""
-
-    def test(self) -> Iterator[Batch]:
-        """Yield this rank's part of the test set, not augmented; the last batch may be smaller."""
 
 
 class BatchSampler:
@@ -111,7 +92,7 @@ class ResidentBatches:
         self._scale = 1 / (255 * deviation)
         self._shift = -mean / deviation
 
-    def train(self, first: int, end: int | None) -> Iterator[Batch]:
+    def train(self, first: int, end: int | None) -> Iterator[ImageBatch]:
         """Implement `Batches`."""
         for number in count(first) if end is None else range(first, end):
             self._generator.manual_seed(self._seed + number * 1_000_003)
@@ -122,11 +103,11 @@ class ResidentBatches:
 
     fetch = train
 
-    def place(self, batch: Batch) -> Batch:
+    def place(self, batch: ImageBatch) -> ImageBatch:
         """Return the batch, which was drawn on the device."""
         return batch
 
-    def test(self) -> Iterator[Batch]:
+    def test(self) -> Iterator[ImageBatch]:
         """Implement `Batches`."""
         batch = self._sampler.batch
         for start in range(0, len(self._test_images), batch):
@@ -194,23 +175,23 @@ class LoaderBatches:
             generator=torch.Generator().manual_seed(self._seed),
         )
 
-    def train(self, first: int, end: int | None) -> Iterator[Batch]:
+    def train(self, first: int, end: int | None) -> Iterator[ImageBatch]:
         """Implement `Batches`."""
         return map(self.place, self.fetch(first, end))
 
-    def fetch(self, first: int, end: int | None) -> Iterator[Batch]:
+    def fetch(self, first: int, end: int | None) -> Iterator[ImageBatch]:
         """Implement `Batches`."""
         self._sampler.epochs = (first, end)
         yield from self._loader
 
-    def test(self) -> Iterator[Batch]:
+    def test(self) -> Iterator[ImageBatch]:
         """Implement `Batches`."""
         mine = self._sampler.shard.of_test(len(self._test)).tolist()
         batch = self._sampler.batch
         batches = [mine[start : start + batch] for start in range(0, len(mine), batch)]
         yield from map(self.place, self._loader_of(self._test, batches))
 
-    def place(self, batch: Batch) -> Batch:
+    def place(self, batch: ImageBatch) -> ImageBatch:
         """Implement `Batches`."""
         images, labels = batch
         images = images.to(self._device, non_blocking=True).contiguous(memory_format=self._format)
@@ -230,7 +211,7 @@ def make_batches(
     devices: RankDevices,
     workers: int,
     note: Note,
-) -> Batches:
+) -> ResidentBatches | LoaderBatches:
     """Return one rank's batches in the workload's placement; `workers` is its share of the loader workers."""
     sampler = BatchSampler(shard, len(sets[0]), batch, workload.seed)
     seed = workload.seed * 1_000_003 + shard.index

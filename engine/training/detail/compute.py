@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from itertools import pairwise
 
 import torch
-import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch.utils.flop_counter import FlopCounterMode
 
-from ...plan.workload import Workload
 from ...record.events import ComputeMeasured
 from ...statistics import median
 from ...text.plain import described
 from ..device.clock import Mark
 from ..device.devices import RankDevices
 from ..errors import kind_of
-from ..models.registry import BUILT_IN, build_model
 from ..parallel.group import Group
 from ..parallel.modes import own_batch
 from ..precision import SIXTEEN_BITS
 from ..rank import Rank
+from ..trainings.training import Training
 
 SECONDS = 0.15
 """Approximate duration of all repetitions of the product."""
@@ -28,32 +25,29 @@ FEWEST, MOST = 5, 100
 """Number of repetitions of the product."""
 
 
-def report_compute(rank: Rank) -> None:
+def report_compute(rank: Rank, training: Training) -> None:
     """Report a step's arithmetic and the devices' peak; all ranks must call it together."""
     workload, reporter = rank.workload, rank.reporter
     reporter.phase("detail", "counting the FLOP of a step")
-    flop = flop_per_step(workload, own_batch(rank.run, rank.index))
+    flop = flop_per_step(training, own_batch(rank.run, rank.index))
     reporter.phase("detail", "peak of a matrix product")
     dtype = SIXTEEN_BITS.get(workload.precision, torch.float32)
     peak = peak_flop_per_second(dtype, rank.devices, rank.everyone)
     reporter.send(ComputeMeasured(**reporter.stamp(), flop_per_step=flop, peak_flop_per_second=peak))
 
 
-def flop_per_step(workload: Workload, batch: int) -> int | None:
+def flop_per_step(training: Training, batch: int) -> int | None:
     """Return the FLOP of a batch, forward and backward; None where torch cannot count them (see the log).
 
     They are counted on meta tensors, which have shapes and no content: nothing is computed, and the count
     depends neither on the mode nor on the kernels of a device.
     """
-    meta = torch.device("meta")
     try:
-        # A user's model may need values while it is built, so only built-in models are built without.
-        with meta if workload.model in BUILT_IN else nullcontext():
-            model = build_model(workload)
-        images = torch.empty(batch, 3, workload.image_size, workload.image_size, device=meta)
-        labels = torch.empty(batch, dtype=torch.int64, device=meta)
+        model = training.module_of(training.build_meta_model())
+        example = training.example(batch, torch.device("meta"))
         with FlopCounterMode(display=False) as counter:
-            F.cross_entropy(model.to(meta)(images), labels).backward()  # type: ignore[no-untyped-call]
+            loss, _ = training.loss(model, example)
+            loss.backward()  # type: ignore[no-untyped-call]
     except Exception as error:  # a user's model may raise anything
         print(f"the FLOP of a step cannot be counted: {described(error)}")
         return None

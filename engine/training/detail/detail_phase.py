@@ -17,12 +17,12 @@ from typing import NamedTuple
 from torch.nn.parallel import DistributedDataParallel
 
 from ...record.events import BandwidthMeasured, Breakdown, CommunicationMeasured, Phase
-from ..data.batches import Batches
 from ..device.alignment import AlignedClock, take_anchor
 from ..device.clock import Mark, wait_for
 from ..parallel.group import NOTE_INTERVAL
 from ..rank import Rank
 from ..trainer import Trainer
+from ..trainings.training import Batches
 from .bandwidth import OF_MODE, measure_bandwidth
 from .communication import BucketHook, BufferHook, ddp_of, take_turns
 from .data_parallel import ExchangeHook, data_parallel_of
@@ -188,9 +188,9 @@ class Detail:
         start = mark()
         batch = next(self._stream)
         fetched = mark()
-        images, labels = self._place(batch)
+        batch = self._place(batch)
         placed = mark()
-        _, loss = self._trainer.forward(images, labels)
+        loss, _ = self._trainer.forward(batch)
         forward = mark()
         self._trainer.backward(loss)
         backward = mark()

@@ -13,7 +13,9 @@ from gpubench_tui.engine.record.events import ComputeMeasured
 from gpubench_tui.engine.training.detail import compute
 from gpubench_tui.engine.training.device.cpu import CpuDevices
 from gpubench_tui.engine.training.device.cuda import CudaDevices
+from gpubench_tui.engine.training.models.registry import BUILT_IN
 from gpubench_tui.engine.training.parallel.group import Group
+from gpubench_tui.engine.training.trainings.choice import training_of
 
 pytestmark = pytest.mark.slow
 
@@ -32,6 +34,10 @@ def curious(classes): return Curious()
 """
 
 
+def flop(workload: Workload, batch: int) -> int | None:
+    return compute.flop_per_step(training_of(workload), batch)
+
+
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
     (tmp_path / "own.py").write_text(OWN)
@@ -40,27 +46,27 @@ def own(tmp_path: Path) -> Path:
 
 def test_a_linear_layer_does_what_it_should(own: Path) -> None:
     """Two FLOP a weight and sample forward, and as many for the weights' gradients."""
-    assert compute.flop_per_step(Workload(model=f"{own}:linear"), batch=7) == 2 * 2 * 7 * 3072 * 10
+    assert flop(Workload(model=f"{own}:linear"), 7) == 2 * 2 * 7 * 3072 * 10
 
 
 def test_a_resnet_does_what_is_published() -> None:
     """0.56 billion multiply-adds an image forward, and about twice as many backward."""
-    flop = compute.flop_per_step(Workload(model="cifar-resnet18"), batch=4)
-    assert flop == pytest.approx(4 * 3 * 2 * 0.5556e9, rel=0.01)
+    counted = flop(Workload(model="cifar-resnet18"), 4)
+    assert counted == pytest.approx(4 * 3 * 2 * 0.5556e9, rel=0.01)
 
 
 @pytest.mark.parametrize("model", ["cnn", "vit-tiny", "cifar-resnet18"])
 def test_the_count_is_that_of_a_real_step(model: str) -> None:
     torch.manual_seed(0)
-    real = compute.BUILT_IN[model](10, 16)
+    real = BUILT_IN[model](10, 16)
     with compute.FlopCounterMode(display=False) as counter:
         real(torch.randn(2, 3, 16, 16)).sum().backward()
-    counted = compute.flop_per_step(Workload(model=model, image_size=16), batch=2)
+    counted = flop(Workload(model=model, image_size=16), 2)
     assert counted == counter.get_total_flops() > 0
 
 
 def test_what_cannot_be_counted_is_said(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert compute.flop_per_step(Workload(model=f"{own}:curious"), batch=7) is None
+    assert flop(Workload(model=f"{own}:curious"), 7) is None
     assert "cannot be counted" in capsys.readouterr().out
 
 
@@ -75,7 +81,7 @@ def test_every_rank_reports_its_own_arithmetic(
     assert not done.failed, done.log.read_text()
     for rank in range(devices):
         (event,) = done.of(ComputeMeasured, rank)
-        assert event.flop_per_step == compute.flop_per_step(workloads[rank % len(workloads)], 20)
+        assert event.flop_per_step == flop(workloads[rank % len(workloads)], 20)
         assert event.peak_flop_per_second > 1e7
 
 

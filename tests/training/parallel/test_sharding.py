@@ -17,6 +17,7 @@ from gpubench_tui.engine.training.models.registry import BUILT_IN
 from gpubench_tui.engine.training.parallel import sharding
 from gpubench_tui.engine.training.parallel.sharding import blocks_of, shard
 from gpubench_tui.engine.training.precision import Autocast
+from gpubench_tui.engine.training.trainings.choice import training_of
 from torch import nn
 
 pytestmark = pytest.mark.slow
@@ -98,7 +99,7 @@ def test_fsdp_is_measured_in_windows(devices: int, ranks: ModuleType, tmp_path: 
             (window.index, window.steps) for window in done.of(Window)
         ]
         (arithmetic,) = done.of(ComputeMeasured, rank)
-        assert arithmetic.flop_per_step == flop_per_step(workload, 20)
+        assert arithmetic.flop_per_step == flop_per_step(training_of(workload), 20)
 
 
 @on_cpu

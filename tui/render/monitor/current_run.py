@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.content import Content
 
 from ....engine.analysis.results.baseline import speedup_so_far
 from ....engine.analysis.results.throughput import Summary, run_summary, summarise
 from ....engine.analysis.time_left import run_seconds_left, share_done
+from ....engine.record.events import Evaluation
 from ....engine.record.session import RankState, RunState, Session
 from ....engine.record.silence import TRAINING, silence_allowed
 from ....engine.statistics import FEWEST
@@ -149,12 +152,15 @@ def _accuracy(run: RunState) -> Content:
         return Content.styled("test accuracy: known after the first epoch", "$muted")
     if run.spec.mode != "concurrent":
         evaluations = evaluations[:1]
-    texts = [
-        f"test accuracy {percent(each[-1].test_accuracy)} "
-        + "".join(block_cell(one.test_accuracy) for one in each[-MOST_EPOCHS:])
-        for each in evaluations
-    ]
-    return Content(", ".join(texts))
+    return Content(", ".join(map(_learnt, evaluations)))
+
+
+def _learnt(evaluations: Sequence[Evaluation]) -> str:
+    """Write the accuracy after each epoch as a bar, or the last loss of a training without accuracy."""
+    scores = [one.test_accuracy for one in evaluations if one.test_accuracy is not None]
+    if not scores:
+        return f"test loss {number(evaluations[-1].test_loss)}"
+    return f"test accuracy {percent(scores[-1])} " + "".join(map(block_cell, scores[-MOST_EPOCHS:]))
 
 
 def _progress(session: Session, run: RunState, width: int) -> Content:

@@ -111,7 +111,8 @@ def loss_plot(run: RunState | None, area: PlotArea) -> TitledPlot:
         title += f" ({curves[0].letter}: warm-up)"
     if run.evaluations.get(0):
         last: Evaluation = run.evaluations[0][-1]
-        title += f", accuracy {percent(last.test_accuracy)}, test loss {number(last.test_loss)}"
+        title += "" if last.test_accuracy is None else f", accuracy {percent(last.test_accuracy)}"
+        title += f", test loss {number(last.test_loss)}"
     content = render_plot(
         CurvePlot(curves, PlotAxes(short_number, number, start, end)),
         area.width,
