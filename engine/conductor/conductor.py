@@ -24,9 +24,10 @@ from ..record.journal import Journal
 from ..record.shelf import SessionFolder
 from ..text.plain import described
 from .processes.caches import keep_caches_private, keep_temporary_private
-from .processes.fork_server import start_fork_server
+from .processes.fork_server import end_fork_server, start_fork_server
 from .processes.own_network import ask_for_own_network
 from .processes.parentage import adopt_orphans
+from .processes.temporary import is_whole, reopen_temporary, was_deleted
 from .rank_logs import RankLogs
 from .recorder import Recorder, session_started, take_over
 from .run_execution import RunExecution
@@ -123,6 +124,15 @@ class Conductor:
         ):
             self._recorder.say(sentence)
 
+    def _keep_temporary(self) -> Path:
+        """Return the folder for temporary files, or another if it was deleted. Raises OSError."""
+        if not is_whole(self._temporary):
+            end_fork_server()
+            deleted, self._temporary = self._temporary, reopen_temporary(self._temporary)
+            self._prepare_folders()
+            self._recorder.say(f"{was_deleted(deleted)}: {self._temporary} takes its place")
+        return self._temporary
+
     def _take(self, spec: RunSpec) -> None:
         recorder = self._recorder
         if spec.id in self._done:
@@ -130,7 +140,7 @@ class Conductor:
         if spec.skip is not None:
             recorder.write(RunFinished(at=recorder.now(), run=spec.id, outcome="skipped", reason=spec.skip))
             return
-        self._run = RunExecution(spec, self._folder, self._temporary, recorder, self._worker, self._logs)
+        self._run = RunExecution(spec, self._folder, self._keep_temporary, recorder, self._worker, self._logs)
         if self._stops or recorder.error:
             reason = "the session ended before this run began"
             recorder.write(RunFinished(at=recorder.now(), run=spec.id, outcome="stopped", reason=reason))

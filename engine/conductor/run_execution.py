@@ -7,7 +7,7 @@ import multiprocessing
 import signal
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing.queues import Queue
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -33,6 +33,7 @@ from .processes.family import SWEEP_SECONDS, Family
 from .processes.fork_server import ForkServerWatch, start_fork_server
 from .processes.parentage import kill
 from .processes.remains import remove_shared_memory
+from .processes.temporary import identity, was_deleted
 from .rank_entry import close_end
 from .rank_logs import RankLogs
 from .recorder import Recorder
@@ -67,14 +68,14 @@ class RunExecution:
         self,
         spec: RunSpec,
         folder: SessionFolder,
-        temporary: Path,
+        temporary: Callable[[], Path],
         recorder: Recorder,
         worker: str,
         rank_logs: RankLogs,
     ) -> None:
         self.spec = spec
         self._folder = folder
-        self._temporary = temporary
+        self._find_temporary = temporary
         self._recorder = recorder
         self._worker = worker
         self._rank_logs = rank_logs
@@ -96,9 +97,11 @@ class RunExecution:
     def run(self) -> RunFinished:
         """Launch the ranks, follow them, and return the outcome once all processes of the run have ended."""
         self._say(f"{self.spec.label} started")
+        self._temporary = self._find_temporary()
         start_fork_server()
         self._family, self._server = Family(), ForkServerWatch()
         with tempfile.TemporaryDirectory(dir=self._temporary, ignore_cleanup_errors=True) as meeting:
+            self._meeting, self._met = Path(meeting), identity(Path(meeting))
             self._start(meeting)
             while (self._followed or self._launching) and not self._is_abandoned():
                 with contextlib.suppress(Empty):
@@ -171,6 +174,7 @@ class RunExecution:
                 for rank, pid in self._launch.failed.items():
                     watch.ranks[rank].pid = pid
                 if self._launch.error is not None:
+                    self._check_meeting(needed=True)
                     self._end("failed", 0.0)
             case "stop" | "skip":
                 kill(watch.pids, signal.SIGTERM)
@@ -182,6 +186,7 @@ class RunExecution:
 
     def _fail(self) -> None:
         """End the run, because a rank has failed; look at the others unless it has said that it was first."""
+        self._check_meeting()
         told = [each.failed for each in self._watch.ranks.values() if each.failed is not None]
         if self._ending is None and all(is_of_peer(each.kind, each.message) for each in told):
             self._evidence.take(self._pids_at_work())
@@ -237,6 +242,7 @@ class RunExecution:
             self._launch.error = f"the ranks did not appear within {ENTER_SECONDS:.0f} s"
             self._end("failed", 0.0)
         self._check_fork_server()
+        self._check_meeting()
         if any(line.rank in self._followed and line.process_is_gone() for line in self._lines):
             self._family.end_orphans()  # they keep a pipe open in which half a message may be stuck
         if now >= self._kill_at:
@@ -263,6 +269,13 @@ class RunExecution:
         exits_awaited = self._launching and not self._followed
         if self._server.is_lost(ranks_awaited=not self._watch.complete, exits_awaited=exits_awaited):
             self._end("failed", FAIL_SECONDS)
+
+    def _check_meeting(self, *, needed: bool = False) -> None:
+        """End the run if the folder in which its ranks meet is gone: they would wait there for each other."""
+        needed = needed or self.spec.world_size > 1
+        if self._ending is None and needed and identity(self._meeting) != self._met:
+            self._launch.error = was_deleted(self._temporary)
+            self._end("failed", 0.0)
 
     def _is_abandoned(self) -> bool:
         """Whether to stop waiting, for processes that cannot be killed or for a launch no longer wanted."""

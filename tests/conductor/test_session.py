@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
-import tempfile
-from pathlib import Path
 
 import psutil
 import pytest
@@ -217,18 +216,17 @@ def test_ranks_do_not_hang_while_the_disk_does(start: Start, monkeypatch: pytest
 
 
 def test_runs_that_cannot_be_started_fail_and_the_session_ends_in_order(
-    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A short one: in it lies a socket, whose path may have a hundred characters.
-    temporary = Path(tempfile.mkdtemp(prefix="gpubench-test-"))
-    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setenv("PLACELESS", "1")
     session = start(run_spec(0, "work_on", ranks=1), run_spec(1, "behave"), run_spec(2, "behave"))
     session.until(lambda event: isinstance(event, Steps))
-    temporary.rename(tmp_path / "gone")
+    mark = psutil.Process(session.process.pid).children()[0].environ()["GPUBENCH_TUI_SESSION"]
+    shutil.rmtree(mark)
     assert skip_run(session.folder)
     assert session.wait() == 1
     ends = session.ends()
     assert [end.outcome for end in ends.values()] == ["skipped", "failed", "failed"]
     assert ends["01-behave"].failure.kind == "launch"
-    assert "could not be started: [Errno 2] No such file" in ends["01-behave"].failure.message
+    assert "could not be started: there is no folder for temporary files" in ends["01-behave"].failure.message
     assert session.events()[-1].outcome == "finished"

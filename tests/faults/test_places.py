@@ -11,7 +11,8 @@ import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -88,6 +89,34 @@ def test_a_running_session(fault: Fault, start: Start) -> None:
     assert [run.state for run in recorded_session.runs.values()] == ["stopped", "stopped"]
     assert any(isinstance(event, RankStarted) for event in session.events()) == fault.keeps
     assert not folder.reserve.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("which", ["TMPDIR", "the session's own in it"])
+def test_a_folder_for_temporary_files_that_is_deleted(
+    which: str, start: Start, short: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(short))
+    session = start(run_spec(0, "work_on"), run_spec(1, "ddp"), run_spec(2, "ddp"))
+    session.until(lambda event: isinstance(event, Steps), count=2)
+    for folder in [short] if which == "TMPDIR" else short.glob("gpubench-tui-*"):
+        shutil.rmtree(folder)
+    session.wait()
+    first, *others = session.ends().values()
+    assert first.failure is not None
+    assert first.failure.message.startswith("another program deleted the folder")
+    assert [end.outcome for end in others] == ["measured", "measured"]
+    said = [event.text for event in session.events() if isinstance(event, LogMessage)]
+    assert len([text for text in said if "takes its place" in text]) == 1
+    assert not short.exists() or not list(short.iterdir())
+
+
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder with a short path, since a socket lies in it."""
+    folder = Path(tempfile.mkdtemp(prefix="gpubench-test-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 # One that would begin

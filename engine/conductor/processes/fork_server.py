@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from multiprocessing import forkserver, resource_tracker
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -30,9 +31,9 @@ REPLACE_SECONDS = 5.0
 def start_fork_server() -> None:
     """Start the process that the ranks are forked from, unless it runs. Return at once.
 
-    One that was stopped is replaced.
+    One that was stopped, or whose socket was deleted, is replaced.
     """
-    if fork_server_is_stopped():
+    if fork_server_is_stopped() or _is_out_of_reach():
         end_fork_server()
     if end_of_fork_server() == UNKNOWN:
         _forget()
@@ -89,6 +90,12 @@ def fork_server_is_stopped() -> bool:
         return pid is not None and psutil.Process(pid).status() in STOPPED
     except psutil.Error:
         return False
+
+
+def _is_out_of_reach() -> bool:
+    """Whether the socket of the fork server is gone."""
+    address = _multiprocessings_own()._forkserver_address
+    return isinstance(address, str) and not address.startswith("\0") and not Path(address).exists()
 
 
 def end_of_fork_server(forking: int | None = None) -> str | None:

@@ -13,6 +13,7 @@ import stat
 import sys
 import tempfile
 from multiprocessing import util
+from multiprocessing.process import current_process
 from pathlib import Path
 
 from ...record.lock import take
@@ -49,6 +50,37 @@ def open_temporary() -> Path:
     new.rename(folder / OWNER)  # so that nobody sees it unlocked
     mark_session(folder)
     return folder
+
+
+def is_whole(folder: Path) -> bool:
+    """Return whether such a folder, and that of multiprocessing beside it, are still there."""
+    return (folder / OWNER).is_file() and Path(util.get_temp_dir()).is_dir()
+
+
+def identity(folder: Path) -> tuple[int, int] | None:
+    """Return what tells a folder from another one that was made in its place; None if it is gone."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def was_deleted(folder: Path) -> str:
+    """Return the sentence on a folder for temporary files that is gone."""
+    return f"another program deleted the folder for temporary files, {folder}"
+
+
+def reopen_temporary(folder: Path) -> Path:
+    """Return a new folder in the place of one that was deleted; OSError when that is impossible.
+
+    The fork server, which has its socket there, must have ended.
+    """
+    if os.environ.get("TMPDIR") == str(folder):  # the ranks had it as their own
+        os.environ["TMPDIR"] = str(folder.parent)
+    shutil.rmtree(folder, ignore_errors=True)  # what is left of it
+    current_process()._config["tempdir"] = tempfile.tempdir = None  # type: ignore[attr-defined]
+    return open_temporary()
 
 
 def _place() -> str:
