@@ -25,7 +25,7 @@ from .requests import (
     ShowResults,
     ShowSessions,
 )
-from .screens.base import Quittable
+from .screens.base import AsksBeforeQuitting, Quittable, has_edits
 from .screens.launch import LaunchScreen
 from .terminal.key_order import KeyOrderApp
 from .workers import in_task
@@ -69,9 +69,9 @@ class NavigatingApp(KeyOrderApp):
 
     @on(ShowLaunch)
     def show_launch(self) -> None:
-        """Return to the launch screen, or open it."""
+        """Return to the launch screen, or open it; a screen with edits stays open, for they would be lost."""
         for screen in reversed(self.screen_stack[1:]):
-            if isinstance(screen, LaunchScreen):
+            if isinstance(screen, LaunchScreen) or has_edits(screen):
                 return
             self.pop_screen()
         # The monitor that the app opened with stays below: its session determines the exit status.
@@ -95,8 +95,9 @@ class NavigatingApp(KeyOrderApp):
         return ReplayScreen(folder, ReplayFeed(folder, speed), self.unicode)
 
     def _back_to(self, is_wanted: Callable[[Screen[Any]], bool]) -> bool:
-        """Close the screens above the wanted one; return False if there is none."""
-        if not any(map(is_wanted, self.screen_stack)):
+        """Close the screens above the wanted one; return False if there is none, or edits above it."""
+        wanted = next((at for at, screen in enumerate(self.screen_stack) if is_wanted(screen)), None)
+        if wanted is None or any(map(has_edits, self.screen_stack[wanted + 1 :])):
             return False
         while not is_wanted(self.screen):
             self.pop_screen()
@@ -186,7 +187,7 @@ class NavigatingApp(KeyOrderApp):
         if isinstance(self.screen, ModalScreen):
             return
         for screen in reversed(self.screen_stack):
-            if isinstance(screen, Quittable) and screen.asks_before_quitting():
+            if isinstance(screen, AsksBeforeQuitting) and screen.asks_before_quitting():
                 return
         self.exit(self.status())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Iterator
-from typing import NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 import msgspec
 from msgspec import NODEFAULT, Struct
@@ -39,6 +39,11 @@ OTHER_MODELS = {
 """Forms of the names of all other models."""
 
 
+KeyKind = Literal["text", "number", "word", "list", "texts", "table"]
+"""Kind of value that a key takes: `word` for one of some words (or, of some keys, a number), `texts` for a
+list of any texts, `list` for all other lists."""
+
+
 class KeyReference(NamedTuple):
     """One key of a preset file."""
 
@@ -51,6 +56,7 @@ class KeyReference(NamedTuple):
     """Docstring of the key, in one line."""
     words: tuple[str, ...] = ()
     """Words that it takes as its value; empty where it takes others or numbers too."""
+    kind: KeyKind = "word"
 
 
 class TableReference(NamedTuple):
@@ -123,7 +129,27 @@ def _structs(kind: Type, in_array: bool = False, in_table: bool = False) -> Iter
 
 def _key(field: Field, meaning: str) -> KeyReference:
     words = tuple(BUILT_IN_MODELS) if field.encode_name == "model" else _words(field.type)
-    return KeyReference(field.encode_name, _values(field.type), _default(field), meaning, words)
+    default, kind = _default(field), _kind(field.type)
+    return KeyReference(field.encode_name, _values(field.type), default, meaning, words, kind)
+
+
+def _kind(kind: Type) -> KeyKind:
+    found: KeyKind = "word"
+    match kind:
+        case StrType():
+            found = "text"
+        case IntType() | FloatType():
+            found = "number"
+        case VarTupleType(item_type=StructType()) | DictType() | StructType():
+            found = "table"
+        case VarTupleType(item_type=StrType()):
+            found = "texts"
+        case VarTupleType():
+            found = "list"
+        case UnionType():
+            kinds = {_kind(each) for each in kind.types if not isinstance(each, NoneType)}
+            found = kinds.pop() if len(kinds) == 1 else "word"
+    return found
 
 
 def _words(kind: Type) -> tuple[str, ...]:

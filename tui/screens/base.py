@@ -20,16 +20,34 @@ class ClosedOnce(Screen[ScreenResultType]):
         return super().dismiss(result) if self.is_active else AwaitComplete()
 
 
-class Quittable(Screen[None]):
-    """A screen that may ask before the app quits and determines its exit status."""
+class AsksBeforeQuitting:
+    """A screen that may ask before the app quits."""
 
     def asks_before_quitting(self) -> bool:
         """Ask the user if needed, and return whether the user is being asked."""
         raise NotImplementedError
 
+
+class HoldsEdits(AsksBeforeQuitting):
+    """A screen with edits that are lost when it is closed."""
+
+    @property
+    def has_edits(self) -> bool:
+        """Return whether there are any."""
+        raise NotImplementedError
+
+
+class Quittable(AsksBeforeQuitting, Screen[None]):
+    """A screen that determines the app's exit status."""
+
     def status(self) -> int:
         """Return the exit status of the app if it ended now."""
         raise NotImplementedError
+
+
+def has_edits(screen: Screen[Any]) -> bool:
+    """Return whether closing the screen would lose edits."""
+    return isinstance(screen, HoldsEdits) and screen.has_edits
 
 
 def is_visible(screen: Screen[Any]) -> bool:

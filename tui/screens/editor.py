@@ -1,89 +1,41 @@
-"""The preset editor: fields, validated as one types, with the resulting plan beside them."""
+"""The preset editor: a field for each key, checked as one types, with the resulting plan beside them."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 from msgspec.structs import replace
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, Horizontal, VerticalScroll
+from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
-from textual.suggester import SuggestFromList
 from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from ...engine.host.facts import Host
 from ...engine.plan.library import save
+from ..data.editor_fields import editor_fields, shown_values
 from ..data.planned_presets import PlannedPreset
-from ..data.preset_edits import FIELDS, WHOLE_PRESET, EditedPreset, EditorField, edit_preset, field_values
+from ..data.preset_edits import WHOLE_PRESET, EditedPreset, edit_preset
 from ..render.planned_preset import finding_lines, plan_text
+from ..widgets.field_list import FieldInput, FieldList, lines_about
+from ..widgets.filter_field import FilterField
 from ..widgets.footer import Footer
 from ..widgets.panel import Panel
 from ..workers import in_task, in_thread
-from .base import ClosedOnce
+from .base import ClosedOnce, HoldsEdits
+from .dialogs.question import drop_question
 from .dialogs.save_as import SaveAsScreen
 
 PAUSE_SECONDS = 0.15
 """Delay after the last key before the plan is made again."""
 
 
-class FieldRow(Horizontal):
-    """A field: its label, its text, and beside it the allowed values or the error."""
-
-    class Typed(Message):
-        """The text of a field has changed."""
-
-    def __init__(self, field: EditorField, found: Sequence[str]) -> None:
-        super().__init__(classes="field")
-        self.field = field
-        self._before = found[0] if len(found) == 1 else ""
-        self._different = f"{' or '.join(found)}" if len(found) > 1 else ""
-
-    def compose(self) -> ComposeResult:
-        """Compose the label, the field, and the hint beside or below it."""
-        yield Static(self.field.label, classes="label", markup=False)
-        with Container(classes="entry"):
-            yield Input(
-                self._before,
-                placeholder=self._different or self._before,
-                compact=True,
-                suggester=SuggestFromList(self.field.words) if self.field.words else None,
-            )
-            yield Static(self.field.hint, classes="remark", markup=False)
-
-    @property
-    def change(self) -> str | None:
-        """Return the text if it differs from the preset; None if not."""
-        typed = self.query_one(Input).value.strip()
-        return typed if typed and typed != self._before else None
-
-    def mark(self, error: str) -> None:
-        """Show the error, or else the allowed values, and mark a changed field."""
-        self.set_class(bool(error), "wrong")
-        self.query_one(".remark", Static).update(Content(error or self.field.hint))
-        star = "*" if self.change is not None else ""
-        self.query_one(".label", Static).update(Content(f"{self.field.label}{star}"))
-
-    @on(Input.Changed)
-    def _typed(self, message: Input.Changed) -> None:
-        message.stop()
-        self.post_message(self.Typed())
-
-    def on_descendant_focus(self) -> None:
-        """Show the hint of the focused field."""
-        self.add_class("typing")
-
-    def on_descendant_blur(self) -> None:
-        """Hide the hint."""
-        self.remove_class("typing")
-
-
-class EditorScreen(ClosedOnce[PlannedPreset | str | None]):
+class EditorScreen(HoldsEdits, ClosedOnce[PlannedPreset | str | None]):
     """Dismissed with the edited preset to run, with the name of a saved preset, or with None."""
 
     CSS_PATH = "editor.tcss"
@@ -91,8 +43,13 @@ class EditorScreen(ClosedOnce[PlannedPreset | str | None]):
         # Inside a field, Enter moves to the next field and letters are typed.
         Binding("enter,f5", "run", "Run", id="editor.run", tooltip="Run without saving"),
         Binding("w,f6", "save", "Save as", id="editor.save", tooltip="Save as your own preset"),
-        Binding("down", "next", show=False, id="editor.next", tooltip="Next field"),
-        Binding("up", "previous", show=False, id="editor.previous", tooltip="Previous field"),
+        Binding(
+            "slash,f3", "filter", "Search", id="editor.search", tooltip="Search the keys by name or meaning"
+        ),
+        Binding("down,tab", "move(1)", show=False, id="editor.next", tooltip="Next field"),
+        Binding("up,shift+tab", "move(-1)", show=False, id="editor.previous", tooltip="Previous field"),
+        Binding("pagedown", "move_group(1)", show=False, id="editor.next_group", tooltip="Next group"),
+        Binding("pageup", "move_group(-1)", show=False, id="editor.previous_group", tooltip="Previous group"),
         Binding("escape", "leave", "Back", id="editor.back", tooltip="Leave the field, then the editor"),
     ]
 
@@ -105,55 +62,58 @@ class EditorScreen(ClosedOnce[PlannedPreset | str | None]):
 
     def __init__(self, base: PlannedPreset, overrides: Sequence[str], host: Host) -> None:
         super().__init__()
+        assert base.preset is not None
         self._base = base
         self._overrides = overrides
         self._host = host
         self._edited = EditedPreset(base, {})
+        self._fields = editor_fields(base.preset)
+        self._before = shown_values(base.preset, self._fields)
         self._pause: Timer | None = None
 
     def compose(self) -> ComposeResult:
-        """Compose the fields and the plan beside them."""
-        yield Static(self._title(), classes="headline")
+        """Compose the fields, the plan beside them, and the meaning of the current field below."""
+        yield Static(
+            Content.assemble(("Edit ", "bold"), (self._base.file.name, "bold $text-accent")),
+            classes="headline",
+        )
         with Horizontal(id="middle"):
-            with VerticalScroll(id="fields", can_focus=False) as fields:
-                fields.border_title = "Parameters"
-                yield from self._rows()
+            fields = FieldList(self._fields, id="fields")
+            fields.border_title = "Parameters"
+            yield fields
             yield Panel("Plan", id="plan")
+        meaning = Panel("Meaning", id="meaning")
+        meaning.can_focus = False
+        yield meaning
         yield Footer()
-
-    def _title(self) -> Content:
-        return Content.assemble(("Edit ", "bold"), (self._base.file.name, "bold $text-accent"))
-
-    def _rows(self) -> Iterator[FieldRow]:
-        if self._base.preset is not None:
-            yield from (FieldRow(field, field_values(self._base.preset, field)) for field in FIELDS)
 
     def on_mount(self) -> None:
         """Focus the first field."""
-        self.query(Input).first().focus()
+        self._list.input.focus()
+        self._show(self._edited)
         self.call_after_refresh(self._check)
 
     def on_resize(self) -> None:
         """Draw the plan to the new size."""
         self.call_after_refresh(self._draw_plan)
 
+    @property
+    def _list(self) -> FieldList:
+        return self.query_one(FieldList)
+
     # Checking
 
-    @on(FieldRow.Typed)
+    @on(FieldList.Typed)
     def _typed(self) -> None:
         if self._pause is not None:
             self._pause.stop()
         self._pause = self.set_timer(PAUSE_SECONDS, self._check)
 
-    def _changes(self) -> dict[str, str]:
-        rows = self.query(FieldRow)
-        return {row.field.key: row.change for row in rows if row.change is not None}
-
     def _edit(self, changes: dict[str, str]) -> EditedPreset:
         return edit_preset(self._base, changes, self._overrides, self._host)
 
     def _check(self) -> None:
-        self._check_in_thread(self._changes())
+        self._check_in_thread(self._list.changes)
 
     @in_thread("planning", feed=True, exclusive=True)
     def _check_in_thread(self, changes: dict[str, str]) -> None:
@@ -165,41 +125,101 @@ class EditorScreen(ClosedOnce[PlannedPreset | str | None]):
 
     def _show(self, edited: EditedPreset) -> None:
         self._edited = edited
-        for row in self.query(FieldRow):
-            row.mark(edited.errors.get(row.field.key, ""))
+        preset = edited.planned.preset
+        values = self._before if preset is None else shown_values(preset, self._fields)
+        self._list.show(self._before, values, edited.errors)
+        self._draw_meaning()
         self._draw_plan()
+
+    @on(FieldList.Moved)
+    def _draw_meaning(self) -> None:
+        field, panel = self._list.current, self.query_one("#meaning", Panel)
+        error = self._edited.errors.get(field.key, "")
+        panel.set_title(field.key)
+        panel.show(Content("\n").join(lines_about(field, self._before[field.key], error)))
 
     def _draw_plan(self) -> None:
         panel, edited = self.query_one("#plan", Panel), self._edited
         parts: list[Content] = []
-        if WHOLE_PRESET in edited.errors:
-            parts.append(Content.styled(edited.errors[WHOLE_PRESET], "$text-error"))
-        elif edited.errors:
-            parts.append(Content.styled("no plan yet: fix the marked fields", "$text-error"))
+        if edited.errors:
+            parts = [Content.styled("no plan yet: fix the marked fields", "$text-error")]
+            if WHOLE_PRESET in edited.errors:
+                parts = []
+            parts += [
+                Content.styled(f"{key}: {sentence}" if key else sentence, "$text-error")
+                for key, sentence in edited.errors.items()
+            ]
         elif edited.planned.plan is not None:
-            parts += [plan_text(edited.planned.plan, panel.columns), *finding_lines(edited.planned.needs)]
+            parts = [plan_text(edited.planned.plan, panel.columns), *finding_lines(edited.planned.needs)]
         panel.show(Content("\n\n").join(parts))
 
     # Actions
 
-    @on(Input.Submitted)
+    @on(Input.Submitted, "FieldInput")
     def _submitted(self) -> None:
-        self.action_next()
+        self.action_move(1)
 
-    def action_next(self) -> None:
-        """Move to the next field."""
-        self.focus_next()
+    def action_move(self, by: int) -> None:
+        """Move that many fields down, or up if negative; from the plan to the current field."""
+        if isinstance(self.focused, FieldInput):
+            self._list.move(by)
+        else:
+            self._list.input.focus()
 
-    def action_previous(self) -> None:
-        """Move to the previous field."""
-        self.focus_previous()
+    def action_move_group(self, by: int) -> None:
+        """Move to the next group, or to the one before if `by` is negative."""
+        self._list.move_group(by)
+
+    async def action_filter(self) -> None:
+        """Show the field for a search and move to it."""
+        if not self.query("#filter"):
+            await self.mount(FilterField("key or meaning", id="filter"), before="#middle")
+        self.query_one("#filter").focus()
+
+    @on(Input.Changed, "#filter")
+    def _search(self, message: Input.Changed) -> None:
+        self._list.search(message.value)
+
+    def action_leave_filter(self) -> None:
+        """Move from the search to the fields."""
+        self._list.input.focus()
+
+    async def action_clear_filter(self) -> None:
+        """Clear the search and show all fields."""
+        self._list.search("")
+        self._list.input.focus()
+        await self.query("#filter").remove()
 
     def action_leave(self) -> None:
         """Move from a field to the plan, where letters are commands; from there leave the editor."""
         if isinstance(self.focused, Input):
             self.query_one("#plan").focus()
+        elif self.has_edits:
+            self._ask_to_leave(quitting=False)
         else:
             self.dismiss(None)
+
+    @property
+    def has_edits(self) -> bool:
+        """Return whether a field differs from the preset."""
+        return bool(self._list.changes)
+
+    def asks_before_quitting(self) -> bool:
+        """Ask whether to drop the edits, if there are any."""
+        if self.has_edits:
+            self._ask_to_leave(quitting=True)
+        return self.has_edits
+
+    @in_task("leaving the editor")
+    async def _ask_to_leave(self, quitting: bool) -> None:
+        question = drop_question(len(self._list.changes), self._base.file.name)
+        answer = await self.app.push_screen_wait(question)
+        if answer == "save":
+            self.action_save()
+        elif answer == "drop":
+            self.dismiss(None)
+            if quitting:
+                self.app.exit(0)
 
     @in_task("starting the session")
     async def action_run(self) -> None:
@@ -230,12 +250,13 @@ class EditorScreen(ClosedOnce[PlannedPreset | str | None]):
 
     async def _valid(self) -> PlannedPreset | None:
         """Return the preset as edited; if it is invalid, focus the first wrong field and return None."""
-        edited = await asyncio.to_thread(self._edit, self._changes())
+        edited = await asyncio.to_thread(self._edit, self._list.changes)
         self._show(edited)
-        for row in self.query(FieldRow):
-            if row.field.key in edited.errors:
-                row.query_one(Input).focus()
-                self._refuse(f"Fix {row.field.label} first: see the message beside it.")
+        for field in self._fields:
+            if field.key in edited.errors:
+                self._list.go_to(field.key)
+                self._list.input.focus()
+                self._refuse(f"Fix {field.key} first: {edited.errors[field.key]}")
                 return None
         if WHOLE_PRESET in edited.errors:
             self._refuse(edited.errors[WHOLE_PRESET])

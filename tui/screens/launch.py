@@ -235,10 +235,10 @@ class LaunchScreen(Screen[None]):
 
     async def action_filter(self) -> None:
         """Show the filter field and move to it."""
-        from ..widgets.preset_list import FilterField
+        from ..widgets.filter_field import FilterField
 
         if not self.query("#filter"):
-            await self.mount(FilterField(id="filter"), before="#middle")
+            await self.mount(FilterField("name, question or model", id="filter"), before="#middle")
         self.query_one("#filter").focus()
 
     def on_input_changed(self, message: Input.Changed) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Input, OptionList
+from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from ..render.preset_list import grouped_presets, matches_filter, preset_lines
@@ -153,23 +153,3 @@ def _height(option: Option) -> int:
 
 def _no_match(text: str) -> Option:
     return Option(Content(f'No preset matches "{text}".\nEscape clears the filter.'), disabled=True)
-
-
-class FilterField(Input):
-    """Field for the filter; Enter and Down move to the list, Escape clears the filter."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "down,enter", "screen.leave_filter", "To the list", id="filter.leave", tooltip="Go to the list"
-        ),
-        Binding(
-            "escape",
-            "screen.clear_filter",
-            "Clear",
-            id="filter.clear",
-            tooltip="Clear the filter and show all presets",
-        ),
-    ]
-
-    def __init__(self, *, id: str) -> None:  # noqa: A002
-        super().__init__(placeholder="name, question or model", compact=True, id=id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,17 +13,22 @@ from driving.app import screen_text, wait_for_text, wait_until
 from gpubench_tui.engine.plan.library import PresetFile, find_preset
 from gpubench_tui.engine.plan.preset import Preset
 from gpubench_tui.engine.plan.read import read_preset
+from gpubench_tui.engine.plan.reference import settable_keys
 from gpubench_tui.engine.record.shelf import SessionFolder
 from gpubench_tui.tui.app import GpubenchApp
 from gpubench_tui.tui.data import planned_presets, start_sessions
+from gpubench_tui.tui.data.editor_fields import MOST_USED, editor_fields, shown_values
 from gpubench_tui.tui.data.launch_feed import LaunchOptions
-from gpubench_tui.tui.data.preset_edits import FIELDS, WHOLE_PRESET, EditedPreset, edit_preset, field_values
+from gpubench_tui.tui.data.preset_edits import WHOLE_PRESET, EditedPreset, edit_preset
+from gpubench_tui.tui.requests import ShowLaunch, ShowSessions
+from gpubench_tui.tui.screens.dialogs.question import QuestionScreen
 from gpubench_tui.tui.screens.dialogs.save_as import SaveAsScreen
-from gpubench_tui.tui.screens.editor import EditorScreen, FieldRow
+from gpubench_tui.tui.screens.editor import EditorScreen
 from gpubench_tui.tui.screens.launch import LaunchScreen
+from gpubench_tui.tui.screens.sessions import SessionsScreen
+from gpubench_tui.tui.widgets.field_list import FieldList
 from gpubench_tui.tui.widgets.preset_list import PresetList
 from textual.pilot import Pilot
-from textual.widgets import Input
 
 pytestmark = pytest.mark.slow
 
@@ -52,10 +58,66 @@ def test_each_preset_unchanged_stays_as_it_is() -> None:
         base = planned_presets.plan_preset(find_preset(file), (), host)
         assert edit_preset(base, {}, (), host) == EditedPreset(base, {})
         assert base.preset is not None
-        shown = {field.key: field_values(base.preset, field) for field in FIELDS}
+        shown = shown_values(base.preset, editor_fields(base.preset))
         # Where all workloads agree, typing what is there already changes nothing.
         typed = {key: found[0] for key, found in shown.items() if len(found) == 1}
+        if base.preset.matrix.batches:  # which count instead
+            typed = {key: text for key, text in typed.items() if not re.match(r"workload.*\.batch$", key)}
         assert preset_of(edit_preset(base, typed, (), host)) == base.preset
+
+
+def test_every_key_that_makes_a_plan_has_one_field() -> None:
+    wanted = {key for key in settable_keys() if key.partition(".")[0] in ("workload", "measure", "matrix")}
+    fields = editor_fields(find_preset("quickstart").read())
+    keys = [field.key for field in fields]
+    assert len(keys) == len(set(keys))
+    assert wanted <= set(keys) and tuple(keys[: len(MOST_USED)]) == MOST_USED
+    assert all(field.reference.meaning and field.group for field in fields)
+
+
+def test_values_of_every_kind_are_taken_as_typed(tmp_path: Path) -> None:
+    changes = {
+        "workload.compile": "true",
+        "workload.model": "lenet",
+        "workload.learning_rate_batch": "256",
+        "workload.augment": "flip, crop",
+        "workload.milestones": "2 4",
+        "workload.data_dir": str(tmp_path / "12"),
+        "matrix.only": '[{ mode = "ddp" }]',
+        "measure.hang_seconds": "90.5",
+    }
+    preset = preset_of(edited("quickstart", changes))
+    workload = preset.workload
+    assert (workload.compile, workload.model, workload.learning_rate_batch) == (True, "lenet", 256)
+    assert (workload.augment, workload.milestones) == (("flip", "crop"), (2, 4))
+    assert workload.data_dir == str(tmp_path / "12")
+    assert [part.mode for part in preset.matrix.only] == ["ddp"]
+    assert preset.measure.hang_seconds == 90.5
+    found = shown_values(preset, editor_fields(preset))
+    assert {key: found[key] for key in changes} == {key: [text] for key, text in changes.items()} | {
+        "workload.milestones": ["2, 4"]
+    }
+
+
+def test_one_workload_can_be_changed_alone() -> None:
+    changes = {"workload.weight_decay": "0.25", "workloads.large.weight_decay": "0.5"}
+    preset = preset_of(edited("large-batch", changes))
+    decays = {name: workload.weight_decay for name, workload in preset.workloads.items()}
+    assert decays == {"small": 0.25, "large": 0.5, "large-scaled": 0.25}
+    fields = editor_fields(preset)
+    shown = shown_values(preset, fields)
+    assert shown["workload.weight_decay"] == ["0.25", "0.5"]
+    assert shown["workloads.large.weight_decay"] == ["0.5"]
+    wrong = edited("large-batch", {"workloads.large.batch": "x", "workload.seed": "y"})
+    assert set(wrong.errors) == {"workloads.large.batch", "workload.seed"}
+
+
+def test_a_baseline_is_typed_key_by_key() -> None:
+    found = edited("quickstart", {"matrix.baseline.devices": "2"})
+    assert found.errors == {"matrix.baseline.mode": "missing"}
+    changes = {"matrix.baseline.mode": "ddp", "matrix.devices": "1, 2"}
+    baseline = preset_of(edited("quickstart", changes)).matrix.baseline
+    assert baseline is not None and (baseline.mode, baseline.devices) == ("ddp", 1)
 
 
 def test_lists_take_commas_or_spaces_and_words() -> None:
@@ -82,15 +144,13 @@ def test_a_change_reaches_every_workload() -> None:
 
 def test_workloads_that_differ_have_no_common_value() -> None:
     preset = find_preset("large-batch").read()
-    batch = next(field for field in FIELDS if field.key == "workload.batch")
-    assert field_values(preset, batch) == ["128", "2048"]
+    assert shown_values(preset, editor_fields(preset))["workload.batch"] == ["128", "2048"]
 
 
 def test_a_share_is_typed_in_percent() -> None:
-    target = next(field for field in FIELDS if field.key == "measure.target")
     preset = preset_of(edited("quickstart", {"measure.target": "2.5%"}))
     assert preset.measure.target == 0.025
-    assert field_values(preset, target) == ["2.5%"]
+    assert shown_values(preset, editor_fields(preset))["measure.target"] == ["2.5%"]
     assert preset_of(edited("quickstart", {"measure.target": "0.03"})).measure.target == 0.03
 
 
@@ -113,7 +173,11 @@ def test_a_change_wins_over_the_command_line() -> None:
         ("matrix.modes", "singel", "'singel' is not known here"),
         ("matrix.modes", ", ,", "expected a list with 1 or more entries"),
         ("measure.seconds", "-1", "expected a number above 0"),
-        ("measure.target", "100%", "expected a number below 1"),
+        ("measure.target", "500%", "expected a percentage below 100%"),
+        ("measure.target", "5", "expected a number below 1"),
+        ("workload.compile", "yes", "expected true or false"),
+        ("workload.model", "lenet9", "lenet9"),
+        ("matrix.only", "[{ mode = 1 }]", "expected"),
         ("measure.target", "1..2%", "expected a number, got text"),
     ],
 )
@@ -174,21 +238,72 @@ async def opened(pilot: Pilot[int]) -> None:
 
 
 async def type_in(pilot: Pilot[int], key: str, text: str) -> None:
-    (row,) = (row for row in pilot.app.screen.query(FieldRow) if row.field.key == key)
-    row.query_one(Input).focus()
+    fields = pilot.app.screen.query_one(FieldList)
+    fields.go_to(key)
+    fields.input.focus()
     await pilot.press(*CLEAR, *text)
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_every_field_is_in_sight_with_the_plan(tmp_path: Path, size: tuple[int, int]) -> None:
+async def test_the_keys_most_used_are_in_sight_with_the_plan_and_their_meaning(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
     app = GpubenchApp(tmp_path)
     async with app.run_test(size=size) as pilot:
         await opened(pilot)
         text = screen_text(app)
-        assert all(f"\n {field.label}" in text for field in FIELDS), text
+        seen = MOST_USED[: 14 if size[0] > 76 else 6]
+        assert all(f"{key.partition('.')[2]} " in text for key in seen), text
         assert "single, dp, ddp, fsdp" in text
         await pilot.press("down")
-        await wait_for_text(pilot, "how many: 1, 2, 4 or all")
+        await wait_for_text(pilot, "Device counts for all modes", "integer from 1 or all; default [1]")
+
+
+async def test_a_search_finds_a_key_by_name_or_meaning(tmp_path: Path) -> None:
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await pilot.press("/", *"decay")
+        await wait_for_text(pilot, ">weight_decay", "Weight decay of the optimizer")
+        await pilot.press("enter", *CLEAR, *"0.5")
+        await wait_for_text(pilot, "weight_decay*", ">weight_decay*         0.5")
+        await pilot.press("f3", *CLEAR, *"warm-up")
+        await wait_for_text(pilot, "warmup_steps", "cudnn_benchmark")
+        assert "weight_decay" not in screen_text(app)
+        await pilot.press("escape", "pageup", "pageup", "pageup", "pageup")
+        await wait_for_text(pilot, ">modes", "Modes to measure")
+
+
+async def test_a_slash_is_typed_where_a_path_may_be(tmp_path: Path) -> None:
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await type_in(pilot, "workload.data_dir", "/no/such")
+        await wait_for_text(pilot, "data_dir*", "/no/such")
+        assert not app.screen.query("#filter")
+
+
+async def test_edits_are_dropped_only_when_asked(tmp_path: Path) -> None:
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await type_in(pilot, "measure.repeats", "3")
+        await wait_for_text(pilot, "6 runs on")
+        for key in ("escape", "q"):
+            await pilot.press("escape") if key == "escape" else None
+            await pilot.press(key)
+            await wait_for_text(pilot, "1 edit of quickstart would be lost.")
+            await pilot.press("enter")  # the harmless answer
+            await wait_until(pilot, lambda: isinstance(app.screen, EditorScreen))
+        app.post_message(ShowSessions())
+        await wait_until(pilot, lambda: isinstance(app.screen, SessionsScreen))
+        app.post_message(ShowLaunch())
+        await wait_until(pilot, lambda: isinstance(app.screen, EditorScreen))
+        assert app.screen.query_one(FieldList).changes == {"measure.repeats": "3"}
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: isinstance(app.screen, QuestionScreen))
+        await pilot.press("d")
+        await wait_until(pilot, lambda: isinstance(app.screen, LaunchScreen))
 
 
 async def test_typing_is_checked_and_changes_the_plan(tmp_path: Path) -> None:
@@ -212,7 +327,9 @@ async def test_f5_runs_what_the_fields_say_without_saving_it(
         await type_in(pilot, "workload.batch", "none")
         await pilot.press("f5")
         await wait_for_text(pilot, "expected a whole number, got")
-        await wait_until(pilot, lambda: any("Fix batch first" in one.message for one in app._notifications))
+        await wait_until(
+            pilot, lambda: any("Fix workload.batch first" in one.message for one in app._notifications)
+        )
         assert not started
         await type_in(pilot, "workload.batch", "48")
         await pilot.press("f5")

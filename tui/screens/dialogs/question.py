@@ -16,6 +16,7 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from ....engine.text.units import count
 from ..base import ClosedOnce
 
 if TYPE_CHECKING:
@@ -118,6 +119,15 @@ def skip_question(label: str, is_last: bool = False) -> QuestionScreen:
     """Return the question asked before skipping the rest of the current run."""
     then = "It is the last run: the session then ends." if is_last else "The next run then starts."
     return QuestionScreen(f"Skip the rest of {label}? {then}", (Answer("y", "skip", "Yes, skip it"),))
+
+
+def drop_question(edits: int, name: str) -> QuestionScreen:
+    """Return the question asked before the edits of a preset are dropped."""
+    them = "them" if edits > 1 else "it"
+    return QuestionScreen(
+        f"{count(edits, 'edit')} of {name} would be lost.",
+        (Answer("d", "drop", f"Drop {them}"), Answer("w", "save", "Save as your own preset")),
+    )
 
 
 async def start_unless_in_use(
