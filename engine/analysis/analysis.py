@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from ..record.session import Session
+from .answers.inquiry import Inquiry
 from .diagnosis.case import Diagnosis
 from .diagnosis.rules import diagnose, together
 from .headline import headline
@@ -27,6 +28,11 @@ class Analysis(Struct, frozen=True, kw_only=True):
     headline: str
     """One sentence without the full stop; empty before there is anything to say."""
 
+    @property
+    def inquiry(self) -> Inquiry:
+        """Question of the session, with all that was found."""
+        return Inquiry(self.session, self.configurations, self.results, self.diagnoses_by_run)
+
 
 def analyse(session: Session) -> Analysis:
     """Compute results, diagnoses and headline of a session, as far as it has gone.
@@ -42,5 +48,5 @@ def analyse(session: Session) -> Analysis:
         results=tuple(found),
         diagnoses=tuple(together(diagnosed, found)),
         diagnoses_by_run=tuple(diagnosed),
-        headline=headline(found, diagnosed),
+        headline=headline(Inquiry(session, planned, found, diagnosed)),
     )

@@ -61,6 +61,7 @@ def make_plan(
         preset=name,
         title=preset.title,
         question=preset.question,
+        answer=preset.answer,
         devices=devices,
         runs=tuple(_in_turns(runs, preset.measure.repeats)),
         published=preset.published,

@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 
 from ..host.facts import Int64
 from .bounds import Count
-from .preset import Figure, Measure, Mode, Published, Selection
+from .preset import AnswerKind, Figure, Measure, Mode, Published, Selection
 from .workload import Workload
 
 
@@ -91,6 +91,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     """Name of the preset."""
     title: str
     question: str
+    answer: AnswerKind = "figure"
+    """Kind of sentence that answers the question."""
     devices: tuple[Device, ...]
     """Devices of this machine that the runs use."""
     runs: tuple[RunSpec, ...]

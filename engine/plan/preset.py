@@ -16,6 +16,11 @@ from .workload import Workload
 Mode = Literal["single", "dp", "ddp", "fsdp", "concurrent"]
 """One device, DataParallel, DistributedDataParallel, FSDP2, or an independent training on each device."""
 
+AnswerKind = Literal[
+    "figure", "worth", "reach", "batch", "model", "accuracy", "training", "communication", "sharding"
+]
+"""Kinds of sentences that answer a preset's question."""
+
 
 class Measure(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Length and repetition of measurements."""
@@ -180,6 +185,12 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Title in lists and reports."""
     question: str
     """Question that the experiment answers."""
+    answer: AnswerKind = "figure"
+    """Kind of sentence that answers the question in headlines. `figure`: the speedup on the most devices, or
+    else a gain or throughput. `worth`: yes or no, by efficiency and interval. `reach`: how far it scales.
+    `batch`: the fastest batch. `model`: the fastest workload. `accuracy`: accuracy lost against the baseline.
+    `training`: time and accuracy of a whole training. `communication`: its share of a step. `sharding`: FSDP
+    against DDP."""
     group: str = ""
     """Heading in lists, a wider question shared with other presets; `Yours` unless given."""
     description: str = ""

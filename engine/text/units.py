@@ -94,6 +94,11 @@ def percent(fraction: float | None) -> str:
     return f"{value:.0f}%" if value >= 99.95 or value == 0 else f"{value:z.1f}%"
 
 
+def whole_percent(fraction: float) -> str:
+    """Write a share of 1 in whole percent, for sentences: `96%`."""
+    return f"{fraction:.0%}"
+
+
 def interval(bounds: tuple[float, float] | None, written: Callable[[float], str] = number) -> str:
     """Write both ends of an interval: `0.95x to 1.05x`; empty without an interval."""
     return "" if bounds is None else f"{written(bounds[0])} to {written(bounds[1])}"

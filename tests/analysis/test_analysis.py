@@ -45,7 +45,10 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_results_diagnoses_and_headline_belong_together(folded: Session) -> None:
     analysis = analyse(folded)
     assert [result.run for result in analysis.results] == ["single", "ddp", "dp"]
-    assert analysis.headline == "ddp on 2 devices is 2.00x single (efficiency 100%)"
+    assert (
+        analysis.headline
+        == "ddp on 2 devices is 2.00x single (efficiency 100%); 1 of 3 runs failed: no memory"
+    )
     assert {name for each in analysis.diagnoses for name in each.runs} <= set(folded.runs)
 
 

@@ -8,7 +8,7 @@ from gpubench_tui.engine.analysis.results.phases import PARTS
 from gpubench_tui.engine.analysis.sessions.compare import PairComparison, compare_all
 from gpubench_tui.engine.host.facts import Cpu, Host, Software
 from gpubench_tui.engine.plan.plan import Device, Plan, RunSpec
-from gpubench_tui.engine.plan.preset import Measure, Mode, Published
+from gpubench_tui.engine.plan.preset import AnswerKind, Measure, Mode, Published
 from gpubench_tui.engine.plan.workload import Workload
 from gpubench_tui.engine.record.events import (
     BandwidthMeasured,
@@ -75,11 +75,14 @@ def spec(
     )
 
 
-def opening(*specs: RunSpec, host: Host = HOST, published: Sequence[Published] = ()) -> list[Event]:
+def opening(
+    *specs: RunSpec, host: Host = HOST, published: Sequence[Published] = (), answer: AnswerKind = "figure"
+) -> list[Event]:
     plan = Plan(
         preset="demo",
         title="A demo",
         question="Is it fast?",
+        answer=answer,
         devices=CORES[:2],
         runs=specs,
         published=tuple(published),

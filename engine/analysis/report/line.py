@@ -8,6 +8,8 @@ from ...plan.plan import RunSpec
 from ...plan.workload import Workload
 from ...text.units import interval, percent, rate, ratio
 from ..analysis import Analysis
+from ..answers.ending import shortfall
+from ..answers.kinds import answer_proper
 from ..environment import device_names
 from ..headline import doubt
 from ..results.result import Result
@@ -15,21 +17,26 @@ from ..trained import model_and_precision
 
 
 def result_line(analysis: Analysis) -> str:
-    """Return the run on the most devices, the fastest of several, with the figures that it has.
+    """Return the answer, then the run on the most devices, the fastest of several, with its figures.
 
-    As in `resnet50 bf16, 8 x NVIDIA H100: 18,400 samples/s, 7.60x one device (95%: 7.50x to 7.70x), MFU
-    41.0%; input 2.0%, exposed communication 6.0%` and what discredits it.
+    As in `Does training scale on this machine? Yes: 7.60x for 8 devices (95%); resnet50 bf16, 8 x NVIDIA H100
+    ddp: 18,400 samples/s, MFU 41.0%; input 2.0%, exposed communication 6.0%`, and what discredits it. Without
+    an answer the speedup is one of the figures, with its interval.
     """
     measured = [each for each in analysis.results if each.throughput is not None]
     if not measured:
         why = analysis.headline or "nothing was measured"
         return f"{model_and_precision(_workloads(analysis))}: {why}".removeprefix(": ")
+    inquiry = analysis.inquiry
+    said = answer_proper(inquiry)
     best = max(measured, key=lambda each: (each.devices, each.throughput or 0.0))
-    spec = next(each.spec for each in analysis.configurations if each.spec.id == best.run)
-    line = f"{_subject(spec)}: {', '.join(_figures(best, analysis.results))}"
-    line = "; ".join(filter(None, (line, ", ".join(_shares(best)))))
-    baseline = [each for each in analysis.results if each.run == best.baseline]
-    return line + doubt(analysis.diagnoses_by_run, best, *baseline)
+    figures = ", ".join(_figures(best, () if said else analysis.results))
+    parts = [f"{analysis.session.plan.question} {said.text}".strip()] if said else []
+    parts += [f"{_subject(inquiry.spec(best))}: {figures}", ", ".join(_shares(best))]
+    about = [*(said.about if said else ()), best]
+    if (baseline := inquiry.baseline(best)) is not None:
+        about.append(baseline)
+    return "; ".join(filter(None, parts)) + doubt(inquiry, *about) + shortfall(inquiry)
 
 
 def _workloads(analysis: Analysis) -> list[Workload]:

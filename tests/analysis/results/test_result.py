@@ -138,7 +138,7 @@ def test_without_its_baseline_a_run_has_no_speedup_and_says_why(baseline: list[E
     assert result.throughput == pytest.approx(1280)
     (note,) = result.notes
     assert words in note
-    assert analyse(folded).headline == "ddp x2 trains 1,280 samples/s"
+    assert analyse(folded).headline.startswith("ddp x2 trains 1,280 samples/s")
 
 
 def test_other_settings_are_not_comparable() -> None:
@@ -281,7 +281,7 @@ def test_accuracies_of_two_recipes_are_called_so() -> None:
 def test_steps_alone_are_no_measurement() -> None:
     folded = session(opening(SINGLE), [*rank_up("single", 0), steps("single", 0, 0, [0.1] * 50)])
     assert one(folded, "single").throughput is None
-    assert analyse(folded).headline == ""
+    assert analyse(folded).headline == "Nothing was measured"
 
 
 @pytest.mark.parametrize(
@@ -562,7 +562,5 @@ def test_a_session_in_which_all_failed_says_so() -> None:
     one_failed = analyse(fold([*opening(*specs), *failed("a", "no memory")]))
     assert one_failed.headline == "", "c may still be measured"
     both = session(opening(*specs), failed("a", "no memory"), failed("c", "no memory"))
-    assert analyse(both).headline == "Nothing was measured: of 3 runs 2 failed (raised), 1 skipped"
-    assert analyse(session(opening(specs[0]), failed("a", "no memory"))).headline == (
-        "Nothing was measured: its run failed (raised)"
-    )
+    assert analyse(both).headline == "Failed: no memory (2 of 3 runs failed, 1 skipped)"
+    assert analyse(session(opening(specs[0]), failed("a", "no memory"))).headline == "Failed: no memory"

@@ -80,7 +80,7 @@ def test_a_session_where_all_failed_says_so(shelf: Shelf) -> None:
     shelve(shelf, [*opening(SINGLE), *failed("single"), SessionFinished(at=60.0, outcome="finished")])
     entry = worked_out(shelf)
     assert (entry.state, entry.measured, entry.failed) == ("finished", 0, 1)
-    assert entry.headline == "Nothing was measured: its run failed (raised)"
+    assert entry.headline == "Failed: out of luck"
 
 
 def test_what_goes_on_is_read_on(shelf: Shelf) -> None:

@@ -1,0 +1,53 @@
+"""The answer to what sharding costs in speed against copies on each device, and what memory it saves."""
+
+from __future__ import annotations
+
+from ...text.units import gib, gib_number, percent, ratio
+from ..results.result import Result
+from .inquiry import Inquiry, Sentence
+from .words import confidence, some_devices, spans_one
+
+
+def cost_and_saving(inquiry: Inquiry) -> Sentence | None:
+    """Answer with FSDP's speed and memory against DDP's on the most devices that both have.
+
+    As in `FSDP costs 12.0% of DDP's speed on 2 devices and saves 41.0% of its memory (1.20 of 2.03 GiB)`.
+    """
+    pair = _pair(inquiry)
+    if pair is None:
+        return None
+    fsdp, ddp = pair
+    over = inquiry.ratio(fsdp, ddp)
+    if over is None:
+        return None
+    devices = some_devices(fsdp.devices, inquiry.on_gpus(fsdp))
+    if spans_one(over.interval):
+        text = f"FSDP's cost in speed on {devices} cannot be seen ({confidence(over.interval)} of DDP)"
+    elif over.value < 1:
+        text = f"FSDP costs {percent(1 - over.value)} of DDP's speed on {devices}"
+    else:
+        text = f"FSDP costs no speed: it is {ratio(over.value)} DDP on {devices}"
+    return Sentence(text + _memory(fsdp, ddp), pair)
+
+
+def _pair(inquiry: Inquiry) -> tuple[Result, Result] | None:
+    """Return FSDP and DDP of one workload and batch on the most devices."""
+    pairs = [
+        (fsdp, ddp)
+        for fsdp in inquiry.with_figures
+        for ddp in inquiry.with_figures
+        if (fsdp.mode, ddp.mode) == ("fsdp", "ddp")
+        and (fsdp.devices, fsdp.workload, fsdp.global_batch) == (ddp.devices, ddp.workload, ddp.global_batch)
+        and fsdp.devices > 1
+    ]
+    return max(pairs, key=lambda pair: (pair[0].devices, pair[0].global_batch), default=None)
+
+
+def _memory(fsdp: Result, ddp: Result) -> str:
+    ours, theirs = fsdp.peak_memory_bytes, ddp.peak_memory_bytes
+    if ours is None or not theirs:
+        return ""
+    of = f"{gib_number(ours)} against {gib(theirs)} a device"
+    if ours < theirs:
+        return f" and saves {percent(1 - ours / theirs)} of its memory ({of})"
+    return f" and saves no memory ({of})"
