@@ -29,6 +29,7 @@ from .screens.launch import LaunchScreen
 from .terminal.capabilities import ask_terminal_for_size, filters_for, terminal_shows_unicode
 from .terminal.hangup import exit_on_hangup, exit_on_signal
 from .terminal.leaving import LeavableExecutor
+from .terminal.notices import Notices
 from .terminal.textual_internals import (
     ignore_stale_resizes,
     resume_when_continued,
@@ -62,6 +63,10 @@ def _collect_garbage() -> None:
     """
     gc.freeze()
     gc.enable()
+
+
+def _notices(config: Config) -> Notices:
+    return Notices(config.bell, config.notification, config.window_title)
 
 
 class InitialSession(NamedTuple):
@@ -131,8 +136,10 @@ class GpubenchApp(NavigatingApp):
     ) -> None:
         # A screen's style sheet is read when the screen is pushed; the first screen never is.
         first = "launch" if initial is None else "monitor"
-        super().__init__(["app.tcss", f"screens/{first}.tcss"], root, options or LaunchOptions())
         self.config = config or Config()
+        super().__init__(
+            ["app.tcss", f"screens/{first}.tcss"], root, options or LaunchOptions(), _notices(self.config)
+        )
         self.unicode = terminal_shows_unicode() if self.config.ascii is None else not self.config.ascii
         self._initial = initial
         self._reductions = filters_for(self.unicode, self.console.color_system, self.no_color)

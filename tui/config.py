@@ -14,6 +14,7 @@ from ..engine.text.plain import cut_in_middle
 from ..engine.text.suggestions import nearest
 
 THEMES = ("dark", "light")
+NOTIFICATIONS = ("none", "osc9", "osc777")
 PLACES = ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME")
 """Variables that together do without a home folder."""
 
@@ -27,6 +28,12 @@ class Config(NamedTuple):
     """Draw with plain ASCII; None to decide by the locale."""
     sessions_dir: Path | None = None
     """Folder of all sessions; None for the platform's state folder."""
+    bell: bool = False
+    """Whether the terminal's bell rings when a session has ended."""
+    notification: str = "none"
+    """Sequence by which a terminal is asked for a desktop notification when a session has ended."""
+    window_title: bool = False
+    """Whether the title of the terminal's window shows the progress of a session."""
     keys: Mapping[str, str] = {}
     """Keys by the id of their action, comma-separated, unchecked."""
     problems: tuple[str, ...] = ()
@@ -67,6 +74,10 @@ def _theme(value: object) -> str | None:
     return value if value in THEMES and isinstance(value, str) else None
 
 
+def _notification(value: object) -> str | None:
+    return value if value in NOTIFICATIONS and isinstance(value, str) else None
+
+
 def _flag(value: object) -> bool | None:
     return value if isinstance(value, bool) else None
 
@@ -95,6 +106,9 @@ _SETTINGS: Mapping[str, tuple[Callable[[object], object | None], str]] = {
     "theme": (_theme, '"dark" or "light"'),
     "ascii": (_flag, "true or false"),
     "sessions_dir": (_folder, "the path of a folder, in quotes"),
+    "bell": (_flag, "true or false"),
+    "notification": (_notification, '"none", "osc9" or "osc777"'),
+    "window_title": (_flag, "true or false"),
     "keys": (_keys, 'a table of keys in quotes, as in "monitor.stop" = "x,ctrl+x"'),
 }
 

@@ -14,7 +14,9 @@ from textual.screen import ModalScreen, Screen
 
 from ..engine.text.plain import cut_in_middle
 from .data.launch_feed import LaunchOptions
+from .following import FollowingApp
 from .requests import (
+    GoBack,
     LeaveApp,
     Resume,
     RunAgain,
@@ -27,7 +29,7 @@ from .requests import (
 )
 from .screens.base import AsksBeforeQuitting, Quittable, has_edits
 from .screens.launch import LaunchScreen
-from .terminal.key_order import KeyOrderApp
+from .terminal.notices import Notices
 from .workers import in_task
 
 if TYPE_CHECKING:
@@ -40,11 +42,13 @@ LONGEST_NOTIFICATION = 400
 """Characters of a message that is shown for some seconds, at most."""
 
 
-class NavigatingApp(KeyOrderApp):
+class NavigatingApp(FollowingApp):
     """An app that opens the screens; they post requests and never open each other."""
 
-    def __init__(self, css_path: list[str | PurePath], root: Path | None, options: LaunchOptions) -> None:
-        super().__init__(css_path)
+    def __init__(
+        self, css_path: list[str | PurePath], root: Path | None, options: LaunchOptions, notices: Notices
+    ) -> None:
+        super().__init__(css_path, notices)
         self.root = root
         """Folder of all sessions; None for the platform's state folder."""
         self.options = options
@@ -77,6 +81,28 @@ class NavigatingApp(KeyOrderApp):
         # The monitor that the app opened with stays below: its session determines the exit status.
         if not isinstance(self.screen_stack[0], LaunchScreen):
             self.push_screen(LaunchScreen(self.root, self.options))
+
+    def shows_session(self, path: Path) -> bool:
+        """Return whether the present screen, or the one behind its dialogs, shows that session."""
+        screens = (each for each in reversed(self.screen_stack) if not isinstance(each, ModalScreen))
+        folder = getattr(next(screens, None), "folder", None)
+        return folder is not None and folder.path == path
+
+    def show_progress(self) -> None:
+        """Show the progress of the sessions on the launch screen."""
+        for screen in self.screen_stack:
+            if isinstance(screen, LaunchScreen):
+                screen.show_progress(self.progress)
+
+    @on(GoBack)
+    def go_back(self, message: GoBack) -> None:
+        """Return to the previous screen; from the one that the app opened with, to the launch screen."""
+        if message.screen is not self.screen:
+            return
+        if len(self.screen_stack) > 1:
+            self.pop_screen()
+        else:
+            self.show_launch()
 
     def monitor_screen(
         self, folder: SessionFolder, process: subprocess.Popen[bytes] | None = None
@@ -189,6 +215,7 @@ class NavigatingApp(KeyOrderApp):
         for screen in reversed(self.screen_stack):
             if isinstance(screen, AsksBeforeQuitting) and screen.asks_before_quitting():
                 return
+        self.parting_messages += self.reminders()
         self.exit(self.status())
 
     def action_help_quit(self) -> None:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
+from textual.screen import Screen
 
 if TYPE_CHECKING:
     import subprocess
@@ -54,6 +55,23 @@ class ShowSessions(Message):
 @dataclass
 class ShowLaunch(Message):
     """Request the launch screen."""
+
+
+@dataclass
+class FollowSession(Message):
+    """Request that the app follow a session to its end, whichever screen is shown."""
+
+    folder: SessionFolder
+    process: subprocess.Popen[bytes] | None = None
+    """Process of the session, if it is a child."""
+
+
+@dataclass
+class GoBack(Message):
+    """Request the screen before this one, or the launch screen if the app opened with this one."""
+
+    screen: Screen[Any]
+    """Screen to leave; a request for one that is no longer on top is void."""
 
 
 @dataclass

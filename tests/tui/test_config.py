@@ -48,7 +48,10 @@ def test_a_file_changes_what_it_names() -> None:
         ("keys = 3", "keys: expected a table of keys in quotes"),
         ("[keys]\napp.help = 3", "keys: expected a table of keys in quotes"),
         ('asci = "x"', "asci: no such setting; did you mean ascii?"),
-        ("colour = 1", "colour: no such setting; choose from: theme, ascii, sessions_dir, keys"),
+        (
+            "colour = 1",
+            "colour: no such setting; choose from: theme, ascii, sessions_dir, bell, notification, window_title, keys",
+        ),
         ("theme =", "is not valid TOML: "),
     ],
 )

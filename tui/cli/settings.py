@@ -50,6 +50,16 @@ def config_text(config: Config, default_root: Path, bindings: Iterable[DeclaredB
             "ascii", config.ascii, None, "draw with plain ASCII; default: only if the locale is not UTF-8"
         ),
         _setting("sessions_dir", config.sessions_dir, None, "folder of all sessions", default_root),
+        _setting("bell", config.bell, Config().bell, "ring the terminal's bell when a session has ended"),
+        _setting(
+            "notification",
+            config.notification,
+            Config().notification,
+            'or "osc9" or "osc777": ask the terminal for a desktop notification then',
+        ),
+        _setting(
+            "window_title", config.window_title, Config().window_title, "show progress in the window's title"
+        ),
         "",
         "[keys]",
     ]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
-from ...engine.record.events import Event
+from ...engine.record.events import Base, Event
 from ...engine.record.journal import Follower, last_moment
 from ...engine.record.shelf import SessionFolder
 
@@ -29,10 +29,16 @@ class Feed(Protocol):
 class LiveFeed:
     """Feed from the journal of a session, running or not."""
 
-    def __init__(self, folder: SessionFolder, process: subprocess.Popen[bytes] | None = None) -> None:
+    def __init__(
+        self,
+        folder: SessionFolder,
+        process: subprocess.Popen[bytes] | None = None,
+        kinds: Iterable[type[Base]] | None = None,
+    ) -> None:
+        """`process`: the session's, if it is a child; `kinds`: the only event types to read, None for all."""
         self.folder = folder
-        self._process = process
-        self._follower = Follower(folder.journal)
+        self.process = process
+        self._follower = Follower(folder.journal, kinds)
 
     def events(self) -> Iterator[Event]:
         """Return the events written since the last call."""
@@ -46,7 +52,7 @@ class LiveFeed:
     def is_over(self) -> bool:
         """Return whether the session is neither running nor queued."""
         # A process that has just been started does not hold the lock yet.
-        if self._process is not None and self._process.poll() is None:
+        if self.process is not None and self.process.poll() is None:
             return False
         return not self.folder.goes_on()
 

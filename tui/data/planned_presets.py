@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ...engine.host.facts import GpuProcess, GpuSample, Host
 from ...engine.host.findings import Finding, findings
@@ -66,6 +67,11 @@ class Inspection(Struct, frozen=True):
         return self.problem or next(
             (_sentence(found) for found in self.findings if found.level == "error"), ""
         )
+
+    def without_running(self) -> Inspection:
+        """Return the inspection with the session that was running ended."""
+        unfinished = tuple(folder for folder in self.unfinished if folder != self.running)
+        return replace(self, unfinished=unfinished, running=None)
 
 
 def _sentence(finding: Finding) -> str:

@@ -17,6 +17,7 @@ from ...engine.plan.plan import Plan
 from ...engine.plan.preset import Measure, Preset
 from ...engine.text.units import count
 from ..data.planned_presets import Inspection, PlannedPreset
+from ..data.session_watch import SessionProgress
 from .monitor.plan import planned_runs
 
 
@@ -28,6 +29,11 @@ def machine_line(inspection: Inspection) -> Content:
         return Content("gpubench-tui")
     host = inspection.host
     return Content.assemble(("gpubench-tui", "bold"), f"  {host.name}  ", (_hardware(host), "$muted"))
+
+
+def running_line(name: str, progress: SessionProgress | None) -> Content:
+    """Return a line on the session that is running, and how to return to it."""
+    return Content.assemble(f"▶ {progress or f'{name} is running'}", ("; a returns to it", "$muted"))
 
 
 def _hardware(host: Host) -> str:

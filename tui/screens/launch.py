@@ -25,7 +25,7 @@ from ..data.launch_feed import (
     shipped_names,
     watch_machine,
 )
-from ..requests import ShowMonitor
+from ..requests import FollowSession, ShowMonitor
 from ..widgets.footer import Footer
 from ..widgets.panel import Panel
 from ..widgets.preset_list import PresetList
@@ -33,12 +33,13 @@ from ..workers import in_task, in_thread
 from .base import is_visible
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from textual.widgets import Input
 
     from ...engine.host.facts import Host
     from ..data.planned_presets import Inspection, PlannedPreset
+    from ..data.session_watch import SessionProgress
 
 
 class LaunchScreen(Screen[None]):
@@ -92,11 +93,13 @@ class LaunchScreen(Screen[None]):
         self._filter = ""
         self._shown: tuple[str | None, ...] = ()
         self._problem = ""
+        self._progress: Mapping[Path, SessionProgress] = {}
         self._leave = threading.Event()
 
     def compose(self) -> ComposeResult:
         """Compose the screen; nothing here waits for anything."""
         yield Static("gpubench-tui", id="machine", classes="headline", markup=False)
+        yield Static(id="running", markup=False)
         with Horizontal(id="middle"):
             presets = PresetList(shipped_names(), id="presets")
             presets.border_title = "Presets"
@@ -149,6 +152,8 @@ class LaunchScreen(Screen[None]):
         if known is not None and known.host is not None and found.host is None and not found.problem:
             return  # a repeated inspection begins without the host
         self._inspection = found
+        if found.running is not None:
+            self.post_message(FollowSession(found.running))
         self._show_presets()
         self.refresh_bindings()
         self._redraw()
@@ -182,8 +187,31 @@ class LaunchScreen(Screen[None]):
     def _redraw(self) -> None:
         if is_visible(self):
             self._draw_machine()
+            self._draw_running()
             self._draw_plan()
             self._draw_devices()
+
+    def show_progress(self, progress: Mapping[Path, SessionProgress]) -> None:
+        """Show the progress of the sessions that have not ended, by the path of their folder."""
+        known, self._progress = self._progress, progress
+        found = self._inspection
+        if found is not None and found.running is not None:
+            path = found.running.path
+            if path in known and path not in progress:  # it has ended since the inspection
+                self._inspection = found.without_running()
+                self.refresh_bindings()
+        if is_visible(self):
+            self._draw_running()
+
+    def _draw_running(self) -> None:
+        """Show the session that is running, if one is, and how to return to it."""
+        running = self._inspection.running if self._inspection is not None else None
+        line = self.query_one("#running", Static)
+        line.display = running is not None
+        if running is not None:
+            from ..render.planned_preset import running_line
+
+            line.update(running_line(running.name, self._progress.get(running.path)))
 
     def _draw_machine(self) -> None:
         if self._inspection is None:

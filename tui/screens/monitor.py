@@ -15,7 +15,7 @@ from ...engine.record.exit_status import exit_status
 from ...engine.record.shelf import SessionFolder
 from ...engine.text.units import clock
 from ..data.feed import LiveFeed
-from ..requests import LeaveApp, ShowMonitor
+from ..requests import FollowSession, LeaveApp, ShowMonitor
 from ..workers import in_task, in_thread
 from .dialogs.question import quit_question, skip_question, stop_question
 from .session_screen import VIEW_KEYS, SessionScreen
@@ -48,6 +48,8 @@ class MonitorScreen(SessionScreen[LiveFeed]):
         """Read the journal so far in a thread, then follow it."""
         super().on_mount()
         self._was_live = not self._feed.is_over()
+        if self._was_live:
+            self.post_message(FollowSession(self.folder, self._feed.process))
         self._catch_up()
 
     @in_thread("reading the journal")
@@ -96,9 +98,7 @@ class MonitorScreen(SessionScreen[LiveFeed]):
     # Actions
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Disable Stop, Skip and Detach once the session has ended, and New until then."""
-        if action == "launch":
-            return self._over
+        """Disable Stop, Skip and Detach once the session has ended."""
         if self._over and action in ("stop", "skip", "detach"):
             return False
         return super().check_action(action, parameters)

@@ -84,7 +84,7 @@ class ResultsScreen(ClosedOnce[None]):
             id="results.resume",
             tooltip="Measure what the session lacks, in a new one that takes over the rest",
         ),
-        Binding("n", "launch", "New", id="results.launch", tooltip="Back to the presets"),
+        Binding("n", "launch", "Presets", id="results.launch", tooltip="Back to the presets"),
         Binding("m,escape", "back", "Back", id="results.monitor", tooltip="Back to the previous screen"),
         Binding("j", "section(1)", "Next", show=False, id="results.next", tooltip="Next section"),
         Binding(
@@ -116,7 +116,7 @@ class ResultsScreen(ClosedOnce[None]):
         """`session`: None if its journal has yet to be read; `is_over`: whether the session has ended."""
         super().__init__()
         self._session = session
-        self._folder = folder
+        self.folder = folder
         self._is_over = is_over
         self._unicode = unicode
         self._order = SortOrder()
@@ -127,7 +127,7 @@ class ResultsScreen(ClosedOnce[None]):
     def compose(self) -> ComposeResult:
         """Compose the title, and the page that scrolls below it."""
         yield Static(id="title", classes="headline", markup=False)
-        yield ResultsPage(self._folder.path, self._unicode, id="page")
+        yield ResultsPage(self.folder.path, self._unicode, id="page")
         yield Static(id="message", markup=False)
         yield Footer()
 
@@ -144,17 +144,17 @@ class ResultsScreen(ClosedOnce[None]):
         self._ticking = self.set_interval(REFRESH_SECONDS, self.redraw)
         self.call_after_refresh(self._draw_first)
         if self._session is None:
-            self.query_one("#title", Static).update(Content.styled(self._folder.name, "bold"))
+            self.query_one("#title", Static).update(Content.styled(self.folder.name, "bold"))
             self._page.say(Content.styled("reading the journal ...", "$muted"))
             self._read()
 
     @in_thread("reading the journal")
     def _read(self) -> None:
         try:
-            session = read_session(self._folder.journal)
+            session = read_session(self.folder.journal)
         except OSError as error:
-            why = f"its journal cannot be read: {error.strerror or error}; {last_words(self._folder.log)}"
-            self.post_message(self.Unreadable(f"{self._folder.name}: {why}"))
+            why = f"its journal cannot be read: {error.strerror or error}; {last_words(self.folder.log)}"
+            self.post_message(self.Unreadable(f"{self.folder.name}: {why}"))
         else:
             self.post_message(self.Folded(session))
 
@@ -190,7 +190,7 @@ class ResultsScreen(ClosedOnce[None]):
         if is_over:
             self._ticking.stop()
             if not self._session.program:
-                why = f"The session ended before it began: {last_words(self._folder.log)}"
+                why = f"The session ended before it began: {last_words(self.folder.log)}"
                 self.query_one("#title", Static).update(title_line(self._session, is_over))
                 self._page.say(Content.styled(why, "$text-error"))
                 return
@@ -264,7 +264,7 @@ class ResultsScreen(ClosedOnce[None]):
         """Ask for the format, save, and show where."""
         if self._session is None:
             return
-        path: Path | None = await self.app.push_screen_wait(ExportScreen(self._session, self._folder))
+        path: Path | None = await self.app.push_screen_wait(ExportScreen(self._session, self.folder))
         if path is not None:
             self._show_message(Content.assemble("Saved as ", (str(path), "bold $text-success")))
 
@@ -275,11 +275,11 @@ class ResultsScreen(ClosedOnce[None]):
 
     def action_again(self) -> None:
         """Run the same preset again."""
-        self.post_message(RunAgain(self._folder))
+        self.post_message(RunAgain(self.folder))
 
     def action_resume(self) -> None:
         """Measure what the session lacks."""
-        self.post_message(Resume(self._folder))
+        self.post_message(Resume(self.folder))
 
     def action_back(self) -> None:
         """Return to the previous screen."""
@@ -290,10 +290,10 @@ class ResultsScreen(ClosedOnce[None]):
         self.post_message(ShowLaunch())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """Disable New and Run again while the session is running, and Resume where it lacks nothing."""
+        """Disable Run again while the session is running, and Resume where it lacks nothing."""
         if action == "resume":
             return self._is_over() and self._session is not None and bool(lacking_runs(self._session))
-        return action not in ("launch", "again") or self._is_over()
+        return action != "again" or self._is_over()
 
 
 def _state_of(run: RunState) -> tuple[object, ...]:

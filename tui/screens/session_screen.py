@@ -24,7 +24,7 @@ from ..data.feed import Feed
 from ..data.log_tail import read_log_tail
 from ..render.monitor.logs import rank_log, session_log
 from ..render.monitor.time_range import TIME_RANGES
-from ..requests import ShowLaunch
+from ..requests import GoBack, ShowLaunch
 from ..widgets.footer import Footer
 from ..widgets.panel import Panel
 from ..widgets.session_view import SessionView, latest_run
@@ -252,10 +252,13 @@ class SessionScreen(Quittable, Generic[Source]):
             self.maximize(panel, container=False)
         self.call_after_refresh(self.redraw)
 
-    def action_unzoom(self) -> None:
-        """Show all panels."""
-        self.minimize()
-        self.call_after_refresh(self.redraw)
+    def action_back(self) -> None:
+        """Show all panels if one is enlarged; else return to the previous screen, or to the presets."""
+        if self.maximized is not None:
+            self.minimize()
+            self.call_after_refresh(self.redraw)
+        else:
+            self.post_message(GoBack(self))
 
     def action_panel(self, direction: int) -> None:
         """Move to another panel; if one is enlarged, enlarge that one instead."""
@@ -288,6 +291,13 @@ class SessionScreen(Quittable, Generic[Source]):
 VIEW_KEYS: list[BindingType] = [
     Binding("t", "results", "Results", id="monitor.results", tooltip="Show the results so far"),
     Binding(
+        "n",
+        "launch",
+        "Presets",
+        id="monitor.launch",
+        tooltip="Back to the presets; a session that is running keeps running",
+    ),
+    Binding(
         "p",
         "pause",
         "Freeze",
@@ -296,7 +306,6 @@ VIEW_KEYS: list[BindingType] = [
     ),
     Binding("z", "zoom", "Zoom", id="monitor.zoom", tooltip="Enlarge the focused panel, or show all panels"),
     Binding("l", "log", "Log", id="monitor.log", tooltip="Next log: session, rank 0, rank 1, ..."),
-    Binding("n", "launch", "New", id="monitor.launch", tooltip="Back to the presets"),
     Binding(
         "left_square_bracket",
         "time(-1)",
@@ -331,11 +340,11 @@ VIEW_KEYS: list[BindingType] = [
     ),
     Binding(
         "escape",
-        "unzoom",
-        "All panels",
+        "back",
+        "Back",
         show=False,
-        id="monitor.unzoom",
-        tooltip="Show all panels again",
+        id="monitor.back",
+        tooltip="Show all panels again, or go back; a session that is running keeps running",
     ),
 ]
 """Keys of every view of a session, which come after the keys of the screen."""

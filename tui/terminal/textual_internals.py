@@ -55,6 +55,15 @@ class FilteringApp(App[int]):
         """Return the update to send in place of `update`."""
         return update
 
+    def send_sequence(self, sequence: str) -> None:
+        """Send the terminal a sequence that draws nothing, after all updates of the screen so far."""
+        driver = self._driver
+        if not sequence or self.is_headless or driver is None:
+            return
+        # None while the terminal is another program's.
+        if getattr(driver, "_writer_thread", None) is not None:
+            driver.write(sequence)
+
     def _handle_exception(self, error: Exception) -> None:
         """Ignore errors of what comes too late: answers to a screen that is closed, or whose app ends."""
         if not (self._exit or (isinstance(error, NoMatches) and self._is_closed(active_message_pump.get()))):

@@ -217,19 +217,9 @@ async def test_the_presets_are_a_key_away_once_the_session_has_ended(tmp_path: P
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_until(pilot, lambda: isinstance(app.screen, ResultsScreen))
         await pilot.press("escape")
-        await wait_for_text(pilot, "n New")
+        await wait_for_text(pilot, "n Presets")
         await pilot.press("n")
         await wait_until(pilot, lambda: isinstance(app.screen, LaunchScreen))
-
-
-async def test_a_running_session_is_not_left_for_the_presets_by_mistake(running_session: Starter) -> None:
-    app = watching(running_session(0, 6.7))
-    async with app.run_test(size=(80, 24)) as pilot:
-        text = await wait_for_text(pilot, "running", "s Stop")
-        assert "n New" not in text
-        await pilot.press("n")
-        await turns(pilot, 0.1)
-        assert isinstance(app.screen, MonitorScreen)
 
 
 async def test_a_monitor_behind_the_results_does_not_draw(
