@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 
 from gpubench_tui.engine.plan.reference import TableReference, preset_reference
@@ -33,9 +34,13 @@ def _lines(described: TableReference) -> Iterator[str]:
     yield described.meaning
     yield ""
     titles = ("key", "values", "default", "meaning")
-    rows = [(f"`{key.name}`", _code(key.values), _code(key.default), key.meaning) for key in described.keys]
-    yield from markdown_table(titles, rows, left=titles)
-    yield ""
+    for group, keys in groupby(described.keys, lambda key: key.group):
+        if group:
+            yield f"#### {group}"
+            yield ""
+        rows = [(f"`{key.name}`", _code(key.values), _code(key.default), key.meaning) for key in keys]
+        yield from markdown_table(titles, rows, left=titles)
+        yield ""
 
 
 def _code(text: str) -> str:

@@ -23,6 +23,7 @@ def reason_to_skip(spec: RunSpec, devices: tuple[Device, ...], host: Host) -> st
         _too_few_devices(spec, devices, host)
         or _mode_unsupported(spec, on_gpus, host.software.torch)
         or _precision_unsupported(spec, on_gpus, gpus)
+        or _keys_conflict(spec)
         or _batch_indivisible(spec)
         or _workers_indivisible(spec)
     )
@@ -78,6 +79,19 @@ def _precision_unsupported(spec: RunSpec, on_gpus: bool, gpus: list[Gpu]) -> str
                     f"{precision} needs compute capability 8.0; GPU {gpu.index} ({gpu.name}) has {have}: "
                     'try precision = "fp16"'
                 )
+    return None
+
+
+def _keys_conflict(spec: RunSpec) -> str | None:
+    """Return why torch refuses a workload's keys together in the run's mode."""
+    workload = spec.workload
+    if spec.mode == "dp" and workload.compile:
+        return "DataParallel cannot run a compiled model: set workload.compile = false"
+    if spec.mode == "ddp" and workload.static_graph and workload.find_unused_parameters:
+        return (
+            "ddp with a static graph finds unused parameters by itself, once: set either "
+            "workload.static_graph or workload.find_unused_parameters to false"
+        )
     return None
 
 

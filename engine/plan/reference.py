@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Literal, NamedTuple, get_args
 
 import msgspec
@@ -57,6 +59,8 @@ class KeyReference(NamedTuple):
     words: tuple[str, ...] = ()
     """Words that it takes as its value; empty where it takes others or numbers too."""
     kind: KeyKind = "word"
+    group: str = ""
+    """Heading of the keys of its table that it belongs to; empty in a table without groups."""
 
 
 class TableReference(NamedTuple):
@@ -94,12 +98,13 @@ def _collect(struct: type[Struct], path: str, is_array: bool, tables: dict[type,
     if struct in tables:
         return
     meanings = _meanings(struct)
+    groups = _groups(struct)
     fields = _fields(struct)
     header = f"[[{path}]]" if is_array else f"[{path}]"
     tables[struct] = TableReference(
         header if path else "",
-        _one_line(struct.__doc__ or ""),
-        tuple(_key(field, meanings.get(field.name, "")) for field in fields),
+        _one_line((struct.__doc__ or "").partition("\n\n")[0]),
+        tuple(_key(field, meanings.get(field.name, ""), groups.get(field.name, "")) for field in fields),
     )
     for field in fields:
         for inner, in_array, in_table in _structs(field.type):
@@ -127,10 +132,10 @@ def _structs(kind: Type, in_array: bool = False, in_table: bool = False) -> Iter
                 yield from _structs(each)
 
 
-def _key(field: Field, meaning: str) -> KeyReference:
+def _key(field: Field, meaning: str, group: str) -> KeyReference:
     words = tuple(BUILT_IN_MODELS) if field.encode_name == "model" else _words(field.type)
     default, kind = _default(field), _kind(field.type)
-    return KeyReference(field.encode_name, _values(field.type), default, meaning, words, kind)
+    return KeyReference(field.encode_name, _values(field.type), default, meaning, words, kind, group)
 
 
 def _kind(kind: Type) -> KeyKind:
@@ -214,13 +219,7 @@ def _default(field: Field) -> str:
 def _meanings(struct: type[Struct]) -> dict[str, str]:
     """Return the docstrings below the fields of a struct and its bases, by the field's name."""
     meanings: dict[str, str] = {}
-    for each in reversed(struct.__mro__):
-        if each.__module__ not in {module.__name__ for module in DECLARATIONS}:
-            continue
-        try:
-            source = inspect.getsource(each)
-        except OSError:  # installed without its source: keys without their meanings are better than none
-            continue
+    for source in _sources(struct):
         body = ast.parse(source).body[0]
         assert isinstance(body, ast.ClassDef)
         for field, after in zip(body.body, body.body[1:], strict=False):
@@ -228,6 +227,27 @@ def _meanings(struct: type[Struct]) -> dict[str, str]:
                 case ast.AnnAssign(target=ast.Name(name)), ast.Expr(value=ast.Constant(value=str(text))):
                     meanings[name] = _one_line(text)
     return meanings
+
+
+def _groups(struct: type[Struct]) -> dict[str, str]:
+    """Return the heading of each field's group by the field's name: the last comment above it."""
+    groups: dict[str, str] = {}
+    heading = ""
+    for line in "\n".join(_sources(struct)).splitlines():
+        if comment := re.fullmatch(r" {4}# (.+)", line):
+            heading = comment[1]
+        elif field := re.match(r" {4}(\w+): ", line):
+            groups[field[1]] = heading
+    return groups
+
+
+def _sources(struct: type[Struct]) -> Iterator[str]:
+    """Yield the source of the struct's bases and of itself, as far as they declare keys."""
+    for each in reversed(struct.__mro__):
+        if each.__module__ in {module.__name__ for module in DECLARATIONS}:
+            # Installed without its source: keys without their meanings are better than none.
+            with suppress(OSError):
+                yield inspect.getsource(each)
 
 
 def _one_line(text: str) -> str:

@@ -13,14 +13,19 @@ Placement = Literal["device", "loader"]
 Precision = Literal["fp32", "tf32", "fp16", "bf16"]
 Optimizer = Literal["sgd", "adamw"]
 Augmentation = Literal["flip", "crop", "rotate", "jitter"]
+CompileMode = Literal["default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"]
+Compression = Literal["none", "fp16", "bf16"]
 
 
 class Workload(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The training: model, data, precision, optimizer and batch."""
+    """The training: model, data, precision, batch, optimizer, and how devices work together.
 
+    A comment above a key begins a group of keys, and is its heading in the documentation.
+    """
+
+    # Model
     name: str = ""
     """Name in tables and reports; by default that of the `[workloads.NAME]` table, or else the model's."""
-
     model: str = "cifar-resnet18"
     """A built-in model, `torchvision:NAME`, or `path/to/file.py:function` for a model of your own."""
     classes: Annotated[int, Meta(ge=2)] = 10
@@ -28,6 +33,7 @@ class Workload(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     image_size: Annotated[int, Meta(ge=8)] = 32
     """Width and height of the images in pixels."""
 
+    # Data
     data: Data = "synthetic"
     """Synthetic images, CIFAR-10, or a folder with `train/CLASS/` and `test/CLASS/`."""
     data_dir: str | None = None
@@ -38,23 +44,32 @@ class Workload(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`device`: all images are resident in device memory; `loader`: a DataLoader delivers each batch."""
     loader_workers: CountOrNone = 2
     """DataLoader processes in total, shared equally by the ranks of a run; for `placement = "loader"`."""
+    prefetch: Annotated[int, Meta(ge=1, le=10_000)] = 2
+    """Batches that each DataLoader process loads in advance."""
+    pin_memory: bool = True
+    """Copy a DataLoader's batches to GPUs from page-locked memory, while these compute."""
     augment: tuple[Augmentation, ...] = ()
     """Augmentations of the training images, applied where `placement` puts the data."""
 
+    # Arithmetic
     precision: Precision = "fp32"
     """`fp16` scales gradients. On GPUs `tf32` and `bf16` need compute capability 8.0; CPUs have no `tf32`."""
     channels_last: bool = False
     """Store images and weights in channels-last memory format (NHWC)."""
     compile: bool = False
     """Compile the model with `torch.compile`."""
+    compile_mode: CompileMode = "default"
+    """Mode of `torch.compile`: what it tries for speed at the cost of memory or of time to compile."""
     cudnn_benchmark: bool = True
     """Let cuDNN choose its convolution algorithms by trying them during warm-up."""
 
+    # Batch
     batch: Count = 128
     """Samples of a step, per device or in total (see `batch_scope`)."""
     batch_scope: Literal["device", "global"] = "device"
     """`device`: `batch` counts per device (weak scaling); `global`: for all of them (strong scaling)."""
 
+    # Optimizer
     optimizer: Optimizer = "sgd"
     """SGD with momentum, or AdamW."""
     learning_rate: Positive = 0.1
@@ -73,3 +88,19 @@ class Workload(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Number of epochs over which the learning rate rises linearly from zero."""
     seed: int = 0
     """Seed of weights, synthetic data and the order of samples."""
+
+    # ddp
+    bucket_mb: Annotated[float, Meta(gt=0, le=1_000_000)] = 25.0
+    """Size in MiB of the buckets in which ddp reduces gradients. At the default the first holds 1 MiB."""
+    gradient_as_bucket_view: bool = False
+    """Let gradients lie in ddp's buckets, which saves their memory once and the copying back."""
+    static_graph: bool = False
+    """Promise ddp that every step uses the same parameters in the same way."""
+    find_unused_parameters: bool = False
+    """Let ddp find parameters that a step does not use, which it would wait for; costs time in each step."""
+    compress_gradients: Compression = "none"
+    """Let ddp send gradients as 16-bit numbers, by torch's own communication hooks."""
+
+    # fsdp
+    reshard_after_forward: bool = True
+    """Free a block's gathered weights after its forward, and gather them again for backward."""

@@ -9,8 +9,10 @@ from torch import nn
 from torch._dynamo import config
 from torch._dynamo.utils import counters
 
+from ..plan.workload import CompileMode
 
-def compile_blocks(blocks: list[nn.Module]) -> None:
+
+def compile_blocks(blocks: list[nn.Module], mode: CompileMode = "default") -> None:
     """Compile the forward of each module, which is then called by whatever wraps it.
 
     FSDP gathers and frees a block's parameters in hooks around its forward, which no graph can hold. Blocks
@@ -22,7 +24,7 @@ def compile_blocks(blocks: list[nn.Module]) -> None:
             setattr(config, name, max(getattr(config, name), 4 * len(blocks)))
             break
     for block in blocks:
-        block.forward = torch.compile(block.forward, dynamic=False)
+        block.forward = torch.compile(block.forward, dynamic=False, mode=mode)
 
 
 def compiled_graphs() -> int:

@@ -96,7 +96,7 @@ def check_all_used(model: nn.Module) -> None:
         more = f" and {len(unused) - 3} more" if len(unused) > 3 else ""
         raise TrainingError(
             f"the model's forward does not use the parameters {', '.join(unused[:3])}{more}, for whose "
-            "gradients ddp would wait: leave them out, or freeze them with requires_grad_(False)"
+            "gradients ddp would wait: leave them out, or set workload.find_unused_parameters = true"
         )
 
 

@@ -9,10 +9,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor, nn
 
-from ..plan.workload import Precision
-
-SIXTEEN_BITS: dict[Precision, torch.dtype] = {"fp16": torch.float16, "bf16": torch.bfloat16}
-"""The dtype of a 16-bit precision; fp32 and tf32 both compute with float32 tensors."""
+SIXTEEN_BITS: dict[str, torch.dtype] = {"fp16": torch.float16, "bf16": torch.bfloat16}
+"""The dtype of a 16-bit precision, or of compressed gradients; fp32 and tf32 both compute in float32."""
 
 
 class Autocast(nn.Module):

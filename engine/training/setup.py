@@ -11,6 +11,7 @@ import torch
 
 from ..host.variables import recorded_variables
 from ..plan.assignment import Assignment
+from ..plan.keys import takes_effect
 from ..plan.plan import RunSpec
 from ..plan.workload import Workload
 from ..record.events import RankStarted
@@ -21,6 +22,13 @@ from .parallel.modes import TOGETHER
 from .rank import Rank
 from .reporter import Reporter
 
+RECORDED = (
+    *("model", "classes", "image_size", "data", "images", "placement", "loader_workers", "prefetch"),
+    *("pin_memory", "precision", "channels_last", "compile", "compile_mode", "optimizer", "learning_rate"),
+    *("weight_decay", "momentum", "seed", "bucket_mb", "gradient_as_bucket_view", "static_graph"),
+    *("find_unused_parameters", "compress_gradients", "reshard_after_forward"),
+)
+"""Keys of a workload whose values are settings of the rank."""
 PATIENCE = 2.0
 """Times `measure.hang_seconds` that a message between ranks may take: the watchdog should be faster."""
 
@@ -83,17 +91,10 @@ def settings_of(run: RunSpec, rank: int, devices: RankDevices) -> Settings:
         "cudnn_benchmark": torch.backends.cudnn.benchmark,
         "batch_per_device": run.batch_per_device(rank),
         "global_batch": run.global_batch,
-        "loader_workers": workload.loader_workers if workload.placement == "loader" else 0,
     }
-    for name in (
-        *("model", "classes", "image_size", "data", "images", "placement", "precision"),
-        *("channels_last", "compile", "optimizer", "learning_rate", "weight_decay", "seed"),
-    ):
-        settings[name] = getattr(workload, name)
-    if workload.data != "synthetic":
-        del settings["images"]
-    if workload.optimizer == "sgd":
-        settings["momentum"] = workload.momentum
+    for name in RECORDED:
+        if takes_effect(name, workload, run.mode):
+            settings[name] = getattr(workload, name)
     settings["augment"] = ",".join(workload.augment)
     settings |= devices.settings(backend_of(run))
     return settings

@@ -67,7 +67,7 @@ class Trainer:
         self.training = training
         self.plain = Autocast(module, device.type, autocast) if autocast else module
         """The model without wrapper, for evaluation, counts and comparisons."""
-        self.model = wrap_model(self.plain, run.mode, devices, compiled=workload.compile, dtype=dtype)
+        self.model = wrap_model(self.plain, run.mode, devices, workload, dtype)
         self.optimizer = training.make_optimizer(self.plain, fused=devices.fuses_optimizers)
         self.scaler = make_scaler(workload, device)
         self.schedule = Schedule(workload, batches.steps_per_epoch)
@@ -78,6 +78,7 @@ class Trainer:
         self._device = device
         self._batches = batches
         self._group = group
+        self._workload = workload
         self._step = 0
         self._seed = workload.seed * 1_000_003 + rank + 1
         torch.manual_seed(self._seed)  # so that dropout differs from rank to rank
@@ -113,7 +114,7 @@ class Trainer:
     def update(self) -> None:
         """Do the last part: let the optimizer consume the gradients."""
         self._set_learning_rate()
-        if self._step == 0 and isinstance(self.model, DistributedDataParallel):
+        if self._step == 0 and self._needs_every_gradient:
             check_all_used(self.plain)
         self.scaler.step(self.optimizer)
         self.scaler.update()
@@ -121,6 +122,12 @@ class Trainer:
         if self._step == 0:
             check_optimizer(self.optimizer, self.plain)
         self._step += 1
+
+    @property
+    def _needs_every_gradient(self) -> bool:
+        """Whether the mode cannot do with a parameter that a step does not use."""
+        finds_out = self._workload.find_unused_parameters or self._workload.static_graph
+        return isinstance(self.model, DistributedDataParallel) and not finds_out
 
     def _set_learning_rate(self) -> None:
         wanted = self.schedule.learning_rate(self._step)

@@ -80,7 +80,7 @@ def run_rank(assignment: Assignment, rank: Rank) -> NoReturn:
             steps_per_epoch=batches.steps_per_epoch,
             buffer_bytes=trainer.buffer_bytes,
             settings=settings_of(rank.run, rank.index, rank.devices),
-            pieces=pieces_of(trainer.plain, SIXTEEN_BITS.get(rank.workload.precision)),
+            pieces=pieces_of(trainer.plain, rank.workload, SIXTEEN_BITS.get(rank.workload.precision)),
             skipped_images=training.skipped_images(),
         )
     )

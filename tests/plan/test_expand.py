@@ -143,6 +143,24 @@ def test_what_cannot_be_shared_equally_is_skipped() -> None:
     assert "set workload.loader_workers to a multiple of 2" in skips(made)["ddp x2"]
 
 
+@pytest.mark.parametrize(
+    ("mode", "keys", "reason"),
+    [
+        ("dp", "compile = true", "set workload.compile = false"),
+        ("ddp", "static_graph = true\nfind_unused_parameters = true", "finds unused parameters by itself"),
+    ],
+)
+def test_keys_that_torch_refuses_together_are_skipped_in_that_mode_alone(
+    mode: str, keys: str, reason: str
+) -> None:
+    matrix = f'modes = ["single", "{mode}"]\ndevices = [2]'
+    made = plan(matrix, host(gpus=2), f"[workload]\n{keys}")
+    assert list(skips(made)) == [f"{mode} x2"]
+    assert reason in skips(made)[f"{mode} x2"]
+    for key in keys.splitlines()[1:]:
+        assert not skips(plan(matrix, host(gpus=2), f"[workload]\n{key}"))
+
+
 def test_batches_count_per_device_or_globally() -> None:
     matrix = 'modes = ["ddp"]\ndevices = [2]'
     weak = plan(matrix, host(), "[workload]\nbatch = 64").runs[0]

@@ -144,7 +144,7 @@ def sharded_step(assignment: Assignment, queues: Sequence[Any]) -> None:
     dtype = SIXTEEN_BITS.get(workload.precision)
     model = build_model(workload)
     shapes = {tuple(sorted(parameter.shape)) for parameter in model.parameters() if parameter.dim() > 1}
-    model = shard(model, CpuDevices(), dtype)
+    model = shard(model, CpuDevices(), workload, dtype)
     saved: list[torch.Tensor] = []
 
     def keep(tensor: torch.Tensor) -> torch.Tensor:
@@ -160,12 +160,13 @@ def sharded_step(assignment: Assignment, queues: Sequence[Any]) -> None:
             storages = {id(tensor.untyped_storage()): tensor.untyped_storage() for tensor in weights}
             kept = sum(storage.size() for storage in storages.values())
             logits.float().square().mean().backward()
-    pieces = [(piece.bytes, piece.gathers, piece.reduced_bytes) for piece in pieces_of(model, dtype)]
+    found = pieces_of(model, workload, dtype)
+    pieces = [(piece.bytes, piece.gathers, piece.reduced_bytes) for piece in found]
     shards = {str(parameter.dtype) for parameter in model.parameters()}
     gradients = {str(parameter.grad.dtype) for parameter in model.parameters() if parameter.grad is not None}
     statistics = {str(buffer.dtype) for name, buffer in model.named_buffers() if "running" in name}
-    found = {"kept": kept, "weights": len(weights), "shards": shards, "gradients": gradients}
+    kinds = {"kept": kept, "weights": len(weights), "shards": shards, "gradients": gradients}
     save(
         assignment,
-        {"pieces": pieces, "logits": str(logits.dtype), "statistics": statistics} | found | collectives.seen,
+        {"pieces": pieces, "logits": str(logits.dtype), "statistics": statistics} | kinds | collectives.seen,
     )

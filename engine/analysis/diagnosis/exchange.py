@@ -18,7 +18,7 @@ LEAST_EXPOSED = 0.05
 """Exposed share of a step on the rank that waits least; above it, time is lost to communication itself
 rather than to waiting."""
 
-LESS_OFTEN = "gradient accumulation over several steps, or gradients sent in 16 bits"
+FEWER_BYTES = 'gradients sent in 16 bits (compress_gradients = "bf16")'
 
 
 def exposed_communication(case: Case) -> Iterator[Diagnosis]:
@@ -52,10 +52,16 @@ def exposed_communication(case: Case) -> Iterator[Diagnosis]:
                 ("exposed on the rank that waits least", f"{percent(least)} of a step"),
                 *hidden,
             ],
-            f"{LESS_OFTEN}; there is no memory for a larger batch"
-            if is_full(run)
-            else f"a larger batch per device, {LESS_OFTEN}",
+            _remedy(run),
         )
+
+
+def _remedy(run: Subject) -> str:
+    """Return what lets a run send less, or less often, as far as it does not do so yet."""
+    ways = [FEWER_BYTES] if run.spec.workload.compress_gradients == "none" else []
+    if is_full(run):
+        return f"{', or '.join(ways)}; there is no memory for a larger batch"
+    return ", or ".join(["a larger batch per device", *ways])
 
 
 def data_parallel_overhead(case: Case) -> Iterator[Diagnosis]:

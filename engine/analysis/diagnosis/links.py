@@ -12,7 +12,7 @@ from ...record.series import Span, during, highest, mean
 from ...text.units import percent
 from ..results.communication import Communication
 from .case import Case, Diagnosis, Figure, Subject
-from .exchange import SYNC_SHARE
+from .exchange import FEWER_BYTES, SYNC_SHARE
 from .machine import LOADED
 
 SLOW_BUS = 0.5
@@ -69,7 +69,7 @@ def _through_host(run: Subject, communication: Communication) -> Diagnosis:
             *reached,
         ],
         "choose GPUs with a better link by --gpus (doctor lists the links), or send less: a larger batch, "
-        "gradients in 16 bits",
+        f"{FEWER_BYTES}",
     )
 
 

@@ -30,7 +30,7 @@ from .comparable import differences, workload_differences
 from .configuration import Configuration
 from .datasheet import link_bandwidth, link_kind
 from .throughput import run_summary
-from .traffic import Sizes, Traffic, sizes_of, traffic
+from .traffic import Sizes, Traffic, gradient_bytes, sizes_of, traffic
 
 
 class Communication(Struct, frozen=True, kw_only=True):
@@ -110,7 +110,7 @@ def communication(
     size = sum(sizes)
     cost, share = _sync_cost(runs)
     needed = sum(map(all_reduce.seconds, sizes)) if all_reduce and sizes else None
-    derived = model.weights if model and spec.mode == "ddp" and spec.device_count > 1 else None
+    derived = gradient_bytes(spec, model) if model and spec.mode == "ddp" and spec.device_count > 1 else None
     exchange, exchange_share = _exchange(runs)
     kind = _link(session, spec)
     return Communication(
@@ -255,6 +255,6 @@ def _alike(others: Sequence[Configuration], spec: RunSpec, mode: Literal["single
         if (other.mode, other.device_count) != (mode, 1):
             continue
         same_batch = other.batch_per_device() == spec.batch_per_device()
-        if same_batch and not workload_differences(other.workload, spec.workload):
+        if same_batch and not workload_differences(other, spec):
             return [run for run in candidate.runs if run.state == "measured" and run_summary(run).throughput]
     return []

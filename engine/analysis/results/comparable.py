@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from hashlib import sha256
 
+from ...plan.keys import CONDITIONS, takes_effect
 from ...plan.plan import RunSpec
+from ...plan.preset import Mode
 from ...plan.workload import Workload
 from ...record.session import RunState, Session
 
@@ -30,7 +32,7 @@ def differences(run: RunState, baseline: RunState) -> tuple[str, ...]:
 
     Every rank of the run is compared with the first rank of the baseline.
     """
-    found = workload_differences(run.spec.workload, baseline.spec.workload)
+    found = workload_differences(run.spec, baseline.spec)
     found += _gpu_differences(run.spec, baseline.spec)
     first = min(baseline.ranks, default=None)
     if first is not None:
@@ -48,24 +50,41 @@ def fingerprint(session: Session, run: RunState) -> str | None:
     if not run.ranks or not all(rank.settings for rank in run.ranks.values()):
         return None
     ranks = {
-        tuple(sorted((key, str(value)) for key, value in _compared(rank.settings).items()))
+        tuple(
+            sorted(
+                (key, str(value)) for key, value in _compared(rank.settings).items() if key not in CONDITIONS
+            )
+        )
         for rank in run.ranks.values()
     }
-    workloads = {
-        tuple((name, str(getattr(workload, name))) for name in _compared_fields())
-        for workload in run.spec.workloads
-    }
+    workloads = {tuple(_in_fingerprint(workload, run.spec.mode)) for workload in run.spec.workloads}
     gpus = sorted({device.name for device in run.spec.devices if device.kind == "cuda"})
     links = sorted(f"{link.a}-{link.b} {link.kind}" for link in session.host.links)
     everything = (sorted(ranks), sorted(workloads), gpus, links, session.host.software.driver)
     return sha256(repr(everything).encode()).hexdigest()[:12]
 
 
+def _in_fingerprint(workload: Workload, mode: Mode) -> Iterator[tuple[str, str]]:
+    """Yield the keys of a workload with their values; those for some runs only where these set them.
+
+    Else a run of single and one of ddp could not share a fingerprint.
+    """
+    unset = Workload()
+    for name in _compared_fields():
+        value = getattr(workload, name)
+        if name not in CONDITIONS or (takes_effect(name, workload, mode) and value != getattr(unset, name)):
+            yield name, str(value)
+
+
 def setting_differences(
     ours: Mapping[str, Setting], theirs: Mapping[str, Setting], left_out: Set[str] = NOT_COMPARED
 ) -> list[str]:
-    """Return the settings of one rank that differ from another's, as `NAME: OURS against THEIRS`."""
-    ours, theirs = _compared(ours, left_out), _compared(theirs, left_out)
+    """Return the settings of one rank that differ from another's, as `NAME: OURS against THEIRS`.
+
+    A key of a workload that takes effect in one of the runs only is no difference.
+    """
+    one_sided = CONDITIONS.keys() & (ours.keys() ^ theirs.keys())
+    ours, theirs = _compared(ours, left_out | one_sided), _compared(theirs, left_out | one_sided)
     absent = dict.fromkeys([*ours, *theirs], "not recorded")
     if ENVIRONMENT in ours and ENVIRONMENT in theirs:
         ours, theirs = _with_variables(ours), _with_variables(theirs)
@@ -89,12 +108,18 @@ def _compared(settings: Mapping[str, Setting], left_out: Set[str] = NOT_COMPARED
     return {key: value for key, value in settings.items() if key not in skipped}
 
 
-def workload_differences(ours: Workload, theirs: Workload) -> list[str]:
-    """Return the differences between two workloads besides names, batches and learning rates."""
+def workload_differences(run: RunSpec, other: RunSpec, ranks: tuple[int, int] = (0, 0)) -> list[str]:
+    """Return the differences between the workloads of two runs besides names, batches and learning rates.
+
+    Keys that do not take effect in both runs are none. `ranks` are those whose workloads are compared.
+    """
+    ours, theirs = run.workload_of(ranks[0]), other.workload_of(ranks[1])
     return [
         f"{name}: {getattr(ours, name)} against {getattr(theirs, name)}"
         for name in _compared_fields()
         if getattr(ours, name) != getattr(theirs, name)
+        and takes_effect(name, ours, run.mode)
+        and takes_effect(name, theirs, other.mode)
     ]
 
 

@@ -163,6 +163,9 @@ def _hidden(run: RunState) -> Iterator[str]:
     spec = run.spec
     if spec.mode in ("dp", "fsdp") and spec.device_count > 1:
         yield f"{spec.mode} communicates within forward and backward, which include that time"
+    sent = spec.workload.compress_gradients
+    if spec.mode == "ddp" and spec.device_count > 1 and sent != "none":
+        yield f"dividing gradients includes casting them to {sent}, copying them back includes casting back"
 
 
 def _notes(unaccounted: float, step: float, window_step: float | None) -> Iterator[str]:

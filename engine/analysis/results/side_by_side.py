@@ -124,7 +124,7 @@ def _singles(
         single = candidate.usable[0]
         if single.state != "measured" or 0 not in single.ranks:
             continue
-        same_work = not workload_differences(single.spec.workload, spec.workload_of(number))
+        same_work = not workload_differences(single.spec, spec, (0, number))
         same_batch = single.spec.batch_per_device() == spec.batch_per_device(number)
         if same_work and same_batch and not setting_differences(settings, single.ranks[0].settings):
             return candidate

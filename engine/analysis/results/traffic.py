@@ -18,6 +18,8 @@ Operation = (
 FLOAT_BYTES = 4
 """Bytes of a value: autocast casts inside the model, so that what travels are 32-bit floats. FSDP's pieces
 have sizes of their own: in 16 bits it casts parameters before it gathers them."""
+COMPRESSED_BYTES = 2
+"""Bytes of a value of the gradients that ddp compresses."""
 CHANNELS = 3
 
 
@@ -64,11 +66,17 @@ def traffic(spec: RunSpec, sizes: Sizes | None) -> tuple[Traffic, ...]:
     if spec.mode == "ddp":
         return (
             *([Traffic("broadcast", "buffers", 1, sizes.buffers, sizes.buffers)] if sizes.buffers else []),
-            _ring("all-reduce", "gradients", 1, sizes.weights, spec.device_count),
+            _ring("all-reduce", "gradients", 1, gradient_bytes(spec, sizes), spec.device_count),
         )
     if spec.mode == "fsdp":
         return _sharded(spec, sizes.pieces)
     return _data_parallel(spec, sizes) if spec.mode == "dp" else ()
+
+
+def gradient_bytes(spec: RunSpec, sizes: Sizes) -> int:
+    """Return the size of the gradients that ddp all-reduces in a step."""
+    compressed = spec.workload.compress_gradients != "none"
+    return sizes.weights * COMPRESSED_BYTES // FLOAT_BYTES if compressed else sizes.weights
 
 
 def _ring(operation: Operation, what: str, times: int, size: int, ranks: int, pieces: int = 1) -> Traffic:

@@ -294,11 +294,9 @@ def _state(configuration: Configuration) -> str:
 
 
 def _differences(ours: Configuration, theirs: Configuration, rank: int | None) -> Iterator[str]:
-    pairs = list(zip(ours.spec.workloads, theirs.spec.workloads, strict=False))
-    if rank is not None:
-        pairs = [(ours.spec.workload_of(rank), theirs.spec.workload_of(rank))]
-    for a, b in pairs:
-        yield from workload_differences(b, a)
+    both = min(len(ours.spec.workloads), len(theirs.spec.workloads))
+    for number in range(both) if rank is None else (rank,):
+        yield from workload_differences(theirs.spec, ours.spec, (number, number))
     a_settings, b_settings = _settings(ours, rank), _settings(theirs, rank)
     if a_settings and b_settings:
         in_workload = set(ours.spec.workload.__struct_fields__)

@@ -151,7 +151,8 @@ class LoaderBatches:
         self.steps_per_epoch = sampler.steps_per_epoch
         self._sampler = sampler
         self._device = devices.first
-        self._pin = devices.pins_memory
+        self._pin = devices.pins_memory and workload.pin_memory
+        self._prefetch = workload.prefetch
         self._format = torch.channels_last if workload.channels_last else torch.contiguous_format
         self._workers = workers
         self._seed = seed
@@ -169,6 +170,7 @@ class LoaderBatches:
             batch_sampler=batches,
             num_workers=self._workers,
             pin_memory=self._pin,
+            prefetch_factor=self._prefetch if self._workers else None,
             worker_init_fn=start_worker,
             multiprocessing_context=START_METHOD if self._workers else None,
             persistent_workers=self._workers > 0 and isinstance(batches, BatchSampler),

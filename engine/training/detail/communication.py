@@ -20,6 +20,7 @@ from ...record.events import BucketTimes
 from ..device.alignment import AlignedClock
 from ..device.clock import Clock, Mark
 from ..parallel.group import Group
+from ..parallel.replication import CompressingDdp
 
 SyncContext = Callable[[], AbstractContextManager[None]]
 TURN_SECONDS = 0.05
@@ -65,14 +66,20 @@ class BackwardParts(NamedTuple):
 
 
 class BucketHook:
-    """All-reduces a model's gradient buckets as DDP does without a hook, and marks both ends."""
+    """All-reduces a model's gradient buckets as its DDP does without this hook, and marks both ends."""
 
     def __init__(self, ddp: DistributedDataParallel, clock: Clock) -> None:
         """Register the hook; `clock` must be its own, for torch calls the hook in threads of its own."""
         self.steps: list[list[Transfer]] = []
         """Buckets of each step since `begin`, in the order in which they were ready."""
         self._clock = clock
-        ddp.register_comm_hook(None, self._all_reduce)
+        self._dtype: torch.dtype | None = None
+        """Type in which gradients are sent, if not their own."""
+        if isinstance(ddp, CompressingDdp):
+            self._dtype = ddp.dtype
+            ddp.reduce = self._all_reduce
+        else:
+            ddp.register_comm_hook(None, self._all_reduce)
 
     def begin(self) -> None:
         """Start a new step."""
@@ -80,19 +87,21 @@ class BucketHook:
 
     def _all_reduce(self, _: None, bucket: GradBucket) -> torch.futures.Future[torch.Tensor]:
         # Without a hook DDP divides while it fills the bucket: this is not part of the all-reduce either.
+        # torch's compressing hooks do what is done here.
         filled = self._clock.mark()
-        buffer = bucket.buffer().div_(dist.get_world_size())
+        buffer = bucket.buffer()
+        sent = buffer.to(self._dtype or buffer.dtype).div_(dist.get_world_size())
         start = self._clock.mark()
-        transfer = Transfer(buffer.numel() * buffer.element_size(), filled, start, end=start)
+        transfer = Transfer(sent.numel() * sent.element_size(), filled, start, end=start)
         self.steps[-1].append(transfer)
 
         def note(reduced: torch.futures.Future[torch.Tensor]) -> torch.Tensor:
             # NCCL calls this at once, in a stream that waits for the collective; gloo calls it at the end.
             transfer.end = self._clock.mark()
             total: torch.Tensor = reduced.value()[0]
-            return total
+            return total if self._dtype is None else buffer.copy_(total)
 
-        work = dist.all_reduce(buffer, async_op=True)
+        work = dist.all_reduce(sent, async_op=True)
         assert work is not None
         future: torch.futures.Future[torch.Tensor] = work.get_future().then(note)
         return future

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 
 from ...plan.plan import RunSpec
 from ...plan.preset import Mode
+from ...plan.workload import Workload
 from ..device.devices import RankDevices
 from ..errors import TrainingError
-from .dense import unfit_for_ddp
+from .replication import replicate
 from .sharding import shard
 
 TOGETHER: frozenset[Mode] = frozenset({"ddp", "fsdp"})
@@ -61,8 +61,7 @@ def wrap_model(
     model: nn.Module,
     mode: Mode,
     devices: RankDevices,
-    *,
-    compiled: bool,
+    workload: Workload,
     dtype: torch.dtype | None = None,
 ) -> nn.Module:
     """Return the model as the mode trains it; it must lie on the first of the devices already.
@@ -72,19 +71,13 @@ def wrap_model(
     if mode == "dp":
         if devices.indices is None:
             raise TrainingError("DataParallel does nothing on a CPU: use ddp there")
-        if compiled:
+        if workload.compile:
             raise TrainingError("DataParallel cannot run a compiled model: set workload.compile = false")
         return nn.DataParallel(model, device_ids=devices.indices)
     if mode == "fsdp":
-        return shard(model, devices, dtype, compiled=compiled)
-    if compiled:
+        return shard(model, devices, workload, dtype)
+    if workload.compile:
         # A wrapper of torch's own around a chain of torch's own layers would leave dynamo nothing to compile.
         # Called within DDP, dynamo still splits its graphs where buckets end, so that they travel meanwhile.
-        model = torch.compile(model)  # type: ignore[assignment]
-    if mode != "ddp":
-        return model
-    if unfit := unfit_for_ddp(model):
-        DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(  # type: ignore[no-untyped-call]
-            model, unfit
-        )
-    return DistributedDataParallel(model, device_ids=devices.indices)
+        model = torch.compile(model, mode=workload.compile_mode)  # type: ignore[assignment]
+    return replicate(model, devices, workload) if mode == "ddp" else model

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -12,6 +13,7 @@ from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor
 
+from ...plan.workload import Workload
 from ...record.events import Piece
 from ..device.devices import RankDevices
 from ..dynamo import compile_blocks
@@ -23,7 +25,7 @@ CONTAINERS = (nn.ModuleList, nn.ModuleDict)
 
 
 def shard(
-    model: nn.Module, devices: RankDevices, dtype: torch.dtype | None = None, *, compiled: bool = False
+    model: nn.Module, devices: RankDevices, workload: Workload, dtype: torch.dtype | None = None
 ) -> nn.Module:
     """Shard each block of a model over all ranks, and with the root what belongs to none; return the model.
 
@@ -44,10 +46,12 @@ def shard(
     if dtype is not None:
         keep_statistics_in_float32(model)
     blocks = blocks_of(model)
-    if compiled:
-        compile_blocks(blocks)
+    if workload.compile:
+        compile_blocks(blocks, workload.compile_mode)
+    # Without a word from us, torch keeps the root's weights gathered, which backward begins with.
+    kept: dict[str, Any] = {} if workload.reshard_after_forward else {"reshard_after_forward": False}
     for module in (*blocks, model):
-        fully_shard(module, mesh=mesh, mp_policy=policy)
+        fully_shard(module, mesh=mesh, mp_policy=policy, **kept)
     return model
 
 
@@ -81,10 +85,10 @@ def _holds_alone(part: nn.Module, holders: Mapping[int, set[int]]) -> bool:
     return all(holders[id(parameter)] <= inside for parameter in part.parameters())
 
 
-def pieces_of(model: nn.Module, dtype: torch.dtype | None = None) -> list[Piece]:
+def pieces_of(model: nn.Module, workload: Workload, dtype: torch.dtype | None = None) -> list[Piece]:
     """Return the piece of each sharded module, the innermost first; none of a model without shards.
 
-    `dtype` is what `shard` was told: parameters are gathered in it.
+    `workload` and `dtype` are what `shard` was told: parameters are gathered in that type.
     """
     pieces: list[Piece] = []
     taken: set[int] = set()
@@ -95,7 +99,8 @@ def pieces_of(model: nn.Module, dtype: torch.dtype | None = None) -> list[Piece]
         reduced = sum(_padded(parameter) * parameter.element_size() for parameter in own)
         if gathered:
             # The root's parameters stay gathered from forward to backward, which begins with them.
-            pieces.append(Piece(gathered, 1 if module is model else 2, reduced))
+            stays = module is model or not workload.reshard_after_forward
+            pieces.append(Piece(gathered, 1 if stays else 2, reduced))
     return pieces
 
 

@@ -20,7 +20,7 @@ from gpubench_tui.engine.analysis.results.communication import Communication
 from gpubench_tui.engine.analysis.results.result import result_of
 from gpubench_tui.engine.host.facts import Gpu, Link
 from gpubench_tui.engine.plan.plan import Device
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.workload import Compression, Workload
 from gpubench_tui.engine.record.events import Collective, Event
 from gpubench_tui.engine.record.session import Session
 from msgspec.structs import replace
@@ -227,6 +227,14 @@ def test_the_traffic_of_each_mode_by_its_own_model() -> None:
         ("reduce", 3 * 4 * parameters),
     ], "no ring is involved"
     assert (dp.busbw, dp.predicted_seconds, dp.bytes_per_step) == (None, None, None)
+
+
+@pytest.mark.parametrize(("compression", "sent"), [("none", 6000), ("fp16", 3000), ("bf16", 3000)])
+def test_compressed_gradients_are_half_the_traffic(compression: Compression, sent: int) -> None:
+    run = replace(spec("ddp", "ddp", 4), workloads=(Workload(compress_gradients=compression),))
+    found = communication_of(session(opening(run), measured("ddp", [[0.2] * 5] * 4)))
+    assert [t.link_bytes for t in found.traffic] == [sent], "3/4 of 1,000 values, sent and received"
+    assert found.bytes_per_step == sent * 2 // 3
 
 
 def test_the_traffic_has_the_buffers_and_every_piece() -> None:

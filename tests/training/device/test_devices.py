@@ -26,7 +26,7 @@ from gpubench_tui.engine.training.device.clock import wait_for
 from gpubench_tui.engine.training.device.cpu import CpuDevices
 from gpubench_tui.engine.training.device.cuda import CudaClock, CudaDevices
 from gpubench_tui.engine.training.errors import TrainingError
-from gpubench_tui.engine.training.parallel import modes
+from gpubench_tui.engine.training.parallel import replication
 from gpubench_tui.engine.training.parallel.modes import Shard, wrap_model
 from gpubench_tui.engine.training.reporter import Reporter
 from msgspec.structs import replace
@@ -371,13 +371,13 @@ def test_parallel_wrappers_are_given_the_gpus(monkeypatch: pytest.MonkeyPatch) -
     given: list[tuple[str, list[int] | None]] = []
 
     def wrapper(name: str) -> Callable[..., nn.Module]:
-        return lambda model, device_ids: given.append((name, device_ids)) or model
+        return lambda model, device_ids, **_: given.append((name, device_ids)) or model
 
     monkeypatch.setattr(nn, "DataParallel", wrapper("dp"))
-    monkeypatch.setattr(modes, "DistributedDataParallel", wrapper("ddp"))
-    wrap_model(nn.Linear(1, 1), "dp", CudaDevices([0, 2]), compiled=False)
-    wrap_model(nn.Linear(1, 1), "ddp", CudaDevices([1]), compiled=False)
-    wrap_model(nn.Linear(1, 1), "ddp", CpuDevices(), compiled=False)
+    monkeypatch.setattr(replication, "DistributedDataParallel", wrapper("ddp"))
+    wrap_model(nn.Linear(1, 1), "dp", CudaDevices([0, 2]), Workload())
+    wrap_model(nn.Linear(1, 1), "ddp", CudaDevices([1]), Workload())
+    wrap_model(nn.Linear(1, 1), "ddp", CpuDevices(), Workload())
     assert given == [("dp", [0, 2]), ("ddp", [1]), ("ddp", None)]
 
 

@@ -109,7 +109,7 @@ def test_images_that_do_not_fit_the_model_are_named(name: str, size: int) -> Non
 
 def test_data_parallel_is_refused_where_it_does_nothing() -> None:
     with pytest.raises(TrainingError, match="DataParallel does nothing on a CPU"):
-        wrap_model(torch.nn.Linear(1, 1), "dp", CpuDevices(), compiled=False)
+        wrap_model(torch.nn.Linear(1, 1), "dp", CpuDevices(), Workload())
 
 
 @pytest.mark.parametrize(

@@ -222,7 +222,7 @@ def test_a_shared_parameter_belongs_to_the_root() -> None:
 def test_a_torch_without_fsdp_on_a_cpu_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(torch.cpu.Stream, "record_event", raising=False)
     with pytest.raises(TrainingError, match=r"torch 2\.7 or newer"):
-        shard(nn.Linear(2, 2), CpuDevices())
+        shard(nn.Linear(2, 2), CpuDevices(), Workload())
 
 
 @on_cpu
@@ -230,4 +230,4 @@ def test_sums_are_not_taken_for_means(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sharding, "averages", lambda device: False)
     monkeypatch.setattr(sharding.dist, "get_backend", lambda: "gloo")
     with pytest.raises(TrainingError, match=r"gloo of torch .* sums gradients up"):
-        shard(nn.Linear(2, 2), CpuDevices())
+        shard(nn.Linear(2, 2), CpuDevices(), Workload())

@@ -43,7 +43,11 @@ def key_listing() -> Listing:
 
 def _table_lines(table: TableReference) -> Iterator[str]:
     yield from textwrap.wrap(f"{table.path}  {table.meaning}".strip(), WIDTH)
+    group = ""
     for key in table.keys:
+        if key.group != group:
+            group = key.group
+            yield f"{INDENT}-- {group}"
         default = {"required": "; required", "-": ""}.get(key.default, f"; default {key.default}")
         yield from _key_lines(key.name, key.values + default, key.meaning)
     yield ""

@@ -1,0 +1,41 @@
+"""Keys of a workload that take effect in some runs only: no others need to agree on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .preset import Mode
+from .workload import Workload
+
+_Condition = Callable[[Workload, Mode], bool]
+
+
+def _with_loader(workload: Workload, _: Mode) -> bool:
+    return workload.placement == "loader"
+
+
+def _with_ddp(_: Workload, mode: Mode) -> bool:
+    return mode == "ddp"
+
+
+CONDITIONS: dict[str, _Condition] = {
+    "images": lambda workload, _: workload.data == "synthetic",
+    "momentum": lambda workload, _: workload.optimizer == "sgd",
+    "compile_mode": lambda workload, _: workload.compile,
+    "loader_workers": _with_loader,
+    "pin_memory": _with_loader,
+    "prefetch": lambda workload, mode: _with_loader(workload, mode) and workload.loader_workers > 0,
+    "bucket_mb": _with_ddp,
+    "gradient_as_bucket_view": _with_ddp,
+    "static_graph": _with_ddp,
+    "find_unused_parameters": _with_ddp,
+    "compress_gradients": _with_ddp,
+    "reshard_after_forward": lambda _, mode: mode == "fsdp",
+}
+"""Whether a key takes effect, of those that do not always."""
+
+
+def takes_effect(key: str, workload: Workload, mode: Mode) -> bool:
+    """Return whether a key of a workload changes what a run of that mode does."""
+    condition = CONDITIONS.get(key)
+    return condition is None or condition(workload, mode)
