@@ -25,9 +25,10 @@ from .conductor import REQUESTS, WORKER, conduct
 from .processes.temporary import open_temporary
 from .queue import conduct_queue
 from .recorder import write_unstarted
+from .start import ANYWAY
 
 EXIT_SECONDS = 5.0
-USAGE = "usage: python -m gpubench_tui.engine.conductor [--after=FOLDER ...] FOLDER ..."
+USAGE = "usage: python -m gpubench_tui.engine.conductor [--anyway] [--after=FOLDER ...] FOLDER ..."
 
 
 def main(path: str, worker: str = WORKER) -> int:
@@ -55,6 +56,7 @@ def main(path: str, worker: str = WORKER) -> int:
 def _give_up(folder: SessionFolder, error: Exception) -> int:
     """Say in the log, and in a journal that holds nothing else, why the session could not begin."""
     why = shortage(error) if isinstance(error, OSError) else message_of(error)
+    folder.give_reserve()
     print(f"The session in {folder.path} cannot be run: {why}", file=sys.stderr, flush=True)
     with contextlib.suppress(OSError, msgspec.DecodeError):
         if not folder.journal.exists() or not folder.journal.stat().st_size:
@@ -72,14 +74,15 @@ def _leave_soon(status: int) -> None:
 
 def _main(arguments: list[str]) -> int:
     os.umask(os.umask(0o077) & 0o077)  # some take away what the program itself needs
-    after = [argument.removeprefix("--after=") for argument in arguments if argument.startswith("--")]
-    paths = arguments[len(after) :]
+    options = [argument for argument in arguments if argument.startswith("--")]
+    after = [option.removeprefix("--after=") for option in options if option != ANYWAY]
+    paths = arguments[len(options) :]
     if not paths:
         print(USAGE, file=sys.stderr)
         return 2
     if after or len(paths) > 1:
         queue, before = ([SessionFolder(Path(path)) for path in group] for group in (paths, after))
-        return conduct_queue(queue, before)
+        return conduct_queue(queue, before, anyway=ANYWAY in options)
     return main(paths[0])
 
 

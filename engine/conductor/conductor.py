@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import sys
@@ -61,7 +60,7 @@ class Conductor:
         self._recorder = Recorder(
             *(self._journal, time.monotonic(), self._give_up),
             make_room=self._logs.make_room,
-            give_reserve=self._give_reserve,
+            give_reserve=folder.give_reserve,
         )
         self._run: RunExecution | None = None
         self._done: set[str] = set()
@@ -92,14 +91,10 @@ class Conductor:
             print(f"The session ended because {reason}", file=sys.stderr, flush=True)
         recorder.write(SessionFinished(at=recorder.now(), outcome=outcome, reason=reason))
         self._journal.close()
-        self._give_reserve()
+        self._folder.give_reserve()
         if reason:
             return RUN_FAILED
         return STOPPED if self._stops else RUN_FAILED if self._failed else MEASURED
-
-    def _give_reserve(self) -> None:
-        with contextlib.suppress(OSError):
-            self._folder.reserve.unlink(missing_ok=True)
 
     def _start(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from ..plan.plan import Plan
+from ..record.register import Register
 from ..record.shelf import SessionFolder, Shelf, default_root
 from .start import mark_queued, start_session
 
@@ -35,7 +36,12 @@ class Placed:
     """Sessions that have been created, and are queued until they are started."""
 
     def __init__(
-        self, shelf: Shelf, folders: Sequence[SessionFolder], after: Sequence[SessionFolder]
+        self,
+        shelf: Shelf,
+        folders: Sequence[SessionFolder],
+        after: Sequence[SessionFolder],
+        *,
+        anyway: bool = False,
     ) -> None:
         self.folders = list(folders)
         self.after = list(after)
@@ -43,6 +49,11 @@ class Placed:
         self.beside: list[SessionFolder] = []
         """Sessions that use the devices at the same time."""
         self._shelf = shelf
+        self._wishes: dict[str, object] = {}
+        if after:
+            self._wishes["after"] = self.after
+        if anyway:
+            self._wishes["anyway"] = True
         self._turns: list[int] = []
         try:
             mark_queued(self.folders, self._turns)
@@ -53,9 +64,10 @@ class Placed:
     def start(self, launch: Launcher = start_session) -> subprocess.Popen[bytes]:
         """Start them; return the process as `start_session` does. If OSError is raised, nothing is left."""
         try:
-            with self._shelf.decide():  # nobody looks while they are not queued
+            # Nobody looks while they are not queued.
+            with Register().decide(), self._shelf.decide():
                 self._let_go()
-                return launch(*self.folders, after=self.after) if self.after else launch(*self.folders)
+                return launch(*self.folders, **self._wishes)
         except OSError:
             remove(self.folders)
             raise
@@ -79,17 +91,21 @@ def place_sessions(
     Of two that are placed in the same instant, one sees the other. Raises DevicesInUseError where it is to
     refuse, and OSError where a session cannot be created; then nothing is left.
     """
-    with shelf.decide():
+    register = Register()
+    with register.decide(), shelf.decide():
         others = sessions_in_the_way(shelf, plans)
         if others and beside == "refuse":
             raise DevicesInUseError(others, plans)
         folders: list[SessionFolder] = []
         try:
             folders.extend(create() for create in creations)
-            placed = Placed(shelf, folders, others if beside == "wait" else ())
+            placed = Placed(shelf, folders, others if beside == "wait" else (), anyway=beside == "anyway")
         except OSError:
             remove(folders)
             raise
+        register.enter(folders)
+        for folder in shelf.all():
+            folder.tidy()
         placed.beside = others if beside == "anyway" else []
         return placed
 
@@ -97,11 +113,30 @@ def place_sessions(
 def sessions_in_the_way(shelf: Shelf, plans: Sequence[Plan]) -> list[SessionFolder]:
     """Return the sessions that run or wait on this machine for devices of these plans, oldest first.
 
-    Besides the shelf that of the user's default folder is looked at.
+    Those of other folders are known from the user's register.
     """
     roots = dict.fromkeys((shelf.root.resolve(), default_root().resolve()))
-    found = [folder for root in roots for folder in reversed(Shelf(root).all()) if folder.goes_on()]
-    return [folder for folder in found if _is_in_the_way(folder, plans)]
+    found = [folder for root in roots for folder in Shelf(root).all() if folder.goes_on()]
+    each = {folder.path: folder for folder in (*found, *Register().under_way())}
+    return sorted(
+        (folder for folder in each.values() if _is_in_the_way(folder, plans)),
+        key=lambda folder: folder.created,
+    )
+
+
+def sessions_ahead(folder: SessionFolder) -> list[SessionFolder]:
+    """Return the sessions that a queued one must let go first: those that run, or have waited for longer."""
+    try:
+        plan = folder.request().plan
+    except (OSError, msgspec.DecodeError):
+        return []  # it will not begin
+    others = sessions_in_the_way(Shelf(folder.path.parent), [plan])
+    return [
+        other
+        for other in others
+        if other.path != folder.path.resolve()
+        and (other.is_running() or (other.is_waiting() and other.created < folder.created))
+    ]
 
 
 def remove(folders: Sequence[SessionFolder]) -> None:

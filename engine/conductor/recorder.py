@@ -119,7 +119,7 @@ def write_unstarted(folder: SessionFolder, why: str, ended: SessionFinished) -> 
     Raises OSError or msgspec.DecodeError when its plan cannot be read or the journal cannot be written.
     """
     request = folder.request()
-    folder.reserve.unlink(missing_ok=True)
+    folder.give_reserve()
     journal = Journal(folder.journal)
     try:
         journal.append(session_started(folder, request))

@@ -10,9 +10,16 @@ from itertools import zip_longest
 
 from ..record.shelf import SessionFolder
 
+ANYWAY = "--anyway"
+"""Option of a queue whose sessions look for no others."""
 
-def start_session(*folders: SessionFolder, after: Sequence[SessionFolder] = ()) -> subprocess.Popen[bytes]:
+
+def start_session(
+    *folders: SessionFolder, after: Sequence[SessionFolder] = (), anyway: bool = False
+) -> subprocess.Popen[bytes]:
     """Run the sessions one after the other, once those of `after` have ended; return at once.
+
+    When its turn comes, each waits until no session uses its devices, unless it is to be run `anyway`.
 
     The process returned is that of a single session, or one that starts the process of each session in
     turn. It belongs to no terminal and survives this process. Each session counts as waiting until it runs.
@@ -21,8 +28,9 @@ def start_session(*folders: SessionFolder, after: Sequence[SessionFolder] = ()) 
     turns: list[int] = []
     try:
         mark_queued(folders, turns)
-        arguments = [f"--after={other.path}" for other in after] + [str(folder.path) for folder in folders]
-        return start_process(folders[0], arguments, turns)
+        options = [ANYWAY] * anyway + [f"--after={other.path}" for other in after]
+        paths = [str(folder.path) for folder in folders]
+        return start_process(folders[0], [*options, *paths], turns)
     finally:
         for file in turns:
             os.close(file)

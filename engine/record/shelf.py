@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -9,7 +10,6 @@ import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -81,6 +81,16 @@ class SessionFolder:
         """Name of the session without the time of its start."""
         return STARTED.sub("", self.name)
 
+    @property
+    def created(self) -> int:
+        """When the session was created, in ns; 0 where it was deleted."""
+        # plan.json is written once, when the session is created.
+        file = self.plan if is_file(self.plan) else self.journal
+        try:
+            return file.stat().st_mtime_ns
+        except OSError:
+            return 0
+
     def rank_log(self, run: str, rank: int) -> Path:
         """Return the file that receives everything a rank of a run prints."""
         return self.logs / f"{run}-rank{rank}.log"
@@ -93,27 +103,34 @@ class SessionFolder:
         write_private(self.plan, written)
         # Of random bytes, which no file system compresses.
         write_private(self.reserve, os.urandom(len(written) + RESERVE_BYTES))
-        file = take(self.lock)  # which shows whether there are locks
+        file = take(self.lock)  # which shows whether there are locks; it stays, as there may be no room later
         if file is not None:
             os.close(file)
-        self.lock.unlink()
+
+    def give_reserve(self) -> None:
+        """Free the space that was reserved for last words, which also is room for one more file."""
+        with contextlib.suppress(OSError):
+            self.reserve.unlink(missing_ok=True)
 
     def request(self) -> Request:
         """Read the session's plan and host; OSError or msgspec.DecodeError if unreadable."""
         return decode_json(read_whole(self.plan), Request)
 
-    @contextmanager
+    @contextlib.contextmanager
     def hold(self) -> Iterator[None]:
         """Mark the session as running in this process; RuntimeError if it already runs.
 
         The mark is a file lock, which forks of this process share. A held session is no longer queued.
         """
         with self.claim() as file:
-            os.ftruncate(file, 0)
-            os.write(file, f"{os.getpid()} {socket.gethostname()}\n".encode())
+            try:
+                _sign(file)
+            except OSError:  # the disk is full, and the session will have to say so
+                self.give_reserve()
+                _sign(file)
             yield
 
-    @contextmanager
+    @contextlib.contextmanager
     def claim(self) -> Iterator[int]:
         """Keep other processes from holding the session, and take it off the queue; RuntimeError if one
         does."""
@@ -172,8 +189,17 @@ class SessionFolder:
 
     def is_elsewhere(self) -> bool:
         """Return whether another machine, which shares the file system, runs the session."""
-        words = read_whole(self.lock).decode(errors="replace").split() if self.is_running() else []
+        return self.is_running() and self._is_signed_elsewhere()
+
+    def _is_signed_elsewhere(self) -> bool:
+        words = read_whole(self.lock).decode(errors="replace").split()
         return len(words) == 2 and words[1] != socket.gethostname()
+
+    def tidy(self) -> None:
+        """Free the reserve of a session of this machine that was killed, and could not do so itself."""
+        with contextlib.suppress(OSError):
+            if self.reserve.exists() and not self.goes_on() and not self._is_signed_elsewhere():
+                self.give_reserve()
 
     def pid(self) -> int | None:
         """Return the session process's id; None unless that process is this user's and holds the lock here.
@@ -220,7 +246,7 @@ class Shelf:
         stem = re.sub(r"[^\w.-]+", "-", name or plan.preset).strip("-.") or "session"
         try:
             make_private_folder(self.root)
-            newest = max(map(_created, self.all()), default=0)
+            newest = max((other.created for other in self.all()), default=0)
             folder = SessionFolder(_new_folder(self.root / f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}"))
         except OSError as error:
             raise self._refused(error) from error
@@ -229,14 +255,14 @@ class Shelf:
                 write_earlier(folder.earlier)
             folder.fill(Request(plan, host, resumes), preset_text)
             # Newest first is the order of creation, even if the machine's clock was set back.
-            if _created(folder) <= newest:
+            if folder.created <= newest:
                 os.utime(folder.plan, ns=(newest + 1, newest + 1))
         except OSError as error:
             shutil.rmtree(folder.path, ignore_errors=True)  # no half session
             raise self._refused(error) from error
         return folder
 
-    @contextmanager
+    @contextlib.contextmanager
     def decide(self) -> Iterator[None]:
         """Keep other processes from starting a session meanwhile; OSError where that is impossible."""
         try:
@@ -260,7 +286,7 @@ class Shelf:
             return []
         paths = (path for path in self.root.iterdir() if not path.name.startswith("."))
         folders = [SessionFolder(path) for path in paths if _is_session(path)]
-        return sorted(folders, key=lambda folder: (_created(folder), folder.name), reverse=True)
+        return sorted(folders, key=lambda folder: (folder.created, folder.name), reverse=True)
 
     def find(self, text: str | None) -> SessionFolder:
         """Return a session by name, unique prefix or path; the newest for None. Raises LookupError."""
@@ -323,7 +349,7 @@ class Shelf:
         except OSError as error:
             raise ShelfError(f"not all of {folder.name} could be deleted, see {grave}: {error}") from None
 
-    @contextmanager
+    @contextlib.contextmanager
     def _claim(self, folder: SessionFolder, done: str) -> Iterator[None]:
         """Keep the session from running meanwhile; ShelfError if it runs, is a link or on another shelf."""
         if folder.path.is_symlink():
@@ -371,18 +397,14 @@ def _new_folder(path: Path) -> Path:
             return candidate
 
 
+def _sign(lock: int) -> None:
+    """Write into a lock which process of which machine holds it."""
+    os.ftruncate(lock, 0)
+    os.write(lock, f"{os.getpid()} {socket.gethostname()}\n".encode())
+
+
 def _is_session(path: Path) -> bool:
     return is_file(path / "plan.json") or is_file(path / "journal.jsonl")
-
-
-def _created(folder: SessionFolder) -> int:
-    """Return when the session was created, in ns."""
-    # plan.json is written once, when the session is created.
-    file = folder.plan if is_file(folder.plan) else folder.journal
-    try:
-        return file.stat().st_mtime_ns
-    except OSError:  # deleted meanwhile
-        return 0
 
 
 def _problem(error: OSError) -> str:

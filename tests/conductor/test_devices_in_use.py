@@ -12,9 +12,15 @@ from pathlib import Path
 
 import pytest
 from building import recorded
-from gpubench_tui.engine.conductor import devices_in_use
-from gpubench_tui.engine.conductor.devices_in_use import DevicesInUseError, Placed, place_sessions
+from gpubench_tui.engine.conductor import devices_in_use, queue
+from gpubench_tui.engine.conductor.devices_in_use import (
+    DevicesInUseError,
+    Placed,
+    place_sessions,
+    sessions_ahead,
+)
 from gpubench_tui.engine.plan.plan import Plan
+from gpubench_tui.engine.record.register import Register
 from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
 from msgspec.structs import replace
 
@@ -61,6 +67,54 @@ def test_a_session_on_devices_in_use_is_refused_queued_or_started_anyway(tmp_pat
     assert [other.path for other in waiting.after] == [first.folders[0].path]
     anyway = place(shelf, FIRST, "anyway")
     assert anyway.after == [] and len(anyway.beside) == 2
+
+
+def test_a_session_in_any_folder_is_known_until_it_has_ended(tmp_path: Path) -> None:
+    one, other = Shelf(tmp_path / "one"), Shelf(tmp_path / "other")
+    first = place(one, FIRST)
+    with pytest.raises(DevicesInUseError, match=first.folders[0].name):
+        place(other, FIRST)
+    first._let_go()
+    assert place(other, FIRST).folders[0].is_waiting()
+    register = Register()
+    assert [folder.path.parent for folder in register.under_way()] == [other.root]
+    assert len(list(register._root.iterdir())) == 2, "the lock, and the one that is under way"
+
+
+def test_without_a_place_for_the_register_sessions_are_placed_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    first = place(Shelf(tmp_path), FIRST)
+    with pytest.raises(DevicesInUseError, match=first.folders[0].name):
+        place(Shelf(tmp_path), FIRST)
+
+
+@pytest.mark.slow
+def test_a_queued_session_looks_again_when_its_turn_comes(tmp_path: Path) -> None:
+    shelf, other_shelf = Shelf(tmp_path / "one"), Shelf(tmp_path / "other")
+    ahead = place(shelf, FIRST)
+    queued, later = place(shelf, FIRST, "wait").folders[0], place(other_shelf, FIRST, "anyway")
+    assert [folder.path for folder in sessions_ahead(queued)] == [ahead.folders[0].path]
+    ahead._let_go()
+    assert sessions_ahead(queued) == [], "one that waits and came later does not go first"
+    with later.folders[0].hold():
+        assert [folder.path for folder in sessions_ahead(queued)] == [later.folders[0].path]
+        assert queue._start(queued, anyway=False) is None
+    process = queue._start(queued, anyway=False)
+    assert process is not None
+    process.kill()
+    process.wait()
+
+
+def test_the_next_session_removes_the_reserve_of_one_that_was_killed(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    killed, elsewhere = (shelf.create(name, FIRST, recorded.host(2), "") for name in ("one", "two"))
+    elsewhere.lock.write_text("1 another-machine\n")
+    going_on = place(shelf, SECOND).folders[0]
+    assert not killed.reserve.exists()
+    assert elsewhere.reserve.exists() and going_on.reserve.exists()
 
 
 def test_of_two_sessions_started_in_the_same_instant_one_is_refused(tmp_path: Path) -> None:

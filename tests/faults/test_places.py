@@ -178,6 +178,25 @@ def test_a_session_that_cannot_begin_says_why_in_its_journal_and_report(
     assert "interrupted: there is no folder for temporary files" in capsys.readouterr().out
 
 
+@pytest.mark.slow
+def test_a_session_that_finds_the_disk_full_as_it_begins_uses_its_reserve(tmp_path: Path) -> None:
+    folder = Shelf(tmp_path).create("mine", recorded.plan(0), recorded.host(0), "")
+    code = (
+        "import errno, os, sys\nfrom gpubench_tui.engine.conductor import __main__ as process\n"
+        "real = os.open\n"
+        "def full(path, flags, *rest, **more):\n"
+        "    new = flags & os.O_CREAT and not os.path.exists(path) and str(path).startswith(sys.argv[1])\n"
+        "    if new and os.path.exists(sys.argv[1] + '/reserve'):\n"
+        "        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))\n"
+        "    return real(path, flags, *rest, **more)\n"
+        "os.open = full\nsys.exit(process.main(sys.argv[1]))"
+    )
+    folder.log.touch()  # by whoever starts the process
+    done = subprocess.run([sys.executable, "-c", code, str(folder.path)], check=False)
+    assert (done.returncode, folder.reserve.exists()) == (1, False)
+    assert "No space left on device" in read_session(folder.journal).reason
+
+
 # What is short, and what grows
 
 

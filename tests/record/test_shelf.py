@@ -196,6 +196,7 @@ def test_a_lock_names_only_who_holds_it(shelf: Shelf, opener: str) -> None:
 def test_a_link_to_the_lock_of_a_session_is_none(shelf: Shelf) -> None:
     folder, planted = create(shelf, "a"), create(shelf, "b")
     with held(folder):
+        planted.lock.unlink()
         planted.lock.symlink_to(folder.lock)
         assert folder.pid() is not None
         assert planted.pid() is None and not stop_session(planted)

@@ -270,8 +270,8 @@ def test_a_session_process_that_is_killed_is_said_and_its_figures_kept(tmp_path:
     process = start("run", "quickstart", f"--sessions-dir={tmp_path}", *SHORT, *ENDLESS)
     line_with(process, "window ")
     line_with(process, "window ")
-    folder = next(tmp_path.iterdir())
-    os.kill(int(re.search(r"\d+", (folder / "lock").read_text())[0]), signal.SIGKILL)  # type: ignore[index]
+    (folder,) = Shelf(tmp_path).all()
+    os.kill(int(re.search(r"\d+", folder.lock.read_text())[0]), signal.SIGKILL)  # type: ignore[index]
     out, err = process.communicate(timeout=240)
     assert process.returncode == 1
     assert "ended unexpectedly" in err
