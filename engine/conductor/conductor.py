@@ -17,11 +17,20 @@ from ..host.process import print_error
 from ..host.shortage import with_remedy
 from ..plan.needs import cache_folder
 from ..plan.plan import RunSpec
-from ..record.events import Failure, RunFinished, RunStarted, Sampled, SessionFinished, SessionOutcome
+from ..record.events import (
+    SAME_WAY,
+    Failure,
+    RunFinished,
+    RunStarted,
+    Sampled,
+    SessionFinished,
+    SessionOutcome,
+)
 from ..record.exit_status import MEASURED, RUN_FAILED, STOPPED
 from ..record.journal import Journal
 from ..record.shelf import SessionFolder
 from ..text.plain import described
+from .failures.alike import LikeFailures
 from .processes.caches import keep_caches_private, keep_temporary_private
 from .processes.fork_server import end_fork_server, start_fork_server
 from .processes.own_network import ask_for_own_network
@@ -67,6 +76,9 @@ class Conductor:
         """Ids of the runs that were taken over."""
         self._stops = 0
         self._failed = False
+        self._failures = LikeFailures()
+        self._foretold: set[str] = set()
+        """Failures that runs were skipped for."""
 
     def conduct(self) -> int:
         """Execute the plan and write the whole journal; return the exit status."""
@@ -107,6 +119,7 @@ class Conductor:
         for event in take_over(self._folder, self._recorder.write):
             if isinstance(event, RunFinished):
                 self._done.add(event.run)
+                self._failures.add(self._request.plan.run(event.run), event)
         if self._request.plan.to_run:
             self._prepare_folders()
             ask_for_own_network(self._request.plan, os.environ)
@@ -140,11 +153,28 @@ class Conductor:
             reason = "the session ended before this run began"
             recorder.write(RunFinished(at=recorder.now(), run=spec.id, outcome="stopped", reason=reason))
             return
+        if self._would_fail(spec):
+            return
         recorder.write(RunStarted(at=recorder.now(), run=spec.id))
         finished = self._carry_out(self._run)
         recorder.write(finished)
+        self._failures.add(spec, finished)
         self._failed |= finished.outcome == "failed"
         self._run = None
+
+    def _would_fail(self, spec: RunSpec) -> bool:
+        """Skip a run that would fail the same way as two before it; return whether it was."""
+        foretold = self._failures.foretell(spec)
+        if foretold is None:
+            return False
+        reason = f"{SAME_WAY}: {foretold.message}"
+        if foretold.message not in self._foretold:
+            self._foretold.add(foretold.message)
+            self._recorder.say(reason, "error")
+        finished = RunFinished(at=self._recorder.now(), run=spec.id, outcome="skipped", reason=reason)
+        self._recorder.write(finished)
+        self._run = None
+        return True
 
     def _carry_out(self, run: RunExecution) -> RunFinished:
         try:

@@ -34,6 +34,10 @@ SessionOutcome = Literal["finished", "stopped", "interrupted"]
 FailureKind = Literal["raised", "out of memory", "killed", "hung", "no data", "launch"]
 
 
+SAME_WAY = "the others would fail the same way"
+"""Beginning of the reason of runs that were skipped because two others failed alike."""
+
+
 class Base(Struct, frozen=True, kw_only=True, tag_field="event"):
     """Fields that all events share."""
 

@@ -8,8 +8,11 @@ import signal
 
 import psutil
 import pytest
+from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.conductor.control import skip_run, stop_session
+from gpubench_tui.engine.plan.workload import Workload
 from gpubench_tui.engine.record.events import (
+    SAME_WAY,
     Event,
     LogMessage,
     RankStarted,
@@ -21,6 +24,8 @@ from gpubench_tui.engine.record.events import (
     Steps,
 )
 from gpubench_tui.engine.record.session import read_session
+from gpubench_tui.engine.record.takeover import lacking_runs
+from msgspec.structs import replace
 
 from .conftest import Start, run_spec, wait_until_gone
 
@@ -72,6 +77,24 @@ def test_a_plan_is_executed_in_order_and_told_whole(start: Start) -> None:
     assert {event.level for event in said} == {"info"}
     assert [event.text for event in said if event.run == "00-ddp"] == ["ddp started", "ddp: enough"]
     assert not session.folder.is_running()
+
+
+def test_a_second_like_failure_ends_what_would_fail_the_same_way(start: Start) -> None:
+    other = replace(run_spec(3, "behave", ranks=1), workloads=(Workload(model="lenet"),))
+    session = start(run_spec(0, "raising"), run_spec(1, "raising"), run_spec(2, "behave"), other)
+    assert session.wait() == 1
+    reason = f"{SAME_WAY}: ValueError: the sky is green"
+    ends = session.ends()
+    assert [end.outcome for _, end in sorted(ends.items())] == ["failed", "failed", "skipped", "measured"]
+    assert ends["02-behave"].reason == reason
+    said = [event.text for event in session.events() if isinstance(event, LogMessage) and not event.run]
+    assert said == [reason]
+    recorded = read_session(session.folder.journal)
+    assert recorded.runs["02-behave"].started_at is None
+    assert lacking_runs(recorded) == ["00-raising", "01-raising", "02-behave"], "to be measured on resuming"
+    assert analyse(recorded).headline == (
+        "Failed: ValueError: the sky is green (2 of 4 runs failed, 1 would fail the same way)"
+    )
 
 
 def test_what_befalls_a_rank_ends_its_run_and_not_the_plan(start: Start) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ...record.events import SAME_WAY
 from ...text.plain import cut_in_middle, unbroken
 from ...text.units import count
 from ..results.result import Result
@@ -67,10 +68,15 @@ def _failures(inquiry: Inquiry, failed: Sequence[Result]) -> str:
 
 def _others(inquiry: Inquiry, failed: Sequence[Result]) -> Iterator[str]:
     yield f" ({len(failed)} of {count(len(inquiry.results), 'run')} failed"
-    for state in ("skipped", "stopped"):
-        number = sum(each.state == state for each in inquiry.results)
+    rest = [each for each in inquiry.results if each not in failed]
+    alike = sum(each.reason.startswith(SAME_WAY) for each in rest)
+    for number, what in (
+        (alike, "would fail the same way"),
+        (sum(each.state == "skipped" for each in rest) - alike, "skipped"),
+        (sum(each.state == "stopped" for each in rest), "stopped"),
+    ):
         if number:
-            yield f", {number} {state}"
+            yield f", {number} {what}"
     yield ")"
 
 
