@@ -7,8 +7,10 @@ from pathlib import PurePath
 
 from ..plan.plan import Plan
 from ..plan.preset import Preset
+from ..plan.trainings import own_training
 from ..plan.workload import Workload
 from ..text.plain import cut_in_middle
+from ..text.toml import toml_value
 
 MOST_VALUES = 8
 """Values that are listed where workloads differ, at most."""
@@ -16,7 +18,17 @@ LONGEST_VALUE = 60
 """Characters of a changed value at most."""
 SAID = frozenset(
     (
-        *("model", "data", "data_dir", "classes", "image_size", "precision", "optimizer"),
+        *(
+            "training",
+            "arguments",
+            "model",
+            "data",
+            "data_dir",
+            "classes",
+            "image_size",
+            "precision",
+            "optimizer",
+        ),
         *("batch", "batches", "batch_scope", "channels_last", "compile"),
     )
 )
@@ -64,9 +76,9 @@ def training_line(workloads: Iterable[Workload], batches: Sequence[str] | None =
         return ""
     each_batch = _listed(batches) if batches else _each(all_of_them, lambda each: str(each.batch))
     parts = [
-        f"{_each(all_of_them, _model)} on {_each(all_of_them, _data)}",
+        " on ".join(filter(None, (_each(all_of_them, _model), _each(all_of_them, _data)))),
         _each(all_of_them, lambda each: each.precision),
-        _each(all_of_them, lambda each: each.optimizer),
+        *filter(None, [_each(all_of_them, _optimizer)]),
         f"batch {each_batch} {_each(all_of_them, _scope)}",
     ]
     for key, words in (("compile", "compiled"), ("channels_last", "channels-last")):
@@ -77,7 +89,7 @@ def training_line(workloads: Iterable[Workload], batches: Sequence[str] | None =
 
 
 def _each(workloads: Sequence[Workload], written: Callable[[Workload], str]) -> str:
-    return _listed(list(dict.fromkeys(map(written, workloads))))
+    return _listed(list(dict.fromkeys(filter(None, map(written, workloads)))))
 
 
 def _listed(values: Sequence[str]) -> str:
@@ -87,12 +99,22 @@ def _listed(values: Sequence[str]) -> str:
 
 
 def _model(workload: Workload) -> str:
-    """Return the model's name; of a model of one's own, the file without its folders."""
+    """Return the model's name; of a model or training of one's own, the file without its folders."""
+    if own_training(workload.training) is not None:
+        given = ", ".join(f"{name} = {toml_value(value)}" for name, value in workload.arguments.items())
+        return PurePath(workload.training).name + (f" ({given})" if given else "")
     path, separator, function = workload.model.rpartition(".py:")
     return f"{PurePath(path).name}{separator}{function}" if separator else workload.model
 
 
+def _optimizer(workload: Workload) -> str:
+    return "" if own_training(workload.training) is not None else workload.optimizer
+
+
 def _data(workload: Workload) -> str:
+    """Return the data; of a training of one's own nothing, for its file may have data of its own."""
+    if own_training(workload.training) is not None:
+        return ""
     classes = f"{workload.classes} classes"
     match workload.data:
         case "synthetic":

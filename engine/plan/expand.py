@@ -17,6 +17,7 @@ from .limits import reason_to_skip, too_few_images
 from .plan import Device, Plan, RunSpec
 from .preset import Baseline, Matrix, Mode, Preset, Selection
 from .read import PresetError
+from .trainings import has_own_data
 from .workload import Workload
 
 MOST_RUNS = 10_000
@@ -84,7 +85,7 @@ def _training_images(name: str, preset: Preset) -> dict[str, int]:
     """Return how many training images each folder of images holds. Raises PresetError for unfit ones."""
     images = {}
     for key, workload in preset.used_workloads.items():
-        if workload.data == "folder" and workload.data_dir is not None:
+        if workload.data == "folder" and workload.data_dir is not None and not has_own_data(workload):
             try:
                 train, _ = open_folder(Path(workload.data_dir), workload.classes)
             except FolderError as error:
@@ -136,7 +137,7 @@ def _counts_of(mode: Mode, counts: list[int]) -> list[int]:
 
 
 def _at_batch(workload: Workload, batch: int | None) -> Workload:
-    return replace(workload, name=workload.name or workload.model, batch=batch or workload.batch)
+    return replace(workload, name=workload.title, batch=batch or workload.batch)
 
 
 def _devices(host: Host, counts: list[int]) -> tuple[Device, ...]:

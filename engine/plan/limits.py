@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from ..host.facts import Gpu, Host
 from .plan import Device, RunSpec
+from .trainings import defines, has_own_data, own_training
 
 FSDP_TORCH, FSDP_TORCH_ON_CPUS = (2, 6), (2, 7)
 """First torch whose `fully_shard` is public, and first torch where it works on CPUs."""
@@ -26,6 +27,7 @@ def reason_to_skip(spec: RunSpec, devices: tuple[Device, ...], host: Host) -> st
         or _keys_conflict(spec)
         or _batch_indivisible(spec)
         or _workers_indivisible(spec)
+        or _untested(spec)
     )
 
 
@@ -33,6 +35,8 @@ def too_few_images(spec: RunSpec, images: Mapping[str, int]) -> str | None:
     """Return why a training set has not enough images for one step; `images` are those of each folder."""
     for rank in range(spec.world_size if spec.mode == "concurrent" else 1):
         workload = spec.workload_of(rank)
+        if has_own_data(workload):
+            continue
         needed = spec.batch_per_device(rank) if spec.mode == "concurrent" else spec.global_batch
         if workload.data == "synthetic":
             present, key = workload.images, " or raise workload.images"
@@ -104,6 +108,18 @@ def _batch_indivisible(spec: RunSpec) -> str | None:
     ):
         return None
     return f"a global batch of {workload.batch} cannot be divided equally among {spec.device_count} devices"
+
+
+def _untested(spec: RunSpec) -> str | None:
+    """Return why a training that makes its own batches cannot be trained by epochs."""
+    for workload in spec.workloads if spec.measure.epochs else ():
+        file = own_training(workload.training)
+        if file is not None and has_own_data(workload) and not defines(file, "test_batches"):
+            return (
+                f"epochs end with a test, and {file.name} makes its own batches without a function "
+                "test_batches(rank, world_size, batch, device): write one, or set measure.epochs = 0"
+            )
+    return None
 
 
 def _workers_indivisible(spec: RunSpec) -> str | None:

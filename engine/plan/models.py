@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import importlib.util
 import re
-from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from ..text.files import is_file, read_whole
 from ..text.suggestions import nearest
+from .source import SourceError, read_source
 
 BUILT_IN_MODELS = {
     "cnn": "three convolutions and two linear layers, 1.1 million parameters",
@@ -32,8 +30,6 @@ _REGISTERED = re.compile(
     re.MULTILINE,
 )
 """Matches the declaration of a model in torchvision's source."""
-_DYNAMIC = {"*", "__getattr__", "globals", "locals", "exec", "sys.modules"}
-"""Words in a file whose names may be known only once it has been imported."""
 
 
 def own_function(model: str) -> tuple[Path, str] | None:
@@ -80,16 +76,10 @@ def torchvision_names() -> tuple[str, ...]:
 
 
 def _problem_with_own(file: Path, function: str) -> str:
-    if not is_file(file):
-        return f"no file {file}"
     try:
-        status = file.stat()
-        names = _names_in(str(file), status.st_mtime_ns, status.st_size)
-    except SyntaxError as error:
-        where = f"{error.filename}:{error.lineno}" if error.lineno else f"{file}"
-        return f"{where}: {type(error).__name__}: {error.msg}"
-    except (OSError, ValueError, RecursionError, MemoryError) as error:
-        return f"{file} cannot be read as Python: {getattr(error, 'strerror', None) or error}"
+        names = read_source(file).names
+    except SourceError as error:
+        return str(error)
     if not function:
         return f"{file}: expected the function too that returns the model, as in {file.name}:build"
     if names is None or function in names:
@@ -97,40 +87,3 @@ def _problem_with_own(file: Path, function: str) -> str:
     functions = [name for name, is_function in names.items() if is_function and not name.startswith("_")]
     others = nearest(function, functions[:MOST_LISTED]) if functions else ""
     return f"{file} has no function {function!r}{others}"
-
-
-@lru_cache(maxsize=64)
-def _names_in(path: str, changed: int, size: int) -> Mapping[str, bool] | None:  # noqa: ARG001 (tell versions apart)
-    """Return the names that a file binds, and which of them are functions or classes, without running it.
-
-    None where only its import can tell. Raises as `ast.parse` does.
-    """
-    tree = ast.parse(read_whole(Path(path)), filename=path)
-    names = dict(_bound(tree))
-    words = set(names)
-    for node in ast.walk(tree):
-        match node:
-            case ast.Name(id=word):
-                words.add(word)
-            case ast.Attribute(value=ast.Name(id="sys"), attr="modules"):
-                words.add("sys.modules")
-            case ast.Global(names=words_of_module):
-                names |= dict.fromkeys(words_of_module, True)
-    return None if _DYNAMIC & words else names
-
-
-def _bound(tree: ast.AST) -> Iterator[tuple[str, bool]]:
-    """Yield the names that a module's statements bind, and whether it is to a function or class.
-
-    Those bound within functions and classes are left out.
-    """
-    for node in ast.iter_child_nodes(tree):
-        match node:
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-                yield name, True
-            case ast.Name(id=name, ctx=ast.Store()):
-                yield name, False
-            case ast.alias(name=name, asname=other):
-                yield other or name.partition(".")[0], False
-            case _:
-                yield from _bound(node)

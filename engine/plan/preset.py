@@ -234,4 +234,11 @@ Table = TypeVar("Table", Workload, Measure)
 
 def with_changes(table: Table, changes: Mapping[str, Any]) -> Table:
     """Return a table with some of its keys replaced; msgspec.ValidationError where a value is not allowed."""
-    return msgspec.convert({**msgspec.to_builtins(table), **changes}, type(table)) if changes else table
+    return msgspec.convert(laid_over(msgspec.to_builtins(table), changes), type(table)) if changes else table
+
+
+def laid_over(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a table with some of its keys replaced; of tables in it, such as `arguments`, theirs are."""
+    both = {key for key, value in changes.items() if isinstance(value, dict)} & table.keys()
+    inner = {key: {**table[key], **changes[key]} for key in both if isinstance(table[key], dict)}
+    return {**table, **changes, **inner}

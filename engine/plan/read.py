@@ -13,7 +13,8 @@ from ..text.files import parse_toml, user_path
 from ..text.plain import cut_in_middle, without_surrogates
 from .explain import explain
 from .models import own_function, problem_with_model
-from .preset import Matrix, Measure, Preset
+from .preset import Matrix, Measure, Preset, laid_over
+from .trainings import own_training, problem_with_training
 from .workload import Workload
 
 Table = dict[str, Any]
@@ -162,7 +163,7 @@ def _parse_value(value: str) -> Any:
 
 
 def _resolve_paths(table: Table, folder: Path) -> None:
-    """Make `data_dir` and the file of a user's own model absolute."""
+    """Make `data_dir` and the files of a user's own model and training absolute."""
     overlay = table.get("gpu")
     workloads = [table.get("workload"), *(part for _, part in _items(table.get("workloads")))]
     workloads += [overlay.get("workload")] if isinstance(overlay, dict) else []
@@ -171,10 +172,13 @@ def _resolve_paths(table: Table, folder: Path) -> None:
             continue
         if isinstance(workload.get("data_dir"), str):
             workload["data_dir"] = str(folder / user_path(workload["data_dir"]))
+        training = workload.get("training")
+        if isinstance(training, str) and (file := own_training(training)) is not None:
+            workload["training"] = str(folder / user_path(str(file)))
         model = workload.get("model")
         if isinstance(model, str) and (own := own_function(model)) is not None:
-            file, function = own
-            workload["model"] = f"{folder / user_path(str(file))}:{function}"
+            path, function = own
+            workload["model"] = f"{folder / user_path(str(path))}:{function}"
 
 
 def _items(value: Any) -> list[tuple[str, Any]]:
@@ -191,7 +195,7 @@ def _merge_workloads(table: Table, file: str) -> None:
     for name, workload in named.items():
         if not isinstance(workload, dict):
             raise PresetError(file, f"workloads.{name}", f"expected a table, as in [workloads.{name}]")
-        named[name] = {**defaults, "name": name, **workload}
+        named[name] = laid_over({**defaults, "name": name}, workload)
 
 
 def _check_overrides(
@@ -272,10 +276,13 @@ def _check_workload(workload: Workload, file: str, key: str) -> None:
         ):
             if given != fixed:
                 raise PresetError(file, f"{key}.{name}", f"{given}; CIFAR-10 has 10 classes of 32x32 images")
-    for name, path in (("data_dir", workload.data_dir or ""), ("model", workload.model)):
+    for name in ("data_dir", "model", "training"):
+        path = getattr(workload, name) or ""
         if without_surrogates(path) != path:
             raise PresetError(file, f"{key}.{name}", f"{path}: expected a path that is valid UTF-8")
     if list(workload.milestones) != sorted(set(workload.milestones)):
         raise PresetError(file, f"{key}.milestones", "expected rising epochs, as in [150, 250]")
-    if problem := problem_with_model(workload.model):
+    if found := problem_with_training(workload):
+        raise PresetError(file, f"{key}.{found.key}", found.problem)
+    if workload.training == "images" and (problem := problem_with_model(workload.model)):
         raise PresetError(file, f"{key}.model", problem)

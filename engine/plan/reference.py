@@ -36,7 +36,7 @@ DECLARATIONS = (preset, workload)
 
 OTHER_MODELS = {
     "torchvision:NAME": "a classification model of torchvision, such as torchvision:resnet50",
-    "path/to/file.py:function": "your own: def function(classes: int) -> torch.nn.Module",
+    "path/to/file.py:function": "your own, whose function may take classes and image_size",
 }
 """Forms of the names of all other models."""
 
@@ -135,7 +135,9 @@ def _structs(kind: Type, in_array: bool = False, in_table: bool = False) -> Iter
 def _key(field: Field, meaning: str, group: str) -> KeyReference:
     words = tuple(BUILT_IN_MODELS) if field.encode_name == "model" else _words(field.type)
     default, kind = _default(field), _kind(field.type)
-    return KeyReference(field.encode_name, _values(field.type), default, meaning, words, kind, group)
+    # A table of any keys, unlike those that are declared.
+    values = "inline table" if field.encode_name == "arguments" else _values(field.type)
+    return KeyReference(field.encode_name, values, default, meaning, words, kind, group)
 
 
 def _kind(kind: Type) -> KeyKind:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from pathlib import PurePath
+from typing import Annotated, Any, Literal
 
+import msgspec
 from msgspec import Meta, Struct
 
 from .bounds import Count, CountOrNone, Fraction, NotNegative, Positive
@@ -26,6 +28,10 @@ class Workload(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     # Model
     name: str = ""
     """Name in tables and reports; by default that of the `[workloads.NAME]` table, or else the model's."""
+    training: str = "images"
+    """`images`, an image classifier; or `path/to/file.py`, a training of your own."""
+    arguments: dict[str, Any] = {}
+    """Keyword arguments of your own training's `build_model`, as in `{ depth = 6 }`."""
     model: str = "cifar-resnet18"
     """A built-in model, `torchvision:NAME`, or `path/to/file.py:function` for a model of your own."""
     classes: Annotated[int, Meta(ge=2)] = 10
@@ -104,3 +110,13 @@ class Workload(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     # fsdp
     reshard_after_forward: bool = True
     """Free a block's gathered weights after its forward, and gather them again for backward."""
+
+    @property
+    def title(self) -> str:
+        """Name in tables and reports."""
+        return self.name or (PurePath(self.training).stem if self.training.endswith(".py") else self.model)
+
+    def __hash__(self) -> int:
+        """Return a hash, which the arguments have as their JSON: tables have none."""
+        values = (getattr(self, name) for name in self.__struct_fields__ if name != "arguments")
+        return hash((*values, msgspec.json.encode(self.arguments, order="sorted")))

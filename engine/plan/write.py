@@ -52,7 +52,7 @@ def _header(table: TableReference) -> Iterator[str]:
 def _keys(table: TableReference, values: Mapping[str, Any]) -> Iterator[str]:
     """Yield the keys of a table under their meanings; those without a value as comments."""
     for key in table.keys:
-        if "table" in key.values:
+        if key.values in ("table", "array of tables"):
             continue
         yield from _comment(_meaning(key))
         value = values.get(key.name)

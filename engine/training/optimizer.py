@@ -20,8 +20,10 @@ class Schedule:
     def __init__(self, workload: Workload, steps_per_epoch: int) -> None:
         self._base = workload.learning_rate
         self._gamma = workload.gamma
+        # Data without an end have no epochs.
+        milestones = workload.milestones if steps_per_epoch else ()
         self._warmup = round(workload.warmup_epochs * steps_per_epoch)
-        self._milestones = sorted(epoch * steps_per_epoch for epoch in workload.milestones)
+        self._milestones = sorted(epoch * steps_per_epoch for epoch in milestones)
 
     def learning_rate(self, step: int) -> float:
         """Return the learning rate of a step, counted from 0."""

@@ -59,7 +59,7 @@ class Trainer:
             for parameter in model.parameters():
                 parameter.data = parameter.data.contiguous()
         elif workload.channels_last:  # fsdp requires contiguous parameters
-            model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            to_channels_last(model)
         dtype = SIXTEEN_BITS.get(workload.precision)
         # fsdp gathers weights of 16 bits, with which autocast has nothing to do but where they meet others.
         autocast = dtype if run.mode != "fsdp" or training.mixes_types(model) else None
@@ -71,6 +71,8 @@ class Trainer:
         self.optimizer = training.make_optimizer(self.plain, fused=devices.fuses_optimizers)
         self.scaler = make_scaler(workload, device)
         self.schedule = Schedule(workload, batches.steps_per_epoch)
+        self._rates = [group["lr"] for group in self.optimizer.param_groups]
+        self._wanted_rate = 0.0
         self.learning_rate = 0.0
         """Learning rate of the last step."""
         self.tally: Tally | None = None
@@ -131,10 +133,14 @@ class Trainer:
 
     def _set_learning_rate(self) -> None:
         wanted = self.schedule.learning_rate(self._step)
-        if wanted != self.learning_rate:
-            self.learning_rate = wanted
-            for group in self.optimizer.param_groups:
-                group["lr"] = wanted
+        if wanted == self._wanted_rate:
+            return
+        self._wanted_rate = wanted
+        base = self._workload.learning_rate
+        for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
+            # The groups of a user's own optimizer have rates of their own, which the schedule scales.
+            group["lr"] = wanted if rate == base else rate * (wanted / base)
+        self.learning_rate = float(self.optimizer.param_groups[0]["lr"])
 
     def save(self) -> Saved:
         """Return the initial state of the training, copied to the CPU."""
@@ -223,3 +229,10 @@ class Trainer:
     def replicas_equal(self) -> bool:
         """Return whether all ranks of this training hold the same parameters, bit for bit."""
         return self._group.agree(list(self.plain.parameters()))
+
+
+def to_channels_last(model: nn.Module) -> None:
+    """Store the four-dimensional tensors of a model in channels-last format; others have no such format."""
+    for tensor in (*model.parameters(), *model.buffers()):
+        if tensor.dim() == 4 and tensor.layout is torch.strided:
+            tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)

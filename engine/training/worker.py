@@ -12,6 +12,8 @@ from ..host.process import print_error
 from ..plan.assignment import Assignment
 from ..plan.models import own_function
 from ..plan.plan import RunSpec
+from ..plan.trainings import own_training
+from ..plan.workload import Workload
 from ..record.events import ModelBuilt, RankEvent, RankMeasured
 from .compiling import CompileHeartbeat
 from .detail.compute import report_compute
@@ -21,7 +23,7 @@ from .device.cpu import CpuDevices
 from .device.devices import RankDevices
 from .dynamo import compiled_graphs
 from .ending import Ending, leave
-from .errors import kind_of, sentence_of
+from .errors import TrainingError, kind_of, sentence_of
 from .measure import Measurement
 from .parallel.sharding import pieces_of
 from .precision import SIXTEEN_BITS
@@ -100,9 +102,15 @@ def run_rank(assignment: Assignment, rank: Rank) -> NoReturn:
 
 
 def sentence_for(error: BaseException, run: RunSpec, index: int) -> str:
-    """Return one sentence on an error of a rank, with its place in the file of a user's own model."""
-    own = own_function(run.workload_of(index).model)
-    return sentence_of(error, run.batch_per_device(index), own and UserCode(own[0]))
+    """Return one sentence on an error of a rank, with its place in the user's own code."""
+    file = own_code_of(run.workload_of(index))
+    return sentence_of(error, run.batch_per_device(index), UserCode(file) if file else None)
+
+
+def own_code_of(workload: Workload) -> Path | None:
+    """Return the file of a user's own training or model; None where all code is the program's."""
+    own = own_function(workload.model) if workload.training == "images" else None
+    return own[0] if own is not None else own_training(workload.training)
 
 
 def open_batches(training: Training, assignment: Assignment, rank: Rank) -> Batches:
@@ -113,7 +121,13 @@ def open_batches(training: Training, assignment: Assignment, rank: Rank) -> Batc
 
     loading("")
     share = share_of(rank.run, rank.index, rank.devices, Path(assignment.cache))
-    return training.open(share, loading)
+    batches = training.open(share, loading)
+    if rank.run.measure.epochs and not batches.steps_per_epoch:
+        raise TrainingError(
+            "epochs need batches with an end: let batches() return something that has a length, such as a "
+            "list or a DataLoader, or set measure.epochs = 0"
+        )
+    return batches
 
 
 def measured_event(rank: Rank, trainer: Trainer, measurement: Measurement) -> RankMeasured:

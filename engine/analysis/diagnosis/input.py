@@ -90,7 +90,7 @@ def loader_ceiling(case: Case) -> Iterator[Diagnosis]:
             yield Diagnosis(
                 name=NAME,
                 severity="severe",
-                sentence=f"{workload.model} trains the same {rate(max(rates))} at every batch and on any "
+                sentence=f"{workload.title} trains the same {rate(max(rates))} at every batch and on any "
                 "number of devices: that is the loader's rate, and says nothing of the devices",
                 evidence=tuple(_throughput(run) for run in runs),
                 remedy=faster_loading(case),

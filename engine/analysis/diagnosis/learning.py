@@ -32,7 +32,7 @@ def diverged(case: Case) -> Iterator[Diagnosis]:
 def _where(found: Divergence, spec: RunSpec) -> str:
     loss = "the loss" if found.step is not None else f"the loss on the {found.images} images"
     if spec.mode == "concurrent":
-        return f"{loss} of {spec.workload_of(found.rank).name or spec.workload_of(found.rank).model}"
+        return f"{loss} of {spec.workload_of(found.rank).title}"
     return loss
 
 

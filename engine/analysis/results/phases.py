@@ -136,7 +136,7 @@ def _rank_phases(runs: Sequence[RunState], number: int) -> RankPhases | None:
     workload = runs[0].spec.workload_of(number)
     return RankPhases(
         rank=number,
-        workload=workload.name or workload.model,
+        workload=workload.title,
         steps=len(steps),
         step_seconds=total,
         seconds=seconds,

@@ -153,7 +153,7 @@ def compute_result(session: Session, others: Sequence[Configuration], configurat
         label=configuration.label if len(configuration.runs) > 1 else spec.label,
         mode=spec.mode,
         devices=spec.device_count,
-        workload=" + ".join(dict.fromkeys(workload.name or workload.model for workload in spec.workloads)),
+        workload=" + ".join(dict.fromkeys(workload.title for workload in spec.workloads)),
         batch_per_device=spec.batch_per_device(),
         global_batch=spec.global_batch,
         state=run.state,

@@ -105,7 +105,7 @@ def _part(others: Sequence[Configuration], configuration: Configuration, number:
     workload = spec.workload_of(number)
     return ConcurrentTraining(
         rank=number,
-        workload=workload.name or workload.model,
+        workload=workload.title,
         device=spec.devices[number].name if number < len(spec.devices) else ranks[0].device,
         side_by_side=pool([rank.windows for rank in ranks]),
         alone=summarise_configuration(singles).throughput if singles else None,

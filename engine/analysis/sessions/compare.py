@@ -219,7 +219,7 @@ def _change(one: Side, other: Side, rank: int | None, before: Rates, after: Rate
     found = Estimate(b / a, _interval(before, after, b / a, noise), len(after)) if a and b else None
     verdict, reason = _verdict(ours, theirs, before, after, found)
     workloads = spec.workloads if rank is None else (spec.workload_of(rank),)
-    workload = " + ".join(dict.fromkeys(each.name or each.model for each in workloads))
+    workload = " + ".join(dict.fromkeys(each.title for each in workloads))
     return Change(
         label=ours.label if rank is None else f"{ours.label}: {workload} (rank {rank})",
         mode=spec.mode,

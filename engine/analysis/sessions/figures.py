@@ -18,7 +18,7 @@ Rates = list[tuple[float, ...]]
 
 def matched_part(spec: RunSpec) -> tuple[str, int, tuple[tuple[str, int], ...]]:
     """Return the part of a run's key that its plan alone determines."""
-    workloads = tuple((each.name or each.model, each.batch) for each in spec.workloads)
+    workloads = tuple((each.title, each.batch) for each in spec.workloads)
     return spec.mode, spec.device_count, workloads
 
 

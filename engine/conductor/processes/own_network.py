@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ...plan.models import own_function
 from ...plan.plan import Plan
+from ...plan.trainings import own_training
 
 VARIABLE = "GPUBENCH_TUI_OWN_NETWORK"
 """Environment variable that asks the fork server for a network of its own."""
@@ -32,7 +33,9 @@ def ask_for_own_network(plan: Plan, environment: MutableMapping[str, str]) -> No
     workloads = [workload for spec in plan.to_run for workload in spec.workloads]
     devices = [device for spec in plan.to_run for device in spec.devices]
     alone = all(device.kind == "cpu" for device in devices) and all(
-        workload.data in ("synthetic", "folder") and own_function(workload.model) is None
+        workload.data in ("synthetic", "folder")
+        and own_function(workload.model) is None
+        and own_training(workload.training) is None
         for workload in workloads
     )
     environment[VARIABLE] = "1" if alone else ""

@@ -15,19 +15,22 @@ from torch import nn
 
 from ..errors import TrainingError
 
+NAMES_OF_CLASSES = ("classes", "num_classes", "n_classes")
+"""Names of an argument that takes the number of classes."""
 
-def own_model(file: Path, function: str, classes: int) -> nn.Module:
-    """Call a function of the user's file with the number of classes; return the model."""
+
+def own_model(file: Path, function: str, classes: int, image_size: int) -> nn.Module:
+    """Call a function of the user's file with what it takes of classes and image size; return the model."""
     if not file.is_file():
         raise TrainingError(f"the model's file {file.absolute()} does not exist")
     build = getattr(import_script(file), function, None)
     if not callable(build):
         raise TrainingError(f"{file} has no function {function!r}")
-    _check_signature(file, function, build)
-    model = build(classes)
+    model = _call(file, function, build, classes, image_size)
     if not isinstance(model, nn.Module):
         returned = type(model).__name__
-        raise TrainingError(f"{_place(file, build)}: {function} returned {returned}, not a torch.nn.Module")
+        place = place_of_function(file, build)
+        raise TrainingError(f"{place}: {function} returned {returned}, not a torch.nn.Module")
     return model
 
 
@@ -67,18 +70,32 @@ class _Script(SourceFileLoader):
         raise OSError(f"{path} is not cached")
 
 
-def _check_signature(file: Path, function: str, build: Callable[..., object]) -> None:
+def _call(file: Path, function: str, build: Callable[..., object], classes: int, image_size: int) -> object:
+    """Call a function with those of the two that it takes by name; a sole argument gets the classes."""
     try:
-        inspect.signature(build).bind(10)
+        signature = inspect.signature(build)
+    except ValueError:  # it has none to be looked at
+        return build(classes)
+    values = {**dict.fromkeys(NAMES_OF_CLASSES, classes), "image_size": image_size}
+    by_name = {
+        name: values[name]
+        for name, parameter in signature.parameters.items()
+        if name in values and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    }
+    needed = [each for each in signature.parameters.values() if each.default is each.empty]
+    alone = not by_name and len(needed) == 1 and needed[0].kind is not inspect.Parameter.VAR_KEYWORD
+    positional = (classes,) if alone else ()
+    try:
+        signature.bind(*positional, **by_name)
     except TypeError as error:
         raise TrainingError(
-            f"{_place(file, build)}: {function} must take the number of classes as its only argument: {error}"
+            f"{place_of_function(file, build)}: {function} must take no argument, classes, or classes and "
+            f"image_size: {error}"
         ) from error
-    except ValueError:
-        pass  # it has no signature to be checked
+    return build(*positional, **by_name)
 
 
-def _place(file: Path, build: Callable[..., object]) -> str:
+def place_of_function(file: Path, build: Callable[..., object]) -> str:
     """Return file and first line of a function or class, of the file alone where it has none."""
     try:
         code = inspect.unwrap(build)

@@ -70,11 +70,17 @@ def build_model(workload: Workload) -> nn.Module:
     if name in BUILT_IN:
         return BUILT_IN[name](workload.classes, workload.image_size)
     if (own := own_function(name)) is not None:
-        model = own_model(*own, workload.classes)
+        model = own_model(*own, workload.classes, workload.image_size)
     elif name.startswith(TORCHVISION):
         model = torchvision_model(name.removeprefix(TORCHVISION), workload.classes)
     else:
         raise TrainingError(problem_with_model(name))
+    check_trainable(model, name)
+    return model
+
+
+def check_trainable(model: nn.Module, name: str) -> None:
+    """Raise TrainingError if a model has lazy layers, or nothing to train."""
     if any(isinstance(parameter, UninitializedParameter) for parameter in model.parameters()):
         raise TrainingError(
             f"{name} has lazy layers, whose parameters no optimizer can hold yet: give them their sizes"
@@ -82,4 +88,3 @@ def build_model(workload: Workload) -> nn.Module:
     # Looked for here, as DistributedDataParallel refuses such a model in other words.
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise TrainingError(f"{name} has no parameters to train")
-    return model

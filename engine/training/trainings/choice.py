@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from ...plan.trainings import own_training
 from ...plan.workload import Workload
 from .images import ImageTraining
+from .own import OwnTraining
 from .training import Training
 
 
 def training_of(workload: Workload) -> Training:
     """Return the workload's training; nothing of it is read or built yet."""
-    return ImageTraining(workload)
+    return ImageTraining(workload) if own_training(workload.training) is None else OwnTraining(workload)

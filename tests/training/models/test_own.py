@@ -56,7 +56,7 @@ class Refusing(nn.Linear):
     def forward(self, images):
         return images.view(7, -1)
 
-def takes_nothing(): ...
+def gives_nothing(): ...
 def takes_two(classes, width): ...
 def number(classes): return classes
 def beside(classes): return layers_beside.helped(classes)
@@ -80,7 +80,7 @@ def noted(classes):
     raise error
 """
 SAID = {
-    "takes_nothing": ["net.py:8: takes_nothing must take the number of classes as its only argument"],
+    "gives_nothing": ["net.py:8: gives_nothing returned NoneType, not a torch.nn.Module"],
     "takes_two": ["net.py:9: takes_two must take", "'width'"],
     "number": ["net.py:10: number returned int, not a torch.nn.Module"],
     "beside": ["layers_beside.py:3, in helped: OverflowError: 10 is too much"],
@@ -185,3 +185,32 @@ def test_the_place_is_found_in_the_traceback_of_another_process(tmp_path: Path) 
     )
     said = sentence_of(error, 8, UserCode(tmp_path / "net.py"))
     assert said == f"{tmp_path}/net.py:7, in forward: ValueError: odd and worse"
+
+
+TAKES = """
+import torch
+def model(*taken):
+    net = torch.nn.Linear(2, 2)
+    net.taken = taken
+    return net
+def nothing(): return model()
+def classes(classes): return model(classes)
+def both(image_size, classes): return model(classes, image_size)
+def by_name(*, image_size, num_classes=3): return model(num_classes, image_size)
+def other_name(outputs): return model(outputs)
+def unrelated(width=64): return model(width)
+def any_number(*given): return model(*given)
+"""
+
+
+@pytest.mark.parametrize(
+    ("function", "taken"),
+    [
+        *(("nothing", ()), ("classes", (7,)), ("both", (7, 48)), ("by_name", (7, 48))),
+        *(("other_name", (7,)), ("unrelated", (64,)), ("any_number", (7,))),
+    ],
+)
+def test_a_function_gets_what_it_takes(function: str, taken: tuple[int, ...], tmp_path: Path) -> None:
+    file = write(tmp_path, "takes.py", TAKES)
+    model = build_model(Workload(model=f"{file}:{function}", classes=7, image_size=48))
+    assert model.taken == taken

@@ -1,0 +1,98 @@
+"""Batches that a training's own file makes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sized
+from itertools import count
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .nested import changed, tensors_in
+from .own_file import OwnFile
+from .training import Batch, Share
+
+
+class OwnBatches:
+    """One rank's batches, as `batches` and `test_batches` of the file return them."""
+
+    def __init__(self, file: OwnFile, share: Share, *, channels_last: bool) -> None:
+        self.shapes: Batch = None
+        """The first batch on the meta device; None before it is made."""
+        self._file = file
+        self._share = share
+        self._device = share.devices.first
+        self._channels_last = channels_last
+        self._source: Iterable[Batch] | None = self._made("batches")
+        self.steps_per_epoch = len(self._source) if isinstance(self._source, Sized) else 0
+
+    def train(self, first: int, end: int | None) -> Iterator[Batch]:
+        """Implement `Batches`."""
+        return map(self.place, self.fetch(first, end))
+
+    def fetch(self, first: int, end: int | None) -> Iterator[Batch]:
+        """Implement `Batches`."""
+        for epoch in count(first) if end is None else range(first, end):
+            made = 0
+            for batch in self._of_epoch(epoch):
+                if self.shapes is None:
+                    self._look_at(batch)
+                yield batch
+                made += 1
+                if end is not None and made == self.steps_per_epoch:
+                    break
+            if not made:
+                raise self._file.error("batches", "returned no batch: it must yield one at least")
+            if end is not None and made < self.steps_per_epoch:
+                raise self._file.error(
+                    "batches", f"has a length of {self.steps_per_epoch}, and ended after {made} batches"
+                )
+
+    def place(self, batch: Batch) -> Batch:
+        """Implement `Batches`."""
+        return changed(batch, self._placed)
+
+    def test(self) -> Iterator[Batch]:
+        """Implement `Batches`."""
+        if self._file.has("test_batches"):
+            yield from map(self.place, self._made("test_batches"))
+
+    def example(self, device: torch.device) -> Batch:
+        """Return a batch of zeros like the first one."""
+        return changed(self.shapes, lambda like: torch.zeros(like.shape, dtype=like.dtype, device=device))
+
+    def _placed(self, tensor: Tensor) -> Tensor:
+        tensor = tensor.to(self._device, non_blocking=True)
+        if self._channels_last and tensor.dim() == 4:
+            return tensor.contiguous(memory_format=torch.channels_last)
+        return tensor
+
+    def _of_epoch(self, epoch: int) -> Iterable[Batch]:
+        """Return the batches of an epoch; those of an iterator, which ends, are made anew."""
+        source = self._source
+        if source is None:
+            return self._made("batches")
+        if isinstance(source, Iterator):
+            self._source = None
+            return source
+        sampler = getattr(source, "sampler", None)
+        if callable(set_epoch := getattr(sampler, "set_epoch", None)):  # as a DistributedSampler needs it
+            set_epoch(epoch)
+        return source
+
+    def _made(self, name: str) -> Iterable[Batch]:
+        share = self._share
+        made: Any = self._file.function(name)(share.shard.index, share.shard.count, share.batch, self._device)
+        if not isinstance(made, Iterable) or isinstance(made, Tensor | str):
+            raise self._file.error(
+                name,
+                f"returned {type(made).__name__}: it must yield batches, or return a list or a DataLoader",
+            )
+        batches: Iterable[Batch] = made
+        return batches
+
+    def _look_at(self, batch: Batch) -> None:
+        if next(tensors_in(batch), None) is None:
+            raise self._file.error("batches", f"made a batch of no tensors: {type(batch).__name__}")
+        self.shapes = changed(batch, lambda tensor: tensor.to("meta"))

@@ -1,0 +1,76 @@
+"""The file of a training of one's own: its functions, and the lines that sentences about them name."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ...plan.trainings import OPTIONAL, REQUIRED, UNIT
+from ..errors import TrainingError
+from ..models.own import import_script, place_of_function
+
+
+class OwnFile:
+    """A file that defines a training; it is imported when it is made."""
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise TrainingError(f"the training's file {path.absolute()} does not exist")
+        self.path = path
+        self._module: ModuleType = import_script(path)
+        for name, arguments in {**REQUIRED, **OPTIONAL}.items():
+            self._check(name, arguments)
+
+    @property
+    def unit(self) -> str:
+        """Unit of its throughput, in the plural."""
+        unit = getattr(self._module, UNIT, "samples")
+        if not isinstance(unit, str) or not unit.strip():
+            raise TrainingError(f'{self.path}: {UNIT} must be text, as in {UNIT} = "frames", not {unit!r}')
+        return " ".join(unit.split())
+
+    def has(self, name: str) -> bool:
+        """Return whether the file has a function of that name."""
+        return callable(getattr(self._module, name, None))
+
+    def function(self, name: str) -> Callable[..., Any]:
+        """Return a function of the file."""
+        function: Callable[..., Any] = getattr(self._module, name)
+        return function
+
+    def error(self, name: str, problem: str) -> TrainingError:
+        """Return an error about a function, with the line where it begins."""
+        return TrainingError(f"{place_of_function(self.path, self.function(name))}: {name} {problem}")
+
+    def check_arguments(self, arguments: Mapping[str, Any]) -> None:
+        """Raise TrainingError unless `build_model` takes these keyword arguments."""
+        try:
+            inspect.signature(self.function("build_model")).bind(**arguments)
+        except TypeError as error:
+            given = ", ".join(arguments) or "none"
+            raise self.error(
+                "build_model", f"does not take the workload's arguments ({given}): {error}"
+            ) from error
+        except ValueError:
+            pass  # it has no signature to be checked
+
+    def _check(self, name: str, arguments: tuple[str, ...]) -> None:
+        """Check that a function is there if it must be, and takes its arguments."""
+        value = getattr(self._module, name, None)
+        if value is None and name in OPTIONAL:
+            return
+        if not callable(value):
+            problem = "no function" if value is None else f"a {type(value).__name__} instead of the function"
+            raise TrainingError(f"{self.path} has {problem} {name!r}")
+        if not arguments:
+            return
+        try:
+            inspect.signature(value).bind(*arguments)
+        except TypeError as error:
+            called = f"{name}({', '.join(arguments)})"
+            raise self.error(name, f"must be callable as {called}: {error}") from error
+        except ValueError:
+            pass
