@@ -75,7 +75,7 @@ class Sampling(threading.Thread):
         try:
             self._sampled(*sampler.sample())
             for note in sampler.take_notes():
-                self._say_once(note)
+                self._say(note)
         except Exception as error:
             self._say_once(f"a sample of the devices failed: {message_of(error)}")
 

@@ -50,7 +50,7 @@ class GpuProcess(Struct, frozen=True):
     name: str | None = None
     memory_bytes: Int64 | None = None
     user: str | None = None
-    """Owner of the process; known only from the inspection of the machine."""
+    """Owner of the process; None where this user may not know, as of processes outside a container."""
     utilization: float | None = None
     """Share of the last sampling period in which its kernels ran, percent; only in samples."""
 
@@ -127,6 +127,14 @@ class GpuSample(Struct, frozen=True):
     pcie_generation: Int64 | None = None
     pcie_width: Int64 | None = None
     """Lanes."""
+    pcie_sent: float | None = None
+    """Traffic from the GPU over PCIe, in bytes/s, up to two seconds old."""
+    pcie_received: float | None = None
+    """Traffic to the GPU over PCIe, likewise."""
+    ecc_corrected: Int64 | None = None
+    """Memory errors that were corrected since the driver was loaded."""
+    ecc_uncorrected: Int64 | None = None
+    """Memory errors since then that could not be corrected."""
     lost: bool = False
     """Whether the GPU no longer answers."""
     others_percent: float | None = None

@@ -21,6 +21,10 @@ class GpuHistory:
         self.pcie_generation = Series()
         self.pcie_width = Series()
         """Active PCIe lanes."""
+        self.pcie_sent = Series()
+        self.pcie_received = Series()
+        self.ecc_corrected = Series()
+        self.ecc_uncorrected = Series()
         self.others = Series()
         """Utilisation by other programs' processes, in percent."""
         self.throttled: dict[str, Series] = {}
@@ -39,6 +43,10 @@ class GpuHistory:
             (self.clock, sample.sm_clock_mhz),
             (self.pcie_generation, sample.pcie_generation),
             (self.pcie_width, sample.pcie_width),
+            (self.pcie_sent, sample.pcie_sent),
+            (self.pcie_received, sample.pcie_received),
+            (self.ecc_corrected, sample.ecc_corrected),
+            (self.ecc_uncorrected, sample.ecc_uncorrected),
             (self.others, sample.others_percent),
         ):
             if value is not None:

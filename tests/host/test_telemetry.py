@@ -59,7 +59,7 @@ def record(run: Run, machine: Machine) -> Record:
 
 
 def test_a_sample_of_every_gpu(record: Record) -> None:
-    lines = ["count 8", "util 97", "temp 71", "reasons 0x44", "used 1024", "gpu5.util 3"]
+    lines = ["count 8", "util 97", "temp 71", "reasons 0x44", "used 1024", "gpu5.util 3", "ecc_corrected 7"]
     told = record(lines, "shoot(); sampler.close(); tell()")
     gpus, _ = told["shots"][0]
     assert [gpu["index"] for gpu in gpus] == list(range(8))
@@ -78,6 +78,10 @@ def test_a_sample_of_every_gpu(record: Record) -> None:
         "processes": [],
         "pcie_generation": 5,
         "pcie_width": 16,
+        "pcie_sent": 2e6,
+        "pcie_received": 3e6,
+        "ecc_corrected": 7,
+        "ecc_uncorrected": 0,
         "lost": False,
         "others_percent": None,
     }
@@ -110,7 +114,7 @@ def test_the_share_of_other_programs_on_a_gpu(
 
 def test_what_a_gpu_does_not_support_is_none_and_no_note(record: Record) -> None:
     keys = ("util", "temp", "power", "power_limit", "clock", "clock_max", "reasons", "total", "processes")
-    keys += ("pcie_gen", "pcie_width")
+    keys += ("pcie_gen", "pcie_width", "pcie_tx", "pcie_rx", "ecc_corrected", "ecc_uncorrected")
     told = record(["count 2", *(f"gpu1.{key} NA" for key in keys)], "shoot(); tell()")
     (other, bare), _ = told["shots"][0]
     assert other["utilization"] == 50
@@ -137,19 +141,34 @@ def test_throttle_reasons_of_a_driver_with_the_older_name(record: Record) -> Non
 
 
 @pytest.mark.parametrize("code", [15, 16, 999])
-def test_a_gpu_lost_midway_is_said_once_and_the_others_go_on(record: Record, code: int) -> None:
+def test_a_gpu_lost_midway_and_its_return_are_said_and_the_others_go_on(record: Record, code: int) -> None:
     told = record(
         ["count 3"],
-        f"shoot(); change('count 3', 'gpu1.fail.all {code}'); shoot(); shoot(); sampler.close(); tell()",
+        f"shoot(); change('count 3', 'gpu1.fail.all {code}'); shoot(); shoot(); change('count 3'); shoot(); "
+        "sampler.close(); tell()",
     )
-    before, after, later = (gpus for gpus, _ in told["shots"])
-    assert not any(gpu["lost"] for gpu in before)
+    before, after, later, back = (gpus for gpus, _ in told["shots"])
+    assert not any(gpu["lost"] for gpu in (*before, *back))
+    assert back[1]["utilization"] == 50
     for gpus in (after, later):
         assert [gpu["lost"] for gpu in gpus] == [False, True, False]
         assert gpus[1]["utilization"] is None
         assert gpus[2]["utilization"] == 50
-    (note,) = told["notes"]
-    assert note.startswith("GPU 1 no longer answers")
+    gone, returned = told["notes"]
+    assert gone.startswith("GPU 1 no longer answers")
+    assert returned == "GPU 1 answers again"
+
+
+def test_of_a_gpu_that_comes_and_goes_only_the_first_times_are_said(record: Record) -> None:
+    script = """
+for turn in range(20):
+    change("count 1", *(["gpu0.fail.all 15"] if turn % 2 == 0 else []))
+    shoot()
+tell()
+"""
+    told = record(["count 1"], script)
+    assert len(told["notes"]) == 10
+    assert told["notes"][-1] == "GPU 0 answers again; further changes are not logged"
 
 
 def test_gpus_are_found_by_their_uuid(record: Record) -> None:
@@ -172,11 +191,12 @@ def test_a_slice_has_its_own_memory_and_its_gpu_s_temperature(record: Record) ->
 
 
 @pytest.mark.slow
-def test_a_call_that_hangs_holds_up_neither_the_cpu_nor_the_end(record: Record) -> None:
-    script = """
+@pytest.mark.parametrize("hung", ["gpu1.", ""])
+def test_a_call_that_hangs_holds_up_neither_other_devices_nor_the_end(record: Record, hung: str) -> None:
+    script = f"""
 shoot()
 GpuPoller.ROUND, GpuPoller.STALE = 0.1, 1.5
-change("count 2", "gpu1.hang.nvmlDeviceGetPowerUsage 1")
+change("count 3", "{hung}hang.nvmlDeviceGetPowerUsage 1")
 while not notes:
     shoot()
     time.sleep(0.1)
@@ -184,17 +204,42 @@ shoot()
 sampler.close()
 tell(alive=sampler._poller._thread.is_alive(), left=[pid for pid in Driver.running if psutil.pid_exists(pid)])
 """
-    told = record(["count 2"], script)
-    first, hung = told["shots"][0], told["shots"][-1]
+    told = record(["count 3"], script)
+    first, last = told["shots"][0], told["shots"][-1]
     assert first[0][0]["utilization"] == 50
-    assert told["shots"][1][0][0]["utilization"] == 50  # the last answer holds for a moment
-    assert [gpu["utilization"] for gpu in hung[0]] == [None, None]
-    assert not any(gpu["lost"] for gpu in hung[0])
-    assert hung[1]["memory_total_bytes"] > 0
+    assert told["shots"][1][0][1]["utilization"] == 50  # the last answer holds for a moment
+    goes_on = 50 if hung else None
+    assert [gpu["utilization"] for gpu in last[0]] == [goes_on, None, goes_on]
+    assert not any(gpu["lost"] for gpu in last[0])
+    assert last[1]["memory_total_bytes"] > 0
     (note,) = told["notes"]
-    assert note.startswith("no telemetry: the NVIDIA driver did not answer for 2 s")
+    said = (
+        "GPU 1 has not answered for 2 s" if hung else "no telemetry: the NVIDIA driver did not answer for 2 s"
+    )
+    assert note.startswith(said)
     assert not told["alive"]
     assert told["left"] == []  # the process that was in the call
+
+
+def test_a_gpu_that_was_slow_has_figures_again(record: Record) -> None:
+    script = """
+shoot()
+GpuPoller.ROUND, GpuPoller.STALE = 0.1, 0.3
+change("count 2", "gpu0.util 20", "gpu1.hang.nvmlDeviceGetPowerUsage 1")
+while shoot()[1].utilization is not None or not notes:
+    time.sleep(0.05)
+change("count 2", "util 77")
+while shoot()[1].utilization is None:
+    time.sleep(0.05)
+sampler.close()
+tell()
+"""
+    told = record(["count 2"], script)
+    assert [gpu["utilization"] for gpu in told["shots"][-1][0]] == [77, 77]
+    assert [note.split(":")[0] for note in told["notes"]] == [
+        "GPU 1 has not answered for 0 s",
+        "GPU 1 answers again",
+    ]
 
 
 def test_figures_return_when_the_driver_does(record: Record) -> None:

@@ -6,6 +6,7 @@
  *   count 2, driver 550.54.15, cuda 12040, name, uuid, bus 16 (PCI bus number)
  *   util (%), temp (C), power, power_limit (mW), clock, clock_max (MHz), reasons (bits), total, used (MiB)
  *   energy (mJ since the driver was loaded), cpus NA (mask of the logical CPUs near it, of 64 at most)
+ *   pcie_tx, pcie_rx (KB/s), ecc_corrected, ecc_uncorrected 0 (errors since the driver was loaded)
  *   pcie_gen, pcie_gen_max (5), pcie_width, pcie_width_max (16), p2p 0 (status between GPUs; 5: not supported)
  *   capability 90, mig 0, slices 0, topology 30, links 0, link_to GPU (or `switch`), processes PID:MiB,...
  *   shares NA (PID:SM%,... of the processes that ran kernels since the last call)
@@ -185,6 +186,17 @@ NUMBER(nvmlDeviceGetCurrPcieLinkGeneration, "pcie_gen", "5")
 NUMBER(nvmlDeviceGetMaxPcieLinkGeneration, "pcie_gen_max", "5")
 NUMBER(nvmlDeviceGetCurrPcieLinkWidth, "pcie_width", "16")
 NUMBER(nvmlDeviceGetMaxPcieLinkWidth, "pcie_width_max", "16")
+int nvmlDeviceGetPcieThroughput(void *d, uint kind, uint *out) { /* KB/s */
+    WHOLE();
+    return number(g, kind ? "pcie_rx" : "pcie_tx", kind ? "3000" : "2000", out);
+}
+int nvmlDeviceGetTotalEccErrors(void *d, uint kind, uint since, u64 *out) {
+    uint errors = 0;
+    WHOLE();
+    int rc = since ? INVALID : number(g, kind ? "ecc_uncorrected" : "ecc_corrected", "0", &errors);
+    *out = errors;
+    return rc;
+}
 static int reasons(int gpu, u64 *out) { uint bits = 0; int rc = number(gpu, "reasons", "0", &bits); *out = bits; return rc; }
 int nvmlDeviceGetCurrentClocksEventReasons(void *d, u64 *out) { WHOLE(); return reasons(g, out); }
 int nvmlDeviceGetCurrentClocksThrottleReasons(void *d, u64 *out) { WHOLE(); return reasons(g, out); }

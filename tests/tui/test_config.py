@@ -50,7 +50,8 @@ def test_a_file_changes_what_it_names() -> None:
         ('asci = "x"', "asci: no such setting; did you mean ascii?"),
         (
             "colour = 1",
-            "colour: no such setting; choose from: theme, ascii, sessions_dir, bell, notification, window_title, keys",
+            "colour: no such setting; choose from: theme, ascii, sessions_dir, bell, notification, "
+            "window_title, keys",
         ),
         ("theme =", "is not valid TOML: "),
     ],

@@ -14,29 +14,21 @@ from queue import SimpleQueue
 import msgspec
 
 from ...text.plain import described, message_of
-from ..facts import Gpu, GpuSample
+from ..facts import Gpu
 from .devices import NvmlDevice, find_device
-from .driver import Question, Reply, Samples
+from .driver import Question, Reply
 from .nvml import Nvml, NvmlUnavailable
 from .survey import take_survey
+from .threads import GpuThreads
 
 
 class OpenGpus:
-    """NVML, open from the first question about GPUs on, and those that were found with it."""
+    """NVML, open from the first question about counters on, and the GPUs that were found with it."""
 
     def __init__(self) -> None:
+        self.threads = GpuThreads()
         self._nvml: Nvml | None = None
         self._devices: dict[str, NvmlDevice] = {}
-
-    def samples(self, gpus: Sequence[Gpu]) -> Samples:
-        """Sample the GPUs; raises `NvmlUnavailable`."""
-        nvml = self._open()
-        found = [(gpu.index, self._find(nvml, gpu)) for gpu in gpus]
-        samples = [
-            GpuSample(index=index, lost=True) if device is None else device.sample()
-            for index, device in found
-        ]
-        return Samples(samples, nvml.take_missing())
 
     def joules(self, gpus: Sequence[Gpu]) -> list[float | None]:
         """Read the counters of energy of the GPUs; raises `NvmlUnavailable`."""
@@ -60,7 +52,7 @@ def answer(question: Question, gpus: OpenGpus) -> Reply:
     """Reply a question; never raises."""
     try:
         if question.sampled is not None:
-            return Reply(samples=gpus.samples(question.sampled))
+            return Reply(samples=gpus.threads.samples(question.sampled, question.patience))
         if question.counted is not None:
             return Reply(joules=gpus.joules(question.counted))
         return Reply(survey=take_survey())

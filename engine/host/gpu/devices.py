@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 from msgspec.structs import replace
@@ -14,6 +14,9 @@ from ...text.plain import cut_in_middle, unbroken
 from ..facts import Gpu, GpuProcess, GpuSample
 from .nvml import (
     CLOCK_SM,
+    ECC_CORRECTED,
+    ECC_SINCE_LOAD,
+    ECC_UNCORRECTED,
     MEMORY_V2,
     MOST_LINKS,
     NO_NUMBER,
@@ -21,6 +24,8 @@ from .nvml import (
     P2P_OK,
     P2P_READ,
     P2P_UNKNOWN,
+    PCIE_RECEIVED,
+    PCIE_SENT,
     SWITCH_LINK,
     GpuLost,
     Nvml,
@@ -30,6 +35,17 @@ from .throttle import throttle_words
 LONGEST_NAME = 60
 """Characters of a process's name at most."""
 SWITCH = "NVSwitch"
+SELDOM = 4
+"""Samples from one question for what takes long, or changes seldom, to the next."""
+
+
+class _SeldomAsked(NamedTuple):
+    """Figures that are asked for with some samples only; the driver measures the traffic for 20 ms each."""
+
+    pcie_sent: float | None = None
+    pcie_received: float | None = None
+    ecc_corrected: int | None = None
+    ecc_uncorrected: int | None = None
 
 
 class NvmlDevice:
@@ -53,6 +69,9 @@ class NvmlDevice:
         self.slices: list[NvmlDevice] = []
         self._shares_until = 0
         """Time of the newest share of a process that the driver has told, on its own clock."""
+        self._samples = 0
+        """Number of samples taken."""
+        self._seldom = _SeldomAsked()
         self.other_name: str | None = None
         """A slice's name in the form of older drivers: MIG-GPU-<uuid>/<instance>/<compute instance>."""
 
@@ -179,7 +198,20 @@ class NvmlDevice:
             processes=self._processes_at_work(),
             pcie_generation=self._pcie("nvmlDeviceGetCurrPcieLinkGeneration"),
             pcie_width=self._pcie("nvmlDeviceGetCurrPcieLinkWidth"),
+            **self._asked_seldom()._asdict(),
         )
+
+    def _asked_seldom(self) -> _SeldomAsked:
+        if self._samples % SELDOM == 0:
+            traffic, errors = "nvmlDeviceGetPcieThroughput", "nvmlDeviceGetTotalEccErrors"
+            self._seldom = _SeldomAsked(
+                _kilobytes(self._ask_whole((traffic, PCIE_SENT))),
+                _kilobytes(self._ask_whole((traffic, PCIE_RECEIVED))),
+                self._ask_whole((errors, ECC_CORRECTED, ECC_SINCE_LOAD)),
+                self._ask_whole((errors, ECC_UNCORRECTED, ECC_SINCE_LOAD)),
+            )
+        self._samples += 1
+        return self._seldom
 
     def _near_cores(self) -> tuple[int, ...] | None:
         """Return the logical CPUs of the GPU's NUMA node, from a mask in words of 64 bits."""
@@ -224,12 +256,15 @@ class NvmlDevice:
         )
 
     def _processes_at_work(self) -> tuple[GpuProcess, ...] | None:
-        """Return the processes with the utilisation of each, also those that only draw."""
-        found, shares = self._processes(), self._shares()
+        """Return the processes with user and utilisation of each, also those that only draw."""
+        found, shares = self._owned_processes(), self._shares()
         if shares is None:
             return found
         listed = {process.pid for process in found or ()}
-        drawing = (GpuProcess(pid, _process_name(pid)) for pid in sorted(shares.keys() - listed))
+        drawing = (
+            GpuProcess(pid, _process_name(pid), user=_process_user(pid))
+            for pid in sorted(shares.keys() - listed)
+        )
         return tuple(
             replace(process, utilization=shares.get(process.pid, 0.0))
             for process in (*(found or ()), *drawing)
@@ -308,6 +343,11 @@ def _number(value: int | None) -> float | None:
 def _watts(milliwatts: int | None) -> float | None:
     value = _number(milliwatts)
     return None if value is None else value / 1000
+
+
+def _kilobytes(value: int | None) -> float | None:
+    number = _number(value)
+    return None if number is None else number * 1000
 
 
 def _size(value: int) -> int | None:

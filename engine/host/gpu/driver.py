@@ -46,6 +46,8 @@ class Samples(Struct):
     gpus: list[GpuSample]
     notes: list[str] = []
     """Functions that the driver was found to lack."""
+    ages: list[float | None] = []
+    """Age of each sample in s; None for a GPU that has not answered yet."""
 
 
 class Question(Struct):
@@ -53,6 +55,8 @@ class Question(Struct):
 
     sampled: Sequence[Gpu] | None = None
     """GPUs to sample."""
+    patience: float = 0.0
+    """Seconds for which to wait for the other GPUs when the first has answered."""
     counted: Sequence[Gpu] | None = None
     """GPUs whose counters of energy to read."""
 
@@ -102,9 +106,13 @@ class Driver:
         """Return the survey of the machine; raises `DriverError` if there is none within these seconds."""
         return self._ask(Question(), seconds).survey or Survey()
 
-    def sample(self, gpus: Sequence[Gpu], seconds: float) -> Samples:
-        """Return a sample of each GPU; raises `DriverError` if there is none within these seconds."""
-        return self._ask(Question(sampled=_named(gpus)), seconds).samples or Samples([])
+    def sample(self, gpus: Sequence[Gpu], seconds: float, patience: float = 0.0) -> Samples:
+        """Return the newest sample of each GPU, once one has answered; raises `DriverError` if none does.
+
+        None of them has answered after `seconds`; the others are waited for `patience` seconds longer.
+        """
+        question = Question(sampled=_named(gpus), patience=patience)
+        return self._ask(question, seconds + patience).samples or Samples([])
 
     def joules(self, gpus: Sequence[Gpu], seconds: float) -> list[float | None]:
         """Return the counter of energy of each GPU, in J; raises `DriverError` like `sample`."""

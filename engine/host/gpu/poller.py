@@ -1,25 +1,41 @@
-"""Samples of the GPUs, asked for by a separate thread because the driver may not answer."""
+"""Samples of the GPUs, asked for by a separate thread because the driver may not answer, or not for each."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Sequence
+from typing import Literal, get_args
 
 from ...text.plain import described
 from ..facts import Gpu, GpuSample
-from .driver import Driver, DriverError
+from .driver import Driver, DriverError, Samples
+
+GpuState = Literal["answers", "silent", "lost"]
+ANSWERS, SILENT, LOST = get_args(GpuState)
+STATE_NOTES: dict[GpuState, str] = {
+    "answers": "answers again",
+    "silent": "has not answered for {seconds:.0f} s: its figures are n/a until it does, those of the others "
+    "go on",
+    "lost": "no longer answers: it fell off the bus or needs a reset (the kernel log names the cause as an "
+    "Xid)",
+}
+"""Words for the note on a GPU that comes into a state."""
+MOST_TURNS = 10
+"""Most changes of one GPU's state that are noted."""
 
 
 class GpuPoller:
-    """Samples the GPUs on request; while the driver is silent, its last answer holds for some seconds.
+    """Samples the GPUs on request; while a GPU or all are silent, the last answer holds for some seconds.
 
-    A driver that is silent for longer, or ends the process that asks it, is asked anew by another process,
-    after pauses that grow.
+    A driver that is silent for all GPUs for longer, or ends the process that asks it, is asked anew by
+    another process, after pauses that grow.
     """
 
     ROUND = 0.3
     """Seconds that a request waits for its answer; for 8 GPUs it takes some 10 ms."""
+    PATIENCE = 0.15
+    """Seconds that the answer waits for further GPUs when the first has answered."""
     STALE = 3.0
     """Seconds after which an answer no longer holds."""
     GIVE_UP = 20.0
@@ -36,7 +52,10 @@ class GpuPoller:
         self._silent = False
         self._ended = False
         self._closing = False
-        self._lost: set[int] = set()
+        self._began = time.monotonic()
+        self._states: dict[int, GpuState] = {gpu.index: ANSWERS for gpu in gpus}
+        self._turns = {gpu.index: 0 for gpu in gpus}
+        """Number of changes of each GPU's state."""
         self._notes: list[str] = []
         self._noted: set[str] = set()
         self._driver = Driver()
@@ -82,7 +101,7 @@ class GpuPoller:
         try:
             while self._requested():
                 try:
-                    samples = self._driver.sample(self._gpus, self.GIVE_UP)
+                    samples = self._driver.sample(self._gpus, self.GIVE_UP, self.PATIENCE)
                 except DriverError as error:
                     if error.is_missing:
                         self._end([str(error)])
@@ -90,7 +109,7 @@ class GpuPoller:
                     self._wait(pause, error)
                     pause = min(2 * pause, longest)
                 else:
-                    self._answer(samples.gpus, samples.notes)
+                    self._answer(samples)
         except Exception as error:  # the session goes on without samples of its GPUs and says so
             self._end([f"the GPUs can no longer be sampled: {described(error)}"])
         finally:
@@ -114,20 +133,35 @@ class GpuPoller:
             if not self._closing:
                 self._driver = Driver()
 
-    def _answer(self, samples: list[GpuSample], notes: list[str]) -> None:
+    def _answer(self, samples: Samples) -> None:
         with self._changed:
-            self._latest, self._answered_at = samples, time.monotonic()
+            fresh = [age is not None and age <= self.STALE for age in samples.ages]
+            self._latest = [
+                sample if is_fresh else GpuSample(index=sample.index)
+                for sample, is_fresh in zip(samples.gpus, fresh, strict=True)
+            ]
+            self._answered_at = time.monotonic()
             self._pending = self._silent = False
-            for note in notes:
+            for note in samples.notes:
                 self._note(note)
-            for sample in samples:
-                if sample.lost and sample.index not in self._lost:
-                    self._lost.add(sample.index)
-                    self._note(
-                        f"GPU {sample.index} no longer answers: it fell off the bus or needs a reset "
-                        "(the kernel log names the cause as an Xid)"
-                    )
+            for sample, age, is_fresh in zip(samples.gpus, samples.ages, fresh, strict=True):
+                waited = time.monotonic() - self._began if age is None else age
+                if is_fresh:
+                    self._turn(sample.index, LOST if sample.lost else ANSWERS)
+                elif waited > self.STALE:
+                    self._turn(sample.index, SILENT)
             self._changed.notify_all()
+
+    def _turn(self, index: int, state: GpuState) -> None:
+        """Note a change of a GPU's state; of one that changes on and on, the first few times."""
+        before, self._states[index] = self._states[index], state
+        if before == state:
+            return
+        self._turns[index] += 1
+        if self._turns[index] > MOST_TURNS:
+            return
+        last = "; further changes are not logged" if self._turns[index] == MOST_TURNS else ""
+        self._notes.append(f"GPU {index} {STATE_NOTES[state].format(seconds=self.STALE)}{last}")
 
     def _note(self, note: str) -> None:
         """Add a note, once."""
