@@ -42,9 +42,9 @@ class Measure(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     repeats: Annotated[int, Meta(ge=1, le=1000)] = 1
     """Repeats of each run, interleaved (A B C A B C) so that drift favours none."""
     hang_seconds: Positive = 120.0
-    """Longest time in s without progress until a rank counts as hung and its run fails. A GPU whose data are
-    resident is given up earlier while it trains: after 30 s, or ten of its longest steps or
-    windows."""
+    """Longest time in s without progress until a rank counts as hung and its run fails; five times as long
+    for the first step of a compiled model. A GPU whose data are resident is given up earlier while it trains:
+    after 30 s, or ten of its longest steps or windows."""
     log_megabytes: Annotated[int, Meta(ge=1, le=1_000_000)] = 100
     """Most MB kept of what a rank prints: of more, the beginning and the end. On a disk that is nearly full
     it is less, so that the session's record has room."""

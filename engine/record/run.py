@@ -45,6 +45,10 @@ class RankState:
         self.steps = 0
         """Optimizer steps completed, including warm-up."""
         self.samples = 0
+        self.heard_at = 0.0
+        """Time of the last report of any kind, in s since the session started."""
+        self.compiling = False
+        """Whether it reports that it compiles its model."""
         self.last_at: float | None = None
         """Time of the last report of steps, in s since the session started."""
         self.rate = 0.0
@@ -146,6 +150,7 @@ class RunState:
 
     def apply(self, event: events.RankEvent) -> None:
         """Apply an event reported by a rank of this run."""
+        self.rank(event.rank).heard_at = event.at
         _ON_EVENT[type(event)](self, event)
 
     def _progress_of(self, rank: RankState) -> float:
@@ -177,7 +182,8 @@ def _model_built(run: RunState, event: events.ModelBuilt) -> None:
 
 
 def _phase_changed(run: RunState, event: events.PhaseChanged) -> None:
-    run.rank(event.rank).phase = event.phase
+    rank = run.rank(event.rank)
+    rank.phase, rank.compiling = event.phase, event.compiling
     if event.rank == 0:
         run.phase, run.note = event.phase, event.note
         if event.phase == "measuring" and run.warmup_steps is None:

@@ -10,15 +10,13 @@ from types import FrameType
 
 import psutil
 
+from ..record.silence import LONGEST_COMPILATION
 from .reporter import Reporter
 
 INTERVAL = 5.0
 """Seconds between two checks of the threads."""
 LEAST_SHARE = 0.02
 """CPU time between two checks, as a share of one core, above which a compilation is making progress."""
-LONGEST_SECONDS = 1800.0
-"""Time after which a compilation no longer counts as progress: a compiler may wait for a kernel that never
-ends, which uses the CPU too."""
 COMPILERS = {
     "torch/_dynamo/convert_frame.py": "",
     "torch/_inductor/async_compile.py": "",
@@ -63,7 +61,7 @@ class CompileHeartbeat(threading.Thread):
             elif abs(used - before) < LEAST_SHARE * self._interval:
                 continue
             seconds = time.monotonic() - since
-            if seconds > LONGEST_SECONDS:
+            if seconds > LONGEST_COMPILATION:
                 continue
             self._reporter.remark(f"compiling the model, {seconds:.0f} s", compiling=True)
 

@@ -81,7 +81,7 @@ def test_a_compilation_is_told_of_until_it_is_done(told: Told) -> None:
 
 
 def test_a_compilation_without_end_falls_silent(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiling, "LONGEST_SECONDS", 4 * INTERVAL)
+    monkeypatch.setattr(compiling, "LONGEST_COMPILATION", 4 * INTERVAL)
     done = threading.Event()
     endless = threading.Thread(
         target=lambda: in_file("/x/torch/_dynamo/convert_frame.py", lambda: burn(done)), daemon=True

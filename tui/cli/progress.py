@@ -17,11 +17,13 @@ from ...engine.conductor.control import stop_session
 from ...engine.plan.estimate import estimate
 from ...engine.plan.plan import Plan
 from ...engine.record.events import (
+    SAME_WAY,
     Evaluation,
     Event,
     LogMessage,
     PhaseChanged,
     RunFinished,
+    Sampled,
     SessionFinished,
     SessionStarted,
     Window,
@@ -30,10 +32,13 @@ from ...engine.record.exit_status import MEASURED, exit_status
 from ...engine.record.journal import Follower
 from ...engine.record.session import RunState, Session
 from ...engine.record.shelf import SessionFolder
+from ...engine.record.silence import first_step
 from ...engine.text.units import clock, count, percent, rate
 from ..data.log_tail import last_words
 from .interrupts import POLL_SECONDS, held_interrupts
 
+FIRST_STEP_SECONDS = 10.0
+"""Wait for the first step from which on it is told, and the time between two lines about it."""
 WINDOW_LINE_SECONDS = 2.0
 """Minimum time between two lines about windows; the journal has every window."""
 
@@ -80,6 +85,7 @@ class ProgressLines:
     def __init__(self) -> None:
         self._phases: dict[str, str] = {}
         self._window_line_at = 0.0
+        self._wait_line_at = 0.0
 
     def of_event(self, event: Event, session: Session) -> Iterator[str]:
         """Yield the lines to print for an event that the session has just applied."""
@@ -90,20 +96,26 @@ class ProgressLines:
             if isinstance(event, RunFinished):
                 yield f"{session.runs[run].spec.label}: taken over from {earlier}"
             return
+        yield from self._of_session(event)
         match event:
-            case SessionStarted():
-                yield _overview(event.plan)
-                for spec in event.plan.runs:
-                    if spec.skip is not None:
-                        yield f"{spec.label}: skipped: {spec.skip}"
             case PhaseChanged(rank=0):
                 yield from self._phase(event, session.runs[event.run])
+            case Sampled() if session.current is not None:
+                yield from self._wait(event.at, session.runs[session.current])
             case Window(rank=0):
                 yield from self._window(event, session.runs[event.run])
             case Evaluation():
                 yield self._evaluation(event, session.runs[event.run])
             case RunFinished() if session.runs[event.run].spec.skip is None:
                 yield self._finished(event, session)
+
+    def _of_session(self, event: Event) -> Iterator[str]:
+        match event:
+            case SessionStarted():
+                yield _overview(event.plan)
+                for spec in event.plan.runs:
+                    if spec.skip is not None:
+                        yield f"{spec.label}: skipped: {spec.skip}"
             case SessionFinished(outcome="interrupted"):
                 yield f"the session was interrupted: {event.reason}"
             case LogMessage() if event.run is None or event.level == "warning":
@@ -116,6 +128,13 @@ class ProgressLines:
         if self._phases.get(event.run) != text and event.phase != "finishing":
             self._phases[event.run] = text
             yield _timed(event.at, f"{run.spec.label}: {text}")
+
+    def _wait(self, now: float, run: RunState) -> Iterator[str]:
+        waiting = first_step(run, now)
+        since_line = now - self._wait_line_at
+        if waiting is not None and min(waiting.seconds, since_line) >= FIRST_STEP_SECONDS:
+            self._wait_line_at = now
+            yield _timed(now, f"{run.spec.label}: {waiting}")
 
     def _window(self, event: Window, run: RunState) -> Iterator[str]:
         done = run.complete_windows
@@ -144,6 +163,8 @@ class ProgressLines:
                 text += (
                     f" {rate(result.throughput)} (median of {result.windows} windows; {result.stop_reason})"
                 )
+        elif event.reason.startswith(SAME_WAY):  # which a message has said before
+            text = event.outcome
         else:
             text = reasons[0] if reasons else event.outcome
         return _timed(event.at, f"{result.label}: {text}")

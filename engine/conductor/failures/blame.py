@@ -10,7 +10,9 @@ from pathlib import Path
 from msgspec import Struct
 
 from ...host.gpu.errors import abort_reason, memory_shortage, remedy_for
+from ...plan.plan import RunSpec
 from ...record.events import FailureKind, RankFailed
+from ...record.silence import TRAINING, is_compiled
 from ...text.units import count
 from ..processes.fork_server import signal_name
 from .evidence import Observations
@@ -98,7 +100,7 @@ def cause_of_silence(watch: RunWatch, silence: Silence, evidence: Observations, 
         at=silence.noticed - started,
         kind="hung",
         ranks=tuple(each.rank for each in suspects),
-        message=_describe_silence(first, silence, evidence, alone=len(suspects) == 1),
+        message=_describe_silence(watch.spec, first, silence, evidence, alone=len(suspects) == 1),
     )
 
 
@@ -142,14 +144,26 @@ def _silent_first(left: list[RankWatch]) -> list[RankWatch]:
     return [first] if second.said - first.said > max(TOGETHER_SECONDS, 2 * longest) else []
 
 
-def _describe_silence(watched: RankWatch, silence: Silence, evidence: Observations, *, alone: bool) -> str:
+def _describe_silence(
+    spec: RunSpec, watched: RankWatch, silence: Silence, evidence: Observations, *, alone: bool
+) -> str:
     seconds = silence.noticed - watched.heard
     steps = f"after {count(watched.steps, 'step')}" if watched.steps else "before the first step"
     told = f"no progress for {seconds:.0f} s {steps}"
     if watched.rank in silence.halted | evidence.halted:
         return f"{told}: its process was stopped by a signal"
     frames = evidence.stacks(watched.rank).main
-    return f"{told}, in {frames[0]}" if alone and frames else told
+    where = f", in {frames[0]}" if alone and frames else ""
+    return f"{told}{where}{_remedy_for_silence(spec, watched)}"
+
+
+def _remedy_for_silence(spec: RunSpec, watched: RankWatch) -> str:
+    """Return what to try where the first step may only have been slow; empty for other silences."""
+    if watched.steps or watched.phase not in TRAINING:
+        return ""
+    if is_compiled(spec, watched.rank):
+        return "; torch.compile was at work: raise measure.hang_seconds, or set workload.compile = false"
+    return "; if a step may take so long, raise measure.hang_seconds, or lower workload.batch"
 
 
 def cause_of_failure(

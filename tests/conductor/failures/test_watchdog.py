@@ -6,6 +6,8 @@ import time
 from typing import Literal
 
 import pytest
+from gpubench_tui.engine.conductor.failures.blame import cause_of_silence
+from gpubench_tui.engine.conductor.failures.evidence import Observations
 from gpubench_tui.engine.conductor.failures.watchdog import RunWatch
 from gpubench_tui.engine.plan.preset import Mode
 from gpubench_tui.engine.plan.workload import Placement
@@ -121,6 +123,29 @@ def test_whatever_else_may_hold_up_a_rank_has_its_time(why: str) -> None:
     found = over.silence(lambda pid: halted and pid == 1001)
     assert found is not None
     assert found.halted == ({1} if halted else set())
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_the_first_step_of_a_compiled_model_has_more_time(compiled: bool) -> None:
+    over = watch(hang=120.0)
+    over.spec = replace(over.spec, workloads=(replace(over.spec.workload, compile=compiled),))
+    for rank in over.ranks:
+        over.hear(rank, [PhaseChanged(at=1.0, run="r", rank=rank, phase="warming up")])
+    silence(over, 500)
+    assert (over.silence(lambda _: False) is None) == compiled
+    silence(over, 610)
+    found = over.silence(lambda _: False)
+    assert found is not None
+    told = cause_of_silence(over, found, Observations([]), 0.0).message
+    assert told.endswith(
+        "torch.compile was at work: raise measure.hang_seconds, or set workload.compile = false"
+        if compiled
+        else "if a step may take so long, raise measure.hang_seconds, or lower workload.batch"
+    )
+    over.hear(0, [steps(0, 0, 1, 1.0)])
+    silence(over, 130)
+    late = over.silence(lambda _: False)
+    assert late is not None and 0 in {each.rank for each in late.ranks}, "the next step has the usual time"
 
 
 def test_a_silence_at_the_start_may_take_all_its_time() -> None:

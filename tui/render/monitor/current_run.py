@@ -10,8 +10,8 @@ from ....engine.analysis.results.baseline import speedup_so_far
 from ....engine.analysis.results.throughput import Summary, run_summary, summarise
 from ....engine.analysis.time_left import run_seconds_left, share_done
 from ....engine.record.events import Evaluation
-from ....engine.record.session import RankState, RunState, Session
-from ....engine.record.silence import TRAINING, silence_allowed
+from ....engine.record.session import RunState, Session
+from ....engine.record.silence import TRAINING, allowed_silence, first_step
 from ....engine.statistics import FEWEST
 from ....engine.text.units import clock, count, duration, number, percent, rate, ratio
 from ..drawing.bars import block_cell, filled_bar
@@ -122,10 +122,13 @@ def _precision(run: RunState, width: int) -> Content:
 
 
 def _newest(run: RunState, now: float) -> Content:
+    if (waiting := first_step(run, now)) is not None:
+        style = "$text-warning" if waiting.seconds > SILENCE_SECONDS else "$muted"
+        return Content.styled(str(waiting), style)
     heard = [(rank.last_at, number) for number, rank in run.ranks.items() if rank.last_at is not None]
     last, number_heard = min(heard, default=(now, 0))
     if run.phase in TRAINING and now - last > SILENCE_SECONDS:
-        limit = f"given up at {clock(_allowed(run, number_heard, run.ranks[number_heard]))}"
+        limit = f"given up at {clock(allowed_silence(run, number_heard, run.ranks[number_heard]))}"
         return Content.styled(f"no step reported by a rank for {clock(now - last)}; {limit}", "$text-warning")
     parts = []
     steps = [rank.step_seconds.last for rank in run.ranks.values() if rank.step_seconds.last is not None]
@@ -139,11 +142,6 @@ def _newest(run: RunState, now: float) -> Content:
     if lost:
         parts.append(f"metrics of {count(lost, 'step')} lost")
     return Content.styled(", ".join(parts), "$muted")
-
-
-def _allowed(run: RunState, number: int, rank: RankState) -> float:
-    longest = max((bucket.high for bucket in rank.step_seconds.buckets()), default=None)
-    return silence_allowed(run.spec, number, rank.phase, rank.steps, longest)
 
 
 def _accuracy(run: RunState) -> Content:

@@ -3,12 +3,16 @@
 import re
 
 import pytest
+from building.all_kinds import CPU_SAMPLE
 from building.recorded import recorded_session
-from building.sessions import opening, spec
+from building.sessions import opening, rank_up, spec, steps
 from driving.rendered import lines_of
 from gpubench_tui.engine.plan.preset import Measure
-from gpubench_tui.engine.record.events import LogMessage, RunStarted, Window
-from gpubench_tui.engine.record.session import fold
+from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.record.events import Event, LogMessage, PhaseChanged, RunStarted, Sampled, Window
+from gpubench_tui.engine.record.session import Session, fold
+from gpubench_tui.engine.record.silence import first_step
+from gpubench_tui.tui.cli.progress import ProgressLines
 from gpubench_tui.tui.render.monitor.current_run import current_run
 from gpubench_tui.tui.render.monitor.logs import session_log
 
@@ -31,6 +35,45 @@ def test_a_silent_rank_is_noticed() -> None:
     state = recorded_session(2, until=3.0)
     state.elapsed += 20
     assert "no step reported by a rank for 0:20; given up at 0:30" in current_run(state, 60).plain
+
+
+@pytest.mark.parametrize(
+    ("compiled", "said"),
+    [
+        (False, "first step: 1:28 of at most 2:00 (measure.hang_seconds)"),
+        (
+            True,
+            "first step: 1:28 of at most 10:00 (5 x measure.hang_seconds, for torch.compile)",
+        ),
+    ],
+)
+def test_the_wait_for_the_first_step_has_its_limit(compiled: bool, said: str) -> None:
+    """On the screen and in lines of progress, until a step has ended."""
+    waiting = spec("a", "ddp", 2, workloads=[Workload(compile=compiled)])
+    begun: list[Event] = [
+        *opening(waiting),
+        RunStarted(at=0.0, run="a"),
+        *(event for rank in range(2) for event in rank_up("a", rank)),
+        *(PhaseChanged(at=2.0 + rank, run="a", rank=rank, phase="warming up") for rank in range(2)),
+    ]
+    state, progress, lines = Session(), ProgressLines(), list[str]()
+    sampled = [Sampled(at=2.0 + second, gpus=[], cpu=CPU_SAMPLE) for second in range(89)]
+    for event in [*begun, *sampled]:
+        state.apply(event)
+        lines += progress.of_event(event, state)
+    assert said in current_run(state, 120).plain
+    told = [line for line in lines if "first step" in line]
+    assert told[0].startswith("[0:12] ddp x2: first step: 0:10 of at most ")
+    assert len(told) == 8, "one in ten seconds"
+    state.apply(PhaseChanged(at=90.0, run="a", rank=1, phase="warming up", note="compiling", compiling=True))
+    assert (
+        str(first_step(state.runs["a"], 92.0))
+        == "first step: 1:30 of at most 30:00 (torch.compile is at work)"
+    )
+    for rank in range(2):
+        state.apply(steps("a", rank, 0, [90.0], at=92.0))
+    assert first_step(state.runs["a"], 93.0) is None
+    assert "first step" not in current_run(state, 120).plain
 
 
 def test_the_log_keeps_the_newest_lines() -> None:
