@@ -1,8 +1,8 @@
 """Reports in four formats: Markdown and SVG for readers, JSON and CSV for programs.
 
 JSON, `"schema": "gpubench-tui/report"`, `"version": 1`. Times are seconds, memory and messages bytes,
-throughputs samples/s, bandwidths B/s, accuracies and efficiencies shares of 1; intervals are 95% intervals
-[low, high]; null means not available or not applicable.
+throughputs units per second (a result's `unit`: images, tokens, samples), bandwidths B/s, accuracies and
+efficiencies shares of 1; intervals are 95% intervals [low, high]; null means not available or not applicable.
 
     schema, version
     session      name, program, unix_time, elapsed, outcome (finished, stopped, interrupted, null), reason of
@@ -93,6 +93,7 @@ CSV_COLUMNS: dict[str, Cell] = {
     "reason": lambda result: result.reason,
     "failure_kind": lambda result: result.failure and result.failure.kind,
     "windows": lambda result: result.windows,
+    "unit": lambda result: result.unit,
     "throughput_samples_per_s": lambda result: result.throughput,
     "spread_samples_per_s": lambda result: result.spread,
     "interval_low_samples_per_s": lambda result: result.interval and result.interval[0],

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Literal
 
 from ..plan.plan import RunSpec
+from ..text.units import common_unit
 from . import events
 from .events import Failure, Window
 from .series import Series
@@ -15,14 +16,6 @@ from .windows import RankWindows, RunWindows, WindowTotal
 RunStatus = Literal["waiting", "running", "measured", "failed", "skipped", "stopped"]
 
 EVALUATIONS = 10_000
-SAMPLES = "samples"
-"""Unit of throughputs of any kind."""
-
-
-def common_unit(units: Iterable[str]) -> str:
-    """Return the unit that all of these are, empty ones left out; `samples` where they differ."""
-    known = set(filter(None, units))
-    return known.pop() if len(known) == 1 else SAMPLES
 
 
 class RankState:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 NOT_AVAILABLE = "n/a"
 GIB = 1 << 30
+SAMPLES = "samples"
+"""Unit of throughputs of any kind."""
 
 
 def number(value: float | None) -> str:
@@ -37,9 +39,23 @@ def with_spread(value: float | None, spread: float | None) -> str:
     return f"{value:,.{decimals}f} ±{spread:,.{decimals}f}"
 
 
-def rate(samples_per_second: float | None) -> str:
-    """Write a throughput: `1,234 samples/s`."""
-    return _with_unit(number(samples_per_second), "samples/s")
+def rate(per_second: float | None, unit: str = SAMPLES) -> str:
+    """Write a throughput: `1,234 images/s`; its unit is in the plural."""
+    return _with_unit(number(per_second), f"{unit}/s")
+
+
+def common_unit(units: Iterable[str]) -> str:
+    """Return the unit that all of these are, empty ones left out; `samples` where they differ."""
+    known = set(filter(None, units))
+    return known.pop() if len(known) == 1 else SAMPLES
+
+
+def in_unit(text: str, unit: str) -> str:
+    """Return a text about samples as one about another unit: `tokens/s`, `J per token`."""
+    words = {"Samples": unit.capitalize(), "samples": unit, "sample": unit.removesuffix("s")}
+    for word, other in words.items():
+        text = text.replace(word, other)
+    return text
 
 
 def duration(seconds: float | None) -> str:

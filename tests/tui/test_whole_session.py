@@ -31,7 +31,7 @@ async def test_quickstart_from_the_preset_to_the_report(
         await pilot.press("enter")
         await wait_until(pilot, lambda: isinstance(app.screen, MonitorScreen))
         await wait_for_text(pilot, "running", "▶ ", "CPU")
-        await wait_for_text(pilot, "Samples/s: live", "Loss over steps", "window ")
+        await wait_for_text(pilot, "Images/s: live", "Loss over steps", "window ")
         await wait_until(pilot, lambda: isinstance(app.screen, ResultsScreen))
         text = await wait_for_text(pilot, "✓ single", "speedup", "1.00x", "Measured ")
         await pilot.press("e", "m")
@@ -46,7 +46,7 @@ async def test_quickstart_from_the_preset_to_the_report(
     assert app.return_value == 0
     report = (tmp_path / f"{folder.name}.md").read_text()
     assert "| single |" in report
-    assert "±" in text and "samples/s" in report
+    assert "±" in text and "images/s" in report
 
 
 async def test_a_real_session_is_stopped_by_keyboard(tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ class ProgressLines:
         if not done or event.at - self._window_line_at < WINDOW_LINE_SECONDS:
             return
         self._window_line_at = event.at
-        yield _timed(event.at, f"{run.spec.label}: window {len(done)}: {rate(done[-1].throughput)}")
+        yield _timed(event.at, f"{run.spec.label}: window {len(done)}: {rate(done[-1].throughput, run.unit)}")
 
     def _evaluation(self, event: Evaluation, run: RunState) -> str:
         workload = f" {run.spec.workload_of(event.rank).name}" if run.spec.mode == "concurrent" else ""
@@ -160,9 +160,8 @@ class ProgressLines:
         if event.outcome == "measured":
             text = "measured"
             if result.throughput is not None:
-                text += (
-                    f" {rate(result.throughput)} (median of {result.windows} windows; {result.stop_reason})"
-                )
+                how = f"median of {result.windows} windows; {result.stop_reason}"
+                text += f" {rate(result.throughput, result.unit)} ({how})"
         elif event.reason.startswith(SAME_WAY):  # which a message has said before
             text = event.outcome
         else:

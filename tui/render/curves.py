@@ -14,7 +14,7 @@ from ...engine.analysis.results.learning import EvaluatedTraining, trainings
 from ...engine.analysis.results.throughput import throughputs
 from ...engine.record.series import Bucket
 from ...engine.statistics import median
-from ...engine.text.units import number, percent
+from ...engine.text.units import common_unit, number, percent
 from .drawing.bars import BLOCKS
 from .drawing.grid import GridColumn, grid, wrapped
 from .drawing.plot import CurvePlot, PlotAxes, PlotCurve, render_plot
@@ -31,7 +31,7 @@ WIDEST_STRIP = 60
 
 
 def curves(analysis: Analysis, width: int, unicode: bool) -> Content:
-    """Return test accuracy and loss over epochs, then samples/s over windows; or that there are none yet."""
+    """Return test accuracy and loss over epochs, then throughput over windows; or that there are none yet."""
     found = [one for one in trainings(analysis.configurations) if len(one.epochs) >= FEWEST_EPOCHS]
     blocks = [
         _learnt(found[start : min(start + CURVES_A_PLOT, MOST_TRAININGS)], width, unicode)
@@ -101,13 +101,14 @@ def _strips(configurations: Sequence[Configuration], width: int) -> Content | No
     ]
     if not found:
         return None
+    unit = common_unit(run.unit for configuration in configurations for run in configuration.usable[:1])
     relative = [[rate / median(rates) - 1 for rate in rates] for _, rates in found]
     span = max(LEAST_DEVIATION, *(abs(value) for values in relative for value in values))
     room = max(8, min(WIDEST_STRIP, width // 2))
     columns = [
         GridColumn("run", [Content(name) for name, _ in found], is_text=True),
         GridColumn(
-            "samples/s, window by window", [_strip(one, span, room) for one in relative], is_text=True
+            f"{unit}/s, window by window", [_strip(one, span, room) for one in relative], is_text=True
         ),
         GridColumn("windows", [Content(str(len(rates))) for _, rates in found], 2),
         GridColumn("lowest", [Content(number(min(rates))) for _, rates in found], 1),

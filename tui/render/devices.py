@@ -5,8 +5,9 @@ from __future__ import annotations
 from textual.content import Content
 
 from ...engine.analysis.analysis import Analysis
-from ...engine.analysis.report.devices import COLUMNS
-from ...engine.text.units import NOT_AVAILABLE
+from ...engine.analysis.report.columns import unit_of
+from ...engine.analysis.report.devices import utilisation
+from ...engine.text.units import in_unit
 from .drawing.grid import grid, text_columns, wrapped
 from .phases import why_none
 
@@ -27,10 +28,9 @@ def devices_table(analysis: Analysis, is_over: bool, width: int) -> Content:
 
     `is_over`: whether the session has ended.
     """
-    found = [(result.label, result.compute) for result in analysis.results if result.compute is not None]
-    shown = [title for title, cell in COLUMNS.items() if any(cell(c) != NOT_AVAILABLE for _, c in found)]
+    shown, rows = utilisation(analysis.results)
     if not shown:
         return wrapped(why_none(analysis.session, is_over), width, "$muted")
-    rows = [[label, *(COLUMNS[title](c) for title in shown)] for label, c in found]
+    titles = [in_unit(title, unit_of(analysis.results)) for title in shown]
     importance = [0, *(IMPORTANCE.get(title, 0) for title in shown)]
-    return grid(text_columns(["run", *shown], rows, importance, left=["run"]), width)
+    return grid(text_columns(["run", *titles], rows, importance, left=["run"]), width)

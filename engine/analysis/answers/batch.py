@@ -45,9 +45,9 @@ def _best(inquiry: Inquiry, found: Sequence[Result]) -> tuple[Result, str]:
         for each in found
         if each is best or ((one := ratios[each.run]) is not None and spans_one(one.interval))
     ]
-    text = f"{listed(alike, 'or')}: {rate(best.throughput)}"
+    text = f"{listed(alike, 'or')}: {rate(best.throughput, best.unit)}"
     if len(alike) > 1:
-        text = f"{listed(alike, 'or')}, which cannot be told apart: {rate(best.throughput)}"
+        text = f"{listed(alike, 'or')}, which cannot be told apart: {rate(best.throughput, best.unit)}"
     over = ratios[least.run]
     if over is not None and str(_batch(inquiry, least)) not in alike:
         text += f", {ratio(over.value)} batch {_batch(inquiry, least)}"

@@ -35,7 +35,7 @@ def fastest_run(inquiry: Inquiry) -> Sentence | None:
         return None
     best = max(measured, key=lambda result: (result.devices, result.throughput or 0.0))
     early = f" (stopped early, after {best.windows} windows)" if best.state == "stopped" else ""
-    return Sentence(f"{honest_label(best)} trains {rate(best.throughput)}{early}", (best,))
+    return Sentence(f"{honest_label(best)} trains {rate(best.throughput, best.unit)}{early}", (best,))
 
 
 def _speedup(best: Result, baseline: Result) -> str:

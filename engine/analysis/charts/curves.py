@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ...text.axes import axis_labels
 from ...text.units import percent
+from ..report.columns import unit_of
 from ..results.configuration import Configuration
 from ..results.learning import EvaluatedTraining, trainings
 from ..results.result import Result
@@ -57,7 +58,7 @@ def batch_chart(found: Sequence[Result], width: float) -> Drawing | None:
         for number, name in enumerate(names)
     ]
     plot = Plot(
-        title="samples/s",
+        title=f"{unit_of(found)}/s",
         over="batch per device",
         lines=tuple(lines),
         at=tuple(batches),

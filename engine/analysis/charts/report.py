@@ -108,7 +108,7 @@ def _in_words(analysis: Analysis) -> str:
 def _figures(result: Result) -> str:
     if result.throughput is None:
         return "; ".join(remarks(result)) or result.state
-    text = f"{number(result.throughput)} samples/s"
+    text = f"{number(result.throughput)} {result.unit}/s"
     if result.interval is not None:
         text += f" (95% interval {interval(result.interval)})"
     if result.speedup is not None and result.run != result.baseline:

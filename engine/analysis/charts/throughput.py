@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ...text.grouping import group_labels
 from ...text.units import number, percent, ratio
-from ..report.columns import remarks, side_by_side
+from ..report.columns import remarks, side_by_side, unit_of
 from ..results.result import Result
 from ..results.side_by_side import ConcurrentTraining
 from .bar_chart import MARK, Bar, BarPanel, BarRow, bar_chart, whisker
@@ -19,7 +19,7 @@ NO_SPEEDUP = "no speedup"
 
 def runs_chart(found: Sequence[Result], width: float) -> Drawing:
     """Draw a row for each run, with speedups if any run has one, and remarks below."""
-    panels = [BarPanel(title="samples/s")]
+    panels = [BarPanel(title=f"{unit_of(found)}/s")]
     compared = any(result.speedup is not None and result.run != result.baseline for result in found)
     if compared:
         panels.append(BarPanel(title=_speedup_title(found), beside="efficiency", unit="x"))

@@ -43,7 +43,10 @@ def super_linear(case: Case) -> Iterator[Diagnosis]:
             "devices can give: something slowed the baseline, or they do not do the same work",
             (
                 ("speedup", f"{ratio(run.result.speedup)} where its devices explain {ratio(devices)}"),
-                (f"throughput of {baseline.result.label}", rate(baseline.result.throughput)),
+                (
+                    f"throughput of {baseline.result.label}",
+                    rate(baseline.result.throughput, baseline.result.unit),
+                ),
                 ("batch per device", f"{batches[0]} against {batches[1]}"),
             ),
             "measure again on a quiet machine with repeats = 3; where the batches differ, a smaller one may "

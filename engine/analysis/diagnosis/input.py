@@ -72,7 +72,12 @@ def slower_than_synthetic(case: Case) -> Iterator[Diagnosis]:
             "severe" if ours / theirs < 1 - INPUT_SHARE_SEVERE else "warning",
             f"it reaches {percent(ours / theirs)} of what the same training reaches on "
             "synthetic data on the device",
-            (("throughput", rate(ours)), (f"throughput of {other.result.label}", rate(theirs))),
+            (
+                (
+                    ("throughput", rate(ours, run.result.unit)),
+                    (f"throughput of {other.result.label}", rate(theirs, run.result.unit)),
+                )
+            ),
             faster_loading(case),
         )
 
@@ -86,12 +91,13 @@ def loader_ceiling(case: Case) -> Iterator[Diagnosis]:
         devices = {run.spec.device_count for run in runs}
         batches = {run.spec.batch_per_device() for run in runs}
         varied = len(runs) >= FEWEST_FLAT and len(devices) > 1 and len(batches) > 1
+        unit = runs[0].result.unit
         if varied and max(rates) < FLAT * min(rates):
             yield Diagnosis(
                 name=NAME,
                 severity="severe",
-                sentence=f"{workload.title} trains the same {rate(max(rates))} at every batch and on any "
-                "number of devices: that is the loader's rate, and says nothing of the devices",
+                sentence=f"{workload.title} trains the same {rate(max(rates), unit)} at every batch and on "
+                "any number of devices: that is the loader's rate, and says nothing of the devices",
                 evidence=tuple(_throughput(run) for run in runs),
                 remedy=faster_loading(case),
                 runs=tuple(run.result.run for run in runs),
@@ -105,7 +111,8 @@ def faster_loading(case: Case) -> str:
 
 def _throughput(run: Subject) -> Evidence:
     return Evidence(
-        f"{run.result.label}: throughput at global batch {run.spec.global_batch}", rate(run.result.throughput)
+        f"{run.result.label}: throughput at global batch {run.spec.global_batch}",
+        rate(run.result.throughput, run.result.unit),
     )
 
 

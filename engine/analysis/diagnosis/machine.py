@@ -209,8 +209,8 @@ def drift(case: Case) -> Iterator[Diagnosis]:
                 "warning",
                 f"{which} became {percent(abs(after / before - 1))} {word} during the measurement",
                 (
-                    (f"median of its first {third} windows", rate(before)),
-                    (f"median of its last {third} windows", rate(after)),
+                    (f"median of its first {third} windows", rate(before, run.result.unit)),
+                    (f"median of its last {third} windows", rate(after, run.result.unit)),
                 ),
                 "check for heat and other programs (see the GPUs' clocks), and measure with repeats, which "
                 "are less sensitive to drift",

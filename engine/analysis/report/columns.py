@@ -9,7 +9,17 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ...record.events import Failure
-from ...text.units import gib_number, interval, milliseconds, number, percent, ratio, with_spread
+from ...text.units import (
+    common_unit,
+    gib_number,
+    in_unit,
+    interval,
+    milliseconds,
+    number,
+    percent,
+    ratio,
+    with_spread,
+)
 from ..results.result import Result
 
 
@@ -27,7 +37,7 @@ class Column(Struct, frozen=True, kw_only=True):
 
 
 def throughput(result: Result) -> str:
-    """Write the throughput in samples/s with its spread."""
+    """Write the throughput with its spread."""
     if result.throughput is None and result.parts:
         return "see below"
     return with_spread(result.throughput, result.spread)
@@ -86,11 +96,24 @@ def result_columns(found: Sequence[Result]) -> list[Column]:
     chosen = [WORKLOAD] if len({result.workload for result in found}) > 1 else []
     known = any(result.speedup_interval is not None for result in found)
     chosen += [MODE, *(column for column in FIXED if known or column is not SPEEDUP_INTERVAL)]
+    chosen = [_in_their_unit(column, found) if column is THROUGHPUT else column for column in chosen]
     rows = {(result.workload, result.mode, result.devices) for result in found}
     if len(rows) < len(found):  # only the batch tells some of them apart
         chosen = [replace(column, importance=0) if column is BATCH else column for column in chosen]
     optional = (GAIN, ACCURACY)
     return [*chosen, *(each for each in optional if any(each.value(result) is not None for result in found))]
+
+
+def unit_of(found: Sequence[Result]) -> str:
+    """Return the unit of these results' throughputs; `samples` where they differ."""
+    return common_unit(result.unit for result in found if has_figures(result))
+
+
+def _in_their_unit(column: Column, found: Sequence[Result]) -> Column:
+    """Return a column of throughputs with their unit in its title, or where they differ in its cells."""
+    if len({result.unit for result in found if has_figures(result)}) < 2:
+        return replace(column, title=in_unit(column.title, unit_of(found)))
+    return replace(column, title="throughput", cell=lambda result: f"{throughput(result)} {result.unit}/s")
 
 
 def ordered(found: Sequence[Result], column: Column, backwards: bool = False) -> list[Result]:
@@ -114,7 +137,7 @@ def cell(column: Column, result: Result) -> str:
     """Return the text of a cell; for a run without figures, its state."""
     if _is_shown(column, result):
         return " ".join(column.cell(result).split())
-    return result.state if column is THROUGHPUT else ""
+    return result.state if column.value is THROUGHPUT.value else ""
 
 
 def has_figures(result: Result) -> bool:
@@ -145,7 +168,7 @@ def side_by_side(result: Result) -> list[str]:
     for part in result.parts:
         together = part.side_by_side
         rate = with_spread(together.throughput, together.spread)
-        line = f"{part.workload} on {part.device}: {rate} samples/s, {together.windows} windows"
+        line = f"{part.workload} on {part.device}: {rate} {part.unit}/s, {together.windows} windows"
         if part.alone is not None and together.throughput is not None:
             line += f", {percent(together.throughput / part.alone)} of its {number(part.alone)} alone"
         if part.learnt is not None and part.learnt.test_accuracy is not None:

@@ -8,10 +8,11 @@ from ...record.series import Series
 from ...record.session import Session
 from ...text.ascii import WIDTH
 from ...text.markdown import block, markdown_table, section
-from ...text.units import NOT_AVAILABLE, clock, gib_number, number, percent
+from ...text.units import NOT_AVAILABLE, clock, gib_number, in_unit, number, percent
 from ..analysis import Analysis
 from ..results.devices import Compute
 from ..results.result import Result
+from .columns import unit_of
 
 COLUMNS: dict[str, Callable[[Compute], str]] = {
     "GFLOP per step": lambda c: _scaled(c.flop_per_step, 1e9),
@@ -28,14 +29,18 @@ COLUMNS: dict[str, Callable[[Compute], str]] = {
 }
 
 
+def utilisation(found: Sequence[Result]) -> tuple[list[str], list[list[str]]]:
+    """Return the columns of `COLUMNS` for which a result has a figure, and a row for each result."""
+    measured = [(result, result.compute) for result in found if result.compute is not None]
+    shown = [title for title, cell in COLUMNS.items() if any(cell(c) != NOT_AVAILABLE for _, c in measured)]
+    return shown, [[result.label, *(COLUMNS[title](c) for title in shown)] for result, c in measured]
+
+
 def devices_section(found: Sequence[Result]) -> Iterator[str]:
     """Yield the section: a row for each run, with the columns for which a run has a figure."""
-    measured = [(result.label, result.compute) for result in found if result.compute is not None]
-    shown = [title for title, cell in COLUMNS.items() if any(cell(c) != NOT_AVAILABLE for _, c in measured)]
-    rows = [[label, *(COLUMNS[title](c) for title in shown)] for label, c in measured]
-    yield from section(
-        "Device utilisation", markdown_table(["run", *shown], rows, left={"run"}) if shown else []
-    )
+    shown, rows = utilisation(found)
+    titles = ["run", *(in_unit(title, unit_of(found)) for title in shown)]
+    yield from section("Device utilisation", markdown_table(titles, rows, left={"run"}) if shown else [])
 
 
 def _scaled(value: float | None, unit: float) -> str:

@@ -49,7 +49,7 @@ def _subject(spec: RunSpec) -> str:
 
 
 def _figures(best: Result, found: Sequence[Result]) -> Iterator[str]:
-    yield rate(best.throughput)
+    yield rate(best.throughput, best.unit)
     baseline = next((each for each in found if each.run == best.baseline), None)
     if best.speedup is not None and baseline is not None and baseline is not best:
         against = "one device" if baseline.devices == 1 else baseline.label

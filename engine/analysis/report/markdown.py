@@ -12,7 +12,7 @@ from ..analysis import Analysis
 from ..environment import environment, fingerprints, hardware, settings
 from ..results.result import Result
 from ..trained import trained
-from .columns import cell, remarks, result_columns, side_by_side
+from .columns import cell, remarks, result_columns, side_by_side, unit_of
 from .communication import communication_section
 from .devices import devices_section, gpus_section
 from .diagnosis import diagnosis_section
@@ -110,7 +110,15 @@ def _results(found: Sequence[Result]) -> Iterator[str]:
 
 
 def _intervals(found: Sequence[Result]) -> Iterator[str]:
-    titles = ("run", "windows", "samples/s", "speedup", "efficiency", "scaling", "measuring ended by")
+    titles = (
+        "run",
+        "windows",
+        f"{unit_of(found)}/s",
+        "speedup",
+        "efficiency",
+        "scaling",
+        "measuring ended by",
+    )
     rows = [
         (
             result.label,
@@ -132,8 +140,8 @@ def _intervals(found: Sequence[Result]) -> Iterator[str]:
 def _repeats(result: Result) -> str:
     each = ", ".join(map(number, result.repeat_throughputs))
     return (
-        f"{result.repeats} repeats of {each} samples/s, a range of {percent(result.repeat_spread)}; the "
-        "table gives their geometric mean"
+        f"{result.repeats} repeats of {each} {result.unit}/s, a range of {percent(result.repeat_spread)}; "
+        "the table gives their geometric mean"
     )
 
 

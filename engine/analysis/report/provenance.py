@@ -24,14 +24,14 @@ class Origin(Struct, frozen=True):
 ORIGINS = (
     Origin(
         "throughput",
-        "samples/s",
+        "throughput",
         "measured",
         "samples of all ranks over the slowest rank's seconds, median over windows ± 1.4826 times the median "
         "absolute deviation; geometric mean of repeats",
     ),
     Origin("step_seconds", "step", "measured", "seconds over steps, median over windows"),
-    Origin("throughput_per_device", "per device", "derived", "samples/s over devices"),
-    Origin("speedup", "speedup", "derived", "samples/s over the baseline's, where both are comparable"),
+    Origin("throughput_per_device", "per device", "derived", "throughput over devices"),
+    Origin("speedup", "speedup", "derived", "throughput over the baseline's, where both are comparable"),
     Origin("efficiency", "efficiency", "derived", "speedup over devices"),
     Origin("scaling", "scaling", "derived", "from the batches and device counts of the run and its baseline"),
     Origin(
@@ -139,7 +139,7 @@ ORIGINS = (
         "NVLinks that NVML counted times one link's rate; between PCIe switches lanes times a lane's rate",
     ),
     Origin(
-        "communication.wrapper", "DDP's wrapper", "derived", "samples/s of DDP on one device over single's"
+        "communication.wrapper", "DDP's wrapper", "derived", "throughput of DDP on one device over single's"
     ),
     Origin(
         "compute.flop_per_step",

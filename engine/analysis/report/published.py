@@ -8,10 +8,11 @@ from msgspec import Struct
 
 from ...plan.preset import UNITS, Figure, Metric, Published
 from ...text.markdown import markdown_table, one_line
-from ...text.units import NOT_AVAILABLE, number, percent, ratio
+from ...text.units import NOT_AVAILABLE, in_unit, number, percent, ratio
 from ..analysis import Analysis
 from ..results.learning import TrainingOutcome
 from ..results.result import Result
+from .columns import unit_of
 
 Own = tuple[float | None, str]
 """A figure of this session, and whether it was measured or derived, and from what."""
@@ -80,7 +81,7 @@ def _rows(analysis: Analysis, study: Published, figure: Figure) -> Iterator[Besi
             metric=figure.metric,
             what=figure.label or (result.label if result is not None else _selected(figure)),
             published=figure.value,
-            unit=UNITS[figure.metric],
+            unit=in_unit(UNITS[figure.metric], unit_of([] if result is None else [result])),
             own=value,
             own_run=None if result is None else result.run,
             own_kind=None if value is None else kind,
@@ -107,10 +108,13 @@ def _own(result: Result, figure: Figure) -> Own:
 
 def _epoch_seconds(result: Result) -> Own:
     if result.epoch_seconds is not None:
-        return result.epoch_seconds, f"measured, {result.train_images or 0:,} images"
+        return result.epoch_seconds, f"measured, {result.train_images or 0:,} {result.unit}"
     if result.throughput is None or result.train_images is None:
         return None, ""
-    return result.train_images / result.throughput, f"derived, {result.train_images:,} images over samples/s"
+    return (
+        result.train_images / result.throughput,
+        f"derived, {result.train_images:,} {result.unit} over {result.unit}/s",
+    )
 
 
 def _of_epoch(result: Result, step_seconds: float | None, what: str) -> Own:

@@ -10,7 +10,7 @@ from ... import statistics
 from ...plan.plan import RunSpec
 from ...record.session import RunState
 from ...statistics import Interval
-from ...text.units import ratio
+from ...text.units import common_unit, ratio
 from .baseline import SUPER_LINEAR
 from .comparable import Setting, setting_differences, workload_differences
 from .configuration import Configuration
@@ -24,6 +24,8 @@ class ConcurrentTraining(Struct, frozen=True, kw_only=True):
     rank: int
     workload: str
     device: str
+    unit: str
+    """Unit of its throughput, in the plural."""
     side_by_side: Summary
     alone: float | None
     """Throughput of the same workload in the plan's single run, in samples/s."""
@@ -107,6 +109,7 @@ def _part(others: Sequence[Configuration], configuration: Configuration, number:
         rank=number,
         workload=workload.title,
         device=spec.devices[number].name if number < len(spec.devices) else ranks[0].device,
+        unit=common_unit(rank.unit for rank in ranks),
         side_by_side=pool([rank.windows for rank in ranks]),
         alone=summarise_configuration(singles).throughput if singles else None,
         peak_memory_bytes=peak_memory(ranks),

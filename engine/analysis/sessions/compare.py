@@ -10,6 +10,7 @@ from msgspec import Struct
 from ... import statistics
 from ...record.session import Session
 from ...statistics import Estimate, Interval
+from ...text.units import common_unit
 from ..analysis import Analysis, analyse
 from ..diagnosis.case import Severity
 from ..diagnosis.machine import BUSY, SHARED
@@ -71,8 +72,10 @@ class Change(Struct, frozen=True, kw_only=True):
     run_b: str
     rank: int | None
     """Rank of one of several concurrent trainings."""
+    unit: str
+    """Unit of the throughputs, in the plural."""
     a: float | None
-    """Throughput in samples/s, geometric mean of the repeats' medians."""
+    """Throughput, geometric mean of the repeats' medians."""
     b: float | None
     ratio: float | None
     """b / a."""
@@ -128,7 +131,7 @@ class ComparisonRow(Struct, frozen=True):
 
     label: str
     a: float | None
-    """Throughput in the base, in samples/s."""
+    """Throughput in the base."""
     changes: tuple[Change | None, ...]
     """Change in each other session; None where it is missing."""
 
@@ -140,6 +143,11 @@ class SessionsComparison(Struct, frozen=True):
     sessions: tuple[PairComparison, ...]
     rows: tuple[ComparisonRow, ...]
     """Configurations of the base that others have, in its order."""
+
+    @property
+    def unit(self) -> str:
+        """Unit of all throughputs, in the plural; `samples` where they differ."""
+        return common_unit(change.unit for each in self.sessions for change in each.changes)
 
 
 def compare_all(base: Session, others: Sequence[Session], past: Sequence[Session] = ()) -> SessionsComparison:
@@ -229,6 +237,7 @@ def _change(one: Side, other: Side, rank: int | None, before: Rates, after: Rate
         run_a=spec.id,
         run_b=theirs.spec.id,
         rank=rank,
+        unit=common_unit(run.unit for side in (ours, theirs) for run in side.usable),
         a=a,
         b=b,
         ratio=found.value if found else None,

@@ -43,14 +43,14 @@ def names(comparison: SessionsComparison) -> list[tuple[str, str]]:
 
 def comparison_columns(comparison: SessionsComparison) -> list[TextColumn]:
     """Return the columns of the table; with two sessions, the verdict has a column of its own."""
-    rows, alone = comparison.rows, len(comparison.sessions) == 1
+    rows, alone, unit = comparison.rows, len(comparison.sessions) == 1, comparison.unit
     found = [
         TextColumn("run", tuple(row.label for row in rows), is_text=True),
-        TextColumn("A, samples/s", tuple(number(row.a) for row in rows), importance=2 if alone else 1),
+        TextColumn(f"A, {unit}/s", tuple(number(row.a) for row in rows), importance=2 if alone else 1),
     ]
     for index in range(len(comparison.sessions)):
         changes = [row.changes[index] for row in rows]
-        found += _columns_of(letter(index + 1), changes, alone)
+        found += _columns_of(letter(index + 1), changes, alone, unit)
     return found
 
 
@@ -65,12 +65,12 @@ def columns_within(comparison: SessionsComparison, width: int) -> list[TextColum
     return shown
 
 
-def _columns_of(name: str, changes: list[Change | None], alone: bool) -> list[TextColumn]:
+def _columns_of(name: str, changes: list[Change | None], alone: bool, unit: str) -> list[TextColumn]:
     def column(title: str, cell: Callable[[Change], str], importance: int = 0) -> TextColumn:
         cells = tuple("" if change is None else cell(change) for change in changes)
         return TextColumn(title, cells, importance, is_text=title in ("verdict", "diagnoses"))
 
-    rate = column(f"{name}, samples/s", lambda change: number(change.b), 3 if alone else 2)
+    rate = column(f"{name}, {unit}/s", lambda change: number(change.b), 3 if alone else 2)
     bounds = column("95% interval" if alone else f"95% interval of {name} / A", _interval, 1 if alone else 3)
     if not alone:
         return [rate, column(f"{name} / A", _ratio_and_verdict), bounds]

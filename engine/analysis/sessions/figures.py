@@ -13,7 +13,7 @@ Key = tuple[str, int, tuple[tuple[str, int], ...], int]
 these."""
 
 Rates = list[tuple[float, ...]]
-"""Throughput of each window of each measured repeat, in samples/s."""
+"""Throughput of each window of each measured repeat."""
 
 
 def matched_part(spec: RunSpec) -> tuple[str, int, tuple[tuple[str, int], ...]]:

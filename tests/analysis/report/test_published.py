@@ -96,8 +96,8 @@ def test_a_figure_without_a_run_stands_alone() -> None:
 
 def test_derived_is_not_measured() -> None:
     measured_, derived = rows(of("epoch_seconds", mode="single"), of("epoch_seconds", mode="ddp"))
-    assert measured_.own_kind == "measured, 640 images"
-    assert derived.own_kind == "derived, 640 images over samples/s"
+    assert measured_.own_kind == "measured, 640 samples"
+    assert derived.own_kind == "derived, 640 samples over samples/s"
 
 
 def test_the_report_marks_them_with_their_hardware() -> None:

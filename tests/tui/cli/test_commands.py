@@ -66,7 +66,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_run_prints_progress_on_stderr_and_the_table_on_stdout(shelf: Path) -> None:
     out = (shelf.parent / "first.out").read_text()
     err = (shelf.parent / "first.err").read_text()
-    assert re.search(r"single\s.*samples/s", err) or re.search(r"single x1: measured", err)
+    assert re.search(r"single\s.*images/s", err) or re.search(r"single x1: measured", err)
     assert "ddp x2: measured" in err
     assert "estimate" in err
     assert out.count("\n") > 3
@@ -275,7 +275,7 @@ def test_a_session_process_that_is_killed_is_said_and_its_figures_kept(tmp_path:
     out, err = process.communicate(timeout=240)
     assert process.returncode == 1
     assert "ended unexpectedly" in err
-    assert "samples/s" in out
+    assert "images/s" in out
 
 
 def test_a_reader_that_leaves_early_gets_no_traceback(shelf: Path) -> None:

@@ -13,7 +13,7 @@ from ....engine.record.events import Evaluation
 from ....engine.record.session import RunState, Session
 from ....engine.record.silence import TRAINING, allowed_silence, first_step
 from ....engine.statistics import FEWEST
-from ....engine.text.units import clock, count, duration, number, percent, rate, ratio
+from ....engine.text.units import SAMPLES, clock, count, duration, number, percent, rate, ratio
 from ..drawing.bars import block_cell, filled_bar
 from .plan import DETAIL_PHASES
 
@@ -84,11 +84,12 @@ def _measured(session: Session, run: RunState) -> Content:
     if summary.throughput is None:
         # Different workloads side by side have no common rate, so each shows its own.
         parts = [
-            f"{run.spec.workload_of(number).name} {rate(summarise(rank.windows).throughput)}"
+            f"{run.spec.workload_of(number).name} "
+            + rate(summarise(rank.windows).throughput, rank.unit or SAMPLES)
             for number, rank in sorted(run.ranks.items())
         ]
         return Content(", ".join(parts))
-    figures: list[Content] = [Content.styled(rate(summary.throughput), "$text-primary")]
+    figures: list[Content] = [Content.styled(rate(summary.throughput, run.unit), "$text-primary")]
     if run.spec.measure.epochs and (half := _half(summary)) is not None:
         figures.append(Content(f" ±{percent(half)}"))
     speedup, baseline = speedup_so_far(session, run), session.runs.get(run.spec.baseline or "")

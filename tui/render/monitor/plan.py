@@ -79,7 +79,7 @@ def _outcome(session: Session, run: RunState) -> tuple[str, str]:
         against = "" if speedup is None else f"{ratio(speedup):>7}"
         if run.taken_over:
             against += "  taken over"
-        return f"{rate(throughput)}{against}", f"{number(throughput)}/s{against}"
+        return f"{rate(throughput, run.unit)}{against}", f"{number(throughput)}/s{against}"
     if run.state == "failed" and run.failure is not None:
         text = f"failed: {run.failure.kind}"
     elif run.state == "skipped" and run.reason:

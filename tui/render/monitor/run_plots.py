@@ -13,7 +13,7 @@ from ....engine.record.events import Evaluation
 from ....engine.record.series import Bucket
 from ....engine.record.session import RunState, Session
 from ....engine.text.axes import short_number
-from ....engine.text.units import clock, number, percent
+from ....engine.text.units import clock, in_unit, number, percent
 from ..drawing.plot import CurvePlot, PlotAxes, PlotCurve, PlotLevel, render_plot
 from .time_range import CLOCK_STEPS, TIME_RANGES, TimeRange, round_up
 
@@ -46,7 +46,7 @@ class PlotArea(NamedTuple):
 
 
 def throughput_plot(session: Session, run: RunState | None, area: PlotArea) -> TitledPlot:
-    """Plot the live samples/s of all ranks, the windows as marks, their median and a reference as lines."""
+    """Plot the live throughput of all ranks, the windows as marks, their median and a reference as lines."""
     if run is None or run.started_at is None:
         return TitledPlot("Samples/s", Content.styled("no run yet", "$muted"))
     started = run.started_at
@@ -67,7 +67,7 @@ def throughput_plot(session: Session, run: RunState | None, area: PlotArea) -> T
             levels.append(PlotLevel(known, 3))
     axes = PlotAxes(lambda x: clock(x - started), short_number, start, end, CLOCK_STEPS)
     shown = CurvePlot([live], axes, levels, _window_marks(run, start, end, columns))
-    words = ": ".join(filter(None, (area.titled("Samples/s"), ", ".join(title))))
+    words = ": ".join(filter(None, (area.titled(in_unit("Samples/s", run.unit)), ", ".join(title))))
     return TitledPlot(words, render_plot(shown, area.width, area.height, area.unicode))
 
 
