@@ -25,6 +25,12 @@ os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"  # else a pool of processes, w
 gc.disable()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def state_folder_of_worker(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What is made once for several tests has a register of sessions of its own, too."""
+    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+
+
 @pytest.fixture(autouse=True)
 def own_state_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test has a register of sessions of its own: none is in the way of another's."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from .cpu import inspect_cpu
 from .facts import Gpu, Host
@@ -21,6 +23,8 @@ def inspect_host(gpus: Sequence[int] | None = None) -> Host:
     What cannot be found out becomes a note, not an error. Raises ValueError with one sentence for an index
     that does not exist or is hidden. An empty choice leaves all GPUs unused.
     """
+    if sys.platform == "linux" and not Path("/proc/self").exists():
+        raise OSError("/proc is not mounted, which tells of processors and memory: mount -t proc proc /proc")
     survey = _survey()
     software = inspect_software(survey.driver, survey.driver_cuda)
     cpu, cpu_notes = inspect_cpu()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
@@ -11,6 +12,8 @@ from pathlib import Path
 
 NO_LINK = os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
 """Flags that every lock is opened with: a link could lead to the lock of something else."""
+ODD = {errno.EISDIR: "a folder", errno.ELOOP: "a link", errno.ENXIO: "a socket or device"}
+"""Things that may have the name of a lock, by the error of opening them."""
 HELD = re.compile(r"^lock:.* FLOCK +\S+ +WRITE ", re.MULTILINE)
 """Line of Linux on a descriptor that holds its file's lock."""
 
@@ -20,7 +23,12 @@ def take(path: Path, seconds: float = 0.0) -> int | None:
 
     A process that inherits the descriptor shares the lock, which lasts while either keeps it open.
     """
-    file = os.open(path, os.O_RDWR | os.O_CREAT | NO_LINK, 0o600)
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | NO_LINK, 0o600)
+    except OSError as error:
+        if error.errno in ODD:
+            raise OSError(error.errno, f"{ODD[error.errno]}, not a lock", str(path)) from None
+        raise
     # Someone who merely asks whether it is held holds it for a moment.
     deadline = time.monotonic() + seconds
     while True:

@@ -19,7 +19,15 @@ from msgspec import Struct
 from ..host.facts import Host
 from ..plan.plan import Plan
 from ..text.encoding import decode_json, encode_json
-from ..text.files import is_file, is_folder, make_private_folder, read_whole, user_path, write_private
+from ..text.files import (
+    is_file,
+    is_folder,
+    make_private_folder,
+    read_whole,
+    refusal,
+    user_path,
+    write_private,
+)
 from .events import SessionOutcome
 from .lock import holds, is_taken, take
 
@@ -278,7 +286,8 @@ class Shelf:
             os.close(file)
 
     def _refused(self, error: OSError) -> OSError:
-        return OSError(f"{_problem(error)}: {self.root}; another folder: --sessions-dir DIR")
+        place = error.filename if error.errno == errno.ENOTDIR else self.root
+        return OSError(f"{_problem(error)}: {place}; another folder: --sessions-dir DIR")
 
     def all(self) -> list[SessionFolder]:
         """Return all sessions, newest first."""
@@ -347,7 +356,7 @@ class Shelf:
         try:
             shutil.rmtree(grave)
         except OSError as error:
-            raise ShelfError(f"not all of {folder.name} could be deleted, see {grave}: {error}") from None
+            raise ShelfError(f"not all of {folder.name} could be deleted: {refusal(error)}") from None
 
     @contextlib.contextmanager
     def _claim(self, folder: SessionFolder, done: str) -> Iterator[None]:
@@ -363,7 +372,9 @@ class Shelf:
         try:
             with folder.claim():
                 yield
-        except (OSError, RuntimeError) as error:
+        except OSError as error:
+            raise ShelfError(f"{folder.name} cannot be {done}: {refusal(error)}") from None
+        except RuntimeError as error:
             raise ShelfError(f"{folder.name} cannot be {done}: {error}") from None
 
 

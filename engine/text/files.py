@@ -46,7 +46,10 @@ def make_private_folder(path: Path) -> None:
     """Create a folder, and those above it that are missing, for this user alone. Raises OSError."""
     for folder in reversed((path, *path.parents)):
         if not folder.is_dir():
-            folder.mkdir(mode=0o700, exist_ok=True)
+            try:
+                folder.mkdir(mode=0o700, exist_ok=True)
+            except FileExistsError:
+                raise NotADirectoryError(errno.ENOTDIR, "it is a file, not a folder", str(folder)) from None
 
 
 def write_private(path: Path, content: bytes) -> None:
@@ -59,6 +62,14 @@ def write_private(path: Path, content: bytes) -> None:
 def user_path(text: str) -> Path:
     """Return a path with a leading `~` expanded; as it is where there is no such user, like a shell."""
     return Path(os.path.expanduser(text))  # noqa: PTH111 (Path.expanduser raises for unknown users)
+
+
+def refusal(error: OSError) -> str:
+    """Return what the system refused, and of which file, without a full stop."""
+    if not error.strerror:
+        return str(error)
+    name = error.filename if isinstance(error.filename, str) else ""
+    return f"{name}: {error.strerror}" if name else error.strerror
 
 
 def is_file(path: Path) -> bool:

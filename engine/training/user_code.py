@@ -9,6 +9,10 @@ import traceback
 from pathlib import Path
 from typing import NamedTuple
 
+from ..plan.models import own_function
+from ..plan.trainings import own_training
+from ..plan.workload import Workload
+
 ENGINE = Path(__file__).parents[1]
 """Folder of the program's own code."""
 LIBRARIES = ("site-packages", "dist-packages")
@@ -69,6 +73,13 @@ class UserCode:
             return []
         found = (Place(m["file"], int(m["line"]), m["function"]) for m in QUOTED.finditer(text))
         return [place for place in found if self.holds(place.file)]
+
+
+def user_code_of(workload: Workload) -> UserCode | None:
+    """Return the code of a user's own training or model; None where all code is the program's."""
+    own = own_function(workload.model) if workload.training == "images" else None
+    file = own[0] if own is not None else own_training(workload.training)
+    return UserCode(file) if file else None
 
 
 def source_of(place: Place) -> str:

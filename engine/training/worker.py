@@ -10,10 +10,7 @@ from typing import NoReturn
 
 from ..host.process import print_error
 from ..plan.assignment import Assignment
-from ..plan.models import own_function
 from ..plan.plan import RunSpec
-from ..plan.trainings import own_training
-from ..plan.workload import Workload
 from ..record.events import ModelBuilt, RankEvent, RankMeasured
 from .compiling import CompileHeartbeat
 from .detail.compute import report_compute
@@ -33,7 +30,7 @@ from .setup import set_up, settings_of
 from .trainer import Trainer
 from .trainings.choice import training_of
 from .trainings.training import Batches, Training, share_of
-from .user_code import UserCode
+from .user_code import user_code_of
 
 
 def work(assignment: Assignment, queues: Sequence[Queue[list[RankEvent]]]) -> None:
@@ -103,14 +100,7 @@ def run_rank(assignment: Assignment, rank: Rank) -> NoReturn:
 
 def sentence_for(error: BaseException, run: RunSpec, index: int) -> str:
     """Return one sentence on an error of a rank, with its place in the user's own code."""
-    file = own_code_of(run.workload_of(index))
-    return sentence_of(error, run.batch_per_device(index), UserCode(file) if file else None)
-
-
-def own_code_of(workload: Workload) -> Path | None:
-    """Return the file of a user's own training or model; None where all code is the program's."""
-    own = own_function(workload.model) if workload.training == "images" else None
-    return own[0] if own is not None else own_training(workload.training)
+    return sentence_of(error, run.batch_per_device(index), user_code_of(run.workload_of(index)))
 
 
 def open_batches(training: Training, assignment: Assignment, rank: Rank) -> Batches:

@@ -247,6 +247,21 @@ def test_a_deleted_session_leaves_nothing(shelf: Shelf) -> None:
         shelf.delete(folder)
 
 
+@pytest.mark.parametrize("what", ["a folder", "a link", "a socket or device"])
+def test_what_has_the_name_of_a_lock_and_is_none_is_said(shelf: Shelf, what: str) -> None:
+    folder = create(shelf)
+    folder.lock.unlink()
+    match what:
+        case "a folder":
+            folder.lock.mkdir()
+        case "a link":
+            folder.lock.symlink_to(folder.plan)
+        case _:
+            os.mknod(folder.lock, stat.S_IFSOCK)
+    with pytest.raises(ShelfError, match=rf"cannot be deleted: {folder.lock}: {what}, not a lock$"):
+        shelf.delete(folder)
+
+
 def test_what_cannot_be_removed_is_out_of_the_list(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: Path) -> None:
         raise PermissionError(13, "Permission denied", str(path / "logs"))

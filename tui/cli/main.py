@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import errno
 import gc
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from ...engine.record.exit_status import BAD_USAGE, MEASURED, STOPPED
+from ...engine.text.files import is_folder, refusal
 from ...engine.text.plain import cut_in_middle, plain_output
 from ..config import problem_with_home, read_config
 from .arguments import add_ascii, add_plan_options, add_sessions_dir
@@ -59,7 +62,7 @@ def _execute(parser: argparse.ArgumentParser, words: Sequence[str]) -> int:
         raise
     except OSError as error:  # an unreadable folder, a full disk
         full = error.errno in (errno.ENOSPC, errno.EBADF, errno.EIO) and not error.filename
-        text = f"the output cannot be written: {error.strerror}" if full else str(error)
+        text = f"the output cannot be written: {error.strerror}" if full else refusal(error)
         print(f"gpubench-tui: {cut_in_middle(text)}", file=sys.stderr)
         return BAD_USAGE
     except KeyboardInterrupt:
@@ -122,9 +125,14 @@ def _context(options: dict[str, Any]) -> Context:
     config = read_config()
     for problem in config.problems:
         print(f"gpubench-tui: {cut_in_middle(problem)}", file=sys.stderr)
+    sessions_dir: Path | None = options.pop("sessions_dir", config.sessions_dir)
+    if sessions_dir is not None and os.path.lexists(sessions_dir) and not is_folder(sessions_dir):
+        raise UsageError(
+            f"the folder of the sessions, {sessions_dir}, is not one: expected --sessions-dir DIR"
+        )
     return Context(
         config=config._replace(ascii=options.pop("ascii", config.ascii)),
-        sessions_dir=options.pop("sessions_dir", config.sessions_dir),
+        sessions_dir=sessions_dir,
         gpus=options.pop("gpus", None),
         overrides=(*options.pop("early_overrides"), *options.pop("overrides", ())),
     )

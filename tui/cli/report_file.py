@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 def check_writable(path: Path) -> None:
     """Check, before a measurement, that its report can be written there. Raises UsageError."""
+    if path == Path("-"):
+        raise UsageError(
+            "--output -: expected a file; gpubench-tui report prints a report to standard output"
+        )
     format_by_name(path)
     if path.is_dir():
         raise UsageError(f"--output {path}: is a folder; expected a file")

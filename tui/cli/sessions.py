@@ -49,7 +49,9 @@ def add_session_commands(subparsers: Subparsers) -> None:
         help="svg: charts for a README; text: the summary printed after run; line: one line for a message "
         "(default: by the ending of FILE, or md)",
     )
-    report_parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to a file instead")
+    report_parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="write to a file instead, - for none"
+    )
     _add_session(report_parser, " (default: the newest)")
     report_parser.set_defaults(command=report)
 
@@ -113,6 +115,7 @@ def report(
     from ...engine.analysis.report.terminal import session_text
 
     folder = context.find_session(session)
+    output = None if output == Path("-") else output
     chosen = format or ("md" if output is None else report_file.format_by_name(output))
     analysis = analyse(read_recorded(folder))
     match chosen:

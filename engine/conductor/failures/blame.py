@@ -14,6 +14,7 @@ from ...plan.plan import RunSpec
 from ...record.events import FailureKind, RankFailed
 from ...record.silence import TRAINING, is_compiled
 from ...text.units import count
+from ...training.user_code import user_code_of
 from ..processes.fork_server import signal_name
 from .evidence import Observations
 from .stacks import last_line, read_tail
@@ -152,8 +153,7 @@ def _describe_silence(
     told = f"no progress for {seconds:.0f} s {steps}"
     if watched.rank in silence.halted | evidence.halted:
         return f"{told}: its process was stopped by a signal"
-    frames = evidence.stacks(watched.rank).main
-    where = f", in {frames[0]}" if alone and frames else ""
+    where = _place(spec, watched.rank, evidence) if alone else ""
     return f"{told}{where}{_remedy_for_silence(spec, watched)}"
 
 
@@ -164,6 +164,16 @@ def _remedy_for_silence(spec: RunSpec, watched: RankWatch) -> str:
     if is_compiled(spec, watched.rank):
         return "; torch.compile was at work: raise measure.hang_seconds, or set workload.compile = false"
     return "; if a step may take so long, raise measure.hang_seconds, or lower workload.batch"
+
+
+def _place(run: RunSpec, rank: int, evidence: Observations) -> str:
+    """Return where a rank is: in the user's own code if it is there or was called from there."""
+    frames = evidence.stacks(rank).main
+    user = user_code_of(run.workload_of(rank))
+    own = next((frame for frame in frames if user and user.holds(frame.file)), None)
+    if own is not None and own is not frames[0]:
+        return f", in {own}, which called {frames[0]}"
+    return f", in {frames[0]}" if frames else ""
 
 
 def cause_of_failure(
@@ -218,7 +228,7 @@ def _missed(watch: RunWatch, evidence: Observations, complaint: Cause) -> Cause 
     if not TIMED_OUT.search(complaint.message):
         return None
     if busy := tuple(rank for rank in others if evidence.doing(rank) == "working"):
-        where = f", in {evidence.stacks(busy[0]).main[0]}" if len(busy) == 1 else ""
+        where = _place(watch.spec, busy[0], evidence) if len(busy) == 1 else ""
         message = f"it was waited for in vain{where}"
         return Cause(at=complaint.at, kind="hung", ranks=busy, message=message)
     return None

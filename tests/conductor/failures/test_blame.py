@@ -23,6 +23,8 @@ from gpubench_tui.engine.conductor.failures.blame import (
 from gpubench_tui.engine.conductor.failures.evidence import Observations, is_stopped
 from gpubench_tui.engine.conductor.failures.stacks import last_line, read_stacks
 from gpubench_tui.engine.conductor.failures.watchdog import RunWatch
+from gpubench_tui.engine.plan.workload import Workload
+from msgspec.structs import replace
 
 from .watching import NOWHERE, failed, steps, watch
 
@@ -228,6 +230,15 @@ def test_the_rank_that_waits_for_no_other_hangs(
     rest = told[silence.end() :].replace(",", "")
     assert one_of(found.ranks) + rest == who
     assert found.sentence.startswith("rank ") == (len(found.ranks) > 1)
+
+
+def test_of_a_library_the_line_is_named_from_which_the_user_called_it(look: Look) -> None:
+    over = watch()
+    own = Workload(model="/me/net.py:build")
+    over.spec = replace(over.spec, workloads=(own,))
+    assert silent(over, look.at("build", "meeting")).message.endswith(
+        ", in build (net.py:12), which called read (ssl.py:12)"
+    )
 
 
 def test_of_ranks_that_all_seem_to_wait_the_one_that_computes_hangs(look: Look) -> None:

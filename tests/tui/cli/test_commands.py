@@ -112,6 +112,7 @@ def test_report_in_every_format(shelf: Path, tmp_path: Path) -> None:
     assert charts.startswith("<svg ") and "ddp x2" in charts
     file = tmp_path / "report.svg"
     assert gpubench("report", "first", where, "-o", str(file)).returncode == 0
+    assert gpubench("report", "first", where, "-o", "-").stdout == markdown.stdout
     assert file.read_text() == charts
 
 
