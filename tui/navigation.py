@@ -16,6 +16,7 @@ from ..engine.text.plain import cut_in_middle
 from .data.launch_feed import LaunchOptions
 from .following import FollowingApp
 from .requests import (
+    ChooseGpus,
     GoBack,
     LeaveApp,
     Resume,
@@ -201,6 +202,10 @@ class NavigatingApp(FollowingApp):
         from .screens.compare import CompareScreen
 
         self.push_screen(CompareScreen(message.folders))
+
+    @on(ChooseGpus)
+    def _choose_gpus(self, message: ChooseGpus) -> None:
+        self.options = self.options._replace(gpus=message.gpus)
 
     @on(LeaveApp)
     def _leave(self, message: LeaveApp) -> None:

@@ -103,3 +103,11 @@ class LeaveApp(Message):
     """Exit status."""
     parting_message: str = ""
     """Line printed on standard error after the app has left the terminal; empty for none."""
+
+
+@dataclass
+class ChooseGpus(Message):
+    """Request that runs of every preset use these GPUs only."""
+
+    gpus: Sequence[int] | None
+    """Indices of the GPUs; None for all."""

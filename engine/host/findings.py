@@ -33,6 +33,11 @@ class Finding(Struct, frozen=True):
     text: str
     remedy: str = ""
 
+    @property
+    def sentence(self) -> str:
+        """Return the finding with its remedy."""
+        return f"{self.text} ({self.remedy})" if self.remedy else self.text
+
 
 def findings(host: Host, sessions: Path) -> list[Finding]:
     """Return the findings about a host, gravest first; `sessions` is the folder for sessions."""

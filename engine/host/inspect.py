@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from .cpu import inspect_cpu
 from .facts import Gpu, Host
 from .gpu.driver import Driver, DriverError, Survey
@@ -38,6 +40,18 @@ def inspect_host(gpus: Sequence[int] | None = None) -> Host:
         links=tuple(link for link in survey.links if {link.a, link.b} <= indices),
         variables=recorded_variables(),
         notes=(*survey.notes, *mismatches(software, len(chosen)), *cpu_notes),
+    )
+
+
+def restrict_gpus(host: Host, gpus: Sequence[int]) -> Host | None:
+    """Return a host with only those of its GPUs; None if it lacks one, or one is named twice."""
+    known = {gpu.index: gpu for gpu in host.gpus}
+    if not set(gpus) <= set(known) or len(set(gpus)) < len(gpus):
+        return None
+    return replace(
+        host,
+        gpus=tuple(known[index] for index in sorted(gpus)),
+        links=tuple(link for link in host.links if {link.a, link.b} <= set(gpus)),
     )
 
 

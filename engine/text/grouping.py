@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 MOST_NAMES = 4
 
@@ -13,6 +13,17 @@ def group_labels(remarks: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     for label, text in remarks:
         labels_of.setdefault(text, []).append(label)
     return [(_names(list(dict.fromkeys(labels))), text) for text, labels in labels_of.items()]
+
+
+def index_ranges(indices: Sequence[int]) -> str:
+    """Return indices in rising order, as `--gpus` takes them: `0, 2-5`."""
+    parts: list[list[int]] = []
+    for index in sorted(indices):
+        if parts and index == parts[-1][-1] + 1:
+            parts[-1].append(index)
+        else:
+            parts.append([index])
+    return ", ".join(str(part[0]) if len(part) == 1 else f"{part[0]}-{part[-1]}" for part in parts)
 
 
 def _names(labels: list[str]) -> str:

@@ -86,7 +86,7 @@ def _watch_machine(
             if leave.is_set():
                 return
             post(MachineInspected(inspection))
-        if inspection.host is None:
+        if inspection.machine is None:
             return
         _sample(inspection, leave, post)
 
@@ -96,7 +96,7 @@ def _sample(inspection: Inspection, leave: threading.Event, post: Callable[[Mess
     from ...engine.host.telemetry import DeviceSampler
     from .planned_presets import has_changed
 
-    sampler = DeviceSampler(inspection.host.gpus if inspection.host is not None else (), tuple)
+    sampler = DeviceSampler(inspection.machine.gpus if inspection.machine is not None else (), tuple)
     count = 0
     try:
         # CPU load needs two readings a moment apart.

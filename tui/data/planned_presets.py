@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from ...engine.host.facts import GpuProcess, GpuSample, Host
 from ...engine.host.findings import Finding, findings
-from ...engine.host.inspect import inspect_host
+from ...engine.host.inspect import inspect_host, restrict_gpus
 from ...engine.plan.expand import make_plan, uses_gpus
 from ...engine.plan.library import PresetFile, all_presets
 from ...engine.plan.needs import Need, needs
@@ -44,7 +44,7 @@ class PlannedPreset(Struct, frozen=True):
         """Return why the preset cannot be started, one sentence; empty if it can."""
         if self.plan is not None and not self.plan.to_run:
             return f"Every run of {self.file.name} is skipped on this machine: there is nothing to start."
-        return self.problem or next((_sentence(need) for need in self.needs if need.level == "error"), "")
+        return self.problem or next((need.sentence for need in self.needs if need.level == "error"), "")
 
 
 class Inspection(Struct, frozen=True):
@@ -52,7 +52,9 @@ class Inspection(Struct, frozen=True):
 
     presets: tuple[PlannedPreset, ...] = ()
     host: Host | None = None
-    """This machine; None until it has been inspected."""
+    """This machine with the chosen GPUs; None until it has been inspected."""
+    machine: Host | None = None
+    """This machine with all its GPUs; None until it has been inspected."""
     findings: tuple[Finding, ...] = ()
     problem: str = ""
     """Reason why nothing can be run here, one sentence; empty if something can."""
@@ -64,18 +66,12 @@ class Inspection(Struct, frozen=True):
     @property
     def obstacle(self) -> str:
         """Return why nothing can be started here, one sentence; empty if something can."""
-        return self.problem or next(
-            (_sentence(found) for found in self.findings if found.level == "error"), ""
-        )
+        return self.problem or next((found.sentence for found in self.findings if found.level == "error"), "")
 
     def without_running(self) -> Inspection:
         """Return the inspection with the session that was running ended."""
         unfinished = tuple(folder for folder in self.unfinished if folder != self.running)
         return replace(self, unfinished=unfinished, running=None)
-
-
-def _sentence(finding: Finding) -> str:
-    return f"{finding.text} ({finding.remedy})" if finding.remedy else finding.text
 
 
 def inspect_machine(
@@ -90,10 +86,12 @@ def inspect_machine(
     files = all_presets()
     presets = tuple(plan_preset(file, overrides) for file in files)
     yield Inspection(presets)
+    machine = inspect_host(None)
+    host = machine if gpus is None else restrict_gpus(machine, gpus)
     try:
-        host = inspect_host(gpus)
+        host = host or inspect_host(gpus)
     except ValueError as error:
-        yield Inspection(presets, problem=f"--gpus: {error}")
+        yield Inspection(presets, machine=machine, problem=f"--gpus: {error}")
         return
     planned = tuple(plan_preset(file, overrides, host) for file in files)
     shelf = Shelf(root or default_root())
@@ -101,17 +99,17 @@ def inspect_machine(
         found = tuple(findings(host, shelf.root))
         unfinished = tuple(unfinished_sessions(shelf))
     except OSError as error:
-        yield Inspection(planned, host, problem=f"The sessions folder cannot be read: {error}.")
+        yield Inspection(planned, host, machine, problem=f"The sessions folder cannot be read: {error}.")
         return
     running = next((folder for folder in unfinished if folder.is_running()), None)
-    yield Inspection(planned, host, found, unfinished=unfinished, running=running)
+    yield Inspection(planned, host, machine, found, unfinished=unfinished, running=running)
 
 
 def has_changed(inspection: Inspection, samples: Sequence[GpuSample]) -> bool:
     """Return whether the processes on the GPUs differ from those found, or a session has ended since."""
     if not all(folder.goes_on() for folder in inspection.unfinished):
         return True
-    gpus = inspection.host.gpus if inspection.host is not None else ()
+    gpus = inspection.machine.gpus if inspection.machine is not None else ()
     return [_pids(gpu.processes) for gpu in gpus] != [_pids(sample.processes) for sample in samples]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 
+from msgspec.structs import replace
 from textual.content import Content
 
 from ...engine.analysis.environment import devices
@@ -15,6 +16,8 @@ from ...engine.plan.estimate import estimate, total
 from ...engine.plan.needs import Need
 from ...engine.plan.plan import Plan
 from ...engine.plan.preset import Measure, Preset
+from ...engine.text.grouping import index_ranges
+from ...engine.text.plain import unbroken
 from ...engine.text.units import count
 from ..data.planned_presets import Inspection, PlannedPreset
 from ..data.session_watch import SessionProgress
@@ -28,7 +31,10 @@ def machine_line(inspection: Inspection) -> Content:
     if inspection.host is None:
         return Content("gpubench-tui")
     host = inspection.host
-    return Content.assemble(("gpubench-tui", "bold"), f"  {host.name}  ", (_hardware(host), "$muted"))
+    everything = len((inspection.machine or host).gpus)
+    return Content.assemble(
+        ("gpubench-tui", "bold"), f"  {host.name}  ", (_hardware(host, everything), "$muted")
+    )
 
 
 def running_line(name: str, progress: SessionProgress | None) -> Content:
@@ -36,9 +42,13 @@ def running_line(name: str, progress: SessionProgress | None) -> Content:
     return Content.assemble(f"▶ {progress or f'{name} is running'}", ("; a returns to it", "$muted"))
 
 
-def _hardware(host: Host) -> str:
+def _hardware(host: Host, everything: int) -> str:
+    """Return the hardware of a host; of that many GPUs of the machine it may have some only."""
     names = [gpu.name for gpu in host.gpus]
     gpus = [f"{names.count(name)} x {name}" for name in dict.fromkeys(names)]
+    if gpus and len(names) < everything:
+        indices = index_ranges([gpu.index for gpu in host.gpus])
+        gpus[-1] += f" (GPU {indices} of {everything})"
     torch = f"torch {host.software.torch}" if host.software.torch else "torch is not installed"
     return ", ".join(
         [*gpus, f"{len(host.cpu.cores)} CPUs" if gpus else f"{len(host.cpu.cores)} x {host.cpu.model}", torch]
@@ -46,37 +56,63 @@ def _hardware(host: Host) -> str:
 
 
 def preset_text(
-    inspection: Inspection, planned: PlannedPreset | None, overrides: Sequence[str], problem: str, width: int
+    inspection: Inspection,
+    planned: PlannedPreset | None,
+    overrides: Sequence[str],
+    problem: str,
+    width: int,
+    opened: bool,
 ) -> Content:
-    """Return the preset's question, warnings, runs and description as planned for this machine.
+    """Return the preset's question, runs, warnings and description as planned for this machine.
 
-    `problem`: one sentence to show first; empty if there is none.
+    `problem`: one sentence to show first, empty if there is none; `opened`: give warnings in full, not a line
+    each.
     """
     parts: list[Content] = []
     if error := problem or inspection.problem or (planned.problem if planned is not None else ""):
         parts.append(Content.styled(error, "$text-error"))
     if planned is None:
         return Content("\n\n").join([*parts, Content.styled("no preset selected", "$muted")])
-    found: list[Finding] = []
-    if planned.plan is not None:
-        found = [*_disturbing(inspection), *planned.needs, *inspection.findings]
-    if planned.file.instead_of:
-        found.append(Finding("warning", planned.file.stands_in))
+    found = [each for each in _findings_on(inspection, planned) if error not in (each.text, each.sentence)]
+    warnings = [each for each in found if each.level != "info"]
     first = [_question(planned)] if planned.preset is not None else []
     if planned.plan is not None:
-        first.append(_summary(planned.plan))
+        first.append(_summary(planned.plan, len(warnings)))
     elif inspection.host is None and not error:
         first.append(Content.styled("inspecting this machine", "$muted"))
     parts.append(Content("\n").join(first))
-    parts += finding_lines((each for each in found if each.level != "info"), key="e")
     if planned.plan is not None:
         parts.append(planned_runs(planned.plan, width))
+    parts += _warning_lines(warnings, width, opened)
     if overrides:
         parts.append(Content.styled("\n".join(f"--set {override}" for override in overrides), "$text-accent"))
     if planned.preset is not None:
         parts.append(_description(planned.preset))
-    parts += finding_lines(each for each in planned.needs if each.level == "info")
+    parts += finding_lines(each for each in found if each.level == "info")
     return Content("\n\n").join(part for part in parts if part)
+
+
+def _findings_on(inspection: Inspection, planned: PlannedPreset) -> list[Finding]:
+    """Return what concerns a preset here, each sentence once; of this machine the warnings alone."""
+    of_machine = [each for each in inspection.findings if each.level != "info"]
+    found = [*_disturbing(inspection), *planned.needs, *of_machine] if planned.plan is not None else []
+    if planned.file.instead_of:
+        found.append(Finding("warning", planned.file.stands_in))
+    texts = {each.text for each in found}
+    found = [replace(each, remedy="") if each.remedy in texts else each for each in found]
+    return list({each.sentence: each for each in found}.values())
+
+
+def _warning_lines(warnings: Sequence[Finding], width: int, opened: bool) -> list[Content]:
+    """Return the warnings in one paragraph; closed, each is cut to a line and a last one says how to open."""
+    full = finding_lines(warnings, key="e")
+    if opened or not full:
+        return full
+    lines = full[0].split("\n")
+    cut = [line.truncate(width, ellipsis=True) for line in lines]
+    if any(line.cell_length > width for line in lines):
+        cut.append(Content.styled(f"w opens {'them' if len(lines) > 1 else 'it'}", "$muted"))
+    return [Content("\n").join(cut)]
 
 
 def selection_line(presets: Sequence[PlannedPreset]) -> Content:
@@ -121,30 +157,35 @@ def plan_text(plan: Plan, width: int) -> Content:
     return Content("\n").join([_summary(plan), planned_runs(plan, width)])
 
 
-def _summary(plan: Plan) -> Content:
+def _summary(plan: Plan, warnings: int = 0) -> Content:
     runs, here = len(plan.runs), len(plan.to_run)
     skipped = f" ({runs - here} of {runs} skipped)" if here < runs else ""
     return Content.assemble(
         (count(here, "run"), "bold"),
         f"{skipped} on {devices(plan)}, ",
         (str(estimate(plan)), "bold"),
+        (f", {count(warnings, 'warning')}" if warnings else "", "$text-warning"),
     )
 
 
+GPUS_OPTION, GPUS_KEY = "with --gpus", "with g"
 FINDING_SIGNS = {"error": ("✗ ", "$text-error"), "warning": ("! ", "$text-warning"), "info": ("", "$muted")}
 
 
 def finding_lines(found: Iterable[Finding], key: str = "") -> list[Content]:
     """Return the findings, most severe first, in one paragraph; none if there are none.
 
-    `key`: the key that opens the editor, named where an edit would help; empty to name none.
+    `key`: the key that opens the editor, named where an edit would help, and the key for the GPUs in place
+    of the option; empty to name none.
     """
     lines = []
     for each in sorted(found, key=lambda each: list(FINDING_SIGNS).index(each.level)):
         sign, style = FINDING_SIGNS[each.level]
         edit = f"; {key} changes {each.key}" if key and isinstance(each, Need) and each.key else ""
-        remedy = f" ({each.remedy}{edit})" if each.remedy else ""
-        lines.append(Content.styled(f"{sign}{each.text}{remedy}", style))
+        remedy = each.remedy.replace(GPUS_OPTION, GPUS_KEY) if key else each.remedy
+        remedy = f" ({remedy}{edit})" if remedy else ""
+        # A text of several lines would be taken for several findings.
+        lines.append(Content.styled(unbroken(f"{sign}{each.text}{remedy}"), style))
     return [Content("\n").join(lines)] if lines else []
 
 

@@ -44,7 +44,7 @@ class EditorScreen(HoldsEdits, ClosedOnce[PlannedPreset | str | None]):
         Binding("enter,f5", "run", "Run", id="editor.run", tooltip="Run without saving"),
         Binding("w,f6", "save", "Save as", id="editor.save", tooltip="Save as your own preset"),
         Binding(
-            "slash,f3", "filter", "Search", id="editor.search", tooltip="Search the keys by name or meaning"
+            "slash,f3", "filter", "Find", id="editor.search", tooltip="Search the keys by name or meaning"
         ),
         Binding("down,tab", "move(1)", show=False, id="editor.next", tooltip="Next field"),
         Binding("up,shift+tab", "move(-1)", show=False, id="editor.previous", tooltip="Previous field"),

@@ -25,9 +25,11 @@ from ..data.launch_feed import (
     shipped_names,
     watch_machine,
 )
-from ..requests import FollowSession, ShowMonitor
+from ..requests import ChooseGpus, FollowSession, ShowMonitor
+from ..widgets.devices_panel import DevicesPanel
 from ..widgets.footer import Footer
 from ..widgets.panel import Panel
+from ..widgets.plan_panel import PlanPanel
 from ..widgets.preset_list import PresetList
 from ..workers import in_task, in_thread
 from .base import is_visible
@@ -58,7 +60,7 @@ class LaunchScreen(Screen[None]):
         Binding(
             "slash",
             "filter",
-            "Filter",
+            "Find",
             id="launch.filter",
             tooltip="Filter the presets by name, question or model",
         ),
@@ -67,7 +69,18 @@ class LaunchScreen(Screen[None]):
             "edit",
             "Edit",
             id="launch.edit",
-            tooltip="Change devices, batch, precision, data, duration ...",
+            tooltip="Change model, devices, batch, or any other key",
+        ),
+        Binding(
+            "g", "gpus", "GPUs", id="launch.gpus", tooltip="Choose the GPUs for the runs, as --gpus does"
+        ),
+        Binding(
+            "w",
+            "warnings",
+            "Warnings",
+            show=False,
+            id="launch.warnings",
+            tooltip="Open or close the warnings on the plan",
         ),
         Binding(
             "a", "attach", "Attach", id="launch.attach", tooltip="Open the monitor of the running session"
@@ -104,8 +117,8 @@ class LaunchScreen(Screen[None]):
             presets = PresetList(shipped_names(), id="presets")
             presets.border_title = "Presets"
             yield presets
-            yield Panel("Plan for this machine", id="plan")
-        yield Panel("Devices", id="devices", classes="exact")
+            yield PlanPanel("Plan for this machine", id="plan")
+        yield DevicesPanel("Devices", id="devices", classes="exact")
         yield Footer()
 
     def on_mount(self) -> None:
@@ -223,28 +236,15 @@ class LaunchScreen(Screen[None]):
     def _draw_plan(self) -> None:
         if self._inspection is None:
             return
-        from ..render.planned_preset import preset_text, selection_line
-
-        panel = self.query_one("#plan", Panel)
-        overrides, selected = self._options.overrides, self._presets(self._list.selected)
-        text = preset_text(self._inspection, self._current(), overrides, self._problem, panel.columns)
-        if selected:
-            text = Content("\n\n").join([selection_line(selected), text])
-        panel.show(text)
+        selected = self._presets(self._list.selected)
+        self.query_one(PlanPanel).draw(
+            self._inspection, self._current(), selected, self._options.overrides, self._problem
+        )
 
     def _draw_devices(self) -> None:
-        newest, panel = self._newest, self.query_one("#devices", Panel)
-        if newest is None or not is_visible(self):
-            return
-        from ..render.monitor.cpu_strip import cpu_strip, cpu_summary
-        from ..render.monitor.gpu_strip import gpu_strips
-
-        if newest.gpus:
-            panel.set_title("GPUs", cpu_summary(newest.cpu))
-            panel.show(gpu_strips(newest.gpus, panel.columns, max(4, self.size.height // 4)))
-        else:
-            panel.set_title("CPU, no GPUs")
-            panel.show(cpu_strip(newest.cpu, panel.columns))
+        machine = self._inspection.machine if self._inspection is not None else None
+        if self._newest is not None and machine is not None and is_visible(self):
+            self.query_one(DevicesPanel).draw(self._newest, machine, self._options.gpus)
 
     # The presets
 
@@ -303,6 +303,36 @@ class LaunchScreen(Screen[None]):
             self._list.go_to(edited)
         elif edited is not None:
             await self._start([edited])
+
+    # Choices
+
+    def action_warnings(self) -> None:
+        """Open the warnings on the plan, or close them."""
+        panel = self.query_one(PlanPanel)
+        panel.opened = not panel.opened
+        self._draw_plan()
+
+    @in_task("choosing GPUs")
+    async def action_gpus(self) -> None:
+        """Ask which GPUs runs may use."""
+        machine = self._inspection.machine if self._inspection is not None else None
+        if machine is None:
+            self.app.bell()
+            return
+        if not machine.gpus:
+            why = f": {machine.notes[0]}" if machine.notes else ""
+            self.notify(f"There are no GPUs to choose from here{why}.", markup=False)
+            return
+        from ..data.gpu_users import gpu_states
+        from .dialogs.gpus import GpusScreen
+
+        samples = self._newest.gpus if self._newest is not None else ()
+        states = gpu_states(machine.gpus, samples, self._options.gpus)
+        chosen = await self.app.push_screen_wait(GpusScreen(states))
+        if chosen is not None:
+            gpus = None if len(chosen) == len(machine.gpus) else chosen
+            self._options = self._options._replace(gpus=gpus)
+            self.post_message(ChooseGpus(gpus))
 
     # Starting
 

@@ -282,7 +282,9 @@ async def test_beside_another_session_it_asks_first(
     running = running_session(0, 6.7)
     app = GpubenchApp(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
-        await wait_for_text(pilot, "is running", "a attaches to it")
+        await wait_for_text(pilot, "is running", "w opens")
+        await pilot.press("w")
+        await wait_for_text(pilot, "a attaches to it")
         await pilot.press("enter")
         await wait_for_text(pilot, "would run at the same time", "Wait in the queue", "Start now")
         await pilot.press("escape")
@@ -308,8 +310,10 @@ async def test_what_is_missing_is_said_before_the_start(
         assert "CIFAR-10 is not here" not in screen_text(app)
         await pilot.press("down", "down")
         await wait_for_text(
-            pilot, "! CIFAR-10 is not here yet", "163 MiB", "cifar-10-python.tar.gz", "e changes"
+            pilot, "! CIFAR-10 is not here yet", "of 6 skipped", "1 warning", "w opens it", "resnet34"
         )
+        await pilot.press("w")
+        await wait_for_text(pilot, "163 MiB", "cifar-10-python.tar.gz", "e changes")
     assert not started
 
 
@@ -322,7 +326,7 @@ async def test_without_torchvision_what_needs_it_is_not_started(
     app = GpubenchApp(tmp_path)
     async with app.run_test(size=(120, 40)) as pilot:
         await wait_for_text(pilot, "(estimate)")
-        await pilot.press("down", "down")
+        await pilot.press("down", "down", "w")
         await wait_for_text(
             pilot, "torchvision is not installed", "pip install torchvision", "synthetic data"
         )
@@ -343,8 +347,9 @@ async def test_busy_gpus_are_named_with_their_processes(
     app = GpubenchApp(tmp_path)
     async with app.run_test(size=(120, 40)) as pilot:
         text = await wait_for_text(pilot, "GPU 1 is in use by python (4242, alice, 12.0 GiB), process (4243)")
-        assert "--gpus" in text
         assert "GPU 0 is in use" not in text
+        await pilot.press("w")
+        await wait_for_text(pilot, "choose others with g")
 
 
 async def test_on_a_plain_terminal_groups_and_numbers_still_tell(
@@ -366,3 +371,85 @@ async def test_light_and_dark_are_a_key_apart(tmp_path: Path) -> None:
         await pilot.press("f2")
         assert not app.current_theme.dark
         await wait_for_text(pilot, "Quickstart")
+
+
+# GPUs
+
+
+def taken(host: Host, **users: int) -> Host:
+    """The host with processes of these people on the GPUs of these indices."""
+    gpus = list(host.gpus)
+    for number, (user, index) in enumerate(users.items(), start=1):
+        process = GpuProcess(10**7 + number, "train.py", 50 << 30, user)
+        gpus[index] = replace(gpus[index], processes=(process,))
+    return replace(host, gpus=tuple(gpus))
+
+
+async def test_runs_stay_in_sight_however_many_warnings_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everyone = {f"user{index}": index for index in range(16)}
+    on(taken(recorded.host(16), **everyone), monkeypatch)
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        text = await wait_for_text(pilot, "single x1", "ddp x16", "warnings", "! GPU 0 is in use by train.py")
+        assert text.index("ddp x16") < text.index("! GPU 0")
+        plan = app.screen.query_one("#plan", Panel)
+        lines = plan.content.plain.split("\n")
+        assert len([line for line in lines if line.startswith("! GPU")]) == 16
+        assert all(len(line) <= plan.columns for line in lines if line.startswith("!"))
+        await pilot.press("w")
+        await wait_until(pilot, lambda: "figures will be too low" in plan.content.plain)
+        sentences = [line for line in plan.content.plain.split("\n") if len(line) > 20]
+        assert len(sentences) == len(set(sentences))
+
+
+async def test_gpus_are_chosen_for_all_plans(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: list[tuple[list[str], list[str]]]
+) -> None:
+    on(taken(recorded.host(8), anna=0, bob=5), monkeypatch)
+    app = GpubenchApp(tmp_path, LaunchOptions(gpus=[0, 1]))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "2 x NVIDIA H200 (GPU 0-1 of 8)", "ddp x2", "* chosen")
+        await pilot.press("g")
+        await wait_for_text(pilot, "[x]  0", "anna train.py 50 GiB", "[x]  1", "[ ]  5", "As --gpus 0-1.")
+        await pilot.press("n", "enter")
+        await wait_for_text(pilot, "Mark one at least.")
+        await pilot.press("f")
+        await wait_for_text(pilot, "[ ]  0", "[x]  1", "[ ]  5", "As --gpus 1-4,6-7.")
+        await pilot.press("down", "space", "enter")
+        await wait_for_text(pilot, "5 x NVIDIA H200 (GPU 2-4, 6-7 of 8)", "ddp x5")
+        assert "is in use" not in screen_text(app)
+        assert app.options.gpus == (2, 3, 4, 6, 7)
+        await pilot.press("enter")
+        await wait_for_text(pilot, "waiting  quickstart-")
+    (folder,) = tmp_path.glob("quickstart-*")
+    plan = SessionFolder(folder).request().plan
+    assert [device.index for device in plan.devices] == [2, 3, 4, 6, 7]
+
+
+async def test_a_wrong_choice_on_the_command_line_is_mended_in_the_app(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = recorded.host(2)
+
+    def inspect(gpus: Sequence[int] | None) -> Host:
+        if gpus is not None:
+            raise ValueError("there is no GPU 7 (usable here: 0, 1)")
+        return machine
+
+    monkeypatch.setattr(planned_presets, "inspect_host", inspect)
+    app = GpubenchApp(tmp_path, LaunchOptions(gpus=[7]))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "--gpus: there is no GPU 7", "GPUs")
+        await pilot.press("g", "a", "enter")
+        await wait_for_text(pilot, "2 x NVIDIA H200, ", "ddp x2")
+        assert app.options.gpus is None
+
+
+async def test_without_gpus_there_are_none_to_choose_from(tmp_path: Path) -> None:
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await wait_for_text(pilot, "(estimate)")
+        await pilot.press("g")
+        await wait_for_text(pilot, "There are no GPUs to choose from here")

@@ -28,7 +28,7 @@ def host_listing(host: Host, sessions: Path) -> Listing:
     data = {"host": msgspec.to_builtins(host), "findings": msgspec.to_builtins(found)}
     lines = [*_hardware_lines(host), "", *_software_lines(host), ""]
     for finding in found:
-        text = f"{finding.level}: {finding.text}" + (f" ({finding.remedy})" if finding.remedy else "")
+        text = f"{finding.level}: {finding.sentence}"
         lines += textwrap.wrap(text, WIDTH, subsequent_indent="    ", break_long_words=False)
     if not any(finding.level != "info" for finding in found):
         lines.append("ok: found nothing that would distort a benchmark here")

@@ -20,6 +20,18 @@ def cpu_strip(sample: CpuSample | None, width: int, pinned: Sequence[int] = ()) 
     )
 
 
+def cpu_line(sample: CpuSample, width: int) -> Content:
+    """Return the host's CPU and memory in one line, with bars of the cores where there is room."""
+    memory = cpu_summary(sample)
+    room = width - len(memory) - len("CPU  ")
+    busy = sum(sample.per_core) / len(sample.per_core) if sample.per_core else 0.0
+    shortest = f"{busy:.0f}% of {len(sample.per_core)} cores"
+    if room < len(shortest) + 6:
+        return Content(f"CPU {shortest}, {memory}")
+    cores = _cores(sample.per_core, room - 1, frozenset())
+    return Content.assemble("CPU ", cores, " " * (room - cores.cell_length), memory)
+
+
 def cpu_summary(sample: CpuSample) -> str:
     """Return the host's memory use and the session's share of cores and memory, in one line."""
     used, total = sample.memory_used_bytes / GIB, sample.memory_total_bytes / GIB
