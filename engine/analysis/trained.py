@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import PurePath
 
 from ..plan.plan import Plan
@@ -30,9 +30,19 @@ SAID = frozenset(
             "optimizer",
         ),
         *("batch", "batches", "batch_scope", "channels_last", "compile"),
+        *("accumulate", "checkpoint_activations", "clip_gradients", "compress_gradients"),
     )
 )
 """Keys whose values the line gives in words."""
+
+
+TURNED = {
+    "accumulate": "{} batches a step",
+    "checkpoint_activations": "activations checkpointed: {}",
+    "clip_gradients": "gradients clipped: {}",
+    "compress_gradients": "gradients compressed: {}",
+}
+"""Words for the values of keys that the line has only where one is not at its default."""
 
 
 def trained(plan: Plan) -> str:
@@ -80,12 +90,21 @@ def training_line(workloads: Iterable[Workload], batches: Sequence[str] | None =
         _each(all_of_them, lambda each: each.precision),
         *filter(None, [_each(all_of_them, _optimizer)]),
         f"batch {each_batch} {_each(all_of_them, _scope)}",
+        *_turned(all_of_them),
     ]
     for key, words in (("compile", "compiled"), ("channels_last", "channels-last")):
         with_it = sum(getattr(workload, key) for workload in all_of_them)
         if with_it:
             parts.append(words if with_it == len(all_of_them) else f"{words} in part")
     return ", ".join(parts)
+
+
+def _turned(workloads: Sequence[Workload]) -> Iterator[str]:
+    """Yield what is set of the keys that most trainings leave alone."""
+    unset = Workload()
+    for key, words in TURNED.items():
+        if any(getattr(workload, key) != getattr(unset, key) for workload in workloads):
+            yield words.format(_each(workloads, lambda each, key=key: str(getattr(each, key))))  # type: ignore[misc]
 
 
 def _each(workloads: Sequence[Workload], written: Callable[[Workload], str]) -> str:

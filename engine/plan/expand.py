@@ -201,7 +201,8 @@ def _with_scaled_rate(workload: Workload, spec: RunSpec) -> Workload:
     """Scale the learning rate in proportion to the batch that a training sees (Goyal et al. 2017)."""
     if workload.learning_rate_batch is None:
         return workload
-    batch = workload.batch if spec.mode == "concurrent" else spec.global_batch
+    alone = spec.mode == "concurrent"
+    batch = workload.batch * workload.accumulate if alone else spec.global_batch
     return replace(workload, learning_rate=workload.learning_rate * batch / workload.learning_rate_batch)
 
 

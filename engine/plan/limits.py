@@ -37,7 +37,8 @@ def too_few_images(spec: RunSpec, images: Mapping[str, int]) -> str | None:
         workload = spec.workload_of(rank)
         if has_own_data(workload):
             continue
-        needed = spec.batch_per_device(rank) if spec.mode == "concurrent" else spec.global_batch
+        alone = spec.mode == "concurrent"
+        needed = spec.batch_per_device(rank) * workload.accumulate if alone else spec.global_batch
         if workload.data == "synthetic":
             present, key = workload.images, " or raise workload.images"
         else:

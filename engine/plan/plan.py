@@ -70,7 +70,7 @@ class RunSpec(Struct, frozen=True, kw_only=True):
         return self.devices if self.mode == "dp" else self.devices[rank : rank + 1]
 
     def batch_per_device(self, rank: int = 0) -> int:
-        """Return the samples that a device consumes each step."""
+        """Return the samples that a device consumes in each forward and backward pass."""
         workload = self.workload_of(rank)
         if workload.batch_scope == "device" or self.mode == "concurrent":
             return workload.batch
@@ -78,10 +78,11 @@ class RunSpec(Struct, frozen=True, kw_only=True):
 
     @property
     def global_batch(self) -> int:
-        """Samples that all devices together consume each step."""
-        if self.mode == "concurrent":
-            return sum(self.batch_per_device(rank) for rank in range(self.device_count))
-        return self.batch_per_device() * self.device_count
+        """Samples that all devices together consume each step, in all of its passes."""
+        return sum(
+            self.batch_per_device(rank) * self.workload_of(rank).accumulate
+            for rank in range(self.device_count)
+        )
 
 
 class Plan(Struct, frozen=True, kw_only=True):

@@ -71,9 +71,15 @@ class Workload(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     # Batch
     batch: Count = 128
-    """Samples of a step, per device or in total (see `batch_scope`)."""
+    """Samples of a forward and backward pass, per device or of all devices (see `batch_scope`)."""
     batch_scope: Literal["device", "global"] = "device"
     """`device`: `batch` counts per device (weak scaling); `global`: for all of them (strong scaling)."""
+    accumulate: Annotated[int, Meta(ge=1, le=100_000)] = 1
+    """Passes whose gradients are added up to one step, which so takes `batch` x devices x `accumulate`
+    samples; ranks average gradients in the last pass only."""
+    checkpoint_activations: Literal["none", "every"] | Annotated[int, Meta(ge=1, le=100_000)] = "none"
+    """Compute activations anew in backward instead of keeping them: of every block of the model, or with a
+    number N of every N-th."""
 
     # Optimizer
     optimizer: Optimizer = "sgd"
@@ -86,6 +92,8 @@ class Workload(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Momentum of SGD."""
     weight_decay: NotNegative = 0.0
     """Weight decay of the optimizer."""
+    clip_gradients: Literal["none"] | Positive = "none"
+    """Largest norm of all gradients together, to which longer ones are scaled down."""
     milestones: tuple[Count, ...] = ()
     """Epochs after which the learning rate is multiplied by `gamma`, in rising order."""
     gamma: Positive = 0.1

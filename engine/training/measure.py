@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from ..plan.preset import Measure
 from ..record.events import Evaluation, Window
@@ -42,7 +42,6 @@ class Measurement:
         """Seconds of a step at the end of warm-up."""
         self._devices = rank.devices
         self._trainer = trainer
-        self._samples = trainer.training.samples
         self._batches = batches
         self._everyone = rank.everyone
         self._team = rank.team
@@ -64,9 +63,9 @@ class Measurement:
     def train(self, steps: int) -> None:
         """Take a number of steps, without waiting for the device."""
         for _ in range(steps):
-            batch = next(self._stream)
-            loss = self._trainer.step(batch)
-            self._reporter.step(loss, self._samples(batch), self._trainer.learning_rate)
+            more = islice(self._stream, self._trainer.accumulate - 1)
+            loss = self._trainer.step(next(self._stream), more)
+            self._reporter.step(loss, self._trainer.samples, self._trainer.learning_rate)
 
     def timed(self, steps: int) -> float:
         """Take a number of steps; return their seconds from idle device to idle device."""

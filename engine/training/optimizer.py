@@ -102,6 +102,17 @@ def check_all_used(model: nn.Module) -> None:
         )
 
 
+def clip_gradients(optimizer: Optimizer, norm: float) -> None:
+    """Scale all gradients down together where their norm, that of all shards on all ranks, is larger."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    if any(parameter.grad is not None and parameter.grad.is_sparse for parameter in parameters):
+        raise TrainingError(
+            "torch cannot clip sparse gradients, which the model has: set workload.clip_gradients = "
+            '"none", or make its layers dense (sparse=False)'
+        )
+    nn.utils.clip_grad_norm_(parameters, norm)
+
+
 def _trainable(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
     """Yield the parameters that hold anything to train, with their names."""
     for name, parameter in model.named_parameters():

@@ -24,9 +24,10 @@ from .reporter import Reporter
 
 RECORDED = (
     *("model", "classes", "image_size", "data", "images", "placement", "loader_workers", "prefetch"),
-    *("pin_memory", "precision", "channels_last", "compile", "compile_mode", "optimizer", "learning_rate"),
-    *("weight_decay", "momentum", "seed", "bucket_mb", "gradient_as_bucket_view", "static_graph"),
-    *("find_unused_parameters", "compress_gradients", "reshard_after_forward"),
+    *("pin_memory", "precision", "channels_last", "compile", "compile_mode", "accumulate"),
+    *("checkpoint_activations", "optimizer", "learning_rate", "weight_decay", "momentum", "clip_gradients"),
+    *("seed", "bucket_mb", "gradient_as_bucket_view", "static_graph", "find_unused_parameters"),
+    *("compress_gradients", "reshard_after_forward"),
 )
 """Keys of a workload whose values are settings of the rank."""
 PATIENCE = 2.0

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from itertools import chain
 from typing import Any, NamedTuple
 
 import torch
@@ -18,12 +20,14 @@ from .data.datasets import Note
 from .device.devices import RankDevices
 from .dynamo import uncompiled
 from .errors import TrainingError
-from .optimizer import Schedule, check_all_used, check_optimizer, define_momentum, make_scaler
+from .optimizer import Schedule, check_all_used, check_optimizer, clip_gradients, define_momentum, make_scaler
+from .parallel.averaging import averaging
 from .parallel.dense import stored_values
 from .parallel.group import NOTE_INTERVAL, Group
 from .parallel.modes import wrap_model
 from .parallel.sharding import local
 from .precision import SIXTEEN_BITS, Autocast
+from .recomputing import blocks_to_recompute, recompute
 from .trainings.training import Batch, Batches, Tally, Training
 
 
@@ -63,6 +67,7 @@ class Trainer:
         dtype = SIXTEEN_BITS.get(workload.precision)
         # fsdp gathers weights of 16 bits, with which autocast has nothing to do but where they meet others.
         autocast = dtype if run.mode != "fsdp" or training.mixes_types(model) else None
+        recompute(blocks_to_recompute(model, workload))
         module = training.module_of(model)
         self.training = training
         self.plain = Autocast(module, device.type, autocast) if autocast else module
@@ -75,6 +80,10 @@ class Trainer:
         self._wanted_rate = 0.0
         self.learning_rate = 0.0
         """Learning rate of the last step."""
+        self.accumulate = workload.accumulate
+        """Passes of a step, each with a batch of its own."""
+        self.samples = 0
+        """Samples of the last step on this rank."""
         self.tally: Tally | None = None
         """Collector of loss and score of the training steps; None where they are not needed."""
         self._device = device
@@ -96,28 +105,52 @@ class Trainer:
         parts = [part for buffer in self.plain.buffers() for part in stored_values(buffer)]
         return sum(part.numel() * part.element_size() for part in parts)
 
-    def step(self, batch: Batch) -> Tensor:
-        """Take one optimizer step; return its mean loss over the batch, detached, on the device."""
-        loss, outputs = self.forward(batch)
-        self.backward(loss)
+    def step(self, batch: Batch, more: Iterable[Batch] = ()) -> Tensor:
+        """Take one optimizer step; return its mean loss over the batches, detached, on the device.
+
+        `more`: the batches of the other passes, of which each is fetched when the one before is done with.
+        """
+        losses = []
+        self.samples = 0
+        for number, part in enumerate(chain((batch,), more), start=1):
+            with self.one_pass(number):
+                loss, outputs = self.forward(part)
+                self.backward(loss)
+            if self.tally is not None:
+                self.tally.add(loss, outputs, part)
+            self.samples += self.training.samples(part)
+            losses.append(loss.detach())
         self.update()
-        if self.tally is not None:
-            self.tally.add(loss, outputs, batch)
-        return loss.detach()
+        return losses[0] if len(losses) == 1 else torch.stack(losses).mean()
+
+    def one_pass(self, number: int) -> AbstractContextManager[None]:
+        """Return the context of a step's forward and backward pass, of which the first has number 1.
+
+        Gradients are averaged over the ranks in the last; before, each rank adds up its own.
+        """
+        if self.accumulate == 1:
+            return nullcontext()
+        # A static graph is learnt in the first pass, which has to average; what is averaged can be again.
+        learning = self._workload.static_graph and self._step == 0
+        return averaging(self.model, learning or number == self.accumulate)
 
     def forward(self, batch: Batch) -> tuple[Tensor, Any]:
-        """Do the first part of a step; return the mean loss of a batch, and what a tally needs besides."""
+        """Do the first part of a pass; return the mean loss of a batch, and what a tally needs besides."""
         return self.training.loss(self.model, batch)
 
     def backward(self, loss: Tensor) -> None:
-        """Do the second part: compute the gradients, averaged over the ranks of this training."""
-        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        """Do the second part: add to the gradients, and in the last pass average them over the ranks."""
+        part = loss if self.accumulate == 1 else loss / self.accumulate
+        self.scaler.scale(part).backward()  # type: ignore[no-untyped-call]
 
     def update(self) -> None:
-        """Do the last part: let the optimizer consume the gradients."""
+        """Do the last part of a step: let the optimizer consume the gradients."""
         self._set_learning_rate()
         if self._step == 0 and self._needs_every_gradient:
             check_all_used(self.plain)
+        if self._workload.clip_gradients != "none":
+            self.scaler.unscale_(self.optimizer)
+            clip_gradients(self.optimizer, self._workload.clip_gradients)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)

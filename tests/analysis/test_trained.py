@@ -82,6 +82,19 @@ def plan(folder: Path, text: str, overrides: Sequence[str], gpus: int = 0) -> Pl
         ),
         (
             NAMED,
+            (
+                "workload.accumulate=4",
+                "workload.clip_gradients=1",
+                "workload.compress_gradients=bf16",
+                "workloads.half.checkpoint_activations=2",
+            ),
+            0,
+            f"{RESNET}, bf16 / fp32, sgd, batch 32 per device, 4 batches a step, activations checkpointed: "
+            "2 / none, gradients clipped: 1.0, gradients compressed: bf16; changed from mine: accumulate, "
+            "clip_gradients, compress_gradients, workloads.half.checkpoint_activations",
+        ),
+        (
+            NAMED,
             ("workloads.half.seed=3",),
             0,
             f"{RESNET}, bf16 / fp32, sgd, batch 32 per device; changed from mine: workloads.half.seed = 3",

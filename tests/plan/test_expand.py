@@ -265,6 +265,19 @@ def test_the_learning_rate_is_scaled_with_the_batch_that_a_training_sees() -> No
     assert rates == pytest.approx([0.2, 0.2, 0.2])
 
 
+def test_a_step_takes_the_batches_that_it_accumulates() -> None:
+    matrix = 'modes = ["single", "ddp", "concurrent"]\ndevices = [2]'
+    workload = "[workload]\nbatch = 16\naccumulate = 4\nlearning_rate = 0.1\nlearning_rate_batch = 64"
+    runs = {spec.mode: spec for spec in plan(matrix, host(), workload).runs}
+    assert {mode: spec.batch_per_device() for mode, spec in runs.items()} == dict.fromkeys(runs, 16)
+    assert [runs[mode].global_batch for mode in ("single", "ddp", "concurrent")] == [64, 128, 128]
+    rates = [runs[mode].workload.learning_rate for mode in ("single", "ddp", "concurrent")]
+    assert rates == pytest.approx([0.1, 0.2, 0.1])
+    few = plan(matrix, host(), f"{workload}\nimages = 127")
+    assert [spec.mode for spec in few.runs if spec.skip] == ["ddp"]
+    assert "takes 128 images" in next(iter(skips(few).values()))
+
+
 def test_concurrent_gives_each_rank_its_workload() -> None:
     workloads = '[workloads.a]\nmodel = "cnn"\nbatch = 8\n[workloads.b]\nmodel = "lenet"\nbatch = 16'
     run = plan('modes = ["concurrent"]\ndevices = [2]', host(), workloads).runs[0]

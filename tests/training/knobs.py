@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F  # noqa: N812 (its usual name)
 from gpubench_tui.engine.plan.assignment import Assignment
 from gpubench_tui.engine.plan.preset import Measure, Mode
 from gpubench_tui.engine.plan.workload import Workload
@@ -21,10 +23,36 @@ from gpubench_tui.engine.training.trainings.choice import training_of
 from gpubench_tui.engine.training.trainings.training import share_of
 from msgspec.structs import replace
 from ranks import whole
+from torch import nn
 
 STEPS = 3
 BATCH = 8
-PLAIN = Workload(model="lenet", images=256, batch=BATCH, learning_rate=0.05)
+CLIP = 0.05
+"""Largest norm of the gradients that are clipped, a few times less than they have."""
+WIDTH = 48
+PLAIN = Workload(model=f"{__file__}:build", image_size=8, images=256, batch=BATCH, learning_rate=0.05)
+
+
+class Block(nn.Module):
+    """A residual block."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(WIDTH)
+        self.wide = nn.Linear(WIDTH, 2 * WIDTH)
+        self.narrow = nn.Linear(2 * WIDTH, WIDTH)
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """Return the values with what the block adds."""
+        added: torch.Tensor = self.narrow(F.gelu(self.wide(self.norm(values))))
+        return values + added
+
+
+def build(classes: int) -> nn.Module:
+    """A model of four blocks, without anything random."""
+    blocks = nn.Sequential(*(Block() for _ in range(4)))
+    return nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, WIDTH), blocks, nn.Linear(WIDTH, classes))
+
 
 CASES: dict[str, tuple[Mode, dict[str, Any]]] = {
     "single": ("single", {"batch": 2 * BATCH}),
@@ -41,8 +69,30 @@ CASES: dict[str, tuple[Mode, dict[str, Any]]] = {
     ),
     "fsdp": ("fsdp", {}),
     "weights kept": ("fsdp", {"reshard_after_forward": False}),
+    "checkpointed": ("single", {"batch": 2 * BATCH, "checkpoint_activations": "every"}),
+    "checkpointed ddp": ("ddp", {"checkpoint_activations": "every", "bucket_mb": 0.05}),
+    "checkpointed fsdp": ("fsdp", {"checkpoint_activations": 2}),
+    "long": ("single", {"batch": 4 * BATCH}),
+    "accumulated": ("single", {"batch": 2 * BATCH, "accumulate": 2}),
+    "accumulated ddp": ("ddp", {"accumulate": 2}),
+    "accumulated ddp in views": (
+        "ddp",
+        {"accumulate": 2, "gradient_as_bucket_view": True, "bucket_mb": 0.05},
+    ),
+    "accumulated ddp, static graph": ("ddp", {"accumulate": 2, "static_graph": True}),
+    "accumulated ddp, unused found": ("ddp", {"accumulate": 2, "find_unused_parameters": True}),
+    "accumulated ddp, fp16 gradients": ("ddp", {"accumulate": 2, "compress_gradients": "fp16"}),
+    "accumulated fsdp": ("fsdp", {"accumulate": 2}),
+    "accumulated fsdp, weights kept, checkpointed": (
+        "fsdp",
+        {"accumulate": 2, "reshard_after_forward": False, "checkpoint_activations": "every"},
+    ),
+    "clipped": ("single", {"batch": 2 * BATCH, "clip_gradients": CLIP}),
+    "clipped ddp": ("ddp", {"clip_gradients": CLIP}),
+    "clipped fsdp": ("fsdp", {"clip_gradients": CLIP}),
+    "clipped accumulated fsdp": ("fsdp", {"batch": BATCH // 2, "accumulate": 2, "clip_gradients": CLIP}),
 }
-"""Mode and changed keys of each training; all see the samples of the first."""
+"""Mode and changed keys of each training; all see the same samples."""
 
 
 def train_all(assignment: Assignment, queues: Sequence[Any]) -> None:
@@ -75,13 +125,17 @@ def steps_of(trainer: Trainer, stream: Any) -> dict[str, Any]:
         gradients.append([whole(p.grad) for p in optimizer.param_groups[0]["params"]])
 
     trainer.optimizer.register_step_pre_hook(keep)
-    losses = [float(trainer.step(next(stream))) for _ in range(STEPS)]
+
+    def step() -> float:
+        return float(trainer.step(next(stream), islice(stream, trainer.accumulate - 1)))
+
+    losses = [step() for _ in range(STEPS)]
     buckets: list[int] = []
     ddp = ddp_of(trainer.model)
     hook = BucketHook(ddp, HostClock()) if ddp is not None else None
     if hook is not None:
         hook.begin()
-    losses.append(float(trainer.step(next(stream))))
+    losses.append(step())
     if hook is not None:
         buckets = [transfer.bytes for transfer in hook.steps[-1]]
     weights = [whole(p.detach()) for p in trainer.plain.parameters()]

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import torch
 from gpubench_tui.engine.plan.workload import Workload
-from knobs import CASES
+from knobs import CASES, CLIP
 
 pytestmark = pytest.mark.slow
 
 EXACT, FP16, BF16 = 1e-5, 2e-3, 2e-2
 """Differences of gradients, relative to the largest of a parameter, that summation and rounding explain."""
-PARAMETERS = 62_006
+PARAMETERS = 47_578
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +26,13 @@ def trained(ranks: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> list
     return [torch.load(folder / "meeting" / f"rank{rank}.pt") for rank in range(2)]
 
 
+def reference(name: str) -> str:
+    """The training on one device that a case must equal."""
+    if "clipped" in name:
+        return "clipped"
+    return "long" if "accumulated" in name or name == "long" else "single"
+
+
 def tolerance(name: str) -> float:
     return FP16 if "fp16" in name else BF16 if "bf16" in name else EXACT
 
@@ -34,7 +41,7 @@ def tolerance(name: str) -> float:
 def test_gradients_and_losses_are_those_of_one_device_on_the_joined_batch(
     trained: list[dict[str, Any]], name: str
 ) -> None:
-    alone = trained[0]["single"]
+    alone = trained[0][reference(name)]
     for rank in trained:
         for ours, theirs in zip(rank[name]["gradients"], alone["gradients"], strict=True):
             for gradient, expected in zip(ours, theirs, strict=True):
@@ -56,11 +63,13 @@ def test_ranks_end_with_the_same_weights(trained: list[dict[str, Any]]) -> None:
     ("name", "count", "size"),
     [
         ("ddp", 1, 4),
-        ("small buckets", 2, 4),
+        ("small buckets", 3, 4),
         ("views", 1, 4),
         ("fp16 gradients", 1, 2),
         ("bf16 gradients", 1, 2),
-        ("fp16 gradients in small views", 2, 2),
+        ("fp16 gradients in small views", 3, 2),
+        ("accumulated ddp", 1, 4),
+        ("accumulated ddp, fp16 gradients", 1, 2),
     ],
 )
 def test_buckets_are_as_many_and_as_large_as_asked(
@@ -70,3 +79,12 @@ def test_buckets_are_as_many_and_as_large_as_asked(
         buckets = rank[name]["buckets"]
         assert len(buckets) == count
         assert sum(buckets) == size * PARAMETERS
+
+
+def test_clipped_gradients_are_the_others_scaled_to_the_norm(trained: list[dict[str, Any]]) -> None:
+    """In the first step, which all take from the same weights."""
+    plain = trained[0]["single"]["gradients"][0]
+    norm = float(torch.cat([gradient.flatten() for gradient in plain]).norm())
+    assert norm > 2 * CLIP
+    for gradient, expected in zip(trained[0]["clipped"]["gradients"][0], plain, strict=True):
+        assert torch.allclose(gradient, expected * CLIP / norm, rtol=1e-4, atol=1e-7)

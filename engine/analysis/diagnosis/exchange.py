@@ -18,6 +18,8 @@ LEAST_EXPOSED = 0.05
 """Exposed share of a step on the rank that waits least; above it, time is lost to communication itself
 rather than to waiting."""
 
+MANY_BUCKETS = 4
+"""Fewest gradient buckets of which larger ones would be noticeably fewer."""
 FEWER_BYTES = 'gradients sent in 16 bits (compress_gradients = "bf16")'
 
 
@@ -58,10 +60,16 @@ def exposed_communication(case: Case) -> Iterator[Diagnosis]:
 
 def _remedy(run: Subject) -> str:
     """Return what lets a run send less, or less often, as far as it does not do so yet."""
-    ways = [FEWER_BYTES] if run.spec.workload.compress_gradients == "none" else []
-    if is_full(run):
-        return f"{', or '.join(ways)}; there is no memory for a larger batch"
-    return ", or ".join(["a larger batch per device", *ways])
+    workload, communication = run.spec.workload, run.result.communication
+    full = is_full(run)
+    ways = [] if full else ["a larger batch per device"]
+    ways.append(f"gradients accumulated over several batches (accumulate = {2 * workload.accumulate})")
+    if workload.compress_gradients == "none":
+        ways.append(FEWER_BYTES)
+    if communication is not None and len(communication.buckets) >= MANY_BUCKETS:
+        ways.append(f"larger buckets (bucket_mb = {4 * workload.bucket_mb:g})")
+    said = f"{', '.join(ways[:-1])}, or {ways[-1]}" if len(ways) > 1 else ways[0]
+    return f"{said}; there is no memory for a larger batch" if full else said
 
 
 def data_parallel_overhead(case: Case) -> Iterator[Diagnosis]:

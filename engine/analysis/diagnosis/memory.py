@@ -44,9 +44,15 @@ def little_memory(case: Case) -> Iterator[Diagnosis]:
             if full
             else "it had to release cached memory before it could continue, which costs time",
             figures,
-            'a smaller batch, or precision = "bf16"; against fragmentation '
+            f'a smaller batch, {_checkpointing(run)}or precision = "bf16"; against fragmentation '
             f"{_alloc_conf(case.session.host.software.torch)}=expandable_segments:True",
         )
+
+
+def _checkpointing(run: Subject) -> str:
+    """Return the remedy that keeps fewer activations, with a comma; empty where the run does so already."""
+    kept = run.spec.workload.checkpoint_activations == "none"
+    return 'checkpoint_activations = "every", ' if kept else ""
 
 
 def _alloc_conf(torch: str | None) -> str:
@@ -73,7 +79,8 @@ def out_of_memory(case: Case) -> Iterator[Diagnosis]:
             f"it does not fit at batch {batch} per device"
             + (f"; batch {fits} does" if fits else ", and no smaller batch was measured"),
             figures,
-            f'batch {fits or max(1, batch // 2)} per device, precision = "bf16", or fsdp over more devices',
+            f"batch {fits or max(1, batch // 2)} per device (accumulate keeps the global batch), "
+            f'{_checkpointing(run)}precision = "bf16", or fsdp over more devices',
         )
 
 

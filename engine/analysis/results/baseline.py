@@ -123,7 +123,7 @@ def _why(run: RunState) -> str:
 def _scaling(ours: RunSpec, theirs: RunSpec) -> Scaling | None:
     if ours.device_count == theirs.device_count:
         return None
-    if ours.batch_per_device() == theirs.batch_per_device():
+    if ours.global_batch * theirs.device_count == theirs.global_batch * ours.device_count:
         return "weak"
     return "strong" if ours.global_batch == theirs.global_batch else None
 

@@ -108,14 +108,19 @@ def _sharded(spec: RunSpec, pieces: Sequence[Piece]) -> tuple[Traffic, ...]:
 
 def _data_parallel(spec: RunSpec, sizes: Sizes) -> tuple[Traffic, ...]:
     """Return the traffic between GPU 0 and the N-1 others; no ring is involved."""
-    others, workload, batch, weights = spec.device_count - 1, spec.workload, spec.global_batch, sizes.weights
-    buffers = sizes.buffers
+    others, workload, weights = spec.device_count - 1, spec.workload, sizes.weights
+    times, buffers = workload.accumulate, sizes.buffers
+    batch = spec.global_batch // times
     images = batch * CHANNELS * workload.image_size**2 * FLOAT_BYTES
     outputs = batch * workload.classes * FLOAT_BYTES
+
+    def sent(operation: Operation, what: str, size: int, through_first: int) -> Traffic:
+        return Traffic(operation, what, times, size, times * through_first)
+
     return (
-        Traffic("scatter", "images", 1, images, images * others // spec.device_count),
-        Traffic("replicate", "parameters", 1, weights, weights * others),
-        *([Traffic("replicate", "buffers", 1, buffers, buffers * others)] if buffers else []),
-        Traffic("gather", "outputs", 1, outputs, outputs * others // spec.device_count),
-        Traffic("reduce", "gradients", 1, weights, weights * others),
+        sent("scatter", "images", images, images * others // spec.device_count),
+        sent("replicate", "parameters", weights, weights * others),
+        *([sent("replicate", "buffers", buffers, buffers * others)] if buffers else []),
+        sent("gather", "outputs", outputs, outputs * others // spec.device_count),
+        sent("reduce", "gradients", weights, weights * others),
     )

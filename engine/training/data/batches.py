@@ -38,7 +38,7 @@ class BatchSampler:
         if self.steps_per_epoch == 0:
             raise TrainingError(
                 f"the training set has {images} images, fewer than one step of all ranks consumes "
-                f"({batch * shard.count})"
+                f"({shard.samples_per_step(batch)})"
             )
 
     def epoch(self, number: int) -> Tensor:

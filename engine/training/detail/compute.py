@@ -29,15 +29,17 @@ def report_compute(rank: Rank, training: Training) -> None:
     """Report a step's arithmetic and the devices' peak; all ranks must call it together."""
     workload, reporter = rank.workload, rank.reporter
     reporter.phase("detail", "counting the FLOP of a step")
-    flop = flop_per_step(training, own_batch(rank.run, rank.index))
+    flop = flop_per_step(training, own_batch(rank.run, rank.index), workload.accumulate)
     reporter.phase("detail", "peak of a matrix product")
     dtype = SIXTEEN_BITS.get(workload.precision, torch.float32)
     peak = peak_flop_per_second(dtype, rank.devices, rank.everyone)
     reporter.send(ComputeMeasured(**reporter.stamp(), flop_per_step=flop, peak_flop_per_second=peak))
 
 
-def flop_per_step(training: Training, batch: int) -> int | None:
-    """Return the FLOP of a batch, forward and backward; None where torch cannot count them (see the log).
+def flop_per_step(training: Training, batch: int, passes: int = 1) -> int | None:
+    """Return the FLOP of a step's passes over a batch each; None where torch cannot count them (see the log).
+
+    They are those of the model: what checkpointing computes anew does not count.
 
     They are counted on meta tensors, which have shapes and no content: nothing is computed, and the count
     depends neither on the mode nor on the kernels of a device.
@@ -51,7 +53,7 @@ def flop_per_step(training: Training, batch: int) -> int | None:
     except Exception as error:  # a user's model may raise anything
         print(f"the FLOP of a step cannot be counted: {described(error)}")
         return None
-    return int(counter.get_total_flops())
+    return passes * int(counter.get_total_flops())
 
 
 def peak_flop_per_second(dtype: torch.dtype, devices: RankDevices, everyone: Group) -> float | None:

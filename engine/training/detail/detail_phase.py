@@ -11,7 +11,8 @@ reported too.
 from __future__ import annotations
 
 import time
-from itertools import pairwise
+from collections.abc import Sequence
+from itertools import islice, pairwise
 from typing import NamedTuple
 
 from torch.nn.parallel import DistributedDataParallel
@@ -40,7 +41,7 @@ PATIENCE = 3.0
 
 
 class Moments(NamedTuple):
-    """The beginning of one step and the end of each of its parts."""
+    """The beginning of one pass of a step and the end of each of its parts."""
 
     start: Mark
     fetched: Mark
@@ -48,6 +49,7 @@ class Moments(NamedTuple):
     forward: Mark
     backward: Mark
     updated: Mark
+    """End of the optimizer's part; of all passes but a step's last, that of backward."""
 
 
 class Detail:
@@ -107,7 +109,7 @@ class Detail:
             )
         )
 
-    def _break_down(self) -> list[Moments]:
+    def _break_down(self) -> list[list[Moments]]:
         """Take the steps of the detail phase, and report their parts."""
         self._team.gather([0.0])  # all begin together
         count = steps_within(self._spec.measure.detail, self._pace)
@@ -120,19 +122,22 @@ class Detail:
             self._finish(lead + count)
             self._everyone.gather([0.0], lambda: self._timed(1))
         self._finish(lead + count)
-        parts = [[self._clock.seconds(a, b) for a, b in pairwise(moments)] for moments in steps]
+        parts = [self._seconds_of(step) for step in steps]
         late: list[float] = [0.0] * len(steps)
         dividing: list[float] = []
         copying: list[float] = []
         input_, transfer, forward, backward, optimizer = (list(part) for part in zip(*parts, strict=True))
         if self._buckets is not None:
-            split = self._buckets.split([(moments.forward, moments.backward) for moments in steps])
-            backward, dividing, late, copying = (list(part) for part in zip(*split, strict=True))
+            # Ranks average gradients in the last pass: all of the others' backward is computation.
+            earlier = [sum(self._seconds_of(step[:-1])[3:4]) for step in steps]
+            split = self._buckets.split([(step[-1].forward, step[-1].backward) for step in steps])
+            last, dividing, late, copying = (list(part) for part in zip(*split, strict=True))
+            backward = [sum(both) for both in zip(earlier, last, strict=True)]
         early = self._broadcasting(steps)
         self._reporter.send(
             Breakdown(
                 **self._reporter.stamp(),
-                step=[self._clock.seconds(moments.start, moments.updated) for moments in steps],
+                step=[self._clock.seconds(step[0].start, step[-1].updated) for step in steps],
                 input=input_,
                 transfer=transfer,
                 forward=[whole - part for whole, part in zip(forward, early, strict=True)],
@@ -146,18 +151,24 @@ class Detail:
         )
         return steps
 
-    def _broadcasting(self, steps: list[Moments]) -> list[float]:
+    def _seconds_of(self, passes: Sequence[Moments]) -> list[float]:
+        """Return the seconds of each part over some passes."""
+        parts = [[self._clock.seconds(a, b) for a, b in pairwise(moments)] for moments in passes]
+        return [sum(part) for part in zip(*parts, strict=True)]
+
+    def _broadcasting(self, steps: list[list[Moments]]) -> list[float]:
         """Return the seconds of each step in which ddp broadcasts the model's buffers, or waits for them."""
         if self._buffers is None:
             return [0.0] * len(steps)
-        return self._buffers.seconds([moments.placed for moments in steps])
+        seconds = iter(self._buffers.seconds([moments.placed for step in steps for moments in step]))
+        return [sum(islice(seconds, len(step))) for step in steps]
 
     @property
     def _hooks(self) -> list[BucketHook | BufferHook | ExchangeHook]:
         hooks = (self._buckets, self._buffers, self._exchange)
         return [hook for hook in hooks if hook is not None]
 
-    def _train(self, steps: int) -> list[Moments]:
+    def _train(self, steps: int) -> list[list[Moments]]:
         """Take a number of steps, without waiting for the device; the hooks forget all earlier ones."""
         for hook in self._hooks:
             hook.steps.clear()
@@ -179,23 +190,31 @@ class Detail:
         else:
             self._clock.synchronize()
 
-    def _step(self) -> Moments:
-        """Take one step and mark its parts."""
+    def _step(self) -> list[Moments]:
+        """Take one step and mark the parts of each of its passes."""
         self._give_sign_of_life()
         for hook in self._hooks:
             hook.begin()
+        passes: list[Moments] = []
+        for number in range(1, self._trainer.accumulate + 1):
+            passes.append(self._pass(number, passes[-1].updated if passes else self._clock.mark()))
+        self._trainer.update()
+        passes[-1] = passes[-1]._replace(updated=self._clock.mark())
+        return passes
+
+    def _pass(self, number: int, start: Mark) -> Moments:
+        """Take a step's pass of that number, which begins at `start`, and mark its parts."""
         mark = self._clock.mark
-        start = mark()
         batch = next(self._stream)
         fetched = mark()
         batch = self._place(batch)
         placed = mark()
-        loss, _ = self._trainer.forward(batch)
-        forward = mark()
-        self._trainer.backward(loss)
+        with self._trainer.one_pass(number):
+            loss, _ = self._trainer.forward(batch)
+            forward = mark()
+            self._trainer.backward(loss)
         backward = mark()
-        self._trainer.update()
-        return Moments(start, fetched, placed, forward, backward, mark())
+        return Moments(start, fetched, placed, forward, backward, backward)
 
     def _measure_bandwidth(self) -> None:
         for collective in OF_MODE.get(self._spec.mode, ()):

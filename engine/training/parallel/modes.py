@@ -25,22 +25,28 @@ class Shard:
 
     index: int = 0
     count: int = 1
+    accumulate: int = 1
+    """Batches of a step."""
+
+    def samples_per_step(self, batch: int) -> int:
+        """Return the samples that all ranks consume in a step; `batch` is this rank's part of a batch."""
+        return batch * self.count * self.accumulate
 
     def steps_per_epoch(self, samples: int, batch: int) -> int:
-        """Return the number of whole global batches in a training set; `batch` is this rank's part of one."""
-        return samples // (batch * self.count)
+        """Return the number of whole steps in a training set; `batch` is this rank's part of a batch."""
+        return samples // self.samples_per_step(batch)
 
     def of_epoch(self, samples: int, batch: int, seed: int, epoch: int) -> Tensor:
         """Return the indices that this rank consumes in an epoch, int64.
 
-        All ranks draw the same permutation. Step i takes its i-th global batch, of which each rank has an
+        All ranks draw the same permutation. Pass i takes its i-th global batch, of which each rank has an
         equal and distinct part: together they consume what one process would consume in a joined batch. The
-        remainder that fills no global batch is left out; it differs from epoch to epoch.
+        remainder that fills no step is left out; it differs from epoch to epoch.
         """
         generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
-        steps = self.steps_per_epoch(samples, batch)
-        order = torch.randperm(samples, generator=generator)[: steps * batch * self.count]
-        return order.view(steps, self.count, batch)[:, self.index].reshape(-1)
+        passes = self.steps_per_epoch(samples, batch) * self.accumulate
+        order = torch.randperm(samples, generator=generator)[: passes * batch * self.count]
+        return order.view(passes, self.count, batch)[:, self.index].reshape(-1)
 
     def of_test(self, samples: int) -> Tensor:
         """Return the indices that this rank evaluates: every sample belongs to exactly one rank."""
@@ -48,13 +54,15 @@ class Shard:
 
 
 def own_batch(run: RunSpec, rank: int) -> int:
-    """Return the number of samples that a rank consumes each step."""
-    return run.global_batch if run.mode == "dp" else run.batch_per_device(rank)
+    """Return the number of samples that a rank consumes in each forward and backward pass."""
+    return run.batch_per_device(rank) * (run.device_count if run.mode == "dp" else 1)
 
 
 def own_shard(run: RunSpec, rank: int) -> Shard:
     """Return a rank's part of the training; independent trainings have the whole set each."""
-    return Shard(rank, run.world_size) if run.mode in TOGETHER else Shard()
+    accumulate = run.workload_of(rank).accumulate
+    together = run.mode in TOGETHER
+    return Shard(rank, run.world_size, accumulate) if together else Shard(accumulate=accumulate)
 
 
 def wrap_model(

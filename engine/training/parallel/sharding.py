@@ -71,12 +71,17 @@ def blocks_of(model: nn.Module) -> list[nn.Module]:
     A parameter that a block shares with another module, or with the model itself, can only be gathered with
     the root: neither of them is a block then.
     """
-    found = list(_parts(_innermost(model)))
+    found = list(parts_of(model))
     holders: dict[int, set[int]] = {}
     for module in model.modules():
         for parameter in module.parameters(recurse=False):
             holders.setdefault(id(parameter), set()).add(id(module))
     return [part for part in found if _holds_alone(part, holders)]
+
+
+def parts_of(model: nn.Module) -> Iterator[nn.Module]:
+    """Yield the modules that a model calls one after the other, as far as they have parameters."""
+    return _parts(_innermost(model))
 
 
 def _holds_alone(part: nn.Module, holders: Mapping[int, set[int]]) -> bool:
@@ -100,7 +105,7 @@ def pieces_of(model: nn.Module, workload: Workload, dtype: torch.dtype | None = 
         if gathered:
             # The root's parameters stay gathered from forward to backward, which begins with them.
             stays = module is model or not workload.reshard_after_forward
-            pieces.append(Piece(gathered, 1 if stays else 2, reduced))
+            pieces.append(Piece(gathered, (1 if stays else 2) * workload.accumulate, reduced))
     return pieces
 
 

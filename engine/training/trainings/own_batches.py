@@ -25,7 +25,12 @@ class OwnBatches:
         self._device = share.devices.first
         self._channels_last = channels_last
         self._source: Iterable[Batch] | None = self._made("batches")
-        self.steps_per_epoch = len(self._source) if isinstance(self._source, Sized) else 0
+        made, each = len(self._source) if isinstance(self._source, Sized) else 0, share.shard.accumulate
+        if 0 < made < each:
+            raise file.error("batches", f"has a length of {made}, and a step accumulates {each} batches")
+        self.steps_per_epoch = made // each
+        self._per_epoch = self.steps_per_epoch * each
+        """Batches of an epoch; 0 where they have no end."""
 
     def train(self, first: int, end: int | None) -> Iterator[Batch]:
         """Implement `Batches`."""
@@ -40,13 +45,13 @@ class OwnBatches:
                     self._look_at(batch)
                 yield batch
                 made += 1
-                if end is not None and made == self.steps_per_epoch:
+                if end is not None and made == self._per_epoch:
                     break
             if not made:
                 raise self._file.error("batches", "returned no batch: it must yield one at least")
-            if end is not None and made < self.steps_per_epoch:
+            if end is not None and made < self._per_epoch:
                 raise self._file.error(
-                    "batches", f"has a length of {self.steps_per_epoch}, and ended after {made} batches"
+                    "batches", f"must yield {self._per_epoch} batches by its length, and ended after {made}"
                 )
 
     def place(self, batch: Batch) -> Batch:

@@ -31,7 +31,7 @@ class Share:
 
     shard: Shard
     batch: int
-    """Samples of a step on this rank."""
+    """Samples of a forward and backward pass on this rank."""
     devices: RankDevices
     workers: int
     """Loader workers of this rank."""

@@ -237,6 +237,20 @@ def test_compressed_gradients_are_half_the_traffic(compression: Compression, sen
     assert found.bytes_per_step == sent * 2 // 3
 
 
+def test_accumulation_exchanges_gradients_once_for_several_batches() -> None:
+    """Samples of a step are twice as many; dp exchanges all that it does for each batch."""
+    found = {}
+    for mode, ranks in (("ddp", 4), ("dp", 1)):
+        for accumulate in (1, 2):
+            run = spec("run", mode, 4, workloads=[Workload(accumulate=accumulate)])  # type: ignore[arg-type]
+            folded = session(opening(run), measured("run", [[0.2] * 5] * ranks))
+            sent = communication_of(folded, "run").traffic
+            found[mode, accumulate] = {t.operation: (t.times, t.link_bytes) for t in sent}
+            assert run.global_batch == 4 * 128 * accumulate
+    assert found["ddp", 1] == found["ddp", 2] == {"all-reduce": (1, 6000)}
+    assert found["dp", 2] == {operation: (2, 2 * size) for operation, (_, size) in found["dp", 1].items()}
+
+
 def test_the_traffic_has_the_buffers_and_every_piece() -> None:
     specs = [spec(mode, mode, 4) for mode in ("ddp", "fsdp", "dp")]  # type: ignore[arg-type]
     folded = session(

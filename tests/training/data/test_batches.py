@@ -58,6 +58,12 @@ class TestShards:
         ranks = [Shard(rank, 2).of_epoch(100, 8, seed=1, epoch=2).view(-1, 8) for rank in range(2)]
         assert torch.equal(torch.cat(ranks, dim=1), joined)
 
+    def test_several_batches_of_a_step_are_a_larger_one(self) -> None:
+        larger = Shard().of_epoch(100, 24, seed=1, epoch=2)
+        parts = [Shard(rank, 2, accumulate=3).of_epoch(100, 4, seed=1, epoch=2) for rank in range(2)]
+        assert Shard(0, 2, accumulate=3).steps_per_epoch(100, 4) == len(larger) // 24 == 4
+        assert torch.equal(torch.cat([part.view(-1, 4) for part in parts], dim=1).view(-1), larger)
+
     def test_each_epoch_has_an_order_of_its_own_that_can_be_repeated(self) -> None:
         epochs = [Shard().of_epoch(64, 8, seed=1, epoch=epoch).tolist() for epoch in (0, 1, 0)]
         assert epochs[0] == epochs[2] != epochs[1]

@@ -49,6 +49,11 @@ def test_a_linear_layer_does_what_it_should(own: Path) -> None:
     assert flop(Workload(model=f"{own}:linear"), 7) == 2 * 2 * 7 * 3072 * 10
 
 
+def test_a_step_of_several_passes_does_several_times_as_much(own: Path) -> None:
+    linear = training_of(Workload(model=f"{own}:linear"))
+    assert compute.flop_per_step(linear, 7, 3) == 3 * (compute.flop_per_step(linear, 7) or 0)
+
+
 def test_a_resnet_does_what_is_published() -> None:
     """0.56 billion multiply-adds an image forward, and about twice as many backward."""
     counted = flop(Workload(model="cifar-resnet18"), 4)

@@ -166,6 +166,23 @@ def test_ddp_tells_when_its_buckets_travel(ranks: ModuleType, tmp_path: Path) ->
     assert not done.of(BandwidthMeasured, 1)
 
 
+def test_a_step_is_all_of_its_passes(ranks: ModuleType, tmp_path: Path) -> None:
+    workload = Workload(model="lenet", images=240, batch=8, accumulate=3, learning_rate=0.01)
+    measure = Measure(epochs=1, warmup_steps=1, window_seconds=0.1, seconds=0.1, detail=4)
+    done = ranks.launch(ranks.cpu_run("ddp", 2, workload, measure), tmp_path)
+    assert not done.failed, done.log.read_text()
+    assert done.of(RankMeasured)[0].replicas_equal
+    assert done.of(ModelBuilt)[0].steps_per_epoch == 240 // (2 * 8 * 3)
+    assert [sum(window.samples for window in done.of(Window, rank)) for rank in range(2)] == [120, 120]
+    for rank in range(2):
+        (breakdown,) = done.of(Breakdown, rank)
+        for number, step in enumerate(breakdown.step):
+            assert sum(getattr(breakdown, part)[number] for part in PARTS) == pytest.approx(step)
+        (said,) = done.of(CommunicationMeasured, rank)
+        assert sum(bucket.bytes for bucket in said.buckets) == 4 * 62_006, "once for all passes"
+        assert [len(bucket.start) for bucket in said.buckets] == [4] * len(said.buckets)
+
+
 def test_independent_trainings_have_a_breakdown_each(ranks: ModuleType, tmp_path: Path) -> None:
     workloads = [LENET, Workload(model="cnn", images=200, batch=20)]
     done = ranks.launch(ranks.cpu_run("concurrent", 2, workloads, QUICK), tmp_path)

@@ -111,4 +111,5 @@ def _detail(spec: RunSpec) -> str:
     if spec.device_count == 1:
         batch = f"batch {spec.global_batch}"
         return "" if batch in spec.label else f"  {batch}"
-    return f"  batch {spec.device_count} x {spec.batch_per_device()} = {spec.global_batch}"
+    passes = f" x {spec.workload.accumulate}" if spec.workload.accumulate > 1 else ""
+    return f"  batch {spec.device_count} x {spec.batch_per_device()}{passes} = {spec.global_batch}"
