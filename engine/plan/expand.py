@@ -47,7 +47,7 @@ def make_plan(
         preset = preset.for_gpus()
     images = _training_images(name, preset)
     _check_size(name, preset)
-    cells = [cell for cell in _cells(preset, host) if _is_wanted(cell, preset.matrix)]
+    cells = [cell for cell in _cells(preset, host) if _is_wanted(cell, preset.matrix, host)]
     if not cells:
         problem = "it holds no run: none is in matrix.only, or dp and concurrent have 1 device"
         raise PresetError(name, "matrix", problem)
@@ -117,14 +117,38 @@ def _cells(preset: Preset, host: Host) -> Iterator[_Cell]:
                 yield _Cell("concurrent", count, tuple(side_by_side))
 
 
-def _is_wanted(cell: _Cell, matrix: Matrix) -> bool:
-    return not matrix.only or any(part.holds(cell.mode, cell.count, cell.workloads) for part in matrix.only)
+def _is_wanted(cell: _Cell, matrix: Matrix, host: Host) -> bool:
+    """Return whether a cell is in `matrix.only`, itself or in place of one on devices that are not there."""
+    counts = {cell.count}
+    if cell.count == _substitute(matrix, host):
+        counts |= {count for count in matrix.devices if count != "all" and count > cell.count}
+    return not matrix.only or any(
+        part.holds(cell.mode, count, cell.workloads) for part in matrix.only for count in counts
+    )
 
 
 def _counts(matrix: Matrix, host: Host) -> list[int]:
-    everything = len(host.gpus) if uses_gpus(host) else min(CPU_SHARES, len(host.cpu.cores))
-    counts = [everything if count == "all" else count for count in matrix.devices]
-    return sorted(set(counts))
+    counts = {_all_devices(host) if count == "all" else count for count in matrix.devices}
+    substitute = _substitute(matrix, host)
+    return sorted(counts if substitute is None else counts | {substitute})
+
+
+def _all_devices(host: Host) -> int:
+    return len(host.gpus) if uses_gpus(host) else min(CPU_SHARES, len(host.cpu.cores))
+
+
+def _substitute(matrix: Matrix, host: Host) -> int | None:
+    """Return the most devices that are there, where more are asked for; None where that is not needed.
+
+    One device takes no place of several. Shares of cores are as large as their number allows, so that they
+    are substitutes only where no count of several fits.
+    """
+    asked = {count for count in matrix.devices if count != "all"}
+    most = _all_devices(host)
+    fit = [count for count in asked if 1 < count <= len(host.cpu.cores)]
+    if most < 2 or max(asked, default=0) <= most or most in asked or (fit and not uses_gpus(host)):
+        return None
+    return most
 
 
 def _counts_of(mode: Mode, counts: list[int]) -> list[int]:

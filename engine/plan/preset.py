@@ -98,7 +98,8 @@ class Matrix(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     modes: Annotated[tuple[Mode, ...], Meta(min_length=1)]
     """Modes to measure; `single` always takes one device."""
     devices: Annotated[tuple[Count | Literal["all"], ...], Meta(min_length=1)] = (1,)
-    """Device counts for all modes but `single`."""
+    """Device counts for all modes but `single`. Those that are not there are skipped, and the most that are
+    there, at least 2, take their place."""
     batches: tuple[Count, ...] = ()
     """Batches to measure; they replace `workload.batch`."""
     workloads: tuple[str, ...] = ()

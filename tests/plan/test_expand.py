@@ -114,6 +114,41 @@ def test_too_many_devices_are_skipped_and_do_not_shrink_the_shares() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("devices", "here", "runs", "skipped"),
+    [
+        ("[4]", host(gpus=2), ["ddp x2"], ["ddp x4"]),
+        ("[1, 2, 4]", host(gpus=3), ["ddp x1", "ddp x2", "ddp x3"], ["ddp x4"]),
+        ("[4, 8]", host(gpus=3), ["ddp x3"], ["ddp x4", "ddp x8"]),
+        ("[2, 4]", host(gpus=8), ["ddp x2", "ddp x4"], []),
+        ("[2, 4]", host(gpus=2), ["ddp x2"], ["ddp x4"]),
+        ("[4]", host(gpus=1), [], ["ddp x4"]),
+        ("[4]", host(cores=2), ["ddp x2"], ["ddp x4"]),
+        ("[4]", host(cores=1), [], ["ddp x4"]),
+        ("[2, 16]", host(cores=6), ["ddp x2"], ["ddp x16"]),
+        ("[5]", host(cores=6), ["ddp x5"], []),
+    ],
+)
+def test_the_most_devices_that_are_there_take_the_place_of_more(
+    devices: str, here: Host, runs: list[str], skipped: list[str]
+) -> None:
+    made = plan(f'modes = ["ddp"]\ndevices = {devices}', here)
+    assert [spec.label for spec in made.to_run] == runs
+    assert list(skips(made)) == skipped
+
+
+def test_they_do_so_where_a_part_of_the_matrix_is_kept_too_but_not_for_published_figures() -> None:
+    published = (
+        '[[published]]\nsource = "A"\nhardware = "4 GPUs"\n'
+        'figures = [{ mode = "ddp", devices = 4, metric = "speedup", value = 3.0 }]'
+    )
+    only = 'only = [{ mode = "single" }, { mode = "ddp", devices = 4 }]'
+    made = plan(f'modes = ["single", "dp", "ddp"]\ndevices = [4]\n{only}', host(gpus=2), published)
+    assert [spec.label for spec in made.to_run] == ["single x1", "ddp x2"]
+    (study,) = made.published
+    assert [spec.label for spec in made.runs_of(study.figures[0])] == ["ddp x4"]
+
+
 def test_dp_is_skipped_without_gpus() -> None:
     made = plan('modes = ["single", "dp"]\ndevices = [2]', host())
     assert "DataParallel needs CUDA GPUs" in skips(made)["dp x2"]
