@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from gpubench_tui.engine.host.facts import Cpu, CpuSample, Gpu, GpuSample, Host, Software
+from gpubench_tui.engine.host.facts import Cpu, CpuSample, Gpu, GpuProcess, GpuSample, Host, Software
 from gpubench_tui.engine.plan.expand import make_plan
 from gpubench_tui.engine.plan.plan import Plan, RunSpec
 from gpubench_tui.engine.plan.preset import Figure, Matrix, Measure, Preset, Published
@@ -290,6 +290,13 @@ def gpu_sample(index: int, gpus: int) -> GpuSample:
         sm_clock_mhz=1755.0,
         sm_clock_max_mhz=1980.0,
         throttle=("power cap", "thermal (software)") if index == 1 else (),
+        processes=(GpuProcess(5000 + index, "python", (70 + index) * GIB, "anna", 97.0),),
+        pcie_generation=5,
+        pcie_width=16,
+        pcie_sent=1.2e9,
+        pcie_received=3.4e6,
+        ecc_corrected=index,
+        ecc_uncorrected=0,
     )
 
 

@@ -69,6 +69,18 @@ async def test_the_monitor(gpus: int) -> None:
             await check_sizes(pilot, f"monitor-{gpus}gpus", "running", "▶ d")
 
 
+@pytest.mark.parametrize("gpus", [2, 16])
+async def test_the_gpus_in_full(gpus: int) -> None:
+    folder = shelved("scaling", gpus, until=6.7)
+    with folder.hold():
+        app = watching(folder)
+        async with app.run_test(size=SIZES[1]) as pilot:
+            await wait_for_text(pilot, "running", "✓ single x1")
+            app.screen.query_one("#devices").focus()
+            await pilot.press("z")
+            await check_sizes(pilot, f"gpus-in-full-{gpus}", "PID" if gpus == 2 else "15 lost: no longer")
+
+
 @pytest.mark.parametrize("gpus", GPUS)
 async def test_the_results(gpus: int) -> None:
     app = watching(shelved("scaling", gpus))

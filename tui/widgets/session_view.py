@@ -12,6 +12,7 @@ from ...engine.analysis.diagnosis.stragglers import paces
 from ...engine.record.session import RunState, Session
 from ..render.monitor.cpu_strip import cpu_strip, cpu_summary
 from ..render.monitor.current_run import current_run
+from ..render.monitor.gpu_details import gpu_details
 from ..render.monitor.gpu_strip import GpuPast, gpu_strips, throttled_gpus
 from ..render.monitor.plan import current_run_line, plan_list, plan_title
 from ..render.monitor.rank_bars import rank_bars, rank_title
@@ -135,7 +136,10 @@ class SessionView(Vertical):
             names, processor if fits or not held else "", warning=f"throttled: {held}" if held else ""
         )
         past = GpuPast(session.gpus, session.elapsed, self.time)
-        panel.show(gpu_strips(samples, panel.columns, self._strip_lines, past))
+        if self.screen.maximized is panel:
+            panel.show(gpu_details(past, rank_names(session), panel.columns, panel.lines))
+        else:
+            panel.show(gpu_strips(samples, panel.columns, self._strip_lines, past))
 
     @property
     def _strip_lines(self) -> int:
@@ -147,6 +151,18 @@ class SessionView(Vertical):
 def _show(panel: Panel, drawn: TitledPlot) -> None:
     panel.set_title(drawn.title)
     panel.show(drawn.content)
+
+
+def rank_names(session: Session) -> dict[int, str]:
+    """Return the names of the current run's ranks by their process ids: `rank 0 of ddp x2`."""
+    if session.current is None:
+        return {}
+    run = session.runs[session.current]
+    return {
+        rank.pid: f"rank {number} of {run.spec.label}"
+        for number, rank in run.ranks.items()
+        if rank.pid is not None
+    }
 
 
 def latest_run(session: Session) -> RunState | None:

@@ -91,7 +91,7 @@ def test_without_settings_nothing_is_sent(running_session: Starter, tmp_path: Pa
     try:
         terminal.read_until("single x1")
         control.stop_session(folder)
-        terminal.read_until("Results", "n Presets")
+        terminal.read_until("Results", "stopped early")
         wait_for(lambda: not folder.goes_on())
         terminal.press("q")
         terminal.read_until("\x1b[?1049l")

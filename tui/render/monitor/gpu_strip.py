@@ -14,10 +14,9 @@ from ....engine.text.units import GIB
 from ..drawing.bars import column_width, filled_bar, in_columns
 from ..drawing.grid import StyledText
 from ..drawing.sparkline import sparkline
+from .load import fullness_style, heat_style, load_style
 from .time_range import TimeRange
 
-HOT_CELSIUS = 85.0
-FULL_MEMORY = 0.9
 SHORTER = {
     "slowdown (hardware)": "slowdown",
     "thermal (software)": "thermal",
@@ -111,7 +110,8 @@ def _fit(text: str, width: int) -> str:
 
 
 def _bar(strip: StripSource, width: int) -> StyledText:
-    return filled_bar((strip.sample.utilization or 0.0) / 100, width), "$primary"
+    share = (strip.sample.utilization or 0.0) / 100
+    return filled_bar(share, width), load_style(share)
 
 
 def _utilization(strip: StripSource, width: int) -> StyledText:
@@ -120,7 +120,9 @@ def _utilization(strip: StripSource, width: int) -> StyledText:
 
 def _utilization_history(strip: StripSource, width: int) -> StyledText:
     curve = strip.history(lambda gpu: gpu.utilization, 100.0, width)
-    return _bar(strip, width) if curve is None else (curve, "$primary")
+    return (
+        _bar(strip, width) if curve is None else (curve, load_style((strip.sample.utilization or 0.0) / 100))
+    )
 
 
 def _power_history(strip: StripSource, width: int) -> StyledText:
@@ -132,22 +134,20 @@ def _power_history(strip: StripSource, width: int) -> StyledText:
 def _memory(strip: StripSource, width: int) -> StyledText:
     used, total = strip.sample.memory_used_bytes, strip.sample.memory_total_bytes
     text, style = _figure(None if used is None else used / GIB, "G" if width < 7 else " GiB", width)
-    full = used is not None and total is not None and used > FULL_MEMORY * total
-    return text, "$text-warning" if full else style
+    return text, fullness_style(used / total if used is not None and total else None) or style
 
 
 def _memory_of(strip: StripSource, width: int) -> StyledText:
     used, total = strip.sample.memory_used_bytes, strip.sample.memory_total_bytes
     if used is None or total is None:
         return _memory(strip, width)
-    style = "$text-warning" if used > FULL_MEMORY * total else ""
+    style = fullness_style(used / total if total else None)
     return f"{used / GIB:.0f}/{total / GIB:.0f} GiB".rjust(width), style
 
 
 def _temperature(strip: StripSource, width: int) -> StyledText:
     text, style = _figure(strip.sample.temperature, "°C", width)
-    hot = strip.sample.temperature is not None and strip.sample.temperature >= HOT_CELSIUS
-    return text, "$text-warning" if hot else style
+    return text, heat_style(strip.sample.temperature) or style
 
 
 def _power(strip: StripSource, width: int) -> StyledText:

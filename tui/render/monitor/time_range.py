@@ -7,6 +7,32 @@ from typing import NamedTuple
 
 CLOCK_STEPS = (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
 """Round intervals on a clock, in seconds."""
+CELL_STEPS = (
+    0.5,
+    1,
+    1.5,
+    2,
+    3,
+    4,
+    5,
+    7.5,
+    10,
+    15,
+    20,
+    30,
+    45,
+    60,
+    90,
+    120,
+    180,
+    300,
+    450,
+    600,
+    900,
+    1800,
+    3600,
+)
+"""Stretches of time that a cell of a line stands for, in seconds."""
 AXIS_SPANS = (10, 20, 30, 60, 90, 120, 180, 300, 450, 600, 900, 1200, 1800, 2700, 3600, 5400, 7200, 10800)
 """Lengths of an axis that shows everything, in seconds; then whole hours."""
 
@@ -31,7 +57,7 @@ class TimeRange(NamedTuple):
     def recent(self, now: float, cells: int) -> tuple[float, float]:
         """Return start and end of a line of `cells` cells of which the last holds `now`."""
         step = (self.seconds or now) / cells
-        step = next((longer for longer in CLOCK_STEPS if longer >= step), step)
+        step = next((longer for longer in CELL_STEPS if longer >= step), step)
         end = math.ceil(now / step) * step
         return end - cells * step, end
 

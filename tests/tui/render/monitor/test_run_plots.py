@@ -62,7 +62,7 @@ def test_a_sparkline_ends_now_and_is_blank_before_its_series_began() -> None:
     for second in range(30):
         series.add(float(second), 100.0 if second >= 20 else 0.0)
     assert sparkline(series, 100.0, 29.5, TIME_RANGES[2], 30) == " " * 15 + "▁" * 10 + "█" * 5
-    assert sparkline(series, 100.0, 29.5, TIME_RANGES[0], 10) == "    ▁▁▁▁██"
+    assert sparkline(series, 100.0, 29.5, TIME_RANGES[0], 10) == "▁▁▁▁▁▁▃███"
 
 
 def test_the_loss_in_warm_up_is_a_curve_of_its_own() -> None:
