@@ -12,7 +12,8 @@ from ...engine.text.units import GIB, NOT_AVAILABLE
 from ..data.gpu_users import GpuState
 from .drawing.bars import column_width, filled_bar, in_columns
 from .drawing.grid import StyledText, shortened
-from .monitor.gpu_strip import FULL_MEMORY, HOT_CELSIUS, SHORTER
+from .monitor.gpu_strip import SHORTER
+from .monitor.load import fullness_style, heat_style, load_style
 
 MOST_LINES_OF_USERS = 2
 CHOSEN = "*"
@@ -100,7 +101,8 @@ def _figure(value: float | None, unit: str, width: int) -> str:
 
 
 def _utilization_bar(state: GpuState, width: int) -> StyledText:
-    return filled_bar((state.sample.utilization or 0.0) / 100, width), "$primary"
+    share = (state.sample.utilization or 0.0) / 100
+    return filled_bar(share, width), load_style(share)
 
 
 def _utilization(state: GpuState, width: int) -> StyledText:
@@ -114,12 +116,12 @@ def _memory_share(state: GpuState) -> float:
 
 def _memory_bar(state: GpuState, width: int) -> StyledText:
     share = _memory_share(state)
-    return filled_bar(share, width), "$text-warning" if share > FULL_MEMORY else "$accent"
+    return filled_bar(share, width), fullness_style(share) or "$accent"
 
 
 def _memory(state: GpuState, width: int) -> StyledText:
     used, total = state.sample.memory_used_bytes, state.sample.memory_total_bytes
-    style = "$text-warning" if _memory_share(state) > FULL_MEMORY else ""
+    style = fullness_style(_memory_share(state))
     if used is None or total is None or width < 7:
         return _figure(None if used is None else used / GIB, "", width), style
     unit = " GiB" if width >= 11 else "G"
@@ -128,8 +130,7 @@ def _memory(state: GpuState, width: int) -> StyledText:
 
 def _temperature(state: GpuState, width: int) -> StyledText:
     celsius = state.sample.temperature
-    style = "$text-warning" if celsius is not None and celsius >= HOT_CELSIUS else ""
-    return _figure(celsius, "°C" if width > 3 else "", width), style
+    return _figure(celsius, "°C" if width > 3 else "", width), heat_style(celsius)
 
 
 def _power(state: GpuState, width: int) -> StyledText:
