@@ -29,7 +29,8 @@ import torch.nn.functional as F  # noqa: N812
 from gpubench_tui.engine.conductor.listener import RankListener
 from gpubench_tui.engine.conductor.recorder import Recorder
 from gpubench_tui.engine.host.inspect import inspect_host
-from gpubench_tui.engine.plan.expand import make_plan, uses_gpus
+from gpubench_tui.engine.plan.cells import uses_gpus
+from gpubench_tui.engine.plan.expand import make_plan
 from gpubench_tui.engine.plan.library import find_preset
 from gpubench_tui.engine.plan.plan import RunSpec
 from gpubench_tui.engine.record.journal import Journal

@@ -8,6 +8,8 @@ from pathlib import PurePath
 from ..plan.plan import Plan
 from ..plan.preset import Preset
 from ..plan.trainings import own_training
+from ..plan.values import with_values
+from ..plan.vary import combinations
 from ..plan.workload import Workload
 from ..text.plain import cut_in_middle
 from ..text.toml import toml_value
@@ -16,6 +18,8 @@ MOST_VALUES = 8
 """Values that are listed where workloads differ, at most."""
 LONGEST_VALUE = 60
 """Characters of a changed value at most."""
+REDUCED_FORM = "reduced form, without GPUs"
+"""Remark on a preset that is smaller here than on GPUs."""
 SAID = frozenset(
     (
         *(
@@ -52,6 +56,8 @@ def trained(plan: Plan) -> str:
     """
     runs = plan.to_run or plan.runs
     training = training_line(workload for spec in runs for workload in spec.workloads)
+    if training and plan.reduced:
+        training += f"; {REDUCED_FORM}"
     if not training or not plan.changes:
         return training
     changed = ", ".join(_change(key, value) for key, value in plan.changes.items())
@@ -72,7 +78,11 @@ def model_and_precision(workloads: Sequence[Workload]) -> str:
 def preset_training(preset: Preset) -> str:
     """Return what the runs of a preset train."""
     batches = preset.matrix.batches
-    workloads = list(preset.used_workloads.values())
+    workloads = [
+        with_values(workload, values)
+        for workload in preset.used_workloads.values()
+        for values in combinations(preset.matrix.vary)
+    ]
     return training_line(workloads, [str(batch) for batch in batches] or None)
 
 

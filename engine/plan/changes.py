@@ -10,21 +10,23 @@ import msgspec
 from ..text.toml import toml_value
 from .preset import Preset
 
-WHAT_COUNTS = ("workload", "workloads", "measure", "gpu", "matrix")
+WHAT_COUNTS = ("workload", "workloads", "measure", "matrix", "without_gpus")
 """Tables that change what is measured; titles and descriptions do not."""
 UNSET = "unset"
+REDUCED = "without_gpus."
+"""Beginning of the keys of the reduced form."""
 
 
 def changed_keys(before: Preset, after: Preset) -> dict[str, str]:
     """Return the value as TOML of each key that differs, by its name as in `workload.batch`.
 
-    A change that named workloads or `[gpu]` only repeat is given once, as that of `[workload]`.
+    A change that named workloads or `[without_gpus]` only repeat is given once, as that of `[workload]`.
     """
     old, new = _values(before), _values(after)
     changed = {key: new.get(key, UNSET) for key in {**new, **old} if new.get(key) != old.get(key)}
-    for key in [key for key in changed if key.startswith("gpu.") and changed[key] == UNSET]:
-        # An override takes the key out of [gpu], and so counts there too.
-        changed[key.removeprefix("gpu.")] = new.get(key.removeprefix("gpu."), UNSET)
+    for key in [key for key in changed if key.startswith(REDUCED) and changed[key] == UNSET]:
+        # An override takes the key out of [without_gpus], and so counts there too.
+        changed[key.removeprefix(REDUCED)] = new.get(key.removeprefix(REDUCED), UNSET)
         del changed[key]
     return {key: value for key, value in changed.items() if changed.get(_default_of(key)) != value}
 

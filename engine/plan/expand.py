@@ -3,37 +3,32 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from ..host.facts import Gpu, Host
+from .cells import Cell, cells_of, is_wanted, uses_gpus, with_baselines, with_controls
+from .errors import PresetError
 from .images import FolderError, open_folder
 from .limits import reason_to_skip, too_few_images
 from .plan import Device, Plan, RunSpec
-from .preset import Baseline, Matrix, Mode, Preset, Selection
-from .read import PresetError
+from .preset import Preset
+from .read import problem_with_workload
 from .trainings import has_own_data
+from .vary import settings_text
 from .workload import Workload
 
 MOST_RUNS = 10_000
 """Runs in a plan at most, repeats included."""
 MOST_DEVICES = 1024
 """Devices of a run at most."""
-CPU_SHARES = 2
-"""Number of devices that `all` means on a machine without GPUs."""
-
-
-class _Cell(Struct, frozen=True):
-    """One cell of the matrix."""
-
-    mode: Mode
-    count: int
-    workloads: tuple[Workload, ...]
+LONGEST_SLUG = 40
+"""Characters of each part of a run's id at most."""
 
 
 def make_plan(
@@ -43,21 +38,22 @@ def make_plan(
 
     `changes`: keys that differ from those of its file, which the plan records.
     """
-    if uses_gpus(host):
-        preset = preset.for_gpus()
-    images = _training_images(name, preset)
+    reduced = preset.has_reduced_form and not uses_gpus(host)
+    if reduced:
+        preset = preset.reduced()
     _check_size(name, preset)
-    cells = [cell for cell in _cells(preset, host) if _is_wanted(cell, preset.matrix, host)]
+    cells = [cell for cell in cells_of(preset, host) if is_wanted(cell, preset.matrix, host)]
     if not cells:
         problem = "it holds no run: none is in matrix.only, or dp and concurrent have 1 device"
         raise PresetError(name, "matrix", problem)
     if len(cells) * preset.measure.repeats > MOST_RUNS:
         problem = f"{len(cells)} x {preset.measure.repeats:,} runs; a plan has {MOST_RUNS:,} at most"
         raise PresetError(name, "measure.repeats", problem)
-    devices = _devices(host, [cell.count for cell in cells])
+    images = _training_images(name, cells)
+    devices = _devices(host, [cell.devices for cell in cells])
     runs = [_run(number, cell, preset, devices, host) for number, cell in enumerate(cells, start=1)]
     runs = [replace(spec, skip=spec.skip or too_few_images(spec, images)) for spec in runs]
-    runs = list(_with_baselines(runs, preset.matrix))
+    runs = list(with_controls(with_baselines(runs, cells, preset.matrix), cells, preset.matrix))
     return Plan(
         preset=name,
         title=preset.title,
@@ -67,6 +63,7 @@ def make_plan(
         runs=tuple(_in_turns(runs, preset.measure.repeats)),
         published=preset.published,
         changes=dict(changes),
+        reduced=reduced,
     )
 
 
@@ -76,92 +73,29 @@ def _check_size(name: str, preset: Preset) -> None:
     for count in matrix.devices:
         if count != "all" and count > MOST_DEVICES:
             raise PresetError(name, "matrix.devices", f"{count:,}; expected {MOST_DEVICES:,} at most")
-    lists = (matrix.modes, matrix.devices, matrix.batches or (None,), preset.used_workloads)
+    lists = (
+        *(matrix.modes, matrix.devices, matrix.batches or (None,), preset.used_workloads),
+        *matrix.vary.values(),
+    )
     if math.prod(map(len, lists)) > MOST_RUNS:
         raise PresetError(name, "matrix", f"it holds too many runs; a plan has {MOST_RUNS:,} at most")
 
 
-def _training_images(name: str, preset: Preset) -> dict[str, int]:
+def _training_images(name: str, cells: Sequence[Cell]) -> dict[str, int]:
     """Return how many training images each folder of images holds. Raises PresetError for unfit ones."""
-    images = {}
-    for key, workload in preset.used_workloads.items():
-        if workload.data == "folder" and workload.data_dir is not None and not has_own_data(workload):
+    images: dict[str, int] = {}
+    for cell in cells:
+        for workload in cell.workloads:
+            has_folder = workload.data == "folder" and not has_own_data(workload)
+            if not has_folder or workload.data_dir is None or workload.data_dir in images:
+                continue
             try:
                 train, _ = open_folder(Path(workload.data_dir), workload.classes)
             except FolderError as error:
-                raise PresetError(name, f"{key}.{error.key}", error.problem) from None
+                table = "matrix.vary" if error.key in cell.varied else cell.table or "workload"
+                raise PresetError(name, f"{table}.{error.key}", error.problem) from None
             images[workload.data_dir] = len(train.paths)
     return images
-
-
-def uses_gpus(host: Host) -> bool:
-    """Whether runs on this host train on GPUs: it has some, and torch is built for them."""
-    return bool(host.gpus) and host.software.torch_cuda is not None
-
-
-def _cells(preset: Preset, host: Host) -> Iterator[_Cell]:
-    matrix = preset.matrix
-    counts = _counts(matrix, host)
-    batches = matrix.batches or (None,)
-    chosen = [_at_batch(workload, None) for workload in preset.used_workloads.values()]
-    for workload in chosen:
-        for batch in batches:
-            for mode in matrix.modes:
-                if mode != "concurrent":
-                    for count in _counts_of(mode, counts):
-                        yield _Cell(mode, count, (_at_batch(workload, batch),))
-    if "concurrent" in matrix.modes:
-        for batch in batches:
-            for count in _counts_of("concurrent", counts):
-                side_by_side = (_at_batch(chosen[rank % len(chosen)], batch) for rank in range(count))
-                yield _Cell("concurrent", count, tuple(side_by_side))
-
-
-def _is_wanted(cell: _Cell, matrix: Matrix, host: Host) -> bool:
-    """Return whether a cell is in `matrix.only`, itself or in place of one on devices that are not there."""
-    counts = {cell.count}
-    if cell.count == _substitute(matrix, host):
-        counts |= {count for count in matrix.devices if count != "all" and count > cell.count}
-    return not matrix.only or any(
-        part.holds(cell.mode, count, cell.workloads) for part in matrix.only for count in counts
-    )
-
-
-def _counts(matrix: Matrix, host: Host) -> list[int]:
-    counts = {_all_devices(host) if count == "all" else count for count in matrix.devices}
-    substitute = _substitute(matrix, host)
-    return sorted(counts if substitute is None else counts | {substitute})
-
-
-def _all_devices(host: Host) -> int:
-    return len(host.gpus) if uses_gpus(host) else min(CPU_SHARES, len(host.cpu.cores))
-
-
-def _substitute(matrix: Matrix, host: Host) -> int | None:
-    """Return the most devices that are there, where more are asked for; None where that is not needed.
-
-    One device takes no place of several. Shares of cores are as large as their number allows, so that they
-    are substitutes only where no count of several fits.
-    """
-    asked = {count for count in matrix.devices if count != "all"}
-    most = _all_devices(host)
-    fit = [count for count in asked if 1 < count <= len(host.cpu.cores)]
-    if most < 2 or max(asked, default=0) <= most or most in asked or (fit and not uses_gpus(host)):
-        return None
-    return most
-
-
-def _counts_of(mode: Mode, counts: list[int]) -> list[int]:
-    """Return the device counts of a mode: 1 for `single`, at least 2 for `dp` and `concurrent`."""
-    if mode == "single":
-        return [1]
-    if mode in ("dp", "concurrent"):
-        return [count for count in counts if count > 1]
-    return counts
-
-
-def _at_batch(workload: Workload, batch: int | None) -> Workload:
-    return replace(workload, name=workload.title, batch=batch or workload.batch)
 
 
 def _devices(host: Host, counts: list[int]) -> tuple[Device, ...]:
@@ -197,28 +131,46 @@ def _cpu_device(share: int, cores: tuple[int, ...]) -> Device:
     return Device(kind="cpu", index=share, name=f"{plural} {', '.join(map(str, cores))}", cores=tuple(cores))
 
 
-def _run(number: int, cell: _Cell, preset: Preset, devices: tuple[Device, ...], host: Host) -> RunSpec:
+def _run(number: int, cell: Cell, preset: Preset, devices: tuple[Device, ...], host: Host) -> RunSpec:
     names = list(dict.fromkeys(workload.name for workload in cell.workloads))
-    batch = cell.workloads[0].batch
-    run_id = f"{number:02d}-{cell.mode}-{cell.count}x{batch}-"
-    run_id += "-".join(name.replace("/", "-").replace(":", "-") for name in names)[-40:]
-    label = f"{cell.mode} x{cell.count}"
+    told = settings_text(cell.varied)
+    label = f"{cell.mode} x{cell.devices}"
     if len(preset.matrix.batches) > 1:
-        label += f", batch {batch}"
+        label += f", batch {cell.batch}"
     if len(preset.used_workloads) > 1:
         label += f", {' + '.join(names)}"
+    run_id = f"{number:02d}-{cell.mode}-{cell.devices}x{cell.batch}"
+    if "model" not in cell.varied:  # which names the workload where nothing else does
+        run_id += f"-{_slug('-'.join(names))}"
+    if told:
+        run_id += f"-{_slug(told)}"
+        label += f", {told}"
     spec = RunSpec(
         id=run_id,
         configuration=run_id,
         label=label,
         mode=cell.mode,
-        devices=devices[: cell.count] if cell.count <= len(devices) else (),
-        device_count=cell.count,
+        devices=devices[: cell.devices] if cell.devices <= len(devices) else (),
+        device_count=cell.devices,
         workloads=cell.workloads,
         measure=preset.measure,
+        varied=cell.varied,
     )
     scaled = tuple(_with_scaled_rate(workload, spec) for workload in cell.workloads)
-    return replace(spec, workloads=scaled, skip=reason_to_skip(spec, devices, host))
+    return replace(spec, workloads=scaled, skip=_clash(cell) or reason_to_skip(spec, devices, host))
+
+
+def _slug(text: str) -> str:
+    """Return the last characters of a text that are fit for a file's name."""
+    return re.sub(r"[^\w.+-]+", "-", text)[-LONGEST_SLUG:].strip("-")
+
+
+def _clash(cell: Cell) -> str | None:
+    """Return why its varied values exclude each other; None if they do not."""
+    for workload in cell.workloads if cell.varied else ():
+        if problem := problem_with_workload(workload):
+            return f"{settings_text(cell.varied)} cannot be combined: {problem[0]}: {problem[1]}"
+    return None
 
 
 def _with_scaled_rate(workload: Workload, spec: RunSpec) -> Workload:
@@ -245,35 +197,5 @@ def _in_turns(runs: list[RunSpec], repeats: int) -> Iterator[RunSpec]:
                 repeat=repeat,
                 configuration=f"{spec.id}-r1",
                 baseline=ids.get(spec.baseline or ""),
+                controls={key: ids[control] for key, control in spec.controls.items()},
             )
-
-
-def _with_baselines(runs: list[RunSpec], matrix: Matrix) -> Iterator[RunSpec]:
-    """Yield each run with the id of the run that it is compared with."""
-    baseline = matrix.baseline or _default_baseline(runs)
-    for spec in runs:
-        found = None
-        if spec.mode != "concurrent" and baseline is not None:
-            wanted = _selection_of(baseline, spec.workload)
-            found = next((other.id for other in runs if other.is_in(wanted)), None)
-        yield replace(spec, baseline=found)
-
-
-def _selection_of(baseline: Baseline, workload: Workload) -> Selection:
-    """Return the selection of the run that a workload's runs are compared with."""
-    own_batch = None if baseline.workload else workload.batch
-    return Selection(
-        workload=baseline.workload or workload.name,
-        mode=baseline.mode,
-        devices=baseline.devices,
-        batch=baseline.batch or own_batch,
-    )
-
-
-def _default_baseline(runs: list[RunSpec]) -> Baseline | None:
-    comparable = [spec for spec in runs if spec.mode != "concurrent"]
-    singles = [spec for spec in comparable if spec.mode == "single"]
-    if not comparable:
-        return None
-    first = min(singles or comparable, key=lambda spec: spec.device_count)
-    return Baseline(first.mode, first.device_count)

@@ -101,7 +101,7 @@ def _literals(path: str) -> list[str]:
 def _type_at(path: str) -> msgspec.inspect.Type:
     """Return the declared type at a path such as `workloads[...].augment[2]`."""
     node: msgspec.inspect.Type = msgspec.inspect.type_info(Preset)
-    path = re.sub(r"^gpu\.(?=workload|measure)", "", path)  # the same keys, of which any may be left out
+    path = re.sub(r"^without_gpus\.(?=\w)", "", path)  # the same keys, of which any may be left out
     for part in re.findall(r"[\w-]+|\[[^]]*\]", path):
         node = _optional(node)
         if isinstance(node, StructType):

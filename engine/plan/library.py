@@ -13,8 +13,9 @@ from msgspec.structs import replace
 
 from ..text.files import is_file, make_private_folder, read_whole, user_path, write_private
 from .changes import changed_keys
+from .errors import PresetError
 from .preset import Preset
-from .read import PresetError, read_preset
+from .read import read_preset
 
 SHIPPED = "shipped:"
 """Prefix of the name of a preset of the program whose name one of the user's has."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
@@ -40,6 +40,10 @@ class RunSpec(Struct, frozen=True, kw_only=True):
     measure: Measure
     baseline: str | None = None
     """Id of the run it is compared with; None where there is none. A baseline names itself."""
+    varied: dict[str, Any] = {}
+    """Values of the variables under test, by their keys in the workload."""
+    controls: dict[str, str] = {}
+    """Id of the run that differs from it in one variable under test alone, by that; none for the control."""
     repeat: Int64 = 1
     """Number of this repeat of the configuration, from 1."""
     configuration: str = ""
@@ -59,7 +63,7 @@ class RunSpec(Struct, frozen=True, kw_only=True):
 
     def is_in(self, selection: Selection) -> bool:
         """Return whether this run is in the selection."""
-        return selection.holds(self.mode, self.device_count, self.workloads)
+        return selection.holds(self.mode, self.device_count, self.workloads, self.varied)
 
     def workload_of(self, rank: int) -> Workload:
         """Return the workload that a rank trains."""
@@ -101,6 +105,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     """Figures published elsewhere about such runs, not measured on this machine."""
     changes: dict[str, str] = {}
     """Keys that were changed from the preset's file, each with its value as TOML."""
+    reduced: bool = False
+    """Whether its preset is in its reduced form, for machines without GPUs."""
 
     def run(self, run_id: str) -> RunSpec:
         """Return the run of that id; KeyError when there is none."""

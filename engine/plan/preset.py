@@ -4,13 +4,13 @@ docstrings become the tables of keys in `docs/presets.md` (see `reference`)."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from .bounds import Count, CountOrNone, Fraction, NotNegative, Positive
+from .values import value_at, with_changes
 from .workload import Workload
 
 Mode = Literal["single", "dp", "ddp", "fsdp", "concurrent"]
@@ -51,7 +51,7 @@ class Measure(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Baseline(Struct, frozen=True, forbid_unknown_fields=True):
-    """The run that others are compared with; it has their workload and batch unless given here."""
+    """The run that others are compared with; of them it has what is not given here."""
 
     mode: Mode
     """Mode of the baseline, one of `matrix.modes` other than `concurrent`."""
@@ -61,6 +61,9 @@ class Baseline(Struct, frozen=True, forbid_unknown_fields=True):
     """Batch of the baseline, one of `matrix.batches`; by default that of the run compared with it."""
     workload: str | None = None
     """Name of a `[workloads.NAME]` table, which then also sets the batch; by default the run's own."""
+    vary: dict[str, Any] = {}
+    """Values of varied keys, as in `{ precision = "fp32" }`; by default those of the run compared with it, or
+    the first ones where all runs have one mode and one number of devices."""
 
 
 class Selection(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -74,26 +77,37 @@ class Selection(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Number of devices; any unless given."""
     batch: Count | None = None
     """Batch as `workload.batch` counts it; any unless given."""
+    vary: dict[str, Any] = {}
+    """Values of keys of the workload, as in `{ precision = "bf16" }`; any unless given."""
 
     @property
     def selects_all(self) -> bool:
         """Whether no key is given."""
-        return self.workload is None and self.mode is None and self.devices is None and self.batch is None
+        given = (self.workload, self.mode, self.devices, self.batch)
+        return given == (None, None, None, None) and not self.vary
 
-    def holds(self, mode: Mode, devices: int, workloads: tuple[Workload, ...]) -> bool:
-        """Return whether a run of that mode, device count and workloads (one, or one a rank) is in it."""
+    def holds(
+        self, mode: Mode, devices: int, workloads: tuple[Workload, ...], varied: Mapping[str, Any]
+    ) -> bool:
+        """Return whether a run of that mode, device count, workloads (one, or one a rank) and varied values
+        is in it."""
         return (
             self.mode in (None, mode)
             and self.devices in (None, devices)
             and any(
-                self.workload in (None, workload.name) and self.batch in (None, workload.batch)
+                self.workload in (None, workload.name)
+                and self.batch in (None, workload.batch)
+                and all(
+                    (varied[key] if key in varied else value_at(workload, key)) == value
+                    for key, value in self.vary.items()
+                )
                 for workload in workloads
             )
         )
 
 
 class Matrix(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The runs: modes x device counts x batches x workloads."""
+    """The runs: modes x device counts x batches x workloads x the values of each varied key."""
 
     modes: Annotated[tuple[Mode, ...], Meta(min_length=1)]
     """Modes to measure; `single` always takes one device."""
@@ -104,6 +118,10 @@ class Matrix(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Batches to measure; they replace `workload.batch`."""
     workloads: tuple[str, ...] = ()
     """Names of the `[workloads.NAME]` tables to measure; all of them unless given."""
+    vary: dict[str, tuple[Any, ...]] = {}
+    """Variables under test: keys of `[workload]`, each with the values to measure, as in
+    `{ precision = ["fp32", "bf16"] }`. They replace those of every workload, and runs that differ in one
+    alone are compared."""
     only: tuple[Selection, ...] = ()
     """Parts of the matrix to keep; all other runs are left out. Everything is kept unless given."""
     baseline: Baseline | None = None
@@ -147,7 +165,7 @@ UNITS: dict[Metric, str] = {
 
 
 class Figure(Selection, frozen=True, kw_only=True):
-    """One published figure; `workload`, `mode`, `devices` and `batch` select the runs it describes."""
+    """One published figure; all keys up to `vary` select the runs it describes."""
 
     metric: Metric
     """Quantity that was published."""
@@ -170,13 +188,17 @@ class Published(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Figures of this study."""
 
 
-class GpuOverlay(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Keys that replace those of the same name where runs train on GPUs."""
+class WithoutGpus(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Reduced form for machines without GPUs: keys that replace those of the same name in the same table."""
 
     workload: dict[str, Any] = {}
-    """Keys of `[workload]`, which apply to every workload."""
+    """Keys of `[workload]`."""
+    workloads: dict[str, dict[str, Any]] = {}
+    """Keys of `[workloads.NAME]`, each in a table of that name."""
     measure: dict[str, Any] = {}
     """Keys of `[measure]`."""
+    matrix: dict[str, Any] = {}
+    """Keys of `[matrix]`."""
 
 
 class Preset(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -202,10 +224,10 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Named workloads, each with the keys of `[workload]` that differ from it."""
     measure: Measure = Measure()
     """Length of a measurement."""
-    gpu: GpuOverlay = GpuOverlay()
-    """Changes where runs train on GPUs."""
     matrix: Matrix
     """Runs of the experiment."""
+    without_gpus: WithoutGpus = WithoutGpus()
+    """Reduced form for machines without GPUs."""
     published: tuple[Published, ...] = ()
     """Figures published elsewhere."""
 
@@ -217,29 +239,22 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         names = self.matrix.workloads or tuple(self.workloads)
         return {f"workloads.{name}": self.workloads[name] for name in names}
 
-    def for_gpus(self) -> Preset:
-        """Return the preset with the keys of `[gpu]` in place of its own."""
+    @property
+    def has_reduced_form(self) -> bool:
+        """Whether it has a form of its own for machines without GPUs."""
+        return self.without_gpus != WithoutGpus()
+
+    def reduced(self) -> Preset:
+        """Return the preset in its form for machines without GPUs."""
+        changes = self.without_gpus
+        named = changes.workloads
         return replace(
             self,
-            workload=with_changes(self.workload, self.gpu.workload),
+            workload=with_changes(self.workload, changes.workload),
             workloads={
-                name: with_changes(workload, self.gpu.workload) for name, workload in self.workloads.items()
+                name: with_changes(workload, named.get(name, {})) for name, workload in self.workloads.items()
             },
-            measure=with_changes(self.measure, self.gpu.measure),
-            gpu=GpuOverlay(),
+            measure=with_changes(self.measure, changes.measure),
+            matrix=with_changes(self.matrix, changes.matrix),
+            without_gpus=WithoutGpus(),
         )
-
-
-Table = TypeVar("Table", Workload, Measure)
-
-
-def with_changes(table: Table, changes: Mapping[str, Any]) -> Table:
-    """Return a table with some of its keys replaced; msgspec.ValidationError where a value is not allowed."""
-    return msgspec.convert(laid_over(msgspec.to_builtins(table), changes), type(table)) if changes else table
-
-
-def laid_over(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a table with some of its keys replaced; of tables in it, such as `arguments`, theirs are."""
-    both = {key for key, value in changes.items() if isinstance(value, dict)} & table.keys()
-    inner = {key: {**table[key], **changes[key]} for key in both if isinstance(table[key], dict)}
-    return {**table, **changes, **inner}

@@ -82,9 +82,9 @@ def preset_reference() -> list[TableReference]:
 def settable_keys() -> dict[str, KeyReference]:
     """Return the keys that `--set` can give a value, by their name in it, as in `workload.batch`."""
     tables = {table.path.strip("[]"): table for table in preset_reference() if "[[" not in table.path}
-    # What replaces a table on GPUs has that table's keys.
-    overlays = [key.name for key in tables["gpu"].keys]
-    tables |= {f"gpu.{name}": tables[name] for name in overlays}
+    # What replaces a table on machines without GPUs has that table's keys.
+    overlays = [key.name for key in tables["without_gpus"].keys if key.name in tables]
+    tables |= {f"without_gpus.{name}": tables[name] for name in overlays}
     return {
         f"{path}.{key.name}" if path else key.name: key
         for path, table in tables.items()

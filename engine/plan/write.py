@@ -29,10 +29,10 @@ def write_preset(preset: Preset) -> str:
         *_table(tables["workload"], values["workload"]),
         *_workloads(values),
         *_table(tables["measure"], values["measure"]),
-        *_overlays(tables["gpu"], values["gpu"]),
         *_table(tables["matrix"], values["matrix"]),
         *_optional_table(tables["matrix.baseline"], values["matrix"]["baseline"]),
         *_array(tables["matrix.only"], values["matrix"]["only"]),
+        *_reduced(tables["without_gpus"], values["without_gpus"]),
         *_published(tables["published"], values["published"]),
     ]
     return "\n".join(lines) + "\n"
@@ -52,11 +52,11 @@ def _header(table: TableReference) -> Iterator[str]:
 def _keys(table: TableReference, values: Mapping[str, Any]) -> Iterator[str]:
     """Yield the keys of a table under their meanings; those without a value as comments."""
     for key in table.keys:
-        if key.values in ("table", "array of tables"):
+        if key.values in ("table", "array of tables") and key.name != "vary":
             continue
         yield from _comment(_meaning(key))
         value = values.get(key.name)
-        yield f"# {key.name} =" if value is None else f"{key.name} = {toml_value(value)}"
+        yield f"# {key.name} =" if value in (None, {}) else f"{key.name} = {toml_value(value)}"
 
 
 def _meaning(key: KeyReference) -> str:
@@ -78,12 +78,20 @@ def _workloads(values: Mapping[str, Any]) -> Iterator[str]:
         yield from _pairs({key: value for key, value in workload.items() if value != differing[key]})
 
 
-def _overlays(table: TableReference, values: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+def _reduced(table: TableReference, values: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the tables of the reduced form."""
     for key in table.keys:
         yield ""
-        yield from _comment(f"{key.meaning.removesuffix('.')}; they count where runs train on GPUs.")
-        yield f"[gpu.{key.name}]"
-        yield from _pairs(values[key.name])
+        yield from _comment(f"{table.meaning.partition(':')[0]}: {key.meaning}")
+        if key.name != "workloads":
+            yield f"[without_gpus.{key.name}]"
+            yield from _pairs(values[key.name])
+            continue
+        if not values[key.name]:
+            yield "# [without_gpus.workloads.NAME]"
+        for name, keys in values[key.name].items():
+            yield f"[without_gpus.workloads.{toml_key(name)}]"
+            yield from _pairs(keys)
 
 
 def _optional_table(table: TableReference, values: Mapping[str, Any] | None) -> Iterator[str]:
@@ -127,8 +135,8 @@ def _pairs(values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _given(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values that are not None, for TOML has no null."""
-    return {key: value for key, value in values.items() if value is not None}
+    """Return the values that are not None, for TOML has no null; nor those of no varied keys."""
+    return {key: value for key, value in values.items() if value is not None and (key, value) != ("vary", {})}
 
 
 def _comment(text: str) -> list[str]:

@@ -10,7 +10,7 @@ from building.recorded import host
 from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.export import FORMATS, render
 from gpubench_tui.engine.analysis.report.terminal import terminal_report
-from gpubench_tui.engine.analysis.trained import trained, trained_briefly, training_line
+from gpubench_tui.engine.analysis.trained import REDUCED_FORM, trained, trained_briefly, training_line
 from gpubench_tui.engine.plan.expand import make_plan
 from gpubench_tui.engine.plan.library import PresetFile
 from gpubench_tui.engine.plan.plan import Plan
@@ -23,15 +23,15 @@ title = "Mine"
 question = "Fast?"
 [workload]
 model = "cifar-resnet18"
-batch = 32
-[gpu.workload]
 batch = 512
+[without_gpus.workload]
+batch = 32
 [matrix]
 modes = ["single", "ddp"]
 devices = [2]
 """
 RESNET = "cifar-resnet18 on synthetic images (32x32, 10 classes)"
-NAMED = PRESET.replace("[gpu", '[workloads.half]\nprecision = "bf16"\n[workloads.full]\n[gpu')
+NAMED = PRESET.replace("[without", '[workloads.half]\nprecision = "bf16"\n[workloads.full]\n[without')
 
 
 def plan(folder: Path, text: str, overrides: Sequence[str], gpus: int = 0) -> Plan:
@@ -47,7 +47,7 @@ def plan(folder: Path, text: str, overrides: Sequence[str], gpus: int = 0) -> Pl
             PRESET,
             (),
             0,
-            f"{RESNET}, fp32, sgd, batch 32 per device",
+            f"{RESNET}, fp32, sgd, batch 32 per device; {REDUCED_FORM}",
         ),
         (
             PRESET,
@@ -70,15 +70,15 @@ def plan(folder: Path, text: str, overrides: Sequence[str], gpus: int = 0) -> Pl
                 "matrix.devices=[1]",
             ),
             0,
-            "cifar-resnet18 on CIFAR-10, fp32, sgd, batch 32 per device, compiled; changed from mine: data, "
-            "compile, measure.seconds = 5.0, matrix.devices = [1]",
+            f"cifar-resnet18 on CIFAR-10, fp32, sgd, batch 32 per device, compiled; {REDUCED_FORM}; changed "
+            "from mine: data, compile, measure.seconds = 5.0, matrix.devices = [1]",
         ),
         (
             NAMED,
             ("workload.model=lenet", "matrix.batches=[8, 16]", "workload.batch_scope=global"),
             0,
             "lenet on synthetic images (32x32, 10 classes), bf16 / fp32, sgd, batch 8 / 16 in total; "
-            "changed from mine: model, batch_scope, matrix.batches",
+            f"{REDUCED_FORM}; changed from mine: model, batch_scope, matrix.batches",
         ),
         (
             NAMED,
@@ -97,7 +97,8 @@ def plan(folder: Path, text: str, overrides: Sequence[str], gpus: int = 0) -> Pl
             NAMED,
             ("workloads.half.seed=3",),
             0,
-            f"{RESNET}, bf16 / fp32, sgd, batch 32 per device; changed from mine: workloads.half.seed = 3",
+            f"{RESNET}, bf16 / fp32, sgd, batch 32 per device; {REDUCED_FORM}; changed from mine: "
+            "workloads.half.seed = 3",
         ),
     ],
 )
@@ -118,7 +119,7 @@ def test_a_line_stays_a_line_whatever_is_varied(tmp_path: Path) -> None:
     batches = list(range(1, 500))
     long = "x" * 5000
     line = trained(plan(tmp_path, PRESET, (f"matrix.batches={batches}", f"workload.name={long}")))
-    assert "batch 1 / 2 / 3 / 4 / 5 / 6 / 7 / ... / 499 per device; changed from mine: " in line
+    assert "batch 1 / 2 / 3 / 4 / 5 / 6 / 7 / ... / 499 per device; " in line
     assert len(line) < 300
 
 

@@ -13,11 +13,12 @@ import pytest
 import tomli_w
 from building.recorded import host
 from gpubench_tui.engine.host.facts import Host
+from gpubench_tui.engine.plan.errors import PresetError
 from gpubench_tui.engine.plan.estimate import estimate
 from gpubench_tui.engine.plan.expand import make_plan
 from gpubench_tui.engine.plan.library import PresetFile
 from gpubench_tui.engine.plan.preset import Matrix, Measure, Preset
-from gpubench_tui.engine.plan.read import PresetError, read_preset
+from gpubench_tui.engine.plan.read import read_preset
 from gpubench_tui.engine.plan.workload import Workload
 from gpubench_tui.engine.plan.write import write_preset
 from gpubench_tui.engine.record.shelf import Request
@@ -51,23 +52,54 @@ def section(kind: type[msgspec.Struct]) -> st.SearchStrategy[dict[str, Any]]:
     return st.dictionaries(keys_of(kind), good | toml_values, max_size=4)
 
 
+choices = st.sampled_from(
+    (["fp32", "bf16"], [False, True], [1, 2], [0.5, 1], [["flip"], []], ["cnn", "lenet"], "fp32", [])
+)
+varied = st.dictionaries(
+    keys_of(Workload) | st.sampled_from(("arguments.depth", "precision", "workload.seed")),
+    choices | toml_values,
+    max_size=3,
+)
+"""Keys under test with odd values, or with good ones of another key."""
+matrices = st.builds(
+    lambda matrix, more: {**matrix, **more},
+    section(Matrix),
+    st.fixed_dictionaries(
+        {}, optional={"vary": varied, "only": st.lists(st.fixed_dictionaries({"vary": varied}))}
+    ),
+)
 tables = st.fixed_dictionaries(
     {},
     optional={
         "workload": section(Workload),
         "workloads": st.dictionaries(toml_texts, section(Workload), max_size=3),
         "measure": section(Measure),
-        "matrix": section(Matrix),
-        "gpu": st.fixed_dictionaries(
-            {}, optional={"workload": section(Workload), "measure": section(Measure)}
+        "matrix": matrices,
+        "without_gpus": st.fixed_dictionaries(
+            {},
+            optional={
+                "workload": section(Workload),
+                "workloads": st.dictionaries(toml_texts, section(Workload), max_size=2),
+                "measure": section(Measure),
+                "matrix": matrices,
+            },
         ),
         "published": st.lists(section(Preset), max_size=2),
     },
 )
 overrides = st.lists(
     st.builds(
+        lambda key, values: f"--vary {key}={values}",
+        keys_of(Workload),
+        st.sampled_from(("1,2", "fp32,bf16", "true,false", "[],[flip]", "a,,b", "[[", '",', "9" * 50))
+        | toml_texts,
+    )
+    | st.builds(
         lambda table, key, value: f"{table}.{key}={value}",
-        st.sampled_from(("workload", "measure", "matrix", "gpu.measure", "workloads.a")) | toml_texts,
+        st.sampled_from(
+            ("workload", "measure", "matrix", "without_gpus.measure", "matrix.vary", "workloads.a")
+        )
+        | toml_texts,
         keys_of(Workload) | keys_of(Measure),
         st.sampled_from(("1", "1e400", "[1, 2]", "nan", "[[", '"', "true", "9" * 5000)) | toml_texts,
     ),

@@ -2,11 +2,12 @@ from pathlib import Path
 
 import pytest
 from gpubench_tui.engine.host.facts import Cpu, Gpu, Host, Software
+from gpubench_tui.engine.plan.errors import PresetError
 from gpubench_tui.engine.plan.estimate import TimeEstimate, estimate, total
 from gpubench_tui.engine.plan.expand import make_plan
 from gpubench_tui.engine.plan.library import find_preset
 from gpubench_tui.engine.plan.plan import Plan
-from gpubench_tui.engine.plan.read import PresetError, read_preset
+from gpubench_tui.engine.plan.read import read_preset
 from msgspec.structs import replace
 from PIL import Image
 
@@ -46,11 +47,12 @@ def test_a_matrix_becomes_its_runs_in_order() -> None:
 
 
 @pytest.mark.parametrize(("gpus", "batch"), [(0, 8), (2, 64)])
-def test_runs_on_gpus_take_the_keys_that_are_meant_for_them(gpus: int, batch: int) -> None:
-    made = plan(
-        'modes = ["single"]', host(gpus=gpus), workload="[workload]\nbatch = 8\n[gpu.workload]\nbatch = 64"
-    )
+def test_a_machine_without_gpus_gets_the_reduced_form(gpus: int, batch: int) -> None:
+    reduced = "[workload]\nbatch = 64\n[without_gpus.workload]\nbatch = 8"
+    made = plan('modes = ["single"]', host(gpus=gpus), workload=reduced)
     assert shape(made) == [("single", 1, batch)]
+    assert made.reduced == (gpus == 0)
+    assert not plan('modes = ["single"]', host()).reduced
 
 
 @pytest.mark.parametrize("capability", [(7, 0), (9, 0)])

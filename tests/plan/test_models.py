@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from gpubench_tui.engine.plan.errors import PresetError
 from gpubench_tui.engine.plan.models import (
     BUILT_IN_MODELS,
     own_function,
     problem_with_model,
     torchvision_names,
 )
-from gpubench_tui.engine.plan.read import PresetError, read_preset
+from gpubench_tui.engine.plan.read import read_preset
 from gpubench_tui.engine.training.models.registry import BUILT_IN
 from gpubench_tui.engine.training.vision import torchvision
 

@@ -1,9 +1,10 @@
 from pathlib import Path
 
 import pytest
+from gpubench_tui.engine.plan.errors import PresetError
 from gpubench_tui.engine.plan.library import all_presets, find_preset
 from gpubench_tui.engine.plan.preset import Preset
-from gpubench_tui.engine.plan.read import PresetError, read_preset
+from gpubench_tui.engine.plan.read import read_preset
 from gpubench_tui.engine.plan.write import write_preset
 
 MATRIX = """
@@ -161,7 +162,7 @@ def test_an_override_that_is_too_large_is_not_taken_for_a_word() -> None:
 
 
 def test_an_override_without_effect_is_refused() -> None:
-    for key in ("workload.batch", "workload.batch ", "gpu.workload.batch", "workloads.a.batch"):
+    for key in ("workload.batch", "workload.batch ", "without_gpus.workload.batch", "workloads.a.batch"):
         said = problem(MINIMAL + "batches = [1, 2]\n", f"{key}=3")
         assert said.startswith(f"--set {key}=3: ")
         assert said.endswith(": replaced by matrix.batches; set matrix.batches instead")
@@ -191,8 +192,8 @@ def test_an_override_that_every_named_workload_replaces_is_refused() -> None:
         (["workload.batch=0"], "--set workload.batch=0: expected a whole number of 1 or more"),
         (["measure.seconds=1", "measure.target=5"], "--set measure.target=5: expected a number below 1"),
         (
-            ["workload.seed=1", "gpu.workload.batch=x"],
-            "--set gpu.workload.batch=x: expected a whole number, got text",
+            ["workload.seed=1", "without_gpus.workload.batch=x"],
+            "--set without_gpus.workload.batch=x: expected a whole number, got text",
         ),
         (["workload=3"], "with --set workload=3: workload and workloads must be tables"),
         (
@@ -222,43 +223,77 @@ def test_more_repeats_than_a_plan_can_hold_are_refused() -> None:
     )
 
 
-GPU = (
+SMALLER = (
     MINIMAL
-    + "[workload]\nbatch = 8\n[gpu.workload]\nbatch = 64\nprecision = 'fp16'\n[gpu.measure]\nwindows = 9\n"
+    + "batches = [8, 16]\n[workload]\nseed = 1\n[without_gpus.workload]\nseed = 2\nprecision = 'bf16'\n"
+    + "[without_gpus.measure]\nwindows = 9\n[without_gpus.matrix]\nbatches = [4]\n"
 )
 
 
-def test_the_keys_for_gpus_count_there_alone() -> None:
-    preset = read(GPU)
-    assert (preset.workload.batch, preset.workload.precision, preset.measure.windows) == (8, "fp32", 5)
-    on_gpus = preset.for_gpus()
-    assert (on_gpus.workload.batch, on_gpus.workload.precision, on_gpus.measure.windows) == (64, "fp16", 9)
+def test_the_reduced_form_replaces_keys_and_leaves_all_others() -> None:
+    preset = read(SMALLER)
+    assert (preset.workload.seed, preset.workload.precision, preset.measure.windows) == (1, "fp32", 5)
+    reduced = preset.reduced()
+    assert (reduced.workload.seed, reduced.workload.precision, reduced.measure.windows) == (2, "bf16", 9)
+    assert (preset.matrix.batches, reduced.matrix.batches) == ((8, 16), (4,))
+    assert reduced.matrix.modes == ("single",)
     assert read(write_preset(preset)) == preset
-    named = read(GPU + "[workloads.a]\nbatch = 9\nseed = 3\n").for_gpus().workloads["a"]
-    assert (named.name, named.batch, named.seed) == ("a", 64, 3)
+    assert not reduced.has_reduced_form and preset.has_reduced_form and not read(MINIMAL).has_reduced_form
 
 
-@pytest.mark.parametrize("override", ["workload.batch=3", "gpu.workload.batch=3"])
-def test_what_is_set_counts_on_gpus_too(override: str) -> None:
-    on_gpus = read(GPU, override).for_gpus()
-    assert (on_gpus.workload.batch, on_gpus.workload.precision) == (3, "fp16")
+def test_a_named_workload_has_a_reduced_form_of_its_own_laid_over_that_of_all() -> None:
+    named = "[workloads.a]\nseed = 9\n[workloads.b]\n[without_gpus.workloads.b]\nprecision = 'fp16'\n"
+    preset = read(SMALLER + named)
+    reduced = {name: (each.seed, each.precision) for name, each in preset.reduced().workloads.items()}
+    assert reduced == {"a": (9, "bf16"), "b": (2, "fp16")}
+    assert read(write_preset(preset)) == preset
 
 
 @pytest.mark.parametrize(
-    ("lines", "parts"),
+    ("override", "full", "reduced"),
     [
-        ("[gpu.workload]\nbatc = 3\n", ["gpu.workload.batc: no such key; did you mean gpu.workload.batch?"]),
-        ("[gpu.workload]\nbatch = 0\n", ["gpu.workload.batch: expected a whole number of 1 or more"]),
-        ("[gpu.workload]\nprecision = 'fp8'\n", ["gpu.workload.precision", "allowed: ", "bf16"]),
-        ("[gpu.measure]\nseconds = 'x'\n", ["gpu.measure.seconds: expected a number"]),
-        ("[gpu.matrix]\ndevices = [1]\n", ["gpu.matrix: no such key"]),
-        ("[gpu.workload]\nmilestones = [3, 2]\n", ["gpu.workload.milestones: expected rising epochs"]),
+        ("workload.seed=3", (3, "fp32", (8, 16)), (3, "bf16", (4,))),
+        ("without_gpus.workload.seed=3", (1, "fp32", (8, 16)), (3, "bf16", (4,))),
+        ("matrix.batches=[2]", (1, "fp32", (2,)), (2, "bf16", (2,))),
+        ("--vary batch=2,3", (1, "fp32", (2, 3)), (2, "bf16", (2, 3))),
     ],
 )
-def test_what_is_wrong_with_the_keys_for_gpus_is_said(lines: str, parts: list[str]) -> None:
-    message = problem(MINIMAL + lines)
-    for part in parts:
-        assert part in message
+def test_what_is_set_counts_with_and_without_gpus(
+    override: str, full: tuple[object, ...], reduced: tuple[object, ...]
+) -> None:
+    def main_values(preset: Preset) -> tuple[object, ...]:
+        return preset.workload.seed, preset.workload.precision, preset.matrix.batches
+
+    preset = read(SMALLER, override)
+    assert (main_values(preset), main_values(preset.reduced())) == (full, reduced)
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("workload]\nbatc = 3", "workload.batc: no such key; did you mean without_gpus.workload.batch?"),
+        ("workload]\nbatch = 0", "workload.batch: expected a whole number of 1 or more"),
+        ("workload]\nprecision = 'fp8'", "workload.precision: 'fp8' is not known here; allowed: "),
+        ("workload]\nmilestones = [3, 2]", "workload.milestones: expected rising epochs"),
+        ("workloads.x]\nbatch = 3", "workloads.x: no workload 'x'; choose from: none"),
+        ("measure]\nseconds = 'x'", "measure.seconds: expected a number"),
+        ("matrix]\ndevices = [0]", "matrix.devices[0]: expected"),
+        ("matrix]\nbaseline = { mode = 'ddp' }", "matrix.baseline.mode: 'ddp' is not among matrix.modes"),
+        ("matrix.vary]\nprecision = ['fp8']", "matrix.vary.precision: 'fp8' is not known here"),
+        ("presets]\nbatch = 3", "presets: no such key"),
+    ],
+)
+def test_what_is_wrong_with_the_reduced_form_is_said(lines: str, said: str) -> None:
+    assert problem(MINIMAL + f"[without_gpus.{lines}\n").startswith(f"mine.toml: without_gpus.{said}")
+
+
+def test_a_preset_with_keys_for_gpus_is_told_how_to_write_them() -> None:
+    said = problem(MINIMAL + "[gpu.workload]\nbatch = 64\n")
+    assert said.startswith("mine.toml: gpu: no longer a table: what it says belongs into [workload]")
+    assert "[without_gpus.workload]" in said
+    assert problem(MINIMAL, "gpu.workload.batch=8").startswith("--set gpu.workload.batch=8: gpu: no longer")
+    # Files that the program wrote name those tables even where they are empty.
+    assert read(MINIMAL + "[gpu.workload]\n[gpu.measure]\n") == read(MINIMAL)
 
 
 def test_an_error_names_file_key_and_problem_apart() -> None:

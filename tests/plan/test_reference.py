@@ -7,17 +7,18 @@ from pathlib import Path
 import msgspec
 import pytest
 from gpubench_tui.engine.plan import preset, workload
-from gpubench_tui.engine.plan.read import PresetError, read_preset
+from gpubench_tui.engine.plan.errors import PresetError
+from gpubench_tui.engine.plan.read import read_preset
 from gpubench_tui.engine.plan.reference import KeyReference, preset_reference, settable_keys
 
 STRUCTS = {
     "": preset.Preset,
     "[workload]": workload.Workload,
     "[measure]": preset.Measure,
-    "[gpu]": preset.GpuOverlay,
     "[matrix]": preset.Matrix,
     "[[matrix.only]]": preset.Selection,
     "[matrix.baseline]": preset.Baseline,
+    "[without_gpus]": preset.WithoutGpus,
     "[[published]]": preset.Published,
     "[[published.figures]]": preset.Figure,
 }

@@ -258,8 +258,8 @@ def _plain(text: str | None) -> str:
 
 
 def _presets() -> list[Candidate]:
+    from ...engine.plan.errors import PresetError
     from ...engine.plan.library import all_presets
-    from ...engine.plan.read import PresetError
 
     def title(read: Callable[[], Preset]) -> str:
         try:

@@ -123,10 +123,11 @@ def _typed(key: str, value: Any) -> str:
 
 
 def _without_none(value: Any) -> Any:
+    """Return a value without keys that have none, and without empty tables."""
     if isinstance(value, list | tuple):
         return [_without_none(item) for item in value]
     if isinstance(value, dict):
-        return {key: _without_none(item) for key, item in value.items() if item is not None}
+        return {key: _without_none(item) for key, item in value.items() if item not in (None, {})}
     return value
 
 

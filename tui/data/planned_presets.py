@@ -12,12 +12,14 @@ from msgspec.structs import replace
 from ...engine.host.facts import GpuProcess, GpuSample, Host
 from ...engine.host.findings import Finding, findings
 from ...engine.host.inspect import inspect_host, restrict_gpus
-from ...engine.plan.expand import make_plan, uses_gpus
+from ...engine.plan.cells import uses_gpus
+from ...engine.plan.errors import PresetError
+from ...engine.plan.expand import make_plan
 from ...engine.plan.library import PresetFile, all_presets
 from ...engine.plan.needs import Need, needs
+from ...engine.plan.overrides import of_override
 from ...engine.plan.plan import Plan
-from ...engine.plan.preset import Preset
-from ...engine.plan.read import PresetError, of_override
+from ...engine.plan.preset import Preset, WithoutGpus
 from ...engine.record.shelf import SessionFolder, Shelf, default_root
 
 
@@ -27,6 +29,8 @@ class PlannedPreset(Struct, frozen=True):
     file: PresetFile
     preset: Preset | None = None
     """Contents of the file, as they count on this machine once it is inspected; None if they are invalid."""
+    whole: Preset | None = None
+    """Contents of the file with their form for other machines; None if they are invalid."""
     plan: Plan | None = None
     """Plan for this machine; None until the machine has been inspected, or if there is a problem."""
     needs: tuple[Need, ...] = ()
@@ -119,22 +123,22 @@ def _pids(processes: Sequence[GpuProcess] | None) -> list[int]:
 
 def plan_preset(file: PresetFile, overrides: Sequence[str], host: Host | None = None) -> PlannedPreset:
     """Read the preset of a file and plan it for the host, if that is given."""
-    preset = None
+    preset = whole = None
     try:
-        preset = file.read(overrides)
-        if host is not None and uses_gpus(host):
-            preset = preset.for_gpus()
+        preset = whole = file.read(overrides)
+        if host is not None:
+            preset = replace(preset, without_gpus=WithoutGpus()) if uses_gpus(host) else preset.reduced()
         plan = None
         if host is not None:
-            plan = make_plan(file.name, preset, host, file.changes(overrides))
+            plan = make_plan(file.name, whole, host, file.changes(overrides))
     except PresetError as error:
         if preset is None and overrides:  # its place in the list is that of the file
             with contextlib.suppress(PresetError):
-                preset = file.read()
-        return PlannedPreset(file, preset, error=of_override(error, overrides))
+                preset = whole = file.read()
+        return PlannedPreset(file, preset, whole, error=of_override(error, overrides))
     if plan is None or host is None:
-        return PlannedPreset(file, preset)
-    return PlannedPreset(file, preset, plan, tuple(needs(plan, host)))
+        return PlannedPreset(file, preset, whole)
+    return PlannedPreset(file, preset, whole, plan, tuple(needs(plan, host)))
 
 
 def unfinished_sessions(shelf: Shelf) -> list[SessionFolder]:

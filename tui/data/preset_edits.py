@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ...engine.host.facts import Host
+from ...engine.plan.errors import PresetError
+from ...engine.plan.overrides import OVERLAY, overridden_key
 from ...engine.plan.preset import Baseline
-from ...engine.plan.read import PresetError
 from ...engine.text.toml import toml_value
 from .editor_fields import EditorField, editor_fields
 from .planned_presets import PlannedPreset, plan_preset
@@ -54,7 +55,7 @@ def _others(overrides: Sequence[str], changes: Mapping[str, str]) -> list[str]:
 
     def keys(override: str) -> set[str]:
         """Return the key that an override sets, and that of all workloads or devices which it belongs to."""
-        key = re.sub(r"^gpu\.", "", override.partition("=")[0].strip())
+        key = overridden_key(override).removeprefix(f"{OVERLAY}.")
         return {key, re.sub(r"^workloads\.[^.]+\.", "workload.", key)}
 
     return [override for override in overrides if not keys(override) & changed]
@@ -137,7 +138,7 @@ def _share(text: str) -> str:
 
 def _field_at_fault(key: str, fields: Mapping[str, EditorField], changes: Mapping[str, str]) -> str:
     """Return the key of the field that an error at `key` belongs to, or `WHOLE_PRESET`."""
-    key = re.sub(r"^gpu\.", "", re.sub(r"\[[^]]*\]", "", key))
+    key = re.sub(r"\[[^]]*\]", "", key).removeprefix(f"{OVERLAY}.")
     possible = [key, re.sub(r"^workloads\.[^.]+\.", "workload.", key)]
     possible += ["workload.batch"] if key == "matrix.batches" else []
     # A key within a value, as in workload.arguments.depth.

@@ -38,7 +38,7 @@ class NewSession(Struct, frozen=True):
 
 def of_presets(presets: Sequence[PlannedPreset], host: Host) -> list[NewSession]:
     """Return a session of each preset that was planned for this machine."""
-    return [_of(one.plan, host, write_preset(one.preset)) for one in presets if one.plan and one.preset]
+    return [_of(one.plan, host, write_preset(one.whole)) for one in presets if one.plan and one.whole]
 
 
 def start_new(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec.structs import replace
 from textual.content import Content
 
 from ...engine.analysis.environment import devices
-from ...engine.analysis.trained import preset_training
+from ...engine.analysis.trained import REDUCED_FORM, preset_training
 from ...engine.host.facts import Host
 from ...engine.host.findings import Finding
 from ...engine.plan.estimate import estimate, total
@@ -133,9 +132,6 @@ def _description(preset: Preset) -> Content:
     description = " ".join(preset.description.split())
     lines = [Content(description)] if description else []
     lines.append(Content.styled(_measures(preset), "$muted"))
-    if changes := {**preset.gpu.workload, **preset.gpu.measure}:
-        settings = ", ".join(f"{key} {json.dumps(value)}" for key, value in changes.items())
-        lines.append(Content.styled(f"where there are GPUs: {settings}", "$muted"))
     return Content("\n").join(lines)
 
 
@@ -165,6 +161,7 @@ def _summary(plan: Plan, warnings: int = 0) -> Content:
         f"{skipped} on {devices(plan)}, ",
         (str(estimate(plan)), "bold"),
         (f", {count(warnings, 'warning')}" if warnings else "", "$text-warning"),
+        (f"\n{REDUCED_FORM}" if plan.reduced else "", "$text-accent"),
     )
 
 

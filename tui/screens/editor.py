@@ -234,12 +234,12 @@ class EditorScreen(HoldsEdits, ClosedOnce[PlannedPreset | str | None]):
     async def action_save(self) -> None:
         """Ask for a name and save the edited preset under it."""
         planned = await self._valid()
-        if planned is None or planned.preset is None:
+        if planned is None or planned.whole is None:
             return
         named = await self.app.push_screen_wait(SaveAsScreen(planned))
         if named is None:
             return
-        preset = replace(planned.preset, title=named.title, group="")
+        preset = replace(planned.whole, title=named.title, group="")
         try:
             await asyncio.to_thread(save, named.file, preset)
         except OSError as error:

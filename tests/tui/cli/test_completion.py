@@ -42,11 +42,11 @@ def test_presets_and_their_keys(capsys: pytest.CaptureFixture[str]) -> None:
     assert ask(capsys, "run", "--gpus", "0,1", "single") == ["single-dp-ddp"]
     assert ask(capsys, "run", "./q") == [":files"]
     assert ask(capsys, "--set", "measure.ta") == ["measure.target="]
-    assert ask(capsys, "run", "--set", "gpu.workload.ba") == [
-        "gpu.workload.batch=",
-        "gpu.workload.batch_scope=",
+    assert ask(capsys, "run", "--set", "without_gpus.workload.ba") == [
+        "without_gpus.workload.batch=",
+        "without_gpus.workload.batch_scope=",
     ]
-    assert "gpu.measure=" not in ask(capsys, "run", "--set", "gpu.")
+    assert "without_gpus.measure=" not in ask(capsys, "run", "--set", "without_gpus.")
     assert ask(capsys, "run", "--set", "workload.batch=6") == []
     assert ask(capsys, "run", "--set", "workload.precision=f") == [
         "workload.precision=fp32",

@@ -156,7 +156,7 @@ def test_a_share_is_typed_in_percent() -> None:
 
 def test_a_change_wins_over_the_command_line() -> None:
     changes = {"workload.batch": "16, 32"}
-    overrides = ["workload.batch=8", "gpu.workload.batch=8", "measure.seconds=1"]
+    overrides = ["workload.batch=8", "without_gpus.workload.batch=8", "measure.seconds=1"]
     preset = preset_of(edited("quickstart", changes, overrides=overrides))
     assert preset.matrix.batches == (16, 32)
     assert preset.measure.seconds == 1
@@ -375,10 +375,8 @@ async def test_another_preset_is_replaced_only_when_told_twice(tmp_path: Path, o
         assert (own_presets / "my-quickstart.toml").read_text() == "kept"
         await pilot.press("f6", "enter", "enter")
         await wait_until(pilot, lambda: isinstance(app.screen, LaunchScreen))
-    assert (
-        PresetFile("my-quickstart", own_presets / "my-quickstart.toml", own=True).read().workload.model
-        == "cnn"
-    )
+    saved = PresetFile("my-quickstart", own_presets / "my-quickstart.toml", own=True).read()
+    assert (saved.workload.model, saved.reduced().workload.model) == ("cifar-resnet18", "cnn")
 
 
 async def test_escape_leaves_the_field_then_the_editor(tmp_path: Path) -> None:

@@ -12,11 +12,12 @@ from msgspec import Struct
 from ....engine.analysis.environment import devices
 from ....engine.analysis.sessions.overview import SessionOverview, ShelfOverview
 from ....engine.host.facts import Host
+from ....engine.plan.errors import PresetError
 from ....engine.plan.estimate import estimate
 from ....engine.plan.expand import make_plan
 from ....engine.plan.library import PresetFile, all_presets, user_folder
+from ....engine.plan.overrides import of_override
 from ....engine.plan.plan import Plan
-from ....engine.plan.read import PresetError, of_override
 from ....engine.record.shelf import Shelf
 from ....engine.text.units import count, date_time
 
