@@ -108,6 +108,14 @@ class GpubenchApp(NavigatingApp):
             tooltip="Switch between light and dark colours",
         ),
         Binding(
+            "f4",
+            "doctor",
+            "Doctor",
+            show=False,
+            id="app.doctor",
+            tooltip="Inspect this machine: hardware, GPU links, versions, and what limits a benchmark here",
+        ),
+        Binding(
             "ctrl+z",
             "suspend_process",
             "Suspend",
@@ -212,6 +220,13 @@ class GpubenchApp(NavigatingApp):
         """Show all sessions."""
         if not isinstance(self.screen, ModalScreen):
             self.post_message(ShowSessions())
+
+    def action_doctor(self) -> None:
+        """Show what this machine is and what will limit a benchmark on it."""
+        from .screens.doctor import DoctorScreen
+
+        if not isinstance(self.screen, ModalScreen | DoctorScreen):
+            self.push_screen(DoctorScreen(self.root))
 
     def action_help(self) -> None:
         """Show the keys and terms of the current screen."""

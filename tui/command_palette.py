@@ -27,9 +27,6 @@ IN_THE_LIST = (
     ("sessions.replay", "Replay a session", "r"),
 )
 """Actions of the list of sessions: name of the binding, title, and the way to it there."""
-DOCTOR = (
-    "gpubench-tui doctor, in a shell, shows hardware, GPU links, versions and what limits a benchmark here"
-)
 
 
 class PaletteEntry(NamedTuple):
@@ -83,8 +80,6 @@ class PaletteProvider(Provider):
         for name, title, way in IN_THE_LIST:
             if name not in here:
                 yield PaletteEntry(title, f"in the list of sessions: {way}", partial(post, ShowSessions()))
-        said = partial(self.app.notify, DOCTOR, title="Doctor", timeout=15)
-        yield PaletteEntry("Doctor", DOCTOR, said)
 
     def _open(self, folder: SessionFolder, runs: bool) -> None:
         self.app.post_message(ShowMonitor(folder) if runs else ShowResults(folder))

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 async def test_help_names_the_keys_of_the_screen_and_the_words(running_session: Starter) -> None:
     app = watching(running_session(0, 6.7))
-    async with app.run_test(size=(80, 50)) as pilot:
+    async with app.run_test(size=(80, 60)) as pilot:
         await wait_for_text(pilot, "running")
         await pilot.press("question_mark")
         text = await wait_for_text(pilot, "Terms")
@@ -89,7 +89,7 @@ async def test_help_begins_with_the_focused_panel_and_its_keys(tmp_path: Path) -
 
 async def test_the_palette_has_what_the_keys_do_and_does_it(running_session: Starter) -> None:
     app = watching(running_session(0, 6.7))
-    async with app.run_test(size=(80, 30)) as pilot:
+    async with app.run_test(size=(80, 36)) as pilot:
         await wait_for_text(pilot, "running", "✓ single x1")
         await pilot.press("ctrl+p")
         text = await wait_for_text(pilot, "Stop the session; completed", "Next log")
