@@ -27,10 +27,6 @@ ASSUMED = 0.02
 """Noise that is assumed where it is not known, as a share of a figure."""
 FEWEST_SESSIONS = 3
 """Fewest past sessions from which it is estimated."""
-ASSUMED_WEIGHT = 1
-"""Weight of the assumption in an estimate, in degrees of freedom. By simulation: from three past sessions on,
-at most 5.5% of verdicts on unchanged programs are wrong for a noise up to 5%, and 7% for 10%. Of regressions
-of 10% where the noise is 2%, 79% are found with three past sessions, 90% with ten, 95% by the assumption."""
 MOST_SESSIONS = 40
 """Most past sessions that are read for it, the newest."""
 
@@ -44,32 +40,47 @@ class Noise(Struct, frozen=True):
     """Number of past sessions that it was estimated from; 0 where it is assumed."""
     freedom: int | None
     """Degrees of freedom of the estimate; None where it is assumed."""
+    variances: float = 2.0
+    """Variance of a ratio of two sides, in variances of a session: each side is the mean of its sessions."""
+    shift: float = 0.0
+    """Logarithm by which the ratio of those means differs from that of the two sessions."""
 
     @property
     def half_width(self) -> float:
         """Half the width of the 95% interval of the logarithm of a ratio that is due to this noise alone."""
         quantile = NORMAL if self.freedom is None else student(self.freedom)
-        return quantile * math.sqrt(2) * self.deviation
+        return quantile * math.sqrt(self.variances) * self.deviation
 
     def widen(self, ratio: float, interval: Interval) -> Interval:
-        """Return the interval of a ratio of two sessions, given that from the noise within them."""
-        low, high = (math.hypot(math.log(bound / ratio), self.half_width) for bound in interval)
-        return ratio * math.exp(-low), ratio * math.exp(high)
+        """Return the interval of a ratio of two sessions, given that from the noise within them.
+
+        It lies around the ratio of the means, but never leaves out that of the two sessions.
+        """
+        below, above = (math.hypot(math.log(bound / ratio), self.half_width) for bound in interval)
+        low, high = min(self.shift - below, 0.0), max(self.shift + above, 0.0)
+        return ratio * math.exp(low), ratio * math.exp(high)
 
 
-def estimate_noise(groups: Sequence[Sequence[float]], past: int) -> Noise:
-    """Return the noise of figures that are alike within each group; `past` of them are of past sessions.
+def estimate_noise(a: float, b: float, past_a: Sequence[float], past_b: Sequence[float] = ()) -> Noise:
+    """Return the noise between two sessions' figures, from those of past sessions that are alike each.
 
-    The variances of the groups' logarithms are pooled with the assumed one.
+    Those that are alike both belong to the first. The variances of the logarithms are pooled; `b` takes no
+    part in that, as its difference from `a` is what is to be judged.
     """
-    freedom = sum(len(group) - 1 for group in groups if group) + ASSUMED_WEIGHT
+    past = len(past_a) + len(past_b)
     if past < FEWEST_SESSIONS:
         return Noise(ASSUMED, 0, None)
-    squares = ASSUMED_WEIGHT * ASSUMED**2
-    for group in groups:
-        logs = [math.log(value) for value in group]
-        squares += sum((log - fmean(logs)) ** 2 for log in logs)
-    return Noise(math.sqrt(squares / freedom), past, freedom)
+    first, second = ([math.log(value) for value in side] for side in ([a, *past_a], [b, *past_b]))
+    groups = [group for group in (first, second[1:]) if group]
+    squares = sum((log - fmean(group)) ** 2 for group in groups for log in group)
+    freedom = sum(len(group) - 1 for group in groups)
+    return Noise(
+        deviation=math.sqrt(squares / freedom),
+        sessions=past,
+        freedom=freedom,
+        variances=1 / len(first) + 1 / len(second),
+        shift=(fmean(second) - second[0]) - (fmean(first) - first[0]),
+    )
 
 
 class History:
@@ -83,18 +94,14 @@ class History:
     ) -> Noise:
         """Return the noise between two sessions of a key's figure, or of one of its concurrent trainings.
 
-        The first session counts among those of its fingerprint. The second does not: the difference between
-        the two is what is to be judged.
+        Without a figure on both sides it is the assumed one.
         """
         ours, theirs = (_identity(*side) for side in (a, b))
-        alike = list(self._alike(key, rank, ours))
-        groups = [alike if (own := _figure(a[1], rank)) is None else [*alike, own]]
-        past = len(alike)
-        if theirs != ours:
-            others = list(self._alike(key, rank, theirs))
-            groups.append(others)
-            past += len(others)
-        return estimate_noise(groups, past)
+        before, after = (_figure(configuration, rank) for _, configuration in (a, b))
+        if not before or not after:
+            return estimate_noise(1.0, 1.0, ())
+        past_b = () if theirs == ours else tuple(self._alike(key, rank, theirs))
+        return estimate_noise(before, after, tuple(self._alike(key, rank, ours)), past_b)
 
     def _alike(self, key: Key, rank: int | None, identity: tuple[str, str | None]) -> Iterator[float]:
         """Yield the figures of past sessions of the same machine and fingerprint that nothing disturbed."""
