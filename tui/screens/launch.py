@@ -5,7 +5,6 @@ It is painted before the engine is imported; a thread reads the presets and insp
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -13,38 +12,28 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import OptionList, Static
 
-from ..data.launch_feed import (
-    DevicesSampled,
-    InspectionFailed,
-    LaunchOptions,
-    MachineInspected,
-    shipped_names,
-    watch_machine,
-)
-from ..requests import ChooseGpus, FollowSession, ShowMonitor
+from ..data.launch_feed import LaunchOptions, shipped_names
+from ..requests import ChooseGpus, ShowMonitor
 from ..widgets.devices_panel import DevicesPanel
 from ..widgets.footer import Footer
 from ..widgets.panel import Panel
 from ..widgets.plan_panel import PlanPanel
 from ..widgets.preset_list import PresetList
-from ..workers import in_task, in_thread
-from .base import is_visible
+from ..workers import in_task
+from .machine_screen import MachineScreen
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from textual.widgets import Input
 
     from ...engine.host.facts import Host
-    from ..data.planned_presets import Inspection, PlannedPreset
-    from ..data.session_watch import SessionProgress
+    from ..data.planned_presets import PlannedPreset
 
 
-class LaunchScreen(Screen[None]):
+class LaunchScreen(MachineScreen):
     """Presets at the left, the plan of the highlighted one beside them, the devices below."""
 
     CSS_PATH = "launch.tcss"
@@ -95,19 +84,13 @@ class LaunchScreen(Screen[None]):
     ]
 
     def __init__(self, root: Path | None, options: LaunchOptions) -> None:
-        super().__init__()
-        self._root = root
-        self._options = options
-        self._inspection: Inspection | None = None
-        self._newest: DevicesSampled | None = None
+        super().__init__(root, options)
         self._starting = False
         self._started = False
         """Whether a session has been started whose monitor is not shown yet."""
         self._filter = ""
         self._shown: tuple[str | None, ...] = ()
         self._problem = ""
-        self._progress: Mapping[Path, SessionProgress] = {}
-        self._leave = threading.Event()
 
     def compose(self) -> ComposeResult:
         """Compose the screen; nothing here waits for anything."""
@@ -122,68 +105,21 @@ class LaunchScreen(Screen[None]):
         yield Footer()
 
     def on_mount(self) -> None:
-        """Show that the inspection is under way."""
-        self.query_one("#plan", Panel).show(
-            Content.styled("reading the presets and inspecting this machine", "$muted")
-        )
-        self.query_one("#devices", Panel).show(Content.styled("inspecting", "$muted"))
+        """Focus the presets."""
         self._list.focus()
 
     def on_screen_resume(self) -> None:
-        """Inspect again: the machine and its sessions may have changed while the screen was hidden."""
+        """Forget why something could not be started; it may be possible now."""
         self._problem = ""
         self._started = False
-        self._leave.set()
-        self._leave = threading.Event()
-        self.call_after_refresh(self._inspect, self._leave)
-
-    def on_screen_suspend(self) -> None:
-        """Stop the inspection while the screen is hidden."""
-        self._leave.set()
-
-    def on_unmount(self) -> None:
-        """Stop the thread."""
-        self._leave.set()
 
     def on_resize(self) -> None:
         """Draw plan and devices to their new sizes."""
-        self.call_after_refresh(self._redraw)
+        self.call_after_refresh(self.redraw)
 
     @property
     def _list(self) -> PresetList:
         return self.query_one(PresetList)
-
-    # Inspection
-
-    @in_thread("inspecting this machine", feed=True, exclusive=True)
-    def _inspect(self, leave: threading.Event) -> None:
-        watch_machine(self._root, self._options, leave, self.post_message)
-
-    @on(MachineInspected)
-    def _inspected(self, message: MachineInspected) -> None:
-        known, found = self._inspection, message.inspection
-        if known is not None and known.host is not None and found.host is None and not found.problem:
-            return  # a repeated inspection begins without the host
-        self._inspection = found
-        if found.running is not None:
-            self.post_message(FollowSession(found.running))
-        self._show_presets()
-        self.refresh_bindings()
-        self._redraw()
-
-    @on(InspectionFailed)
-    def _inspection_failed(self, message: InspectionFailed) -> None:
-        if self._inspection is not None:
-            self._fail(message.sentence)
-        for panel in ("#plan", "#devices") if self._inspection is None else ():
-            self.query_one(panel, Panel).show(Content.styled(message.sentence, "$text-error"))
-
-    @on(DevicesSampled)
-    def _sampled(self, message: DevicesSampled) -> None:
-        self._newest = message
-        for note in message.notes:
-            self.notify(note, severity="warning", markup=False)
-        self._draw_devices()
 
     # Drawing
 
@@ -197,41 +133,10 @@ class LaunchScreen(Screen[None]):
             self.query_one("#plan", Panel).scroll_home(animate=False)
         self._draw_plan()
 
-    def _redraw(self) -> None:
-        if is_visible(self):
-            self._draw_machine()
-            self._draw_running()
-            self._draw_plan()
-            self._draw_devices()
-
-    def show_progress(self, progress: Mapping[Path, SessionProgress]) -> None:
-        """Show the progress of the sessions that have not ended, by the path of their folder."""
-        known, self._progress = self._progress, progress
-        found = self._inspection
-        if found is not None and found.running is not None:
-            path = found.running.path
-            if path in known and path not in progress:  # it has ended since the inspection
-                self._inspection = found.without_running()
-                self.refresh_bindings()
-        if is_visible(self):
-            self._draw_running()
-
-    def _draw_running(self) -> None:
-        """Show the session that is running, if one is, and how to return to it."""
-        running = self._inspection.running if self._inspection is not None else None
-        line = self.query_one("#running", Static)
-        line.display = running is not None
-        if running is not None:
-            from ..render.planned_preset import running_line
-
-            line.update(running_line(running.name, self._progress.get(running.path)))
-
-    def _draw_machine(self) -> None:
-        if self._inspection is None:
-            return
-        from ..render.planned_preset import machine_line
-
-        self.query_one("#machine", Static).update(machine_line(self._inspection))
+    def redraw(self) -> None:
+        """Draw the presets, the plan and the machine, if the screen is visible."""
+        self._show_presets()
+        super().redraw()
 
     def _draw_plan(self) -> None:
         if self._inspection is None:
@@ -240,11 +145,6 @@ class LaunchScreen(Screen[None]):
         self.query_one(PlanPanel).draw(
             self._inspection, self._current(), selected, self._options.overrides, self._problem
         )
-
-    def _draw_devices(self) -> None:
-        machine = self._inspection.machine if self._inspection is not None else None
-        if self._newest is not None and machine is not None and is_visible(self):
-            self.query_one(DevicesPanel).draw(self._newest, machine, self._options.gpus)
 
     # The presets
 
@@ -291,7 +191,7 @@ class LaunchScreen(Screen[None]):
         """Open the editor on the highlighted preset; run the edited preset, or highlight the saved one."""
         planned, host = self._current(), self._inspection.host if self._inspection is not None else None
         if planned is not None and planned.preset is None:
-            self._fail(f"Fix {planned.file.path} before editing it here. {planned.problem}")
+            self.fail(f"Fix {planned.file.path} before editing it here. {planned.problem}")
             return
         if planned is None or host is None:
             self.app.bell()
@@ -350,13 +250,13 @@ class LaunchScreen(Screen[None]):
             return
         obstacles = [*(planned.obstacle for planned in presets), inspection.obstacle]
         if obstacle := next(filter(None, obstacles), ""):
-            self._fail(obstacle)
+            self.fail(obstacle)
             return
         self._starting = True
         try:
             await self._start_beside_others(presets, inspection.host)
         except OSError as error:
-            self._fail(f"The session cannot be started: {error}.")
+            self.fail(f"The session cannot be started: {error}.")
         finally:
             self._starting = False
 
@@ -371,15 +271,11 @@ class LaunchScreen(Screen[None]):
             self._list.unselect()
             self.post_message(ShowMonitor(*started))
 
-    def _fail(self, sentence: str) -> None:
+    def fail(self, sentence: str) -> None:
+        """Show a sentence above the plan."""
         self._problem = sentence
         self._draw_plan()
         self.query_one("#plan", Panel).scroll_home(animate=False)
-
-    def action_attach(self) -> None:
-        """Open the monitor of the running session."""
-        if self._inspection is not None and self._inspection.running is not None:
-            self.post_message(ShowMonitor(self._inspection.running))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Disable Attach if no session is running, and Show all if there is no filter."""

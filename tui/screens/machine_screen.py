@@ -1,0 +1,146 @@
+"""A screen that follows this machine while it is shown: inspections, samples, the running session."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual import on
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Static
+
+from ..data.launch_feed import (
+    DevicesSampled,
+    InspectionFailed,
+    LaunchOptions,
+    MachineInspected,
+    watch_machine,
+)
+from ..requests import FollowSession, ShowMonitor
+from ..widgets.devices_panel import DevicesPanel
+from ..widgets.panel import Panel
+from ..workers import in_thread
+from .base import is_visible
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..data.planned_presets import Inspection
+    from ..data.session_watch import SessionProgress
+
+
+class MachineScreen(Screen[None]):
+    """Has the machine in `#machine`, its devices in `#devices` and the running session in `#running`."""
+
+    def __init__(self, root: Path | None, options: LaunchOptions) -> None:
+        super().__init__()
+        self._root = root
+        self._options = options
+        self._inspection: Inspection | None = None
+        self._newest: DevicesSampled | None = None
+        self._progress: Mapping[Path, SessionProgress] = {}
+        self._leave = threading.Event()
+
+    def on_mount(self) -> None:
+        """Show that the inspection is under way."""
+        for panel in self.query(Panel):
+            panel.show(Content.styled("inspecting this machine", "$muted"))
+
+    def on_screen_resume(self) -> None:
+        """Inspect again: the machine and its sessions may have changed while the screen was hidden."""
+        self._leave.set()
+        self._leave = threading.Event()
+        self.call_after_refresh(self._inspect, self._leave)
+
+    def on_screen_suspend(self) -> None:
+        """Stop the inspection while the screen is hidden."""
+        self._leave.set()
+
+    def on_unmount(self) -> None:
+        """Stop the thread."""
+        self._leave.set()
+
+    # Inspection
+
+    @in_thread("inspecting this machine", feed=True, exclusive=True)
+    def _inspect(self, leave: threading.Event) -> None:
+        watch_machine(self._root, self._options, leave, self.post_message)
+
+    @on(MachineInspected)
+    def _inspected(self, message: MachineInspected) -> None:
+        known, found = self._inspection, message.inspection
+        if known is not None and known.host is not None and found.host is None and not found.problem:
+            return  # a repeated inspection begins without the host
+        self._inspection = found
+        if found.running is not None:
+            self.post_message(FollowSession(found.running))
+        self.refresh_bindings()
+        self.redraw()
+
+    @on(InspectionFailed)
+    def _inspection_failed(self, message: InspectionFailed) -> None:
+        if self._inspection is not None:
+            self.fail(message.sentence)
+        for panel in self.query(Panel) if self._inspection is None else ():
+            panel.show(Content.styled(message.sentence, "$text-error"))
+
+    @on(DevicesSampled)
+    def _sampled(self, message: DevicesSampled) -> None:
+        self._newest = message
+        for note in message.notes:
+            self.notify(note, severity="warning", markup=False)
+        self._draw_devices()
+
+    def fail(self, sentence: str) -> None:
+        """Show why something cannot be done."""
+        raise NotImplementedError
+
+    # Drawing
+
+    def redraw(self) -> None:
+        """Draw what the screen tells of the machine, if it is visible."""
+        if is_visible(self):
+            self._draw_machine()
+            self._draw_running()
+            self._draw_devices()
+
+    def show_progress(self, progress: Mapping[Path, SessionProgress]) -> None:
+        """Show the progress of the sessions that have not ended, by the path of their folder."""
+        known, self._progress = self._progress, progress
+        found = self._inspection
+        if found is not None and found.running is not None:
+            path = found.running.path
+            if path in known and path not in progress:  # it has ended since the inspection
+                self._inspection = found.without_running()
+                self.refresh_bindings()
+        if is_visible(self):
+            self._draw_running()
+
+    def _draw_running(self) -> None:
+        """Show the session that is running, if one is, and how to return to it."""
+        running = self._inspection.running if self._inspection is not None else None
+        line = self.query_one("#running", Static)
+        line.display = running is not None
+        if running is not None:
+            from ..render.planned_preset import running_line
+
+            line.update(running_line(running.name, self._progress.get(running.path)))
+
+    def _draw_machine(self) -> None:
+        if self._inspection is None:
+            return
+        from ..render.planned_preset import machine_line
+
+        self.query_one("#machine", Static).update(machine_line(self._inspection))
+
+    def _draw_devices(self) -> None:
+        machine = self._inspection.machine if self._inspection is not None else None
+        if self._newest is not None and machine is not None and is_visible(self):
+            self.query_one(DevicesPanel).draw(self._newest, machine, self._options.gpus)
+
+    def action_attach(self) -> None:
+        """Open the monitor of the running session."""
+        if self._inspection is not None and self._inspection.running is not None:
+            self.post_message(ShowMonitor(self._inspection.running))
