@@ -6,7 +6,16 @@ import difflib
 import re
 
 import msgspec
-from msgspec.inspect import DictType, IntType, LiteralType, NoneType, StructType, UnionType, VarTupleType
+from msgspec.inspect import (
+    DictType,
+    FloatType,
+    IntType,
+    LiteralType,
+    NoneType,
+    StructType,
+    UnionType,
+    VarTupleType,
+)
 
 from .preset import Preset
 
@@ -93,8 +102,9 @@ def _literals(path: str) -> list[str]:
     node = _type_at(path)
     options = node.types if isinstance(node, UnionType) else (node,)
     allowed = [str(value) for option in options if isinstance(option, LiteralType) for value in option.values]
-    if allowed and any(isinstance(option, IntType) for option in options):
-        allowed.append("or a whole number")
+    for kind, words in ((IntType, "or a whole number"), (FloatType, "or a number")):
+        if allowed and any(isinstance(option, kind) for option in options):
+            allowed.append(words)
     return allowed
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import torch
 
 from ..host.gpu.errors import main_line, memory_shortage, remedy_for
@@ -12,6 +14,14 @@ from .user_code import UserCode, source_of
 
 LONGEST = 400
 """Characters of a message at most, whose middle is left out; place, cause and remedy come on top."""
+SENTENCES = {
+    r"have finished reduction in the prior iteration": "a step of the model did not use all parameters, for "
+    "whose gradients ddp waits: leave unused ones out, or set workload.find_unused_parameters = true",
+    r"training graph has changed in this iteration": "a step of the model used other parameters than the "
+    "first, or used them otherwise: set workload.static_graph = false, and workload.find_unused_parameters = "
+    "true if a step leaves some out",
+}
+"""Sentence in place of torch's advice, which is to change a program, by a pattern of its message."""
 EXIT_REMEDY = "a model's file is imported, without arguments: it must not end the process"
 
 
@@ -45,6 +55,9 @@ def sentence_of(error: BaseException, batch: int, own: UserCode | None = None) -
     """
     if kind_of(error) == "out of memory" and not isinstance(error, TrainingError):
         return _memory_sentence(error, batch)
+    for pattern, sentence in SENTENCES.items():
+        if isinstance(error, RuntimeError) and re.search(pattern, message_of(error)):
+            return sentence
     said = _told(error, own)
     remedy = EXIT_REMEDY if isinstance(error, SystemExit) else remedy_for(message_of(error))
     return f"{said}; {remedy}" if remedy else with_remedy(said)

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
+from alone import Collectives
 from gpubench_tui.engine.plan.assignment import Assignment
 from gpubench_tui.engine.plan.preset import Measure, Mode
 from gpubench_tui.engine.plan.workload import Workload
@@ -18,6 +19,8 @@ from gpubench_tui.engine.training.device.claim import claim_devices
 from gpubench_tui.engine.training.device.cpu import HostClock
 from gpubench_tui.engine.training.parallel.group import Group
 from gpubench_tui.engine.training.parallel.modes import TOGETHER
+from gpubench_tui.engine.training.parallel.sharding import pieces_of
+from gpubench_tui.engine.training.precision import SIXTEEN_BITS
 from gpubench_tui.engine.training.trainer import Trainer
 from gpubench_tui.engine.training.trainings.choice import training_of
 from gpubench_tui.engine.training.trainings.training import share_of
@@ -87,6 +90,7 @@ CASES: dict[str, tuple[Mode, dict[str, Any]]] = {
         "fsdp",
         {"accumulate": 2, "reshard_after_forward": False, "checkpoint_activations": "every"},
     ),
+    "accumulated fsdp in bf16": ("fsdp", {"accumulate": 2, "precision": "bf16"}),
     "clipped": ("single", {"batch": 2 * BATCH, "clip_gradients": CLIP}),
     "clipped ddp": ("ddp", {"clip_gradients": CLIP}),
     "clipped fsdp": ("fsdp", {"clip_gradients": CLIP}),
@@ -112,7 +116,17 @@ def train_all(assignment: Assignment, queues: Sequence[Any]) -> None:
         training = training_of(workload)
         batches = training.open(share_of(run, own, devices, folder), print)
         trainer = Trainer(run, own, devices, training, batches, everyone if together else Group())
-        saved[name] = steps_of(trainer, batches.train(0, None))
+        stream = batches.train(0, None)
+        saved[name] = steps_of(trainer, stream)
+        if mode == "fsdp":
+            with Collectives() as collectives:
+                trainer.step(next(stream), islice(stream, trainer.accumulate - 1))
+            saved[name]["sent"] = {kind: sum(sizes) for kind, sizes in collectives.seen.items()}
+            pieces = pieces_of(trainer.plain, workload, SIXTEEN_BITS.get(workload.precision))
+            saved[name]["expected"] = {
+                "allgather": sum(piece.gathers * piece.bytes for piece in pieces),
+                "reduce_scatter": sum(piece.reduced_bytes for piece in pieces),
+            }
     torch.save(saved, folder / f"rank{rank}.pt")
     os._exit(0)
 
@@ -139,4 +153,4 @@ def steps_of(trainer: Trainer, stream: Any) -> dict[str, Any]:
     if hook is not None:
         buckets = [transfer.bytes for transfer in hook.steps[-1]]
     weights = [whole(p.detach()) for p in trainer.plain.parameters()]
-    return {"losses": losses, "gradients": gradients, "weights": weights, "buckets": buckets}
+    return {"losses": losses, "gradients": list(gradients), "weights": weights, "buckets": buckets}

@@ -88,3 +88,9 @@ def test_clipped_gradients_are_the_others_scaled_to_the_norm(trained: list[dict[
     assert norm > 2 * CLIP
     for gradient, expected in zip(trained[0]["clipped"]["gradients"][0], plain, strict=True):
         assert torch.allclose(gradient, expected * CLIP / norm, rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", [name for name, (mode, _) in CASES.items() if mode == "fsdp"])
+def test_fsdp_sends_what_its_pieces_say(trained: list[dict[str, Any]], name: str) -> None:
+    for rank in trained:
+        assert rank[name]["sent"] == rank[name]["expected"]

@@ -10,6 +10,7 @@ import torch
 from gpubench_tui.engine.plan.preset import Measure, Mode
 from gpubench_tui.engine.plan.workload import Precision, Workload
 from gpubench_tui.engine.record.events import RankFailed
+from gpubench_tui.engine.training.errors import sentence_of
 from gpubench_tui.engine.training.parallel.sharding import blocks_of
 from torch import nn
 
@@ -55,6 +56,12 @@ class Unused(nn.Module):
 class Detached(Unused):
     def forward(self, images): return super().forward(images).detach()
 
+class Changing(Unused):
+    def forward(self, images):
+        self.calls = getattr(self, "calls", 0) + 1
+        logits = super().forward(images)
+        return logits if self.calls == 2 else logits + self.spare(images[:, 0, 0, :4]).sum()
+
 class Late(Unused):
     def forward(self, images):
         self.calls = getattr(self, "calls", 0) + 1
@@ -67,17 +74,23 @@ def flat(classes): return nn.Sequential(nn.Flatten(0), nn.Linear(192 * 8, classe
 def unused(classes): return Unused(classes)
 def detached(classes): return Detached(classes)
 def late(classes): return Late(classes)
+def changing(classes): return Changing(classes)
 """
 MEASURE = Measure(epochs=1, warmup_steps=2, detail=0)
 
 
 def launched(
-    function: str, mode: Mode, precision: Precision, ranks: ModuleType, folder: Path
+    function: str, mode: Mode, precision: Precision, ranks: ModuleType, folder: Path, **keys: bool
 ) -> tuple[list[str], str]:
     """Train in two ranks, or in one if single; return the messages of those that failed, and rank 0's log."""
     (folder / "odd.py").write_text(SOURCE)
     workload = Workload(
-        model=f"{folder / 'odd.py'}:{function}", image_size=8, images=64, batch=8, precision=precision
+        model=f"{folder / 'odd.py'}:{function}",
+        image_size=8,
+        images=64,
+        batch=8,
+        precision=precision,
+        **keys,
     )
     run = ranks.cpu_run(mode, 1 if mode == "single" else 2, workload, MEASURE)
     done = ranks.launch(run, folder)
@@ -109,7 +122,12 @@ def test_odd_state_is_trained(mode: Mode, precision: Precision, ranks: ModuleTyp
         ("flat", "single", "flat returns a 10 tensor where 8 x 10 was expected"),
         ("detached", "single", "detached returns has no gradient"),
         ("unused", "ddp", "does not use the parameters spare.weight, spare.bias"),
-        ("late", "single", "odd.py:42, in forward: SystemExit: enough"),
+        (
+            "changing",
+            "ddp",
+            "not use all parameters, for whose gradients ddp waits: leave unused ones out, or",
+        ),
+        ("late", "single", "odd.py:48, in forward: SystemExit: enough"),
     ],
 )
 def test_a_model_that_cannot_be_trained_is_told_in_a_sentence(
@@ -117,6 +135,25 @@ def test_a_model_that_cannot_be_trained_is_told_in_a_sentence(
 ) -> None:
     failed, _ = launched(function, mode, "fp32", ranks, tmp_path)
     assert failed and all(words in message for message in failed), failed
+
+
+@pytest.mark.slow
+def test_ddp_finds_the_parameters_that_a_step_leaves_out(ranks: ModuleType, tmp_path: Path) -> None:
+    failed, _ = launched("changing", "ddp", "fp32", ranks, tmp_path, find_unused_parameters=True)
+    assert not failed
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ("Expected to have finished reduction in the prior iteration before ...", "find_unused_parameters"),
+        ("Your training graph has changed in this iteration, e.g., one ...", "workload.static_graph = false"),
+    ],
+)
+def test_advice_of_ddp_names_keys(message: str, words: str) -> None:
+    said = sentence_of(RuntimeError(message), 8)
+    assert words in said
+    assert "iteration" not in said
 
 
 def test_a_parameter_of_root_and_block_leaves_the_block_to_the_root() -> None:

@@ -44,10 +44,6 @@ REMEDIES = {
     "set workload.compile = false",
     r"Cannot find a working triton installation": "install the triton that this torch asks for "
     "(pip show torch), or set workload.compile = false",
-    r"have finished reduction in the prior iteration": "ddp needs every trainable parameter in every step: "
-    "leave unused ones out, or set workload.find_unused_parameters = true",
-    r"training graph has changed in this iteration|graph is not static": "steps do not use the same "
-    "parameters in the same way: set workload.static_graph = false",
     r"must have the same dtype|expected .* same dtype|expected scalar type": "in forward, create tensors in "
     "the dtype of those they meet",
     r"Duplicate GPU detected": "NCCL needs a GPU of its own for each rank: choose different GPUs",
