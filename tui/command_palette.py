@@ -22,6 +22,7 @@ WHOLE_WORDS = 1000.0
 """Score of the beginnings of words, above any of letters far apart."""
 IN_THE_LIST = (
     ("sessions.compare", "Compare sessions", "select them with Space, then c"),
+    ("sessions.trend", "Trend of a preset", "t on one of its sessions"),
     ("sessions.delete", "Delete sessions", "x, after a question"),
     ("sessions.rename", "Rename a session", "n"),
     ("sessions.replay", "Replay a session", "r"),

@@ -27,6 +27,7 @@ from .requests import (
     ShowReplay,
     ShowResults,
     ShowSessions,
+    ShowTrend,
 )
 from .screens.base import AsksBeforeQuitting, Quittable, has_edits
 from .screens.launch import LaunchScreen
@@ -206,6 +207,14 @@ class NavigatingApp(FollowingApp):
     @on(ChooseGpus)
     def _choose_gpus(self, message: ChooseGpus) -> None:
         self.options = self.options._replace(gpus=message.gpus)
+
+    @on(ShowTrend)
+    def _show_trend(self, message: ShowTrend) -> None:
+        from ..engine.record.shelf import Shelf, default_root
+        from .screens.trend import TrendScreen
+
+        shelf = Shelf(self.root or default_root())
+        self.push_screen(TrendScreen(shelf, message.preset, message.host, self.unicode))
 
     @on(LeaveApp)
     def _leave(self, message: LeaveApp) -> None:

@@ -96,6 +96,14 @@ class ShowComparison(Message):
 
 
 @dataclass
+class ShowTrend(Message):
+    """Request the trend of a preset on a machine."""
+
+    preset: str
+    host: str
+
+
+@dataclass
 class LeaveApp(Message):
     """Request the end of the app."""
 

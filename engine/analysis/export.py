@@ -230,12 +230,12 @@ def csv(analysis: Analysis) -> str:
     what = trained(analysis.session.plan)
     for result in analysis.results:
         cells = [value(result) for value in CSV_COLUMNS.values()]
-        writer.writerow(map(_csv_cell, (*cells, what)))
+        writer.writerow(map(csv_cell, (*cells, what)))
     table = text.getvalue()
     return table if table.isascii() else BYTE_ORDER_MARK + table
 
 
-def _csv_cell(value: Any) -> Any:
+def csv_cell(value: Any) -> Any:
     """Return a value as a spreadsheet shows it: text that would be taken for a formula begins with `'`."""
     if not isinstance(value, str):
         return value

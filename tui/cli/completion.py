@@ -17,6 +17,7 @@ from .context import Context
 
 if TYPE_CHECKING:
     from ...engine.plan.preset import Preset
+    from ...engine.record.shelf import Shelf
     from .arguments import Subparsers
 
 FILES, FOLDERS = ":files", ":directories"
@@ -245,6 +246,8 @@ def _named(position: _Position, metavar: str, begun: str) -> Sequence[Candidate]
     """Return the candidates for an argument whose help names it `metavar`, of which `begun` is typed."""
     is_path = "/" in begun
     shell = {"FILE": [Candidate(FILES)], "DIR": [Candidate(FOLDERS)]}
+    if metavar == "PRESET" and position.command == "trend":
+        return _presets_with_sessions(position.sessions_dir)
     if metavar == "PRESET":
         return shell["FILE"] if is_path else _presets()
     if metavar in ("SESSION", "A", "B"):
@@ -283,9 +286,19 @@ def _preset_keys(begun: str) -> list[Candidate]:
 
 def _sessions(root: Path | None, running: bool) -> list[Candidate]:
     """Return the sessions in `root`, newest first; with `running`, only those that are."""
+    shelf = _shelf(root)
+    found = [(folder.name, folder.goes_on()) for folder in shelf.all()]
+    return [Candidate(name, "running" if runs else "") for name, runs in found if runs or not running]
+
+
+def _presets_with_sessions(root: Path | None) -> list[Candidate]:
+    from ...engine.analysis.sessions.trend import presets_on
+
+    return [Candidate(name) for name in presets_on(_shelf(root))]
+
+
+def _shelf(root: Path | None) -> Shelf:
     from ...engine.record.shelf import Shelf, default_root
     from ..config import read_config
 
-    shelf = Shelf(root or read_config().sessions_dir or default_root())
-    found = [(folder.name, folder.goes_on()) for folder in shelf.all()]
-    return [Candidate(name, "running" if runs else "") for name, runs in found if runs or not running]
+    return Shelf(root or read_config().sessions_dir or default_root())

@@ -106,6 +106,7 @@ def _parser(with_commands: bool = True) -> argparse.ArgumentParser:
     from .run import add_run_command
     from .sessions import add_session_commands
     from .settings import add_config_command
+    from .trend import add_trend_command
 
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
     add_run_command(subparsers)
@@ -113,6 +114,7 @@ def _parser(with_commands: bool = True) -> argparse.ArgumentParser:
     add_session_commands(subparsers)
     add_delete_command(subparsers)
     add_compare_command(subparsers)
+    add_trend_command(subparsers)
     add_config_command(subparsers)
     add_completion_command(subparsers)
     return parser

@@ -21,7 +21,7 @@ from ...engine.record.shelf import Shelf, ShelfError
 from ...engine.text.units import count
 from ..data.shelf_watch import ShelfContent, watch_shelf
 from ..replay_speed import REPLAY_SPEED
-from ..requests import Resume, ShowComparison, ShowMonitor, ShowReplay, ShowResults
+from ..requests import Resume, ShowComparison, ShowMonitor, ShowReplay, ShowResults, ShowTrend
 from ..terminal.key_order import FilledLater
 from ..widgets.footer import Footer
 from ..widgets.row_list import RowList
@@ -31,7 +31,7 @@ from .base import ClosedOnce
 from .dialogs.name import NameScreen
 from .dialogs.question import Answer, QuestionScreen
 
-ACTIONS_ON_SESSIONS = frozenset({"replay", "resume", "mark", "compare", "rename", "delete", "find"})
+ACTIONS_ON_SESSIONS = frozenset({"replay", "resume", "mark", "compare", "trend", "rename", "delete", "find"})
 
 _Deletable = SessionOverview | UnreadableSession
 
@@ -52,6 +52,13 @@ class SessionsScreen(ClosedOnce[None], FilledLater):
             tooltip="Select or deselect, to compare or delete",
         ),
         Binding("c", "compare", "Compare", id="sessions.compare", tooltip="Compare the selected sessions"),
+        Binding(
+            "t",
+            "trend",
+            "Trend",
+            id="sessions.trend",
+            tooltip="All sessions of this preset on this machine over time",
+        ),
         Binding(
             "u",
             "resume",
@@ -258,6 +265,12 @@ class SessionsScreen(ClosedOnce[None], FilledLater):
             self._show_message(
                 "Select two or more sessions with Space; c then compares them with the oldest."
             )
+
+    def action_trend(self) -> None:
+        """Show the trend of the highlighted session's preset on its machine."""
+        entry = self._highlighted
+        if entry is not None:
+            self.post_message(ShowTrend(entry.preset, entry.host))
 
     # Renaming and deleting
 

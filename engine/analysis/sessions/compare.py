@@ -156,7 +156,7 @@ def compare_all(base: Session, others: Sequence[Session], past: Sequence[Session
     Configurations are matched by mode, devices, workload and batch.
     """
     history, analysis = History(past), analyse(base)
-    compared = tuple(_compare(analysis, analyse(other), history) for other in others)
+    compared = tuple(compare_analyses(analysis, analyse(other), history) for other in others)
     found = [{(change.run_a, change.rank): change for change in each.changes} for each in compared]
     order = list(base.runs)
     keys = sorted({key for each in found for key in each}, key=lambda key: (order.index(key[0]), key[1] or 0))
@@ -168,8 +168,9 @@ def compare_all(base: Session, others: Sequence[Session], past: Sequence[Session
     return SessionsComparison(base.name, compared, tuple(rows))
 
 
-def _compare(a: Analysis, b: Analysis, history: History) -> PairComparison:
-    ours, theirs = _sides(a), _sides(b)
+def compare_analyses(a: Analysis, b: Analysis, history: History) -> PairComparison:
+    """Compare session b with session a, both analysed."""
+    ours, theirs = compared_sides(a), compared_sides(b)
     return PairComparison(
         a=a.session.name,
         b=b.session.name,
@@ -185,7 +186,8 @@ def _compare(a: Analysis, b: Analysis, history: History) -> PairComparison:
     )
 
 
-def _sides(analysis: Analysis) -> dict[Key, Side]:
+def compared_sides(analysis: Analysis) -> dict[Key, Side]:
+    """Return the configurations of a session by the key that matches them."""
     return {
         key: Side(analysis.session, configuration, tuple(_doubts(analysis, configuration)))
         for key, configuration in by_key(analysis.session).items()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from statistics import fmean
 
 from msgspec import Struct
@@ -89,6 +89,12 @@ class History:
     def __init__(self, past: Sequence[Session]) -> None:
         self._past = [(session, by_key(session)) for session in past]
 
+    def of(self, places: Iterable[int]) -> History:
+        """Return the history of the sessions at these places."""
+        chosen = History(())
+        chosen._past = [self._past[place] for place in places]
+        return chosen
+
     def noise(
         self, key: Key, rank: int | None, a: tuple[Session, Configuration], b: tuple[Session, Configuration]
     ) -> Noise:
@@ -135,7 +141,7 @@ def past_sessions(folders: Sequence[SessionFolder], compared: Sequence[Session])
     found: list[Session] = []
     for root in dict.fromkeys(folder.path.resolve().parent for folder in folders):
         for folder in Shelf(root).all():
-            started = None if folder.path.resolve() in own else _beginning(folder)
+            started = None if folder.path.resolve() in own else beginning(folder)
             if started is None or started.host.name not in hosts or started.unix_time > latest:
                 continue
             if parts.isdisjoint(map(matched_part, started.plan.runs)):
@@ -147,7 +153,7 @@ def past_sessions(folders: Sequence[SessionFolder], compared: Sequence[Session])
     return found
 
 
-def _beginning(folder: SessionFolder) -> SessionStarted | None:
+def beginning(folder: SessionFolder) -> SessionStarted | None:
     """Return the first event of a session; None where it cannot be read."""
     try:
         event = next(Follower(folder.journal, [SessionStarted]).events(), None)

@@ -49,6 +49,15 @@ class PlotAxes(NamedTuple):
     """Least and greatest value that there can be; the y axis ends there."""
 
 
+class PlotLetter(NamedTuple):
+    """A letter drawn at a point."""
+
+    x: float
+    y: float
+    letter: str
+    color: int
+
+
 class CurvePlot(NamedTuple):
     """Contents of a plot, in at most four colours."""
 
@@ -57,6 +66,8 @@ class CurvePlot(NamedTuple):
     levels: Sequence[PlotLevel] = ()
     marks: Sequence[tuple[float, float]] = ()
     """Single points, x and y."""
+    letters: Sequence[PlotLetter] = ()
+    """Letters over the points."""
 
 
 def render_plot(shown: CurvePlot, width: int, height: int, unicode: bool) -> Content:
@@ -90,6 +101,8 @@ def render_plot(shown: CurvePlot, width: int, height: int, unicode: bool) -> Con
     if shown.marks:
         xs, ys = zip(*shown.marks, strict=True)
         figure.draw(figure.signal(list(xs), list(ys), marker=_marker(unicode, 2, "•", "o")))
+    for letter in shown.letters:
+        figure.draw(figure.signal([letter.x], [letter.y], marker=_letter(letter)))
     places = [axes.x_from + x for x in x_ticks]
     figure.ruler("x", "lower").lim(axes.x_from, axes.x_to).ticks(places, [axes.x_label(x) for x in places])
     figure.ruler("y", "left").lim(y_from, y_to).ticks(y_ticks, [axes.y_label(y) for y in y_ticks])
@@ -120,10 +133,10 @@ def _marker(unicode: bool, color: int, character: str = "braille", plain: str = 
     return plotext.marker(character if unicode else plain or "*.-x"[color - 1], color)
 
 
-def _letter(curve: PlotCurve) -> Any:
+def _letter(of: PlotCurve | PlotLetter) -> Any:
     import plotext
 
-    return plotext.marker(curve.letter, curve.color)
+    return plotext.marker(of.letter, of.color)
 
 
 def _zigzag(buckets: Sequence[Bucket]) -> list[tuple[float, float]]:
