@@ -22,18 +22,8 @@ REDUCED_FORM = "reduced form, without GPUs"
 """Remark on a preset that is smaller here than on GPUs."""
 SAID = frozenset(
     (
-        *(
-            "training",
-            "arguments",
-            "model",
-            "data",
-            "data_dir",
-            "classes",
-            "image_size",
-            "precision",
-            "optimizer",
-        ),
-        *("batch", "batches", "batch_scope", "channels_last", "compile"),
+        *("training", "arguments", "model", "data", "data_dir", "classes", "image_size", "sequence_length"),
+        *("precision", "optimizer", "batch", "batches", "batch_scope", "channels_last", "compile"),
         *("accumulate", "checkpoint_activations", "clip_gradients", "compress_gradients"),
     )
 )
@@ -144,16 +134,26 @@ def _data(workload: Workload) -> str:
     """Return the data; of a training of one's own nothing, for its file may have data of its own."""
     if own_training(workload.training) is not None:
         return ""
+    return _tokens(workload) if workload.training == "tokens" else _images(workload)
+
+
+def _images(workload: Workload) -> str:
     classes = f"{workload.classes} classes"
-    match workload.data:
-        case "synthetic":
-            return f"synthetic images ({workload.image_size}x{workload.image_size}, {classes})"
-        case "cifar10":
-            return "CIFAR-10"
-        case "folder":
-            name = PurePath(workload.data_dir or "").name
-            size = f"{workload.image_size}x{workload.image_size}, {classes}"
-            return f"folder images ({f'{name}/, ' if name else ''}{size})"
+    size = f"{workload.image_size}x{workload.image_size}, {classes}"
+    if workload.data == "cifar10":
+        return "CIFAR-10"
+    if workload.data == "synthetic":
+        return f"synthetic images ({size})"
+    name = PurePath(workload.data_dir or "").name
+    return f"folder images ({f'{name}/, ' if name else ''}{size})"
+
+
+def _tokens(workload: Workload) -> str:
+    length = f"sequences of {workload.sequence_length:,}"
+    name = PurePath(workload.data_dir or "").name
+    if workload.data == "text":
+        return f"the bytes of {name} ({length})"
+    return f"tokens of {name} ({length})" if workload.data == "tokens" else f"synthetic tokens ({length})"
 
 
 def _scope(workload: Workload) -> str:

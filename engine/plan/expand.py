@@ -6,20 +6,19 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from types import MappingProxyType
 
 from msgspec.structs import replace
 
 from ..host.facts import Gpu, Host
 from .cells import Cell, cells_of, is_wanted, uses_gpus, with_baselines, with_controls
+from .data import Origin, origin_of, samples_of, too_little_data
 from .errors import PresetError
-from .images import FolderError, open_folder
-from .limits import reason_to_skip, too_few_images
+from .images import FolderError
+from .limits import reason_to_skip
 from .plan import Device, Plan, RunSpec
 from .preset import Preset
 from .read import problem_with_workload
-from .trainings import has_own_data
 from .vary import settings_text
 from .workload import Workload
 
@@ -49,10 +48,10 @@ def make_plan(
     if len(cells) * preset.measure.repeats > MOST_RUNS:
         problem = f"{len(cells)} x {preset.measure.repeats:,} runs; a plan has {MOST_RUNS:,} at most"
         raise PresetError(name, "measure.repeats", problem)
-    images = _training_images(name, cells)
+    samples = _training_samples(name, cells)
     devices = _devices(host, [cell.devices for cell in cells])
     runs = [_run(number, cell, preset, devices, host) for number, cell in enumerate(cells, start=1)]
-    runs = [replace(spec, skip=spec.skip or too_few_images(spec, images)) for spec in runs]
+    runs = [replace(spec, skip=spec.skip or too_little_data(spec, samples)) for spec in runs]
     runs = list(with_controls(with_baselines(runs, cells, preset.matrix), cells, preset.matrix))
     return Plan(
         preset=name,
@@ -81,21 +80,20 @@ def _check_size(name: str, preset: Preset) -> None:
         raise PresetError(name, "matrix", f"it holds too many runs; a plan has {MOST_RUNS:,} at most")
 
 
-def _training_images(name: str, cells: Sequence[Cell]) -> dict[str, int]:
-    """Return how many training images each folder of images holds. Raises PresetError for unfit ones."""
-    images: dict[str, int] = {}
+def _training_samples(name: str, cells: Sequence[Cell]) -> dict[Origin, int | None]:
+    """Return how many samples each origin of data has. Raises PresetError for data that cannot be used."""
+    samples: dict[Origin, int | None] = {}
     for cell in cells:
         for workload in cell.workloads:
-            has_folder = workload.data == "folder" and not has_own_data(workload)
-            if not has_folder or workload.data_dir is None or workload.data_dir in images:
+            origin = origin_of(workload)
+            if origin in samples:
                 continue
             try:
-                train, _ = open_folder(Path(workload.data_dir), workload.classes)
+                samples[origin] = samples_of(workload)
             except FolderError as error:
                 table = "matrix.vary" if error.key in cell.varied else cell.table or "workload"
                 raise PresetError(name, f"{table}.{error.key}", error.problem) from None
-            images[workload.data_dir] = len(train.paths)
-    return images
+    return samples
 
 
 def _devices(host: Host, counts: list[int]) -> tuple[Device, ...]:

@@ -10,6 +10,10 @@ from .workload import Workload
 _Condition = Callable[[Workload, Mode], bool]
 
 
+def _of_tokens(workload: Workload, _: Mode) -> bool:
+    return workload.training == "tokens"
+
+
 def _with_loader(workload: Workload, _: Mode) -> bool:
     return workload.placement == "loader"
 
@@ -20,6 +24,9 @@ def _with_ddp(_: Workload, mode: Mode) -> bool:
 
 CONDITIONS: dict[str, _Condition] = {
     "images": lambda workload, _: workload.data == "synthetic",
+    "sequence_length": _of_tokens,
+    "vocabulary": _of_tokens,
+    "tokens": lambda workload, mode: _of_tokens(workload, mode) and workload.data == "synthetic",
     "momentum": lambda workload, _: workload.optimizer == "sgd",
     "compile_mode": lambda workload, _: workload.compile,
     "loader_workers": _with_loader,

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
 from ..host.facts import Gpu, Host
+from .language.memory import too_little_memory
 from .plan import Device, RunSpec
 from .trainings import defines, has_own_data, own_training
 
 FSDP_TORCH, FSDP_TORCH_ON_CPUS = (2, 6), (2, 7)
 """First torch whose `fully_shard` is public, and first torch where it works on CPUs."""
-
-CIFAR10_IMAGES = 50_000
-"""Training images of CIFAR-10."""
 
 
 def reason_to_skip(spec: RunSpec, devices: tuple[Device, ...], host: Host) -> str | None:
@@ -28,27 +25,8 @@ def reason_to_skip(spec: RunSpec, devices: tuple[Device, ...], host: Host) -> st
         or _batch_indivisible(spec)
         or _workers_indivisible(spec)
         or _untested(spec)
+        or too_little_memory(spec, devices, host)
     )
-
-
-def too_few_images(spec: RunSpec, images: Mapping[str, int]) -> str | None:
-    """Return why a training set has not enough images for one step; `images` are those of each folder."""
-    for rank in range(spec.world_size if spec.mode == "concurrent" else 1):
-        workload = spec.workload_of(rank)
-        if has_own_data(workload):
-            continue
-        alone = spec.mode == "concurrent"
-        needed = spec.batch_per_device(rank) * workload.accumulate if alone else spec.global_batch
-        if workload.data == "synthetic":
-            present, key = workload.images, " or raise workload.images"
-        else:
-            present, key = images.get(workload.data_dir or "", CIFAR10_IMAGES), ""
-        if present < needed:
-            return (
-                f"a step of all devices takes {needed:,} images, and the training set has {present:,}: lower "
-                f"workload.batch{key}"
-            )
-    return None
 
 
 def _too_few_devices(spec: RunSpec, devices: tuple[Device, ...], host: Host) -> str | None:

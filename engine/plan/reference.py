@@ -29,16 +29,18 @@ from msgspec.inspect import (
 from ..text.files import LARGEST
 from ..text.toml import toml_value
 from . import preset, workload
+from .language.shapes import LANGUAGE_MODELS, summary_of
 from .models import BUILT_IN_MODELS
 
 DECLARATIONS = (preset, workload)
 """Modules that declare the keys."""
 
 OTHER_MODELS = {
+    **{name: summary_of(shape) for name, shape in LANGUAGE_MODELS.items()},
     "torchvision:NAME": "a classification model of torchvision, such as torchvision:resnet50",
     "path/to/file.py:function": "your own, whose function may take classes and image_size",
 }
-"""Forms of the names of all other models."""
+"""Language models, and forms of the names of all other models, each with what it is."""
 
 
 KeyKind = Literal["text", "number", "word", "list", "texts", "table"]
@@ -133,7 +135,7 @@ def _structs(kind: Type, in_array: bool = False, in_table: bool = False) -> Iter
 
 
 def _key(field: Field, meaning: str, group: str) -> KeyReference:
-    words = tuple(BUILT_IN_MODELS) if field.encode_name == "model" else _words(field.type)
+    words = (*BUILT_IN_MODELS, *LANGUAGE_MODELS) if field.encode_name == "model" else _words(field.type)
     default, kind = _default(field), _kind(field.type)
     # A table of any keys, unlike those that are declared.
     values = "inline table" if field.encode_name == "arguments" else _values(field.type)

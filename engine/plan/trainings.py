@@ -10,10 +10,14 @@ from typing import NamedTuple
 
 from ..text.suggestions import nearest
 from ..text.toml import toml_value
+from .language.shapes import LANGUAGE_MODELS, problem_with_language
 from .source import Source, SourceError, parameters_of, read_source, signature_of
 from .workload import Workload
 
-TRAININGS = {"images": "an image classifier, `model`, on the images of `data`"}
+TRAININGS = {
+    "images": "an image classifier, `model`, on the images of `data`",
+    "tokens": "a language model, `model`, on the text or tokens of `data`",
+}
 """Trainings by their name, each with what it is."""
 
 REQUIRED = {"build_model": (), "loss": ("model", "batch")}
@@ -75,7 +79,9 @@ def problem_with_training(workload: Workload) -> TrainingProblem | None:
         if workload.arguments:
             problem = 'only a training of your own takes arguments: set training = "path/to/file.py"'
             return TrainingProblem("arguments", problem)
-        return None
+        problems = problem_with_language if workload.training == "tokens" else _problem_with_images
+        found = problems(workload)
+        return TrainingProblem(*found) if found else None
     try:
         source = read_source(file)
     except SourceError as error:
@@ -86,6 +92,15 @@ def problem_with_training(workload: Workload) -> TrainingProblem | None:
     function = source.functions.get("build_model")
     problem = _problem_with_arguments(file, function, workload.arguments) if function is not None else ""
     return TrainingProblem("arguments", problem) if problem else None
+
+
+def _problem_with_images(workload: Workload) -> tuple[str, str] | None:
+    """Return which key an image classifier cannot be trained with, and why; None if all fit."""
+    if workload.data in ("text", "tokens"):
+        return "data", f'"{workload.data}" is for language models: set training = "tokens"'
+    if workload.model in LANGUAGE_MODELS:
+        return "model", f'{workload.model} is a language model: set training = "tokens"'
+    return None
 
 
 def _problem_with_names(file: Path, source: Source) -> str:

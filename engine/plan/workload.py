@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from .bounds import Count, CountOrNone, Fraction, NotNegative, Positive
 
-Data = Literal["synthetic", "cifar10", "folder"]
+Data = Literal["synthetic", "cifar10", "folder", "text", "tokens"]
 Placement = Literal["device", "loader"]
 Precision = Literal["fp32", "tf32", "fp16", "bf16"]
 Optimizer = Literal["sgd", "adamw"]
@@ -29,7 +29,8 @@ class Workload(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     name: str = ""
     """Name in tables and reports; by default that of the `[workloads.NAME]` table, or else the model's."""
     training: str = "images"
-    """`images`, an image classifier; or `path/to/file.py`, a training of your own."""
+    """`images`, an image classifier; `tokens`, a language model; or `path/to/file.py`,
+    a training of your own."""
     arguments: dict[str, Any] = {}
     """Keyword arguments of your own training's `build_model`, as in `{ depth = 6 }`."""
     model: str = "cifar-resnet18"
@@ -38,14 +39,23 @@ class Workload(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Number of classes, which is also the number of the model's outputs."""
     image_size: Annotated[int, Meta(ge=8)] = 32
     """Width and height of the images in pixels."""
+    sequence_length: Annotated[int, Meta(ge=1, le=1 << 30)] = 1024
+    """Tokens of a sequence, for `training = "tokens"`; a sequence is what `batch` counts there."""
+    vocabulary: Annotated[int, Meta(ge=2, le=1 << 30)] | None = None
+    """Number of different tokens; 256 for a text unless given, otherwise the language model's own."""
 
     # Data
     data: Data = "synthetic"
-    """Synthetic images, CIFAR-10, or a folder with `train/CLASS/` and `test/CLASS/`."""
+    """Synthetic images or tokens; for images CIFAR-10, or a folder with `train/CLASS/` and `test/CLASS/`; for
+    tokens `text`, a text or a folder of texts read as bytes, or `tokens`, a folder with `train.bin` and
+    `val.bin`, or one such file, of 16-bit tokens as nanoGPT writes them."""
     data_dir: str | None = None
-    """Folder of the images: required for `folder`; for `cifar10` the default is the user's cache folder."""
+    """Folder of the images, or file or folder of the tokens: required for `folder`, `text` and `tokens`; for
+    `cifar10` the default is the user's cache folder."""
     images: Count = 10_000
     """Number of synthetic training images; a fifth as many are made for testing."""
+    tokens: Annotated[int, Meta(ge=1, le=1 << 40)] = 1_000_000
+    """Number of synthetic training tokens; a fifth as many are made for testing."""
     placement: Placement = "device"
     """`device`: all images are resident in device memory; `loader`: a DataLoader delivers each batch."""
     loader_workers: CountOrNone = 2

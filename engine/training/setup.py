@@ -12,6 +12,7 @@ import torch
 from ..host.variables import recorded_variables
 from ..plan.assignment import Assignment
 from ..plan.keys import takes_effect
+from ..plan.language.shapes import vocabulary_of
 from ..plan.plan import RunSpec
 from ..plan.workload import Workload
 from ..record.events import RankStarted
@@ -23,9 +24,17 @@ from .rank import Rank
 from .reporter import Reporter
 
 RECORDED = (
-    *("model", "classes", "image_size", "data", "images", "placement", "loader_workers", "prefetch"),
-    *("pin_memory", "precision", "channels_last", "compile", "compile_mode", "accumulate"),
-    *("checkpoint_activations", "optimizer", "learning_rate", "weight_decay", "momentum", "clip_gradients"),
+    *("model", "classes", "image_size", "sequence_length", "data", "images", "tokens", "placement"),
+    *("loader_workers", "prefetch", "pin_memory", "precision", "channels_last", "compile", "compile_mode"),
+    *(
+        "accumulate",
+        "checkpoint_activations",
+        "optimizer",
+        "learning_rate",
+        "weight_decay",
+        "momentum",
+        "clip_gradients",
+    ),
     *("seed", "bucket_mb", "gradient_as_bucket_view", "static_graph", "find_unused_parameters"),
     *("compress_gradients", "reshard_after_forward"),
 )
@@ -96,6 +105,8 @@ def settings_of(run: RunSpec, rank: int, devices: RankDevices) -> Settings:
     for name in RECORDED:
         if takes_effect(name, workload, run.mode):
             settings[name] = getattr(workload, name)
+    if workload.training == "tokens":
+        settings["vocabulary"] = vocabulary_of(workload)
     settings["augment"] = ",".join(workload.augment)
     settings |= devices.settings(backend_of(run))
     return settings

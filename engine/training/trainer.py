@@ -56,9 +56,17 @@ class Trainer:
         workload = run.workload_of(rank)
         device = devices.first
         torch.manual_seed(workload.seed)
-        model = training.build_model().to(device)
-        # Whatever random numbers a model used, all ranks start with rank 0's weights.
-        group.share([*model.parameters(), *model.buffers()])
+        model = training.build_model()
+
+        def give_weights(part: nn.Module) -> None:
+            training.give_weights(part, device)
+
+        if run.mode != "fsdp":
+            give_weights(model)
+        if not any(parameter.is_meta for parameter in model.parameters()):
+            model.to(device)
+            # Whatever random numbers a model used, all ranks start with rank 0's weights.
+            group.share([*model.parameters(), *model.buffers()])
         if run.mode == "fsdp":
             for parameter in model.parameters():
                 parameter.data = parameter.data.contiguous()
@@ -72,7 +80,7 @@ class Trainer:
         self.training = training
         self.plain = Autocast(module, device.type, autocast) if autocast else module
         """The model without wrapper, for evaluation, counts and comparisons."""
-        self.model = wrap_model(self.plain, run.mode, devices, workload, dtype)
+        self.model = wrap_model(self.plain, run.mode, devices, workload, dtype, give_weights)
         self.optimizer = training.make_optimizer(self.plain, fused=devices.fuses_optimizers)
         self.scaler = make_scaler(workload, device)
         self.schedule = Schedule(workload, batches.steps_per_epoch)

@@ -28,22 +28,22 @@ START_METHOD = "fork" if sys.platform == "linux" else "spawn"
 class BatchSampler:
     """Yields the indices of each of a rank's batches, in order."""
 
-    def __init__(self, shard: Shard, images: int, batch: int, seed: int) -> None:
+    def __init__(self, shard: Shard, samples: int, batch: int, seed: int, noun: str = "images") -> None:
         self.shard = shard
-        self.images = images
+        self.samples = samples
         self.batch = batch
         self.seed = seed
         self.epochs: tuple[int, int | None] = (0, None)
-        self.steps_per_epoch = shard.steps_per_epoch(images, batch)
+        self.steps_per_epoch = shard.steps_per_epoch(samples, batch)
         if self.steps_per_epoch == 0:
             raise TrainingError(
-                f"the training set has {images} images, fewer than one step of all ranks consumes "
+                f"the training set has {samples} {noun}, fewer than one step of all ranks consumes "
                 f"({shard.samples_per_step(batch)})"
             )
 
     def epoch(self, number: int) -> Tensor:
         """Return all indices of an epoch, batch after batch."""
-        return self.shard.of_epoch(self.images, self.batch, self.seed, number)
+        return self.shard.of_epoch(self.samples, self.batch, self.seed, number)
 
     def __iter__(self) -> Iterator[list[int]]:
         first, end = self.epochs

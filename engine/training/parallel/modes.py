@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -71,10 +72,12 @@ def wrap_model(
     devices: RankDevices,
     workload: Workload,
     dtype: torch.dtype | None = None,
+    prepare: Callable[[nn.Module], None] | None = None,
 ) -> nn.Module:
     """Return the model as the mode trains it; it must lie on the first of the devices already.
 
-    `dtype` is that of a 16-bit precision, which fsdp sees to itself; the other modes ignore it.
+    `dtype` is that of a 16-bit precision, which fsdp sees to itself; the other modes ignore it. What fsdp
+    shards may lie on the meta device, where `prepare` gives each part its weights.
     """
     if mode == "dp":
         if devices.indices is None:
@@ -83,7 +86,7 @@ def wrap_model(
             raise TrainingError("DataParallel cannot run a compiled model: set workload.compile = false")
         return nn.DataParallel(model, device_ids=devices.indices)
     if mode == "fsdp":
-        return shard(model, devices, workload, dtype)
+        return shard(model, devices, workload, dtype, prepare)
     if workload.compile:
         # A wrapper of torch's own around a chain of torch's own layers would leave dynamo nothing to compile.
         # Called within DDP, dynamo still splits its graphs where buckets end, so that they travel meanwhile.

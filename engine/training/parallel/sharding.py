@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -25,12 +25,17 @@ CONTAINERS = (nn.ModuleList, nn.ModuleDict)
 
 
 def shard(
-    model: nn.Module, devices: RankDevices, workload: Workload, dtype: torch.dtype | None = None
+    model: nn.Module,
+    devices: RankDevices,
+    workload: Workload,
+    dtype: torch.dtype | None = None,
+    prepare: Callable[[nn.Module], None] | None = None,
 ) -> nn.Module:
     """Shard each block of a model over all ranks, and with the root what belongs to none; return the model.
 
     With `dtype` the parameters are cast to it before they are gathered, and the model computes in it; its
-    gradients are reduced, and its shards kept and optimised, in float32.
+    gradients are reduced, and its shards kept and optimised, in float32. `prepare` is called with each module
+    before it is sharded, while its parameters are whole.
     """
     devices.require_sharding()
     if not averages(devices.first):
@@ -51,6 +56,8 @@ def shard(
     # Without a word from us, torch keeps the root's weights gathered, which backward begins with.
     kept: dict[str, Any] = {} if workload.reshard_after_forward else {"reshard_after_forward": False}
     for module in (*blocks, model):
+        if prepare is not None:
+            prepare(module)
         fully_shard(module, mesh=mesh, mp_policy=policy, **kept)
     return model
 

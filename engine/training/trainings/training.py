@@ -107,7 +107,17 @@ class Training(Protocol):
         return []
 
     def build_model(self) -> nn.Module:
-        """Return the model with fresh weights on the CPU. Raises TrainingError if it cannot be trained."""
+        """Return the model with fresh weights on the CPU, or without any on the meta device.
+
+        Raises TrainingError if it cannot be trained.
+        """
+
+    def give_weights(self, part: nn.Module, device: torch.device) -> None:  # noqa: ARG002
+        """Give those parameters of a part of the model that are on the meta device memory and fresh weights.
+
+        A model that is sharded is so never whole on any device.
+        """
+        return
 
     def build_meta_model(self) -> nn.Module:
         """Return the model on the meta device, where only its shapes count."""

@@ -14,8 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from ..text.files import is_file, is_folder, open_regular
-from .images import FolderError
+from ...text.files import is_file, is_folder, open_regular
+from ..images import FolderError
 
 TRAIN_FILE, TEST_FILE = "train.bin", "val.bin"
 """Files of tokens in a folder, named as nanoGPT's preparation of data names them."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from gpubench_tui.engine.plan.images import FolderError
-from gpubench_tui.engine.plan.tokens import open_text, open_token_files, sequences_in, tokens_in
+from gpubench_tui.engine.plan.language.files import open_text, open_token_files, sequences_in, tokens_in
 
 
 def write_tokens(path: Path, tokens: Sequence[int]) -> Path:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
+
+from ..workload import Workload
 
 BYTES = 256
 """Vocabulary of a text that is read as bytes."""
+NEEDED = {
+    "text": "the file of the text, or a folder of texts",
+    "tokens": "the folder with train.bin and val.bin, or one such file",
+}
+"""Contents of `data_dir` by kind of data."""
 
 
 class LanguageModel(NamedTuple):
@@ -87,3 +95,45 @@ LANGUAGE_MODELS: dict[str, LanguageModel] = {
     "llama-8b": _llama(32, 4096, 32, 8, 14_336, tied=False),
 }
 """Built-in language models by their name."""
+
+
+def summary_of(shape: LanguageModel) -> str:
+    """Return what a model is, in a few words."""
+    kind = "GPT-2" if shape.family == "gpt2" else "Llama 3"
+    parameters = f"{shape.parameters(shape.vocabulary):,}"
+    return (
+        f"language model like {kind}, {shape.layers} blocks of width {shape.width:,}, {parameters} parameters"
+    )
+
+
+def vocabulary_of(workload: Workload) -> int:
+    """Return the number of different tokens of a workload that trains a language model."""
+    own = BYTES if workload.data == "text" else LANGUAGE_MODELS[workload.model].vocabulary
+    return workload.vocabulary or own
+
+
+def problem_with_language(workload: Workload) -> tuple[str, str] | None:
+    """Return which key of a workload a language model cannot be trained with, and why; None if all fit."""
+    if workload.model not in LANGUAGE_MODELS:
+        known = ", ".join(LANGUAGE_MODELS)
+        return "model", f"there is no language model {workload.model!r}: use {known}"
+    return next(_problems(workload, LANGUAGE_MODELS[workload.model]), None)
+
+
+def _problems(workload: Workload, shape: LanguageModel) -> Iterator[tuple[str, str]]:
+    data, length = workload.data, workload.sequence_length
+    if data not in ("synthetic", *NEEDED):
+        yield "data", f'"{data}" holds images; expected "synthetic", "text" or "tokens"'
+    elif data != "synthetic" and workload.data_dir is None:
+        yield "data_dir", f'missing; data = "{data}" needs {NEEDED[data]}'
+    if data == "text" and vocabulary_of(workload) < BYTES:
+        yield "vocabulary", f"{workload.vocabulary}; a text is read as bytes, of which there are {BYTES}"
+    if shape.positions is not None and length > shape.positions:
+        longest = f"{workload.model} has learned positions, for {shape.positions:,} tokens at most"
+        yield "sequence_length", f"{length:,}; {longest}"
+    if data == "synthetic" and workload.tokens <= length:
+        yield "tokens", f"{workload.tokens:,}; a sequence takes {length + 1:,}"
+    if workload.augment:
+        yield "augment", "only images are augmented; leave it out"
+    if workload.channels_last:
+        yield "channels_last", "only images have channels; leave it out"

@@ -1,0 +1,128 @@
+"""Training of language models: each token of a sequence is to be told from those before it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812 (its usual name)
+from torch import Tensor, nn
+
+from ...plan.language.files import sequences_in
+from ...plan.language.shapes import vocabulary_of
+from ...plan.workload import Workload
+from ..data.batches import BatchSampler
+from ..data.datasets import Note
+from ..data.sequences import make_sequences
+from ..data.tokens import Tokens, check_same_spans, open_tokens
+from ..models.gpt2 import Gpt2
+from ..models.language import build_without_weights, give_weights
+from ..models.llama import Llama
+from ..parallel.group import Group
+from .training import Batches, Share, Training
+
+MOST_LOSSES = 256
+"""Batches whose losses a tally keeps apart."""
+
+
+class TokenTraining(Training):
+    """Sequences of tokens, and the cross-entropy of a model's logits in nats per token.
+
+    A batch is one tensor of int64, (batch, length + 1): its last tokens are only told, its first only given.
+    """
+
+    unit = "tokens"
+
+    def __init__(self, workload: Workload) -> None:
+        self.workload = workload
+        self._sets: tuple[Tokens, Tokens] | None = None
+        self._model: Gpt2 | Llama | None = None
+
+    def open(self, share: Share, note: Note) -> Batches:
+        """Implement `Training`."""
+        note("reading tokens")
+        self._sets = open_tokens(self.workload)
+        sequences = sequences_in(len(self._sets[0]), self.workload.sequence_length)
+        sampler = BatchSampler(share.shard, sequences, share.batch, self.workload.seed, "sequences")
+        return make_sequences(self._sets, sampler, self.workload, share.devices, share.workers)
+
+    @property
+    def sets(self) -> tuple[Tokens, Tokens]:
+        """The training set and the test set, once open."""
+        assert self._sets is not None, "open() comes first"
+        return self._sets
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Implement `Training`; what fills no sequence does not count."""
+        length = self.workload.sequence_length
+        train, test = (sequences_in(len(part), length) * length for part in self.sets)
+        return train, test
+
+    def check_alike(self, group: Group) -> None:
+        """Implement `Training`."""
+        check_same_spans(self.sets, group)
+
+    def build_model(self) -> nn.Module:
+        """Return the model on the meta device: each part gets its weights where it is to lie."""
+        self._model = build_without_weights(self.workload.model, vocabulary_of(self.workload))
+        return self._model
+
+    def give_weights(self, part: nn.Module, device: torch.device) -> None:
+        """Implement `Training`."""
+        assert self._model is not None, "build_model() comes first"
+        give_weights(self._model, part, device, self.workload.seed)
+
+    def build_meta_model(self) -> nn.Module:
+        """Implement `Training`."""
+        return build_without_weights(self.workload.model, vocabulary_of(self.workload))
+
+    def loss(self, model: nn.Module, batch: Tensor) -> tuple[Tensor, Any]:
+        """Implement `Training`."""
+        logits = model(batch[:, :-1])
+        return F.cross_entropy(logits.flatten(0, 1).float(), batch[:, 1:].flatten()), None
+
+    def samples(self, batch: Tensor) -> int:
+        """Implement `Training`."""
+        return batch[:, 1:].numel()
+
+    def new_tally(self, device: torch.device) -> LossTally:
+        """Implement `Training`."""
+        return LossTally(device)
+
+    def example(self, size: int, device: torch.device) -> Tensor:
+        """Implement `Training`."""
+        length = self.workload.sequence_length + 1
+        return torch.zeros(size, length, dtype=torch.int64, device=device)
+
+
+class LossTally:
+    """Mean loss over the tokens of many batches, summed on the device."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._sum = torch.zeros((), dtype=torch.float64, device=device)
+        self._tokens = 0
+        self._losses: list[Tensor] = []
+        """Losses that are not summed yet, all of batches of the same number of tokens."""
+        self._size = 0
+
+    def add(self, loss: Tensor, outputs: Any, batch: Tensor) -> None:  # noqa: ARG002 (the interface's)
+        """Implement `Tally`."""
+        size = batch[:, 1:].numel()
+        if size != self._size or len(self._losses) == MOST_LOSSES:
+            self._sum_up()
+        self._size = size
+        self._losses.append(loss.detach())
+        self._tokens += size
+
+    def read(self, group: Group) -> tuple[float, float | None]:
+        """Implement `Tally`; there is no score."""
+        self._sum_up()
+        everyone = group.gather([float(self._sum), self._tokens])
+        loss, tokens = (sum(column) for column in zip(*everyone, strict=True))
+        return loss / tokens if tokens else float("nan"), None
+
+    def _sum_up(self) -> None:
+        if self._losses:
+            self._sum += torch.stack(self._losses).sum(dtype=torch.float64) * self._size
+        self._losses = []
