@@ -6,6 +6,7 @@ Nothing here imports the engine before the first paint; screens import it when t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import signal
 import sys
@@ -21,7 +22,7 @@ from textual.filter import LineFilter
 from textual.geometry import Size
 from textual.screen import ModalScreen, Screen
 
-from .config import Config, config_path
+from .config import Config, config_path, remember_theme, remembered_theme
 from .data.launch_feed import LaunchOptions
 from .navigation import NavigatingApp
 from .requests import ShowSessions
@@ -154,7 +155,8 @@ class GpubenchApp(NavigatingApp):
         self.animation_level = "none"
         self.register_theme(DARK)
         self.register_theme(LIGHT)
-        self.theme = LIGHT.name if self.config.theme == "light" else DARK.name
+        theme = self.config.theme or remembered_theme()
+        self.theme = LIGHT.name if theme == "light" else DARK.name
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Return the variables that the style sheets use beside those of every theme."""
@@ -236,8 +238,11 @@ class GpubenchApp(NavigatingApp):
             self.push_screen(HelpScreen(self.screen))
 
     def action_toggle_theme(self) -> None:
-        """Switch between the dark and the light theme."""
+        """Switch between the dark and the light theme, and keep it unless the config file sets one."""
         self.theme = LIGHT.name if self.current_theme.dark else DARK.name
+        if self.config.theme is None:
+            with contextlib.suppress(OSError):
+                remember_theme("dark" if self.current_theme.dark else "light")
 
     def action_save_screenshot(self) -> None:
         """Save a screenshot of the current screen, after the pressed key is no longer highlighted."""

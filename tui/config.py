@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import platformdirs
 
-from ..engine.text.files import parse_toml, read_whole, user_path
+from ..engine.text.files import make_private_folder, parse_toml, read_whole, user_path, write_private
 from ..engine.text.plain import cut_in_middle
 from ..engine.text.suggestions import nearest
 
@@ -22,8 +22,8 @@ PLACES = ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME")
 class Config(NamedTuple):
     """The effective settings: those of the file, defaults for the rest."""
 
-    theme: str = "dark"
-    """`dark` or `light`."""
+    theme: str | None = None
+    """`dark` or `light`; None for the one that the key for it left."""
     ascii: bool | None = None
     """Draw with plain ASCII; None to decide by the locale."""
     sessions_dir: Path | None = None
@@ -53,6 +53,24 @@ def problem_with_home() -> str:
 def config_path() -> Path:
     """Return the path of the user's config file, which need not exist."""
     return platformdirs.user_config_path("gpubench-tui") / "config.toml"
+
+
+def _theme_file() -> Path:
+    return platformdirs.user_state_path("gpubench-tui") / "theme"
+
+
+def remembered_theme() -> str:
+    """Return the theme that was in use last: `dark` at first."""
+    try:
+        return _theme(read_whole(_theme_file()).decode().strip()) or THEMES[0]
+    except (OSError, UnicodeDecodeError):
+        return THEMES[0]
+
+
+def remember_theme(theme: str) -> None:
+    """Keep the theme for the next start. Raises OSError."""
+    make_private_folder(_theme_file().parent)
+    write_private(_theme_file(), theme.encode())
 
 
 def read_config(path: Path | None = None) -> Config:

@@ -94,3 +94,20 @@ async def test_every_character_fits_a_plain_terminal(tmp_path: Path) -> None:
             assert screen_text(app).isascii(), key
             await pilot.press(key)
             await pilot.pause()
+
+
+async def test_the_theme_of_the_last_time_returns_unless_the_config_file_sets_one(tmp_path: Path) -> None:
+    async def switched(config: Config) -> tuple[bool, bool]:
+        """Whether it opens dark, and whether it is dark after F2."""
+        app = GpubenchApp(tmp_path, config=config)
+        async with app.run_test(size=(80, 24)) as pilot:
+            before = app.current_theme.dark
+            await pilot.press("f2")
+            await wait_until(pilot, lambda: app.current_theme.dark != before)
+            return before, app.current_theme.dark
+
+    assert await switched(Config()) == (True, False)
+    assert await switched(Config(theme="dark")) == (True, False)
+    assert await switched(Config(theme="light")) == (False, True)
+    assert await switched(Config()) == (False, True)
+    assert await switched(Config()) == (True, False)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...engine.record.exit_status import BAD_USAGE, MEASURED
-from ..config import Config, config_path
+from ..config import THEMES, Config, config_path
 from .context import Context
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def config_text(config: Config, default_root: Path, bindings: Iterable[DeclaredB
     lines = [
         f"# {path}{absent}",
         "# Lines that begin with # show the defaults.",
-        _setting("theme", config.theme, Config().theme, 'or "light"'),
+        _setting("theme", config.theme, None, 'or "light"; default: the one last used', THEMES[0]),
         _setting(
             "ascii", config.ascii, None, "draw with plain ASCII; default: only if the locale is not UTF-8"
         ),

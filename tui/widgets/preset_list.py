@@ -75,7 +75,7 @@ class PresetList(OptionList):
         self._draw()
 
     def action_choose(self) -> None:
-        """Select or deselect the highlighted preset."""
+        """Select or deselect the highlighted preset, and move to the next."""
         name = self.current
         if name is None:
             return
@@ -84,6 +84,7 @@ class PresetList(OptionList):
         else:
             self.selected.append(name)
         self._draw()
+        move_on(self)
         self.post_message(self.SelectionChanged())
 
     def on_resize(self) -> None:
@@ -145,6 +146,13 @@ class PresetList(OptionList):
                     with_name=planned.preset is not None and titles.count(planned.preset.title) > 1,
                 )
                 yield Option(self._prompt(name, False), id=name)
+
+
+def move_on(options: OptionList) -> None:
+    """Move to the next option, if there is one."""
+    at = options.highlighted
+    following = range(at + 1, options.option_count) if at is not None else ()
+    options.highlighted = next((place for place in following if not options.options[place].disabled), at)
 
 
 def _height(option: Option) -> int:

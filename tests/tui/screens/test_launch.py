@@ -236,7 +236,7 @@ async def test_several_are_started_in_the_order_of_their_selection(
     app = GpubenchApp(tmp_path)
     async with app.run_test(size=(120, 40)) as pilot:
         await wait_for_text(pilot, "(estimate)")
-        await pilot.press("down", "space", "up", "space", "down", "down", "space", "space")
+        await pilot.press("down", "space", *["up"] * 2, "space", "down", "space", "up", "space")
         text = await wait_for_text(
             pilot, "2 selected", "scaling then quickstart", "1 Scaling", "2 Quickstart"
         )
@@ -360,7 +360,7 @@ async def test_on_a_plain_terminal_groups_and_numbers_still_tell(
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_text(pilot, "(estimate)")
         await pilot.press("space")
-        text = await wait_for_text(pilot, "1>Quickstart", "Which batch size?")
+        text = await wait_for_text(pilot, "1 Quickstart", " >Scaling over", "Which batch size?")
         assert text.isascii(), [character for character in text if not character.isascii()]
 
 

@@ -18,6 +18,7 @@ from ....engine.text.grouping import index_ranges
 from ...data.gpu_users import GpuState
 from ...render.gpu_glance import gpu_choice
 from ...widgets.footer import Footer
+from ...widgets.preset_list import move_on
 from ..base import ClosedOnce
 
 
@@ -80,9 +81,10 @@ class GpusScreen(ModalScreen[tuple[int, ...] | None], ClosedOnce[tuple[int, ...]
         self._draw()
 
     def action_choose(self) -> None:
-        """Mark the highlighted GPU, or no longer."""
+        """Mark the highlighted GPU, or no longer, and move to the next."""
         if self._list.highlighted is not None:
             self._choose(self._chosen ^ {self._states[self._list.highlighted].gpu.index})
+            move_on(self._list)
 
     @on(OptionList.OptionSelected)
     def _clicked(self) -> None:
