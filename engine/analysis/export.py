@@ -22,6 +22,8 @@ efficiencies shares of 1; intervals are 95% intervals [low, high]; null means no
                       interval, n), exposed, broadcasting, exchange (of dp), curves, traffic, link, wrapper
       compute         `engine.analysis.results.devices.Compute`: FLOP, MFU, energy, memory
       gpus            `engine.analysis.results.devices.GpuUse` of each GPU while the run was measured
+      varied          key under test -> value
+      contrasts       `engine.analysis.results.variables.Contrast`: each value against another, with its ratio
       others_on_cpus  share of the CPUs of its ranks that other programs used while it was measured
     provenance   field of a result -> kind (measured, derived, predicted or datasheet), figure, how
     published    published figures beside the session's: `engine.analysis.report.published.Beside`
@@ -30,16 +32,17 @@ efficiencies shares of 1; intervals are 95% intervals [low, high]; null means no
     log          warnings and errors: level, text, run, at
 
 Keys may be added; none is removed or redefined without raising `version`. CSV has one row for each
-configuration; column names carry the units, missing values are empty, and text that a spreadsheet would take
-for a formula begins with an apostrophe. SVG is one self-contained picture of charts, 880 pixels wide like a
-README: see `engine.analysis.charts.report`.
+configuration; column names carry the units, each variable under test has columns of its own at the end
+(value, value that it is held against, ratio and its interval), missing values are empty, and text that a
+spreadsheet would take for a formula begins with an apostrophe. SVG is one self-contained picture of charts,
+880 pixels wide like a README: see `engine.analysis.charts.report`.
 """
 
 from __future__ import annotations
 
 import csv as csv_writer
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -55,6 +58,7 @@ from .results.communication import Communication
 from .results.devices import Compute
 from .results.phases import PARTS, Part
 from .results.result import Result
+from .results.variables import Contrast
 from .trained import trained
 
 VERSION = 1
@@ -226,13 +230,28 @@ def csv(analysis: Analysis) -> str:
     """Render one row for each configuration of the plan."""
     text = io.StringIO()
     writer = csv_writer.writer(text, lineterminator="\n")
-    writer.writerow((*CSV_COLUMNS, "trained"))
+    keys = dict.fromkeys(key for result in analysis.results for key in result.varied)
+    columns = {**CSV_COLUMNS, **dict(column for key in keys for column in _columns_of(key))}
+    writer.writerow((*columns, "trained"))
     what = trained(analysis.session.plan)
     for result in analysis.results:
-        cells = [value(result) for value in CSV_COLUMNS.values()]
+        cells = [value(result) for value in columns.values()]
         writer.writerow(map(csv_cell, (*cells, what)))
     table = text.getvalue()
     return table if table.isascii() else BYTE_ORDER_MARK + table
+
+
+def _columns_of(key: str) -> Iterator[tuple[str, Cell]]:
+    """Yield the columns of a variable under test: its value, and its ratio to the one it is held against."""
+
+    def of_contrast(field: Callable[[Contrast], Any]) -> Cell:
+        return lambda result: next((field(each) for each in result.contrasts if each.key == key), None)
+
+    yield key, lambda result: result.varied.get(key)
+    yield f"{key}_against", of_contrast(lambda each: each.against)
+    yield f"{key}_ratio", of_contrast(lambda each: each.ratio)
+    yield f"{key}_ratio_low", of_contrast(lambda each: each.interval and each.interval[0])
+    yield f"{key}_ratio_high", of_contrast(lambda each: each.interval and each.interval[1])
 
 
 def csv_cell(value: Any) -> Any:

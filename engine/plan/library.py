@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from ..text.files import is_file, make_private_folder, read_whole, user_path, write_private
 from .changes import changed_keys
 from .errors import PresetError
+from .overrides import overridden_key
 from .preset import Preset
 from .read import read_preset
 
@@ -52,9 +53,7 @@ class PresetFile(Struct, frozen=True):
         try:
             return changed_keys(self.read(), changed)
         except PresetError:  # the file is valid with them alone
-            return {
-                key.strip(): value.strip() for key, _, value in (each.partition("=") for each in overrides)
-            }
+            return {overridden_key(each): each.partition("=")[2].strip() for each in overrides}
 
 
 def _reason(error: OSError | UnicodeDecodeError) -> str:

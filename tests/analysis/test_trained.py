@@ -90,7 +90,8 @@ def plan(folder: Path, text: str, overrides: Sequence[str], gpus: int = 0) -> Pl
             ),
             0,
             f"{RESNET}, bf16 / fp32, sgd, batch 32 per device, 4 batches a step, activations checkpointed: "
-            "2 / none, gradients clipped: 1.0, gradients compressed: bf16; changed from mine: accumulate, "
+            "2 / none, gradients clipped: 1.0, gradients compressed: bf16; "
+            f"{REDUCED_FORM}; changed from mine: accumulate, "
             "clip_gradients, compress_gradients, workloads.half.checkpoint_activations",
         ),
         (

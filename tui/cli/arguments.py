@@ -35,7 +35,7 @@ def add_ascii(parser: argparse.ArgumentParser) -> None:
 
 
 def add_plan_options(parser: argparse.ArgumentParser, overrides: str = "overrides") -> None:
-    """Add `--set` and `--gpus`; `overrides` names the list that `--set` appends to."""
+    """Add `--set`, `--vary` and `--gpus`; `overrides` names the list that the first two append to."""
     parser.add_argument(
         "--set",
         dest=overrides,
@@ -45,12 +45,28 @@ def add_plan_options(parser: argparse.ArgumentParser, overrides: str = "override
         help="override any key of the preset, as in --set workload.batch=64; repeatable",
     )
     parser.add_argument(
+        "--vary",
+        dest=overrides,
+        action="append",
+        type=_varied,
+        metavar="KEY=A,B",
+        default=[],
+        help="measure with each of these values of a key of the workload, and compare them, as in --vary "
+        "precision=fp32,bf16; repeatable",
+    )
+    parser.add_argument(
         "--gpus",
         type=_gpu_indices,
         metavar="0-3,5",
         default=argparse.SUPPRESS,
         help="use only these GPUs, by their index in nvidia-smi",
     )
+
+
+def _varied(text: str) -> str:
+    from ...engine.plan.overrides import VARY
+
+    return f"{VARY}{text}"
 
 
 def _gpu_indices(text: str) -> tuple[int, ...]:

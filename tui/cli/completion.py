@@ -253,7 +253,9 @@ def _named(position: _Position, metavar: str, begun: str) -> Sequence[Candidate]
     if metavar in ("SESSION", "A", "B"):
         running = position.command in ("attach", "stop")
         return shell["DIR"] if is_path else _sessions(position.sessions_dir, running)
-    return _preset_keys(begun) if metavar == "KEY=VALUE" else shell.get(metavar, [])
+    if metavar in ("KEY=VALUE", "KEY=A,B"):
+        return _preset_keys(begun) if metavar == "KEY=VALUE" else _varied_keys(begun)
+    return shell.get(metavar, [])
 
 
 def _plain(text: str | None) -> str:
@@ -282,6 +284,23 @@ def _preset_keys(begun: str) -> list[Candidate]:
     if equals:
         return [Candidate(f"{name}={word}") for word in keys[name].words] if name in keys else []
     return [Candidate(f"{name}=", key.meaning) for name, key in keys.items()]
+
+
+def _varied_keys(begun: str) -> list[Candidate]:
+    """Return the keys of a workload; once one is typed, the words that it takes beside those typed before."""
+    from ...engine.plan.reference import settable_keys
+
+    tables = settable_keys()
+    keys = {
+        name.removeprefix("workload."): key for name, key in tables.items() if name.startswith("workload.")
+    }
+    name, equals, values = begun.partition("=")
+    if not equals:
+        return [Candidate(f"{each}=", key.meaning) for each, key in keys.items() if each != "name"]
+    *typed, _ = values.split(",")
+    before = "".join(f"{value}," for value in typed)
+    words = keys[name].words if name in keys else ()
+    return [Candidate(f"{name}={before}{word}") for word in words if word not in typed]
 
 
 def _sessions(root: Path | None, running: bool) -> list[Candidate]:

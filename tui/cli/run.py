@@ -156,7 +156,8 @@ def _resumed(context: Context, session: str, preset: str | None, name: str | Non
 
     if preset is not None or context.overrides or context.gpus is not None:
         raise UsageError(
-            "--resume measures what is left of a session's own plan: leave out PRESET, --set and --gpus"
+            "--resume measures what is left of a session's own plan: leave out PRESET, --set, --vary "
+            "and --gpus"
         )
     try:
         resumption = plan_resumption(context.find_session(session))

@@ -13,6 +13,7 @@ from ...engine.host.facts import Host
 from ...engine.host.findings import Finding
 from ...engine.plan.estimate import estimate, total
 from ...engine.plan.needs import Need
+from ...engine.plan.overrides import as_typed
 from ...engine.plan.plan import Plan
 from ...engine.plan.preset import Measure, Preset
 from ...engine.text.grouping import index_ranges
@@ -84,7 +85,7 @@ def preset_text(
         parts.append(planned_runs(planned.plan, width))
     parts += _warning_lines(warnings, width, opened)
     if overrides:
-        parts.append(Content.styled("\n".join(f"--set {override}" for override in overrides), "$text-accent"))
+        parts.append(Content.styled("\n".join(map(as_typed, overrides)), "$text-accent"))
     if planned.preset is not None:
         parts.append(_description(planned.preset))
     parts += finding_lines(each for each in found if each.level == "info")

@@ -11,10 +11,11 @@ from .models import which_is_faster
 from .plain import best_figure, fastest_run
 from .sharding import cost_and_saving
 from .speedup import how_far, is_it_worth_it
+from .variable import answered, which_value
 from .whole_training import how_long_and_how_good
 
 KINDS: dict[AnswerKind, tuple[Answering, ...]] = {
-    "figure": (best_figure,),
+    "figure": (which_value, best_figure),
     "worth": (is_it_worth_it, fastest_run),
     "reach": (how_far, fastest_run),
     "batch": (best_batch, fastest_run),
@@ -30,13 +31,15 @@ KINDS: dict[AnswerKind, tuple[Answering, ...]] = {
 def answer_proper(inquiry: Inquiry) -> Sentence | None:
     """Return the answer in the question's own terms; None where there is no such kind, or not enough yet."""
     kind = inquiry.session.plan.answer
-    return None if kind == "figure" else KINDS[kind][0](inquiry)
+    sentence = KINDS[kind][0](inquiry)
+    return sentence if kind == "figure" else answered(inquiry, sentence)
 
 
 def best_answer(inquiry: Inquiry) -> Sentence | None:
     """Return the sentence that answers the question of a session's preset, as far as it has gone."""
-    for way in KINDS[inquiry.session.plan.answer]:
+    kind = inquiry.session.plan.answer
+    for way in KINDS[kind]:
         sentence = way(inquiry)
         if sentence is not None:
-            return sentence
+            return sentence if kind == "figure" else answered(inquiry, sentence)
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...plan.vary import settings_text
 from ...text.units import interval, percent, rate, ratio
 from ..results.result import Result
 from .inquiry import Inquiry, Sentence
@@ -58,6 +59,7 @@ def name_of(result: Result, with_batch: bool = False) -> str:
         name = f"{result.mode} on {result.devices} devices"
     else:
         name = "single" if result.mode == "single" else WRAPPED
+    name += f" ({settings_text(result.varied)})" if result.varied else ""
     return f"{name} at batch {result.global_batch}" if with_batch else name
 
 

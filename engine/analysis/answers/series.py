@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ...plan.vary import settings_text
 from ..results.result import Result
 from .inquiry import Inquiry
 from .words import Verdict, judge
@@ -27,7 +28,7 @@ class Speedup(NamedTuple):
 
 
 class SpeedupSeries(NamedTuple):
-    """Speedups of one workload at one batch."""
+    """Speedups of one workload at one batch, with one value of each variable under test."""
 
     where: str
     """Workload and batch as far as they tell it from others: `with resnet34 at batch 512`; else empty."""
@@ -48,7 +49,7 @@ def trusted(speedup: Speedup) -> tuple[bool, float]:
 
 def series_of(inquiry: Inquiry) -> list[SpeedupSeries]:
     """Return the speedups over fewer devices, by workload and batch."""
-    found: dict[tuple[str, int], list[Speedup]] = {}
+    found: dict[tuple[str, int, str], list[Speedup]] = {}
     for result in inquiry.results:
         baseline = inquiry.baseline(result)
         if baseline is None or result.speedup is None or result.devices <= baseline.devices:
@@ -58,12 +59,12 @@ def series_of(inquiry: Inquiry) -> list[SpeedupSeries]:
         devices = result.devices / baseline.devices
         doubted = inquiry.is_doubted(result, baseline)
         verdict = judge(result.speedup, result.speedup_interval, devices, doubted=doubted)
-        key = (result.workload, inquiry.spec(result).workload.batch)
+        key = (result.workload, inquiry.spec(result).workload.batch, settings_text(result.varied))
         found.setdefault(key, []).append(Speedup(result, baseline, result.speedup, devices, verdict))
     workloads, batches = ({key[place] for key in _planned(inquiry)} for place in (0, 1))
     return [
-        SpeedupSeries(_where(name, batch, len(workloads) > 1, len(batches) > 1), speedups)
-        for (name, batch), speedups in found.items()
+        SpeedupSeries(_where(name, batch, len(workloads) > 1, len(batches) > 1, values), speedups)
+        for (name, batch, values), speedups in found.items()
     ]
 
 
@@ -71,6 +72,6 @@ def _planned(inquiry: Inquiry) -> list[tuple[str, int]]:
     return [(each.workload, inquiry.spec(each).workload.batch) for each in inquiry.results]
 
 
-def _where(workload: str, batch: int, several_workloads: bool, several_batches: bool) -> str:
+def _where(workload: str, batch: int, several_workloads: bool, several_batches: bool, values: str) -> str:
     parts = [f"with {workload}" if several_workloads else "", f"at batch {batch}" if several_batches else ""]
-    return " ".join(filter(None, parts))
+    return " ".join(filter(None, (*parts, f"({values})" if values else "")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ...plan.vary import settings_text
 from ...text.axes import axis_labels
 from ...text.units import percent
 from ..report.columns import unit_of
@@ -98,6 +99,7 @@ def _by_batch(found: Sequence[Result]) -> Iterator[tuple[str, list[Result]]]:
     for result in found:
         if result.throughput is not None and result.mode != "concurrent":
             name = f"{result.mode} x{result.devices}" + (f", {result.workload}" if several else "")
+            name += f", {settings_text(result.varied)}" if result.varied else ""
             alike.setdefault(name, []).append(result)
     for name, each in alike.items():
         if len({result.batch_per_device for result in each}) >= FEWEST_BATCHES:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from ...plan.workload import Workload
 from ...text.units import interval, rate, ratio
 from ..results.baseline import SUPER_LINEAR
 from ..results.comparable import differences
@@ -22,8 +23,19 @@ def not_comparable(case: Case) -> Iterator[Diagnosis]:
                 "warning",
                 f"no speedup over {baseline.result.label}: they differ in more than mode, devices and batch",
                 [(f"against {baseline.result.label}", text) for text in apart],
-                "measure both with the same settings, or name a baseline that has these",
+                _remedy(apart),
             )
+
+
+def _remedy(apart: Sequence[str]) -> str:
+    """Return what to do about differences that were not declared."""
+    keys = [key for key in (text.partition(":")[0] for text in apart) if key in Workload.__struct_fields__]
+    if not keys:
+        return "measure both with the same settings; gpubench-tui compare sets two sessions side by side"
+    return (
+        f"measure both with the same settings; to test {keys[0]} itself, vary it on purpose: "
+        f"gpubench-tui run PRESET --vary {keys[0]}=A,B, or [matrix.vary] in the preset"
+    )
 
 
 def super_linear(case: Case) -> Iterator[Diagnosis]:

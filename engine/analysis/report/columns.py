@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ...plan.vary import short_key, value_text
 from ...record.events import Failure
 from ...text.units import (
     common_unit,
@@ -34,6 +35,8 @@ class Column(Struct, frozen=True, kw_only=True):
     """Rank of the column; the highest number is dropped first, 0 never."""
     is_text: bool = False
     """Whether the column is left-aligned."""
+    is_given: bool = False
+    """Whether the plan gives it, so that it is filled even for runs without figures."""
 
 
 def throughput(result: Result) -> str:
@@ -44,7 +47,7 @@ def throughput(result: Result) -> str:
 
 
 def _words(title: str, words: Callable[[Result], str]) -> Column:
-    return Column(title=title, value=words, cell=words, importance=0, is_text=True)
+    return Column(title=title, value=words, cell=words, importance=0, is_text=True, is_given=True)
 
 
 def _figure(
@@ -63,7 +66,8 @@ def _where_it_applies(gain: float | None) -> str:
 
 MODE = _words("mode", lambda result: result.mode)
 WORKLOAD = _words("workload", lambda result: result.workload)
-BATCH = _figure("batch", lambda result: result.global_batch, _whole, 5)
+DEVICES = replace(_figure("devices", lambda result: result.devices, _whole, 1), is_given=True)
+BATCH = replace(_figure("batch", lambda result: result.global_batch, _whole, 5), is_given=True)
 THROUGHPUT = Column(title="samples/s", value=lambda result: result.throughput, cell=throughput, importance=0)
 SPEEDUP = _figure("speedup", lambda result: result.speedup, ratio, 1)
 SPEEDUP_INTERVAL = Column(
@@ -77,7 +81,7 @@ EFFICIENCY = _figure("efficiency", lambda result: result.efficiency, percent, 2)
 GAIN = _figure("gain", lambda result: result.concurrency_gain, _where_it_applies, 1)
 ACCURACY = _figure("accuracy", lambda result: result.test_accuracy, percent, 4)
 FIXED = (
-    _figure("devices", lambda result: result.devices, _whole, 1),
+    DEVICES,
     BATCH,
     THROUGHPUT,
     _figure("per device", lambda result: result.throughput_per_device, number, 8),
@@ -87,21 +91,40 @@ FIXED = (
     EFFICIENCY,
     _figure("peak, GiB", lambda result: result.peak_memory_bytes, gib_number, 7),
 )
-PLACE_ALWAYS_GIVEN = ("mode", "workload", "devices", "batch")
-"""Columns filled even for runs without figures."""
 
 
 def result_columns(found: Sequence[Result]) -> list[Column]:
     """Return the columns in which these results have something to show, in order."""
     chosen = [WORKLOAD] if len({result.workload for result in found}) > 1 else []
     known = any(result.speedup_interval is not None for result in found)
-    chosen += [MODE, *(column for column in FIXED if known or column is not SPEEDUP_INTERVAL)]
+    varied = _varied_columns(found)
+    left_out = [] if known else [SPEEDUP_INTERVAL]
+    left_out += [EFFICIENCY] if varied and len({result.devices for result in found}) == 1 else []
+    chosen += [MODE, *varied, *(column for column in FIXED if column not in left_out)]
     chosen = [_in_their_unit(column, found) if column is THROUGHPUT else column for column in chosen]
-    rows = {(result.workload, result.mode, result.devices) for result in found}
+    ways = [tuple(column.cell(result) for column in varied) for result in found]
+    rows = {(each.workload, each.mode, each.devices, way) for each, way in zip(found, ways, strict=True)}
     if len(rows) < len(found):  # only the batch tells some of them apart
         chosen = [replace(column, importance=0) if column is BATCH else column for column in chosen]
     optional = (GAIN, ACCURACY)
     return [*chosen, *(each for each in optional if any(each.value(result) is not None for result in found))]
+
+
+def _varied_columns(found: Sequence[Result]) -> list[Column]:
+    """Return a column for each variable under test that has several values among these results."""
+    keys = dict.fromkeys(key for result in found for key in result.varied)
+    several = [key for key in keys if len({_varied(key)(result) for result in found}) > 1]
+    short = [short_key(key) for key in several]
+    taken = {column.title for column in (MODE, WORKLOAD, *FIXED, GAIN, ACCURACY)}
+    return [
+        _words(key if short.count(name) > 1 or name in taken else name, _varied(key))
+        for key, name in zip(several, short, strict=True)
+    ]
+
+
+def _varied(key: str) -> Callable[[Result], str]:
+    """Return the function that writes a result's value of a variable; nothing where it takes no effect."""
+    return lambda result: value_text(result.varied[key]) if key in result.varied else ""
 
 
 def unit_of(found: Sequence[Result]) -> str:
@@ -130,7 +153,7 @@ def _sort_value(column: Column, result: Result) -> str | float | None:
 
 
 def _is_shown(column: Column, result: Result) -> bool:
-    return column.title in PLACE_ALWAYS_GIVEN or has_figures(result)
+    return column.is_given or has_figures(result)
 
 
 def cell(column: Column, result: Result) -> str:
@@ -153,7 +176,7 @@ def remarks(result: Result) -> list[str]:
     elif result.state in ("failed", "skipped", "stopped") and (result.reason or not has_figures(result)):
         prefix = "" if result.reason.startswith(result.state) else f"{result.state}: "
         texts.append(f"{prefix}{result.reason}" if result.reason else result.state)
-    return [*texts, *result.notes]
+    return [*texts, *map(str, result.contrasts), *result.notes]
 
 
 def _failure(failure: Failure) -> str:

@@ -12,7 +12,7 @@ from ...plan.plan import RunSpec
 from ...record.session import RunState, Session
 from ...statistics import Estimate, Interval
 from ...text.units import ratio
-from .comparable import differences
+from .comparable import declared, differences
 from .configuration import Configuration, configuration_label
 from .throughput import run_summary, throughputs
 
@@ -55,12 +55,15 @@ def compare_with_baseline(session: Session, configuration: Configuration) -> Bas
     if not pairs:
         note = f"no speedup: its baseline {name} has no figures ({_why(baseline)})"
         return BaselineComparison(scaling=scaling, notes=(note,))
-    if apart := dict.fromkeys(text for ours, theirs in pairs for text in differences(ours, theirs)):
+    if apart := _apart(pairs):
         note = f"no speedup: not comparable with {name}, which differs in {'; '.join(apart)}"
         return BaselineComparison(scaling=scaling, notes=(note,))
     speedup = throughput_ratio(pairs)
     devices = run.spec.device_count / baseline.spec.device_count
-    by_devices = scaling is not None or run.spec.global_batch == baseline.spec.global_batch
+    # A variable under test explains a speedup as devices do.
+    by_devices = not declared(run.spec, baseline.spec) and (
+        scaling is not None or run.spec.global_batch == baseline.spec.global_batch
+    )
     return BaselineComparison(
         speedup=speedup.value,
         interval=speedup.interval,
@@ -69,6 +72,18 @@ def compare_with_baseline(session: Session, configuration: Configuration) -> Bas
         scaling=scaling,
         notes=tuple(_notes(run, baseline, speedup.value, devices if by_devices else None)),
     )
+
+
+def comparable_pairs(
+    pairs: Sequence[tuple[RunState, RunState]],
+) -> tuple[list[tuple[RunState, RunState]], tuple[str, ...]]:
+    """Return the pairs of runs that are both done and have figures, and in what they are not comparable."""
+    done = [pair for pair in pairs if all(_is_done(run) and _has_figures(run) for run in pair)]
+    return done, _apart(done)
+
+
+def _apart(pairs: Sequence[tuple[RunState, RunState]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text for ours, theirs in pairs for text in differences(ours, theirs)))
 
 
 def speedup_so_far(session: Session, run: RunState) -> float | None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Set
 from hashlib import sha256
+from types import MappingProxyType
+from typing import Any
 
 from ...plan.keys import CONDITIONS, takes_effect
 from ...plan.plan import RunSpec
 from ...plan.preset import Mode
+from ...plan.values import with_values
 from ...plan.workload import Workload
 from ...record.session import RunState, Session
 
@@ -27,17 +30,30 @@ NOT_COMPARED = UNDER_TEST | SCHEDULE
 """Settings that may differ between a run and its baseline."""
 
 
-def differences(run: RunState, baseline: RunState) -> tuple[str, ...]:
-    """Return the differences between two runs besides mode, devices and batch; empty if comparable.
+FOLLOWING = {"precision": ("matmul_tf32", "cudnn_tf32")}
+"""Settings that follow from a key of the workload under other names."""
 
-    Every rank of the run is compared with the first rank of the baseline.
+
+def declared(run: RunSpec, other: RunSpec) -> dict[str, Any]:
+    """Return the variables under test in which two runs differ, on purpose, with the first one's values."""
+    both = {**other.varied, **run.varied}
+    return {key: both[key] for key in both if run.varied.get(key) != other.varied.get(key)}
+
+
+def differences(run: RunState, baseline: RunState) -> tuple[str, ...]:
+    """Return the differences between two runs besides mode, devices, batch and variables under test.
+
+    Empty if they are comparable. Every rank of the run is compared with the first rank of the baseline.
     """
-    found = workload_differences(run.spec, baseline.spec)
+    on_purpose = declared(run.spec, baseline.spec)
+    found = workload_differences(run.spec, baseline.spec, on_purpose=on_purpose)
     found += _gpu_differences(run.spec, baseline.spec)
     first = min(baseline.ranks, default=None)
     if first is not None:
+        keys = {key.partition(".")[0] for key in on_purpose}
+        left_out = NOT_COMPARED | keys.union(*(FOLLOWING.get(key, ()) for key in keys))
         for rank in run.ranks.values():
-            found += setting_differences(rank.settings, baseline.ranks[first].settings)
+            found += setting_differences(rank.settings, baseline.ranks[first].settings, left_out)
     return tuple(dict.fromkeys(found))
 
 
@@ -108,16 +124,23 @@ def _compared(settings: Mapping[str, Setting], left_out: Set[str] = NOT_COMPARED
     return {key: value for key, value in settings.items() if key not in skipped}
 
 
-def workload_differences(run: RunSpec, other: RunSpec, ranks: tuple[int, int] = (0, 0)) -> list[str]:
+def workload_differences(
+    run: RunSpec,
+    other: RunSpec,
+    ranks: tuple[int, int] = (0, 0),
+    on_purpose: Mapping[str, Any] = MappingProxyType({}),
+) -> list[str]:
     """Return the differences between the workloads of two runs besides names, batches and learning rates.
 
-    Keys that do not take effect in both runs are none. `ranks` are those whose workloads are compared.
+    Keys that do not take effect in both runs are none. `ranks` are those whose workloads are compared,
+    `on_purpose` the values of keys that may differ.
     """
     ours, theirs = run.workload_of(ranks[0]), other.workload_of(ranks[1])
+    a, b = (with_values(each, on_purpose) for each in (ours, theirs))
     return [
         f"{name}: {getattr(ours, name)} against {getattr(theirs, name)}"
         for name in _compared_fields()
-        if getattr(ours, name) != getattr(theirs, name)
+        if getattr(a, name) != getattr(b, name)
         and takes_effect(name, ours, run.mode)
         and takes_effect(name, theirs, other.mode)
     ]

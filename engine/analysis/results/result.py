@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from msgspec import Struct
 
@@ -20,6 +21,7 @@ from .learning import training_outcome
 from .phases import Phases, phases
 from .side_by_side import ConcurrentTraining, concurrency_gain, parts
 from .throughput import peak_memory, summarise_configuration
+from .variables import Contrast, contrasts, notes_on
 
 ENERGY_ERROR = 0.02
 """Share by which an energy may be wrong without a remark."""
@@ -67,6 +69,10 @@ class Result(Struct, frozen=True, kw_only=True):
     repeat_spread: float | None
     """Greatest throughput of the repeats over the least, minus 1."""
 
+    varied: dict[str, Any]
+    """Values of the variables under test, by their keys in the workload."""
+    contrasts: tuple[Contrast, ...]
+    """Each of these values against the one that it is held against."""
     baseline: str | None
     """Id of the baseline run; None if the plan names none."""
     speedup: float | None
@@ -147,6 +153,7 @@ def compute_result(session: Session, others: Sequence[Configuration], configurat
     trainings = parts(others, configuration) if concurrent else ()
     gain = concurrency_gain(others, configuration, trainings) if concurrent else None
     outcome = None if concurrent else training_outcome(configuration)
+    brought = contrasts(session, configuration)
     ranks = [rank for each in configuration.usable or configuration.runs for rank in each.ranks.values()]
     return Result(
         run=first.id,
@@ -170,6 +177,8 @@ def compute_result(session: Session, others: Sequence[Configuration], configurat
         repeats=max(1, len(summary.repeats)),
         repeat_throughputs=summary.repeats,
         repeat_spread=max(summary.repeats) / min(summary.repeats) - 1 if summary.repeats else None,
+        varied=first.varied,
+        contrasts=brought,
         baseline=first.baseline,
         speedup=comparison.speedup,
         speedup_interval=comparison.interval,
@@ -197,7 +206,12 @@ def compute_result(session: Session, others: Sequence[Configuration], configurat
         taken_over=", ".join(
             dict.fromkeys(each.taken_over for each in configuration.runs if each.taken_over)
         ),
-        notes=(*_notes(configuration), *comparison.notes, *(gain.notes if gain else ())),
+        notes=(
+            *_notes(configuration),
+            *comparison.notes,
+            *notes_on(session, first, brought),
+            *(gain.notes if gain else ()),
+        ),
     )
 
 

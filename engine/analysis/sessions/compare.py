@@ -17,7 +17,7 @@ from ..diagnosis.machine import BUSY, SHARED
 from ..environment import environment
 from ..results.comparable import SCHEDULE, Setting, setting_differences, workload_differences
 from ..results.configuration import Configuration
-from .figures import Key, Rates, by_key, rates, typical_rate
+from .figures import Key, Rates, by_key, rates, typical_rate, varied_keys
 from .noise import History, Noise
 
 Verdict = Literal["better", "worse", "no difference", "too few windows", "no figures"]
@@ -153,7 +153,7 @@ class SessionsComparison(Struct, frozen=True):
 def compare_all(base: Session, others: Sequence[Session], past: Sequence[Session] = ()) -> SessionsComparison:
     """Compare each of the others with the base; the noise between sessions is estimated from past ones.
 
-    Configurations are matched by mode, devices, workload and batch.
+    Configurations are matched by mode, devices, workload, batch and the values of what any of them varies.
     """
     history, analysis = History(past), analyse(base)
     compared = tuple(compare_analyses(analysis, analyse(other), history) for other in others)
@@ -170,7 +170,8 @@ def compare_all(base: Session, others: Sequence[Session], past: Sequence[Session
 
 def compare_analyses(a: Analysis, b: Analysis, history: History) -> PairComparison:
     """Compare session b with session a, both analysed."""
-    ours, theirs = compared_sides(a), compared_sides(b)
+    varied = varied_keys((a.session, b.session))
+    ours, theirs = (compared_sides(each, varied) for each in (a, b))
     return PairComparison(
         a=a.session.name,
         b=b.session.name,
@@ -186,11 +187,14 @@ def compare_analyses(a: Analysis, b: Analysis, history: History) -> PairComparis
     )
 
 
-def compared_sides(analysis: Analysis) -> dict[Key, Side]:
-    """Return the configurations of a session by the key that matches them."""
+def compared_sides(analysis: Analysis, varied: Sequence[str] | None = None) -> dict[Key, Side]:
+    """Return the configurations of a session by the key that matches them.
+
+    `varied`: keys that this session or one that it is compared with varies; its own by default.
+    """
     return {
         key: Side(analysis.session, configuration, tuple(_doubts(analysis, configuration)))
-        for key, configuration in by_key(analysis.session).items()
+        for key, configuration in by_key(analysis.session, varied).items()
     }
 
 

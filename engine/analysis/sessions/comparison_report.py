@@ -133,7 +133,7 @@ def _merged(
 
 def _reasons(session: PairComparison) -> Iterator[str]:
     if not session.changes:
-        yield "no run in common with A, by mode, devices, workload and batch"
+        yield "no run in common with A, by mode, devices, workload, batch and varied values"
     for change in session.changes:
         if change.reason:
             yield f"{change.label}: {change.verdict}: {change.reason}"

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from ... import statistics
 from ...plan.plan import RunSpec
+from ...plan.values import value_at
+from ...plan.vary import effective, settings_text
 from ...record.session import Session
 from ..results.configuration import Configuration, configurations
 from ..results.throughput import run_summary, throughputs
 
-Key = tuple[str, int, tuple[tuple[str, int], ...], int]
-"""Mode, devices, names and batches of the workloads, and a number where several configurations agree in
-these."""
+Key = tuple[str, int, tuple[tuple[str, int], ...], str, int]
+"""Mode, devices, names and batches of the workloads, values of variables under test, and a number where
+several configurations agree in these."""
 
 Rates = list[tuple[float, ...]]
 """Throughput of each window of each measured repeat."""
@@ -22,12 +26,25 @@ def matched_part(spec: RunSpec) -> tuple[str, int, tuple[tuple[str, int], ...]]:
     return spec.mode, spec.device_count, workloads
 
 
-def by_key(session: Session) -> dict[Key, Configuration]:
-    """Return the configurations by the key that matches them; duplicates are numbered."""
+def varied_keys(sessions: Iterable[Session]) -> tuple[str, ...]:
+    """Return the keys of the workload that are under test in any of the sessions."""
+    keys = {key for session in sessions for run in session.runs.values() for key in run.spec.varied}
+    return tuple(sorted(keys))
+
+
+def by_key(session: Session, varied: Sequence[str] | None = None) -> dict[Key, Configuration]:
+    """Return the configurations by the key that matches them; duplicates are numbered.
+
+    `varied`: keys under test here or in sessions that it is compared with, by default those of its own. A
+    session that did not vary them has one value of each.
+    """
     found: dict[Key, Configuration] = {}
+    varied = varied_keys([session]) if varied is None else varied
     for configuration in configurations(session):
-        part = matched_part(configuration.spec)
-        number = sum(key[:3] == part for key in found)
+        spec = configuration.spec
+        values = {key: spec.varied.get(key, value_at(spec.workload, key)) for key in varied}
+        part = (*matched_part(spec), settings_text(effective(values, spec.workload, spec.mode)))
+        number = sum(key[:4] == part for key in found)
         found[(*part, number)] = configuration
     return found
 

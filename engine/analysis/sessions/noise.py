@@ -21,7 +21,7 @@ from ...statistics import NORMAL, Interval, student
 from ..diagnosis.machine import is_disturbed
 from ..results.comparable import fingerprint
 from ..results.configuration import Configuration
-from .figures import Key, by_key, matched_part, rates, typical_rate
+from .figures import Key, by_key, matched_part, rates, typical_rate, varied_keys
 
 ASSUMED = 0.02
 """Noise that is assumed where it is not known, as a share of a figure."""
@@ -87,12 +87,14 @@ class History:
     """Past sessions, from which the noise of any figure can be estimated."""
 
     def __init__(self, past: Sequence[Session]) -> None:
-        self._past = [(session, by_key(session)) for session in past]
+        self._past = list(past)
+        self._found: dict[tuple[int, tuple[str, ...]], dict[Key, Configuration]] = {}
 
     def of(self, places: Iterable[int]) -> History:
         """Return the history of the sessions at these places."""
         chosen = History(())
         chosen._past = [self._past[place] for place in places]
+        chosen._found = self._found
         return chosen
 
     def noise(
@@ -106,13 +108,18 @@ class History:
         before, after = (_figure(configuration, rank) for _, configuration in (a, b))
         if not before or not after:
             return estimate_noise(1.0, 1.0, ())
-        past_b = () if theirs == ours else tuple(self._alike(key, rank, theirs))
-        return estimate_noise(before, after, tuple(self._alike(key, rank, ours)), past_b)
+        varied = varied_keys((a[0], b[0]))
+        past_b = () if theirs == ours else tuple(self._alike(key, rank, varied, theirs))
+        return estimate_noise(before, after, tuple(self._alike(key, rank, varied, ours)), past_b)
 
-    def _alike(self, key: Key, rank: int | None, identity: tuple[str, str | None]) -> Iterator[float]:
+    def _alike(
+        self, key: Key, rank: int | None, varied: tuple[str, ...], identity: tuple[str, str | None]
+    ) -> Iterator[float]:
         """Yield the figures of past sessions of the same machine and fingerprint that nothing disturbed."""
-        for session, found in self._past:
-            configuration = found.get(key)
+        for session in self._past:
+            if (id(session), varied) not in self._found:
+                self._found[id(session), varied] = by_key(session, varied)
+            configuration = self._found[id(session), varied].get(key)
             if configuration is None or identity[1] is None or _identity(session, configuration) != identity:
                 continue
             figure = _figure(configuration, rank)

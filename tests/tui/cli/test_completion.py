@@ -48,6 +48,13 @@ def test_presets_and_their_keys(capsys: pytest.CaptureFixture[str]) -> None:
     ]
     assert "without_gpus.measure=" not in ask(capsys, "run", "--set", "without_gpus.")
     assert ask(capsys, "run", "--set", "workload.batch=6") == []
+    assert ask(capsys, "run", "--vary", "precis") == ["precision="]
+    assert ask(capsys, "--vary", "precision=") == [
+        f"precision={each}" for each in ("fp32", "tf32", "fp16", "bf16")
+    ]
+    assert ask(capsys, "run", "--vary", "precision=fp32,b") == ["precision=fp32,bf16"]
+    assert ask(capsys, "run", "--vary", "compile=true,") == ["compile=true,false"]
+    assert ask(capsys, "run", "--vary", "name") == []
     assert ask(capsys, "run", "--set", "workload.precision=f") == [
         "workload.precision=fp32",
         "workload.precision=fp16",

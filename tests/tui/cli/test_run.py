@@ -55,6 +55,24 @@ def test_devices_in_use_are_refused_with_the_sessions_name_unless_told_otherwise
     assert [name.partition("-")[0] for name in followed] == ["second", "third"]
 
 
+def test_varied_values_become_runs_and_errors_name_what_was_typed(
+    tmp_path: Path, followed: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--headless", "--sessions-dir", str(tmp_path)]
+    vary = ["--vary", "precision=fp32,bf16", "--vary=compile=true,false", "--set", "matrix.modes=['single']"]
+    assert main(["run", "quickstart", *vary, *options]) == 0
+    (folder,) = Shelf(tmp_path).all()
+    made = folder.request().plan
+    assert [spec.varied for spec in made.runs] == [
+        {"precision": precision, "compile": compiled}
+        for precision in ("fp32", "bf16")
+        for compiled in (True, False)
+    ]
+    assert made.changes["matrix.vary.precision"] == '["fp32", "bf16"]'
+    assert main(["run", "quickstart", "--vary=precision=fp32,fp8", *options]) == 2
+    assert "--vary precision=fp32,fp8: 'fp8' is not known here; allowed: " in capsys.readouterr().err
+
+
 def test_a_wait_ends_with_ctrl_c(running: SessionFolder, capsys: pytest.CaptureFixture[str]) -> None:
     def start(folder: SessionFolder) -> object:
         process = start_session(folder, after=[running])
@@ -76,7 +94,7 @@ def test_what_cannot_be_resumed_is_a_sentence(
     assert run(running, f"--resume={running.name}") == 2
     assert "is running: it can be resumed once it has ended" in capsys.readouterr().err
     assert run(running, f"--resume={running.name}", "quickstart") == 2
-    assert "leave out PRESET, --set and --gpus" in capsys.readouterr().err
+    assert "leave out PRESET, --set, --vary and --gpus" in capsys.readouterr().err
     assert run(running) == 2
     assert "run what? a PRESET, or --resume SESSION" in capsys.readouterr().err
     whole = recorded.shelve(running.path.parent, 2)

@@ -1,0 +1,96 @@
+"""The answer to what the values of a variable under test bring: each against the one it is held against."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from ...plan.vary import settings_text
+from ...text.units import ratio
+from ..results.result import Result
+from ..results.variables import Contrast, held_against
+from .inquiry import Inquiry, Sentence
+from .words import MODE_NAMES, some_devices
+
+MOST_CLAUSES = 3
+"""Values that are given at most; of more, those that change most."""
+
+_Found = list[tuple[Result, Contrast]]
+
+
+def which_value(inquiry: Inquiry) -> Sentence | None:
+    """Answer with each value on the most devices: `bf16 against fp32: 2.10x (95%: 2.05x to 2.15x)`.
+
+    Where it is measured beside several values of other variables, at several batches or with several
+    workloads, with the range. None where no variable is under test, or nothing of it was measured.
+    """
+    found = [(result, contrast) for result in inquiry.results for contrast in result.contrasts]
+    if not found:
+        return None
+    most = max(result.devices for result, _ in found)
+    there = [(result, contrast) for result, contrast in found if result.devices == most]
+    mode = max((result for result, _ in there), key=lambda result: result.throughput or 0.0).mode
+    there = [(result, contrast) for result, contrast in there if result.mode == mode]
+    by_value: dict[tuple[str, str, str], _Found] = {}
+    for result, contrast in there:
+        by_value.setdefault((contrast.key, contrast.value, contrast.against), []).append((result, contrast))
+    ranked = sorted(by_value.values(), key=_effect, reverse=True)[:MOST_CLAUSES]
+    clauses = [_clause(each) for each in by_value.values() if each in ranked]
+    if len(by_value) > len(ranked):
+        clauses.append(f"{len(by_value) - len(ranked)} more in the table")
+    about = [result for each in ranked for result, _ in each]
+    together = _together(inquiry, [result for result, _ in there])
+    if together is not None:
+        clauses.insert(0, together.text)
+        about += together.about
+    remarks = dict.fromkeys(contrast.remark for each in ranked for _, contrast in each if contrast.remark)
+    text = "; ".join([*clauses, *remarks])
+    if most > 1 or mode != "single":
+        on = some_devices(most, inquiry.on_gpus(there[0][0]))
+        text = f"with {MODE_NAMES[mode]} on {on}, {text}"
+    return Sentence(text, tuple({result.run: result for result in about}.values()))
+
+
+def answered(inquiry: Inquiry, sentence: Sentence | None) -> Sentence | None:
+    """Return the sentence that answers another question, followed by what a variable under test brings."""
+    brought = which_value(inquiry)
+    if sentence is None or brought is None:
+        return sentence
+    return Sentence(f"{sentence.text}; {brought.text}", (*sentence.about, *brought.about))
+
+
+def _clause(found: _Found) -> str:
+    _, first = found[0]
+    if len(found) == 1:
+        return str(first)
+    ratios = sorted(contrast.ratio for _, contrast in found)
+    within = f"{ratio(ratios[0])} to {ratio(ratios[-1])}"
+    if all(contrast.is_open for _, contrast in found):
+        return f"{first.value} and {first.against} cannot be told apart: {within}"
+    return f"{first.value} against {first.against}: {within}"
+
+
+def _effect(found: _Found) -> float:
+    return max(abs(math.log(contrast.ratio)) for _, contrast in found)
+
+
+def _together(inquiry: Inquiry, results: Sequence[Result]) -> Sentence | None:
+    """Return the best combination of several variables, against the baseline that differs in them alone."""
+    found = []
+    for result in results:
+        baseline = inquiry.baseline(result)
+        if baseline is None or result.speedup is None:
+            continue
+        apart = [key for key, value in result.varied.items() if baseline.varied.get(key) != value]
+        if len(apart) > 1 and (result.mode, result.devices) == (baseline.mode, baseline.devices):
+            found.append((result, baseline, apart))
+    if not found:
+        return None
+    result, baseline, apart = max(found, key=lambda each: each[0].speedup or 0.0)
+    ours, theirs = (
+        settings_text({key: each.varied[key] for key in apart if key in each.varied})
+        for each in (result, baseline)
+    )
+    return Sentence(
+        held_against(ours, theirs, result.speedup or 0.0, result.speedup_interval), (result, baseline)
+    )
