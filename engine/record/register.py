@@ -57,11 +57,16 @@ class Register:
         found: list[SessionFolder] = []
         with contextlib.suppress(OSError):
             for entry in self._root.iterdir():
-                if entry.name == DECIDING:
-                    continue
-                folder = SessionFolder(Path(os.fsdecode(read_whole(entry))))
-                if folder.goes_on():
-                    found.append(folder)
-                else:
-                    entry.unlink(missing_ok=True)
+                # Whatever else is there does not hide the others.
+                with contextlib.suppress(OSError, ValueError):
+                    if (folder := _named_in(entry)) is None:
+                        continue
+                    if folder.goes_on():
+                        found.append(folder)
+                    else:
+                        entry.unlink(missing_ok=True)
         return found
+
+
+def _named_in(entry: Path) -> SessionFolder | None:
+    return None if entry.name == DECIDING else SessionFolder(Path(os.fsdecode(read_whole(entry))))

@@ -17,6 +17,7 @@ import platformdirs
 from msgspec import Struct
 
 from ..host.facts import Host
+from ..host.shortage import shortage
 from ..plan.plan import Plan
 from ..text.encoding import decode_json, encode_json
 from ..text.files import (
@@ -24,7 +25,6 @@ from ..text.files import (
     is_folder,
     make_private_folder,
     read_whole,
-    refusal,
     user_path,
     write_private,
 )
@@ -356,7 +356,7 @@ class Shelf:
         try:
             shutil.rmtree(grave)
         except OSError as error:
-            raise ShelfError(f"not all of {folder.name} could be deleted: {refusal(error)}") from None
+            raise ShelfError(f"not all of {folder.name} could be deleted: {shortage(error)}") from None
 
     @contextlib.contextmanager
     def _claim(self, folder: SessionFolder, done: str) -> Iterator[None]:
@@ -373,7 +373,7 @@ class Shelf:
             with folder.claim():
                 yield
         except OSError as error:
-            raise ShelfError(f"{folder.name} cannot be {done}: {refusal(error)}") from None
+            raise ShelfError(f"{folder.name} cannot be {done}: {shortage(error)}") from None
         except RuntimeError as error:
             raise ShelfError(f"{folder.name} cannot be {done}: {error}") from None
 

@@ -64,14 +64,6 @@ def user_path(text: str) -> Path:
     return Path(os.path.expanduser(text))  # noqa: PTH111 (Path.expanduser raises for unknown users)
 
 
-def refusal(error: OSError) -> str:
-    """Return what the system refused, and of which file, without a full stop."""
-    if not error.strerror:
-        return str(error)
-    name = error.filename if isinstance(error.filename, str) else ""
-    return f"{name}: {error.strerror}" if name else error.strerror
-
-
 def is_file(path: Path) -> bool:
     """Return whether there is a file of that name; False where the system refuses the name."""
     return os.path.isfile(path)  # noqa: PTH113 (Path.is_file raises for names that are too long)

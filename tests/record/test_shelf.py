@@ -258,7 +258,7 @@ def test_what_has_the_name_of_a_lock_and_is_none_is_said(shelf: Shelf, what: str
             folder.lock.symlink_to(folder.plan)
         case _:
             os.mknod(folder.lock, stat.S_IFSOCK)
-    with pytest.raises(ShelfError, match=rf"cannot be deleted: {folder.lock}: {what}, not a lock$"):
+    with pytest.raises(ShelfError, match=rf"cannot be deleted: {what}, not a lock: {folder.lock}$"):
         shelf.delete(folder)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...engine.record.exit_status import BAD_USAGE, MEASURED, STOPPED
-from ...engine.text.files import is_folder, refusal
+from ...engine.text.files import is_folder
 from ...engine.text.plain import cut_in_middle, plain_output
 from ..config import problem_with_home, read_config
 from .arguments import add_ascii, add_plan_options, add_sessions_dir
@@ -61,8 +61,10 @@ def _execute(parser: argparse.ArgumentParser, words: Sequence[str]) -> int:
     except BrokenPipeError:
         raise
     except OSError as error:  # an unreadable folder, a full disk
+        from ...engine.host.shortage import shortage
+
         full = error.errno in (errno.ENOSPC, errno.EBADF, errno.EIO) and not error.filename
-        text = f"the output cannot be written: {error.strerror}" if full else refusal(error)
+        text = f"the output cannot be written: {error.strerror}" if full else shortage(error)
         print(f"gpubench-tui: {cut_in_middle(text)}", file=sys.stderr)
         return BAD_USAGE
     except KeyboardInterrupt:

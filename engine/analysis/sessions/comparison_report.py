@@ -175,7 +175,8 @@ def _noise_text(noise: Noise) -> str:
             "where it is more, verdicts are less certain than they seem"
         )
     else:
-        known = f"estimated from {noise.sessions} past sessions of the same fingerprint, whose throughputs count too"
+        past = f"{noise.sessions} past sessions of the same fingerprint"
+        known = f"estimated from {past}, whose throughputs count too"
     return f"the intervals cover noise between sessions: {percent(noise.deviation)}, {known}"
 
 

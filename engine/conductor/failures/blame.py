@@ -17,7 +17,7 @@ from ...text.units import count
 from ...training.user_code import user_code_of
 from ..processes.fork_server import signal_name
 from .evidence import Observations
-from .stacks import last_line, read_tail
+from .stacks import Frame, last_line, read_stacks, read_tail
 from .watchdog import RankWatch, RunWatch, Silence
 
 REPORT_SECONDS = 0.1
@@ -28,6 +28,9 @@ BUSY = 0.03
 """CPU seconds a second above which a rank computes; its reports take far fewer."""
 MUCH_BUSIER = 4.0
 """Times that one rank must use the CPU more than every other to be the one that computes."""
+
+CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
+"""Signals of errors in native code: Python writes the stacks before they end it."""
 
 PEER_LOST = re.compile(
     r"(connection|socket).{0,40}(closed|reset|refused|aborted|timed? ?out)"
@@ -168,7 +171,10 @@ def _remedy_for_silence(spec: RunSpec, watched: RankWatch) -> str:
 
 def _place(run: RunSpec, rank: int, evidence: Observations) -> str:
     """Return where a rank is: in the user's own code if it is there or was called from there."""
-    frames = evidence.stacks(rank).main
+    return _place_in(run, rank, evidence.stacks(rank).main)
+
+
+def _place_in(run: RunSpec, rank: int, frames: Sequence[Frame]) -> str:
     user = user_code_of(run.workload_of(rank))
     own = next((frame for frame in frames if user and user.holds(frame.file)), None)
     if own is not None and own is not frames[0]:
@@ -189,7 +195,7 @@ def cause_of_failure(
         elif watched.ended is not None and not watched.finished:
             # When one has failed, elastic sends SIGTERM to the others, of which some codes may be missing.
             innocent = watched.rank == first or watched.rank in {*ends.noticed, *evidence.leaving}
-            found.append(_exit(watched, ends, logs[watched.rank], started, spared=innocent))
+            found.append(_exit(watch.spec, watched, ends, logs[watched.rank], started, spared=innocent))
     found.sort(key=lambda cause: cause.at)
     primary = next((cause for cause in found if not cause.secondary), None)
     return primary or _missed(watch, evidence, found[0]) or found[0]
@@ -202,7 +208,7 @@ def _told(failed: RankFailed) -> Cause:
     )
 
 
-def _exit(watched: RankWatch, ends: Ends, log: Path, started: float, *, spared: bool) -> Cause:
+def _exit(run: RunSpec, watched: RankWatch, ends: Ends, log: Path, started: float, *, spared: bool) -> Cause:
     """Return the end of a rank that said nothing; `spared`: elastic's agent has not ended it."""
     assert watched.ended is not None
     code = None if watched.pid is None else ends.codes.get(watched.pid)
@@ -211,7 +217,7 @@ def _exit(watched: RankWatch, ends: Ends, log: Path, started: float, *, spared: 
     gone = ends.times.get(watched.rank, watched.ended)
     ended_by_agent = code in (None, -signal.SIGTERM) and not spared
     taken_along = ended_by_agent or (code in (None, -signal.SIGKILL) and gone >= ends.killed)
-    kind, message = _describe_exit(watched, code, log)
+    kind, message = _describe_exit(run, watched, code, log)
     if watched.cut_off and code is not None and code < 0:
         message += ", after it had closed its connection to this program"
     secondary = taken_along or is_of_peer(kind, message)
@@ -234,13 +240,15 @@ def _missed(watch: RunWatch, evidence: Observations, complaint: Cause) -> Cause 
     return None
 
 
-def _describe_exit(watched: RankWatch, code: int | None, log: Path) -> tuple[FailureKind, str]:
+def _describe_exit(run: RunSpec, watched: RankWatch, code: int | None, log: Path) -> tuple[FailureKind, str]:
     if code == -signal.SIGABRT and (reason := abort_reason(read_tail(log))):
         remedy = remedy_for(reason)
         message = f"aborted: {reason}" + (f"; {remedy}" if remedy else "")
         return "out of memory" if memory_shortage(reason) == "certain" else "raised", message
     if code is not None and code < 0:
         name = signal_name(-code)
+        if -code in CRASHES:
+            return "killed", f"killed by {name}{_place_in(run, watched.rank, read_stacks(log).main)}"
         guess = ", by a user or by the kernel when memory ran out" if name == "SIGKILL" else ""
         return "killed", f"killed by {name}{guess}"
     said = last_line(log)

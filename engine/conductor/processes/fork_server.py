@@ -5,6 +5,7 @@ On Linux the process that multiprocessing has started and knows is its guardian.
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -16,6 +17,7 @@ from typing import Any
 
 import psutil
 
+from ...host.shortage import with_remedy
 from .parentage import bury, children, descendants, is_zombie, kill
 
 HAS_GUARDIAN = sys.platform == "linux"
@@ -126,6 +128,8 @@ def _status() -> str | None:
         return UNKNOWN
     if ended is None:
         return None
+    if ended.si_code == os.CLD_EXITED and ended.si_status == os.EX_OSERR:
+        return f"could not start: {with_remedy(os.strerror(errno.EAGAIN))}"
     if ended.si_code == os.CLD_EXITED:
         return f"ended with status {ended.si_status}"
     return f"was killed by {signal_name(ended.si_status)}"

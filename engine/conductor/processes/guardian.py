@@ -43,7 +43,10 @@ def leave_guardian() -> None:
     adopt_orphans()
     # Blocked before the fork, so that no change of the child is missed.
     signal.pthread_sigmask(signal.SIG_SETMASK, WAKING)
-    server = os.fork()
+    try:
+        server = os.fork()
+    except OSError:
+        os._exit(os.EX_OSERR)  # so that the session can say why
     if server == 0:
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         die_with_parent()

@@ -241,6 +241,17 @@ def test_of_a_library_the_line_is_named_from_which_the_user_called_it(look: Look
     )
 
 
+def test_a_crash_in_native_code_is_named_with_the_line_that_led_to_it(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("Fatal Python error: Segmentation fault\n\n" + written(STACKS["build"]))
+    over = watch(ranks=1)
+    own = Workload(model="/me/net.py:build")
+    over.spec = replace(over.spec, workloads=(own,))
+    over.ranks[0].ended = 5.0
+    found = cause_of_failure(over, ends({0: -signal.SIGSEGV}, {0: 5.0}), NO_EVIDENCE, [log], 0.0)
+    assert found.message == "killed by SIGSEGV, in build (net.py:12), which called read (ssl.py:12)"
+
+
 def test_of_ranks_that_all_seem_to_wait_the_one_that_computes_hangs(look: Look) -> None:
     evidence = look.at("backward", "computing")
     deadline = time.monotonic() + 60
