@@ -19,6 +19,13 @@ from ..device.devices import RankDevices
 from ..dynamo import compile_blocks
 from ..errors import TrainingError
 from ..precision import keep_statistics_in_float32
+from .sharding_fit import (
+    WrittenInputs,
+    give_scalars_a_dimension,
+    parts_of_other_types,
+    reduce_unused_parameters,
+    refuse_sparse_gradients,
+)
 
 CONTAINERS = (nn.ModuleList, nn.ModuleDict)
 """Modules that are never called themselves, only their children."""
@@ -50,15 +57,24 @@ def shard(
             parameter.requires_grad_(False)  # a gradient without values cannot be reduced
     if dtype is not None:
         keep_statistics_in_float32(model)
-    blocks = blocks_of(model)
+    refuse_sparse_gradients(model)
+    give_scalars_a_dimension(model)
+    # Where ranks may use different blocks, their collectives agree only if there is one unit.
+    blocks = [] if workload.find_unused_parameters else blocks_of(model)
     if workload.compile:
         compile_blocks(blocks, workload.compile_mode)
     # Without a word from us, torch keeps the root's weights gathered, which backward begins with.
     kept: dict[str, Any] = {} if workload.reshard_after_forward else {"reshard_after_forward": False}
-    for module in (*blocks, model):
+    others = [part for unit in (*blocks, model) for part in parts_of_other_types(unit, blocks)]
+    # The units within others come first.
+    for module in (*others, *blocks, model):
         if prepare is not None:
             prepare(module)
         fully_shard(module, mesh=mesh, mp_policy=policy, **kept)
+    for block in (*others, *blocks):
+        WrittenInputs(block)
+    if workload.find_unused_parameters:
+        reduce_unused_parameters(model)
     return model
 
 
