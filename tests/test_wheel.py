@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 
 TREE = Path(__file__).parent.parent
-SHIPPED = {".md", ".py", ".tcss", ".toml", ".typed"}
+SHIPPED = {".md", ".py", ".tcss", ".toml", ".txt", ".typed"}
 
 
 def test_the_wheel_holds_every_module_style_and_preset(tmp_path: Path) -> None:

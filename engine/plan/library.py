@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..text.files import is_file, make_private_folder, read_whole, user_path, write_private
+from ..text.toml import toml_value
 from .changes import changed_keys
 from .errors import PresetError
 from .overrides import overridden_key
@@ -23,7 +24,7 @@ SHIPPED = "shipped:"
 
 
 class PresetFile(Struct, frozen=True):
-    """A preset file that can be read."""
+    """A preset file that can be read, or the file of a training of one's own."""
 
     name: str
     path: Path
@@ -39,6 +40,8 @@ class PresetFile(Struct, frozen=True):
 
     def read(self, overrides: Sequence[str] = ()) -> Preset:
         """Read and validate it. Raises `PresetError`."""
+        if self.path.suffix == ".py":
+            return read_preset(preset_of_training(self.path), self.path.name, overrides, self.path.parent)
         try:
             text = read_whole(self.path).decode()
         except (OSError, UnicodeDecodeError) as error:
@@ -54,6 +57,27 @@ class PresetFile(Struct, frozen=True):
             return changed_keys(self.read(), changed)
         except PresetError:  # the file is valid with them alone
             return {overridden_key(each): each.partition("=")[2].strip() for each in overrides}
+
+
+def preset_of_training(file: Path) -> str:
+    """Return a preset as TOML that measures a training of one's own on one device and on all."""
+    return f"""
+title = {toml_value(file.name)}
+question = {toml_value(f"How fast does {file.name} train here, and does it scale?")}
+
+[workload]
+training = {toml_value(file.name)}
+batch = 32
+optimizer = "adamw"
+learning_rate = 0.001
+
+[measure]
+seconds = 10
+
+[matrix]
+modes = ["single", "ddp"]
+devices = ["all"]
+"""
 
 
 def _reason(error: OSError | UnicodeDecodeError) -> str:
@@ -107,7 +131,10 @@ def all_presets() -> list[PresetFile]:
 
 
 def find_preset(text: str) -> PresetFile:
-    """Return the preset of that name, unique prefix of a name, or path. Raises `PresetError`."""
+    """Return the preset of that name, unique prefix of a name, or path. Raises `PresetError`.
+
+    The path of a Python file is that of a training of one's own, which needs no preset.
+    """
     presets = all_presets()
     for preset in presets:
         if preset.name == text:
@@ -115,7 +142,7 @@ def find_preset(text: str) -> PresetFile:
     if text.startswith(SHIPPED) and (shipped := _shipped().get(text.removeprefix(SHIPPED))):
         return shipped
     path = user_path(text)
-    if path.suffix == ".toml" or "/" in text:
+    if path.suffix in (".toml", ".py") or "/" in text:
         if not is_file(path):
             raise PresetError(text, "", "no such file")
         return PresetFile(path.stem, path.resolve(), own=True)

@@ -22,6 +22,23 @@ SENTENCES = {
     "true if a step leaves some out",
 }
 """Sentence in place of torch's advice, which is to change a program, by a pattern of its message."""
+REMEDIES = {
+    r"got mixed torch\.Tensor and DTensor|remove or reshape sharded dimension": (
+        "fsdp gathers a block's weights only while the block is called: call the block itself, or set "
+        "workload.find_unused_parameters = true, with which the whole model is gathered at once"
+    ),
+    r"RegisterPostBackwardFunction is a view and is being modified inplace": (
+        "fsdp passes a block its inputs as views: write x = x + y for x += y there"
+    ),
+    r"Attempting to unscale FP16 gradients": (
+        "the model's own weights are float16, whose gradients cannot be scaled: build it in float32, or set "
+        'workload.precision = "fp32", which leaves its weights as they are'
+    ),
+    r"does not support sparse gradients|fused=True.*sparse": (
+        "build the layer with sparse=False, or give the file a make_optimizer that takes them"
+    ),
+}
+"""Remedies for what torch refuses, each by a pattern of its message."""
 EXIT_REMEDY = "a model's file is imported, without arguments: it must not end the process"
 
 
@@ -59,8 +76,14 @@ def sentence_of(error: BaseException, batch: int, own: UserCode | None = None) -
         if isinstance(error, RuntimeError) and re.search(pattern, message_of(error)):
             return sentence
     said = _told(error, own)
-    remedy = EXIT_REMEDY if isinstance(error, SystemExit) else remedy_for(message_of(error))
+    remedy = EXIT_REMEDY if isinstance(error, SystemExit) else _remedy_for(message_of(error))
     return f"{said}; {remedy}" if remedy else with_remedy(said)
+
+
+def _remedy_for(text: str) -> str:
+    """Return what helps against an error of torch or of a GPU, or an empty string."""
+    found = (remedy for pattern, remedy in REMEDIES.items() if re.search(pattern, text))
+    return next(found, "") or remedy_for(text)
 
 
 def _told(error: BaseException, own: UserCode | None, longest: int = LONGEST) -> str:

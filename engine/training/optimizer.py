@@ -40,7 +40,14 @@ def make_optimizer(workload: Workload, model: nn.Module, *, fused: bool) -> Opti
     """
     parameters = [parameter for _, parameter in _trainable(model)]
     rate, decay = workload.learning_rate, workload.weight_decay
-    fused = fused and all(parameter.is_floating_point() for parameter in parameters)
+    sparse = layers_with_sparse_gradients(model)
+    if sparse and (decay or workload.optimizer == "adamw"):
+        what = "weight_decay" if decay else workload.optimizer
+        raise TrainingError(
+            f"the layer {sparse[0]} makes sparse gradients, which {what} does not take: build it with "
+            "sparse=False, or give the training's file a make_optimizer that takes them"
+        )
+    fused = fused and not sparse and all(parameter.is_floating_point() for parameter in parameters)
     sharded = any(isinstance(parameter, DTensor) for parameter in parameters)
     if workload.optimizer == "adamw":
         return AdamW(parameters, lr=rate, weight_decay=decay, fused=fused or None)
@@ -53,6 +60,17 @@ def make_optimizer(workload: Workload, model: nn.Module, *, fused: bool) -> Opti
     )
     define_momentum(sgd)
     return sgd
+
+
+def layers_with_sparse_gradients(model: nn.Module) -> list[str]:
+    """Return the names of the layers whose gradients are sparse."""
+    return [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Embedding | nn.EmbeddingBag)
+        and module.sparse
+        and module.weight.requires_grad
+    ]
 
 
 def define_momentum(optimizer: Optimizer) -> None:

@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 
 # So that the processes of ranks find by their names the modules here that do not begin with `test_`.
-sys.path.append(str(Path(__file__).parent))
+sys.path += [str(Path(__file__).parent), str(Path(__file__).parent / "trainings")]
 
 
 @pytest.fixture(scope="session")

@@ -278,7 +278,7 @@ def failing(tmp_path: Path) -> dict[str, tuple[Any, str, str]]:
         "    def forward(self, x): raise ValueError('no such thing')\n"
         "def raises(classes): return Raises()\n"
         "class Pair(Grows):\n"
-        "    def forward(self, x): return self.last(x.flatten(1)), 1\n"
+        "    def forward(self, x): return {'x': self.last(x.flatten(1))}\n"
         "def pair(classes): return Pair()\n"
         "class Huge(Grows):\n"
         "    def forward(self, x): return torch.zeros(10**15)\n"
@@ -288,7 +288,7 @@ def failing(tmp_path: Path) -> dict[str, tuple[Any, str, str]]:
     return {
         "lazy parameters": ({"model": f"{own}:grows"}, "raised", "late.weight"),
         "an error": ({"model": f"{own}:raises"}, "raised", "ValueError: no such thing"),
-        "no logits": ({"model": f"{own}:pair"}, "raised", "returns tuple, not a tensor"),
+        "no logits": ({"model": f"{own}:pair"}, "raised", "returns dict, not a tensor"),
         "out of memory": ({"model": f"{own}:huge"}, "out of memory", "batch of 20 per device"),
         "corrupt, device": (folder, "no data", str(bad)),
         "corrupt, loader": (folder | {"placement": "loader"}, "no data", str(bad)),

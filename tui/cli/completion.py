@@ -249,7 +249,7 @@ def _named(position: _Position, metavar: str, begun: str) -> Sequence[Candidate]
     if metavar == "PRESET" and position.command == "trend":
         return _presets_with_sessions(position.sessions_dir)
     if metavar == "PRESET":
-        return shell["FILE"] if is_path else _presets()
+        return shell["FILE"] if is_path or begun.endswith(".py") else _presets()
     if metavar in ("SESSION", "A", "B"):
         running = position.command in ("attach", "stop")
         return shell["DIR"] if is_path else _sessions(position.sessions_dir, running)

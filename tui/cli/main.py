@@ -104,6 +104,7 @@ def _parser(with_commands: bool = True) -> argparse.ArgumentParser:
     from .compare import add_compare_command
     from .completion import add_completion_command
     from .delete import add_delete_command
+    from .init import add_init_command
     from .listings import add_listing_commands
     from .run import add_run_command
     from .sessions import add_session_commands
@@ -112,6 +113,7 @@ def _parser(with_commands: bool = True) -> argparse.ArgumentParser:
 
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
     add_run_command(subparsers)
+    add_init_command(subparsers)
     add_listing_commands(subparsers)
     add_session_commands(subparsers)
     add_delete_command(subparsers)

@@ -13,9 +13,7 @@ from torch.nn.utils import parametrize
 from torch.utils._pytree import tree_map_only
 
 from ..errors import TrainingError
-
-SPARSE_LAYERS = (nn.Embedding, nn.EmbeddingBag)
-"""Layers that can make sparse gradients."""
+from ..optimizer import layers_with_sparse_gradients
 
 
 class AsScalar(nn.Module):
@@ -51,12 +49,11 @@ def give_scalars_a_dimension(model: nn.Module) -> None:
 
 def refuse_sparse_gradients(model: nn.Module) -> None:
     """Raise TrainingError if a layer makes sparse gradients, which FSDP cannot reduce."""
-    for name, module in model.named_modules():
-        if isinstance(module, SPARSE_LAYERS) and module.sparse and module.weight.requires_grad:
-            raise TrainingError(
-                f"fsdp cannot reduce sparse gradients, which the layer {name} makes: build it with "
-                "sparse=False, or leave fsdp out"
-            )
+    for name in layers_with_sparse_gradients(model):
+        raise TrainingError(
+            f"fsdp cannot reduce sparse gradients, which the layer {name} makes: build it with "
+            "sparse=False, or leave fsdp out"
+        )
 
 
 def parts_of_other_types(unit: nn.Module, units: Sequence[nn.Module]) -> list[nn.Module]:

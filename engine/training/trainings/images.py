@@ -17,10 +17,15 @@ from ..errors import TrainingError
 from ..models.registry import BUILT_IN, build_model
 from ..parallel.group import Group
 from ..precision import has_float_state
+from .outputs import AUXILIARY_WEIGHT, ClassifierOutput, taken_apart
 from .training import Batches, Share, Training
 
 MOST_BATCHES = 256
 """Batches whose predictions and labels a tally keeps, some kB each."""
+
+
+_PLAIN = ClassifierOutput(None)
+"""Stands for a tensor alone, which nearly every classifier returns."""
 
 
 class ImageTraining(Training):
@@ -79,20 +84,25 @@ class ImageTraining(Training):
         return own_function(self.workload.model) is not None or has_float_state(model)
 
     def loss(self, model: nn.Module, batch: ImageBatch) -> tuple[Tensor, Tensor]:
-        """Return the mean cross-entropy of a batch, and its logits."""
+        """Return the mean cross-entropy of a batch, auxiliary classifiers' added, and its logits."""
         images, labels = batch
-        logits = self._checked(model(images), labels)
+        output = model(images)
+        found = _PLAIN if isinstance(output, Tensor) else taken_apart(output)
+        logits = self._checked(output if found is _PLAIN else found.logits, labels)
         if not logits.requires_grad:
             raise TrainingError(
                 f"what {self.workload.model} returns has no gradient: it is detached, computed without "
                 "gradients, or depends on no parameter that is trained"
             )
-        return F.cross_entropy(logits.float(), labels), logits
+        loss = F.cross_entropy(logits.float(), labels)
+        for auxiliary in found.auxiliary:
+            loss = loss + AUXILIARY_WEIGHT * F.cross_entropy(auxiliary.float(), labels)
+        return loss, logits
 
     def evaluate(self, model: nn.Module, batch: ImageBatch) -> tuple[Tensor, Tensor]:
         """Implement `Training`."""
         images, labels = batch
-        logits = self._checked(model(images), labels)
+        logits = self._checked(taken_apart(model(images)).logits, labels)
         return F.cross_entropy(logits.float(), labels), logits
 
     def _checked(self, logits: object, labels: Tensor) -> Tensor:

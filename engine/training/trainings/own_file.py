@@ -63,8 +63,9 @@ class OwnFile:
         if value is None and name in OPTIONAL:
             return
         if not callable(value):
-            problem = "no function" if value is None else f"a {type(value).__name__} instead of the function"
-            raise TrainingError(f"{self.path} has {problem} {name!r}")
+            if value is None:
+                raise TrainingError(f"{self.path} has no function {name!r}")
+            raise TrainingError(f"{self.path}: {name} is {type(value).__name__}, not a function")
         if not arguments:
             return
         try:

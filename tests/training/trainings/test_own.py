@@ -1,0 +1,271 @@
+"""Trainings of one's own: what is wrong with a file is told in a sentence that names its line."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.training.device.cpu import CpuDevices
+from gpubench_tui.engine.training.errors import sentence_of
+from gpubench_tui.engine.training.parallel.group import Group
+from gpubench_tui.engine.training.parallel.modes import Shard
+from gpubench_tui.engine.training.trainings.choice import training_of
+from gpubench_tui.engine.training.trainings.mean_tally import MeanTally
+from gpubench_tui.engine.training.trainings.nested import changed, tensors_in
+from gpubench_tui.engine.training.trainings.training import Batch, Share, Training
+from gpubench_tui.engine.training.user_code import UserCode
+from torch import nn
+
+SOUND = """
+import torch
+from torch import nn
+def build_model(width=4): return nn.Linear(width, 1)
+def loss(model, batch): return model(batch).mean()
+def batches(rank, world_size, batch, device): return [torch.full((batch, 4), n + 1.0) for n in range(3)]
+"""
+
+
+def opened(folder: Path, source: str, batch: int = 5, **keys: Any) -> tuple[Training, Any]:
+    file = folder / "own.py"
+    file.write_text(source)
+    training = training_of(Workload(training=str(file), **keys))
+    share = Share(Shard(), batch, CpuDevices(), 0, folder)
+    return training, training.open(share, print)
+
+
+def one_step(folder: Path, source: str, **keys: Any) -> tuple[torch.Tensor, Any]:
+    training, batches = opened(folder, source, **keys)
+    model = training.module_of(training.build_model())
+    training.make_optimizer(model, fused=False)
+    batch = next(batches.train(0, None))
+    training.samples(batch)
+    training.evaluate(model, batch)
+    return training.loss(model, batch)
+
+
+def without(name: str) -> str:
+    return "\n".join(line for line in SOUND.splitlines() if not line.startswith(f"def {name}("))
+
+
+WRONG: dict[str, tuple[str, dict[str, Any], str]] = {
+    "no model": (without("build_model"), {}, "own.py has no function 'build_model'"),
+    "no function": (without("loss") + "\nloss = 3", {}, "own.py: loss is int, not a function"),
+    "a loss of one": (
+        without("loss") + "\ndef loss(model): ...",
+        {},
+        ":6: loss must be callable as loss(model, batch)",
+    ),
+    "an unknown argument": (
+        SOUND,
+        {"arguments": {"size": 1}},
+        ":4: build_model does not take the workload's arguments",
+    ),
+    "no module": (
+        without("build_model") + "\ndef build_model(): return 3",
+        {},
+        ":6: build_model returned int",
+    ),
+    "nothing to train": (
+        without("build_model") + "\ndef build_model(): return nn.ReLU()",
+        {},
+        "own.py has no parameters to train",
+    ),
+    "a number": (
+        without("loss") + "\ndef loss(model, batch): return model(batch).mean().item()",
+        {},
+        ":6: loss returned float, not a tensor of one number: return the tensor itself, without .item()",
+    ),
+    "a row": (
+        without("loss") + "\ndef loss(model, batch): return model(batch)",
+        {},
+        ":6: loss returned a 5 x 1 tensor where one number is expected: take its mean",
+    ),
+    "no gradient": (
+        without("loss") + "\ndef loss(model, batch): return model(batch).mean().detach()",
+        {},
+        ":6: loss returned a loss without a gradient",
+    ),
+    "whole numbers": (
+        without("loss") + "\ndef loss(model, batch): return model(batch).sum().long()",
+        {},
+        ":6: loss returned a tensor of torch.int64",
+    ),
+    "an error": (
+        without("loss") + "\ndef loss(model, batch):\n    return 1 / 0",
+        {},
+        ":7, in loss: ZeroDivisionError: division by zero",
+    ),
+    "no tensors": (
+        without("batches") + "\ndef batches(*_): return ['text']",
+        {},
+        ":6: batches made a batch of no tensors: str",
+    ),
+    "no batches": (
+        without("batches") + "\ndef batches(*_): return 7",
+        {},
+        ":6: batches returned int: it must yield",
+    ),
+    "no batch at all": (
+        without("batches") + "\ndef batches(*_): return []",
+        {},
+        ":6: batches returned no batch",
+    ),
+    "no optimizer": (SOUND + "def make_optimizer(model): return 3", {}, ":7: make_optimizer returned int"),
+    "no count": (
+        SOUND + "def samples(batch): return 'many'",
+        {},
+        ":7: samples returned str, not a whole number",
+    ),
+    "three results": (
+        SOUND + "def evaluate(model, batch): return 1, 2, 3",
+        {},
+        ":7: evaluate returned 3 values",
+    ),
+    "no text": (SOUND + "UNIT = ''", {}, "own.py: UNIT must be text"),
+    "sparse gradients": (
+        without("build_model") + "\ndef build_model(): return nn.Sequential(nn.Embedding(4, 4, sparse=True))",
+        {"optimizer": "adamw"},
+        "0 makes sparse gradients, which adamw does not take",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_wrong_is_told_in_a_sentence(case: str, tmp_path: Path) -> None:
+    source, keys, words = WRONG[case]
+    with pytest.raises(BaseException) as caught:
+        one_step(tmp_path, source, **keys)
+    said = sentence_of(caught.value, 8, UserCode(tmp_path / "own.py"))
+    assert words in said
+    assert str(tmp_path) in said or case == "sparse gradients"
+
+
+def test_a_sound_file_trains(tmp_path: Path) -> None:
+    loss, outputs = one_step(tmp_path, SOUND)
+    assert loss.shape == () and loss.requires_grad and outputs is None
+
+
+def values(batches: Any, first: int, end: int | None, most: int) -> list[float]:
+    return [float(batch[0, 0]) for batch, _ in zip(batches.train(first, end), range(most), strict=False)]
+
+
+def test_batches_are_repeated_as_they_can_be(tmp_path: Path) -> None:
+    training, batches = opened(tmp_path, SOUND)
+    assert (batches.steps_per_epoch, training.samples(next(batches.train(0, 1)))) == (3, 5)
+    assert values(batches, 0, None, 7) == [1, 2, 3, 1, 2, 3, 1]
+    assert values(batches, 1, 3, 99) == [1, 2, 3, 1, 2, 3]
+    ending = (
+        without("batches") + "\ndef batches(*_):\n    for n in range(2): yield torch.full((1, 4), 1.0 + n)"
+    )
+    _, batches = opened(tmp_path, ending)
+    assert batches.steps_per_epoch == 0
+    assert values(batches, 0, None, 5) == [1, 2, 1, 2, 1]
+
+
+def test_a_test_set_has_a_score_where_the_file_gives_one(tmp_path: Path) -> None:
+    source = (
+        SOUND
+        + "def test_batches(rank, world_size, batch, device): return [torch.zeros(3, 4), torch.ones(1, 4)]\n"
+        + "def evaluate(model, batch): return batch.mean(), 0.25 + batch.mean() / 2\n"
+    )
+    training, batches = opened(tmp_path, source)
+    model = training.module_of(training.build_model())
+    tally = training.new_tally(torch.device("cpu"))
+    for batch in batches.test():
+        tally.add(*training.evaluate(model, batch), batch)
+    assert tally.read(Group()) == pytest.approx((0.25, (3 * 0.25 + 0.75) / 4))
+
+
+def test_means_count_batches_by_their_units() -> None:
+    tally = MeanTally(torch.device("cpu"), len)
+    for size, loss in ((1, 4.0), (3, 8.0)):
+        tally.add(torch.tensor(loss), None, [0] * size)
+    assert tally.read(Group()) == (7.0, None)
+    loss, score = MeanTally(torch.device("cpu"), len).read(Group())
+    assert math.isnan(loss) and score is None
+
+
+class Pair(NamedTuple):
+    a: Any
+    b: Any
+
+
+@dataclass(frozen=True)
+class Frozen:
+    x: Any
+    name: str = "kept"
+
+
+class Graph:
+    """Has a method of its own to be moved, as graphs of libraries do."""
+
+    def __init__(self, x: torch.Tensor) -> None:
+        self.x, self.nodes = x, 3
+
+    def to(self, device: Any) -> Graph:
+        return self
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        *(lambda t: t, lambda t: (t, 1, "text"), lambda t: [t, [t]], lambda t: {"x": {"y": (t,)}}),
+        *(lambda t: Pair(t, None), lambda t: Frozen([t]), Graph),
+    ],
+)
+def test_tensors_are_found_in_any_nesting(make: Callable[[torch.Tensor], Batch]) -> None:
+    batch = make(torch.ones(2))
+    doubled = changed(batch, lambda tensor: tensor * 2)
+    assert type(doubled) is type(batch)
+    assert {float(tensor[0]) for tensor in tensors_in(batch)} == {1.0}
+    assert {float(tensor[0]) for tensor in tensors_in(doubled)} == {2.0}
+
+
+def test_learning_rates_of_ones_own_optimizer_are_scaled_and_kept_apart(tmp_path: Path) -> None:
+    from gpubench_tui.engine.plan.plan import Device, RunSpec
+    from gpubench_tui.engine.plan.preset import Measure
+    from gpubench_tui.engine.training.trainer import Trainer
+
+    source = (
+        SOUND
+        + "def make_optimizer(model):\n"
+        + "    groups = [{'params': [model.weight], 'lr': 0.5}, {'params': [model.bias], 'lr': 0.25}]\n"
+        + "    return torch.optim.SGD(groups, lr=1)\n"
+    )
+    training, batches = opened(tmp_path, source, milestones=(1,), gamma=0.5, learning_rate=0.3)
+    run = RunSpec(
+        id="1",
+        label="",
+        mode="single",
+        devices=(Device("cpu", 0, ""),),
+        device_count=1,
+        workloads=(training.workload,),
+        measure=Measure(),
+    )
+    trainer = Trainer(run, 0, CpuDevices(), training, batches, Group())
+    stream = batches.train(0, None)
+    for expected in ([0.5, 0.25], [0.5, 0.25], [0.5, 0.25], [0.25, 0.125]):
+        trainer.step(next(stream))
+        assert [group["lr"] for group in trainer.optimizer.param_groups] == pytest.approx(expected)
+        assert trainer.learning_rate == pytest.approx(expected[0])
+
+
+def test_models_without_images_keep_their_own_layout(tmp_path: Path) -> None:
+    """Weights of other than four dimensions have no channels-last format."""
+    source = (
+        without("build_model")
+        + "\ndef build_model(): return nn.Sequential(nn.Linear(4, 1), nn.Conv3d(1, 1, 1))"
+    )
+    training, _ = opened(tmp_path, source, channels_last=True)
+    from gpubench_tui.engine.training.trainer import to_channels_last
+
+    model = training.build_model()
+    model.append(nn.Conv2d(3, 3, 3))
+    to_channels_last(model)
+    assert model[2].weight.is_contiguous(memory_format=torch.channels_last)
