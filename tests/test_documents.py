@@ -136,6 +136,8 @@ def test_every_option_named_is_one(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_every_preset_and_every_config_shown_is_valid(page: Path, tmp_path: Path) -> None:
     (tmp_path / "my_model.py").write_text("def build(classes): ...")
+    training = (TREE / "presets" / "my_training.txt").read_text()
+    (tmp_path / "my_training.py").write_text(training)
     for block in blocks(page, "toml"):
         if "question" in tomllib.loads(block):
             read_preset(block, named(page), folder=tmp_path)

@@ -15,6 +15,7 @@ from torch.distributed.fsdp import FSDPModule
 from torch.nn.parallel import DistributedDataParallel
 
 from ..plan.plan import RunSpec
+from ..plan.trainings import own_training
 from ..text.plain import described
 from .data.datasets import Note
 from .device.devices import RankDevices
@@ -99,8 +100,10 @@ class Trainer:
         self._group = group
         self._workload = workload
         self._step = 0
-        self._seed = workload.seed * 1_000_003 + rank + 1
-        torch.manual_seed(self._seed)  # so that dropout differs from rank to rank
+        # So that dropout differs from rank to rank; but all ranks of fsdp have to leave out the same blocks.
+        alike = run.mode == "fsdp" and own_training(workload.training) is not None
+        self._seed = workload.seed * 1_000_003 + (0 if alike else rank) + 1
+        torch.manual_seed(self._seed)
 
     @property
     def parameters(self) -> int:

@@ -264,6 +264,7 @@ KINDS: dict[str, type[Net]] = {
     "unused": Unused,
     "dropped": Dropped,
     "dropped by rank": DroppedByRank,
+    "dropped alike": DroppedByRank,
     "experts": Experts,
     "parts": Parts,
     "bfloat16": Low,

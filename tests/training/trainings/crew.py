@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from gpubench_tui.engine.plan.assignment import Assignment
 from gpubench_tui.engine.plan.plan import RunSpec
+from gpubench_tui.engine.plan.preset import Mode
 from gpubench_tui.engine.training.device.claim import claim_devices
 from gpubench_tui.engine.training.device.devices import RankDevices
 from gpubench_tui.engine.training.errors import sentence_of
@@ -37,7 +38,7 @@ def compare_modes(assignment: Assignment, queues: Sequence[Queue[Any]]) -> None:
     for workload in run.workloads:
         joined = replace(workload, batch=workload.batch * run.world_size, find_unused_parameters=False)
         # What a model returns is nothing to fsdp that it is not to ddp.
-        for mode in ("single", "ddp") if workload.name in OUTPUTS else ("single", "ddp", "fsdp"):
+        for mode in modes_of(workload.name):
             spec = replace(
                 run,
                 mode=mode,
@@ -52,6 +53,12 @@ def compare_modes(assignment: Assignment, queues: Sequence[Queue[Any]]) -> None:
             )
     torch.save(found, folder / f"rank{rank}.pt")
     os._exit(0)
+
+
+def modes_of(kind: str) -> tuple[Mode, ...]:
+    if kind == "dropped alike":  # ddp would wait for the layers that are left out
+        return ("fsdp",)
+    return ("single", "ddp") if kind in OUTPUTS else ("single", "ddp", "fsdp")
 
 
 def trained(

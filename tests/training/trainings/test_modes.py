@@ -31,6 +31,8 @@ REFUSED = {
 REMEDY = "call the block itself, or set workload.find_unused_parameters = true"
 LOOSE = ("dropped by rank", "bfloat16")
 """Models that train in every mode, and round or choose differently."""
+ONLY_FSDP = "dropped alike"
+"""A model that leaves out layers by torch's random numbers, without being told that some may be unused."""
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +47,7 @@ def found(ranks: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> list[d
             batch=4,
             find_unused_parameters=kind in UNUSED,
         )
-        for kind in (*ALIKE, *REFUSED, *LOOSE)
+        for kind in (*ALIKE, *REFUSED, *LOOSE, ONLY_FSDP)
     ]
     done = ranks.launch(ranks.cpu_run("ddp", 2, workloads), folder, worker="crew:compare_modes")
     assert not done.failed, done.log.read_text()
@@ -90,3 +92,7 @@ def test_what_rounds_or_chooses_differently_trains_in_every_mode(
 ) -> None:
     for mode in ("single", "ddp", "fsdp"):
         assert all(isinstance(each[f"{kind}, {mode}"], dict) for each in found)
+
+
+def test_ranks_of_fsdp_leave_out_the_same_layers(found: list[dict[str, Any]]) -> None:
+    assert all(isinstance(each[f"{ONLY_FSDP}, fsdp"], dict) for each in found)
