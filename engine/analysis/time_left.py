@@ -1,37 +1,42 @@
 """Estimates of the remaining time, which screens mark as such.
 
-A run has three stages: it starts and warms up, measures its windows, and runs the detail phase. The duration
-of a stage is taken from the session's earlier runs, or else from the plan's estimate.
+A run has four stages: it starts, warms up, measures its windows, and runs the detail phase. The duration of a
+stage is taken from the session's earlier runs, or else from past sessions on this machine, or else from the
+time of a step. On a CPU, where a step may take seconds, nothing is known before the first has ended.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import lru_cache
 from statistics import fmean
 from typing import NamedTuple
 
-from ..plan.estimate import (
-    COMMUNICATION_SECONDS,
-    DETAIL_SECONDS,
-    FIRST_START_SECONDS,
-    START_SECONDS,
-    WARMUP_SECONDS,
-)
+from msgspec.structs import replace
+
+from ..plan.estimate import FIRST_START_SECONDS, START_SECONDS, WARMUP_SECONDS, detail_seconds
+from ..plan.pace import window_seconds
 from ..plan.plan import RunSpec
+from ..plan.workload import Workload
 from ..record.session import RunState, Session
+from ..text.units import clock, duration
 from .results.throughput import run_summary
 
 LATE = 0.1
 """Assumed remainder of an overdue stage, as a share of its time so far."""
+LONGER = 0.1
+"""Growth of the time left, as a share of it, from which the reason is said."""
+LONGER_SECONDS = 5.0
+"""Growth of the time left, in s, up to which it is not shown at all."""
 
 
 class Stages(NamedTuple):
-    """Duration of each stage of a run, in s."""
+    """Duration of each stage of a run, in s; None while it is unknown."""
 
     start: float
+    warm_up: float | None
     windows: float | None
-    """Duration of the windows; None for training by epochs before a run has shown it."""
-    look: float
+    detail: float
 
 
 def run_seconds_left(session: Session, run: RunState) -> float | None:
@@ -40,15 +45,41 @@ def run_seconds_left(session: Session, run: RunState) -> float | None:
         return None
     now = session.elapsed
     expected = _expected(session, run.spec)
-    measuring, looking = run.entered.get("measuring"), _end_of_windows(run)
+    training, measuring, looking = (
+        run.entered.get("warming up"),
+        run.entered.get("measuring"),
+        run.windows_ended,
+    )
     if looking is not None:
-        return _rest(expected.look, now - looking)
+        return _rest(expected.detail, now - looking)
     if measuring is not None:
         windows = _windows_left(run, now - measuring, expected.windows)
-        return None if windows is None else windows + expected.look
-    if expected.windows is None:
+        return None if windows is None else windows + expected.detail
+    if expected.warm_up is None or expected.windows is None:
         return None
-    return _rest(expected.start, now - run.started_at) + expected.windows + expected.look
+    rest = expected.windows + expected.detail
+    if training is not None:
+        return _rest(expected.warm_up, now - training) + rest
+    return _rest(expected.start, now - run.started_at) + expected.warm_up + rest
+
+
+def overdue_stage(session: Session, run: RunState) -> str:
+    """Return the stage of a run that takes longer than expected, in words; empty if none does."""
+    if run.started_at is None:
+        return ""
+    now, expected = session.elapsed, _expected(session, run.spec)
+    training, measuring, looking = (
+        run.entered.get("warming up"),
+        run.entered.get("measuring"),
+        run.windows_ended,
+    )
+    if looking is not None:
+        return "the detail phase" if now - looking > expected.detail else ""
+    if measuring is not None:
+        return "measuring" if expected.windows is not None and now - measuring > expected.windows else ""
+    if training is not None:
+        return "warm-up" if expected.warm_up is not None and now - training > expected.warm_up else ""
+    return "the start" if now - run.started_at > expected.start else ""
 
 
 def session_seconds_left(session: Session) -> float | None:
@@ -63,10 +94,13 @@ def session_seconds_left(session: Session) -> float | None:
         left, fallback = now, session.elapsed - (run.started_at or 0.0) + now
     for run in session.runs.values():
         if run.state == "waiting":
-            start, windows, look = _expected(session, run.spec)
-            if windows is None and fallback is None:
+            start, warm_up, windows, detail = _expected(session, run.spec)
+            if warm_up is not None and windows is not None:
+                left += start + warm_up + windows + detail
+            elif fallback is not None and run.spec.measure.epochs:
+                left += fallback
+            else:
                 return None
-            left += fallback or 0.0 if windows is None else start + windows + look
     return left
 
 
@@ -101,22 +135,50 @@ def _windows_left(run: RunState, gone: float, expected: float | None) -> float |
 
 
 def _expected(session: Session, spec: RunSpec) -> Stages:
-    done = [run for run in session.runs.values() if run.state == "measured"]
+    done = [run for run in session.runs.values() if run.state == "measured" and not run.taken_over]
+    pace, step = session.plan.paces.get(spec.id), step_seconds(session, spec)
     start = _mean(_start, done)
     if start is None:
-        start = WARMUP_SECONDS + (START_SECONDS[spec.devices[0].kind] if spec.devices else 0.0)
+        start = START_SECONDS[spec.devices[0].kind] if spec.devices else 0.0
+        start = pace.start if pace is not None else start
         start += FIRST_START_SECONDS if spec is session.plan.to_run[0] else 0.0
+    detail = _mean(_detail, [run for run in done if _communicates(run.spec) == _communicates(spec)])
+    if detail is None:
+        detail = pace.detail if pace is not None else detail_seconds(spec)
+    detail = max(detail, spec.measure.detail * (step or 0.0)) if spec.measure.detail else 0.0
     alike = [run for run in done if _measured_alike(run.spec, spec)]
-    windows = _mean(_windows, alike)
-    measure = spec.measure
-    if windows is None and not measure.epochs:
-        windows = max(measure.windows * measure.window_seconds, measure.seconds)
-    if not measure.detail:
-        return Stages(start, windows, 0.0)
-    look = _mean(_look, [run for run in done if _communicates(run.spec) == _communicates(spec)])
-    if look is None:
-        look = DETAIL_SECONDS + (COMMUNICATION_SECONDS if _communicates(spec) else 0.0)
-    return Stages(start, windows, look)
+    warm_up, windows = _mean(_warm_up, alike), _mean(_windows, alike)
+    if warm_up is None and step is not None:
+        warm_up = pace.warm_up if pace is not None else max(WARMUP_SECONDS, spec.measure.warmup_steps * step)
+    if windows is None and step is not None:
+        by_epochs = pace.windows(spec.measure) if pace is not None else None
+        known = by_epochs if spec.measure.epochs else window_seconds(spec.measure, step)
+        windows = known[1] if known is not None else None
+    return Stages(start, warm_up, windows, detail)
+
+
+def step_seconds(session: Session, spec: RunSpec) -> float | None:
+    """Return how long a step of a run takes: its own newest, or else that of a run of the same workload.
+
+    Steps of another batch per device are taken to be in proportion to it. None while nothing is known; on
+    GPUs a step is then taken for short.
+    """
+    own, work = session.runs.get(spec.id), _work(spec.workloads)
+    for run in [*([own] if own is not None else []), *reversed(session.runs.values())]:
+        times = [seconds for rank in run.ranks.values() if (seconds := rank.step_seconds.last) is not None]
+        if times and _work(run.spec.workloads) == work:
+            return max(times) * spec.batch_per_device() / run.spec.batch_per_device()
+    if (pace := session.plan.paces.get(spec.id)) is not None:
+        return pace.step
+    return None if any(device.kind == "cpu" for device in spec.devices) else 0.0
+
+
+@lru_cache(maxsize=1000)
+def _work(workloads: tuple[Workload, ...]) -> tuple[Workload, ...]:
+    """Return workloads without what names them, or changes a step in proportion or not at all."""
+    return tuple(
+        replace(each, name="", batch=1, batch_scope="device", learning_rate=1.0) for each in workloads
+    )
 
 
 def _mean(of: Callable[[RunState], float | None], runs: list[RunState]) -> float | None:
@@ -125,26 +187,23 @@ def _mean(of: Callable[[RunState], float | None], runs: list[RunState]) -> float
 
 
 def _start(run: RunState) -> float | None:
-    measuring = run.entered.get("measuring")
-    return None if measuring is None or run.started_at is None else measuring - run.started_at
+    training = run.entered.get("warming up")
+    return None if training is None or run.started_at is None else training - run.started_at
+
+
+def _warm_up(run: RunState) -> float | None:
+    training, measuring = run.entered.get("warming up"), run.entered.get("measuring")
+    return None if training is None or measuring is None else measuring - training
 
 
 def _windows(run: RunState) -> float | None:
-    measuring, looking = run.entered.get("measuring"), _end_of_windows(run)
+    measuring, looking = run.entered.get("measuring"), run.windows_ended
     return None if measuring is None or looking is None else looking - measuring
 
 
-def _look(run: RunState) -> float | None:
-    looking = _end_of_windows(run)
+def _detail(run: RunState) -> float | None:
+    looking = run.windows_ended
     return None if looking is None or run.finished_at is None else run.finished_at - looking
-
-
-def _end_of_windows(run: RunState) -> float | None:
-    """Return when the detail phase began, or without one the end of the windows."""
-    moments: Iterator[float] = (
-        run.entered[phase] for phase in ("detail", "communication", "finishing") if phase in run.entered
-    )
-    return min(moments, default=None)
 
 
 def _measured_alike(one: RunSpec, other: RunSpec) -> bool:
@@ -157,3 +216,42 @@ def _communicates(spec: RunSpec) -> bool:
 
 def _rest(expected: float, gone: float) -> float:
     return max(expected - gone, LATE * gone)
+
+
+class Countdown:
+    """The time left of a session as it is shown: it grows only with the reason beside it."""
+
+    def __init__(self) -> None:
+        self._end: float | None = None
+        """Time at which the session was last said to end, in s since it started."""
+        self._reason = ""
+        self._run: str | None = None
+        """Run that takes longer than expected."""
+
+    def look(self, session: Session) -> str:
+        """Return the time left in words, as of the newest event; empty while it is unknown."""
+        left = session_seconds_left(session)
+        if left is None:
+            return ""
+        now = session.elapsed
+        if self._run != session.current:
+            self._reason = ""
+        shown = left if self._end is None else max(0.0, self._end - now)
+        if left > shown + max(LONGER_SECONDS, LONGER * shown):
+            self._run, self._reason = session.current, _reason(session)
+        else:
+            left = min(left, shown)
+        self._end = now + left
+        longer = f"; longer: {self._reason}" if self._reason else ""
+        return f"about {clock(max(1.0, left))} left (estimate{longer})"
+
+
+def _reason(session: Session) -> str:
+    run = session.runs.get(session.current or "")
+    if run is None:
+        return "the runs take longer than those before"
+    if (stage := overdue_stage(session, run)) == "measuring":
+        return "the interval is still wide"
+    step = step_seconds(session, run.spec)
+    steps = f", a step {duration(step)}" if step else ""
+    return f"{stage or run.spec.label} takes longer{steps}"

@@ -28,6 +28,8 @@ from ..record.events import (
 )
 from ..record.exit_status import MEASURED, RUN_FAILED, STOPPED
 from ..record.journal import Journal
+from ..record.paces import pace_key, remember_pace, shown_pace
+from ..record.run import RunState
 from ..record.shelf import SessionFolder
 from ..text.plain import described
 from .failures.alike import LikeFailures
@@ -155,12 +157,22 @@ class Conductor:
             return
         if self._would_fail(spec):
             return
-        recorder.write(RunStarted(at=recorder.now(), run=spec.id))
+        started = RunStarted(at=recorder.now(), run=spec.id)
+        recorder.write(started)
         finished = self._carry_out(self._run)
         recorder.write(finished)
+        if finished.outcome == "measured":
+            self._remember(self._run.measured, started.at, finished.at)
         self._failures.add(spec, finished)
         self._failed |= finished.outcome == "failed"
         self._run = None
+
+    def _remember(self, run: RunState, began: float, ended: float) -> None:
+        """Remember how long the parts of a measured run take, for the estimates of sessions to come."""
+        pace = shown_pace(run, began, ended)
+        if pace is not None:
+            key = pace_key(run.spec, self._request.host)
+            remember_pace(self._folder.path.parent, key, pace)
 
     def _would_fail(self, spec: RunSpec) -> bool:
         """Skip a run that would fail the same way as two before it; return whether it was."""

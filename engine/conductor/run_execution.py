@@ -19,7 +19,7 @@ from ..host.shortage import no_shared_memory
 from ..plan.assignment import Assignment
 from ..plan.needs import cache_folder
 from ..plan.plan import RunSpec
-from ..record.events import RankEvent, RankMeasured, RunFinished, Window
+from ..record.events import PhaseChanged, RankEvent, RankMeasured, RunFinished, Window
 from ..record.run import RunState
 from ..record.shelf import SessionFolder
 from .failures.blame import Ends, is_of_peer
@@ -82,7 +82,8 @@ class RunExecution:
         # Unlike queue.Queue, this one may be written by a signal handler.
         self._inbox: SimpleQueue[Heard | Appeared | Ended | Launched | Request] = SimpleQueue()
         self._watch = RunWatch.over(spec)
-        self._measured = RunState(spec)
+        self.measured = RunState(spec)
+        """Phases and windows of the run so far."""
         self._logs = [folder.rank_log(spec.id, rank) for rank in range(spec.world_size)]
         self._ending: Ending | None = None
         self._silence: Silence | None = None
@@ -113,7 +114,7 @@ class RunExecution:
         remove_shared_memory(self._temporary)
         self._exits.close()
         verdict = self._aftermath().verdict(self._recorder.now())
-        for level, text in described_outcome(verdict, self._measured):
+        for level, text in described_outcome(verdict, self.measured):
             self._say(text, level)
         return verdict
 
@@ -202,8 +203,8 @@ class RunExecution:
     def _hear(self, rank: int, events: Sequence[RankEvent]) -> None:
         self._watch.hear(rank, events)
         for event in events:
-            if isinstance(event, Window | RankMeasured):
-                self._measured.apply(event)
+            if isinstance(event, Window | RankMeasured | PhaseChanged):
+                self.measured.apply(event)
         if self._watch.finished:
             self._end("finished", LEAVE_SECONDS)
         elif self._watch.measured and self._watch.troubled:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from ..text.units import rough_duration
+from .pace import Pace, window_seconds
 from .plan import Plan, RunSpec
 
 FIRST_START_SECONDS = 5.0
@@ -21,9 +22,10 @@ COMMUNICATION_SECONDS = 4.0
 
 
 class TimeEstimate(Struct, frozen=True):
-    """Least and most seconds that a plan takes; None where it trains by epochs, of unknown speed.
+    """Least and most seconds that a plan takes.
 
-    Where only a part trains by epochs, the least is that of the rest.
+    The least is None where only epochs of unknown duration are trained. The most is None where anything is
+    unknown; the least is then that of the rest, with steps that take no time.
     """
 
     low: float | None
@@ -33,7 +35,7 @@ class TimeEstimate(Struct, frozen=True):
         if self.low is None:
             return "duration known after the first epoch"
         if self.high is None:
-            return f"{rough_duration(self.low)} (estimate) and what is known after the first epoch"
+            return f"at least {rough_duration(self.low)} (estimate)"
         if self.high == 0:
             return "nothing to run"
         low, high = rough_duration(self.low), rough_duration(self.high)
@@ -41,43 +43,50 @@ class TimeEstimate(Struct, frozen=True):
 
 
 def estimate(plan: Plan) -> TimeEstimate:
-    """Estimate the runs that are not skipped."""
+    """Estimate the runs that are not skipped.
+
+    A run that was measured on this machine before takes as long as then. Of others a step on a GPU is taken
+    for short; on a CPU it may take seconds, and nothing but the least is known.
+    """
     runs = plan.to_run
     if not runs:
         return TimeEstimate(0.0, 0.0)
-    if any(spec.measure.epochs for spec in runs):
-        return TimeEstimate(None, None)
-    low = FIRST_START_SECONDS + sum(_overhead(spec) + _least(spec) for spec in runs)
-    high = FIRST_START_SECONDS + sum(_overhead(spec) + _most(spec) for spec in runs)
-    return TimeEstimate(low, high)
+    start = TimeEstimate(FIRST_START_SECONDS, FIRST_START_SECONDS)
+    return total((_of_run(spec, plan.paces.get(spec.id)) for spec in runs), start)
 
 
-def total(estimates: Iterable[TimeEstimate]) -> TimeEstimate:
-    """Add up the estimates of plans that run one after the other."""
+def total(estimates: Iterable[TimeEstimate], more: TimeEstimate | None = None) -> TimeEstimate:
+    """Add up the estimates of runs or plans that follow each other, and what they take `more` together."""
     every = list(estimates)
     known = [one.low for one in every if one.low is not None]
-    open_ended = any(one.high is None for one in every)
+    most = [one.high for one in every if one.high is not None]
+    if more is not None:
+        known += [more.low or 0.0] if known else []
+        most.append(more.high or 0.0)
     return TimeEstimate(
         sum(known) if known or not every else None,
-        None if open_ended else sum(one.high for one in every if one.high is not None),
+        sum(most) if all(one.high is not None for one in every) else None,
     )
 
 
-def _overhead(spec: RunSpec) -> float:
-    seconds = START_SECONDS[spec.devices[0].kind] + WARMUP_SECONDS
-    if spec.measure.detail:
-        seconds += DETAIL_SECONDS
-        if spec.mode in ("ddp", "fsdp") and spec.world_size > 1:
-            seconds += COMMUNICATION_SECONDS
-    return seconds
+def _of_run(spec: RunSpec, pace: Pace | None) -> TimeEstimate:
+    windows = pace.windows(spec.measure) if pace is not None else None
+    if pace is not None and windows is not None:
+        rest = pace.start + pace.warm_up + (pace.detail if spec.measure.detail else 0.0)
+        return TimeEstimate(rest + windows[0], rest + windows[1])
+    if spec.measure.epochs:
+        return TimeEstimate(None, None)
+    kind = spec.devices[0].kind
+    seconds = START_SECONDS[kind] + WARMUP_SECONDS + detail_seconds(spec)
+    least, most = window_seconds(spec.measure)
+    if kind == "cpu":
+        return TimeEstimate(seconds + least, None)
+    return TimeEstimate(seconds + least, seconds + most)
 
 
-def _least(spec: RunSpec) -> float:
-    """Return the least seconds of windows: with a target the fewest windows, else the time limit."""
-    measure = spec.measure
-    least = measure.windows * measure.window_seconds
-    return least if measure.target else max(least, measure.seconds)
-
-
-def _most(spec: RunSpec) -> float:
-    return max(spec.measure.windows * spec.measure.window_seconds, spec.measure.seconds)
+def detail_seconds(spec: RunSpec) -> float:
+    """Return the seconds of a run's detail phase if its steps are short."""
+    if not spec.measure.detail:
+        return 0.0
+    communicates = spec.mode in ("ddp", "fsdp") and spec.world_size > 1
+    return DETAIL_SECONDS + (COMMUNICATION_SECONDS if communicates else 0.0)

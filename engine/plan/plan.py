@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 from ..host.facts import Int64
 from .bounds import Count
+from .pace import Pace
 from .preset import AnswerKind, Figure, Measure, Mode, Published, Selection
 from .workload import Workload
 
@@ -103,6 +104,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     runs: tuple[RunSpec, ...]
     published: tuple[Published, ...] = ()
     """Figures published elsewhere about such runs, not measured on this machine."""
+    paces: dict[str, Pace] = {}
+    """Paces that past sessions on this machine have shown, by the id of the run."""
     changes: dict[str, str] = {}
     """Keys that were changed from the preset's file, each with its value as TOML."""
     reduced: bool = False

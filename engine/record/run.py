@@ -126,6 +126,12 @@ class RunState:
         return self._windows.length
 
     @property
+    def windows_ended(self) -> float | None:
+        """Time at which the detail phase began, or without one the end of the windows; None before."""
+        phases = ("detail", "communication", "finishing")
+        return min((self.entered[phase] for phase in phases if phase in self.entered), default=None)
+
+    @property
     def progress(self) -> float | None:
         """Completed share of the run, from 0 to 1; None if it never started."""
         if self.state == "measured":

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import pytest
 from building.recorded import plan, recorded_session, session_events
-from gpubench_tui.engine.analysis.time_left import run_seconds_left, session_seconds_left, share_done
+from building.sessions import opening, rank_up, spec, steps
+from gpubench_tui.engine.analysis.time_left import (
+    Countdown,
+    run_seconds_left,
+    session_seconds_left,
+    share_done,
+)
 from gpubench_tui.engine.plan.estimate import COMMUNICATION_SECONDS, DETAIL_SECONDS, estimate
-from gpubench_tui.engine.record.session import Session
+from gpubench_tui.engine.plan.pace import Pace
+from gpubench_tui.engine.plan.preset import Measure
+from gpubench_tui.engine.record.events import Event, LogMessage, PhaseChanged, RunStarted
+from gpubench_tui.engine.record.session import Session, fold
+from msgspec.structs import replace
 
 
 def run_left(state: Session) -> float:
@@ -56,3 +66,42 @@ def test_epochs_are_known_once_some_steps_are_done() -> None:
     state = recorded_session(2, 2.6, epochs=6)
     assert run_left(state) == pytest.approx(4.1 - state.elapsed + DETAIL_SECONDS, abs=1.0)
     assert session_seconds_left(state) is not None
+
+
+def on_a_cpu(*said: Event, after: float = 1.0) -> Session:
+    """Two runs on CPUs, of which the first has said this."""
+    measure = Measure(seconds=20.0, windows=5, window_seconds=0.5, detail=0, warmup_steps=10)
+    runs = [spec("a", "single", measure=measure), spec("b", "ddp", 2, measure=measure)]
+    begun = [*opening(*runs), RunStarted(at=0.0, run="a"), *rank_up("a", 0)]
+    return fold([*begun, *said, LogMessage(at=after, level="info", text="")])
+
+
+WARMING_UP = PhaseChanged(at=2.0, run="a", rank=0, phase="warming up")
+
+
+def test_on_cpus_nothing_is_known_before_the_first_step() -> None:
+    waiting = on_a_cpu(WARMING_UP, after=90.0)
+    assert session_seconds_left(waiting) is None
+    assert Countdown().look(waiting) == ""
+    stepped = on_a_cpu(WARMING_UP, steps("a", 0, 0, [8.0], at=10.0), after=10.0)
+    # Ten steps of warm-up and five windows of one step at least, for both.
+    assert run_left(stepped) == pytest.approx(9 * 8 + 5 * 8, abs=1)
+    assert session_seconds_left(stepped) == pytest.approx(9 * 8 + 5 * 8 + 15 * 8, abs=12)
+    known = on_a_cpu(WARMING_UP, after=2.0)
+    pace = Pace(start=2.0, warm_up=30.0, step=8.0, detail=0.0)
+    known.plan = replace(known.plan, paces={"a": pace, "b": pace})
+    assert session_seconds_left(known) == pytest.approx(30 + 40 + 2 + 30 + 40)
+
+
+def test_the_time_left_grows_only_with_the_reason() -> None:
+    countdown, told = Countdown(), list[str]()
+    paced = [steps("a", 0, n, [2.0], at=4.0 + 2 * n) for n in range(5)]
+    for seen in range(1, 6):
+        told.append(countdown.look(on_a_cpu(WARMING_UP, *paced[:seen], after=2.0 + 2 * seen)))
+    assert "longer" not in "".join(told)
+    assert sorted(told, reverse=True) == told, "it falls"
+    slow = [*paced, steps("a", 0, 5, [9.0], at=21.0)]
+    grown = countdown.look(on_a_cpu(WARMING_UP, *slow, after=21.0))
+    assert grown.endswith("left (estimate; longer: single x1 takes longer, a step 9.00 s)")
+    late = countdown.look(on_a_cpu(WARMING_UP, *slow, after=400.0))
+    assert "longer: warm-up takes longer" in late

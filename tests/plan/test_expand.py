@@ -6,6 +6,7 @@ from gpubench_tui.engine.plan.errors import PresetError
 from gpubench_tui.engine.plan.estimate import TimeEstimate, estimate, total
 from gpubench_tui.engine.plan.expand import make_plan
 from gpubench_tui.engine.plan.library import find_preset
+from gpubench_tui.engine.plan.pace import Pace
 from gpubench_tui.engine.plan.plan import Plan
 from gpubench_tui.engine.plan.read import read_preset
 from msgspec.structs import replace
@@ -339,19 +340,36 @@ def test_a_missing_image_folder_is_an_error_before_the_start(tmp_path: Path) -> 
 
 
 def test_the_estimate_grows_with_what_is_run() -> None:
-    one = estimate(plan('modes = ["single"]', host(), measure="seconds = 10"))
-    two = estimate(plan('modes = ["single", "ddp"]', host(), measure="seconds = 10"))
+    one = estimate(plan('modes = ["single"]', host(gpus=1), measure="seconds = 10"))
+    two = estimate(plan('modes = ["single", "ddp"]', host(gpus=1), measure="seconds = 10"))
     assert one.low is not None and one.high is not None and two.low is not None and two.high is not None
     assert one.low < one.high < two.high
     assert one.low < two.low
-    assert estimate(plan('modes = ["single"]', host(), measure="seconds = 10\nrepeats = 2")) == two
+    repeated = plan('modes = ["single"]', host(gpus=1), measure="seconds = 10\nrepeats = 2")
+    assert estimate(repeated) == two
     assert estimate(plan('modes = ["single"]', host(), measure="epochs = 2")).low is None
+
+
+def test_on_cpus_only_past_sessions_tell_how_long_it_takes() -> None:
+    made = plan('modes = ["single", "ddp"]\ndevices = [2]', host(), measure="seconds = 10\ndetail = 0")
+    unknown = estimate(made)
+    assert unknown.low is not None and unknown.high is None
+    assert str(unknown) == "at least 15 s (estimate)"
+    pace = Pace(start=2.0, warm_up=30.0, step=8.0, detail=100.0)
+    known = estimate(replace(made, paces={spec.id: pace for spec in made.runs}))
+    # Five windows of a step each are longer than the limit of 10 s, and there is no detail phase.
+    assert (known.low, known.high) == (5 + 2 * (2 + 30 + 5 * 8), 5 + 2 * (2 + 30 + 5 * 8))
+    in_part = estimate(replace(made, paces={made.runs[0].id: pace}))
+    assert in_part.high is None and in_part.low is not None and unknown.low < in_part.low < known.low
+    by_epochs = replace(made.runs[0], measure=replace(made.runs[0].measure, epochs=3))
+    learnt = replace(made, runs=(by_epochs,), paces={by_epochs.id: replace(pace, epoch=60.0)})
+    assert estimate(learnt).high == 5 + 2 + 30 + 3 * 60
 
 
 def test_the_estimate_of_several_plans_adds_up_what_is_known() -> None:
     seconds, epochs = TimeEstimate(20.0, 40.0), TimeEstimate(None, None)
     assert total([seconds, seconds]) == TimeEstimate(40.0, 80.0)
-    assert str(total([seconds, epochs])) == "20 s (estimate) and what is known after the first epoch"
+    assert str(total([seconds, epochs])) == "at least 20 s (estimate)"
     assert str(total([epochs, epochs])) == "duration known after the first epoch"
     assert str(total([])) == "nothing to run"
 

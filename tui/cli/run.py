@@ -133,6 +133,7 @@ def _planned(context: Context, preset_name: str | None, name: str | None) -> tup
     from ...engine.plan.library import find_preset
     from ...engine.plan.overrides import of_override
     from ...engine.plan.write import write_preset
+    from ...engine.record.paces import read_paces, with_paces
     from ..data.start_sessions import NewSession
 
     if preset_name is None:
@@ -142,6 +143,7 @@ def _planned(context: Context, preset_name: str | None, name: str | None) -> tup
         preset = preset_file.read(context.overrides)
         host = context.inspect_host()
         plan = make_plan(preset_file.name, preset, host, preset_file.changes(context.overrides))
+        plan = with_paces(plan, host, read_paces(context.shelf().root))
     except PresetError as error:
         raise UsageError(str(of_override(error, context.overrides))) from None
     if preset_file.instead_of:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -18,9 +19,13 @@ from ...engine.plan.expand import make_plan
 from ...engine.plan.library import PresetFile, all_presets
 from ...engine.plan.needs import Need, needs
 from ...engine.plan.overrides import of_override
+from ...engine.plan.pace import Pace
 from ...engine.plan.plan import Plan
 from ...engine.plan.preset import Preset, WithoutGpus
+from ...engine.record.paces import read_paces, with_paces
 from ...engine.record.shelf import SessionFolder, Shelf, default_root
+
+NO_PACES: Mapping[str, Pace] = MappingProxyType({})
 
 
 class PlannedPreset(Struct, frozen=True):
@@ -97,8 +102,9 @@ def inspect_machine(
     except ValueError as error:
         yield Inspection(presets, machine=machine, problem=f"--gpus: {error}")
         return
-    planned = tuple(plan_preset(file, overrides, host) for file in files)
     shelf = Shelf(root or default_root())
+    paces = read_paces(shelf.root)
+    planned = tuple(plan_preset(file, overrides, host, paces) for file in files)
     try:
         found = tuple(findings(host, shelf.root))
         unfinished = tuple(unfinished_sessions(shelf))
@@ -121,8 +127,10 @@ def _pids(processes: Sequence[GpuProcess] | None) -> list[int]:
     return [process.pid for process in processes or ()]
 
 
-def plan_preset(file: PresetFile, overrides: Sequence[str], host: Host | None = None) -> PlannedPreset:
-    """Read the preset of a file and plan it for the host, if that is given."""
+def plan_preset(
+    file: PresetFile, overrides: Sequence[str], host: Host | None = None, paces: Mapping[str, Pace] = NO_PACES
+) -> PlannedPreset:
+    """Read the preset of a file and plan it for the host, if that is given, with the paces known there."""
     preset = whole = None
     try:
         preset = whole = file.read(overrides)
@@ -130,7 +138,7 @@ def plan_preset(file: PresetFile, overrides: Sequence[str], host: Host | None = 
             preset = replace(preset, without_gpus=WithoutGpus()) if uses_gpus(host) else preset.reduced()
         plan = None
         if host is not None:
-            plan = make_plan(file.name, whole, host, file.changes(overrides))
+            plan = with_paces(make_plan(file.name, whole, host, file.changes(overrides)), host, paces)
     except PresetError as error:
         if preset is None and overrides:  # its place in the list is that of the file
             with contextlib.suppress(PresetError):

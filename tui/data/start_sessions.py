@@ -20,6 +20,7 @@ from ...engine.plan.expand import make_plan
 from ...engine.plan.plan import Plan
 from ...engine.plan.read import read_preset
 from ...engine.plan.write import write_preset
+from ...engine.record.paces import read_paces, with_paces
 from ...engine.record.shelf import SessionFolder, Shelf, default_root
 from ...engine.text.files import read_whole
 from .planned_presets import PlannedPreset
@@ -67,6 +68,7 @@ def once_more(gpus: Sequence[int] | None, folder: SessionFolder) -> NewSession:
         host = inspect_host(gpus)
         earlier = folder.request().plan
         plan = make_plan(earlier.preset, preset, host, earlier.changes)
+        plan = with_paces(plan, host, read_paces(folder.path.parent))
     except (OSError, ValueError, msgspec.DecodeError) as error:
         raise RefusedError(f"{folder.name} cannot be run again: {error}.") from None
     if not plan.to_run:

@@ -9,11 +9,10 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 
 from ...engine.analysis.analysis import analyse
-from ...engine.analysis.time_left import session_seconds_left
+from ...engine.analysis.time_left import Countdown
 from ...engine.conductor import control
 from ...engine.record.exit_status import exit_status
 from ...engine.record.shelf import SessionFolder
-from ...engine.text.units import clock
 from ..data.feed import LiveFeed
 from ..requests import FollowSession, LeaveApp, ShowMonitor
 from ..workers import in_task, in_thread
@@ -43,6 +42,7 @@ class MonitorScreen(SessionScreen[LiveFeed]):
         self._was_live = False
         self._stopping = False
         self._quit_when_over = False
+        self._countdown = Countdown()
 
     def on_mount(self) -> None:
         """Read the journal so far in a thread, then follow it."""
@@ -82,9 +82,9 @@ class MonitorScreen(SessionScreen[LiveFeed]):
 
     def _remarks(self) -> list[Content | str | tuple[str, str]]:
         remarks = super()._remarks()
-        left = None if self._over else session_seconds_left(self.session)
-        if left is not None and self.session.started:
-            remarks.append((f"  about {clock(max(1.0, left))} left (estimate)", "$muted"))
+        left = "" if self._over or not self.session.started else self._countdown.look(self.session)
+        if left:
+            remarks.append((f"  {left}", "$muted"))
         return remarks
 
     def state(self) -> str:

@@ -35,12 +35,17 @@ def shortfall(inquiry: Inquiry) -> str:
     failed = [each for each in inquiry.results if each.state == "failed"]
     clauses = []
     if failed:
-        of = f"{len(failed)} of {count(len(inquiry.results), 'run')} failed"
+        of = f"{len(failed)} of {count(len(_planned(inquiry)), 'run')} failed"
         clauses.append(f"{of}: {_reasons(failed, len(failed))}")
     if ended := _early_end(inquiry):
         measured = sum(each.state == "measured" for each in inquiry.results)
-        clauses.append(f"{ended}, {measured} of {count(len(inquiry.results), 'run')} measured")
+        clauses.append(f"{ended}, {measured} of {count(len(_planned(inquiry)), 'run')} measured")
     return "".join(f"; {clause}" for clause in clauses)
+
+
+def _planned(inquiry: Inquiry) -> list[Result]:
+    """Return the results of the runs that were not skipped by rule."""
+    return [each for each in inquiry.results if inquiry.spec(each).skip is None]
 
 
 def _goes_on(inquiry: Inquiry) -> bool:

@@ -130,6 +130,13 @@ def test_the_preset_as_used_is_kept_and_can_be_run_again(shelf: Path) -> None:
     assert find_preset(str(path)).read() == find_preset("quickstart").read(overrides)
 
 
+def test_the_next_estimate_knows_the_pace_of_the_last_session(shelf: Path) -> None:
+    listing = json.loads(gpubench("presets", "--json", f"--sessions-dir={shelf}", *SHORT).stdout)
+    least, most = next(each for each in listing if each["name"] == "quickstart")["estimated_seconds"]
+    assert least is not None and most is not None
+    assert (shelf / ".paces").stat().st_mode & 0o077 == 0
+
+
 def test_sessions_are_private_to_the_user(shelf: Path) -> None:
     folder = next(shelf.glob("first*"))
     assert folder.stat().st_mode & 0o077 == 0
@@ -142,6 +149,8 @@ def test_presets_lists_skips_with_their_reasons() -> None:
     assert "(estimate)" in text
     assert re.search(r"skipped: .*DataParallel needs\s+CUDA GPUs", text)
     data = {preset["name"]: preset for preset in json.loads(gpubench("presets", "--json").stdout)}
+    least, most = data["quickstart"]["estimated_seconds"]
+    assert least > 0 and most is None, "the time of a step is not known before the first"
     assert any(run["skip"] for run in data["single-dp-ddp"]["runs"])
 
 

@@ -18,6 +18,7 @@ from ....engine.plan.expand import make_plan
 from ....engine.plan.library import PresetFile, all_presets, user_folder
 from ....engine.plan.overrides import of_override
 from ....engine.plan.plan import Plan
+from ....engine.record.paces import read_paces, with_paces
 from ....engine.record.shelf import Shelf
 from ....engine.text.units import count, date_time
 
@@ -30,13 +31,14 @@ class Listing(Struct, frozen=True):
     text: str
 
 
-def preset_listing(host: Host, overrides: Sequence[str]) -> Listing:
+def preset_listing(host: Host, overrides: Sequence[str], shelf: Shelf) -> Listing:
     """List every preset with its plan for this host."""
-    data, blocks = [], []
+    data, blocks, paces = [], [], read_paces(shelf.root)
     for preset_file in all_presets():
         try:
             preset = preset_file.read(overrides)
             plan = make_plan(preset_file.name, preset, host, preset_file.changes(overrides))
+            plan = with_paces(plan, host, paces)
         except PresetError as error:
             problem = str(of_override(error, overrides))
             data.append({"name": preset_file.name, "path": str(preset_file.path), "error": problem})

@@ -8,7 +8,7 @@ from textual.content import Content
 
 from ....engine.analysis.results.baseline import speedup_so_far
 from ....engine.analysis.results.throughput import Summary, run_summary, summarise
-from ....engine.analysis.time_left import run_seconds_left, share_done
+from ....engine.analysis.time_left import overdue_stage, run_seconds_left, share_done
 from ....engine.record.events import Evaluation
 from ....engine.record.session import RunState, Session
 from ....engine.record.silence import TRAINING, allowed_silence, first_step
@@ -123,7 +123,7 @@ def _precision(run: RunState, width: int) -> Content:
 
 
 def _newest(run: RunState, now: float) -> Content:
-    if (waiting := first_step(run, now)) is not None:
+    if (waiting := first_step(run, now)) is not None and waiting.seconds >= 1:
         style = "$text-warning" if waiting.seconds > SILENCE_SECONDS else "$muted"
         return Content.styled(str(waiting), style)
     heard = [(rank.last_at, number) for number, rank in run.ranks.items() if rank.last_at is not None]
@@ -165,8 +165,9 @@ def _learnt(evaluations: Sequence[Evaluation]) -> str:
 def _progress(session: Session, run: RunState, width: int) -> Content:
     share, left = share_done(session, run), run_seconds_left(session, run)
     if share is None or left is None:
-        return Content.styled("time left: known after the first steps", "$muted")
-    text = f" {share:4.0%} about {clock(max(1.0, left))} left"
+        return Content.styled("time left: known after the first step", "$muted")
+    late = overdue_stage(session, run)
+    text = f" {share:4.0%} about {clock(max(1.0, left))} left{f', {late} takes longer' if late else ''}"
     return Content.assemble(
         (filled_bar(share, max(4, min(30, width - len(text)))), "$primary"), (text, "$muted")
     )

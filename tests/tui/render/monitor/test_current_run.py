@@ -62,7 +62,7 @@ def test_the_wait_for_the_first_step_has_its_limit(compiled: bool, said: str) ->
         state.apply(event)
         lines += progress.of_event(event, state)
     assert said in current_run(state, 120).plain
-    told = [line for line in lines if "first step" in line]
+    told = [line for line in lines if "first step:" in line]
     assert told[0].startswith("[0:12] ddp x2: first step: 0:10 of at most ")
     assert len(told) == 8, "one in ten seconds"
     state.apply(PhaseChanged(at=90.0, run="a", rank=1, phase="warming up", note="compiling", compiling=True))
