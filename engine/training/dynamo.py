@@ -11,6 +11,9 @@ from torch._dynamo.utils import counters
 
 from ..plan.workload import CompileMode
 
+CUDA_GRAPHS: frozenset[CompileMode] = frozenset({"reduce-overhead", "max-autotune"})
+"""Modes in which compiled code is recorded as CUDA graphs on GPUs."""
+
 
 def compile_blocks(blocks: list[nn.Module], mode: CompileMode = "default") -> None:
     """Compile the forward of each module, which is then called by whatever wraps it.

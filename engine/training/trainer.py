@@ -19,7 +19,7 @@ from ..plan.trainings import own_training
 from ..text.plain import described
 from .data.datasets import Note
 from .device.devices import RankDevices
-from .dynamo import uncompiled
+from .dynamo import CUDA_GRAPHS, uncompiled
 from .errors import TrainingError
 from .optimizer import Schedule, check_all_used, check_optimizer, clip_gradients, define_momentum, make_scaler
 from .parallel.averaging import averaging
@@ -95,6 +95,7 @@ class Trainer:
         """Samples of the last step on this rank."""
         self.tally: Tally | None = None
         """Collector of loss and score of the training steps; None where they are not needed."""
+        self._has_graphs = workload.compile and workload.compile_mode in CUDA_GRAPHS
         self._device = device
         self._batches = batches
         self._group = group
@@ -127,10 +128,12 @@ class Trainer:
             with self.one_pass(number):
                 loss, outputs = self.forward(part)
                 self.backward(loss)
+            # What a CUDA graph has computed is overwritten when it runs again.
+            loss = loss.detach().clone() if self._has_graphs else loss.detach()
             if self.tally is not None:
                 self.tally.add(loss, outputs, part)
             self.samples += self.training.samples(part)
-            losses.append(loss.detach())
+            losses.append(loss)
         self.update()
         return losses[0] if len(losses) == 1 else torch.stack(losses).mean()
 
@@ -139,6 +142,8 @@ class Trainer:
 
         Gradients are averaged over the ranks in the last; before, each rank adds up its own.
         """
+        if self._has_graphs:
+            torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
         if self.accumulate == 1:
             return nullcontext()
         # A static graph is learnt in the first pass, which has to average; what is averaged can be again.

@@ -30,6 +30,7 @@ from torch import nn
 
 STEPS = 3
 BATCH = 8
+TOKENS = {"training": "tokens", "model": "gpt-tiny", "sequence_length": 16, "batch": 2, "tokens": 4000}
 CLIP = 0.05
 """Largest norm of the gradients that are clipped, a few times less than they have."""
 WIDTH = 48
@@ -94,9 +95,23 @@ CASES: dict[str, tuple[Mode, dict[str, Any]]] = {
     "clipped": ("single", {"batch": 2 * BATCH, "clip_gradients": CLIP}),
     "clipped ddp": ("ddp", {"clip_gradients": CLIP}),
     "clipped fsdp": ("fsdp", {"clip_gradients": CLIP}),
+    "clipped at half precision": (
+        "single",
+        {"batch": 2 * BATCH, "precision": "fp16", "clip_gradients": CLIP},
+    ),
     "clipped accumulated fsdp": ("fsdp", {"batch": BATCH // 2, "accumulate": 2, "clip_gradients": CLIP}),
+    "tokens": ("single", {**TOKENS, "batch": 8}),
+    "tokens with ddp": ("ddp", {**TOKENS, "accumulate": 2, "compress_gradients": "bf16"}),
+    "tokens with ddp, checkpointed": (
+        "ddp",
+        {**TOKENS, "accumulate": 2, "checkpoint_activations": 2, "gradient_as_bucket_view": True},
+    ),
+    "tokens with fsdp, checkpointed": (
+        "fsdp",
+        {**TOKENS, "accumulate": 2, "checkpoint_activations": "every"},
+    ),
 }
-"""Mode and changed keys of each training; all see the same samples."""
+"""Mode and changed keys of each training; all of a model see the same samples."""
 
 
 def train_all(assignment: Assignment, queues: Sequence[Any]) -> None:

@@ -28,13 +28,18 @@ def trained(ranks: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> list
 
 def reference(name: str) -> str:
     """The training on one device that a case must equal."""
+    if "tokens" in name:
+        return "tokens"
     if "clipped" in name:
         return "clipped"
     return "long" if "accumulated" in name or name == "long" else "single"
 
 
 def tolerance(name: str) -> float:
-    return FP16 if "fp16" in name else BF16 if "bf16" in name else EXACT
+    if "half precision" in name:
+        return BF16
+    compressed = name in CASES and CASES[name][1].get("compress_gradients")
+    return BF16 if "bf16" in (compressed, CASES[name][1].get("precision")) else FP16 if compressed else EXACT
 
 
 @pytest.mark.parametrize("name", list(CASES))

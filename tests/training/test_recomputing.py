@@ -11,6 +11,7 @@ from gpubench_tui.engine.training.errors import TrainingError
 from gpubench_tui.engine.training.models.registry import build_model
 from gpubench_tui.engine.training.precision import keep_statistics_in_float32
 from gpubench_tui.engine.training.recomputing import blocks_to_recompute, recompute
+from pretend_devices import data_parallel_over, pretended
 from torch import Tensor, nn
 
 
@@ -119,3 +120,15 @@ def test_what_cannot_be_checkpointed_is_said(name: str, asked: str | int, said: 
     workload = Workload(model=name, checkpoint_activations=asked)  # type: ignore[arg-type]
     with pytest.raises(TrainingError, match=said):
         blocks_to_recompute(build_model(workload), workload)
+
+
+def test_replicas_of_data_parallel_compute_their_own_part_anew() -> None:
+    plain = Model().eval()  # the statistics of each replica's batch would be its own
+    model = copy.deepcopy(plain)
+    recompute(blocks_to_recompute(model, Workload(checkpoint_activations="every")))
+    values = torch.randn(8, 6)
+    with pretended():
+        for each in (plain, model):
+            data_parallel_over(each, 2)(values).square().mean().backward()
+    for ours, theirs in zip(model.parameters(), plain.parameters(), strict=True):
+        assert torch.allclose(ours.grad, theirs.grad)  # type: ignore[arg-type]

@@ -95,7 +95,9 @@ def _copies(spec: RunSpec, workload: Workload, shape: LanguageModel) -> float:
     if spec.mode == "fsdp":
         # While one block is computed the next is gathered, and the gradients of the last are reduced.
         blocks = 2 * shape.block_parameters if workload.reshard_after_forward else parameters - outer
-        return used * (outer + blocks) + (used + FULL) * shape.block_parameters
+        # Until the last pass, which reduces them, each rank adds up the gradients of all parameters.
+        whole = FULL * parameters if workload.accumulate > 1 else 0
+        return used * (outer + blocks) + (used + FULL) * shape.block_parameters + whole
     cast = HALF * parameters if used == HALF else 0
     buckets = spec.mode == "ddp" and not workload.gradient_as_bucket_view
     return cast + (FULL * parameters if buckets else 0)

@@ -99,6 +99,7 @@ class LoaderSequences:
         self.steps_per_epoch = sampler.steps_per_epoch
         self._sampler = sampler
         self._devices = devices
+        self._workload = workload
         self._workers = workers
         train, self._test = (Sequences(part, workload) for part in sets)
         self._loader = self._loader_of(train, sampler)
@@ -108,7 +109,8 @@ class LoaderSequences:
             sequences,
             batch_sampler=batches,
             num_workers=self._workers,
-            pin_memory=self._devices.pins_memory,
+            pin_memory=self._devices.pins_memory and self._workload.pin_memory,
+            prefetch_factor=self._workload.prefetch if self._workers else None,
             worker_init_fn=start_worker,
             multiprocessing_context=START_METHOD if self._workers else None,
             persistent_workers=self._workers > 0 and isinstance(batches, BatchSampler),

@@ -82,6 +82,8 @@ def test_modes_differ_in_what_they_hold() -> None:
     assert 4 * parameters < sharded < 6 * parameters
     kept = planned(host(4), 'modes = ["fsdp"]\ndevices = [4]', reshard_after_forward=False, **keys)
     assert needed(kept) > sharded + 1
+    adding = planned(host(4), 'modes = ["fsdp"]\ndevices = [4]', accumulate=2, **keys)
+    assert needed(adding) >= sharded + 4 * parameters, "gradients are whole until they are reduced"
 
 
 def test_ranks_on_cpus_share_one_memory() -> None:

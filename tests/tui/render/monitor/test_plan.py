@@ -32,3 +32,10 @@ def test_a_planned_run_names_its_batch_once() -> None:
     lines = [line for line in lines_of(planned_runs(plan, 78)) if re.match(r" *\d+ single x1", line)]
     assert len(lines) > 1
     assert all(line.count("batch") == 1 for line in lines)
+
+
+def test_a_planned_run_shows_how_its_global_batch_comes_about() -> None:
+    overrides = ["workload.batch=16", "workload.accumulate=4", "matrix.batches=[]", "matrix.devices=[2]"]
+    plan = make_plan("scaling", find_preset("scaling").read(overrides), host(2))
+    lines = lines_of(planned_runs(plan, 78))
+    assert any("batch 2 x 16 x 4 = 128" in line for line in lines if "ddp x2" in line)
