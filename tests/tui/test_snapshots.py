@@ -126,7 +126,9 @@ async def test_the_launch_screen_without_gpus() -> None:
     async with app.run_test() as pilot:
         await check_sizes(pilot, "launch-0gpus", "(estimate)", "memory 12.0")
         await pilot.press("e")
-        await check_sizes(pilot, "editor-0gpus", "Edit quickstart", "runs on")
+        await check_sizes(pilot, "editor-0gpus", "Edit quickstart", "runs on", sizes=SIZES[:1])
+        await pilot.press("slash", *"decay", "enter")  # larger windows would show every new key
+        await check_sizes(pilot, "editor-search", ">weight_decay", "runs on")
 
 
 async def listed(pilot: Pilot[int]) -> None:

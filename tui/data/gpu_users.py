@@ -72,7 +72,7 @@ def _users(processes: Sequence[GpuProcess] | None, owners: Mapping[int, str]) ->
         return None
     held: dict[tuple[str, str], int | None] = {}
     for process in processes:
-        whose = owners.get(process.pid, ""), process.name or "hidden program"
+        whose = process.user or owners.get(process.pid, ""), process.name or "hidden program"
         before, more = held.get(whose), process.memory_bytes
         held[whose] = before if more is None else (before or 0) + more
     users = [GpuUser(*whose, memory) for whose, memory in held.items()]

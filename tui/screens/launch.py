@@ -72,6 +72,22 @@ class LaunchScreen(MachineScreen):
             tooltip="Open or close the warnings on the plan",
         ),
         Binding(
+            "z",
+            "zoom",
+            "Zoom",
+            show=False,
+            id="launch.zoom",
+            tooltip="Give the devices the screen, with processes and history, or show all panels again",
+        ),
+        Binding(
+            "left_square_bracket,right_square_bracket",
+            "stretch",
+            "Stretch",
+            show=False,
+            id="launch.stretch",
+            tooltip="Change the stretch of time of the enlarged devices",
+        ),
+        Binding(
             "a", "attach", "Attach", id="launch.attach", tooltip="Open the monitor of the running session"
         ),
         Binding(
@@ -179,7 +195,10 @@ class LaunchScreen(MachineScreen):
         self._list.focus()
 
     async def action_clear_filter(self) -> None:
-        """Clear the filter and show all presets."""
+        """Show all panels if one is enlarged; else clear the filter and show all presets."""
+        if self.query_one(DevicesPanel).enlarged:
+            self.action_zoom()
+            return
         self._list.focus()
         await self.query("#filter").remove()
         self.refresh_bindings()
@@ -211,6 +230,20 @@ class LaunchScreen(MachineScreen):
         panel = self.query_one(PlanPanel)
         panel.opened = not panel.opened
         self._draw_plan()
+
+    def action_zoom(self) -> None:
+        """Give the devices the screen for themselves, or show all panels again."""
+        panel = self.query_one(DevicesPanel)
+        panel.enlarged = not panel.enlarged
+        self.set_class(panel.enlarged, "-zoomed")
+        (panel if panel.enlarged else self._list).focus()
+        self.refresh_bindings()
+        self.call_after_refresh(self.redraw)
+
+    def action_stretch(self) -> None:
+        """Show the next stretch of time in the enlarged devices."""
+        self.query_one(DevicesPanel).stretch += 1
+        self.redraw()
 
     @in_task("choosing GPUs")
     async def action_gpus(self) -> None:
@@ -280,5 +313,5 @@ class LaunchScreen(MachineScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Disable Attach if no session is running, and Show all if there is no filter."""
         if action == "clear_filter":
-            return bool(self.query("#filter"))
+            return bool(self.query("#filter")) or self.query_one(DevicesPanel).enlarged
         return action != "attach" or (self._inspection is not None and self._inspection.running is not None)

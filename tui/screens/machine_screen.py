@@ -91,6 +91,7 @@ class MachineScreen(Screen[None]):
         self._newest = message
         for note in message.notes:
             self.notify(note, severity="warning", markup=False)
+        self.query_one(DevicesPanel).add(message)
         self._draw_devices()
 
     def fail(self, sentence: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from .panel import Panel
 
 if TYPE_CHECKING:
     from ...engine.host.facts import Host
+    from ...engine.record.history import GpuHistory
     from ..data.launch_feed import DevicesSampled
 
 LEAST_LINES = 4
@@ -18,7 +20,26 @@ LEAST_LINES = 4
 
 
 class DevicesPanel(Panel):
-    """Shows the newest samples."""
+    """Shows the newest samples; enlarged also the processes on the GPUs, and the history of their figures."""
+
+    def __init__(self, title: str, *, id: str, classes: str = "") -> None:  # noqa: A002
+        super().__init__(title, id=id, classes=classes)
+        self._history: dict[int, GpuHistory] = {}
+        self._began = time.monotonic()
+        self._now = 0.0
+        """Seconds from the first frame to the newest sample."""
+        self.enlarged = False
+        """Whether the panel has the screen for itself."""
+        self.stretch = 0
+        """Place of the shown stretch of time among those that can be chosen."""
+
+    def add(self, sampled: DevicesSampled) -> None:
+        """Keep samples for the history."""
+        from ...engine.record.history import GpuHistory
+
+        self._now = time.monotonic() - self._began
+        for sample in sampled.gpus:
+            self._history.setdefault(sample.index, GpuHistory(sample)).add(self._now, sample)
 
     def draw(self, sampled: DevicesSampled, machine: Host, chosen: Sequence[int] | None) -> None:
         """Show the samples of a machine; `chosen`: indices of the GPUs that runs may use, None for all."""
@@ -37,8 +58,18 @@ class DevicesPanel(Panel):
         warning = f"throttled: {throttled}" if throttled else ""
         self.set_title("GPUs", _versions(machine) + marked, warning=warning)
         height = max(LEAST_LINES, self.screen.size.height // 4)
-        host, gpus = cpu_line(sampled.cpu, self.columns), gpu_glance(states, self.columns, height)
-        self.show(Content("\n").join([host, gpus]))
+        gpus = self._details() if self.enlarged else gpu_glance(states, self.columns, height)
+        self.show(Content("\n").join([cpu_line(sampled.cpu, self.columns), gpus]))
+
+    def _details(self) -> Content:
+        """Return the GPUs with their processes and the history of their figures."""
+        from ..render.monitor.gpu_details import gpu_details
+        from ..render.monitor.gpu_strip import GpuPast
+        from ..render.monitor.time_range import TIME_RANGES, TimeRange
+
+        ranges = (TimeRange("all since the start", None), *TIME_RANGES[1:])
+        past = GpuPast(self._history, self._now, ranges[self.stretch % len(ranges)])
+        return gpu_details(past, {}, self.columns, self.lines - 1)
 
 
 def _versions(machine: Host) -> str:

@@ -112,7 +112,7 @@ class PresetList(OptionList):
     def _draw(self) -> None:
         region = self.scrollable_content_region
         drawn = (self._presets, self._filter, self._wanted, tuple(self.selected), region.size)
-        if drawn == self._drawn:
+        if drawn == self._drawn or region.width <= MARGIN:  # hidden
             return
         self._drawn = drawn
         for roomy, with_questions in LIST_LAYOUTS:

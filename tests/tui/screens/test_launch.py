@@ -14,7 +14,8 @@ import pytest
 from building import recorded
 from building.session_process import Starter
 from driving.app import PATIENCE_SECONDS, SIZES, screen_text, wait_for_text, wait_until
-from gpubench_tui.engine.host.facts import GpuProcess, Host
+from gpubench_tui.engine.host.facts import GpuProcess, GpuSample, Host
+from gpubench_tui.engine.host.gpu.poller import GpuPoller
 from gpubench_tui.engine.plan.library import find_preset
 from gpubench_tui.engine.plan.write import write_preset
 from gpubench_tui.engine.record.shelf import SessionFolder
@@ -453,3 +454,30 @@ async def test_without_gpus_there_are_none_to_choose_from(tmp_path: Path) -> Non
         await wait_for_text(pilot, "(estimate)")
         await pilot.press("g")
         await wait_for_text(pilot, "There are no GPUs to choose from here")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_the_devices_enlarged_show_processes_and_history(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    def sample(self: GpuPoller) -> list[GpuSample]:
+        process = GpuProcess(4242, "train.py", 50 << 30, "anna")
+        return [GpuSample(index=index, utilization=42.0, processes=(process,)) for index in range(8)]
+
+    monkeypatch.setattr(GpuPoller, "sample", sample)
+    on(recorded.host(8), monkeypatch)
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=size) as pilot:
+        await wait_for_text(pilot, "ddp x8", "anna train.py")
+        await pilot.press("z")
+        await wait_for_text(pilot, "CPU ", "4242", "anna", "42%")
+        assert "Quickstart" not in screen_text(app)
+        devices = app.screen.query_one("#devices", Panel)
+        await wait_until(pilot, lambda: "History of all since the start" in devices.content.plain)
+        await pilot.press("left_square_bracket")
+        await wait_until(pilot, lambda: "History of last 10 min" in devices.content.plain)
+        await pilot.press("end")
+        await wait_for_text(pilot, "uncorrected")
+        await pilot.press("escape")
+        await wait_for_text(pilot, ">Quickstart", "ddp x8")
+        assert app.screen.focused is app.screen.query_one(PresetList)
