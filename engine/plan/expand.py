@@ -19,7 +19,7 @@ from .limits import reason_to_skip
 from .plan import Device, Plan, RunSpec
 from .preset import Preset
 from .read import problem_with_workload
-from .vary import settings_text
+from .vary import settings_text, values_in_words
 from .workload import Workload
 
 MOST_RUNS = 10_000
@@ -50,7 +50,11 @@ def make_plan(
         raise PresetError(name, "measure.repeats", problem)
     samples = _training_samples(name, cells)
     devices = _devices(host, [cell.devices for cell in cells])
-    runs = [_run(number, cell, preset, devices, host) for number, cell in enumerate(cells, start=1)]
+    told = values_in_words([cell.varied for cell in cells], preset.matrix.vary)
+    runs = [
+        _run(number, cell, words, preset, devices, host)
+        for number, (cell, words) in enumerate(zip(cells, told, strict=True), start=1)
+    ]
     runs = [replace(spec, skip=spec.skip or too_little_data(spec, samples)) for spec in runs]
     runs = list(with_controls(with_baselines(runs, cells, preset.matrix), cells, preset.matrix))
     return Plan(
@@ -129,9 +133,11 @@ def _cpu_device(share: int, cores: tuple[int, ...]) -> Device:
     return Device(kind="cpu", index=share, name=f"{plural} {', '.join(map(str, cores))}", cores=tuple(cores))
 
 
-def _run(number: int, cell: Cell, preset: Preset, devices: tuple[Device, ...], host: Host) -> RunSpec:
+def _run(
+    number: int, cell: Cell, told: str, preset: Preset, devices: tuple[Device, ...], host: Host
+) -> RunSpec:
+    """Return a run; `told`: its values of the variables under test in words."""
     names = list(dict.fromkeys(workload.name for workload in cell.workloads))
-    told = settings_text(cell.varied)
     label = f"{cell.mode} x{cell.devices}"
     if len(preset.matrix.batches) > 1:
         label += f", batch {cell.batch}"

@@ -23,6 +23,10 @@ from .workload import Workload
 
 MOST_COMBINATIONS = 10_000
 """Combinations of varied values at most."""
+LONGEST_VALUES = 40
+"""Characters up to which a label gives all values; beyond, those that are not the first ones."""
+CONTROL = "control"
+"""Name of the combination of all first values."""
 LONGEST_VALUE = 24
 """Characters of a value in a label at most."""
 SPEAKING = frozenset({"model", "training", "data", "precision", "optimizer"})
@@ -157,3 +161,12 @@ def setting_text(key: str, value: Any) -> str:
 def settings_text(varied: Varied) -> str:
     """Write the values of varied keys in a few words: `bf16, compile`."""
     return ", ".join(setting_text(key, value) for key, value in varied.items())
+
+
+def values_in_words(every: Sequence[Varied], vary: Mapping[str, Sequence[Any]]) -> list[str]:
+    """Return the values of each run in the words of its label, alike in form for all runs of a plan."""
+    whole = [settings_text(varied) for varied in every]
+    if max(map(len, whole), default=0) <= LONGEST_VALUES:
+        return whole
+    changed = ({key: value for key, value in varied.items() if value != vary[key][0]} for varied in every)
+    return [settings_text(values) or CONTROL for values in changed]

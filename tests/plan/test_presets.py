@@ -4,8 +4,10 @@ from typing import get_args
 
 import pytest
 from gpubench_tui.engine.host.facts import Cpu, Gpu, Host, Software
+from gpubench_tui.engine.plan.estimate import estimate
 from gpubench_tui.engine.plan.expand import make_plan
 from gpubench_tui.engine.plan.library import find_preset
+from gpubench_tui.engine.plan.needs import needs
 from gpubench_tui.engine.plan.plan import Plan
 from gpubench_tui.engine.plan.preset import UNITS, Metric
 from gpubench_tui.engine.plan.read import read_preset
@@ -16,8 +18,11 @@ SHIPPED = [
     "batch-size",
     "cnn-vs-vit",
     "communication",
+    "compile",
+    "ddp-tuning",
     "fsdp-vs-ddp",
     "large-batch",
+    "precision",
     "scaling",
     "single-dp-ddp",
     "strong-scaling",
@@ -48,6 +53,36 @@ def test_a_preset_written_reads_back_equal(name: str) -> None:
 def test_a_preset_runs_whole_on_four_gpus_and_in_part_on_two_cores(name: str) -> None:
     assert [spec.skip for spec in plan(name, 4).runs if spec.skip] == []
     assert plan(name, 0, "matrix.devices=[2]").to_run
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_preset_has_a_form_for_machines_without_gpus_of_two_minutes_at_most(name: str) -> None:
+    made = plan(name, 0)
+    assert made.reduced and made.to_run and not needs(made, host(0))[1:]
+    seconds = estimate(made).high
+    if seconds is None:  # by epochs: of few images
+        spec = made.to_run[0]
+        assert spec.measure.epochs * spec.workload.images <= 10_000
+    else:
+        assert seconds <= 120
+    assert {spec.workload.data for spec in made.runs} == {"synthetic"}
+
+
+def test_ddp_is_tuned_one_setting_at_a_time_and_then_with_all() -> None:
+    made = plan("ddp-tuning", 4)
+    control, *others, together = made.runs
+    assert control.controls == {}
+    for spec in others:
+        assert set(spec.controls.values()) == {control.id} and len(spec.controls) == 1
+    assert {spec.baseline for spec in made.runs} == {control.id}
+    assert {spec.label for spec in made.runs} > {
+        "ddp x4, control",
+        "ddp x4, bucket_mb 5",
+        "ddp x4, bucket_mb 100",
+    }
+    assert len(together.varied) == 4 and all(
+        value != control.varied[key] for key, value in together.varied.items()
+    )
 
 
 @pytest.mark.parametrize("name", SHIPPED)

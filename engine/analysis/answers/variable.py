@@ -12,6 +12,8 @@ from ..results.variables import Contrast, held_against
 from .inquiry import Inquiry, Sentence
 from .words import MODE_NAMES, some_devices
 
+MANY = 3
+"""Number of variables from which the values are not all named that a combination is held against."""
 MOST_CLAUSES = 3
 """Values that are given at most; of more, those that change most."""
 
@@ -39,7 +41,9 @@ def which_value(inquiry: Inquiry) -> Sentence | None:
     if len(by_value) > len(ranked):
         clauses.append(f"{len(by_value) - len(ranked)} more in the table")
     about = [result for each in ranked for result, _ in each]
-    together = _together(inquiry, [result for result, _ in there])
+    together = _together(
+        inquiry, [each for each in inquiry.results if (each.mode, each.devices) == (mode, most)]
+    )
     if together is not None:
         clauses.insert(0, together.text)
         about += together.about
@@ -91,6 +95,7 @@ def _together(inquiry: Inquiry, results: Sequence[Result]) -> Sentence | None:
         settings_text({key: each.varied[key] for key in apart if key in each.varied})
         for each in (result, baseline)
     )
-    return Sentence(
-        held_against(ours, theirs, result.speedup or 0.0, result.speedup_interval), (result, baseline)
-    )
+    if len(apart) >= MANY:
+        ours, theirs = f"{ours} together", "none of them"
+    text = held_against(ours, theirs, result.speedup or 0.0, result.speedup_interval)
+    return Sentence(text, (result, baseline))
