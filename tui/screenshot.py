@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from html import escape
+from html import escape, unescape
 from typing import Any
 
+from rich.cells import cell_len
 from textual.app import App
 from textual.color import Color
 
@@ -33,6 +34,10 @@ _COMMENT = re.compile(r"\s*<!--.*?-->", re.DOTALL)
 _LINE_CLIP = re.compile(
     r'\s*<clipPath id="[^"]*-line-\d+">.*?</clipPath>| clip-path="[^"]*-line-\d+\)"', re.DOTALL
 )
+_TEXT = re.compile(
+    r'<text( class="[^"]*") x="([\d.]+)"( y="[\d.]+") textLength="([\d.]+)"([^>]*)>([^<]*)</text>'
+)
+_BLANKS = re.compile("[ \N{NO-BREAK SPACE}]{2,}")
 # Textual draws the window frame dark grey in every theme.
 _WINDOW = re.compile(r'<rect fill="#292929" stroke="rgba\(255,255,255,0\.35\)"')
 _WINDOW_TITLE = re.compile(r'-title" fill="#c5c8c6"')
@@ -57,9 +62,30 @@ def screenshot_svg(app: App[Any], title: str) -> str:
     ):
         drawn = pattern.sub(replacement, drawn)
     drawn = drawn.replace("&#160;", "\N{NO-BREAK SPACE}").replace(' shape-rendering="crispEdges"', "")
+    drawn = _TEXT.sub(_placed_parts, drawn)
     drawn = drawn.replace("<style>", "<style>rect { shape-rendering: crispEdges; }", 1)
     drawn = drawn.replace("font-family: Fira Code, monospace", f"font-family: {MONOSPACE}")
     return drawn.replace("font-family: arial", f"font-family: {SANS}")
+
+
+def _placed_parts(found: re.Match[str]) -> str:
+    """Return a text as one element for each part between blanks, each at its own cell.
+
+    Some renderers drop or narrow blanks, or have no font whose characters are all of one width.
+    """
+    kind, x, y, length, rest, content = found.groups()
+    text = unescape(content).rstrip("\n")
+    cells = cell_len(text)
+    parts: list[str] = []
+    start = 0
+    for blank in (*_BLANKS.finditer(text), None):
+        end = len(text) if blank is None else blank.start()
+        if part := text[start:end]:
+            place, wide = cell_len(text[:start]) / cells, cell_len(part) / cells
+            at, size = float(x) + float(length) * place, float(length) * wide
+            parts.append(f'<text{kind} x="{at:.5g}"{y} textLength="{size:.5g}"{rest}>{escape(part)}</text>')
+        start = end if blank is None else blank.end()
+    return "".join(parts)
 
 
 @contextmanager

@@ -5,21 +5,35 @@ from xml.etree import ElementTree
 
 import pytest
 from building.recorded import shelve
-from driving.app import wait_for_text, wait_until, watching
+from driving.app import screen_text, wait_for_text, wait_until, watching
 from gpubench_tui.tui.screens.dialogs.help import HelpScreen
 from gpubench_tui.tui.screenshot import screenshot_svg
 from gpubench_tui.tui.themes import DARK, LIGHT
 from textual.theme import Theme
 
+CELL = 12.2
+"""Width of a cell in pixels."""
+
 
 def words(svg: str) -> str:
-    """All that a picture says, line by line."""
-    lines: dict[float, list[tuple[float, str]]] = {}
-    for text in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text"):
-        place = (float(text.attrib["x"]), text.text or "")
-        lines.setdefault(float(text.attrib["y"]), []).append(place)
-    drawn = ("".join(text for _, text in sorted(line)) for _, line in sorted(lines.items()))
-    return "\n".join(drawn).replace("\N{NO-BREAK SPACE}", " ")
+    """All that a picture says, line by line, each text in its cell."""
+    lines: dict[float, str] = {}
+    texts = ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")
+    for text in sorted(texts, key=lambda text: float(text.attrib["x"])):
+        y, cell = float(text.attrib["y"]), round(float(text.attrib["x"]) / CELL)
+        lines[y] = lines.get(y, "").ljust(cell) + (text.text or "")
+    return "\n".join(line for _, line in sorted(lines.items())).replace("\N{NO-BREAK SPACE}", " ")
+
+
+async def test_a_picture_is_right_even_where_a_renderer_drops_blanks(tmp_path: Path) -> None:
+    app = watching(shelve(tmp_path, 2))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await wait_for_text(pilot, "Diagnosis", "✓ single")
+        shown = [line.rstrip() for line in screen_text(app).split("\n")]
+        svg = screenshot_svg(app, "x").replace("\N{NO-BREAK SPACE}", " ")
+    assert not re.search(r">[^<]*\S {2,}\S[^<]*</text>", svg)  # no text depends on its blanks
+    drawn = [line.rstrip() for line in words(svg).split("\n") if line.strip() not in ("", "x")]
+    assert drawn == [line for line in shown if line]
 
 
 async def test_a_picture_shows_the_screen_and_needs_nothing_from_elsewhere(tmp_path: Path) -> None:
