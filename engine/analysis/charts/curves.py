@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from ...plan.vary import settings_text
@@ -33,8 +34,14 @@ def epochs_chart(configurations: Sequence[Configuration], width: float) -> Drawi
     each = (width - BETWEEN) / 2
     shown = found[:MOST_LINES]
     plots = [
-        Plot(title=f"test {what}", over="epoch", lines=tuple(_learning(shown, what)), written=written)
-        for what, written in (("accuracy", _percents), ("loss", axis_labels))
+        Plot(
+            title=f"test {what}",
+            over="epoch",
+            lines=tuple(_learning(shown, what)),
+            written=written,
+            most=most,
+        )
+        for what, written, most in (("accuracy", _percents, 1.0), ("loss", axis_labels, math.inf))
     ]
     drawn = [line_plot(plot, each) for plot in plots if plot.points]
     beside = Drawing(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct
@@ -55,6 +56,8 @@ class Plot(Struct, frozen=True, kw_only=True):
     at: tuple[float, ...] = ()
     """Labelled values of a logarithmic horizontal axis; if empty, the axis is linear with integer labels."""
     from_zero: bool = False
+    most: float = math.inf
+    """Greatest value that there can be; the vertical axis ends there."""
 
     @property
     def points(self) -> list[Point]:
@@ -104,7 +107,9 @@ def mark(number: int, x: float = 0, y: float = 0) -> str:
 def _rows(plot: Plot) -> list[float]:
     ends = [end for point in plot.points for end in point.interval or ()]
     values = [*ends, *(point.y for point in plot.points if point.y is not None)]
-    return covering_ticks(0.0 if plot.from_zero else min(values), max(values), TICKS)
+    rows = covering_ticks(0.0 if plot.from_zero else min(values), max(values), TICKS)
+    beyond = max(0.0, rows[-1] - plot.most)  # of equal values, the axis covers some more
+    return [row - beyond for row in rows]
 
 
 def _columns(low: float, high: float) -> list[float]:

@@ -265,6 +265,20 @@ def test_of_too_many_trainings_some_are_left_to_the_report() -> None:
     assert any(text.words == "The report has 3 more." for text in drawn.texts)
 
 
+@pytest.mark.parametrize("accuracies", [[1.0, 1.0], [0.0, 0.0], [0.31, 0.995, 1.0], [0.999, 0.9995]])
+def test_accuracy_is_drawn_within_0_and_100_percent_over_whole_epochs(accuracies: list[float]) -> None:
+    one = spec("single", "single")
+    trained = session(
+        opening(one), measured("single", [[1.0] * len(accuracies)]), evaluations("single", 0, accuracies)
+    )
+    texts = [text.words for text in Picture(svg_report(analyse(trained))).texts]
+    axis = [float(text.removesuffix("%")) for text in texts if re.fullmatch(r"[\d.]+%", text)]
+    assert len(axis) >= 2 and min(axis) >= 0 and max(axis) <= 100
+    epochs = texts[texts.index("test accuracy") : texts.index("test loss")]
+    numbers = [text for text in epochs if re.fullmatch(r"[\d.]+", text)]
+    assert numbers == [str(epoch) for epoch in range(1, len(accuracies) + 1)]
+
+
 def test_one_epoch_makes_no_curve() -> None:
     said = [text.words for text in Picture(svg_report(analyse(learning(epochs=1)))).texts]
     assert "Learning curves" not in said

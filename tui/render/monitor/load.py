@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-IDLE, FULL_LOAD = 0.1, 0.9
-"""Shares of a device's time below which it idles, and from which it is at full load."""
+IDLE, HIGH_LOAD = 0.1, 0.75
+"""Shares of a device's time below which it idles, and from which its load is high."""
 NEARLY_FULL, FULL = 0.9, 0.98
 """Shares of a memory from which it is nearly full, and full."""
 HOT_CELSIUS, TOO_HOT_CELSIUS = 85.0, 95.0
@@ -13,7 +13,7 @@ def load_style(share: float | None) -> str:
     """Return the style of a load, given as a share of 1."""
     if share is None or share < IDLE:
         return "$muted"
-    return "$primary" if share < FULL_LOAD else "$success"
+    return "$primary" if share < HIGH_LOAD else "$success"
 
 
 def fullness_style(share: float | None) -> str:

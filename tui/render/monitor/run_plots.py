@@ -21,6 +21,8 @@ AXIS_CELLS = 10
 """Approximate width of the labels of the y axis."""
 WARMUP_COLOR = 3
 """Plot colour of the loss in warm-up."""
+STEPS_APART = (1, 2, 5)
+"""First distances between the numbers of steps, which are whole."""
 COMPARABLE_RATIO = 1.5
 """A reference run is drawn if neither run is faster than the other by more than this factor."""
 
@@ -114,7 +116,7 @@ def loss_plot(run: RunState | None, area: PlotArea) -> TitledPlot:
         title += "" if last.test_accuracy is None else f", accuracy {percent(last.test_accuracy)}"
         title += f", test loss {number(last.test_loss)}"
     content = render_plot(
-        CurvePlot(curves, PlotAxes(short_number, number, start, end)),
+        CurvePlot(curves, PlotAxes(short_number, number, start, end, STEPS_APART)),
         area.width,
         area.height,
         area.unicode,

@@ -48,6 +48,27 @@ def test_a_plot_of_nothing_and_a_plot_without_room_say_so() -> None:
     assert "too small" in throughput_plot(done, run, PlotArea(10, 3)).content.plain
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 9])
+def test_an_axis_of_steps_has_whole_numbers(count: int) -> None:
+    one = spec("single", "single")
+    events: list[Event] = [RunStarted(at=0.5, run="single")]
+    events.append(
+        Steps(
+            at=2.0,
+            run="single",
+            rank=0,
+            first=0,
+            seconds=[1.0] * count,
+            loss=[2.0] * count,
+            samples=[1] * count,
+            learning_rate=[0.1] * count,
+        )
+    )
+    run = session(opening(one), events).runs["single"]
+    axis = lines_of(loss_plot(run, PlotArea(98, 12)).content)[-1].split()
+    assert len(axis) >= 2 and all(number.isdigit() for number in axis), axis
+
+
 def test_an_axis_stands_still_and_then_steps_on() -> None:
     everything, _, minute = TIME_RANGES
     assert everything.stretch(100.0, 100.0) == (100.0, 110.0)
