@@ -20,6 +20,9 @@ SENTENCES = {
     r"training graph has changed in this iteration": "a step of the model used other parameters than the "
     "first, or used them otherwise: set workload.static_graph = false, and workload.find_unused_parameters = "
     "true if a step leaves some out",
+    r"gradient computation has been modified by an inplace operation": "the model changes in place "
+    "what its gradients are computed from: use operations that are not in place (inplace=False); what "
+    "workload.checkpoint_activations computes anew must not be changed either",
 }
 """Sentence in place of torch's advice, which is to change a program, by a pattern of its message."""
 REMEDIES = {

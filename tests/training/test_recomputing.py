@@ -7,7 +7,7 @@ import copy
 import pytest
 import torch
 from gpubench_tui.engine.plan.workload import Workload
-from gpubench_tui.engine.training.errors import TrainingError
+from gpubench_tui.engine.training.errors import TrainingError, sentence_of
 from gpubench_tui.engine.training.models.registry import build_model
 from gpubench_tui.engine.training.precision import keep_statistics_in_float32
 from gpubench_tui.engine.training.recomputing import blocks_to_recompute, recompute
@@ -132,3 +132,24 @@ def test_replicas_of_data_parallel_compute_their_own_part_anew() -> None:
             data_parallel_over(each, 2)(values).square().mean().backward()
     for ours, theirs in zip(model.parameters(), plain.parameters(), strict=True):
         assert torch.allclose(ours.grad, theirs.grad)  # type: ignore[arg-type]
+
+
+class Changing(nn.Module):
+    """A block whose input is another one after it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(6, 6)
+
+    def forward(self, values: Tensor) -> Tensor:
+        out: Tensor = self.layer(values.mul_(2))
+        return out
+
+
+def test_a_block_that_changes_its_input_is_refused_not_trained_wrongly() -> None:
+    model = nn.Sequential(nn.Linear(6, 6), Changing())
+    recompute(blocks_to_recompute(model, Workload(checkpoint_activations="every")))
+    loss = model(torch.randn(4, 6)).sum()
+    with pytest.raises(RuntimeError) as error:
+        loss.backward()
+    assert "workload.checkpoint_activations computes anew must not be changed" in sentence_of(error.value, 4)

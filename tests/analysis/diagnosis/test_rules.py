@@ -1,6 +1,7 @@
 """Every rule on recorded sessions that call for it, and on the like that do not."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import pytest
 from building.sessions import (
@@ -85,15 +86,20 @@ def gpu_sample(**given: object) -> GpuSample:
 
 
 def exchange(
-    run: str, exposed: Sequence[float], with_sync: float, without: float, noise: float = 0.001
+    run: str,
+    exposed: Sequence[float],
+    with_sync: float,
+    without: float,
+    noise: float = 0.001,
+    buckets: int = 1,
 ) -> Iterable[Event]:
-    """One bucket a rank, whose all-reduce ends together, and turns with and without synchronisation."""
+    """Buckets of each rank whose all-reduces end together, and turns with and without synchronisation."""
     turns = [noise * wobble for wobble in (0, 1, -1, 2, -2, 1, 0, -1)]
     for rank, seconds in enumerate(exposed):
         yield communication(
             run,
             rank,
-            [(1000, [100.0 + i - seconds for i in range(8)], [100.0 + i for i in range(8)])],
+            [(1000, [100.0 + i - seconds for i in range(8)], [100.0 + i for i in range(8)])] * buckets,
             synchronised=[with_sync + wobble for wobble in turns],
             unsynchronised=[without - wobble for wobble in turns],
         )
@@ -220,6 +226,25 @@ def test_no_larger_batch_where_memory_is_nearly_full() -> None:
             [finished("gpus", reserved, 0)],
         )
         assert remedy in one(folded, "exposed communication").remedy
+
+
+@pytest.mark.parametrize(
+    ("keys", "named", "not_named"),
+    [
+        ({}, ["accumulate = 2", 'compress_gradients = "bf16"', "bucket_mb = 100"], []),
+        ({"accumulate": 4, "compress_gradients": "fp16"}, ["accumulate = 8"], ["compress_gradients"]),
+    ],
+)
+def test_ways_to_exchange_less_are_keys_and_not_those_in_use(
+    keys: dict[str, Any], named: list[str], not_named: list[str]
+) -> None:
+    turns = list(exchange("ddp", [0.05, 0.05], with_sync=STEP, without=0.15, buckets=4))
+    run = replace(DDP, workloads=(Workload(**keys),))
+    remedy = one(
+        session(opening(run), measured("ddp", [STEADY, STEADY]), turns), "exposed communication"
+    ).remedy
+    assert all(key in remedy for key in named), remedy
+    assert not any(key in remedy for key in not_named), remedy
 
 
 def test_ranks_with_unequal_threads() -> None:
