@@ -25,6 +25,7 @@ STATE_STYLES = {
     "waiting": "$muted",
     "running": "bold $text-accent",
     "finished": "",
+    "failed": "$text-error",
     "stopped": "$text-warning",
     "interrupted": "$text-warning",
 }
@@ -61,7 +62,7 @@ def sessions_table(
         SessionColumn("host", [(unbroken(entry.host), "") for entry in entries], 2 if several_hosts else 6),
         SessionColumn("preset", [(unbroken(entry.preset), "") for entry in entries], 4),
         SessionColumn("model", [(shortened(entry.model, MODEL_CELLS), "") for entry in entries], 5),
-        SessionColumn("state", [(entry.state, STATE_STYLES[entry.state]) for entry in entries]),
+        SessionColumn("state", [(entry.shown_state, STATE_STYLES[entry.shown_state]) for entry in entries]),
         SessionColumn("runs", [_runs(entry) for entry in entries], 1),
     ]
     shown, gap = fit_columns(columns, width - LEAST_RESULT_CELLS - len(GAPS[-1]))
@@ -110,7 +111,7 @@ def session_details(entry: SessionOverview, width: int) -> Content:
 
 
 def _ended(entry: SessionOverview) -> str:
-    return f"{entry.state}: {entry.reason}" if entry.reason else entry.state
+    return f"{entry.state}: {entry.reason}" if entry.reason else entry.shown_state
 
 
 def _result(entry: SessionOverview) -> StyledText:

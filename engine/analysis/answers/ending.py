@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from ...record.events import SAME_WAY
@@ -10,6 +11,8 @@ from ...text.units import count
 from ..results.result import Result
 from .inquiry import Inquiry
 
+PLACE = re.compile(r"^(?:rank [\d, or]+: )?\S[^:]*\.py:\d+, in [^:]+: ")
+"""Place in a file at the beginning of a failure's message."""
 LONGEST_REASON = 160
 """Characters of a reason at most."""
 MOST_REASONS = 2
@@ -65,6 +68,9 @@ def _early_end(inquiry: Inquiry) -> str:
 def _failures(inquiry: Inquiry, failed: Sequence[Result]) -> str:
     """Return why a session failed in which nothing was measured, and what befell its other runs."""
     planned = len(inquiry.results)
+    alike = sum(each.reason.startswith(SAME_WAY) for each in inquiry.results)
+    if alike and len(failed) + alike == planned:
+        return f"{_reasons(failed, planned)} ({len(failed)} of {planned} runs; {SAME_WAY})"
     if len(failed) == planned:
         runs = "its run" if planned == 1 else f"{'both' if planned == 2 else f'all {planned}'} runs"
         return _reasons(failed, planned, runs)
@@ -107,7 +113,7 @@ def _reason(result: Result) -> str:
         return _short(result.reason or result.state)
     # What was raised names its kind itself.
     kind = "" if failure.kind in ("raised", "launch", "no data") else f"{failure.kind}: "
-    message = _short(failure.message)
+    message = _short(PLACE.sub("", unbroken(failure.message)))
     return message if failure.kind in message else f"{kind}{message}"
 
 

@@ -66,6 +66,11 @@ class SessionOverview(Struct, frozen=True, kw_only=True):
         """Files of the session."""
         return SessionFolder(Path(self.path))
 
+    @property
+    def shown_state(self) -> str:
+        """State in a word; `failed` for a session that came to its end and measured nothing."""
+        return "failed" if self.state == "finished" and self.failed and not self.measured else self.state
+
     def matches(self, text: str) -> bool:
         """Return whether every word of the text occurs in the row, ignoring case."""
         own = (self.name, self.preset, self.title, self.trained, self.host, self.state, self.current)

@@ -24,6 +24,10 @@ NOT_CAUSES = frozenset({"name", "batch", "batch_scope", "learning_rate"})
 """Fields of a workload whose change is not expected to help; the batch is judged apart."""
 
 
+SIMPLEST = {"mode": "single", "devices": 1, "ranks that communicate": False}
+"""Settings that are never to blame: a run with more than these would meet the same failure."""
+
+
 class _Failed(Struct, frozen=True):
     spec: RunSpec
     failure: Failure
@@ -81,7 +85,7 @@ def _shared(first: _Failed, second: _Failed) -> Mapping[str, object]:
     }
     if not (_blames_batch(first) and _blames_batch(second)):
         shared.pop("batch", None)
-    return shared
+    return {key: value for key, value in shared.items() if value != SIMPLEST.get(key)}
 
 
 def _settings(spec: RunSpec, workload: Workload) -> Iterator[tuple[str, object]]:

@@ -21,6 +21,7 @@ from gpubench_tui.engine.plan.plan import Device, RunSpec
 from gpubench_tui.engine.plan.preset import AnswerKind, Measure, Mode
 from gpubench_tui.engine.plan.workload import Workload
 from gpubench_tui.engine.record.events import (
+    SAME_WAY,
     Event,
     Failure,
     ModelBuilt,
@@ -295,6 +296,7 @@ def test_a_session_that_falls_short_says_why_and_what_was_measured() -> None:
         (["no luck"], "Failed: no luck"),
         (["no luck", "no luck"], "Failed: no luck (both runs)"),
         (["no luck"] * 3, "Failed: no luck (all 3 runs)"),
+        (["/home/a b/own.py:1, in <module>: ModuleNotFoundError: x"], "Failed: ModuleNotFoundError: x"),
         (["no luck", "no memory", "no luck"], "Failed: no luck (2 runs); no memory (1 run)"),
         (["a", "b", "c", "c"], "Failed: c (2 runs); a (1 run); 1 run for other reasons"),
     ],
@@ -302,6 +304,13 @@ def test_a_session_that_falls_short_says_why_and_what_was_measured() -> None:
 def test_a_failed_session_begins_with_the_reason(messages: list[str], said: str) -> None:
     runs = [(spec(f"r{n}", "single"), failed(f"r{n}", message)) for n, message in enumerate(messages)]
     assert headline("worth", *runs) == said
+
+
+def test_runs_that_would_fail_the_same_way_are_counted_apart() -> None:
+    runs = [(spec(name, "single"), failed(name, "no luck")) for name in "ab"]
+    alike = RunFinished(at=9.0, run="c", outcome="skipped", reason=f"{SAME_WAY}: no luck")
+    said = headline("worth", *runs, (spec("c", "single"), [alike]))
+    assert said == "Failed: no luck (2 of 3 runs; the others would fail the same way)"
 
 
 def test_nothing_measured_for_other_reasons() -> None:

@@ -81,6 +81,7 @@ def test_a_session_where_all_failed_says_so(shelf: Shelf) -> None:
     entry = worked_out(shelf)
     assert (entry.state, entry.measured, entry.failed) == ("finished", 0, 1)
     assert entry.headline == "Failed: out of luck"
+    assert entry.shown_state == "failed"
 
 
 def test_what_goes_on_is_read_on(shelf: Shelf) -> None:

@@ -50,6 +50,8 @@ def foretold(before: Sequence[tuple[RunSpec, RunFinished]], run: RunSpec) -> boo
         ([failing(SINGLE), failing(DDP)], DDP4),
         ([failing(SINGLE), failing(DDP)], sized(DDP4, 32)),
         ([failing(sized(SINGLE, 32)), failing(sized(SINGLE, 64))], sized(SINGLE, 128)),
+        ([failing(sized(SINGLE, 32)), failing(sized(SINGLE, 64))], sized(DDP, 32)),
+        ([failing(SINGLE), failing(spec("ddp1", "ddp", 1, workloads=[OWN]))], DDP),
         ([failing(SINGLE), failing(of(SINGLE, OTHER)), failing(DDP)], of(DDP, OTHER)),
         ([failing(SINGLE), failing(DDP)], spec("both", "concurrent", 2, workloads=[OTHER, OWN])),
         (

@@ -98,7 +98,7 @@ def session_listing(shelf: Shelf, text: str = "") -> Listing:
 
 def _session_lines(entry: SessionOverview, width: int) -> Iterator[str]:
     yield (
-        f"{entry.name:<{width}}  {_date(entry.unix_time)}  {entry.host}  {entry.state:<11}  "
+        f"{entry.name:<{width}}  {_date(entry.unix_time)}  {entry.host}  {entry.shown_state:<11}  "
         f"{entry.measured} of {count(entry.runs, 'run')} measured"
         + (f", {entry.failed} failed" if entry.failed else "")
     )
@@ -106,7 +106,7 @@ def _session_lines(entry: SessionOverview, width: int) -> Iterator[str]:
         yield f"    {entry.trained}"
     if entry.headline:
         yield f"    {entry.headline}"
-    if entry.reason:
+    if entry.reason and entry.reason not in (entry.headline or ""):
         yield f"    interrupted: {entry.reason}"
 
 
