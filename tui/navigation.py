@@ -193,7 +193,9 @@ class NavigatingApp(FollowingApp):
         except RefusedError as refused:
             self.notify(str(refused), severity="error", timeout=15, markup=False)
         except OSError as error:
-            why = f"The session cannot be started: {error}."
+            from ..engine.host.shortage import shortage
+
+            why = f"The session cannot be started: {shortage(error)}."
             self.notify(why, severity="error", timeout=15, markup=False)
         finally:
             self._starting_again = False

@@ -53,7 +53,10 @@ class Register:
                 write_private(self._root / hashlib.sha256(path).hexdigest()[:32], path)
 
     def under_way(self) -> list[SessionFolder]:
-        """Return the sessions that run or wait, and remove the others; call it within `decide`."""
+        """Return the sessions that run or wait, and remove the others; call it within `decide`.
+
+        Of those it frees what they have reserved, if they were killed.
+        """
         found: list[SessionFolder] = []
         with contextlib.suppress(OSError):
             for entry in self._root.iterdir():
@@ -64,6 +67,7 @@ class Register:
                     if folder.goes_on():
                         found.append(folder)
                     else:
+                        folder.tidy()
                         entry.unlink(missing_ok=True)
         return found
 

@@ -76,6 +76,7 @@ def test_a_session_in_any_folder_is_known_until_it_has_ended(tmp_path: Path) -> 
         place(other, FIRST)
     first._let_go()
     assert place(other, FIRST).folders[0].is_waiting()
+    assert not first.folders[0].reserve.exists(), "it can no longer free it itself"
     register = Register()
     os.mkfifo(register._root / "0")
     (register._root / "00").write_bytes(b"\0")

@@ -176,6 +176,7 @@ def _resumed(context: Context, session: str, preset: str | None, name: str | Non
 def _place(context: Context, new: NewSession, host: Host, beside: Beside) -> Placed:
     """Warn about what the plan lacks, and create the session unless its devices are in use."""
     from ...engine.conductor.devices_in_use import DevicesInUseError, place_sessions
+    from ...engine.host.shortage import shortage
     from ...engine.plan.needs import needs
 
     for need in needs(new.plan, host):
@@ -191,7 +192,7 @@ def _place(context: Context, new: NewSession, host: Host, beside: Beside) -> Pla
             f"gpubench-tui stop {first} stops it"
         ) from None
     except OSError as error:
-        raise UsageError(f"the session's folder cannot be created: {error}") from None
+        raise UsageError(f"the session's folder cannot be created: {shortage(error)}") from None
     for other in placed.beside:
         print(f"warning: {other.name} is running: each distorts the other's results", file=sys.stderr)
     if placed.after:

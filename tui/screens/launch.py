@@ -289,7 +289,9 @@ class LaunchScreen(MachineScreen):
         try:
             await self._start_beside_others(presets, inspection.host)
         except OSError as error:
-            self.fail(f"The session cannot be started: {error}.")
+            from ...engine.host.shortage import shortage
+
+            self.fail(f"The session cannot be started: {shortage(error)}.")
         finally:
             self._starting = False
 
