@@ -54,6 +54,12 @@ class EditorField(NamedTuple):
         """Return the path of its table."""
         return self.key.rpartition(".")[0]
 
+    @property
+    def can_vary(self) -> bool:
+        """Whether several values, with commas between them, are measured and compared."""
+        kind, name = self.reference.kind, self.reference.name
+        return self.table == "workload" and (kind in ("word", "number") or name in ("model", "training"))
+
 
 def editor_fields(preset: Preset) -> tuple[EditorField, ...]:
     """Return a field for each key of the tables that make a plan, those most used first."""
@@ -90,6 +96,8 @@ def shown_values(preset: Preset, fields: Sequence[EditorField]) -> dict[str, lis
         name = field.reference.name
         if field.key == "workload.batch" and preset.matrix.batches:
             found = [values["matrix"]["batches"]]
+        elif field.can_vary and name in preset.matrix.vary:
+            found = [preset.matrix.vary[name]]
         elif field.table == "workload":
             found = [workload[name] for workload in workloads]
         else:
@@ -116,7 +124,7 @@ def _typed(key: str, value: Any) -> str:
         case float():
             text = f"{value * 100:.12g}%" if key in PERCENT else f"{value:.12g}"
         case [*items] if not any(isinstance(item, dict | list | tuple) for item in items):
-            text = ", ".join(map(str, items))
+            text = ", ".join(_typed(key, item) for item in items)
         case list() | tuple() | dict():
             text = toml_value(_without_none(value)) if value else ""
     return text

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ...engine.host.facts import Host
 from ...engine.plan.errors import PresetError
-from ...engine.plan.overrides import OVERLAY, overridden_key
+from ...engine.plan.overrides import OVERLAY, VARY, overridden_key
 from ...engine.plan.preset import Baseline
 from ...engine.text.toml import toml_value
 from .editor_fields import EditorField, editor_fields
@@ -56,7 +56,7 @@ def _others(overrides: Sequence[str], changes: Mapping[str, str]) -> list[str]:
     def keys(override: str) -> set[str]:
         """Return the key that an override sets, and that of all workloads or devices which it belongs to."""
         key = overridden_key(override).removeprefix(f"{OVERLAY}.")
-        return {key, re.sub(r"^workloads\.[^.]+\.", "workload.", key)}
+        return {key, re.sub(r"^(workloads\.[^.]+|matrix\.vary)\.", "workload.", key)}
 
     return [override for override in overrides if not keys(override) & changed]
 
@@ -64,7 +64,7 @@ def _others(overrides: Sequence[str], changes: Mapping[str, str]) -> list[str]:
 def _overrides(
     base: PlannedPreset, fields: Mapping[str, EditorField], changes: Mapping[str, str]
 ) -> Iterator[str]:
-    """Yield the changes in the form of `--set`."""
+    """Yield the changes in the form of `--set`, or of `--vary` for several values of one key."""
     preset = base.preset
     if preset is None:
         return
@@ -76,6 +76,9 @@ def _overrides(
         if key == "workload.batch" and several and "matrix.batches" not in changes:
             yield f"matrix.batches={_list(text)}"
             continue
+        if field.can_vary and (field.reference.name in preset.matrix.vary or len(_alternatives(text)) > 1):
+            yield f"{VARY}{field.reference.name}={','.join(_alternatives(text))}"
+            continue
         value = _value(field, text)
         yield f"{key}={value}"
         if field.table == "workload":
@@ -83,6 +86,11 @@ def _overrides(
             yield from (f"workloads.{workload}.{name}={value}" for workload in preset.workloads)
     if preset.matrix.baseline is not None:
         yield from _baseline(preset.matrix.baseline, changes)
+
+
+def _alternatives(text: str) -> list[str]:
+    """Return the values of a key that are to be compared, between commas."""
+    return [each.strip() for each in text.split(",") if each.strip()]
 
 
 def _value(field: EditorField, text: str) -> str:
@@ -111,6 +119,10 @@ def _baseline(baseline: Baseline, changes: Mapping[str, str]) -> Iterator[str]:
         first["matrix.baseline.batch"] = batches[0]
     if devices and baseline.mode != "single" and str(baseline.devices) not in devices:
         first["matrix.baseline.devices"] = devices[0]
+    for key, value in baseline.vary.items():
+        values = _alternatives(changes.get(f"workload.{key}", ""))
+        if values and value not in values:
+            first[f"matrix.baseline.vary.{key}"] = values[0]
     yield from (f"{key}={value}" for key, value in first.items() if key not in changes)
 
 
@@ -139,7 +151,7 @@ def _share(text: str) -> str:
 def _field_at_fault(key: str, fields: Mapping[str, EditorField], changes: Mapping[str, str]) -> str:
     """Return the key of the field that an error at `key` belongs to, or `WHOLE_PRESET`."""
     key = re.sub(r"\[[^]]*\]", "", key).removeprefix(f"{OVERLAY}.")
-    possible = [key, re.sub(r"^workloads\.[^.]+\.", "workload.", key)]
+    possible = [key, re.sub(r"^(workloads\.[^.]+|matrix\.vary)\.", "workload.", key)]
     possible += ["workload.batch"] if key == "matrix.batches" else []
     # A key within a value, as in workload.arguments.depth.
     possible += [table for one in possible for table in _tables_of(one)]

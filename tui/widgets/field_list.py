@@ -249,6 +249,8 @@ def lines_about(field: EditorField, values: Sequence[str], error: str) -> Iterat
     if reference.words and reference.kind == "text":
         takes = f"{', '.join(reference.words)}, or another {takes}"
     default = {"-": "", "required": ""}.get(reference.default, reference.default)
+    if field.can_vary:
+        takes += " (several, with commas, are compared)"
     parts = [f"Takes {takes}", f"default {default}" if default else "", _of_preset(values)]
     yield Content.styled("; ".join(filter(None, parts)) + ".", "$muted")
 

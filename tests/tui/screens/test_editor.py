@@ -99,6 +99,48 @@ def test_values_of_every_kind_are_taken_as_typed(tmp_path: Path) -> None:
     }
 
 
+def test_several_values_of_a_key_are_varied_and_shown_so() -> None:
+    changes = {
+        "workload.precision": "fp32, bf16",
+        "workload.learning_rate": "0.1,0.5",
+        "workload.model": "cnn, lenet",
+    }
+    found = edited("quickstart", changes, overrides=["--vary precision=fp16", "workload.compile=true"])
+    preset = preset_of(found)
+    assert preset.matrix.vary == {
+        "precision": ("fp32", "bf16"),
+        "learning_rate": (0.1, 0.5),
+        "model": ("cnn", "lenet"),
+    }
+    assert preset.workload.compile
+    shown = shown_values(preset, editor_fields(preset))
+    assert {key: shown[key] for key in changes} == {
+        "workload.precision": ["fp32, bf16"],
+        "workload.learning_rate": ["0.1, 0.5"],
+        "workload.model": ["cnn, lenet"],
+    }
+    # A list is one value, and several batches are those of the matrix.
+    preset = preset_of(edited("quickstart", {"workload.augment": "flip, crop", "workload.batch": "8, 16"}))
+    assert (preset.matrix.vary, preset.matrix.batches) == ({}, (8, 16))
+    assert preset_of(edited("precision", {"workload.precision": "bf16"})).matrix.vary == {
+        "precision": ("bf16",)
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "sentence"),
+    [
+        ("workload.precision", "fp32, fp8", "'fp8' is not known here; allowed: bf16, fp16, fp32, tf32"),
+        ("workload.compile", "true, maybe", "expected true or false, got text"),
+        ("workload.seed", "1, 1", "1 is there twice"),
+        ("matrix.vary", "{ precision = [1] }", "expected"),
+    ],
+)
+def test_what_is_wrong_with_several_values_is_said_at_their_field(key: str, text: str, sentence: str) -> None:
+    found = edited("quickstart", {key: text, "measure.seconds": "3"})
+    assert list(found.errors) == [key] and sentence in found.errors[key]
+
+
 def test_one_workload_can_be_changed_alone() -> None:
     changes = {"workload.weight_decay": "0.25", "workloads.large.weight_decay": "0.5"}
     preset = preset_of(edited("large-batch", changes))
