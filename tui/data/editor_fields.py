@@ -15,6 +15,7 @@ from ...engine.text.toml import toml_value
 MOST_USED = (
     "matrix.modes",
     "matrix.devices",
+    "workload.training",
     "workload.model",
     "workload.batch",
     "workload.precision",

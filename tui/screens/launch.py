@@ -15,7 +15,7 @@ from textual.containers import Horizontal
 from textual.widgets import OptionList, Static
 
 from ..data.launch_feed import LaunchOptions, shipped_names
-from ..requests import ChooseGpus, ShowMonitor
+from ..requests import ShowMonitor
 from ..widgets.devices_panel import DevicesPanel
 from ..widgets.footer import Footer
 from ..widgets.panel import Panel
@@ -61,34 +61,12 @@ class LaunchScreen(MachineScreen):
             tooltip="Change model, devices, batch, or any other key",
         ),
         Binding(
-            "g", "gpus", "GPUs", id="launch.gpus", tooltip="Choose the GPUs for the runs, as --gpus does"
-        ),
-        Binding(
             "w",
             "warnings",
             "Warnings",
             show=False,
             id="launch.warnings",
             tooltip="Open or close the warnings on the plan",
-        ),
-        Binding(
-            "z",
-            "zoom",
-            "Zoom",
-            show=False,
-            id="launch.zoom",
-            tooltip="Give the devices the screen, with processes and history, or show all panels again",
-        ),
-        Binding(
-            "left_square_bracket,right_square_bracket",
-            "stretch",
-            "Stretch",
-            show=False,
-            id="launch.stretch",
-            tooltip="Change the stretch of time of the enlarged devices",
-        ),
-        Binding(
-            "a", "attach", "Attach", id="launch.attach", tooltip="Open the monitor of the running session"
         ),
         Binding(
             "escape",
@@ -121,6 +99,10 @@ class LaunchScreen(MachineScreen):
         yield Footer()
 
     def on_mount(self) -> None:
+        """Focus the presets."""
+        self.focus_first()
+
+    def focus_first(self) -> None:
         """Focus the presets."""
         self._list.focus()
 
@@ -230,42 +212,6 @@ class LaunchScreen(MachineScreen):
         panel = self.query_one(PlanPanel)
         panel.opened = not panel.opened
         self._draw_plan()
-
-    def action_zoom(self) -> None:
-        """Give the devices the screen for themselves, or show all panels again."""
-        panel = self.query_one(DevicesPanel)
-        panel.enlarged = not panel.enlarged
-        self.set_class(panel.enlarged, "-zoomed")
-        (panel if panel.enlarged else self._list).focus()
-        self.refresh_bindings()
-        self.call_after_refresh(self.redraw)
-
-    def action_stretch(self) -> None:
-        """Show the next stretch of time in the enlarged devices."""
-        self.query_one(DevicesPanel).stretch += 1
-        self.redraw()
-
-    @in_task("choosing GPUs")
-    async def action_gpus(self) -> None:
-        """Ask which GPUs runs may use."""
-        machine = self._inspection.machine if self._inspection is not None else None
-        if machine is None:
-            self.app.bell()
-            return
-        if not machine.gpus:
-            why = f": {machine.notes[0]}" if machine.notes else ""
-            self.notify(f"There are no GPUs to choose from here{why}.", markup=False)
-            return
-        from ..data.gpu_users import gpu_states
-        from .dialogs.gpus import GpusScreen
-
-        samples = self._newest.gpus if self._newest is not None else ()
-        states = gpu_states(machine.gpus, samples, self._options.gpus)
-        chosen = await self.app.push_screen_wait(GpusScreen(states))
-        if chosen is not None:
-            gpus = None if len(chosen) == len(machine.gpus) else chosen
-            self._options = self._options._replace(gpus=gpus)
-            self.post_message(ChooseGpus(gpus))
 
     # Starting
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
+from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
@@ -18,10 +19,10 @@ from ..data.launch_feed import (
     MachineInspected,
     watch_machine,
 )
-from ..requests import FollowSession, ShowMonitor
+from ..requests import ChooseGpus, FollowSession, ShowMonitor
 from ..widgets.devices_panel import DevicesPanel
 from ..widgets.panel import Panel
-from ..workers import in_thread
+from ..workers import in_task, in_thread
 from .base import is_visible
 
 if TYPE_CHECKING:
@@ -33,6 +34,31 @@ if TYPE_CHECKING:
 
 class MachineScreen(Screen[None]):
     """Has the machine in `#machine`, its devices in `#devices` and the running session in `#running`."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "g", "gpus", "GPUs", id="launch.gpus", tooltip="Choose the GPUs for the runs, as --gpus does"
+        ),
+        Binding(
+            "z",
+            "zoom",
+            "Zoom",
+            show=False,
+            id="launch.zoom",
+            tooltip="Give the devices the screen, with processes and history, or show all panels again",
+        ),
+        Binding(
+            "left_square_bracket,right_square_bracket",
+            "stretch",
+            "Stretch",
+            show=False,
+            id="launch.stretch",
+            tooltip="Change the stretch of time of the enlarged devices",
+        ),
+        Binding(
+            "a", "attach", "Attach", id="launch.attach", tooltip="Open the monitor of the running session"
+        ),
+    ]
 
     def __init__(self, root: Path | None, options: LaunchOptions) -> None:
         super().__init__()
@@ -94,6 +120,10 @@ class MachineScreen(Screen[None]):
         self.query_one(DevicesPanel).add(message)
         self._draw_devices()
 
+    def focus_first(self) -> None:
+        """Focus what has the focus at first."""
+        raise NotImplementedError
+
     def fail(self, sentence: str) -> None:
         """Show why something cannot be done."""
         raise NotImplementedError
@@ -140,6 +170,44 @@ class MachineScreen(Screen[None]):
         machine = self._inspection.machine if self._inspection is not None else None
         if self._newest is not None and machine is not None and is_visible(self):
             self.query_one(DevicesPanel).draw(self._newest, machine, self._options.gpus)
+
+    # Actions
+
+    def action_zoom(self) -> None:
+        """Give the devices the screen for themselves, or show all panels again."""
+        panel = self.query_one(DevicesPanel)
+        panel.enlarged = not panel.enlarged
+        self.set_class(panel.enlarged, "-zoomed")
+        panel.focus() if panel.enlarged else self.focus_first()
+        self.refresh_bindings()
+        self.call_after_refresh(self.redraw)
+
+    def action_stretch(self) -> None:
+        """Show the next stretch of time in the enlarged devices."""
+        self.query_one(DevicesPanel).stretch += 1
+        self.redraw()
+
+    @in_task("choosing GPUs")
+    async def action_gpus(self) -> None:
+        """Ask which GPUs runs may use."""
+        machine = self._inspection.machine if self._inspection is not None else None
+        if machine is None:
+            self.app.bell()
+            return
+        if not machine.gpus:
+            why = f": {machine.notes[0]}" if machine.notes else ""
+            self.notify(f"There are no GPUs to choose from here{why}.", markup=False)
+            return
+        from ..data.gpu_users import gpu_states
+        from .dialogs.gpus import GpusScreen
+
+        samples = self._newest.gpus if self._newest is not None else ()
+        states = gpu_states(machine.gpus, samples, self._options.gpus)
+        chosen = await self.app.push_screen_wait(GpusScreen(states))
+        if chosen is not None:
+            gpus = None if len(chosen) == len(machine.gpus) else chosen
+            self._options = self._options._replace(gpus=gpus)
+            self.post_message(ChooseGpus(gpus))
 
     def action_attach(self) -> None:
         """Open the monitor of the running session."""

@@ -1,42 +1,31 @@
-"""The list of sessions, newest first: to watch, read, replay, compare, rename and delete.
-
-A thread reads the shelf once a second; the screen draws only what the thread has read.
-"""
+"""The list of sessions, newest first: to watch, read, replay, compare, rename and delete."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual import on
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.content import Content
 from textual.message import Message
-from textual.widgets import Static
 
 from ...engine.analysis.sessions.overview import OVER, SessionOverview, UnreadableSession
-from ...engine.record.shelf import Shelf, ShelfError
+from ...engine.record.shelf import ShelfError
 from ...engine.text.units import count
-from ..data.shelf_watch import ShelfContent, watch_shelf
 from ..replay_speed import REPLAY_SPEED
 from ..requests import Resume, ShowComparison, ShowMonitor, ShowReplay, ShowResults, ShowTrend
-from ..terminal.key_order import FilledLater
-from ..widgets.footer import Footer
 from ..widgets.row_list import RowList
-from ..widgets.session_browser import SessionBrowser
 from ..workers import in_thread
-from .base import ClosedOnce
 from .dialogs.name import NameScreen
 from .dialogs.question import Answer, QuestionScreen
+from .shelf_screen import ShelfScreen
 
 ACTIONS_ON_SESSIONS = frozenset({"replay", "resume", "mark", "compare", "trend", "rename", "delete", "find"})
 
 _Deletable = SessionOverview | UnreadableSession
 
 
-class SessionsScreen(ClosedOnce[None], FilledLater):
+class SessionsScreen(ShelfScreen):
     """The list of sessions, and the actions on them."""
 
     CSS_PATH = "sessions.tcss"
@@ -85,13 +74,6 @@ class SessionsScreen(ClosedOnce[None], FilledLater):
         Binding("escape,o", "back", "Back", id="sessions.back", tooltip="Back to the previous screen"),
     ]
 
-    class Seen(Message):
-        """The thread has read the shelf."""
-
-        def __init__(self, content: ShelfContent) -> None:
-            super().__init__()
-            self.content = content
-
     class Changed(Message):
         """Sessions have been renamed or deleted; `name` is to be highlighted."""
 
@@ -105,88 +87,6 @@ class SessionsScreen(ClosedOnce[None], FilledLater):
         def __init__(self, sentence: str) -> None:
             super().__init__()
             self.sentence = sentence
-
-    def __init__(self, shelf: Shelf) -> None:
-        super().__init__()
-        self._shelf = shelf
-        self._content: ShelfContent | None = None
-        self._visible_names: Sequence[str] = ()
-        self._leave = threading.Event()
-
-    def compose(self) -> ComposeResult:
-        """Compose the screen; nothing here waits for the shelf."""
-        yield SessionBrowser(self._shelf.root, id="browser")
-        yield Static(id="message", markup=False)
-        yield Footer()
-
-    @property
-    def _browser(self) -> SessionBrowser:
-        return self.query_one(SessionBrowser)
-
-    @property
-    def is_filled(self) -> bool:
-        """Return whether the sessions are known, which the keys act on."""
-        return self._content is not None
-
-    # Reading the shelf
-
-    def on_screen_resume(self) -> None:
-        """Start reading the shelf."""
-        self._read_again()
-
-    def on_screen_suspend(self) -> None:
-        """Stop reading while the screen is hidden."""
-        self._leave.set()
-
-    def on_unmount(self) -> None:
-        """Stop the thread."""
-        self._leave.set()
-
-    def _read_again(self) -> None:
-        self._leave.set()
-        self._leave = threading.Event()
-        self._read(self._leave)
-
-    @in_thread("reading the sessions", feed=True)
-    def _read(self, leave: threading.Event) -> None:
-        for content in watch_shelf(self._shelf, lambda: self._visible_names, leave):
-            # A list read before a session was renamed is out of date.
-            if not leave.is_set():
-                self.post_message(self.Seen(content))
-
-    @on(Seen)
-    def _seen(self, message: Seen) -> None:
-        if message.content != self._content:
-            self._content = message.content
-            self._browser.show(message.content)
-            self.refresh_bindings()
-
-    @property
-    def _entries(self) -> Sequence[SessionOverview]:
-        return self._content.entries if self._content is not None else ()
-
-    @property
-    def _highlighted(self) -> SessionOverview | None:
-        """Return the highlighted session; say why if that one cannot be read."""
-        if (unreadable := self._browser.highlighted_unreadable) is not None:
-            self._show_message(f"{unreadable.name}: {unreadable}.")
-        return self._browser.highlighted
-
-    def on_resize(self) -> None:
-        """Draw to the new width."""
-        self.call_after_refresh(self._browser.redraw)
-
-    @on(RowList.Highlighted)
-    def _moved(self, message: RowList.Highlighted) -> None:
-        self._visible_names = self._browser.visible_names
-        if message.by_user:
-            self._show_message("")
-
-    def _show_message(self, sentence: str, style: str = "$text-warning") -> None:
-        message = self.query_one("#message", Static)
-        message.display = bool(sentence)
-        if sentence:
-            message.update(Content.styled(sentence, style))
 
     # Opening
 
