@@ -48,7 +48,8 @@ def keep_statistics_in_float32(model: nn.Module) -> None:
     autocast. A 16-bit running mean would lose most of what a step adds to it.
     """
     for module in model.modules():
-        if isinstance(module, BATCH_NORMS):
+        own_type = any(tensor.dtype is torch.float64 for tensor in module.parameters(recurse=False))
+        if isinstance(module, BATCH_NORMS) and not own_type:
             module.forward = partial(_batch_norm, module)  # type: ignore[method-assign]
 
 

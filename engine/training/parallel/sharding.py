@@ -18,7 +18,7 @@ from ...record.events import Piece
 from ..device.devices import RankDevices
 from ..dynamo import compile_blocks
 from ..errors import TrainingError
-from ..precision import keep_statistics_in_float32
+from ..precision import Autocast, keep_statistics_in_float32
 from .sharding_fit import (
     WrittenInputs,
     give_scalars_a_dimension,
@@ -51,7 +51,6 @@ def shard(
             "their mean: use a newer torch"
         )
     mesh = DeviceMesh.from_group(dist.group.WORLD, devices.first.type)  # type: ignore[arg-type]
-    policy = MixedPrecisionPolicy() if dtype is None else MixedPrecisionPolicy(dtype, torch.float32)
     for parameter in model.parameters():
         if not parameter.numel():
             parameter.requires_grad_(False)  # a gradient without values cannot be reduced
@@ -70,12 +69,23 @@ def shard(
     for module in (*others, *blocks, model):
         if prepare is not None:
             prepare(module)
+        policy = policy_of(module, dtype, casts_inputs=not isinstance(module, Autocast))
         fully_shard(module, mesh=mesh, mp_policy=policy, **kept)
     for block in (*others, *blocks):
         WrittenInputs(block)
     if workload.find_unused_parameters:
         reduce_unused_parameters(model)
     return model
+
+
+def policy_of(unit: nn.Module, dtype: torch.dtype | None, *, casts_inputs: bool) -> MixedPrecisionPolicy:
+    """Return how a unit's parameters are cast before they are gathered: those in float32 to `dtype`.
+
+    A model's own choice of another type is kept. Autocast sees to the inputs itself, where they need it.
+    """
+    if dtype is None or all(parameter.dtype is not torch.float32 for parameter in unit.parameters()):
+        return MixedPrecisionPolicy()
+    return MixedPrecisionPolicy(dtype, torch.float32, cast_forward_inputs=casts_inputs)
 
 
 def averages(device: torch.device) -> bool:
@@ -140,7 +150,8 @@ def _padded(parameter: Tensor) -> int:
 
 def _width(parameter: Tensor, dtype: torch.dtype | None) -> int:
     """Return the bytes of a gathered value."""
-    return parameter.element_size() if dtype is None else dtype.itemsize
+    is_cast = dtype is not None and parameter.dtype is torch.float32
+    return dtype.itemsize if dtype is not None and is_cast else parameter.element_size()
 
 
 def _innermost(model: nn.Module) -> nn.Module:
