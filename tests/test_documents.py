@@ -124,6 +124,23 @@ def test_every_command_and_every_option_is_documented() -> None:
             assert option in text, f"{page}: {option} of {command or 'the app'}"
 
 
+def test_every_command_has_an_example_in_its_section_and_a_row_in_the_readme() -> None:
+    sections = re.split(r"^###? ", (TREE / "docs" / "commands.md").read_text(), flags=re.MULTILINE)
+    rows = [line for line in README.read_text().splitlines() if line.startswith("| `gpubench-tui")]
+    commands = {parser.prog.removeprefix("gpubench-tui").strip() for parser in parsers(_parser())} - {""}
+    lacking = [
+        command
+        for command in sorted(commands)
+        if not any(
+            command in section.partition("\n")[0]
+            and re.search(rf"^    gpubench-tui {command}\b", section, re.MULTILINE)
+            for section in sections
+        )
+        or not any(re.search(rf"`gpubench-tui {command}\b", row) for row in rows)
+    ]
+    assert not lacking
+
+
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_every_option_named_is_one(page: Path) -> None:
     known = {option for parser in parsers(_parser()) for option in options_of(parser)}
