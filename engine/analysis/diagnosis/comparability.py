@@ -34,7 +34,8 @@ def _remedy(apart: Sequence[str]) -> str:
         return "measure both with the same settings; gpubench-tui compare sets two sessions side by side"
     return (
         f"measure both with the same settings; to test {keys[0]} itself, vary it on purpose: "
-        f"gpubench-tui run PRESET --vary {keys[0]}=A,B, or [matrix.vary] in the preset"
+        f"gpubench-tui run PRESET --vary {keys[0]}=A,B, or [matrix.vary] in the preset; gpubench-tui compare "
+        "sets two sessions side by side"
     )
 
 

@@ -8,6 +8,8 @@ from hashlib import sha256
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
+
 from ...plan.keys import CONDITIONS, takes_effect
 from ...plan.plan import RunSpec
 from ...plan.preset import Mode
@@ -136,7 +138,10 @@ def workload_differences(
     `on_purpose` the values of keys that may differ.
     """
     ours, theirs = run.workload_of(ranks[0]), other.workload_of(ranks[1])
-    a, b = (with_values(each, on_purpose) for each in (ours, theirs))
+    try:
+        a, b = (with_values(each, on_purpose) for each in (ours, theirs))
+    except msgspec.ValidationError:  # a journal that no plan of this program wrote
+        a, b = ours, theirs
     return [
         f"{name}: {getattr(ours, name)} against {getattr(theirs, name)}"
         for name in _compared_fields()

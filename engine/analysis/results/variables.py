@@ -81,7 +81,10 @@ def contrasts(session: Session, configuration: Configuration) -> tuple[Contrast,
 def _contrasts(session: Session, configuration: Configuration) -> Iterator[Contrast]:
     spec = configuration.spec
     for key, control in spec.controls.items():
-        pairs = [(run, session.runs[run.spec.controls[key]]) for run in configuration.usable]
+        others = [(run, session.runs.get(run.spec.controls.get(key, ""))) for run in configuration.usable]
+        pairs = [(run, other) for run, other in others if other is not None]
+        if control not in session.runs or not all(key in run.spec.varied for pair in pairs for run in pair):
+            continue  # a journal that no plan of this program wrote
         pairs, apart = comparable_pairs(pairs)
         if not pairs or apart:
             continue

@@ -6,12 +6,13 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 from building.recorded import host
 from building.sessions import compare_pair, measured
 from gpubench_tui.engine.analysis.analysis import Analysis, analyse
-from gpubench_tui.engine.analysis.export import render
+from gpubench_tui.engine.analysis.export import FORMATS, render
 from gpubench_tui.engine.analysis.report.columns import cell, remarks, result_columns
 from gpubench_tui.engine.analysis.report.line import result_line
 from gpubench_tui.engine.analysis.report.terminal import session_text
@@ -20,6 +21,7 @@ from gpubench_tui.engine.plan.plan import Plan
 from gpubench_tui.engine.plan.read import read_preset
 from gpubench_tui.engine.record.events import Event, RunFinished, SessionFinished, SessionStarted
 from gpubench_tui.engine.record.session import Session, fold
+from msgspec.structs import replace
 
 STEADY = [1.0, 1.01, 0.99, 1.0, 1.02, 0.98]
 Settings = dict[str, str | int | float | bool]
@@ -200,3 +202,30 @@ def test_sessions_are_matched_by_the_values_of_what_either_varies() -> None:
     assert (change.label, change.ratio) == ("single x1, bf16", pytest.approx(1.0))
     other = recorded(plan('precision = ["fp16"]'), {"single x1, fp16": 1.0}, name="s-4")
     assert compare_pair(a, other).only_b == ("single x1, fp16",)
+
+
+def test_the_answer_to_another_question_is_followed_by_what_the_variable_brings() -> None:
+    matrix = 'modes = ["single", "ddp"]\ndevices = [2]'
+    made = replace(plan("compile = [false, true]", matrix), answer="worth")
+    rates = dict(zip((spec.label for spec in made.runs), (1.0, 2.0, 0.95, 1.9), strict=True))
+    analysis = analyse(recorded(made, rates))
+    assert analysis.headline.startswith("Yes: 1.90x for 2 devices (95%) (")
+    assert "; with DDP on 2 devices, compile against no compile: 2.00x (95%: " in analysis.headline
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        {"varied": {"nosuch": [{}], "precision": {"a": [1]}}},
+        {"controls": {"precision": "gone", "": "01"}},
+        {"varied": {}},
+        {"varied": {"precision": None, "arguments.x.y": "=1+1\n"}},
+    ],
+)
+def test_a_journal_with_other_values_than_a_plan_can_have_is_read(hostile: dict[str, Any]) -> None:
+    made = plan('precision = ["fp32", "bf16"]')
+    odd = replace(made, runs=(made.runs[0], replace(made.runs[1], **hostile)))
+    analysis = analyse(recorded(odd, {spec.label: 1.0 for spec in odd.runs}))
+    for form in FORMATS:
+        assert render(analysis, form)
+    assert session_text(analysis, 80) and result_line(analysis)
