@@ -212,7 +212,8 @@ def _exit(run: RunSpec, watched: RankWatch, ends: Ends, log: Path, started: floa
     """Return the end of a rank that said nothing; `spared`: elastic's agent has not ended it."""
     assert watched.ended is not None
     code = None if watched.pid is None else ends.codes.get(watched.pid)
-    if watched.cut_off and code in (None, -signal.SIGTERM, -signal.SIGKILL):
+    killed_by_us = ends.times.get(watched.rank, float("inf")) >= ends.killed
+    if watched.cut_off and (code in (None, -signal.SIGTERM) or (code == -signal.SIGKILL and killed_by_us)):
         return Cause(at=watched.ended - started, kind="raised", ranks=(watched.rank,), message=CUT_OFF)
     gone = ends.times.get(watched.rank, watched.ended)
     ended_by_agent = code in (None, -signal.SIGTERM) and not spared
