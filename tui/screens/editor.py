@@ -254,6 +254,8 @@ class EditorScreen(HoldsEdits, ClosedOnce[PlannedPreset | str | None]):
         self._show(edited)
         for field in self._fields:
             if field.key in edited.errors:
+                if self.query("#filter"):
+                    await self.action_clear_filter()
                 self._list.go_to(field.key)
                 self._list.input.focus()
                 self._refuse(f"Fix {field.key} first: {edited.errors[field.key]}")

@@ -135,9 +135,13 @@ class FieldList(VerticalScroll, can_focus=False, inherit_bindings=False):
         return found[0] if len(found) == 1 else ""
 
     def search(self, text: str) -> None:
-        """Show the fields that match the text; all if it is empty."""
+        """Show the fields that match the text, at that of the most similar name; all if it is empty."""
         self._search = text
-        self._arrange(self.current.key)
+        wanted = "_".join(text.lower().split())
+        names = [(field.reference.name, field.key) for field in self._fields]
+        alike = [key for name, key in names if wanted and wanted in name]
+        alike.sort(key=lambda key: not key.endswith(f".{wanted}"))
+        self._arrange(next(iter(alike), self.current.key))
 
     def go_to(self, key: str) -> None:
         """Make the field of that key the current one."""
