@@ -7,7 +7,8 @@ efficiencies shares of 1; intervals are 95% intervals [low, high]; null means no
     schema, version
     session      name, program, unix_time, elapsed, outcome (finished, stopped, interrupted, null), reason of
                  an interruption, preset, title, question, trained (model, data, precision, optimizer, batch
-                 and changes in one line), changes (key changed from the preset -> its value as TOML)
+                 and changes in one line), changes (key changed from the preset -> its value as TOML),
+                 reduced (whether in its form for machines without GPUs)
     headline     one sentence, may be empty
     diagnosis    findings that explain or cast doubt on the figures, most severe first:
                  `engine.analysis.diagnosis.case.Diagnosis`
@@ -205,6 +206,7 @@ def json(analysis: Analysis) -> str:
             "question": session.plan.question,
             "trained": trained(session.plan),
             "changes": session.plan.changes,
+            "reduced": session.plan.reduced,
         },
         "headline": analysis.headline,
         "diagnosis": analysis.diagnoses,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from msgspec import Struct
 
 from ...plan.preset import UNITS, Figure, Metric, Published
+from ...plan.vary import settings_text
 from ...text.markdown import markdown_table, one_line
 from ...text.units import NOT_AVAILABLE, in_unit, number, percent, ratio
 from ..analysis import Analysis
@@ -185,6 +186,7 @@ def _selected(figure: Figure) -> str:
     named = [" ".join(part for part in parts if part)]
     named += [f"batch {figure.batch}"] if figure.batch else []
     named += [figure.workload] if figure.workload else []
+    named += [settings_text(figure.vary)] if figure.vary else []
     return ", ".join(part for part in named if part)
 
 

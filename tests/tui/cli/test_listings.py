@@ -12,6 +12,7 @@ from building.recorded import host
 from gpubench_tui.engine.host.facts import Link
 from gpubench_tui.engine.plan.library import find_preset
 from gpubench_tui.tui.cli.content.host import host_listing
+from gpubench_tui.tui.cli.content.listing import preset_listing
 from gpubench_tui.tui.cli.main import main
 from msgspec.structs import replace
 
@@ -123,3 +124,11 @@ def test_all_keys_and_models_are_listed(capsys: pytest.CaptureFixture[str]) -> N
     assert main(["presets", "--keys", "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
     assert {table["table"] for table in data["tables"]} >= {"", "[workload]", "[[matrix.only]]"}
+
+
+def test_the_list_says_which_presets_are_in_their_reduced_form_and_what_they_vary() -> None:
+    for gpus in (0, 2):
+        found = preset_listing(host(gpus), ["--vary seed=1,2"])
+        assert {each["reduced"] for each in found.data} == {gpus == 0}
+        assert ("; reduced form, without GPUs" in found.text) == (gpus == 0)
+        assert {run["varied"]["seed"] for each in found.data for run in each["runs"]} == {1, 2}

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from ....engine.analysis.environment import devices
 from ....engine.analysis.sessions.overview import SessionOverview, ShelfOverview
+from ....engine.analysis.trained import REDUCED_FORM
 from ....engine.host.facts import Host
 from ....engine.plan.errors import PresetError
 from ....engine.plan.estimate import estimate
@@ -60,7 +61,11 @@ def _preset_data(preset_file: PresetFile, group: str, plan: Plan) -> dict[str, A
         "question": plan.question,
         "group": group,
         "estimated_seconds": None if expected.low is None else [expected.low, expected.high],
-        "runs": [{"id": spec.id, "label": spec.label, "skip": spec.skip} for spec in plan.runs],
+        "reduced": plan.reduced,
+        "runs": [
+            {"id": spec.id, "label": spec.label, "skip": spec.skip, "varied": spec.varied}
+            for spec in plan.runs
+        ],
     }
 
 
@@ -70,6 +75,8 @@ def _preset_text(preset_file: PresetFile, plan: Plan) -> str:
         f"    {plan.question}",
         f"    here: {count(len(plan.to_run), 'run')} on {devices(plan)}, {estimate(plan)}",
     ]
+    if plan.reduced:
+        lines[-1] += f"; {REDUCED_FORM}"
     if preset_file.instead_of:
         lines.append(f"    {preset_file.stands_in}")
     for reason, labels in plan.skipped.items():
