@@ -35,7 +35,7 @@ CONDITIONS: dict[str, _Condition] = {
     "bucket_mb": _with_ddp,
     "gradient_as_bucket_view": _with_ddp,
     "static_graph": _with_ddp,
-    "find_unused_parameters": _with_ddp,
+    "find_unused_parameters": lambda _, mode: mode in ("ddp", "fsdp"),
     "compress_gradients": _with_ddp,
     "reshard_after_forward": lambda _, mode: mode == "fsdp",
 }

@@ -121,7 +121,8 @@ class Workload(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     static_graph: bool = False
     """Promise ddp that every step uses the same parameters in the same way."""
     find_unused_parameters: bool = False
-    """Let ddp find parameters that a step does not use, which it would wait for; costs time in each step."""
+    """Let ddp find parameters that a step does not use, which it would wait for; costs time in each step.
+    With it fsdp gathers all blocks at once, so that ranks may use different ones."""
     compress_gradients: Compression = "none"
     """Let ddp send gradients as 16-bit numbers, by torch's own communication hooks."""
 

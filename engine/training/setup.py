@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import random
+from hashlib import sha256
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ from ..plan.assignment import Assignment
 from ..plan.keys import takes_effect
 from ..plan.language.shapes import vocabulary_of
 from ..plan.plan import RunSpec
+from ..plan.trainings import own_training
 from ..plan.workload import Workload
 from ..record.events import RankStarted
 from .device.claim import backend_for
@@ -68,6 +70,14 @@ def set_up(assignment: Assignment, index: int, devices: RankDevices, reporter: R
     return Rank(run, index, devices, everyone, team, reporter)
 
 
+def digest_of(file: Path) -> str:
+    """Return a digest of a file's content; empty if it cannot be read."""
+    try:
+        return sha256(file.read_bytes()).hexdigest()[:12]
+    except OSError:  # which its import will say
+        return ""
+
+
 def backend_of(run: RunSpec) -> str:
     """Return the backend of a run's process group, or `none` where it needs no group."""
     return backend_for(run.devices) if run.world_size > 1 or run.mode in TOGETHER else "none"
@@ -105,6 +115,8 @@ def settings_of(run: RunSpec, rank: int, devices: RankDevices) -> Settings:
     for name in RECORDED:
         if takes_effect(name, workload, run.mode):
             settings[name] = getattr(workload, name)
+    if (file := own_training(workload.training)) is not None:
+        settings["training_file"] = digest_of(file)
     if workload.training == "tokens":
         settings["vocabulary"] = vocabulary_of(workload)
     settings["augment"] = ",".join(workload.augment)

@@ -117,10 +117,12 @@ def _data_parallel(spec: RunSpec, sizes: Sizes) -> tuple[Traffic, ...]:
     def sent(operation: Operation, what: str, size: int, through_first: int) -> Traffic:
         return Traffic(operation, what, times, size, times * through_first)
 
+    # Of other trainings only their files know what a batch holds, and the loss alone comes back.
+    known = workload.training == "images"
     return (
-        sent("scatter", "images", images, images * others // spec.device_count),
+        *([sent("scatter", "images", images, images * others // spec.device_count)] if known else []),
         sent("replicate", "parameters", weights, weights * others),
         *([sent("replicate", "buffers", buffers, buffers * others)] if buffers else []),
-        sent("gather", "outputs", outputs, outputs * others // spec.device_count),
+        *([sent("gather", "outputs", outputs, outputs * others // spec.device_count)] if known else []),
         sent("reduce", "gradients", weights, weights * others),
     )

@@ -13,6 +13,7 @@ from ...plan.preset import Mode
 from ...plan.workload import Workload
 from ..device.devices import RankDevices
 from ..errors import TrainingError
+from .batch_parallel import BatchParallel
 from .replication import replicate
 from .sharding import shard
 
@@ -84,7 +85,7 @@ def wrap_model(
             raise TrainingError("DataParallel does nothing on a CPU: use ddp there")
         if workload.compile:
             raise TrainingError("DataParallel cannot run a compiled model: set workload.compile = false")
-        return nn.DataParallel(model, device_ids=devices.indices)
+        return BatchParallel(model, device_ids=devices.indices)
     if mode == "fsdp":
         return shard(model, devices, workload, dtype, prepare)
     if workload.compile:

@@ -144,13 +144,11 @@ class WrittenInputs:
 
 
 def reduce_unused_parameters(model: nn.Module) -> None:
-    """Have FSDP reduce zeros for the parameters that a rank has not used. Raises TrainingError."""
+    """Have FSDP reduce zeros for parameters that a rank has not used, where torch can: others may have."""
     for module in model.modules():
-        if isinstance(module, FSDPModule):
-            reduce = getattr(module, "set_reduce_scatter_unused_params", None)
-            if reduce is None:
-                raise TrainingError(
-                    f"with find_unused_parameters fsdp needs a newer torch than {torch.__version__}: leave "
-                    "fsdp out, or let every rank use the same parameters"
-                )
+        reduce = getattr(module, "set_reduce_scatter_unused_params", None)
+        if isinstance(module, FSDPModule) and reduce is None:
+            print(f"torch {torch.__version__} trains with fsdp only if all ranks use the same parameters")
+            return
+        if reduce is not None:
             reduce(True)

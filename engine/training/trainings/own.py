@@ -15,10 +15,10 @@ from ...record.events import UnreadImages
 from ..data.datasets import Note
 from ..errors import TrainingError
 from ..models.registry import check_trainable
+from ..nested import tensors_in
 from ..parallel.group import Group
 from .images import ImageTraining
 from .mean_tally import MeanTally
-from .nested import tensors_in
 from .own_batches import OwnBatches
 from .own_file import OwnFile
 from .training import Batch, Batches, Share, Training
@@ -40,7 +40,10 @@ class WithLoss(nn.Module):
 
     def forward(self, batch: Batch, testing: bool = False) -> Any:
         """Return the loss of a batch, or what evaluating it gives."""
-        return (self._evaluate if testing else self._loss)(self.model, batch)
+        found = (self._evaluate if testing else self._loss)(self.model, batch)
+        if getattr(self, "_is_replica", False) and isinstance(found, Tensor):
+            return found.reshape(-1)  # which DataParallel puts together
+        return found
 
 
 class OwnTraining(Training):

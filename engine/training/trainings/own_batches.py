@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .nested import changed, tensors_in
+from ..nested import changed, tensors_in
 from .own_file import OwnFile
 from .training import Batch, Share
 

@@ -13,11 +13,11 @@ import torch
 from gpubench_tui.engine.plan.workload import Workload
 from gpubench_tui.engine.training.device.cpu import CpuDevices
 from gpubench_tui.engine.training.errors import sentence_of
+from gpubench_tui.engine.training.nested import changed, tensors_in
 from gpubench_tui.engine.training.parallel.group import Group
 from gpubench_tui.engine.training.parallel.modes import Shard
 from gpubench_tui.engine.training.trainings.choice import training_of
 from gpubench_tui.engine.training.trainings.mean_tally import MeanTally
-from gpubench_tui.engine.training.trainings.nested import changed, tensors_in
 from gpubench_tui.engine.training.trainings.training import Batch, Share, Training
 from gpubench_tui.engine.training.user_code import UserCode
 from torch import nn
@@ -35,7 +35,7 @@ def opened(folder: Path, source: str, batch: int = 5, **keys: Any) -> tuple[Trai
     file = folder / "own.py"
     file.write_text(source)
     training = training_of(Workload(training=str(file), **keys))
-    share = Share(Shard(), batch, CpuDevices(), 0, folder)
+    share = Share(Shard(accumulate=training.workload.accumulate), batch, CpuDevices(), 0, folder)
     return training, training.open(share, print)
 
 
