@@ -58,7 +58,7 @@ def presets(home: Path) -> Path:
 def test_bad_presets_hide_no_good_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     folder = presets(tmp_path)
-    listed = {preset["name"]: preset for preset in preset_listing(HOST, ()).data}
+    listed = {preset["name"]: preset for preset in preset_listing(HOST, (), Shelf(tmp_path)).data}
     assert "error" not in listed["good"] and "error" not in listed["quickstart"]
     for path in folder.iterdir():
         if path.stem != "good":

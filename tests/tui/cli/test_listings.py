@@ -11,6 +11,7 @@ import pytest
 from building.recorded import host
 from gpubench_tui.engine.host.facts import Link
 from gpubench_tui.engine.plan.library import find_preset
+from gpubench_tui.engine.record.shelf import Shelf
 from gpubench_tui.tui.cli.content.host import host_listing
 from gpubench_tui.tui.cli.content.listing import preset_listing
 from gpubench_tui.tui.cli.main import main
@@ -126,9 +127,9 @@ def test_all_keys_and_models_are_listed(capsys: pytest.CaptureFixture[str]) -> N
     assert {table["table"] for table in data["tables"]} >= {"", "[workload]", "[[matrix.only]]"}
 
 
-def test_the_list_says_which_presets_are_in_their_reduced_form_and_what_they_vary() -> None:
+def test_the_list_says_which_presets_are_in_their_reduced_form_and_what_they_vary(tmp_path: Path) -> None:
     for gpus in (0, 2):
-        found = preset_listing(host(gpus), ["--vary seed=1,2"])
+        found = preset_listing(host(gpus), ["--vary seed=1,2"], Shelf(tmp_path))
         assert {each["reduced"] for each in found.data} == {gpus == 0}
         assert ("; reduced form, without GPUs" in found.text) == (gpus == 0)
         assert {run["varied"]["seed"] for each in found.data for run in each["runs"]} == {1, 2}
