@@ -61,6 +61,9 @@ class LaunchScreen(MachineScreen):
             tooltip="Change model, devices, batch, or any other key",
         ),
         Binding(
+            "g", "gpus", "GPUs", id="launch.gpus", tooltip="Choose the GPUs for the runs, as --gpus does"
+        ),
+        Binding(
             "w",
             "warnings",
             "Warnings",

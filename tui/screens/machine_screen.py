@@ -37,9 +37,6 @@ class MachineScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
-            "g", "gpus", "GPUs", id="launch.gpus", tooltip="Choose the GPUs for the runs, as --gpus does"
-        ),
-        Binding(
             "z",
             "zoom",
             "Zoom",
