@@ -67,7 +67,7 @@ def _early_end(inquiry: Inquiry) -> str:
 
 def _failures(inquiry: Inquiry, failed: Sequence[Result]) -> str:
     """Return why a session failed in which nothing was measured, and what befell its other runs."""
-    planned = len(inquiry.results)
+    planned = len(_planned(inquiry))
     alike = sum(each.reason.startswith(SAME_WAY) for each in inquiry.results)
     if alike and len(failed) + alike == planned:
         return f"{_reasons(failed, planned)} ({len(failed)} of {planned} runs; {SAME_WAY})"

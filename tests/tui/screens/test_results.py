@@ -581,9 +581,9 @@ async def test_a_session_in_which_all_failed_says_so_first_and_where_the_logs_ar
     folder = shelve(tmp_path, 2, fail="0")
     app = replayed(folder)
     async with app.run_test(size=size) as pilot:
-        wanted = "Nothing was measured: of 5 runs 3 failed (out of memory), 2 skipped."
+        wanted = "Failed: CUDA ran out of memory at batch 128 (all 3 runs)."
         text = await wait_for_text(pilot, wanted, "severe: ", "✗ single")
-        assert text.index("Nothing was measured") < text.index("severe: ") < text.index("✗ single")
+        assert text.index("Failed: ") < text.index("severe: ") < text.index("✗ single")
         assert [row.split()[4] for row in rows(app)[1:]] == [
             "failed",
             "failed",
