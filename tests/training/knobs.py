@@ -34,6 +34,7 @@ TOKENS = {"training": "tokens", "model": "gpt-tiny", "sequence_length": 16, "bat
 CLIP = 0.05
 """Largest norm of the gradients that are clipped, a few times less than they have."""
 WIDTH = 48
+CHANGING = f"{__file__}:Changing"
 PLAIN = Workload(model=f"{__file__}:build", image_size=8, images=256, batch=BATCH, learning_rate=0.05)
 
 
@@ -56,6 +57,20 @@ def build(classes: int) -> nn.Module:
     """A model of four blocks, without anything random."""
     blocks = nn.Sequential(*(Block() for _ in range(4)))
     return nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, WIDTH), blocks, nn.Linear(WIDTH, classes))
+
+
+class Changing(nn.Module):
+    """A model that leaves a layer out in every second step."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.whole, self.rest, self.steps = build(classes), nn.Linear(1, classes), 0
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Return logits."""
+        self.steps += 1
+        logits: torch.Tensor = self.whole(images)
+        return logits + self.rest(images[:, 0, 0, :1]) if self.steps % 2 else logits
 
 
 CASES: dict[str, tuple[Mode, dict[str, Any]]] = {
@@ -100,6 +115,8 @@ CASES: dict[str, tuple[Mode, dict[str, Any]]] = {
         {"batch": 2 * BATCH, "precision": "fp16", "clip_gradients": CLIP},
     ),
     "clipped accumulated fsdp": ("fsdp", {"batch": BATCH // 2, "accumulate": 2, "clip_gradients": CLIP}),
+    "changing": ("single", {"batch": 2 * BATCH, "model": CHANGING}),
+    "changing, unused found": ("ddp", {"model": CHANGING, "find_unused_parameters": True}),
     "tokens": ("single", {**TOKENS, "batch": 8}),
     "tokens with ddp": ("ddp", {**TOKENS, "accumulate": 2, "compress_gradients": "bf16"}),
     "tokens with ddp, checkpointed": (
@@ -151,7 +168,8 @@ def steps_of(trainer: Trainer, stream: Any) -> dict[str, Any]:
     gradients: list[list[torch.Tensor]] = []
 
     def keep(optimizer: torch.optim.Optimizer, _args: object, _kwargs: object) -> None:
-        gradients.append([whole(p.grad) for p in optimizer.param_groups[0]["params"]])
+        parameters = optimizer.param_groups[0]["params"]
+        gradients.append([torch.zeros_like(p) if p.grad is None else whole(p.grad) for p in parameters])
 
     trainer.optimizer.register_step_pre_hook(keep)
 

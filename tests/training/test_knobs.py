@@ -28,8 +28,9 @@ def trained(ranks: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> list
 
 def reference(name: str) -> str:
     """The training on one device that a case must equal."""
-    if "tokens" in name:
-        return "tokens"
+    for other in ("tokens", "changing"):
+        if other in name:
+            return other
     if "clipped" in name:
         return "clipped"
     return "long" if "accumulated" in name or name == "long" else "single"
@@ -50,8 +51,8 @@ def test_gradients_and_losses_are_those_of_one_device_on_the_joined_batch(
     for rank in trained:
         for ours, theirs in zip(rank[name]["gradients"], alone["gradients"], strict=True):
             for gradient, expected in zip(ours, theirs, strict=True):
-                error = (gradient - expected).abs().max() / expected.abs().max()
-                assert error < tolerance(name)
+                error = (gradient - expected).abs().max()
+                assert error <= tolerance(name) * expected.abs().max()
     means = [
         sum(losses) / len(losses) for losses in zip(*(rank[name]["losses"] for rank in trained), strict=True)
     ]
