@@ -10,6 +10,10 @@ from .workload import Workload
 _Condition = Callable[[Workload, Mode], bool]
 
 
+def _of_images(workload: Workload, mode: Mode) -> bool:
+    return not _of_tokens(workload, mode)
+
+
 def _of_tokens(workload: Workload, _: Mode) -> bool:
     return workload.training == "tokens"
 
@@ -23,7 +27,9 @@ def _with_ddp(_: Workload, mode: Mode) -> bool:
 
 
 CONDITIONS: dict[str, _Condition] = {
-    "images": lambda workload, _: workload.data == "synthetic",
+    "classes": _of_images,
+    "image_size": _of_images,
+    "images": lambda workload, mode: _of_images(workload, mode) and workload.data == "synthetic",
     "sequence_length": _of_tokens,
     "vocabulary": _of_tokens,
     "tokens": lambda workload, mode: _of_tokens(workload, mode) and workload.data == "synthetic",

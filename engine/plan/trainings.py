@@ -50,6 +50,11 @@ def own_training(training: str) -> Path | None:
     return Path(training) if training.endswith(".py") else None
 
 
+def planned_unit(workload: Workload) -> str:
+    """Return the unit of a workload's throughput as far as it is known before it runs, else `samples`."""
+    return workload.training if own_training(workload.training) is None else "samples"
+
+
 def has_own_data(workload: Workload) -> bool:
     """Return whether a training's own file makes its batches itself, or only its import can tell."""
     file = own_training(workload.training)

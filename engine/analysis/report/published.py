@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from msgspec import Struct
 
 from ...plan.preset import UNITS, Figure, Metric, Published
+from ...plan.trainings import planned_unit
 from ...plan.vary import settings_text
 from ...text.markdown import markdown_table, one_line
-from ...text.units import NOT_AVAILABLE, in_unit, number, percent, ratio
+from ...text.units import NOT_AVAILABLE, common_unit, in_unit, number, percent, ratio
 from ..analysis import Analysis
 from ..results.learning import TrainingOutcome
 from ..results.result import Result
-from .columns import unit_of
+from .columns import has_figures
 
 Own = tuple[float | None, str]
 """A figure of this session, and whether it was measured or derived, and from what."""
@@ -74,15 +75,17 @@ def _rows(analysis: Analysis, study: Published, figure: Figure) -> Iterator[Besi
     about = [spec.configuration or spec.id for spec in analysis.session.plan.runs_of(figure)]
     results = [result for result in analysis.results if result.run in about]
     shown: list[Result | None] = [*results] or [None]
+    planned = [planned_unit(each) for spec in analysis.session.plan.runs for each in spec.workloads]
     for result in shown:
         value, kind = (None, "") if result is None else _own(result, figure)
+        unit = result.unit if result is not None and has_figures(result) else common_unit(planned)
         yield Beside(
             source=study.source,
             hardware=study.hardware,
             metric=figure.metric,
             what=figure.label or (result.label if result is not None else _selected(figure)),
             published=figure.value,
-            unit=in_unit(UNITS[figure.metric], unit_of([] if result is None else [result])),
+            unit=in_unit(UNITS[figure.metric], unit),
             own=value,
             own_run=None if result is None else result.run,
             own_kind=None if value is None else kind,
@@ -162,6 +165,8 @@ _OF_RESULT: dict[Metric, Callable[[Result], Own]] = {
     "compute_seconds": _compute_seconds,
     "communication_seconds": _communication_seconds,
     "throughput": lambda result: (result.throughput, "measured"),
+    "throughput_per_device": lambda result: (result.throughput_per_device, "measured"),
+    "step_seconds": lambda result: (result.step_seconds, "measured"),
     "speedup": lambda result: (result.speedup, "derived"),
     "efficiency": lambda result: (result.efficiency, "derived"),
     "concurrency_gain": lambda result: (result.concurrency_gain, "derived"),
