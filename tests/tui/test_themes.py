@@ -96,6 +96,7 @@ async def test_every_character_fits_a_plain_terminal(tmp_path: Path) -> None:
             await pilot.pause()
 
 
+@pytest.mark.slow
 async def test_the_theme_of_the_last_time_returns_unless_the_config_file_sets_one(tmp_path: Path) -> None:
     async def switched(config: Config) -> tuple[bool, bool]:
         """Whether it opens dark, and whether it is dark after F2."""
