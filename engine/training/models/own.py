@@ -14,6 +14,7 @@ from typing import Any
 from torch import nn
 
 from ..errors import TrainingError
+from ..vision import make_torchvision_fit
 
 NAMES_OF_CLASSES = ("classes", "num_classes", "n_classes")
 """Names of an argument that takes the number of classes."""
@@ -36,6 +37,7 @@ def own_model(file: Path, function: str, classes: int, image_size: int) -> nn.Mo
 
 def import_script(file: Path) -> ModuleType:
     """Import a file by its path, with the files beside it and no arguments, and whatever it is called."""
+    make_torchvision_fit()
     folder = str(file.resolve().parent)
     if sys.path[:1] != [folder]:
         sys.path.insert(0, folder)

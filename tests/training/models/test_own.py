@@ -5,11 +5,14 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
 from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.training import vision
 from gpubench_tui.engine.training.errors import TrainingError, sentence_of
 from gpubench_tui.engine.training.models.own import import_script
 from gpubench_tui.engine.training.models.registry import build_model
@@ -214,3 +217,49 @@ def test_a_function_gets_what_it_takes(function: str, taken: tuple[int, ...], tm
     file = write(tmp_path, "takes.py", TAKES)
     model = build_model(Workload(model=f"{file}:{function}", classes=7, image_size=48))
     assert model.taken == taken
+
+
+@pytest.fixture
+def without_torchvision() -> Iterator[None]:
+    """A process that has not imported torchvision, and gets its own back."""
+    before = torchvision_modules()
+    forget_torchvision()
+    yield
+    forget_torchvision()
+    sys.modules.update(before)
+
+
+def torchvision_modules() -> dict[str, ModuleType]:
+    return {name: each for name, each in sys.modules.items() if name.partition(".")[0] == "torchvision"}
+
+
+def forget_torchvision() -> None:
+    for name in torchvision_modules():
+        del sys.modules[name]
+
+
+@pytest.mark.usefixtures("without_torchvision")
+def test_file_may_import_a_torchvision_whose_operators_are_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "packages" / "torchvision"
+    package.mkdir(parents=True)
+    (package / "part.py").write_text("imported = True\n")
+    (package / "__init__.py").write_text(
+        "import torch\nfrom . import part\n"
+        'if not hasattr(torch.ops.torchvision, "nms_of_a_test"):\n'
+        '    raise RuntimeError("operator torchvision::nms does not exist")\n'
+        "whole = True\n"
+    )
+    declared = {"nms_of_a_test": "nms_of_a_test(Tensor dets) -> Tensor"}
+    monkeypatch.setattr(vision, "MISSING_OPERATORS", declared)
+    monkeypatch.syspath_prepend(package.parent)
+    file = tmp_path / "wants_torchvision.py"
+    file.write_text("import torchvision.part\nwhole = torchvision.whole and torchvision.part.imported\n")
+
+    assert import_script(file).whole
+
+    (package / "__init__.py").write_text('raise RuntimeError("another error")\n')
+    forget_torchvision()
+    with pytest.raises(RuntimeError, match="another error"):
+        import_script(file)
