@@ -142,12 +142,13 @@ def _expected(session: Session, spec: RunSpec) -> Stages:
         start = START_SECONDS[spec.devices[0].kind] if spec.devices else 0.0
         start = pace.start if pace is not None else start
         start += FIRST_START_SECONDS if spec is session.plan.to_run[0] else 0.0
-    detail = _mean(_detail, [run for run in done if _communicates(run.spec) == _communicates(spec)])
-    if detail is None:
-        detail = pace.detail if pace is not None else detail_seconds(spec)
-    detail = max(detail, spec.measure.detail * (step or 0.0)) if spec.measure.detail else 0.0
     alike = [run for run in done if _measured_alike(run.spec, spec)]
     warm_up, windows = _mean(_warm_up, alike), _mean(_windows, alike)
+    detail = _mean(_detail, [run for run in alike if _communicates(run.spec) == _communicates(spec)])
+    if detail is None:
+        short = detail_seconds(spec)
+        detail = pace.detail if pace is not None else max(short, spec.measure.detail * (step or 0.0))
+    detail = detail if spec.measure.detail else 0.0
     if warm_up is None and step is not None:
         warm_up = pace.warm_up if pace is not None else max(WARMUP_SECONDS, spec.measure.warmup_steps * step)
     if windows is None and step is not None:
@@ -207,7 +208,10 @@ def _detail(run: RunState) -> float | None:
 
 
 def _measured_alike(one: RunSpec, other: RunSpec) -> bool:
-    return one.measure == other.measure and one.workload.model == other.workload.model
+    short_steps = all(device.kind == "cuda" for device in other.devices)
+    same_batch = one.batch_per_device() == other.batch_per_device()
+    same_model = one.workload.model == other.workload.model
+    return one.measure == other.measure and same_model and (same_batch or short_steps)
 
 
 def _communicates(spec: RunSpec) -> bool:
