@@ -221,6 +221,23 @@ tell(alive=sampler._poller._thread.is_alive(), left=[pid for pid in Driver.runni
     assert told["left"] == []  # the process that was in the call
 
 
+def test_a_gpu_that_is_always_slow_keeps_its_figures_and_is_said_to_be_slow(record: Record) -> None:
+    script = """
+GpuPoller.ROUND, GpuPoller.STALE = 0.1, 0.3
+shoot()
+while not any("slowly" in note for note in notes):
+    shoot()
+    time.sleep(0.05)
+held = [shoot()[1].utilization for _ in range(10) if not time.sleep(0.1)]
+sampler.close()
+tell(held=held)
+"""
+    told = record(["count 2", "gpu1.slow.nvmlDeviceGetPowerUsage 700"], script)
+    assert 50 in told["held"]
+    (note,) = (note for note in told["notes"] if "slowly" in note)
+    assert note.startswith("GPU 1 answers slowly: a sample of it took ")
+
+
 def test_a_gpu_that_was_slow_has_figures_again(record: Record) -> None:
     script = """
 shoot()

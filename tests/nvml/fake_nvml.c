@@ -12,6 +12,7 @@
  *   shares NA (PID:SM%,... of the processes that ran kernels since the last call)
  *   fail.FUNCTION CODE      that function returns this NVML error; `fail.all` every one of a GPU
  *   hang.FUNCTION 1         that function does not return as long as the line is there
+ *   slow.FUNCTION MS        that function takes so many milliseconds longer
  *   abort.FUNCTION 1        that function aborts the process
  *
  * Every value may be NA: not supported (for processes' memory: not available).
@@ -57,6 +58,8 @@ static int fault(const char *function, int gpu) {
     char key[128], value[256];
     snprintf(key, sizeof key, "hang.%s", function);
     while (!get(gpu, key, "NA", value)) usleep(20000);
+    snprintf(key, sizeof key, "slow.%s", function);
+    if (!get(gpu, key, "NA", value)) usleep((useconds_t)atoi(value) * 1000);
     snprintf(key, sizeof key, "abort.%s", function);
     if (!get(gpu, key, "NA", value)) abort();
     snprintf(key, sizeof key, "fail.%s", function);

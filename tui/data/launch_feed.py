@@ -102,7 +102,9 @@ def _sample(inspection: Inspection, leave: threading.Event, post: Callable[[Mess
         # CPU load needs two readings a moment apart.
         while not leave.wait(SAMPLE_SECONDS if count else 0.2):
             samples, cpu = sampler.sample()
-            post(DevicesSampled(samples, cpu, sampler.take_notes()))
+            # Those of an earlier inspection stay on the screen while the driver is asked for the first time.
+            if count or not samples or any(sample != type(sample)(index=sample.index) for sample in samples):
+                post(DevicesSampled(samples, cpu, sampler.take_notes()))
             count += 1
             if count * SAMPLE_SECONDS > INSPECTION_SECONDS and has_changed(inspection, samples):
                 return

@@ -48,6 +48,8 @@ class Samples(Struct):
     """Functions that the driver was found to lack."""
     ages: list[float | None] = []
     """Age of each sample in s; None for a GPU that has not answered yet."""
+    took: list[float] = []
+    """Seconds that it took to take each sample."""
 
 
 class Question(Struct):

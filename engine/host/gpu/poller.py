@@ -54,6 +54,8 @@ class GpuPoller:
         self._closing = False
         self._began = time.monotonic()
         self._states: dict[int, GpuState] = {gpu.index: ANSWERS for gpu in gpus}
+        self._slow: set[int] = set()
+        """GPUs that were said to answer slowly."""
         self._turns = {gpu.index: 0 for gpu in gpus}
         """Number of changes of each GPU's state."""
         self._notes: list[str] = []
@@ -135,7 +137,9 @@ class GpuPoller:
 
     def _answer(self, samples: Samples) -> None:
         with self._changed:
-            fresh = [age is not None and age <= self.STALE for age in samples.ages]
+            # A GPU that takes its time is asked as seldom: each answer holds until the next is due.
+            holds = [self.STALE + took for took in samples.took]
+            fresh = [age is not None and age <= hold for age, hold in zip(samples.ages, holds, strict=True)]
             self._latest = [
                 sample if is_fresh else GpuSample(index=sample.index)
                 for sample, is_fresh in zip(samples.gpus, fresh, strict=True)
@@ -144,12 +148,18 @@ class GpuPoller:
             self._pending = self._silent = False
             for note in samples.notes:
                 self._note(note)
-            for sample, age, is_fresh in zip(samples.gpus, samples.ages, fresh, strict=True):
+            for gpu, age, hold, is_fresh in zip(samples.gpus, samples.ages, holds, fresh, strict=True):
                 waited = time.monotonic() - self._began if age is None else age
                 if is_fresh:
-                    self._turn(sample.index, LOST if sample.lost else ANSWERS)
-                elif waited > self.STALE:
-                    self._turn(sample.index, SILENT)
+                    self._turn(gpu.index, LOST if gpu.lost else ANSWERS)
+                elif waited > hold:
+                    self._turn(gpu.index, SILENT)
+                if hold > 2 * self.STALE and gpu.index not in self._slow:
+                    self._slow.add(gpu.index)
+                    self._note(
+                        f"GPU {gpu.index} answers slowly: a sample of it took {hold - self.STALE:.0f} s, so "
+                        "its figures are as old"
+                    )
             self._changed.notify_all()
 
     def _turn(self, index: int, state: GpuState) -> None:

@@ -14,10 +14,11 @@ from .nvml import Nvml
 
 
 class TimedSample(NamedTuple):
-    """A sample, and the moment at which it was complete."""
+    """A sample, the moment at which it was complete, and the seconds that it took."""
 
     sample: GpuSample
     at: float
+    took: float
 
 
 class GpuThreads:
@@ -55,6 +56,7 @@ class GpuThreads:
             ],
             list(dict.fromkeys(notes)),
             [None if one is None else now - one.at for one in newest],
+            [0.0 if one is None else one.took for one in newest],
         )
 
     def _thread(self, gpu: Gpu) -> _GpuThread:
@@ -69,6 +71,7 @@ class GpuThreads:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: thread.is_asked)
+            began = time.monotonic()
             try:
                 sample, error = thread.take_sample(), None
             except Exception as failure:  # raised where the question was asked
@@ -76,7 +79,8 @@ class GpuThreads:
             with self._changed:
                 thread.error = error
                 if sample is not None:
-                    thread.newest = TimedSample(sample, time.monotonic())
+                    now = time.monotonic()
+                    thread.newest = TimedSample(sample, now, now - began)
                 thread.is_asked = False
                 self._answers += 1
                 self._changed.notify_all()
