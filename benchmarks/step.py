@@ -18,7 +18,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import cycle
 from multiprocessing.process import BaseProcess
 from multiprocessing.queues import Queue
 from pathlib import Path
@@ -33,6 +34,7 @@ from gpubench_tui.engine.plan.cells import uses_gpus
 from gpubench_tui.engine.plan.expand import make_plan
 from gpubench_tui.engine.plan.library import find_preset
 from gpubench_tui.engine.plan.plan import RunSpec
+from gpubench_tui.engine.plan.workload import Workload
 from gpubench_tui.engine.record.journal import Journal
 from gpubench_tui.engine.training.data.datasets import NORMALISATION
 from gpubench_tui.engine.training.device.claim import backend_for, claim_devices
@@ -43,8 +45,11 @@ from gpubench_tui.engine.training.parallel.modes import own_batch
 from gpubench_tui.engine.training.rank import Rank
 from gpubench_tui.engine.training.reporter import Reporter
 from gpubench_tui.engine.training.trainer import Trainer
+from gpubench_tui.engine.training.trainings.choice import training_of
 from gpubench_tui.engine.training.trainings.images import ImageTraining
+from gpubench_tui.engine.training.trainings.tokens import TokenTraining
 from gpubench_tui.engine.training.trainings.training import share_of
+from torch import Tensor, nn
 
 STARTS = 4
 """Times that fresh ranks are started for each run."""
@@ -60,21 +65,28 @@ KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 32)}
 
 def main() -> None:
     os.environ.update(KEEP_MEMORY)
-    host = inspect_host()
-    preset = find_preset("quickstart").read([] if uses_gpus(host) else ["workload.images=2000"])
-    plan = make_plan("quickstart", preset, host)
     print(f"{STARTS} x {ROUNDS} pairs of {STEPS} steps; target: a ratio of at most 1.01")
-    print(f"{'run':<12}{'engine':>12}{'bare loop':>12}{'ratio':>9}{'95%':>18}")
-    for run in plan.to_run:
+    print(f"{'run':<24}{'engine':>12}{'bare loop':>12}{'ratio':>9}{'95%':>18}")
+    for run in planned_runs():
         pairs = [pair for _ in range(STARTS) for pair in measure(run)]
         engine, bare = (statistics.median(side) / STEPS * 1e3 for side in zip(*pairs, strict=True))
         ratios = sorted(a / b for a, b in pairs)
         low, high = (ratios[index] for index in median_ranks(len(ratios)))
+        name = f"{run.label}, {run.workload.title}"
         print(
-            f"{run.label:<12}{engine:>9.2f} ms{bare:>9.2f} ms{statistics.median(ratios):>9.3f}"
+            f"{name:<24}{engine:>9.2f} ms{bare:>9.2f} ms{statistics.median(ratios):>9.3f}"
             f"{low:>9.3f} to {high:.3f}",
             flush=True,
         )
+
+
+def planned_runs() -> list[RunSpec]:
+    """Return the runs to measure: an image classifier and a language model, each alone and under ddp."""
+    host = inspect_host()
+    classifier = find_preset("quickstart").read([] if uses_gpus(host) else ["workload.images=2000"])
+    language = find_preset("gpt2").read(['matrix.modes=["single", "ddp"]', "workload.clip_gradients=none"])
+    plans = (make_plan("quickstart", classifier, host), make_plan("gpt2", language, host))
+    return [run for plan in plans for run in plan.to_run]
 
 
 def median_ranks(count: int) -> tuple[int, int]:
@@ -125,7 +137,8 @@ def rank_process(run: RunSpec, rank: int, folder: str, queue: Queue[Any], answer
     if run.world_size > 1:
         team = Group.join(Path(folder), rank, run.world_size, backend_for(run.devices), PATIENCE)
     reporter = Reporter(run.id, rank, time.monotonic(), queue, devices)
-    training = ImageTraining(run.workload)
+    training = training_of(run.workload)
+    assert isinstance(training, ImageTraining | TokenTraining)
     batches = training.open(share_of(run, rank, devices, Path(folder)), lambda note: None)
     trainer = Trainer(run, rank, devices, training, batches, team)
     measurement = Measurement(Rank(run, rank, devices, team, team, reporter), trainer, batches)
@@ -147,32 +160,18 @@ def rank_process(run: RunSpec, rank: int, folder: str, queue: Queue[Any], answer
 
 
 def bare_loop(
-    run: RunSpec, rank: int, trainer: Trainer, devices: RankDevices, images: Any
+    run: RunSpec, rank: int, trainer: Trainer, devices: RankDevices, data: Any
 ) -> Callable[[int], float]:
     """Train in a hand-written loop around the same model, optimizer and data: no engine, no metrics."""
-    model, optimizer, scaler = trainer.model, trainer.optimizer, trainer.scaler
-    workload = run.workload
-    device, clock = devices.first, devices.new_clock()
-    pixels, labels = images.tensor(lambda note: None).to(device), images.labels.to(device)
-    mean, deviation = (
-        torch.tensor(values, device=device).view(1, 3, 1, 1) * 255 for values in NORMALISATION[workload.data]
-    )
-    batch = own_batch(run, rank)
-    layout = torch.channels_last if workload.channels_last else torch.contiguous_format
-    order = torch.randperm(len(labels)).to(device).split(batch)[:-1]
-    position = 0
+    optimizer, scaler, clock = trainer.optimizer, trainer.scaler, devices.new_clock()
+    by_hand = token_losses if run.workload.training == "tokens" else image_losses
+    losses = by_hand(run.workload, trainer.model, devices.first, data, own_batch(run, rank))
 
     def train(steps: int) -> float:
-        nonlocal position
         clock.synchronize()
         start = time.perf_counter()
         for _ in range(steps):
-            chosen = order[position % len(order)]
-            position += 1
-            normalised = pixels[chosen].float().sub_(mean).div_(deviation)
-            logits = model(normalised.contiguous(memory_format=layout))
-            loss = F.cross_entropy(logits.float(), labels[chosen])
-            scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            scaler.scale(next(losses)).backward()  # type: ignore[no-untyped-call]
             scaler.step(optimizer)
             scaler.update()
             optimizer.zero_grad(set_to_none=True)
@@ -180,6 +179,34 @@ def bare_loop(
         return time.perf_counter() - start
 
     return train
+
+
+def image_losses(
+    workload: Workload, model: nn.Module, device: torch.device, images: Any, batch: int
+) -> Iterator[Tensor]:
+    """Yield the loss of one batch of images after the other, without end."""
+    pixels, labels = images.tensor(lambda note: None).to(device), images.labels.to(device)
+    mean, deviation = (
+        torch.tensor(values, device=device).view(1, 3, 1, 1) * 255 for values in NORMALISATION[workload.data]
+    )
+    layout = torch.channels_last if workload.channels_last else torch.contiguous_format
+    for chosen in cycle(torch.randperm(len(labels)).to(device).split(batch)[:-1]):
+        normalised = pixels[chosen].float().sub_(mean).div_(deviation)
+        logits = model(normalised.contiguous(memory_format=layout))
+        yield F.cross_entropy(logits.float(), labels[chosen])
+
+
+def token_losses(
+    workload: Workload, model: nn.Module, device: torch.device, tokens: Any, batch: int
+) -> Iterator[Tensor]:
+    """Yield the loss of one batch of sequences after the other, without end."""
+    row, length = tokens.read(0, len(tokens)).to(device), workload.sequence_length
+    places = torch.arange(length + 1, device=device)
+    starts = torch.randperm((len(row) - 1) // length).to(device) * length
+    for chosen in cycle(starts.split(batch)[:-1]):
+        sequences = row[chosen[:, None] + places].long()
+        logits = model(sequences[:, :-1])
+        yield F.cross_entropy(logits.flatten(0, 1).float(), sequences[:, 1:].flatten())
 
 
 if __name__ == "__main__":

@@ -58,6 +58,11 @@ def in_unit(text: str, unit: str) -> str:
     return text
 
 
+def loss_unit(unit: str) -> str:
+    """Return the unit of a training's loss by that of its throughput; empty where the loss has none."""
+    return "nats per token" if unit == "tokens" else ""
+
+
 def duration(seconds: float | None) -> str:
     """Write a time in a suitable unit: `850 µs`, `12.3 ms`, `1.50 s`, `12 min 30 s`, `2 h 05 min`."""
     if seconds is None:

@@ -7,6 +7,7 @@ from gpubench_tui.engine.text.units import (
     duration,
     gib,
     interval,
+    loss_unit,
     milliseconds,
     number,
     percent,
@@ -100,3 +101,7 @@ def test_estimated_times_are_round(seconds: float, text: str) -> None:
 def test_moments_are_local_and_name_their_zone_if_asked() -> None:
     assert date_time(0.0, zone=True) == f"{date_time(0.0)} {time.strftime('%Z', time.localtime(0.0))}"
     assert len(date_time(0.0)) == len("1970-01-01 00:00")
+
+
+def test_the_loss_of_tokens_has_a_unit() -> None:
+    assert [loss_unit(unit) for unit in ("tokens", "images", "samples")] == ["nats per token", "", ""]

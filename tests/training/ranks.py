@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from multiprocessing.queues import Queue
@@ -180,7 +181,8 @@ def take_steps(assignment: Assignment, queues: Sequence[Queue[Any]]) -> None:
 
     trainer.optimizer.register_step_pre_hook(keep)
     stream = batches.train(0, None)
-    losses = [float(trainer.step(next(stream))) for _ in range(STEPS)]
+    passes = workload.accumulate
+    losses = [float(trainer.step(next(stream), islice(stream, passes - 1))) for _ in range(STEPS)]
     weights = [whole(p.detach()) for p in trainer.plain.parameters()]
     evaluated = trainer.evaluate(print)
     equal = trainer.replicas_equal() if run.mode == "ddp" else None

@@ -33,7 +33,7 @@ from ...engine.record.journal import Follower
 from ...engine.record.session import RunState, Session
 from ...engine.record.shelf import SessionFolder
 from ...engine.record.silence import first_step
-from ...engine.text.units import clock, count, percent, rate
+from ...engine.text.units import clock, count, loss_unit, percent, rate
 from ..data.log_tail import last_words
 from .interrupts import POLL_SECONDS, held_interrupts
 
@@ -151,7 +151,7 @@ class ProgressLines:
         return _timed(
             event.at,
             f"{run.spec.label}:{workload} epoch {event.epoch} of {run.spec.measure.epochs}: "
-            f"{accuracy}test loss {loss}",
+            f"{accuracy}test loss {loss} {loss_unit(run.unit)}".rstrip(),
         )
 
     def _finished(self, event: RunFinished, session: Session) -> str:

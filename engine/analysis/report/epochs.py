@@ -9,7 +9,7 @@ from ...record.events import Evaluation
 from ...record.session import Session
 from ...text.ascii import ascii_plot
 from ...text.markdown import block, markdown_table, section
-from ...text.units import duration, percent
+from ...text.units import duration, loss_unit, percent
 from ..results.learning import evaluated_ranks, training_label
 
 MOST_EPOCHS = 30
@@ -21,11 +21,12 @@ def epochs_section(session: Session) -> Iterator[str]:
     for run in session.runs.values():
         for rank in evaluated_ranks(run):
             title = f"Epochs: {training_label(run.spec.label, run.spec, rank)}"
-            yield from section(title, _epoch_table(list(run.evaluations[rank])))
+            yield from section(title, _epoch_table(list(run.evaluations[rank]), loss_unit(run.unit)))
 
 
-def _epoch_table(evaluations: Sequence[Evaluation]) -> list[str]:
-    titles = ("epoch", "train loss", "train accuracy", "test loss", "test accuracy", "training time")
+def _epoch_table(evaluations: Sequence[Evaluation], unit: str) -> list[str]:
+    losses = (f"train loss, {unit}", f"test loss, {unit}") if unit else ("train loss", "test loss")
+    titles = ("epoch", losses[0], "train accuracy", losses[1], "test accuracy", "training time")
     stride = -(-len(evaluations) // MOST_EPOCHS)
     shown = [item for i, item in enumerate(evaluations, 1) if i % stride == 0 or i in (1, len(evaluations))]
     rows = [

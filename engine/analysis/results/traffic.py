@@ -7,7 +7,9 @@ from typing import Literal
 
 from msgspec import Struct
 
+from ...plan.language.shapes import vocabulary_of
 from ...plan.plan import RunSpec
+from ...plan.trainings import own_training
 from ...record.events import Piece
 
 Operation = (
@@ -19,7 +21,9 @@ FLOAT_BYTES = 4
 """Bytes of a value: autocast casts inside the model, so that what travels are 32-bit floats. FSDP's pieces
 have sizes of their own: in 16 bits it casts parameters before it gathers them."""
 COMPRESSED_BYTES = 2
-"""Bytes of a value of the gradients that ddp compresses."""
+"""Bytes of a value of 16 bits, as ddp sends gradients that it compresses."""
+INDEX_BYTES = 8
+"""Bytes of a token of a batch, which torch holds as an integer of 64 bits."""
 CHANNELS = 3
 
 
@@ -28,7 +32,7 @@ class Traffic(Struct, frozen=True):
 
     operation: Operation
     what: str
-    """`gradients`, `parameters`, `buffers`, `images` or `outputs`."""
+    """`gradients`, `parameters`, `buffers`, `images`, `tokens` or `outputs`."""
     times: int
     """Number of times in a step."""
     bytes: int
@@ -111,16 +115,22 @@ def _data_parallel(spec: RunSpec, sizes: Sizes) -> tuple[Traffic, ...]:
     others, workload, weights = spec.device_count - 1, spec.workload, sizes.weights
     times, buffers = workload.accumulate, sizes.buffers
     batch = spec.global_batch // times
-    images = batch * CHANNELS * workload.image_size**2 * FLOAT_BYTES
-    outputs = batch * workload.classes * FLOAT_BYTES
+    if workload.training == "tokens":
+        noun, tokens = "tokens", batch * workload.sequence_length
+        # The last layer of a language model gives its outputs in 16 bits where it computes in them.
+        width = COMPRESSED_BYTES if workload.precision in ("fp16", "bf16") else FLOAT_BYTES
+        inputs, outputs = tokens * INDEX_BYTES, tokens * vocabulary_of(workload) * width
+    else:
+        noun, inputs = "images", batch * CHANNELS * workload.image_size**2 * FLOAT_BYTES
+        outputs = batch * workload.classes * FLOAT_BYTES
 
     def sent(operation: Operation, what: str, size: int, through_first: int) -> Traffic:
         return Traffic(operation, what, times, size, times * through_first)
 
     # Of other trainings only their files know what a batch holds, and the loss alone comes back.
-    known = workload.training == "images"
+    known = own_training(workload.training) is None
     return (
-        *([sent("scatter", "images", images, images * others // spec.device_count)] if known else []),
+        *([sent("scatter", noun, inputs, inputs * others // spec.device_count)] if known else []),
         sent("replicate", "parameters", weights, weights * others),
         *([sent("replicate", "buffers", buffers, buffers * others)] if buffers else []),
         *([sent("gather", "outputs", outputs, outputs * others // spec.device_count)] if known else []),

@@ -47,6 +47,8 @@ def rows(*figures: Figure) -> list[Beside]:
     ("figure", "own"),
     [
         (of("throughput", mode="single"), 640),
+        (of("throughput_per_device", mode="ddp"), 512),
+        (of("step_seconds", mode="single"), 0.2),
         (of("speedup", mode="ddp"), 1.6),
         (of("efficiency", mode="ddp"), 0.8),
         (of("accuracy", mode="single"), 0.5),
@@ -117,3 +119,15 @@ def test_json_has_them_apart_from_the_results() -> None:
     (row,) = document["published"]
     assert (row["published"], row["own"], row["own_kind"]) == (0.668, 0.5, "measured")
     assert document["provenance"]["throughput"]["kind"] == "measured"
+
+
+def test_a_figure_without_a_run_has_the_unit_of_the_training() -> None:
+    tokens = Workload(training="tokens", model="llama-8b")
+    figure = Figure(
+        metric="throughput_per_device", value=5762, mode="fsdp", devices=128, vary={"compile": True}
+    )
+    runs = spec("single", "single", baseline="single", workloads=[tokens])
+    (row,) = beside(
+        analyse(session(opening(runs, published=[study(figure)]), measured("single", [[1.0] * 5])))
+    )
+    assert (row.what, row.unit, row.own) == ("fsdp x128, compile", "tokens/s", None)

@@ -296,6 +296,18 @@ def test_fsdp_is_predicted_piece_by_piece() -> None:
     )
 
 
+@pytest.mark.parametrize(("precision", "width"), [("fp32", 4), ("bf16", 2)])
+def test_data_parallel_gathers_the_logits_of_every_token(precision: str, width: int) -> None:
+    workload = Workload(training="tokens", model="gpt-tiny", batch=8, sequence_length=16, precision=precision)  # type: ignore[arg-type]
+    run = replace(spec("dp", "dp", 4), workloads=(workload,))
+    found = communication_of(session(opening(run), measured("dp", [[0.2] * 5])), "dp")
+    tokens = run.global_batch * 16
+    assert [(t.operation, t.what, t.bytes) for t in found.traffic if t.what in ("tokens", "outputs")] == [
+        ("scatter", "tokens", tokens * 8),
+        ("gather", "outputs", tokens * 256 * width),
+    ]
+
+
 def test_a_curve_of_repeats_is_their_median_at_each_size() -> None:
     repeats = [
         {1024: 1e-4, 4096: 2e-4, 16384: 9e-4},

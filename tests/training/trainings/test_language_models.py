@@ -116,9 +116,11 @@ def test_bits_per_byte_of_a_text_fall(tmp_path: Path) -> None:
 def test_two_ranks_train_as_one_process_on_the_joined_batch(
     model: str, ranks: ModuleType, tmp_path: Path
 ) -> None:
+    """With fsdp in two passes, too, whose activations are computed anew."""
     saved = {}
-    modes = (("single", 1, 8), ("ddp", 2, 4), ("fsdp", 2, 4))
-    for mode, devices, batch in modes if model == "gpt-tiny" else modes[::2]:
+    again = {"accumulate": 2, "checkpoint_activations": "every"}
+    modes = (("single", 1, 8, {}), ("ddp", 2, 4, {}), ("fsdp", 2, 2, again))
+    for mode, devices, batch, keys in modes if model == "gpt-tiny" else modes[::2]:
         workload = Workload(
             training="tokens",
             model=model,
@@ -126,6 +128,7 @@ def test_two_ranks_train_as_one_process_on_the_joined_batch(
             tokens=1300,
             batch=batch,
             learning_rate=0.05,
+            **keys,
         )
         folder = tmp_path / mode
         done = ranks.launch(ranks.cpu_run(mode, devices, workload), folder, worker="ranks:take_steps")

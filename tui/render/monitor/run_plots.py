@@ -13,7 +13,7 @@ from ....engine.record.events import Evaluation
 from ....engine.record.series import Bucket
 from ....engine.record.session import RunState, Session
 from ....engine.text.axes import short_number
-from ....engine.text.units import clock, in_unit, number, percent
+from ....engine.text.units import clock, in_unit, loss_unit, number, percent
 from ..drawing.plot import CurvePlot, PlotAxes, PlotCurve, PlotLevel, render_plot
 from .time_range import CLOCK_STEPS, TIME_RANGES, TimeRange, round_up
 
@@ -108,7 +108,7 @@ def loss_plot(run: RunState | None, area: PlotArea) -> TitledPlot:
         curves.append(PlotCurve(tested, 2))
     title = area.titled("Loss over steps")
     if run.loss.last is not None:
-        title += f": {number(run.loss.last)}"
+        title += f": {number(run.loss.last)} {loss_unit(run.unit)}".rstrip()
     if len(curves) > 1 and curves[0].letter:
         title += f" ({curves[0].letter}: warm-up)"
     if run.evaluations.get(0):
