@@ -90,8 +90,9 @@ def run_rank(assignment: Assignment, rank: Rank) -> NoReturn:
     if rank.run.measure.detail:
         ending.watch_others()
         try:
-            Detail(rank, trainer, batches, measurement.pace).run()
-            report_compute(rank, training)
+            detail = Detail(rank, trainer, batches, measurement.pace)
+            detail.run()
+            report_compute(rank, training, detail.take_pass)
         except BaseException as error:  # what was measured stands without it
             print_error()
             ending.end(ending.share(sentence_for(error, rank.run, rank.index)))

@@ -216,6 +216,12 @@ class Detail:
         backward = mark()
         return Moments(start, fetched, placed, forward, backward, backward)
 
+    def take_pass(self) -> None:
+        """Do a step's last forward and backward pass once more."""
+        for hook in self._hooks:
+            hook.begin()
+        self._pass(self._trainer.accumulate, self._clock.mark())
+
     def _measure_bandwidth(self) -> None:
         for collective in OF_MODE.get(self._spec.mode, ()):
             self._enter("communication", f"bandwidth of {collective.replace('_', '-')}")

@@ -31,6 +31,19 @@ def linear(classes): return Linear()
 class Curious(Linear):
     def forward(self, x): return super().forward(x) * (1 if x.sum().item() > 0 else 2)
 def curious(classes): return Curious()
+class Attentive(torch.nn.Module):
+    def __init__(self, asks):
+        super().__init__()
+        self.asks, self.layer, self.head = asks, torch.nn.Linear(32, 32), torch.nn.Linear(32, 10)
+    def forward(self, x):
+        q = self.layer(x.flatten(1, 2)).unflatten(2, (4, 8)).transpose(1, 2)
+        q = torch.nn.functional.scaled_dot_product_attention(q, q, q, is_causal=True)
+        x = q.transpose(1, 2).flatten(2).mean(dim=1)
+        if self.asks and (x != x).all():
+            raise ValueError("these are no numbers")
+        return self.head(x)
+def attentive(classes): return Attentive(False)
+def asking(classes): return Attentive(True)
 """
 
 
@@ -88,6 +101,28 @@ def test_every_rank_reports_its_own_arithmetic(
         (event,) = done.of(ComputeMeasured, rank)
         assert event.flop_per_step == flop(workloads[rank % len(workloads)], 20)
         assert event.peak_flop_per_second > 1e7
+
+
+@pytest.mark.parametrize(("mode", "devices"), [("single", 1), ("fsdp", 2)])
+def test_a_model_that_asks_for_values_is_counted_in_a_real_pass(
+    mode: str, devices: int, ranks: ModuleType, tmp_path: Path, own: Path
+) -> None:
+    measure = Measure(windows=2, window_seconds=0.05, seconds=0.1, target=0, warmup_steps=1, detail=1)
+    workload = Workload(model=f"{own}:asking", images=200, batch=20, accumulate=2)
+    assert flop(workload, 20) is None
+    done = ranks.launch(ranks.cpu_run(mode, devices, [workload], measure), tmp_path)
+    assert not done.failed, done.log.read_text()
+    for rank in range(devices):
+        (event,) = done.of(ComputeMeasured, rank)
+        assert event.flop_per_step == 2 * (flop(Workload(model=f"{own}:attentive"), 20) or 0) > 0
+
+
+def test_what_does_not_show_each_operator_once_is_not_counted() -> None:
+    shows = compute.shows_operators
+    assert shows("fsdp", Workload())
+    assert not shows("dp", Workload())
+    assert not shows("ddp", Workload(compile=True))
+    assert not shows("single", Workload(checkpoint_activations=2))
 
 
 def test_without_detail_there_is_none(ranks: ModuleType, tmp_path: Path) -> None:
