@@ -53,9 +53,9 @@ def preset_lines(
 
 def matches_filter(planned: PlannedPreset, text: str) -> bool:
     """Return whether the preset's name, title, question, group or models contain each word of the text."""
-    preset = planned.preset
     texts = [planned.file.name]
-    if preset is not None:
+    # The whole preset too: a reduced form may train another model.
+    for preset in filter(None, (planned.preset, planned.whole)):
         workloads = preset.workloads.values() or [preset.workload]
         texts += [preset.title, preset.question, preset.group, *(workload.model for workload in workloads)]
     searched = " ".join(texts).lower()
