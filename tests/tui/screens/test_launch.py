@@ -213,7 +213,7 @@ async def test_the_filter_narrows_the_list_with_each_letter(tmp_path: Path) -> N
         await pilot.press(*"zz")
         await wait_for_text(pilot, "No preset matches", '"resnet18zz"', "Escape clears the filter.")
         await wait_for_text(pilot, "no preset selected")
-        await pilot.press(*["backspace"] * 2, "enter", "down")
+        await pilot.press(*["backspace"] * 2, "enter", "down", "down")
         await wait_for_text(pilot, "single-dp-ddp  Is DDP")
         await pilot.press("escape")
         await wait_for_text(pilot, "Quickstart")
