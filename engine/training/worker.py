@@ -22,6 +22,7 @@ from .dynamo import compiled_graphs
 from .ending import Ending, leave
 from .errors import TrainingError, kind_of, sentence_of
 from .measure import Measurement
+from .models.image_sizes import advice_on_images
 from .parallel.sharding import pieces_of
 from .precision import SIXTEEN_BITS
 from .rank import Rank
@@ -101,7 +102,11 @@ def run_rank(assignment: Assignment, rank: Rank) -> NoReturn:
 
 def sentence_for(error: BaseException, run: RunSpec, index: int) -> str:
     """Return one sentence on an error of a rank, with its place in the user's own code."""
-    return sentence_of(error, run.batch_per_device(index), user_code_of(run.workload_of(index)))
+    workload, batch = run.workload_of(index), run.batch_per_device(index)
+    sentence = sentence_of(error, batch, user_code_of(workload))
+    refusal = isinstance(error, RuntimeError | ValueError | AssertionError) and kind_of(error) == "raised"
+    advice = advice_on_images(workload, batch) if refusal else ""
+    return f"{sentence}; {advice}" if advice else sentence
 
 
 def open_batches(training: Training, assignment: Assignment, rank: Rank) -> Batches:
