@@ -24,8 +24,8 @@ from gpubench_tui.engine.conductor.rank_entry import Entered
 from gpubench_tui.engine.conductor.recorder import Recorder
 from gpubench_tui.engine.host.facts import Cpu, Host, Software
 from gpubench_tui.engine.plan.plan import Device, Plan, RunSpec
-from gpubench_tui.engine.plan.preset import Measure
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.preset.preset import Measure
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record.events import Event, RunStarted, SessionStarted, Steps, Window
 from gpubench_tui.engine.record.journal import Journal, read_journal
 from gpubench_tui.engine.record.session import Session, fold

@@ -21,8 +21,8 @@ import torch.multiprocessing as mp
 from gpubench_tui.engine.conductor.start import start_session
 from gpubench_tui.engine.host.inspect import inspect_host
 from gpubench_tui.engine.plan.expand import make_plan
-from gpubench_tui.engine.plan.library import find_preset
-from gpubench_tui.engine.plan.write import write_preset
+from gpubench_tui.engine.plan.preset.library import find_preset
+from gpubench_tui.engine.plan.preset.write import write_preset
 from gpubench_tui.engine.record.events import Steps
 from gpubench_tui.engine.record.journal import read_journal
 from gpubench_tui.engine.record.shelf import Shelf

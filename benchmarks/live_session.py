@@ -15,8 +15,8 @@ from pathlib import Path
 from gpubench_tui.engine.host.facts import Cpu, CpuSample, Gpu, GpuSample, Host, Software
 from gpubench_tui.engine.plan.expand import make_plan
 from gpubench_tui.engine.plan.plan import Plan
-from gpubench_tui.engine.plan.preset import Matrix, Measure, Preset
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.preset.preset import Matrix, Measure, Preset
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record import events
 from gpubench_tui.engine.record.events import Event
 from gpubench_tui.engine.record.journal import Journal

@@ -9,9 +9,9 @@ from pathlib import Path
 from gpubench_tui.engine.conductor.start import start_session
 from gpubench_tui.engine.host.inspect import inspect_host
 from gpubench_tui.engine.plan.expand import make_plan
-from gpubench_tui.engine.plan.library import find_preset
-from gpubench_tui.engine.plan.read import read_preset
-from gpubench_tui.engine.plan.write import write_preset
+from gpubench_tui.engine.plan.preset.library import find_preset
+from gpubench_tui.engine.plan.preset.read import read_preset
+from gpubench_tui.engine.plan.preset.write import write_preset
 from gpubench_tui.engine.record.events import Event
 from gpubench_tui.engine.record.journal import read_journal
 from gpubench_tui.engine.record.shelf import Shelf

@@ -23,8 +23,8 @@ import psutil
 from gpubench_tui.engine.conductor.start import start_session
 from gpubench_tui.engine.host.inspect import inspect_host
 from gpubench_tui.engine.plan.expand import make_plan
-from gpubench_tui.engine.plan.library import find_preset
-from gpubench_tui.engine.plan.write import write_preset
+from gpubench_tui.engine.plan.preset.library import find_preset
+from gpubench_tui.engine.plan.preset.write import write_preset
 from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
 from terminal import Terminal
 

@@ -32,9 +32,9 @@ from gpubench_tui.engine.conductor.recorder import Recorder
 from gpubench_tui.engine.host.inspect import inspect_host
 from gpubench_tui.engine.plan.cells import uses_gpus
 from gpubench_tui.engine.plan.expand import make_plan
-from gpubench_tui.engine.plan.library import find_preset
 from gpubench_tui.engine.plan.plan import RunSpec
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.preset.library import find_preset
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record.journal import Journal
 from gpubench_tui.engine.training.data.datasets import NORMALISATION
 from gpubench_tui.engine.training.device.claim import backend_for, claim_devices

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
-from gpubench_tui.engine.plan.reference import TableReference, preset_reference
+from gpubench_tui.engine.plan.preset.reference import TableReference, preset_reference
 from gpubench_tui.engine.text.markdown import markdown_table
 
 PAGE = Path(__file__).with_name("presets.md")
-BEGIN = "<!-- Written by docs/write_keys.py; edit engine/plan/preset.py and workload.py instead. -->"
+BEGIN = "<!-- Written by docs/write_keys.py from the declarations in engine/plan: edit those instead. -->"
 END = "<!-- End of what docs/write_keys.py writes. -->"
 
 

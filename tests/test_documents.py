@@ -15,8 +15,8 @@ from types import ModuleType
 
 import pytest
 from gpubench_tui.engine.analysis.results.phases import PARTS, WORDS
-from gpubench_tui.engine.plan.library import all_presets
-from gpubench_tui.engine.plan.read import read_preset
+from gpubench_tui.engine.plan.preset.library import all_presets
+from gpubench_tui.engine.plan.preset.read import read_preset
 from gpubench_tui.engine.record.session import read_session
 from gpubench_tui.tui.cli.main import _parser, main
 from gpubench_tui.tui.config import read_config

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from ..plan.estimate import FIRST_START_SECONDS, START_SECONDS, WARMUP_SECONDS, detail_seconds
 from ..plan.pace import window_seconds
 from ..plan.plan import RunSpec
-from ..plan.workload import Workload
+from ..plan.workload.workload import Workload
 from ..record.session import RunState, Session
 from ..text.units import clock, duration
 from .results.throughput import run_summary

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import PurePath
 
 from ..plan.plan import Plan
-from ..plan.preset import Preset
-from ..plan.trainings import own_training
-from ..plan.values import with_values
-from ..plan.vary import combinations
-from ..plan.workload import Workload
+from ..plan.preset.preset import Preset
+from ..plan.preset.values import with_values
+from ..plan.preset.vary import combinations
+from ..plan.workload.trainings import own_training
+from ..plan.workload.workload import Workload
 from ..text.plain import cut_in_middle
 from ..text.toml import toml_value
 

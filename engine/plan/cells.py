@@ -11,10 +11,10 @@ from msgspec.structs import replace
 from ..host.facts import Host
 from ..text.encoding import encode_json
 from .plan import RunSpec
-from .preset import Baseline, Matrix, Mode, Preset
-from .values import with_values
-from .vary import Varied, combinations, effective
-from .workload import Workload
+from .preset.preset import Baseline, Matrix, Mode, Preset
+from .preset.values import with_values
+from .preset.vary import Varied, combinations, effective
+from .workload.workload import Workload
 
 CPU_SHARES = 2
 """Number of devices that `all` means on a machine without GPUs."""

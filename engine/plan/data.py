@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from .images import open_folder
-from .language.files import open_text, open_token_files, sequences_in, tokens_in
-from .language.shapes import vocabulary_of
 from .plan import RunSpec
-from .trainings import has_own_data
-from .workload import Workload
+from .workload.image_files import open_folder
+from .workload.language_models import vocabulary_of
+from .workload.token_files import open_text, open_token_files, sequences_in, tokens_in
+from .workload.trainings import has_own_data
+from .workload.workload import Workload
 
 CIFAR10_IMAGES = 50_000
 """Training images of CIFAR-10."""

@@ -13,14 +13,14 @@ from msgspec.structs import replace
 from ..host.facts import Gpu, Host
 from .cells import Cell, cells_of, is_wanted, uses_gpus, with_baselines, with_controls
 from .data import Origin, origin_of, samples_of, too_little_data
-from .errors import PresetError
-from .images import FolderError
 from .limits import reason_to_skip
 from .plan import Device, Plan, RunSpec
-from .preset import Preset
-from .read import problem_with_workload
-from .vary import settings_text, values_in_words
-from .workload import Workload
+from .preset.errors import PresetError
+from .preset.preset import Preset
+from .preset.read import problem_with_workload
+from .preset.vary import settings_text, values_in_words
+from .workload.image_files import FolderError
+from .workload.workload import Workload
 
 MOST_RUNS = 10_000
 """Runs in a plan at most, repeats included."""

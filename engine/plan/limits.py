@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from ..host.facts import Gpu, Host
-from .language.memory import too_little_memory
+from .memory import too_little_memory
 from .plan import Device, RunSpec
-from .trainings import defines, has_own_data, own_training
+from .workload.trainings import defines, has_own_data, own_training
 
 FSDP_TORCH, FSDP_TORCH_ON_CPUS = (2, 6), (2, 7)
 """First torch whose `fully_shard` is public, and first torch where it works on CPUs."""

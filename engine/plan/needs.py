@@ -10,9 +10,9 @@ import platformdirs
 from ..host.facts import Host
 from ..host.findings import Finding
 from ..text.files import user_path
-from .images import FolderError, describe_unreadable, open_folder
 from .plan import Plan
-from .workload import Workload
+from .workload.image_files import FolderError, describe_unreadable, open_folder
+from .workload.workload import Workload
 
 
 class Need(Finding, frozen=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from .preset import Measure
+from .preset.preset import Measure
 
 
 class Pace(Struct, frozen=True, kw_only=True):

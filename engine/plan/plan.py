@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from ..host.facts import Int64
-from .bounds import Count
 from .pace import Pace
-from .preset import AnswerKind, Figure, Measure, Mode, Published, Selection
-from .workload import Workload
+from .preset.preset import AnswerKind, Figure, Measure, Mode, Published, Selection
+from .workload.bounds import Count
+from .workload.workload import Workload
 
 
 class Device(Struct, frozen=True):

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from ..host.facts import Host
 from ..plan.pace import Pace
 from ..plan.plan import Plan, RunSpec
-from ..plan.workload import Workload
+from ..plan.workload.workload import Workload
 from ..statistics import median
 from ..text.encoding import decode_json, encode_json
 from ..text.files import read_whole, write_private

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from itertools import islice, pairwise
 
-from ..plan.preset import Measure
+from ..plan.preset.preset import Measure
 from ..record.events import Evaluation, Window
 from ..statistics import median, relative_half_width
 from .energy import EnergyMeter

@@ -10,7 +10,7 @@ from torch import nn
 from torch.distributed.tensor import DTensor
 from torch.optim import SGD, AdamW, Optimizer
 
-from ..plan.workload import Workload
+from ..plan.workload.workload import Workload
 from .errors import TrainingError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..plan.plan import RunSpec
-from ..plan.workload import Workload
+from ..plan.workload.workload import Workload
 from .device.devices import RankDevices
 from .parallel.group import Group
 from .reporter import Reporter

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from ..plan.workload import Workload
+from ..plan.workload.workload import Workload
 from .errors import TrainingError
 from .parallel.sharding import parts_of
 from .precision import BATCH_NORMS

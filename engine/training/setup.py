@@ -12,11 +12,11 @@ import torch
 
 from ..host.variables import recorded_variables
 from ..plan.assignment import Assignment
-from ..plan.keys import takes_effect
-from ..plan.language.shapes import vocabulary_of
 from ..plan.plan import RunSpec
-from ..plan.trainings import own_training
-from ..plan.workload import Workload
+from ..plan.preset.keys_in_effect import takes_effect
+from ..plan.workload.language_models import vocabulary_of
+from ..plan.workload.trainings import own_training
+from ..plan.workload.workload import Workload
 from ..record.events import RankStarted
 from .device.claim import backend_for
 from .device.devices import RankDevices, Settings

@@ -15,7 +15,7 @@ from torch.distributed.fsdp import FSDPModule
 from torch.nn.parallel import DistributedDataParallel
 
 from ..plan.plan import RunSpec
-from ..plan.trainings import own_training
+from ..plan.workload.trainings import own_training
 from ..text.plain import described
 from .data.datasets import Note
 from .device.devices import RankDevices

@@ -9,9 +9,9 @@ import traceback
 from pathlib import Path
 from typing import NamedTuple
 
-from ..plan.models import own_function
-from ..plan.trainings import own_training
-from ..plan.workload import Workload
+from ..plan.workload.models import own_function
+from ..plan.workload.trainings import own_training
+from ..plan.workload.workload import Workload
 
 ENGINE = Path(__file__).parents[1]
 """Folder of the program's own code."""

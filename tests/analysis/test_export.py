@@ -17,7 +17,7 @@ from building.sessions import (
 )
 from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.export import csv, json
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record.session import Session
 
 

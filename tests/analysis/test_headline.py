@@ -5,7 +5,7 @@ from building.sessions import measured, opening, session, spec, steps
 from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.diagnosis.case import Diagnosis
 from gpubench_tui.engine.analysis.headline import headline as headline_of
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record.events import Event
 from msgspec.structs import replace
 

@@ -13,7 +13,7 @@ from gpubench_tui.engine.analysis.time_left import (
 )
 from gpubench_tui.engine.plan.estimate import COMMUNICATION_SECONDS, DETAIL_SECONDS, estimate
 from gpubench_tui.engine.plan.pace import Pace
-from gpubench_tui.engine.plan.preset import Measure
+from gpubench_tui.engine.plan.preset.preset import Measure
 from gpubench_tui.engine.record.events import Event, LogMessage, PhaseChanged, RunStarted
 from gpubench_tui.engine.record.session import Session, fold
 from msgspec.structs import replace

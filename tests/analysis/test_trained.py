@@ -12,9 +12,9 @@ from gpubench_tui.engine.analysis.export import FORMATS, render
 from gpubench_tui.engine.analysis.report.terminal import terminal_report
 from gpubench_tui.engine.analysis.trained import REDUCED_FORM, trained, trained_briefly, training_line
 from gpubench_tui.engine.plan.expand import make_plan
-from gpubench_tui.engine.plan.library import PresetFile
 from gpubench_tui.engine.plan.plan import Plan
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.preset.library import PresetFile
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record.events import SessionStarted
 from gpubench_tui.engine.record.session import fold
 

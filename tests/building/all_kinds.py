@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpubench_tui.engine.host.facts import CpuSample, Gpu, GpuProcess, GpuSample
 from gpubench_tui.engine.plan.plan import Plan
-from gpubench_tui.engine.plan.preset import Measure
+from gpubench_tui.engine.plan.preset.preset import Measure
 from gpubench_tui.engine.record.events import (
     BandwidthMeasured,
     Breakdown,

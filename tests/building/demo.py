@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record.events import Event, LogMessage
 
 from .sessions import evaluations, failed, measured, opening, spec

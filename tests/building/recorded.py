@@ -9,8 +9,8 @@ from pathlib import Path
 from gpubench_tui.engine.host.facts import Cpu, CpuSample, Gpu, GpuProcess, GpuSample, Host, Software
 from gpubench_tui.engine.plan.expand import make_plan
 from gpubench_tui.engine.plan.plan import Plan, RunSpec
-from gpubench_tui.engine.plan.preset import Figure, Matrix, Measure, Preset, Published
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.preset.preset import Figure, Matrix, Measure, Preset, Published
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record import events
 from gpubench_tui.engine.record.journal import Journal
 from gpubench_tui.engine.record.session import Session, fold

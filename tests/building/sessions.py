@@ -8,8 +8,8 @@ from gpubench_tui.engine.analysis.results.phases import PARTS
 from gpubench_tui.engine.analysis.sessions.compare import PairComparison, compare_all
 from gpubench_tui.engine.host.facts import Cpu, Host, Software
 from gpubench_tui.engine.plan.plan import Device, Plan, RunSpec
-from gpubench_tui.engine.plan.preset import AnswerKind, Measure, Mode, Published
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.preset.preset import AnswerKind, Measure, Mode, Published
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record.events import (
     BandwidthMeasured,
     Breakdown,

@@ -14,8 +14,8 @@ import psutil
 import pytest
 from gpubench_tui.engine.host.facts import Cpu, Host, Software
 from gpubench_tui.engine.plan.plan import Device, Plan, RunSpec
-from gpubench_tui.engine.plan.preset import Measure
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.preset.preset import Measure
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record.events import Event, RunFinished
 from gpubench_tui.engine.record.journal import Follower, read_journal
 from gpubench_tui.engine.record.shelf import SessionFolder, Shelf

@@ -10,7 +10,7 @@ import pytest
 from building.sessions import CORES, spec
 from gpubench_tui.engine.conductor.processes.own_network import VARIABLE, ask_for_own_network
 from gpubench_tui.engine.plan.plan import Device, Plan, RunSpec
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.workload.workload import Workload
 from msgspec.structs import replace
 
 SERVER = """

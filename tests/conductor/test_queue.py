@@ -13,8 +13,8 @@ from gpubench_tui.engine.conductor.control import stop_session
 from gpubench_tui.engine.conductor.start import start_session
 from gpubench_tui.engine.host.inspect import inspect_host
 from gpubench_tui.engine.plan.plan import Device, Plan, RunSpec
-from gpubench_tui.engine.plan.preset import Measure
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.preset.preset import Measure
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record.session import read_session
 from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
 

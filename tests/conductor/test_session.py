@@ -10,7 +10,7 @@ import psutil
 import pytest
 from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.conductor.control import skip_run, stop_session
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record.events import (
     SAME_WAY,
     Event,

@@ -14,8 +14,8 @@ from gpubench_tui.engine.conductor.control import skip_run, stop_session
 from gpubench_tui.engine.conductor.start import start_session
 from gpubench_tui.engine.host.inspect import inspect_host
 from gpubench_tui.engine.plan.plan import Device, Plan, RunSpec
-from gpubench_tui.engine.plan.preset import Measure, Mode
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.preset.preset import Measure, Mode
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record.events import (
     RankFinished,
     RunFinished,

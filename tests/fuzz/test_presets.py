@@ -13,14 +13,14 @@ import pytest
 import tomli_w
 from building.recorded import host
 from gpubench_tui.engine.host.facts import Host
-from gpubench_tui.engine.plan.errors import PresetError
 from gpubench_tui.engine.plan.estimate import estimate
 from gpubench_tui.engine.plan.expand import make_plan
-from gpubench_tui.engine.plan.library import PresetFile
-from gpubench_tui.engine.plan.preset import Matrix, Measure, Preset
-from gpubench_tui.engine.plan.read import read_preset
-from gpubench_tui.engine.plan.workload import Workload
-from gpubench_tui.engine.plan.write import write_preset
+from gpubench_tui.engine.plan.preset.errors import PresetError
+from gpubench_tui.engine.plan.preset.library import PresetFile
+from gpubench_tui.engine.plan.preset.preset import Matrix, Measure, Preset
+from gpubench_tui.engine.plan.preset.read import read_preset
+from gpubench_tui.engine.plan.preset.write import write_preset
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record.shelf import Request
 from gpubench_tui.engine.text.encoding import decode_json, encode_json
 from gpubench_tui.tui.render.planned_preset import plan_text

@@ -12,7 +12,7 @@ import torch
 from gpubench_tui.engine.host.facts import GpuSample
 from gpubench_tui.engine.host.gpu.devices import find_device
 from gpubench_tui.engine.host.gpu.nvml import Nvml
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.training.device.claim import backend_for
 from gpubench_tui.engine.training.parallel.group import Group
 from gpubench_tui.engine.training.trainer import Trainer

@@ -14,8 +14,8 @@ from gpubench_tui.engine.host.facts import Host
 from gpubench_tui.engine.host.inspect import inspect_host
 from gpubench_tui.engine.plan.cells import uses_gpus
 from gpubench_tui.engine.plan.expand import make_plan
-from gpubench_tui.engine.plan.library import find_preset
 from gpubench_tui.engine.plan.plan import Device
+from gpubench_tui.engine.plan.preset.library import find_preset
 
 
 @dataclass

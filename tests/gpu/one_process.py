@@ -20,8 +20,8 @@ import torch
 from gpu_parts import drift, events, identity, memory, quickstart, sharded, telemetry
 from gpubench_tui.engine.host.inspect import inspect_host
 from gpubench_tui.engine.plan.expand import make_plan
-from gpubench_tui.engine.plan.library import find_preset
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.preset.library import find_preset
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record.events import MetricsLost, Steps
 from gpubench_tui.engine.training.device.claim import claim_devices
 from gpubench_tui.engine.training.setup import set_switches

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from gpubench_tui.engine.plan.plan import Device, Plan, RunSpec
-from gpubench_tui.engine.plan.preset import Measure, Mode
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.preset.preset import Measure, Mode
+from gpubench_tui.engine.plan.workload.workload import Workload
 from msgspec.structs import replace
 
 from .machine import Machine

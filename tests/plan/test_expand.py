@@ -2,13 +2,13 @@ from pathlib import Path
 
 import pytest
 from gpubench_tui.engine.host.facts import Cpu, Gpu, Host, Software
-from gpubench_tui.engine.plan.errors import PresetError
 from gpubench_tui.engine.plan.estimate import TimeEstimate, estimate, total
 from gpubench_tui.engine.plan.expand import make_plan
-from gpubench_tui.engine.plan.library import find_preset
 from gpubench_tui.engine.plan.pace import Pace
 from gpubench_tui.engine.plan.plan import Plan
-from gpubench_tui.engine.plan.read import read_preset
+from gpubench_tui.engine.plan.preset.errors import PresetError
+from gpubench_tui.engine.plan.preset.library import find_preset
+from gpubench_tui.engine.plan.preset.read import read_preset
 from msgspec.structs import replace
 from PIL import Image
 

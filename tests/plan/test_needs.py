@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 from gpubench_tui.engine.host.facts import Cpu, Gpu, Host, Software
 from gpubench_tui.engine.plan.expand import make_plan
-from gpubench_tui.engine.plan.library import PresetFile, find_preset, own_file, save, user_folder
 from gpubench_tui.engine.plan.needs import Need, needs
+from gpubench_tui.engine.plan.preset.library import PresetFile, find_preset, own_file, save, user_folder
 from PIL import Image
 
 

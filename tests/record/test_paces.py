@@ -8,7 +8,7 @@ import pytest
 from building.recorded import host, plan, session_events
 from building.sessions import measured, opening, session, spec
 from gpubench_tui.engine.plan.pace import Pace
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record import paces as paces_module
 from gpubench_tui.engine.record.paces import (
     pace_key,

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from gpubench_tui.engine.plan.assignment import Assignment
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.training import optimizer, trainer
 from gpubench_tui.engine.training.detail import bandwidth
 from gpubench_tui.engine.training.detail.communication import BucketHook

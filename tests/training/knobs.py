@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from alone import Collectives
 from gpubench_tui.engine.plan.assignment import Assignment
-from gpubench_tui.engine.plan.preset import Measure, Mode
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.preset.preset import Measure, Mode
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.training.detail.communication import BucketHook, ddp_of
 from gpubench_tui.engine.training.device.claim import claim_devices
 from gpubench_tui.engine.training.device.cpu import HostClock

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gpubench_tui.engine.plan.assignment import Assignment
-from gpubench_tui.engine.plan.images import ImageFiles, open_folder
+from gpubench_tui.engine.plan.workload.image_files import ImageFiles, open_folder
 from gpubench_tui.engine.training import worker
 from gpubench_tui.engine.training.data import datasets
 

@@ -22,8 +22,8 @@ from gpubench_tui.engine.conductor.processes.fork_server import start_fork_serve
 from gpubench_tui.engine.conductor.rank_entry import close_end, enter
 from gpubench_tui.engine.plan.assignment import Assignment
 from gpubench_tui.engine.plan.plan import Device, RunSpec
-from gpubench_tui.engine.plan.preset import Measure, Mode
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.preset.preset import Measure, Mode
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record.events import RankEvent
 from gpubench_tui.engine.training.device.claim import claim_devices
 from gpubench_tui.engine.training.parallel.group import Group

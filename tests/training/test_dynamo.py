@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import torch
-from gpubench_tui.engine.plan.preset import Measure
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.preset.preset import Measure
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record.events import (
     Breakdown,
     CommunicationMeasured,

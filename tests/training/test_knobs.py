@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.workload.workload import Workload
 from knobs import CASES, CLIP
 
 pytestmark = pytest.mark.slow

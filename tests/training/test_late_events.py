@@ -6,8 +6,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from gpubench_tui.engine.plan.preset import Measure, Mode
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.preset.preset import Measure, Mode
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record.events import (
     BandwidthMeasured,
     Breakdown,

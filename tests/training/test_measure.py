@@ -4,8 +4,8 @@ import re
 
 import pytest
 import torch
-from gpubench_tui.engine.plan.preset import Measure
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.preset.preset import Measure
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.training.errors import (
     DataTooLargeError,
     NoDataError,

@@ -7,8 +7,8 @@ from types import ModuleType
 
 import pytest
 import torch
-from gpubench_tui.engine.plan.preset import Measure, Mode
-from gpubench_tui.engine.plan.workload import Precision, Workload
+from gpubench_tui.engine.plan.preset.preset import Measure, Mode
+from gpubench_tui.engine.plan.workload.workload import Precision, Workload
 from gpubench_tui.engine.record.events import RankFailed
 from gpubench_tui.engine.training.errors import sentence_of
 from gpubench_tui.engine.training.parallel.sharding import blocks_of

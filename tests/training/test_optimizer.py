@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 import torch
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.workload.workload import Workload
 
 pytestmark = pytest.mark.slow
 

@@ -6,7 +6,7 @@ import copy
 
 import pytest
 import torch
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.training.errors import TrainingError, sentence_of
 from gpubench_tui.engine.training.models.registry import build_model
 from gpubench_tui.engine.training.precision import keep_statistics_in_float32

@@ -64,7 +64,7 @@ def add_plan_options(parser: argparse.ArgumentParser, overrides: str = "override
 
 
 def _varied(text: str) -> str:
-    from ...engine.plan.overrides import VARY
+    from ...engine.plan.preset.overrides import VARY
 
     return f"{VARY}{text}"
 

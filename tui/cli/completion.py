@@ -16,7 +16,7 @@ from ...engine.text.files import user_path
 from .context import Context
 
 if TYPE_CHECKING:
-    from ...engine.plan.preset import Preset
+    from ...engine.plan.preset.preset import Preset
     from ...engine.record.shelf import Shelf
     from .arguments import Subparsers
 
@@ -263,8 +263,8 @@ def _plain(text: str | None) -> str:
 
 
 def _presets() -> list[Candidate]:
-    from ...engine.plan.errors import PresetError
-    from ...engine.plan.library import all_presets
+    from ...engine.plan.preset.errors import PresetError
+    from ...engine.plan.preset.library import all_presets
 
     def title(read: Callable[[], Preset]) -> str:
         try:
@@ -277,7 +277,7 @@ def _presets() -> list[Candidate]:
 
 def _preset_keys(begun: str) -> list[Candidate]:
     """Return the keys of presets; once one is typed, the words that it takes."""
-    from ...engine.plan.reference import settable_keys
+    from ...engine.plan.preset.reference import settable_keys
 
     keys = settable_keys()
     name, equals, _ = begun.partition("=")
@@ -288,7 +288,7 @@ def _preset_keys(begun: str) -> list[Candidate]:
 
 def _varied_keys(begun: str) -> list[Candidate]:
     """Return the keys of a workload; once one is typed, the words that it takes beside those typed before."""
-    from ...engine.plan.reference import settable_keys
+    from ...engine.plan.preset.reference import settable_keys
 
     tables = settable_keys()
     keys = {

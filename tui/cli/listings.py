@@ -43,7 +43,7 @@ def add_listing_commands(subparsers: Subparsers) -> None:
 
 def list_presets(context: Context, *, preset: str | None, keys: bool, json: bool) -> int:
     """Print every preset with its plan for this machine, one preset, or all keys. Raises UsageError."""
-    from ...engine.plan.errors import PresetError
+    from ...engine.plan.preset.errors import PresetError
     from .content.listing import preset_listing
     from .content.presets import key_listing, one_preset
 

@@ -166,8 +166,8 @@ def _check_command(parser: argparse.ArgumentParser, words: Sequence[str]) -> Non
     commands = [candidate.word for candidate in candidates(parser, [""])]
     if word is None or word in commands:
         return
-    from ...engine.plan.errors import PresetError
-    from ...engine.plan.library import find_preset
+    from ...engine.plan.preset.errors import PresetError
+    from ...engine.plan.preset.library import find_preset
     from ...engine.text.suggestions import nearest
 
     try:

@@ -128,11 +128,11 @@ def _run_in_monitor(context: Context, placed: Placed, interrupts: list[int]) -> 
 
 def _planned(context: Context, preset_name: str | None, name: str | None) -> tuple[NewSession, Host]:
     """Plan the preset for this machine. Raises UsageError."""
-    from ...engine.plan.errors import PresetError
     from ...engine.plan.expand import make_plan
-    from ...engine.plan.library import find_preset
-    from ...engine.plan.overrides import of_override
-    from ...engine.plan.write import write_preset
+    from ...engine.plan.preset.errors import PresetError
+    from ...engine.plan.preset.library import find_preset
+    from ...engine.plan.preset.overrides import of_override
+    from ...engine.plan.preset.write import write_preset
     from ...engine.record.paces import read_paces, with_paces
     from ..data.start_sessions import NewSession
 

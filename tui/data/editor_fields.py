@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ...engine.plan.preset import Preset
-from ...engine.plan.reference import KeyReference, TableReference, preset_reference
+from ...engine.plan.preset.preset import Preset
+from ...engine.plan.preset.reference import KeyReference, TableReference, preset_reference
 from ...engine.text.toml import toml_value
 
 MOST_USED = (

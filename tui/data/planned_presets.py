@@ -14,14 +14,14 @@ from ...engine.host.facts import GpuProcess, GpuSample, Host
 from ...engine.host.findings import Finding, findings
 from ...engine.host.inspect import inspect_host, restrict_gpus
 from ...engine.plan.cells import uses_gpus
-from ...engine.plan.errors import PresetError
 from ...engine.plan.expand import make_plan
-from ...engine.plan.library import PresetFile, all_presets
 from ...engine.plan.needs import Need, needs
-from ...engine.plan.overrides import of_override
 from ...engine.plan.pace import Pace
 from ...engine.plan.plan import Plan
-from ...engine.plan.preset import Preset, WithoutGpus
+from ...engine.plan.preset.errors import PresetError
+from ...engine.plan.preset.library import PresetFile, all_presets
+from ...engine.plan.preset.overrides import of_override
+from ...engine.plan.preset.preset import Preset, WithoutGpus
 from ...engine.record.paces import read_paces, with_paces
 from ...engine.record.shelf import SessionFolder, Shelf, default_root
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ...engine.host.facts import Host
-from ...engine.plan.errors import PresetError
-from ...engine.plan.overrides import OVERLAY, VARY, overridden_key
-from ...engine.plan.preset import Baseline
+from ...engine.plan.preset.errors import PresetError
+from ...engine.plan.preset.overrides import OVERLAY, VARY, overridden_key
+from ...engine.plan.preset.preset import Baseline
 from ...engine.text.toml import toml_value
 from .editor_fields import EditorField, editor_fields
 from .planned_presets import PlannedPreset, plan_preset

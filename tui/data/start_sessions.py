@@ -18,8 +18,8 @@ from ...engine.host.facts import Host
 from ...engine.host.inspect import inspect_host
 from ...engine.plan.expand import make_plan
 from ...engine.plan.plan import Plan
-from ...engine.plan.read import read_preset
-from ...engine.plan.write import write_preset
+from ...engine.plan.preset.read import read_preset
+from ...engine.plan.preset.write import write_preset
 from ...engine.record.paces import read_paces, with_paces
 from ...engine.record.shelf import SessionFolder, Shelf, default_root
 from ...engine.text.files import read_whole

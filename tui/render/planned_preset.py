@@ -13,9 +13,9 @@ from ...engine.host.facts import Host
 from ...engine.host.findings import Finding
 from ...engine.plan.estimate import estimate, total
 from ...engine.plan.needs import Need
-from ...engine.plan.overrides import as_typed
 from ...engine.plan.plan import Plan
-from ...engine.plan.preset import Measure, Preset
+from ...engine.plan.preset.overrides import as_typed
+from ...engine.plan.preset.preset import Measure, Preset
 from ...engine.text.grouping import index_ranges
 from ...engine.text.plain import unbroken
 from ...engine.text.units import count

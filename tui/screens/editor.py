@@ -17,7 +17,7 @@ from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from ...engine.host.facts import Host
-from ...engine.plan.library import save
+from ...engine.plan.preset.library import save
 from ..data.editor_fields import editor_fields, shown_values
 from ..data.planned_presets import PlannedPreset
 from ..data.preset_edits import WHOLE_PRESET, EditedPreset, edit_preset

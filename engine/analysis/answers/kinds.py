@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...plan.preset import AnswerKind
+from ...plan.preset.preset import AnswerKind
 from .accuracy import cost_in_accuracy
 from .batch import best_batch
 from .exchange import share_of_communication

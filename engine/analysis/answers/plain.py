@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...plan.vary import settings_text
+from ...plan.preset.vary import settings_text
 from ...text.units import interval, percent, rate, ratio
 from ..results.result import Result
 from .inquiry import Inquiry, Sentence

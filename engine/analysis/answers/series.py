@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ...plan.vary import settings_text
+from ...plan.preset.vary import settings_text
 from ..results.result import Result
 from .inquiry import Inquiry
 from .words import Verdict, judge

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ...plan.vary import settings_text
+from ...plan.preset.vary import settings_text
 from ...text.units import ratio
 from ..results.result import Result
 from ..results.variables import Contrast, held_against

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from ...plan.vary import settings_text
+from ...plan.preset.vary import settings_text
 from ...text.axes import axis_labels
 from ...text.units import percent
 from ..report.columns import unit_of

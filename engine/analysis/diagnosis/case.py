@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ...plan.plan import RunSpec
-from ...plan.workload import Workload
+from ...plan.workload.workload import Workload
 from ...record.session import Session
 from ..results.configuration import Configuration
 from ..results.result import Result

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ...plan.workload import Workload
+from ...plan.workload.workload import Workload
 from ...text.units import interval, rate, ratio
 from ..results.baseline import SUPER_LINEAR
 from ..results.comparable import differences

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from ...plan.workload import Workload
+from ...plan.workload.workload import Workload
 from ...text.units import duration, percent, rate
 from .case import Case, Diagnosis, Evidence, Subject, at_any_batch
 from .processors import cpu_demand

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ...plan.vary import short_key, value_text
+from ...plan.preset.vary import short_key, value_text
 from ...record.events import Failure
 from ...text.units import (
     common_unit,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ...plan.plan import RunSpec
-from ...plan.workload import Workload
+from ...plan.workload.workload import Workload
 from ...text.units import interval, percent, rate, ratio
 from ..analysis import Analysis
 from ..answers.ending import shortfall

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ...plan.plan import RunSpec
-from ...plan.preset import Measure
+from ...plan.preset.preset import Measure
 from ...record.session import Session
 from ...text.units import duration, percent
 from ..analysis import Analysis

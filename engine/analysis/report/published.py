@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 
-from ...plan.preset import UNITS, Figure, Metric, Published
-from ...plan.trainings import planned_unit
-from ...plan.vary import settings_text
+from ...plan.preset.preset import UNITS, Figure, Metric, Published
+from ...plan.preset.vary import settings_text
+from ...plan.workload.trainings import planned_unit
 from ...text.markdown import markdown_table, one_line
 from ...text.units import NOT_AVAILABLE, common_unit, in_unit, number, percent, ratio
 from ..analysis import Analysis

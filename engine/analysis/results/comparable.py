@@ -10,11 +10,11 @@ from typing import Any
 
 import msgspec
 
-from ...plan.keys import CONDITIONS, takes_effect
 from ...plan.plan import RunSpec
-from ...plan.preset import Mode
-from ...plan.values import with_values
-from ...plan.workload import Workload
+from ...plan.preset.keys_in_effect import CONDITIONS, takes_effect
+from ...plan.preset.preset import Mode
+from ...plan.preset.values import with_values
+from ...plan.workload.workload import Workload
 from ...record.session import RunState, Session
 
 Setting = str | int | float | bool

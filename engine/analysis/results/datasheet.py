@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations
 
 from ...host.facts import Gpu, Link
-from ...plan.workload import Precision
+from ...plan.workload.workload import Precision
 
 TERA = 1e12
 

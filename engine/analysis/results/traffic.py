@@ -7,9 +7,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-from ...plan.language.shapes import vocabulary_of
 from ...plan.plan import RunSpec
-from ...plan.trainings import own_training
+from ...plan.workload.language_models import vocabulary_of
+from ...plan.workload.trainings import own_training
 from ...record.events import Piece
 
 Operation = (

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from ...plan.plan import RunSpec
-from ...plan.vary import setting_text
+from ...plan.preset.vary import setting_text
 from ...record.session import Session
 from ...statistics import Interval
 from ...text.units import interval, ratio

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from ... import statistics
 from ...plan.plan import RunSpec
-from ...plan.values import value_at
-from ...plan.vary import effective, settings_text
+from ...plan.preset.values import value_at
+from ...plan.preset.vary import effective, settings_text
 from ...record.session import Session
 from ..results.configuration import Configuration, configurations
 from ..results.throughput import run_summary, throughputs

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from msgspec import Struct
 
 from ...plan.plan import RunSpec
-from ...plan.workload import Workload
+from ...plan.workload.workload import Workload
 from ...record.events import Failure, FailureKind, RunFinished
 
 LASTING: frozenset[FailureKind] = frozenset({"raised", "no data", "hung"})

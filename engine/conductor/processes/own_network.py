@@ -15,9 +15,9 @@ import sys
 from collections.abc import MutableMapping
 from pathlib import Path
 
-from ...plan.models import own_function
 from ...plan.plan import Plan
-from ...plan.trainings import own_training
+from ...plan.workload.models import own_function
+from ...plan.workload.trainings import own_training
 
 VARIABLE = "GPUBENCH_TUI_OWN_NETWORK"
 """Environment variable that asks the fork server for a network of its own."""

@@ -16,7 +16,7 @@ import torch.nn.functional as F  # noqa: N812 (its usual name)
 from PIL import Image, ImageEnhance, ImageOps
 from torch import Tensor
 
-from ...plan.workload import Augmentation
+from ...plan.workload.workload import Augmentation
 
 PADDING = 4
 DEGREES = 10.0

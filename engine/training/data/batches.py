@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ...host.process import die_with_parent
-from ...plan.workload import Augmentation, Workload
+from ...plan.workload.workload import Augmentation, Workload
 from ..device.devices import RankDevices
 from ..errors import DataTooLargeError, TrainingError, kind_of
 from ..parallel.modes import Shard

@@ -15,7 +15,7 @@ import torch.nn.functional as F  # noqa: N812 (its usual name)
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from ...plan.images import (
+from ...plan.workload.image_files import (
     MOST_UNREADABLE,
     FolderError,
     Unreadable,
@@ -24,7 +24,7 @@ from ...plan.images import (
     describe_unreadable,
     open_folder,
 )
-from ...plan.workload import Workload
+from ...plan.workload.workload import Workload
 from ...record.events import UnreadImages
 from ...text.files import user_path
 from ..errors import NoDataError, TrainingError

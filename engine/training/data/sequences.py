@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from ...plan.language.files import sequences_in
-from ...plan.language.shapes import vocabulary_of
-from ...plan.workload import Workload
+from ...plan.workload.language_models import vocabulary_of
+from ...plan.workload.token_files import sequences_in
+from ...plan.workload.workload import Workload
 from ..device.devices import RankDevices
 from ..errors import DataTooLargeError, kind_of
 from .batches import START_METHOD, BatchSampler, start_worker

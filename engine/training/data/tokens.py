@@ -11,10 +11,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ...plan.images import FolderError
-from ...plan.language.files import Span, describe_unknown, open_text, open_token_files
-from ...plan.language.shapes import vocabulary_of
-from ...plan.workload import Workload
+from ...plan.workload.image_files import FolderError
+from ...plan.workload.language_models import vocabulary_of
+from ...plan.workload.token_files import Span, describe_unknown, open_text, open_token_files
+from ...plan.workload.workload import Workload
 from ...text.files import open_regular, user_path
 from ..errors import NoDataError, TrainingError
 from ..parallel.group import Group

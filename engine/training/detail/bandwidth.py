@@ -8,7 +8,7 @@ from itertools import pairwise
 import torch
 import torch.distributed as dist
 
-from ...plan.preset import Mode
+from ...plan.preset.preset import Mode
 from ...record.events import Collective
 from ...statistics import median
 from ..device.clock import Clock

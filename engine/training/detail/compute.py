@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from ...plan.preset import Mode
-from ...plan.workload import Workload
+from ...plan.preset.preset import Mode
+from ...plan.workload.workload import Workload
 from ...record.events import ComputeMeasured
 from ...statistics import median
 from ...text.plain import described

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor, nn
 
-from ...plan.language.shapes import LanguageModel
+from ...plan.workload.language_models import LanguageModel
 
 INITIAL_DEVIATION = 0.02
 

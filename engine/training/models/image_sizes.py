@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from msgspec.structs import replace
 
-from ...plan.workload import Workload
+from ...plan.workload.workload import Workload
 from .registry import build_model
 
 SIZES = (32, 64, 96, 128, 160, 192, 224, 256, 299, 320, 384, 448, 512)

@@ -7,7 +7,7 @@ import zlib
 import torch
 from torch import Tensor, nn
 
-from ...plan.language.shapes import LANGUAGE_MODELS
+from ...plan.workload.language_models import LANGUAGE_MODELS
 from .gpt2 import Gpt2
 from .llama import Llama
 

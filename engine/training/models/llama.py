@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor, nn
 
-from ...plan.language.shapes import LanguageModel
+from ...plan.workload.language_models import LanguageModel
 
 INITIAL_DEVIATION = 0.02
 NORM_EPSILON = 1e-5

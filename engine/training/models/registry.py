@@ -7,8 +7,8 @@ from collections.abc import Callable
 from torch import nn
 from torch.nn.parameter import UninitializedParameter
 
-from ...plan.models import TORCHVISION, own_function, problem_with_model
-from ...plan.workload import Workload
+from ...plan.workload.models import TORCHVISION, own_function, problem_with_model
+from ...plan.workload.workload import Workload
 from ..errors import TrainingError
 from ..vision import torchvision_model
 from .own import own_model

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ...plan.plan import RunSpec
-from ...plan.preset import Mode
-from ...plan.workload import Workload
+from ...plan.preset.preset import Mode
+from ...plan.workload.workload import Workload
 from ..device.devices import RankDevices
 from ..errors import TrainingError
 from .batch_parallel import BatchParallel

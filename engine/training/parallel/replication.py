@@ -11,7 +11,7 @@ from torch.distributed import GradBucket  # type: ignore[attr-defined]
 from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import bf16_compress_hook, fp16_compress_hook
 from torch.nn.parallel import DistributedDataParallel
 
-from ...plan.workload import Compression, Workload
+from ...plan.workload.workload import Compression, Workload
 from ..device.devices import RankDevices
 from ..precision import SIXTEEN_BITS
 from .dense import unfit_for_ddp

@@ -13,7 +13,7 @@ from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor
 
-from ...plan.workload import Workload
+from ...plan.workload.workload import Workload
 from ...record.events import Piece
 from ..device.devices import RankDevices
 from ..dynamo import compile_blocks

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ...plan.trainings import own_training
-from ...plan.workload import Workload
+from ...plan.workload.trainings import own_training
+from ...plan.workload.workload import Workload
 from .images import ImageTraining
 from .own import OwnTraining
 from .tokens import TokenTraining

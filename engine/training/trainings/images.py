@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor, nn
 
-from ...plan.models import own_function
-from ...plan.workload import Workload
+from ...plan.workload.models import own_function
+from ...plan.workload.workload import Workload
 from ...record.events import UnreadImages
 from ..data.batches import ImageBatch, make_batches
 from ..data.datasets import Images, Note, check_same_files, open_data, replaced_images, skipped_images

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import LBFGS, Optimizer
 
-from ...plan.workload import Workload
+from ...plan.workload.workload import Workload
 from ...record.events import UnreadImages
 from ..data.datasets import Note
 from ..errors import TrainingError

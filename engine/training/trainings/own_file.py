@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ...plan.trainings import OPTIONAL, REQUIRED, UNIT
+from ...plan.workload.trainings import OPTIONAL, REQUIRED, UNIT
 from ..errors import TrainingError
 from ..models.own import import_script, place_of_function
 

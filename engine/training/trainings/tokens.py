@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor, nn
 
-from ...plan.language.files import sequences_in
-from ...plan.language.shapes import vocabulary_of
-from ...plan.workload import Workload
+from ...plan.workload.language_models import vocabulary_of
+from ...plan.workload.token_files import sequences_in
+from ...plan.workload.workload import Workload
 from ..data.batches import BatchSampler
 from ..data.datasets import Note
 from ..data.sequences import make_sequences

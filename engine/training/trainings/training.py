@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ...plan.plan import RunSpec
-from ...plan.workload import Workload
+from ...plan.workload.workload import Workload
 from ...record.events import UnreadImages
 from ..data.datasets import Note
 from ..device.devices import RankDevices

@@ -18,8 +18,8 @@ from building.sessions import (
 from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.report.line import result_line
 from gpubench_tui.engine.plan.plan import Device, RunSpec
-from gpubench_tui.engine.plan.preset import AnswerKind, Measure, Mode
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.preset.preset import AnswerKind, Measure, Mode
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record.events import (
     SAME_WAY,
     Event,

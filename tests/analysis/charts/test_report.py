@@ -14,7 +14,7 @@ from gpubench_tui.engine.analysis.charts.svg import shorten, width_of, wrap_text
 from gpubench_tui.engine.analysis.export import format_of_file, render
 from gpubench_tui.engine.analysis.results.phases import PARTS
 from gpubench_tui.engine.plan.plan import RunSpec
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record.events import Event, SessionFinished
 from gpubench_tui.engine.record.session import Session, fold
 from msgspec.structs import replace

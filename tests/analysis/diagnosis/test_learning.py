@@ -17,8 +17,8 @@ from building.sessions import (
 )
 from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.diagnosis.case import Diagnosis
-from gpubench_tui.engine.plan.preset import Mode
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.preset.preset import Mode
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record.events import Event, MetricsLost, ModelBuilt, RankMeasured, UnreadImages
 from gpubench_tui.engine.record.journal import Journal
 from gpubench_tui.engine.record.session import WITHOUT_STEPS, Session, read_session

@@ -23,7 +23,7 @@ from gpubench_tui.engine.analysis.export import render
 from gpubench_tui.engine.analysis.report.diagnosis import diagnosis_text
 from gpubench_tui.engine.host.facts import CpuSample, Gpu, GpuProcess, GpuSample, Host, Link
 from gpubench_tui.engine.plan.plan import Device
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record.events import (
     Event,
     Failure,

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pytest
 from gpubench_tui.engine.analysis.diagnosis.stragglers import FEWEST_STEPS, paces
 from gpubench_tui.engine.plan.plan import Device, RunSpec
-from gpubench_tui.engine.plan.preset import Measure, Mode
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.preset.preset import Measure, Mode
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record.events import Breakdown, Steps
 from gpubench_tui.engine.record.run import RunState
 

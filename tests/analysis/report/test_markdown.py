@@ -17,7 +17,7 @@ from gpubench_tui.engine.analysis.report.markdown import markdown
 from gpubench_tui.engine.analysis.report.terminal import terminal_report
 from gpubench_tui.engine.analysis.trained import trained
 from gpubench_tui.engine.plan.plan import Device
-from gpubench_tui.engine.plan.preset import Measure
+from gpubench_tui.engine.plan.preset.preset import Measure
 from gpubench_tui.engine.record.events import Event, RunFinished, SessionFinished, SessionStarted
 from gpubench_tui.engine.record.session import Session, fold
 from msgspec.structs import replace

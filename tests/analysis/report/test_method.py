@@ -5,7 +5,7 @@ from building.sessions import CORES, measured, opening, session, spec
 from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.report.markdown import markdown
 from gpubench_tui.engine.plan.plan import Device
-from gpubench_tui.engine.plan.workload import Precision, Workload
+from gpubench_tui.engine.plan.workload.workload import Precision, Workload
 
 GPUS = (Device("cuda", 0, "NVIDIA A100", "GPU-a"),)
 

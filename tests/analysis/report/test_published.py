@@ -6,8 +6,8 @@ from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.export import json
 from gpubench_tui.engine.analysis.report.markdown import markdown
 from gpubench_tui.engine.analysis.report.published import Beside, beside
-from gpubench_tui.engine.plan.preset import UNITS, Figure, Metric, Mode, Published
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.preset.preset import UNITS, Figure, Metric, Mode, Published
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record.session import Session
 
 CNN, VIT = Workload(name="cnn"), Workload(name="vit")

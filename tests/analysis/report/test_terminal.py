@@ -13,7 +13,7 @@ from building.sessions import (
 from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.report.columns import FIXED
 from gpubench_tui.engine.analysis.report.terminal import terminal_report
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record.session import Session
 
 

@@ -20,7 +20,7 @@ from gpubench_tui.engine.analysis.results.communication import Communication
 from gpubench_tui.engine.analysis.results.result import result_of
 from gpubench_tui.engine.host.facts import Gpu, Link
 from gpubench_tui.engine.plan.plan import Device
-from gpubench_tui.engine.plan.workload import Compression, Workload
+from gpubench_tui.engine.plan.workload.workload import Compression, Workload
 from gpubench_tui.engine.record.events import Collective, Event
 from gpubench_tui.engine.record.session import Session
 from msgspec.structs import replace

@@ -12,8 +12,8 @@ from gpubench_tui.engine.analysis.results.comparable import (
     fingerprint,
     setting_differences,
 )
-from gpubench_tui.engine.plan.preset import Mode
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.preset.preset import Mode
+from gpubench_tui.engine.plan.workload.workload import Workload
 
 RING = "NCCL_ALGO=Ring TORCH_LOGS=recompiles graph OMP_NUM_THREADS=4"
 

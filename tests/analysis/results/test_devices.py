@@ -7,8 +7,8 @@ from gpubench_tui.engine.analysis.results.devices import Compute
 from gpubench_tui.engine.analysis.results.result import result_of
 from gpubench_tui.engine.host.facts import CpuSample, Gpu, GpuSample, Link
 from gpubench_tui.engine.plan.plan import Device
-from gpubench_tui.engine.plan.preset import Measure, Mode
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.preset.preset import Measure, Mode
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record.events import Event, RankMeasured, Sampled
 from gpubench_tui.engine.record.session import Session
 from msgspec.structs import replace

@@ -3,7 +3,7 @@
 from building.sessions import evaluations, measured, opening, session, spec
 from gpubench_tui.engine.analysis.results.configuration import configurations
 from gpubench_tui.engine.analysis.results.learning import trainings
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.workload.workload import Workload
 
 CNN, VIT = Workload(name="cnn"), Workload(name="vit", model="vit-small")
 

@@ -7,7 +7,7 @@ from gpubench_tui.engine.analysis.report.markdown import markdown
 from gpubench_tui.engine.analysis.report.phases import phase_bar
 from gpubench_tui.engine.analysis.results.phases import PARTS, Phases
 from gpubench_tui.engine.analysis.results.result import result_of
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record.events import Breakdown, Event
 from gpubench_tui.engine.record.session import Session
 

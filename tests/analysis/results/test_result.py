@@ -22,8 +22,8 @@ from gpubench_tui.engine.analysis.report.columns import ordered, result_columns,
 from gpubench_tui.engine.analysis.results.result import Result, result_of
 from gpubench_tui.engine.host.facts import CpuSample, GpuSample
 from gpubench_tui.engine.plan.plan import Device
-from gpubench_tui.engine.plan.preset import Measure, Mode
-from gpubench_tui.engine.plan.workload import Precision, Workload
+from gpubench_tui.engine.plan.preset.preset import Measure, Mode
+from gpubench_tui.engine.plan.workload.workload import Precision, Workload
 from gpubench_tui.engine.record.events import (
     Event,
     RankFinished,

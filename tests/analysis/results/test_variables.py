@@ -18,7 +18,7 @@ from gpubench_tui.engine.analysis.report.line import result_line
 from gpubench_tui.engine.analysis.report.terminal import session_text
 from gpubench_tui.engine.plan.expand import make_plan
 from gpubench_tui.engine.plan.plan import Plan
-from gpubench_tui.engine.plan.read import read_preset
+from gpubench_tui.engine.plan.preset.read import read_preset
 from gpubench_tui.engine.record.events import Event, RunFinished, SessionFinished, SessionStarted
 from gpubench_tui.engine.record.session import Session, fold
 from msgspec.structs import replace

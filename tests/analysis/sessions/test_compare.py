@@ -14,7 +14,7 @@ from gpubench_tui.engine.analysis.sessions.compare import (
 from gpubench_tui.engine.analysis.sessions.comparison_report import render_comparison
 from gpubench_tui.engine.host.facts import CpuSample, Host
 from gpubench_tui.engine.plan.plan import RunSpec
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record.events import Event, Sampled, SessionFinished, SessionStarted
 from gpubench_tui.engine.record.journal import Journal
 from gpubench_tui.engine.record.session import Session

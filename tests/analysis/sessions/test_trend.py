@@ -15,7 +15,7 @@ from gpubench_tui.engine.analysis.sessions.trend import Trend, TrendLine, find_t
 from gpubench_tui.engine.analysis.sessions.trend_report import mark_letter, render_trend
 from gpubench_tui.engine.host.facts import Gpu, Host
 from gpubench_tui.engine.plan.plan import RunSpec
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record.session import Session
 from gpubench_tui.engine.record.shelf import Shelf
 from gpubench_tui.tui.cli.main import main

@@ -6,7 +6,7 @@ import pytest
 from building.sessions import spec
 from gpubench_tui.engine.conductor.failures.alike import LikeFailures
 from gpubench_tui.engine.plan.plan import RunSpec
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record.events import Failure, FailureKind, RunFinished
 from msgspec.structs import replace
 

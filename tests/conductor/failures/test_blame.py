@@ -23,7 +23,7 @@ from gpubench_tui.engine.conductor.failures.blame import (
 from gpubench_tui.engine.conductor.failures.evidence import Observations, is_stopped
 from gpubench_tui.engine.conductor.failures.stacks import last_line, read_stacks
 from gpubench_tui.engine.conductor.failures.watchdog import RunWatch
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.workload.workload import Workload
 from msgspec.structs import replace
 
 from .watching import NOWHERE, failed, steps, watch

@@ -9,8 +9,8 @@ import pytest
 from gpubench_tui.engine.conductor.failures.blame import cause_of_silence
 from gpubench_tui.engine.conductor.failures.evidence import Observations
 from gpubench_tui.engine.conductor.failures.watchdog import RunWatch
-from gpubench_tui.engine.plan.preset import Mode
-from gpubench_tui.engine.plan.workload import Placement
+from gpubench_tui.engine.plan.preset.preset import Mode
+from gpubench_tui.engine.plan.workload.workload import Placement
 from gpubench_tui.engine.record.events import PhaseChanged, RankFinished
 from msgspec.structs import replace
 

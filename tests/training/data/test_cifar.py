@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 import torch
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.training.data.cifar import cifar10
 from gpubench_tui.engine.training.data.datasets import open_data
 from gpubench_tui.engine.training.errors import NoDataError, TrainingError

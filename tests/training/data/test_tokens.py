@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from gpubench_tui.engine.plan.language.files import open_token_files
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.workload.token_files import open_token_files
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.training.data.tokens import (
     FileTokens,
     Span,

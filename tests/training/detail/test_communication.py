@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.training.detail.bandwidth import FACTOR, LARGEST, SMALLEST, fitting_sizes
 from gpubench_tui.engine.training.device.cpu import CpuDevices
 from gpubench_tui.engine.training.parallel.group import Group

@@ -7,8 +7,8 @@ from types import ModuleType
 
 import pytest
 import torch
-from gpubench_tui.engine.plan.preset import Measure
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.preset.preset import Measure
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record.events import ComputeMeasured
 from gpubench_tui.engine.training.detail import compute
 from gpubench_tui.engine.training.device.cpu import CpuDevices

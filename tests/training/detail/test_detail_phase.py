@@ -11,8 +11,8 @@ from types import ModuleType
 
 import pytest
 from gpubench_tui.engine.analysis.results.phases import OF_DDP
-from gpubench_tui.engine.plan.preset import Measure
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.preset.preset import Measure
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record.events import (
     BandwidthMeasured,
     Breakdown,

@@ -16,8 +16,8 @@ import pytest
 import torch
 from gpubench_tui.engine import training
 from gpubench_tui.engine.plan.plan import Device, RunSpec
-from gpubench_tui.engine.plan.preset import Measure
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.preset.preset import Measure
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record.events import MetricsLost, RankEvent, Steps
 from gpubench_tui.engine.training.data.batches import LoaderBatches, ResidentBatches, make_batches
 from gpubench_tui.engine.training.data.datasets import open_data

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from gpubench_tui.engine.plan.language.shapes import LANGUAGE_MODELS
+from gpubench_tui.engine.plan.workload.language_models import LANGUAGE_MODELS
 from gpubench_tui.engine.training.models.gpt2 import Gpt2
 from gpubench_tui.engine.training.models.language import build_without_weights, give_weights
 from gpubench_tui.engine.training.models.llama import Llama

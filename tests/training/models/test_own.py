@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 import torch
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.training import vision
 from gpubench_tui.engine.training.errors import TrainingError, sentence_of
 from gpubench_tui.engine.training.models.own import import_script

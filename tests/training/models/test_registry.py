@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from gpubench_tui.engine.plan.plan import Device
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.training.device.claim import backend_for
 from gpubench_tui.engine.training.device.cpu import CpuDevices
 from gpubench_tui.engine.training.errors import TrainingError

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.training.parallel.batch_parallel import BatchParallel
 from gpubench_tui.engine.training.trainings.choice import training_of
 from pretend_devices import pretended

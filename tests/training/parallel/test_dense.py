@@ -5,8 +5,8 @@ from types import ModuleType
 
 import pytest
 import torch
-from gpubench_tui.engine.plan.preset import Measure
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.preset.preset import Measure
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record.events import Evaluation, RankFailed, RankMeasured
 from gpubench_tui.engine.training.parallel.dense import stored_values
 

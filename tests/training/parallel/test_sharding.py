@@ -7,8 +7,8 @@ from types import ModuleType
 
 import pytest
 import torch
-from gpubench_tui.engine.plan.preset import Measure
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.preset.preset import Measure
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record.events import ComputeMeasured, Evaluation, ModelBuilt, RankMeasured, Window
 from gpubench_tui.engine.training.detail.compute import flop_per_step
 from gpubench_tui.engine.training.device.cpu import CpuDevices

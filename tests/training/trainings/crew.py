@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from gpubench_tui.engine.plan.assignment import Assignment
 from gpubench_tui.engine.plan.plan import RunSpec
-from gpubench_tui.engine.plan.preset import Mode
+from gpubench_tui.engine.plan.preset.preset import Mode
 from gpubench_tui.engine.training.device.claim import claim_devices
 from gpubench_tui.engine.training.device.devices import RankDevices
 from gpubench_tui.engine.training.errors import sentence_of

@@ -9,9 +9,9 @@ from types import ModuleType
 
 import pytest
 import torch
-from gpubench_tui.engine.plan.language.memory import block_bytes
-from gpubench_tui.engine.plan.language.shapes import LANGUAGE_MODELS
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.memory import block_bytes
+from gpubench_tui.engine.plan.workload.language_models import LANGUAGE_MODELS
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.training.detail.compute import flop_per_step
 from gpubench_tui.engine.training.device.cpu import CpuDevices
 from gpubench_tui.engine.training.models.language import build_without_weights, give_weights

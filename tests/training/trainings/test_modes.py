@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from crew import OUTPUTS
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.workload.workload import Workload
 
 pytestmark = [
     pytest.mark.slow,

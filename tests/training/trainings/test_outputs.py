@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.training.errors import TrainingError
 from gpubench_tui.engine.training.trainings.images import ImageTraining
 from gpubench_tui.engine.training.trainings.outputs import AUXILIARY_WEIGHT

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.training.device.cpu import CpuDevices
 from gpubench_tui.engine.training.errors import sentence_of
 from gpubench_tui.engine.training.nested import changed, tensors_in
@@ -229,7 +229,7 @@ def test_tensors_are_found_in_any_nesting(make: Callable[[torch.Tensor], Batch])
 
 def test_learning_rates_of_ones_own_optimizer_are_scaled_and_kept_apart(tmp_path: Path) -> None:
     from gpubench_tui.engine.plan.plan import Device, RunSpec
-    from gpubench_tui.engine.plan.preset import Measure
+    from gpubench_tui.engine.plan.preset.preset import Measure
     from gpubench_tui.engine.training.trainer import Trainer
 
     source = (

@@ -13,9 +13,9 @@ from building.demo import EVENTS
 from building.sessions import HOST
 from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.export import FORMATS, render
-from gpubench_tui.engine.plan.errors import PresetError
 from gpubench_tui.engine.plan.expand import make_plan
-from gpubench_tui.engine.plan.library import PresetFile
+from gpubench_tui.engine.plan.preset.errors import PresetError
+from gpubench_tui.engine.plan.preset.library import PresetFile
 from gpubench_tui.engine.record.session import read_session
 from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
 from gpubench_tui.engine.text.encoding import encode_json

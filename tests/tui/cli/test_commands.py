@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from building.recorded import shelve
-from gpubench_tui.engine.plan.library import find_preset
+from gpubench_tui.engine.plan.preset.library import find_preset
 from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
 from gpubench_tui.tui.cli import progress
 from gpubench_tui.tui.cli.context import Context

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from building.recorded import host
 from gpubench_tui.engine.host.facts import Link
-from gpubench_tui.engine.plan.library import find_preset
+from gpubench_tui.engine.plan.preset.library import find_preset
 from gpubench_tui.engine.record.shelf import Shelf
 from gpubench_tui.tui.cli.content.host import host_listing
 from gpubench_tui.tui.cli.content.listing import preset_listing

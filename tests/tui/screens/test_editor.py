@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from building import recorded
 from driving.app import screen_text, wait_for_text, wait_until
-from gpubench_tui.engine.plan.library import PresetFile, find_preset
-from gpubench_tui.engine.plan.preset import Preset
-from gpubench_tui.engine.plan.read import read_preset
-from gpubench_tui.engine.plan.reference import settable_keys
+from gpubench_tui.engine.plan.preset.library import PresetFile, find_preset
+from gpubench_tui.engine.plan.preset.preset import Preset
+from gpubench_tui.engine.plan.preset.read import read_preset
+from gpubench_tui.engine.plan.preset.reference import settable_keys
 from gpubench_tui.engine.record.shelf import SessionFolder
 from gpubench_tui.tui.app import GpubenchApp
 from gpubench_tui.tui.data import planned_presets, start_sessions

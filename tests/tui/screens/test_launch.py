@@ -16,8 +16,8 @@ from building.session_process import Starter
 from driving.app import PATIENCE_SECONDS, SIZES, screen_text, wait_for_text, wait_until
 from gpubench_tui.engine.host.facts import GpuProcess, GpuSample, Host
 from gpubench_tui.engine.host.gpu.poller import GpuPoller
-from gpubench_tui.engine.plan.library import find_preset
-from gpubench_tui.engine.plan.write import write_preset
+from gpubench_tui.engine.plan.preset.library import find_preset
+from gpubench_tui.engine.plan.preset.write import write_preset
 from gpubench_tui.engine.record.shelf import SessionFolder
 from gpubench_tui.tui.app import GpubenchApp
 from gpubench_tui.tui.data import planned_presets, start_sessions

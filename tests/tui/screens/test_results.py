@@ -21,7 +21,7 @@ from gpubench_tui.engine.analysis.results import result as result_module
 from gpubench_tui.engine.analysis.results.result import Result
 from gpubench_tui.engine.analysis.trained import trained
 from gpubench_tui.engine.conductor import control, resume
-from gpubench_tui.engine.plan.write import write_preset
+from gpubench_tui.engine.plan.preset.write import write_preset
 from gpubench_tui.engine.record.events import RunFinished
 from gpubench_tui.engine.record.session import Session, read_session
 from gpubench_tui.engine.record.shelf import SessionFolder, Shelf

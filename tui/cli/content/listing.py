@@ -13,12 +13,12 @@ from ....engine.analysis.environment import devices
 from ....engine.analysis.sessions.overview import SessionOverview, ShelfOverview
 from ....engine.analysis.trained import REDUCED_FORM
 from ....engine.host.facts import Host
-from ....engine.plan.errors import PresetError
 from ....engine.plan.estimate import estimate
 from ....engine.plan.expand import make_plan
-from ....engine.plan.library import PresetFile, all_presets, user_folder
-from ....engine.plan.overrides import of_override
 from ....engine.plan.plan import Plan
+from ....engine.plan.preset.errors import PresetError
+from ....engine.plan.preset.library import PresetFile, all_presets, user_folder
+from ....engine.plan.preset.overrides import of_override
 from ....engine.record.paces import read_paces, with_paces
 from ....engine.record.shelf import Shelf
 from ....engine.text.units import count, date_time

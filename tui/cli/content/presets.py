@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from ....engine.plan.library import find_preset
-from ....engine.plan.models import BUILT_IN_MODELS
-from ....engine.plan.reference import OTHER_MODELS, TableReference, preset_reference
-from ....engine.plan.write import write_preset
+from ....engine.plan.preset.library import find_preset
+from ....engine.plan.preset.reference import OTHER_MODELS, TableReference, preset_reference
+from ....engine.plan.preset.write import write_preset
+from ....engine.plan.workload.models import BUILT_IN_MODELS
 from .listing import Listing
 
 WIDTH = 80

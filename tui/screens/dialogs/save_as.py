@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from ....engine.plan.library import PresetFile, own_file
+from ....engine.plan.preset.library import PresetFile, own_file
 from ...data.planned_presets import PlannedPreset
 from ..base import ClosedOnce
 

@@ -7,8 +7,8 @@ from building.all_kinds import CPU_SAMPLE
 from building.recorded import recorded_session
 from building.sessions import opening, rank_up, spec, steps
 from driving.rendered import lines_of
-from gpubench_tui.engine.plan.preset import Measure
-from gpubench_tui.engine.plan.workload import Workload
+from gpubench_tui.engine.plan.preset.preset import Measure
+from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record.events import Event, LogMessage, PhaseChanged, RunStarted, Sampled, Window
 from gpubench_tui.engine.record.session import Session, fold
 from gpubench_tui.engine.record.silence import first_step

@@ -5,7 +5,7 @@ import re
 from building.recorded import host, recorded_session
 from driving.rendered import lines_of
 from gpubench_tui.engine.plan.expand import make_plan
-from gpubench_tui.engine.plan.library import find_preset
+from gpubench_tui.engine.plan.preset.library import find_preset
 from gpubench_tui.tui.render.monitor.plan import current_run_line, plan_list, planned_runs
 
 

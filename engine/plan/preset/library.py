@@ -1,0 +1,154 @@
+"""The library of preset files: those that come with the program, then the user's own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+
+import platformdirs
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ...text.files import is_file, make_private_folder, read_whole, user_path, write_private
+from ...text.toml import toml_value
+from .changes import changed_keys
+from .errors import PresetError
+from .overrides import overridden_key
+from .preset import Preset
+from .read import read_preset
+
+SHIPPED = "shipped:"
+"""Prefix of the name of a preset of the program whose name one of the user's has."""
+
+
+class PresetFile(Struct, frozen=True):
+    """A preset file that can be read, or the file of a training of one's own."""
+
+    name: str
+    path: Path
+    own: bool
+    """Whether it is the user's, not the program's."""
+    instead_of: str = ""
+    """Name of the program's preset in whose place it is found by its name; empty for all others."""
+
+    @property
+    def stands_in(self) -> str:
+        """Sentence that says so, without the full stop."""
+        return f"{self.name} is your own preset {self.path}; {self.instead_of} is that of the program"
+
+    def read(self, overrides: Sequence[str] = ()) -> Preset:
+        """Read and validate it. Raises `PresetError`."""
+        if self.path.suffix == ".py":
+            return read_preset(preset_of_training(self.path), self.path.name, overrides, self.path.parent)
+        try:
+            text = read_whole(self.path).decode()
+        except (OSError, UnicodeDecodeError) as error:
+            raise PresetError(str(self.path), "", f"cannot be read: {_reason(error)}") from None
+        return read_preset(text, self.path.name, overrides, self.path.parent)
+
+    def changes(self, overrides: Sequence[str]) -> dict[str, str]:
+        """Return the keys that overrides change, each with its value as TOML. Raises `PresetError`."""
+        if not overrides:
+            return {}
+        changed = self.read(overrides)
+        try:
+            return changed_keys(self.read(), changed)
+        except PresetError:  # the file is valid with them alone
+            return {overridden_key(each): each.partition("=")[2].strip() for each in overrides}
+
+
+def preset_of_training(file: Path) -> str:
+    """Return a preset as TOML that measures a training of one's own on one device and on all."""
+    return f"""
+title = {toml_value(file.name)}
+question = {toml_value(f"How fast does {file.name} train here, and does it scale?")}
+
+[workload]
+training = {toml_value(file.name)}
+batch = 32
+optimizer = "adamw"
+learning_rate = 0.001
+
+[measure]
+seconds = 10
+
+[matrix]
+modes = ["single", "ddp"]
+devices = ["all"]
+"""
+
+
+def _reason(error: OSError | UnicodeDecodeError) -> str:
+    return str(error) if isinstance(error, UnicodeDecodeError) else error.strerror or str(error)
+
+
+def user_folder() -> Path:
+    """Return the folder of the user's own presets."""
+    return platformdirs.user_config_path("gpubench-tui") / "presets"
+
+
+def own_file(title: str) -> PresetFile:
+    """Return the file for a user's own preset of that title; ValueError where there can be none."""
+    name = re.sub(r"[^\w.-]+", "-", title.strip().lower()).strip("-.")
+    if not name:
+        raise ValueError("a name needs a letter or a digit")
+    if name in _shipped():
+        raise ValueError(f"{name} comes with the program; choose another name")
+    return PresetFile(name, user_folder() / f"{name}.toml", own=True)
+
+
+def save(file: PresetFile, preset: Preset) -> None:
+    """Write a user's own preset and replace an existing one; OSError when that is impossible."""
+    from .write import write_preset  # late: the app's first paint does without
+
+    make_private_folder(file.path.parent)
+    fresh = file.path.with_suffix(".new")
+    write_private(fresh, write_preset(preset).encode())
+    fresh.replace(file.path)
+
+
+def _shipped() -> dict[str, PresetFile]:
+    folder = Path(str(files("gpubench_tui.presets")))
+    return {path.stem: PresetFile(path.stem, path, own=False) for path in sorted(folder.glob("*.toml"))}
+
+
+def all_presets() -> list[PresetFile]:
+    """Return every preset; a name that a user's own shares with one of the program's means the own one.
+
+    That of the program is then named with a prefix.
+    """
+    found = _shipped()
+    for path in sorted(user_folder().glob("*.toml")):
+        other = found.get(path.stem)
+        instead_of = f"{SHIPPED}{path.stem}" if other is not None else ""
+        found[path.stem] = PresetFile(path.stem, path, own=True, instead_of=instead_of)
+        if other is not None:
+            found[instead_of] = replace(other, name=instead_of)
+    first = [found.pop("quickstart")] if "quickstart" in found else []
+    return first + sorted(found.values(), key=lambda preset: (preset.own, preset.name))
+
+
+def find_preset(text: str) -> PresetFile:
+    """Return the preset of that name, unique prefix of a name, or path. Raises `PresetError`.
+
+    The path of a Python file is that of a training of one's own, which needs no preset.
+    """
+    presets = all_presets()
+    for preset in presets:
+        if preset.name == text:
+            return preset
+    if text.startswith(SHIPPED) and (shipped := _shipped().get(text.removeprefix(SHIPPED))):
+        return shipped
+    path = user_path(text)
+    if path.suffix in (".toml", ".py") or "/" in text:
+        if not is_file(path):
+            raise PresetError(text, "", "no such file")
+        return PresetFile(path.stem, path.resolve(), own=True)
+    matches = [preset for preset in presets if text and preset.name.startswith(text)]
+    if len(matches) == 1:
+        return matches[0]
+    names = ", ".join(preset.name for preset in matches or presets)
+    problem = "matches several presets" if matches else "no such preset; choose from"
+    raise PresetError(text, "", f"{problem}: {names}")
