@@ -20,6 +20,9 @@ SENTENCES = {
     r"training graph has changed in this iteration": "a step of the model used other parameters than the "
     "first, or used them otherwise: set workload.static_graph = false, and workload.find_unused_parameters = "
     "true if a step leaves some out",
+    r"backward through the graph a second time": "the loss depends on a graph that a backward pass has used "
+    "up already: let loss(model, batch) only return it, and detach() what is kept from one step to the next "
+    "or comes with a batch",
     r"gradient computation has been modified by an inplace operation": "the model changes in place "
     "what its gradients are computed from: use operations that are not in place (inplace=False); what "
     "workload.checkpoint_activations computes anew must not be changed either",
@@ -37,6 +40,8 @@ REMEDIES = {
         "the model's own weights are float16, whose gradients cannot be scaled: build it in float32, or set "
         'workload.precision = "fp32", which leaves its weights as they are'
     ),
+    r"attempted relative import": "a file is imported like a script: import what lies beside it by its name, "
+    "without the dot",
     r"does not support sparse gradients|fused=True.*sparse": (
         "build the layer with sparse=False, or give the file a make_optimizer that takes them"
     ),

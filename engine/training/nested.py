@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections import UserDict
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
 from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
 
 Change = Callable[[Tensor], Tensor]
 
@@ -37,21 +39,31 @@ def changed(batch: Any, change: Change) -> Any:
 
 
 def _changed_object(batch: Any, change: Change) -> Any:
-    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
-        return type(batch)(*(changed(each, change) for each in batch))
     if isinstance(batch, tuple | list):
-        return type(batch)(changed(each, change) for each in batch)
+        return _changed_row(batch, change)
     if is_dataclass(batch) and not isinstance(batch, type):
-        return _with_values(
-            batch, {f.name: getattr(batch, f.name) for f in fields(batch)}, setattr_of, change
-        )
-    if isinstance(batch, Mapping):
+        names = [field.name for field in fields(batch) if hasattr(batch, field.name)]
+        return _with_values(batch, {name: getattr(batch, name) for name in names}, setattr_of, change)
+    if isinstance(batch, MutableMapping):
         return _with_values(batch, dict(batch), setitem_of, change)
+    if isinstance(batch, Mapping):
+        make: Any = type(batch)
+        return make({key: changed(value, change) for key, value in batch.items()})
     # A graph or a record of a library: its tensors are its attributes.
     attributes = getattr(batch, "__dict__", None)
     if isinstance(attributes, dict) and callable(getattr(batch, "to", None)):
         return _with_values(batch, attributes, setattr_of, change)
     return batch
+
+
+def _changed_row(batch: Any, change: Change) -> Any:
+    """Change a tuple with names, or of a class of its own, or such a list."""
+    if isinstance(batch, PackedSequence):  # it wants the lengths of its rows on the CPU
+        values, lengths, *orders = batch
+        return PackedSequence(changed(values, change), lengths, *(changed(each, change) for each in orders))
+    if hasattr(batch, "_fields"):
+        return type(batch)(*(changed(each, change) for each in batch))
+    return type(batch)(changed(each, change) for each in batch)
 
 
 def _with_values(
@@ -61,8 +73,8 @@ def _with_values(
     if all(new[key] is value for key, value in values.items()):
         return batch
     twin = copy.copy(batch)
-    if isinstance(twin, Mapping) and getattr(twin, "data", None) is getattr(batch, "data", twin):
-        twin.data = dict(batch.data)  # type: ignore[attr-defined] # a UserDict shares it with its copy
+    if isinstance(twin, UserDict) and twin.data is batch.data:  # which a copy shares with its original
+        twin.data = dict(batch.data)
     for key, value in new.items():
         put(twin, key, value)
     return twin

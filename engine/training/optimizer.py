@@ -12,6 +12,7 @@ from torch.optim import SGD, AdamW, Optimizer
 
 from ..plan.workload.workload import Workload
 from .errors import TrainingError
+from .wrapper import unwrapped
 
 
 class Schedule:
@@ -66,7 +67,7 @@ def layers_with_sparse_gradients(model: nn.Module) -> list[str]:
     """Return the names of the layers whose gradients are sparse."""
     return [
         name
-        for name, module in model.named_modules()
+        for name, module in unwrapped(model).named_modules()
         if isinstance(module, nn.Embedding | nn.EmbeddingBag)
         and module.sparse
         and module.weight.requires_grad
@@ -106,6 +107,15 @@ def check_optimizer(optimizer: Optimizer, model: nn.Module) -> None:
         )
 
 
+def check_some_used(model: nn.Module) -> None:
+    """Raise TrainingError if a backward pass has left all trainable parameters without gradient."""
+    if all(parameter.grad is None for _, parameter in _trainable(model)):
+        raise TrainingError(
+            "the loss depends on no parameter of the model: compute it from what the model returns, without "
+            "making a new tensor of it"
+        )
+
+
 def check_all_used(model: nn.Module) -> None:
     """Raise TrainingError if a backward pass has left a trainable parameter without gradient.
 
@@ -133,7 +143,7 @@ def clip_gradients(optimizer: Optimizer, norm: float) -> None:
 
 def _trainable(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
     """Yield the parameters that hold anything to train, with their names."""
-    for name, parameter in model.named_parameters():
+    for name, parameter in unwrapped(model).named_parameters():
         if parameter.requires_grad and parameter.numel():
             yield name, parameter
 

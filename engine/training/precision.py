@@ -9,16 +9,17 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor, nn
 
+from .wrapper import Wrapper
+
 SIXTEEN_BITS: dict[str, torch.dtype] = {"fp16": torch.float16, "bf16": torch.bfloat16}
 """The dtype of a 16-bit precision, or of compressed gradients; fp32 and tf32 both compute in float32."""
 
 
-class Autocast(nn.Module):
+class Autocast(Wrapper):
     """A model whose forward pass runs under autocast, in DataParallel's threads too."""
 
     def __init__(self, model: nn.Module, device_type: str, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.model = model
+        super().__init__(model)
         self._device_type = device_type
         self._dtype = dtype
 

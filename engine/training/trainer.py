@@ -21,7 +21,15 @@ from .data.datasets import Note
 from .device.devices import RankDevices
 from .dynamo import CUDA_GRAPHS, uncompiled
 from .errors import TrainingError
-from .optimizer import Schedule, check_all_used, check_optimizer, clip_gradients, define_momentum, make_scaler
+from .optimizer import (
+    Schedule,
+    check_all_used,
+    check_optimizer,
+    check_some_used,
+    clip_gradients,
+    define_momentum,
+    make_scaler,
+)
 from .parallel.averaging import averaging
 from .parallel.dense import stored_values
 from .parallel.group import NOTE_INTERVAL, Group
@@ -30,6 +38,7 @@ from .parallel.sharding import local
 from .precision import SIXTEEN_BITS, Autocast
 from .recomputing import blocks_to_recompute, recompute
 from .trainings.training import Batch, Batches, Tally, Training
+from .wrapper import unwrapped
 
 
 class Saved(NamedTuple):
@@ -162,8 +171,10 @@ class Trainer:
     def update(self) -> None:
         """Do the last part of a step: let the optimizer consume the gradients."""
         self._set_learning_rate()
-        if self._step == 0 and self._needs_every_gradient:
-            check_all_used(self.plain)
+        if self._step == 0:
+            check_some_used(self.plain)
+            if self._needs_every_gradient:
+                check_all_used(self.plain)
         if self._workload.clip_gradients != "none":
             self.scaler.unscale_(self.optimizer)
             clip_gradients(self.optimizer, self._workload.clip_gradients)
@@ -242,7 +253,8 @@ class Trainer:
         for module in self.plain.modules():
             if isinstance(module, FSDPModule):
                 module.reshard()
-        return {**dict(self.plain.named_parameters()), **dict(self.plain.named_buffers())}
+        model = unwrapped(self.plain)
+        return {**dict(model.named_parameters()), **dict(model.named_buffers())}
 
     def evaluate(self, note: Note) -> tuple[float, float | None]:
         """Return mean loss and score over the whole test set, of which every rank evaluates its part."""

@@ -6,6 +6,7 @@ import linecache
 import re
 import sysconfig
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,12 +26,36 @@ class Place(NamedTuple):
     """A line of code."""
 
     file: str
-    line: int
+    line: int = 0
+    """Number of the line; 0 where it is not known."""
     function: str = ""
     """Function that the line belongs to; empty where it is not known."""
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}" + (f", in {self.function}" if self.function else "")
+        line = f":{self.line}" if self.line else ""
+        return f"{self.file}{line}" + (f", in {self.function}" if self.function else "")
+
+
+_CALLED_FOR = "_called_for_place"
+"""Attribute of an error: the place of the user's function that the program called something for."""
+
+
+class CalledFor:
+    """Context of what is done with a user's function, whose place it notes on errors.
+
+    They may come through no line of the user's: the function is one of a library, or what it returned cannot
+    be used as it should. The context holds nothing, and can be used again and within itself.
+    """
+
+    def __init__(self, place: Callable[[], Place]) -> None:
+        self._place = place
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Exception) and not hasattr(error, _CALLED_FOR):
+            setattr(error, _CALLED_FOR, self._place())
 
 
 class UserCode:
@@ -59,7 +84,7 @@ class UserCode:
             for frame, line in traceback.walk_tb(error.__traceback__)
         ]
         found = [place for place in passed if self.holds(place.file)] or self._quoted(error)
-        return found[-1] if found else None
+        return found[-1] if found else getattr(error, _CALLED_FOR, None)
 
     def raised(self, error: BaseException) -> bool:
         """Return whether the user's own code raised the error itself, and so wrote its message."""

@@ -32,6 +32,10 @@ OPTIONAL = {
 """Functions that it may have, with their arguments, which are given by position."""
 UNIT = "UNIT"
 """Name of a file's constant: the unit of its throughput, in the plural."""
+DEFAULT_UNIT = "samples"
+"""Unit of a file that names none."""
+LONGEST_UNIT = 24
+"""Characters of a unit at most, which stands in every line of a table."""
 LIKE = 0.8
 """Likeness to the name of a function from which on an unused one is taken for a mistyped name."""
 
@@ -52,7 +56,7 @@ def own_training(training: str) -> Path | None:
 
 def planned_unit(workload: Workload) -> str:
     """Return the unit of a workload's throughput as far as it is known before it runs, else `samples`."""
-    return workload.training if own_training(workload.training) is None else "samples"
+    return workload.training if own_training(workload.training) is None else DEFAULT_UNIT
 
 
 def has_own_data(workload: Workload) -> bool:
@@ -123,9 +127,21 @@ def _problem_with_names(file: Path, source: Source) -> str:
         if name not in known and name not in source.used and meant and meant[0] not in source.names:
             line = f":{source.functions[name].lineno}" if name in source.functions else ""
             return f"{file}{line}: nothing calls {name}; did you mean {meant[0]}?"
-    value, line_of_unit = source.constants.get(UNIT, ("", 0))
-    if not isinstance(value, str):
-        return f'{file}:{line_of_unit}: {UNIT} must be text, as in {UNIT} = "frames"'
+    value, line_of_unit = source.constants.get(UNIT, (DEFAULT_UNIT, 0))
+    problem = problem_with_unit(value)
+    return f"{file}:{line_of_unit}: {problem}" if problem else ""
+
+
+def problem_with_unit(unit: object) -> str:
+    """Return why a value cannot be the unit of a throughput in tables and sentences; empty if it can."""
+    if not isinstance(unit, str):
+        return f'{UNIT} must be text, as in {UNIT} = "frames", not {type(unit).__name__}'
+    if not unit.strip() or not unit.isprintable():
+        return f'{UNIT} must be a word that can be printed, as in {UNIT} = "frames", not {ascii(unit)[:40]}'
+    if len(unit) > LONGEST_UNIT:
+        return f"{UNIT} must have {LONGEST_UNIT} characters at most, not {len(unit):,}"
+    if unit.endswith("/s"):
+        return f'{UNIT} must be what is counted, "{unit[:-2]}": a throughput is in {unit} then'
     return ""
 
 

@@ -6,6 +6,7 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +15,7 @@ from typing import Any
 from torch import nn
 
 from ..errors import TrainingError
+from ..user_code import Place, UserCode
 from ..vision import make_torchvision_fit
 
 NAMES_OF_CLASSES = ("classes", "num_classes", "n_classes")
@@ -97,10 +99,16 @@ def _call(file: Path, function: str, build: Callable[..., object], classes: int,
     return build(*positional, **by_name)
 
 
-def place_of_function(file: Path, build: Callable[..., object]) -> str:
-    """Return file and first line of a function or class, of the file alone where it has none."""
+def place_of_function(file: Path, build: Callable[..., object]) -> Place:
+    """Return where a function begins that a user's file has, or the class of what is called in its place.
+
+    It is the file alone where that is a library's.
+    """
+    code: Any = inspect.unwrap(build)
+    code = code.func if isinstance(code, partial) else code
+    code = code if inspect.isroutine(code) or inspect.isclass(code) else type(code)
     try:
-        code = inspect.unwrap(build)
-        return f"{inspect.getsourcefile(code) or file}:{inspect.getsourcelines(code)[1]}"
+        place = Place(inspect.getsourcefile(code) or "", inspect.getsourcelines(code)[1])
     except (TypeError, OSError, ValueError):
-        return str(file)
+        return Place(str(file))
+    return place if UserCode(file).holds(place.file) else Place(str(file))

@@ -80,11 +80,15 @@ def build_model(workload: Workload) -> nn.Module:
 
 
 def check_trainable(model: nn.Module, name: str) -> None:
-    """Raise TrainingError if a model has lazy layers, or nothing to train."""
+    """Raise TrainingError if a model has parameters without values, or nothing to train."""
     if any(isinstance(parameter, UninitializedParameter) for parameter in model.parameters()):
         raise TrainingError(
             f"{name} has lazy layers, whose parameters no optimizer can hold yet: give them their sizes"
         )
+    if any(parameter.is_meta for parameter in model.parameters()):
+        raise TrainingError(f"{name} has parameters on the meta device, which have no values")
+    if any(parameter.is_inference() for parameter in model.parameters()):
+        raise TrainingError(f"{name} has parameters made in inference mode, which cannot be trained")
     # Looked for here, as DistributedDataParallel refuses such a model in other words.
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise TrainingError(f"{name} has no parameters to train")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import index
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import LBFGS, Optimizer
+from torch.optim import Optimizer
 
+from ...plan.workload.trainings import DEFAULT_UNIT
 from ...plan.workload.workload import Workload
 from ...record.events import UnreadImages
 from ..data.datasets import Note
@@ -17,24 +19,27 @@ from ..errors import TrainingError
 from ..models.registry import check_trainable
 from ..nested import tensors_in
 from ..parallel.group import Group
+from ..wrapper import Wrapper, unwrapped
 from .images import ImageTraining
 from .mean_tally import MeanTally
 from .own_batches import OwnBatches
 from .own_file import OwnFile
+from .own_optimizer import problem_with_optimizer
 from .training import Batch, Batches, Share, Training
 
 Loss = Callable[[nn.Module, Batch], Any]
+MOST_SAMPLES = 10**15
+"""Number that a batch's units are below: sums of larger ones are not exact."""
 
 
-class WithLoss(nn.Module):
+class WithLoss(Wrapper):
     """A model and its loss as one module, which a mode wraps whole.
 
     The loss may then call the model as often as it likes, and any part of it, in every mode.
     """
 
     def __init__(self, model: nn.Module, loss: Loss, evaluate: Loss) -> None:
-        super().__init__()
-        self.model = model
+        super().__init__(model)
         self._loss = loss
         self._evaluate = evaluate
 
@@ -49,7 +54,7 @@ class WithLoss(nn.Module):
 class OwnTraining(Training):
     """Calls the functions of a user's file, and says in one sentence what is wrong with what they return."""
 
-    unit = "samples"
+    unit = DEFAULT_UNIT
 
     def __init__(self, workload: Workload) -> None:
         self.workload = workload
@@ -103,10 +108,11 @@ class OwnTraining(Training):
         """Implement `Training`."""
         file, arguments = self._file, self.workload.arguments
         file.check_arguments(arguments)
-        model = file.function("build_model")(**arguments)
+        with file.calling("build_model"):
+            model = file.function("build_model")(**arguments)
         if not isinstance(model, nn.Module):
             raise file.error("build_model", f"returned {type(model).__name__}, not a torch.nn.Module")
-        check_trainable(model, f"the model of {file.path}")
+        check_trainable(model, f"{file.place('build_model')}: it returns a model that")
         return model
 
     def module_of(self, model: nn.Module) -> nn.Module:
@@ -124,18 +130,18 @@ class OwnTraining(Training):
         file = self._file
         if not file.has("make_optimizer"):
             return super().make_optimizer(model, fused=fused)
-        whole = next(part for part in model.modules() if isinstance(part, WithLoss))
-        optimizer = file.function("make_optimizer")(whole.model)
-        if not isinstance(optimizer, Optimizer) or isinstance(optimizer, LBFGS):
-            wanted = "a torch.optim.Optimizer whose step needs no closure"
-            raise file.error("make_optimizer", f"returned {type(optimizer).__name__}, not {wanted}")
+        own = unwrapped(model)
+        with file.calling("make_optimizer"):
+            optimizer = file.function("make_optimizer")(own)
+        if problem := problem_with_optimizer(optimizer, own):
+            raise file.error("make_optimizer", problem)
+        assert isinstance(optimizer, Optimizer)
         return optimizer
 
     def loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, None]:
         """Implement `Training`; the tally needs nothing besides the loss."""
-        loss = model(batch)
-        if isinstance(loss, Tensor) and not loss.dim() and loss.requires_grad:
-            return loss, None
+        with self._file.calling("loss"):
+            loss = model(batch)
         if isinstance(model, nn.DataParallel) and isinstance(loss, Tensor) and loss.dim() == 1:
             loss = loss.mean()  # one of each device, on equal parts of the batch
         loss = self._scalar("loss", loss)
@@ -149,8 +155,9 @@ class OwnTraining(Training):
 
     def evaluate(self, model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor | None]:
         """Return the loss of a test batch, and the score that `evaluate` of the file returns beside it."""
-        found = model(batch, True)
         name = "evaluate" if self._file.has("evaluate") else "loss"
+        with self._file.calling(name):
+            found = model(batch, True)
         if name == "loss" or not isinstance(found, tuple):
             return self._scalar(name, found), None
         if len(found) != 2:
@@ -160,6 +167,8 @@ class OwnTraining(Training):
         loss, score = found
         if isinstance(score, int | float):
             score = torch.tensor(float(score))
+        if not 0 <= float(self._scalar(name, score)) <= 1:
+            raise self._file.error(name, f"returned the score {float(score):g}: expected one from 0 to 1")
         return self._scalar(name, loss), self._scalar(name, score)
 
     def _scalar(self, name: str, value: object) -> Tensor:
@@ -168,27 +177,46 @@ class OwnTraining(Training):
             hint = ": return the tensor itself, without .item()" if isinstance(value, float) else ""
             raise self._file.error(name, f"returned {type(value).__name__}, not a tensor of one number{hint}")
         if value.numel() != 1:
-            shape = " x ".join(map(str, value.shape))
+            shape = " x ".join(map(str, value.shape)) if value.dim() > 1 else f"{len(value)}-element"
             raise self._file.error(
                 name, f"returned a {shape} tensor where one number is expected: take its mean"
             )
+        if value.is_complex():
+            raise self._file.error(name, f"returned a tensor of {value.dtype}: take its real part")
         if not value.is_floating_point():
             raise self._file.error(name, f"returned a tensor of {value.dtype}, which has no gradient")
-        return value.reshape(())
+        if value.layout is not torch.strided:
+            raise self._file.error(name, f"returned a tensor of layout {value.layout}: make it dense")
+        return value.reshape(()) if value.dim() else value
 
     def samples(self, batch: Batch) -> int:
         """Implement `Training`."""
         if self._count is None:
-            return _length(batch)
-        found = self._count(batch)
-        if type(found) is int:
+            length = _length(batch)
+            if not length and self._batches is not None:
+                remedy = "yield no empty ones, or define samples(batch)"
+                raise self._file.error("batches", f"made a batch whose first tensor is empty: {remedy}")
+            return length
+        with self._file.calling("samples"):
+            found = self._count(batch)
+        if type(found) is int and 0 < found < MOST_SAMPLES:
             return found
+        return self._whole(found)
+
+    def _whole(self, found: object) -> int:
+        """Return what `samples` has returned as an integer, if it is a possible one. Raises TrainingError."""
+        number = found.item() if isinstance(found, Tensor) and found.numel() == 1 else found
+        if isinstance(number, float) and number.is_integer():
+            number = int(number)
         try:
-            return int(found)
-        except (TypeError, ValueError, RuntimeError):
-            raise self._file.error(
-                "samples", f"returned {type(found).__name__}, not a whole number"
-            ) from None
+            whole = index(number)  # type: ignore[arg-type]
+        except TypeError:
+            said = f"{number:g}" if isinstance(number, float) else type(found).__name__
+            raise self._file.error("samples", f"returned {said}, not a whole number") from None
+        if not 0 < whole < MOST_SAMPLES:
+            said = f"{whole:,}" if abs(whole) < MOST_SAMPLES else "a number beyond 10^15"
+            raise self._file.error("samples", f"returned {said}: a batch holds one unit at least")
+        return whole
 
     def new_tally(self, device: torch.device) -> MeanTally:
         """Implement `Training`."""
@@ -199,7 +227,7 @@ class OwnTraining(Training):
         if self._batches is None:
             return self._data.example(size, device)
         if self._batches.shapes is None:
-            raise TrainingError("there was no batch yet")
+            raise TrainingError("there is no batch to take the shapes of")
         return self._batches.example(device)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Iterable, Iterator, Mapping, Set, Sized
 from itertools import count
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ...text.plain import described
 from ..nested import changed, tensors_in
 from .own_file import OwnFile
 from .training import Batch, Share
@@ -19,13 +20,15 @@ class OwnBatches:
 
     def __init__(self, file: OwnFile, share: Share, *, channels_last: bool) -> None:
         self.shapes: Batch = None
-        """The first batch on the meta device; None before it is made."""
+        """The first batch on the meta device; None before it is made, and where it cannot be there."""
+        self._seen = False
+        """Whether the first batch has been made."""
         self._file = file
         self._share = share
         self._device = share.devices.first
         self._channels_last = channels_last
         self._source: Iterable[Batch] | None = self._made("batches")
-        made, each = len(self._source) if isinstance(self._source, Sized) else 0, share.shard.accumulate
+        made, each = self._length_of(self._source), share.shard.accumulate
         if 0 < made < each:
             raise file.error("batches", f"has a length of {made}, and a step accumulates {each} batches")
         self.steps_per_epoch = made // each
@@ -40,8 +43,8 @@ class OwnBatches:
         """Implement `Batches`."""
         for epoch in count(first) if end is None else range(first, end):
             made = 0
-            for batch in self._of_epoch(epoch):
-                if self.shapes is None:
+            for batch in self._one_by_one("batches", self._of_epoch(epoch)):
+                if not self._seen:
                     self._look_at(batch)
                 yield batch
                 made += 1
@@ -56,12 +59,25 @@ class OwnBatches:
 
     def place(self, batch: Batch) -> Batch:
         """Implement `Batches`."""
-        return changed(batch, self._placed)
+        with self._file.calling("batches"):
+            return changed(batch, self._placed)
 
     def test(self) -> Iterator[Batch]:
         """Implement `Batches`."""
         if self._file.has("test_batches"):
-            yield from map(self.place, self._made("test_batches"))
+            yield from map(self.place, self._one_by_one("test_batches", self._made("test_batches")))
+
+    def _one_by_one(self, name: str, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """Yield batches; an error of theirs is one of the function that has made them."""
+        with self._file.calling(name):
+            source = iter(batches)
+        while True:
+            with self._file.calling(name):
+                try:
+                    batch = next(source)
+                except StopIteration:
+                    return
+            yield batch
 
     def example(self, device: torch.device) -> Batch:
         """Return a batch of zeros like the first one."""
@@ -88,8 +104,11 @@ class OwnBatches:
 
     def _made(self, name: str) -> Iterable[Batch]:
         share = self._share
-        made: Any = self._file.function(name)(share.shard.index, share.shard.count, share.batch, self._device)
-        if not isinstance(made, Iterable) or isinstance(made, Tensor | str):
+        with self._file.calling(name):
+            made: Any = self._file.function(name)(
+                share.shard.index, share.shard.count, share.batch, self._device
+            )
+        if not isinstance(made, Iterable) or isinstance(made, Tensor | str | bytes | Mapping | Set):
             raise self._file.error(
                 name,
                 f"returned {type(made).__name__}: it must yield batches, or return a list or a DataLoader",
@@ -97,7 +116,27 @@ class OwnBatches:
         batches: Iterable[Batch] = made
         return batches
 
+    def _length_of(self, batches: Iterable[Batch] | None) -> int:
+        """Return how many there are; 0 where they have no length, like a DataLoader of an IterableDataset."""
+        if not isinstance(batches, Sized):
+            return 0
+        with self._file.calling("batches"):
+            try:
+                return len(batches)
+            except TypeError:
+                return 0
+
     def _look_at(self, batch: Batch) -> None:
-        if next(tensors_in(batch), None) is None:
-            raise self._file.error("batches", f"made a batch of no tensors: {type(batch).__name__}")
-        self.shapes = changed(batch, lambda tensor: tensor.to("meta"))
+        with self._file.calling("batches"):
+            found = list(tensors_in(batch))
+        if not found:
+            places = "tuples, lists, dicts, dataclasses and objects with a method to"
+            problem = f"made a batch of no tensors: {type(batch).__name__}; they are looked for in {places}"
+            raise self._file.error("batches", problem)
+        if any(tensor.is_meta for tensor in found):
+            raise self._file.error("batches", "made a batch on the meta device, which has no values")
+        self._seen = True
+        try:
+            self.shapes = changed(batch, lambda tensor: tensor.to("meta"))
+        except Exception as error:  # not every layout has shapes without values
+            print(f"a batch has no form without values: {described(error)}")

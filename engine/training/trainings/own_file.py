@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ...plan.workload.trainings import OPTIONAL, REQUIRED, UNIT
+from ...plan.workload.trainings import DEFAULT_UNIT, OPTIONAL, REQUIRED, UNIT, problem_with_unit
 from ..errors import TrainingError
 from ..models.own import import_script, place_of_function
+from ..user_code import CalledFor, Place
 
 
 class OwnFile:
@@ -23,14 +25,17 @@ class OwnFile:
         self._module: ModuleType = import_script(path)
         for name, arguments in {**REQUIRED, **OPTIONAL}.items():
             self._check(name, arguments)
+        self._contexts = {
+            name: CalledFor(partial(self.place, name)) for name in (*REQUIRED, *OPTIONAL) if self.has(name)
+        }
 
     @property
     def unit(self) -> str:
         """Unit of its throughput, in the plural."""
-        unit = getattr(self._module, UNIT, "samples")
-        if not isinstance(unit, str) or not unit.strip():
-            raise TrainingError(f'{self.path}: {UNIT} must be text, as in {UNIT} = "frames", not {unit!r}')
-        return " ".join(unit.split())
+        unit = getattr(self._module, UNIT, DEFAULT_UNIT)
+        if problem := problem_with_unit(unit):
+            raise TrainingError(f"{self.path}: {problem}")
+        return str(unit)
 
     def has(self, name: str) -> bool:
         """Return whether the file has a function of that name."""
@@ -41,9 +46,17 @@ class OwnFile:
         function: Callable[..., Any] = getattr(self._module, name)
         return function
 
+    def place(self, name: str) -> Place:
+        """Return where a function begins."""
+        return place_of_function(self.path, self.function(name))._replace(function=name)
+
     def error(self, name: str, problem: str) -> TrainingError:
         """Return an error about a function, with the line where it begins."""
-        return TrainingError(f"{place_of_function(self.path, self.function(name))}: {name} {problem}")
+        return TrainingError(f"{self.place(name)._replace(function='')}: {name} {problem}")
+
+    def calling(self, name: str) -> CalledFor:
+        """Return the context of calling a function, and of what is done with what it returns."""
+        return self._contexts[name]
 
     def check_arguments(self, arguments: Mapping[str, Any]) -> None:
         """Raise TrainingError unless `build_model` takes these keyword arguments."""

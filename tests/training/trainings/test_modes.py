@@ -24,7 +24,7 @@ ALIKE = (
 """Models of which every mode computes the same."""
 UNUSED = ("unused", "dropped", "dropped by rank", "experts")
 REFUSED = {
-    "sparse": "fsdp cannot reduce sparse gradients, which the layer model.table makes",
+    "sparse": "fsdp cannot reduce sparse gradients, which the layer table makes",
     "outside": "awkward.py:{line}, in forward: ",
 }
 """Models that fsdp cannot train, and what is said."""

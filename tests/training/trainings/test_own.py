@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import math
+from collections import UserDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pytest
 import torch
 from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.training.device.cpu import CpuDevices
-from gpubench_tui.engine.training.errors import sentence_of
+from gpubench_tui.engine.training.errors import TrainingError, sentence_of
 from gpubench_tui.engine.training.nested import changed, tensors_in
+from gpubench_tui.engine.training.optimizer import check_all_used, check_some_used
 from gpubench_tui.engine.training.parallel.group import Group
 from gpubench_tui.engine.training.parallel.modes import Shard
+from gpubench_tui.engine.training.precision import Autocast
 from gpubench_tui.engine.training.trainings.choice import training_of
 from gpubench_tui.engine.training.trainings.mean_tally import MeanTally
 from gpubench_tui.engine.training.trainings.training import Batch, Share, Training
 from gpubench_tui.engine.training.user_code import UserCode
 from torch import nn
+from torch.nn.utils.rnn import pack_sequence
 
 SOUND = """
 import torch
@@ -74,7 +79,7 @@ WRONG: dict[str, tuple[str, dict[str, Any], str]] = {
     "nothing to train": (
         without("build_model") + "\ndef build_model(): return nn.ReLU()",
         {},
-        "own.py has no parameters to train",
+        ":6, in build_model: it returns a model that has no parameters to train",
     ),
     "a number": (
         without("loss") + "\ndef loss(model, batch): return model(batch).mean().item()",
@@ -127,7 +132,106 @@ WRONG: dict[str, tuple[str, dict[str, Any], str]] = {
         {},
         ":7: evaluate returned 3 values",
     ),
-    "no text": (SOUND + "UNIT = ''", {}, "own.py: UNIT must be text"),
+    "a complex number": (
+        without("loss") + "\ndef loss(model, batch): return model(batch).mean() * (1 + 2j)",
+        {},
+        ":6: loss returned a tensor of torch.complex64: take its real part",
+    ),
+    "a sparse number": (
+        without("loss") + "\ndef loss(model, batch): return model(batch).mean().to_sparse()",
+        {},
+        ":6: loss returned a tensor of layout torch.sparse_coo",
+    ),
+    "an error of a library": (
+        without("loss") + "\nloss = nn.MSELoss()",
+        {},
+        "own.py, in loss: AttributeError: 'Linear' object has no attribute 'size'",
+    ),
+    "no parameters with values": (
+        without("build_model") + "\ndef build_model(): return nn.Linear(4, 1, device='meta')",
+        {},
+        ":6, in build_model: it returns a model that has parameters on the meta device",
+    ),
+    "a model for inference": (
+        without("build_model") + "\n@torch.inference_mode()\ndef build_model(): return nn.Linear(4, 1)",
+        {},
+        "in build_model: it returns a model that has parameters made in inference mode",
+    ),
+    "a relative import": (SOUND + "from .parts import Part", {}, "import what lies beside it by its name"),
+    "an iterator that fails": (
+        without("batches") + "\ndef batches(*_):\n    raise StopIteration\n    yield",
+        {},
+        "in batches: RuntimeError: generator raised StopIteration",
+    ),
+    "a length below zero": (
+        without("batches")
+        + "\nclass Many:\n    __len__ = lambda self: -1\n    __iter__ = lambda self: iter([1])\n"
+        + "def batches(*_): return Many()",
+        {},
+        ":9, in batches: ValueError: __len__() should return >= 0",
+    ),
+    "a batch within itself": (
+        without("batches") + "\ndef batches(*_):\n    made = []\n    made.append(made)\n    return [made]",
+        {},
+        ":6, in batches: RecursionError",
+    ),
+    "a batch without values": (
+        without("batches") + "\ndef batches(*_): return [torch.ones(5, 4, device='meta')]",
+        {},
+        ":6: batches made a batch on the meta device",
+    ),
+    "an empty batch": (
+        without("batches") + "\ndef batches(*_): return [torch.ones(0, 4)]",
+        {},
+        ":6: batches made a batch whose first tensor is empty",
+    ),
+    "one batch alone": (
+        without("batches") + "\ndef batches(*_): return {'x': torch.ones(5, 4)}",
+        {},
+        ":6: batches returned dict: it must yield batches",
+    ),
+    "less than nothing": (
+        SOUND + "def samples(batch): return -5",
+        {},
+        ":7: samples returned -5: a batch holds one unit at least",
+    ),
+    "a part of one": (SOUND + "def samples(batch): return 3.7", {}, ":7: samples returned 3.7, not a whole"),
+    "without end": (SOUND + "def samples(batch): return float('inf')", {}, ":7: samples returned inf, not a"),
+    "too many": (SOUND + "def samples(batch): return 10**400", {}, ":7: samples returned a number beyond"),
+    "a share in percent": (
+        SOUND + "def evaluate(model, batch): return batch.mean(), 55",
+        {},
+        ":7: evaluate returned the score 55: expected one from 0 to 1",
+    ),
+    "a step with a closure": (
+        SOUND
+        + "class Closed(torch.optim.SGD):\n    def step(self, closure): ...\n"
+        + "def make_optimizer(model): return Closed(model.parameters(), lr=1)",
+        {},
+        ":9: make_optimizer returned Closed, not a torch.optim.Optimizer whose step needs no closure",
+    ),
+    "no learning rate": (
+        SOUND
+        + "class Still(torch.optim.Optimizer):\n    def step(self): ...\n"
+        + "def make_optimizer(model): return Still(model.parameters(), {})",
+        {},
+        ":9: make_optimizer returned an optimizer with a group of parameters that has no learning rate",
+    ),
+    "parameters left out": (
+        SOUND + "def make_optimizer(model): return torch.optim.SGD([model.weight])",
+        {},
+        ":7: make_optimizer leaves out bias: give the optimizer all parameters, or freeze",
+    ),
+    "parameters of others": (
+        SOUND + "def make_optimizer(model): return torch.optim.SGD([*model.parameters(), torch.ones(1)])",
+        {},
+        ":7: make_optimizer returned an optimizer of parameters that are not those of the model",
+    ),
+    "no text": (SOUND + "UNIT = ''", {}, "own.py: UNIT must be a word"),
+    "no characters": (SOUND + "UNIT = 'a\x1bb'", {}, r"own.py: UNIT must be a word that can be printed"),
+    "a long unit": (SOUND + "UNIT = 'x' * 3000", {}, "own.py: UNIT must have 24 characters at most"),
+    "a rate": (SOUND + "UNIT = 'tokens/s'", {}, 'own.py: UNIT must be what is counted, "tokens"'),
+    "a list": (SOUND + "UNIT = ['frames']", {}, 'UNIT must be text, as in UNIT = "frames", not list'),
     "sparse gradients": (
         without("build_model") + "\ndef build_model(): return nn.Sequential(nn.Embedding(4, 4, sparse=True))",
         {"optimizer": "adamw"},
@@ -168,6 +272,28 @@ def test_batches_are_repeated_as_they_can_be(tmp_path: Path) -> None:
     assert values(batches, 0, None, 5) == [1, 2, 1, 2, 1]
 
 
+STREAM = """
+from torch.utils.data import DataLoader, IterableDataset
+class Rows(IterableDataset):
+    def __iter__(self): return iter(torch.ones(9, 4))
+def batches(rank, world_size, batch, device): return DataLoader(Rows(), batch)
+"""
+
+
+def test_a_loader_of_a_stream_has_no_length(tmp_path: Path) -> None:
+    training, batches = opened(tmp_path, without("batches") + STREAM)
+    stream = batches.train(0, None)
+    assert batches.steps_per_epoch == 0
+    assert [training.samples(next(stream)) for _ in range(4)] == [5, 4, 5, 4]
+
+
+@pytest.mark.parametrize("returned", ["7", "torch.tensor(7)", "torch.tensor([7.0])", "7.0"])
+def test_a_count_is_whole_in_whatever_type(returned: str, tmp_path: Path) -> None:
+    training, _ = opened(tmp_path, SOUND + f"def samples(batch): return {returned}")
+    found = training.samples(torch.ones(1, 4))
+    assert found == 7 and type(found) is int
+
+
 def test_a_test_set_has_a_score_where_the_file_gives_one(tmp_path: Path) -> None:
     source = (
         SOUND
@@ -202,6 +328,20 @@ class Frozen:
     name: str = "kept"
 
 
+@dataclass
+class Partly:
+    """Has a field that is not set."""
+
+    x: Any
+    later: Any = field(init=False)
+
+
+class Attributes(dict[str, Any]):
+    """A table whose entries are attributes too, and which raises KeyError for all others."""
+
+    __getattr__ = dict.__getitem__
+
+
 class Graph:
     """Has a method of its own to be moved, as graphs of libraries do."""
 
@@ -216,7 +356,8 @@ class Graph:
     "make",
     [
         *(lambda t: t, lambda t: (t, 1, "text"), lambda t: [t, [t]], lambda t: {"x": {"y": (t,)}}),
-        *(lambda t: Pair(t, None), lambda t: Frozen([t]), Graph),
+        *(lambda t: Pair(t, None), lambda t: Frozen([t]), Graph, Partly, lambda t: Attributes(x=t)),
+        *(lambda t: UserDict(x=[t]), lambda t: MappingProxyType({"x": t}), lambda t: pack_sequence([t])),
     ],
 )
 def test_tensors_are_found_in_any_nesting(make: Callable[[torch.Tensor], Batch]) -> None:
@@ -254,6 +395,18 @@ def test_learning_rates_of_ones_own_optimizer_are_scaled_and_kept_apart(tmp_path
         trainer.step(next(stream))
         assert [group["lr"] for group in trainer.optimizer.param_groups] == pytest.approx(expected)
         assert trainer.learning_rate == pytest.approx(expected[0])
+
+
+def test_the_first_step_tells_of_a_loss_without_the_model_and_names_parameters_as_the_file_does(
+    tmp_path: Path,
+) -> None:
+    apart = without("loss") + "\ndef loss(model, batch): return torch.ones((), requires_grad=True)"
+    training, _ = opened(tmp_path, apart, precision="bf16")
+    model = Autocast(training.module_of(training.build_model()), "cpu", torch.bfloat16)
+    with pytest.raises(TrainingError, match="the loss depends on no parameter of the model"):
+        check_some_used(model)
+    with pytest.raises(TrainingError, match="does not use the parameters weight, bias, for"):
+        check_all_used(model)
 
 
 def test_models_without_images_keep_their_own_layout(tmp_path: Path) -> None:
