@@ -31,6 +31,7 @@ from .optimizer import (
     make_scaler,
 )
 from .parallel.averaging import averaging
+from .parallel.block_order import BlockOrder
 from .parallel.dense import stored_values
 from .parallel.group import NOTE_INTERVAL, Group
 from .parallel.modes import wrap_model
@@ -38,6 +39,7 @@ from .parallel.sharding import local
 from .precision import SIXTEEN_BITS, Autocast
 from .recomputing import blocks_to_recompute, recompute
 from .trainings.training import Batch, Batches, Tally, Training
+from .user_code import user_code_of
 from .wrapper import unwrapped
 
 
@@ -91,6 +93,8 @@ class Trainer:
         self.plain = Autocast(module, device.type, autocast) if autocast else module
         """The model without wrapper, for evaluation, counts and comparisons."""
         self.model = wrap_model(self.plain, run.mode, devices, workload, dtype, give_weights)
+        if run.mode == "fsdp" and user_code_of(workload) is not None:
+            BlockOrder(self.model, group)
         self.optimizer = training.make_optimizer(self.plain, fused=devices.fuses_optimizers)
         self.scaler = make_scaler(workload, device)
         self.schedule = Schedule(workload, batches.steps_per_epoch)

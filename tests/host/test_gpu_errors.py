@@ -122,6 +122,9 @@ def test_a_shortage_of_memory_is_recognised(text: str, shortage: str | None) -> 
         (NO_COMPILER, "compile = false"),
         ("InvalidCxxCompiler: No working C++ compiler found in torch._inductor.config.cpp.cxx: (None, 'g++')",
          "compile = false"),
+        ("[enforce fail at /pytorch/third_party/gloo/gloo/transport/tcp/pair.cc:456] op.preamble.length <= "
+         "op.nbytes. 88 vs 18. Received data size doesn't match expected size. Is there a distributed "
+         "collective mismatch in your code?", "find_unused_parameters = true"),
         ("out of resource: shared memory, Required: 131072, Hardware limit: 101376", ""),
         ("unknown error in my file", ""),
         ("the sky is green", ""),

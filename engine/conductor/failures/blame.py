@@ -17,7 +17,7 @@ from ...text.units import count
 from ...training.user_code import user_code_of
 from ..processes.fork_server import signal_name
 from .evidence import Observations
-from .stacks import Frame, last_line, read_stacks, read_tail
+from .stacks import Doing, Frame, last_line, read_stacks, read_tail
 from .watchdog import RankWatch, RunWatch, Silence
 
 REPORT_SECONDS = 0.1
@@ -157,11 +157,17 @@ def _describe_silence(
     if watched.rank in silence.halted | evidence.halted:
         return f"{told}: its process was stopped by a signal"
     where = _place(spec, watched.rank, evidence) if alone else ""
-    return f"{told}{where}{_remedy_for_silence(spec, watched)}"
+    return f"{told}{where}{_remedy_for_silence(spec, watched, evidence.doing(watched.rank))}"
 
 
-def _remedy_for_silence(spec: RunSpec, watched: RankWatch) -> str:
-    """Return what to try where the first step may only have been slow; empty for other silences."""
+def _remedy_for_silence(spec: RunSpec, watched: RankWatch, doing: Doing) -> str:
+    """Return what to try where ranks of fsdp wait for each other, or the first step may only be slow."""
+    workload = spec.workload_of(watched.rank)
+    if spec.mode == "fsdp" and doing == "waiting" and user_code_of(workload) is not None:
+        together = ", or set workload.find_unused_parameters = true, with which the model is gathered at once"
+        return "; all ranks must call the same blocks of the model" + (
+            "" if workload.find_unused_parameters else together
+        )
     if watched.steps or watched.phase not in TRAINING:
         return ""
     if is_compiled(spec, watched.rank):

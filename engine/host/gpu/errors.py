@@ -1,4 +1,4 @@
-"""Error messages of CUDA, cuDNN and NCCL: the part of them that tells the cause, and a remedy for each."""
+"""Error messages of CUDA, cuDNN, NCCL and gloo: the part that tells the cause, and a remedy for each."""
 
 from __future__ import annotations
 
@@ -46,6 +46,9 @@ REMEDIES = {
     "(pip show torch), or set workload.compile = false",
     r"must have the same dtype|expected .* same dtype|expected scalar type": "in forward, create tensors in "
     "the dtype of those they meet",
+    r"Received data size doesn't match expected size|collective mismatch": "ranks took part in different "
+    "exchanges: all must call the same blocks of the model; under fsdp "
+    "workload.find_unused_parameters = true gathers the whole model at once",
     r"Duplicate GPU detected": "NCCL needs a GPU of its own for each rank: choose different GPUs",
 }
 """Remedy for each pattern of an error message; the first that matches counts."""

@@ -241,6 +241,19 @@ def test_of_a_library_the_line_is_named_from_which_the_user_called_it(look: Look
     )
 
 
+@pytest.mark.parametrize(
+    ("unused", "remedy"), [(False, "find_unused_parameters = true"), (True, "same blocks")]
+)
+def test_ranks_of_fsdp_that_wait_for_each_other_are_told_what_they_must_call(
+    look: Look, unused: bool, remedy: str
+) -> None:
+    over = watch()
+    own = Workload(training="/me/net.py", find_unused_parameters=unused)
+    over.spec = replace(over.spec, mode="fsdp", workloads=(own,))
+    said = silent(over, look.at("all-reduce", "backward")).message
+    assert remedy in said and ("find_unused" in said) is not unused
+
+
 def test_a_crash_in_native_code_is_named_with_the_line_that_led_to_it(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text("Fatal Python error: Segmentation fault\n\n" + written(STACKS["build"]))

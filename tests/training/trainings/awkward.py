@@ -211,6 +211,15 @@ class DroppedByRank(Net):
         return self.head(x)
 
 
+class Turned(Net):
+    """Calls its blocks in an order that depends on the data."""
+
+    def forward(self, x: Tensor) -> Any:
+        for block in self.blocks if x.sum() > 0 else reversed(self.blocks):
+            x = block(x)
+        return self.head(x)
+
+
 class Experts(Net):
     """Sends each row to one of its experts, of which some may get none."""
 
@@ -266,6 +275,7 @@ KINDS: dict[str, type[Net]] = {
     "dropped by rank": DroppedByRank,
     "dropped alike": DroppedByRank,
     "experts": Experts,
+    "turned": Turned,
     "parts": Parts,
     "bfloat16": Low,
     "double": Double,

@@ -26,6 +26,7 @@ UNUSED = ("unused", "dropped", "dropped by rank", "experts")
 REFUSED = {
     "sparse": "fsdp cannot reduce sparse gradients, which the layer table makes",
     "outside": "awkward.py:{line}, in forward: ",
+    "turned": "the ranks of fsdp must call the same blocks in the same order, and did not (rank 0: blocks.",
 }
 """Models that fsdp cannot train, and what is said."""
 REMEDY = "call the block itself, or set workload.find_unused_parameters = true"
