@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gpubench_tui.engine.record.journal import Journal
-from gpubench_tui.engine.record.shelf import SessionFolder
+from gpubench_tui.engine.record.session_folder import SessionFolder
 from live_session import GPUS, drifting, live, new_folder, write
 from terminal import HEIGHT, WIDTH, Cost, Terminal
 

@@ -31,7 +31,8 @@ from gpubench_tui.engine.record.events import (
     Steps,
 )
 from gpubench_tui.engine.record.journal import Follower
-from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
+from gpubench_tui.engine.record.session_folder import SessionFolder
+from gpubench_tui.engine.record.shelf import Shelf
 
 HANG_SECONDS = 5.0
 """The limit `measure.hang_seconds` of these sessions: the time that a silent rank is waited for."""

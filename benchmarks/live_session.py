@@ -20,7 +20,8 @@ from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record import events
 from gpubench_tui.engine.record.events import Event
 from gpubench_tui.engine.record.journal import Journal
-from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
+from gpubench_tui.engine.record.session_folder import SessionFolder
+from gpubench_tui.engine.record.shelf import Shelf
 
 GPUS = 8
 CORES = 64

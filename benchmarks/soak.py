@@ -25,7 +25,8 @@ from gpubench_tui.engine.host.inspect import inspect_host
 from gpubench_tui.engine.plan.expand import make_plan
 from gpubench_tui.engine.plan.preset.library import find_preset
 from gpubench_tui.engine.plan.preset.write import write_preset
-from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
+from gpubench_tui.engine.record.session_folder import SessionFolder
+from gpubench_tui.engine.record.shelf import Shelf
 from terminal import Terminal
 
 MODEL = """

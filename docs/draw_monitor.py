@@ -23,7 +23,8 @@ from gpubench_tui.engine.plan.preset.preset import Matrix, Measure, Preset
 from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record import events
 from gpubench_tui.engine.record.journal import Journal
-from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
+from gpubench_tui.engine.record.session_folder import SessionFolder
+from gpubench_tui.engine.record.shelf import Shelf
 from gpubench_tui.tui.app import GpubenchApp, InitialSession
 from gpubench_tui.tui.screenshot import screenshot_svg
 

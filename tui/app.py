@@ -41,7 +41,8 @@ from .themes import DARK, LIGHT
 from .workers import in_task, in_thread
 
 if TYPE_CHECKING:
-    from ..engine.record.shelf import SessionFolder, Shelf
+    from ..engine.record.session_folder import SessionFolder
+    from ..engine.record.shelf import Shelf
 
 ignore_stale_resizes()
 show_control_characters()

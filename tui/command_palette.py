@@ -12,7 +12,8 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.markup import escape
 from textual.types import IgnoreReturnCallbackType
 
-from ..engine.record.shelf import SessionFolder, Shelf, default_root
+from ..engine.record.session_folder import SessionFolder
+from ..engine.record.shelf import Shelf, default_root
 from .keys import active_keys
 from .navigation import NavigatingApp
 from .requests import ShowLaunch, ShowMonitor, ShowResults, ShowSessions

@@ -37,7 +37,7 @@ from .workers import in_task
 if TYPE_CHECKING:
     import subprocess
 
-    from ..engine.record.shelf import SessionFolder
+    from ..engine.record.session_folder import SessionFolder
 
 
 LONGEST_NOTIFICATION = 400

@@ -15,7 +15,7 @@ from textual.screen import Screen
 if TYPE_CHECKING:
     import subprocess
 
-    from ..engine.record.shelf import SessionFolder
+    from ..engine.record.session_folder import SessionFolder
 
 
 @dataclass

@@ -19,7 +19,7 @@ from ..host.process import redirect_output
 from ..host.shortage import shortage
 from ..record.events import SessionFinished
 from ..record.exit_status import RUN_FAILED
-from ..record.shelf import SessionFolder
+from ..record.session_folder import SessionFolder
 from ..text.plain import message_of
 from .conductor import REQUESTS, WORKER, conduct
 from .processes.temporary import open_temporary

@@ -30,7 +30,7 @@ from ..record.exit_status import MEASURED, RUN_FAILED, STOPPED
 from ..record.journal import Journal
 from ..record.paces import pace_key, remember_pace, shown_pace
 from ..record.run import RunState
-from ..record.shelf import SessionFolder
+from ..record.session_folder import SessionFolder
 from ..text.plain import described
 from .failures.alike import LikeFailures
 from .processes.caches import keep_caches_private, keep_temporary_private

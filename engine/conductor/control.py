@@ -10,7 +10,7 @@ from functools import partial
 import msgspec
 
 from ..record.events import SessionFinished
-from ..record.shelf import SessionFolder
+from ..record.session_folder import SessionFolder
 from .recorder import write_unstarted
 
 

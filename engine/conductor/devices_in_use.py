@@ -12,7 +12,8 @@ import msgspec
 
 from ..plan.plan import Plan
 from ..record.register import Register
-from ..record.shelf import SessionFolder, Shelf, default_root
+from ..record.session_folder import SessionFolder
+from ..record.shelf import Shelf, default_root
 from .start import mark_queued, start_session
 
 Beside = Literal["refuse", "wait", "anyway"]

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 
 from ..record.register import Register
-from ..record.shelf import SessionFolder
+from ..record.session_folder import SessionFolder
 from .devices_in_use import sessions_ahead
 from .start import start_process
 

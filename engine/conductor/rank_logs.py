@@ -7,7 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
-from ..record.shelf import SessionFolder
+from ..record.session_folder import SessionFolder
 
 LEAST_BYTES = 64 << 10
 """Size to which a log is cut even where nothing is free."""

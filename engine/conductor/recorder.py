@@ -13,7 +13,7 @@ from typing import Literal
 from ..host.shortage import shortage
 from ..record.events import Event, LogMessage, RunFinished, SessionFinished, SessionStarted
 from ..record.journal import Journal
-from ..record.shelf import Request, SessionFolder
+from ..record.session_folder import Request, SessionFolder
 from ..record.takeover import read_events
 
 FULL = (errno.ENOSPC, errno.EDQUOT)

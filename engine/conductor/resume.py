@@ -10,7 +10,8 @@ from ..host.facts import Host
 from ..host.inspect import inspect_host
 from ..plan.plan import Plan, RunSpec
 from ..record.session import Session, read_session
-from ..record.shelf import SessionFolder, Shelf
+from ..record.session_folder import SessionFolder
+from ..record.shelf import Shelf
 from ..record.takeover import lacking_runs, measured_runs, taken_over, write_events
 from ..text.files import read_whole
 from ..text.units import count

@@ -21,7 +21,7 @@ from ..plan.needs import cache_folder
 from ..plan.plan import RunSpec
 from ..record.events import PhaseChanged, RankEvent, RankMeasured, RunFinished, Window
 from ..record.run import RunState
-from ..record.shelf import SessionFolder
+from ..record.session_folder import SessionFolder
 from .failures.blame import Ends, is_of_peer
 from .failures.evidence import Observations, is_stopped
 from .failures.exits import ExitWatch

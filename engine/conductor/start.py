@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from itertools import zip_longest
 
-from ..record.shelf import SessionFolder
+from ..record.session_folder import SessionFolder
 
 ANYWAY = "--anyway"
 """Option of a queue whose sessions look for no others."""

@@ -16,7 +16,8 @@ import platformdirs
 
 from ..text.files import make_private_folder, read_whole, write_private
 from .lock import take
-from .shelf import DECIDE_SECONDS, SessionFolder
+from .session_folder import SessionFolder
+from .shelf import DECIDE_SECONDS
 
 DECIDING = ".deciding"
 """Name of the file that a process locks while it decides whether to start sessions."""

@@ -14,7 +14,8 @@ from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record import events
 from gpubench_tui.engine.record.journal import Journal
 from gpubench_tui.engine.record.session import Session, fold
-from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
+from gpubench_tui.engine.record.session_folder import SessionFolder
+from gpubench_tui.engine.record.shelf import Shelf
 from msgspec.structs import replace
 
 GIB = 1 << 30

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from gpubench_tui.engine.record.events import RunFinished, SessionFinished
 from gpubench_tui.engine.record.journal import Journal
-from gpubench_tui.engine.record.shelf import SessionFolder
+from gpubench_tui.engine.record.session_folder import SessionFolder
 
 from . import recorded
 

@@ -18,7 +18,8 @@ from gpubench_tui.engine.plan.preset.preset import Measure
 from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record.events import Event, RunFinished
 from gpubench_tui.engine.record.journal import Follower, read_journal
-from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
+from gpubench_tui.engine.record.session_folder import SessionFolder
+from gpubench_tui.engine.record.shelf import Shelf
 
 PATIENCE = 240.0
 

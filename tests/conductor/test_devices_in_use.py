@@ -21,7 +21,8 @@ from gpubench_tui.engine.conductor.devices_in_use import (
 )
 from gpubench_tui.engine.plan.plan import Plan
 from gpubench_tui.engine.record.register import Register
-from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
+from gpubench_tui.engine.record.session_folder import SessionFolder
+from gpubench_tui.engine.record.shelf import Shelf
 from msgspec.structs import replace
 
 CPU, TWO_GPUS = recorded.plan(0), recorded.plan(2)

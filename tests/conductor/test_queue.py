@@ -16,7 +16,8 @@ from gpubench_tui.engine.plan.plan import Device, Plan, RunSpec
 from gpubench_tui.engine.plan.preset.preset import Measure
 from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record.session import read_session
-from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
+from gpubench_tui.engine.record.session_folder import SessionFolder
+from gpubench_tui.engine.record.shelf import Shelf
 
 from .conftest import PATIENCE, run_spec
 

@@ -14,7 +14,8 @@ from gpubench_tui.engine.conductor.resume import CannotResumeError, NothingLacki
 from gpubench_tui.engine.record.events import RunStarted, SessionFinished, SessionStarted
 from gpubench_tui.engine.record.journal import Journal
 from gpubench_tui.engine.record.session import Session, read_session
-from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
+from gpubench_tui.engine.record.session_folder import SessionFolder
+from gpubench_tui.engine.record.shelf import Shelf
 from msgspec.structs import replace
 
 

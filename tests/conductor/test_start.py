@@ -25,7 +25,8 @@ from gpubench_tui.engine.record.events import (
 )
 from gpubench_tui.engine.record.journal import read_journal
 from gpubench_tui.engine.record.session import fold
-from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
+from gpubench_tui.engine.record.session_folder import SessionFolder
+from gpubench_tui.engine.record.shelf import Shelf
 
 from .conftest import PATIENCE, run_spec
 

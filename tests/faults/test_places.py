@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 import pytest
@@ -25,11 +26,13 @@ from gpubench_tui.engine.conductor.rank_logs import LEAST_BYTES, RankLogs
 from gpubench_tui.engine.conductor.sampling import Sampling
 from gpubench_tui.engine.host import shortage
 from gpubench_tui.engine.host.shortage import no_shared_memory, with_remedy
+from gpubench_tui.engine.record import session_folder as folder_module
 from gpubench_tui.engine.record import shelf as shelf_module
 from gpubench_tui.engine.record.events import LogMessage, RankStarted, Steps
 from gpubench_tui.engine.record.journal import Follower, Journal
 from gpubench_tui.engine.record.session import read_session
-from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
+from gpubench_tui.engine.record.session_folder import SessionFolder
+from gpubench_tui.engine.record.shelf import Shelf
 from gpubench_tui.tui.cli.main import main as run_command
 
 __all__ = ["nursery", "start"]
@@ -123,24 +126,24 @@ def short() -> Iterator[Path]:
 
 
 @pytest.mark.parametrize(
-    ("broken", "number", "said"),
+    ("module", "broken", "number", "said"),
     [
-        ("write_private", errno.ENOSPC, "there is no room for a session"),
-        ("take", errno.ENOLCK, "its file system has no locks"),
-        ("_new_folder", errno.EROFS, "Read-only file system"),
+        (folder_module, "write_private", errno.ENOSPC, "there is no room for a session"),
+        (folder_module, "take", errno.ENOLCK, "its file system has no locks"),
+        (shelf_module, "_new_folder", errno.EROFS, "Read-only file system"),
     ],
 )
 def test_where_no_session_can_be_kept_none_is_begun(
-    broken: str, number: int, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    module: ModuleType, broken: str, number: int, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = getattr(shelf_module, broken)
+    real = getattr(module, broken)
 
     def refuse(path: Path, *rest: object) -> object:
         if broken == "write_private" and path.name != "reserve":
             return real(path, *rest)
         raise OSError(number, os.strerror(number), str(path))
 
-    monkeypatch.setattr(shelf_module, broken, refuse)
+    monkeypatch.setattr(module, broken, refuse)
     with pytest.raises(OSError, match=f"{said}.*--sessions-dir DIR"):
         Shelf(tmp_path).create("mine", recorded.plan(0), recorded.host(0), "")
     assert list(tmp_path.iterdir()) == []

@@ -22,7 +22,8 @@ from gpubench_tui.engine.analysis.time_left import session_seconds_left
 from gpubench_tui.engine.record.events import Event
 from gpubench_tui.engine.record.journal import last_moment
 from gpubench_tui.engine.record.session import Session, read_session
-from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
+from gpubench_tui.engine.record.session_folder import SessionFolder
+from gpubench_tui.engine.record.shelf import Shelf
 from gpubench_tui.engine.text.encoding import encode_json
 from gpubench_tui.tui.render.communication import communication_table
 from gpubench_tui.tui.render.curves import curves

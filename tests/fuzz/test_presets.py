@@ -21,7 +21,7 @@ from gpubench_tui.engine.plan.preset.preset import Matrix, Measure, Preset
 from gpubench_tui.engine.plan.preset.read import read_preset
 from gpubench_tui.engine.plan.preset.write import write_preset
 from gpubench_tui.engine.plan.workload.workload import Workload
-from gpubench_tui.engine.record.shelf import Request
+from gpubench_tui.engine.record.session_folder import Request
 from gpubench_tui.engine.text.encoding import decode_json, encode_json
 from gpubench_tui.tui.render.planned_preset import plan_text
 from hypothesis import strategies as st

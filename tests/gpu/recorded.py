@@ -17,7 +17,8 @@ from gpubench_tui.engine.plan.plan import Plan
 from gpubench_tui.engine.record.events import Steps
 from gpubench_tui.engine.record.journal import read_journal
 from gpubench_tui.engine.record.session import RunState, read_session
-from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
+from gpubench_tui.engine.record.session_folder import SessionFolder
+from gpubench_tui.engine.record.shelf import Shelf
 
 from .machine import Machine
 

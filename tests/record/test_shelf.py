@@ -14,14 +14,8 @@ from gpubench_tui.engine.conductor.control import skip_run, stop_session
 from gpubench_tui.engine.record.events import Event
 from gpubench_tui.engine.record.journal import Journal
 from gpubench_tui.engine.record.session import read_session
-from gpubench_tui.engine.record.shelf import (
-    Request,
-    SessionFolder,
-    Shelf,
-    ShelfError,
-    default_root,
-    problem_with_stem,
-)
+from gpubench_tui.engine.record.session_folder import Request, SessionFolder
+from gpubench_tui.engine.record.shelf import Shelf, ShelfError, default_root, problem_with_stem
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from building import recorded
 from building.session_process import Starter, start_process
-from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
+from gpubench_tui.engine.record.session_folder import SessionFolder
+from gpubench_tui.engine.record.shelf import Shelf
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from building import recorded
 from driving.app import wait_for_text, watching
 from driving.snapshots import SIZES, check, check_colors, check_none_is_left, check_sizes
 from gpubench_tui.engine.host import cpu_meter, findings
-from gpubench_tui.engine.record.shelf import SessionFolder
+from gpubench_tui.engine.record.session_folder import SessionFolder
 from gpubench_tui.tui.app import GpubenchApp
 from gpubench_tui.tui.data import planned_presets
 from gpubench_tui.tui.requests import ShowComparison, ShowSessions

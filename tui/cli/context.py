@@ -17,7 +17,8 @@ from ..config import Config
 if TYPE_CHECKING:
     from ...engine.host.facts import Host
     from ...engine.record.session import Session
-    from ...engine.record.shelf import SessionFolder, Shelf
+    from ...engine.record.session_folder import SessionFolder
+    from ...engine.record.shelf import Shelf
 
 
 class UsageError(Exception):

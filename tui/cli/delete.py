@@ -14,7 +14,7 @@ from .arguments import SESSION_HELP, add_sessions_dir
 from .context import Context, UsageError, on_terminal
 
 if TYPE_CHECKING:
-    from ...engine.record.shelf import SessionFolder
+    from ...engine.record.session_folder import SessionFolder
     from .arguments import Subparsers
 
 UNIT_SECONDS = {"h": 3600, "d": 86_400, "w": 7 * 86_400}

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from types import FrameType
 
 from ...engine.conductor.control import stop_session
-from ...engine.record.shelf import SessionFolder
+from ...engine.record.session_folder import SessionFolder
 
 POLL_SECONDS = 0.1
 _held: list[list[int]] = []

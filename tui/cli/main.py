@@ -102,7 +102,7 @@ def _parser(with_commands: bool = True) -> argparse.ArgumentParser:
     if not with_commands:
         return parser
     from .compare import add_compare_command
-    from .completion import add_completion_command
+    from .completion_scripts import add_completion_command
     from .delete import add_delete_command
     from .init import add_init_command
     from .listings import add_listing_commands

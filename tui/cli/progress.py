@@ -31,7 +31,7 @@ from ...engine.record.events import (
 from ...engine.record.exit_status import MEASURED, exit_status
 from ...engine.record.journal import Follower
 from ...engine.record.session import RunState, Session
-from ...engine.record.shelf import SessionFolder
+from ...engine.record.session_folder import SessionFolder
 from ...engine.record.silence import first_step
 from ...engine.text.units import clock, count, loss_unit, percent, rate
 from ..data.log_tail import last_words

@@ -12,7 +12,7 @@ from .context import UsageError, read_recorded
 
 if TYPE_CHECKING:
     from ...engine.analysis.export import Format
-    from ...engine.record.shelf import SessionFolder
+    from ...engine.record.session_folder import SessionFolder
 
 
 def check_writable(path: Path) -> None:

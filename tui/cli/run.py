@@ -15,7 +15,7 @@ from .context import Context, UsageError, on_terminal, read_recorded
 if TYPE_CHECKING:
     from ...engine.conductor.devices_in_use import Beside, Placed
     from ...engine.host.facts import Host
-    from ...engine.record.shelf import SessionFolder
+    from ...engine.record.session_folder import SessionFolder
     from ..data.start_sessions import NewSession
     from .arguments import Subparsers
 

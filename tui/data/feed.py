@@ -9,7 +9,7 @@ from typing import Protocol
 
 from ...engine.record.events import Base, Event
 from ...engine.record.journal import Follower, last_moment
-from ...engine.record.shelf import SessionFolder
+from ...engine.record.session_folder import SessionFolder
 
 
 class Feed(Protocol):

@@ -23,7 +23,8 @@ from ...engine.plan.preset.library import PresetFile, all_presets
 from ...engine.plan.preset.overrides import of_override
 from ...engine.plan.preset.preset import Preset, WithoutGpus
 from ...engine.record.paces import read_paces, with_paces
-from ...engine.record.shelf import SessionFolder, Shelf, default_root
+from ...engine.record.session_folder import SessionFolder
+from ...engine.record.shelf import Shelf, default_root
 
 NO_PACES: Mapping[str, Pace] = MappingProxyType({})
 

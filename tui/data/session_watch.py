@@ -19,7 +19,7 @@ from .feed import LiveFeed
 if TYPE_CHECKING:
     import subprocess
 
-    from ...engine.record.shelf import SessionFolder
+    from ...engine.record.session_folder import SessionFolder
 
 FOLLOW_SECONDS = 1.0
 """Interval between readings of the journals."""

@@ -21,7 +21,8 @@ from ...engine.plan.plan import Plan
 from ...engine.plan.preset.read import read_preset
 from ...engine.plan.preset.write import write_preset
 from ...engine.record.paces import read_paces, with_paces
-from ...engine.record.shelf import SessionFolder, Shelf, default_root
+from ...engine.record.session_folder import SessionFolder
+from ...engine.record.shelf import Shelf, default_root
 from ...engine.text.files import read_whole
 from .planned_presets import PlannedPreset
 

@@ -19,7 +19,7 @@ from ...engine.analysis.sessions.compare import SessionsComparison, compare_all
 from ...engine.analysis.sessions.comparison_report import letter, render_comparison
 from ...engine.analysis.sessions.noise import past_sessions
 from ...engine.record.session import WITHOUT_STEPS, Session, read_session
-from ...engine.record.shelf import SessionFolder
+from ...engine.record.session_folder import SessionFolder
 from ...engine.text.units import date_time
 from ..data.exports import save_export
 from ..render.comparison import comparison_notes, comparison_table

@@ -12,7 +12,7 @@ from ...engine.analysis.analysis import analyse
 from ...engine.analysis.time_left import Countdown
 from ...engine.conductor import control
 from ...engine.record.exit_status import exit_status
-from ...engine.record.shelf import SessionFolder
+from ...engine.record.session_folder import SessionFolder
 from ..data.feed import LiveFeed
 from ..requests import FollowSession, LeaveApp, ShowMonitor
 from ..workers import in_task, in_thread

@@ -13,7 +13,7 @@ from textual.widget import Widget
 from textual.worker import get_current_worker
 
 from ...engine.record.session import Session
-from ...engine.record.shelf import SessionFolder
+from ...engine.record.session_folder import SessionFolder
 from ..data.feed import ReplayFeed
 from ..widgets.timeline import Timeline
 from ..workers import in_thread

@@ -19,7 +19,7 @@ from ...engine.analysis.report.line import result_line
 from ...engine.analysis.report.markdown import markdown_summary
 from ...engine.analysis.results.result import Result
 from ...engine.record.session import RunState, Session, read_session
-from ...engine.record.shelf import SessionFolder
+from ...engine.record.session_folder import SessionFolder
 from ...engine.record.takeover import lacking_runs
 from ..data.log_tail import last_words
 from ..render.results_header import title_line

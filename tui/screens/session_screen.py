@@ -18,7 +18,7 @@ from textual.widgets import Static
 
 from ...engine.record.events import Event
 from ...engine.record.session import Session
-from ...engine.record.shelf import SessionFolder
+from ...engine.record.session_folder import SessionFolder
 from ...engine.text.units import clock
 from ..data.feed import Feed
 from ..data.log_tail import read_log_tail

@@ -15,7 +15,8 @@ from ...text.encoding import json_document
 from ...text.markdown import markdown_table, one_line, section
 from ...text.tables import GAPS, TextColumn, text_table
 from ...text.units import count, interval, number, percent, ratio
-from .compare import Change, Doubt, PairComparison, SessionsComparison
+from .change import Change, Doubt
+from .compare import PairComparison, SessionsComparison
 from .noise import FEWEST_SESSIONS, Noise
 
 UNCERTAIN = {"no difference": "", "too few windows": "?", "no figures": ""}

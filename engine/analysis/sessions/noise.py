@@ -16,7 +16,8 @@ from msgspec import Struct
 from ...record.events import SessionStarted
 from ...record.journal import Follower
 from ...record.session import WITHOUT_STEPS, Session, read_session
-from ...record.shelf import SessionFolder, Shelf
+from ...record.session_folder import SessionFolder
+from ...record.shelf import Shelf
 from ...statistics import NORMAL, Interval, student
 from ..diagnosis.machine import is_disturbed
 from ..results.comparable import fingerprint

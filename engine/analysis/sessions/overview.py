@@ -15,7 +15,8 @@ from msgspec import Struct
 from ...record.events import RunFinished, RunStarted, SessionFinished, SessionStarted
 from ...record.journal import Follower
 from ...record.session import WITHOUT_STEPS, Session, read_session
-from ...record.shelf import SessionFolder, Shelf, State
+from ...record.session_folder import SessionFolder, State
+from ...record.shelf import Shelf
 from ...text.encoding import decode_json, encode_json
 from ...text.files import read_whole, write_private
 from ...text.plain import cut_in_middle, message_of

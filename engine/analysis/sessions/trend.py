@@ -17,7 +17,8 @@ from ..analysis import Analysis, analyse
 from ..results.comparable import workload_differences
 from ..results.configuration import Configuration
 from ..trained import training_line
-from .compare import Change, Difference, Doubt, Verdict, compare_analyses, compared_sides
+from .change import Change, Doubt, Verdict
+from .compare import Difference, compare_analyses, compared_sides
 from .figures import Key, Rates, rates, typical_rate
 from .noise import History, beginning
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 from ...analysis.results.throughput import run_summary
 from ...record.events import Failure, RunFinished
 from ...record.run import RunState
-from ...record.shelf import SessionFolder
+from ...record.session_folder import SessionFolder
 from ...text.units import rate
 from .blame import Cause, Ends, cause_of_failure, cause_of_silence
 from .evidence import Observations

@@ -7,11 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import psutil
-from msgspec.structs import replace
-
-from ...text.plain import cut_in_middle, unbroken
-from ..facts import Gpu, GpuProcess, GpuSample
+from ..facts import Gpu, GpuSample
 from .nvml import (
     CLOCK_SM,
     ECC_CORRECTED,
@@ -30,10 +26,9 @@ from .nvml import (
     GpuLost,
     Nvml,
 )
+from .processes import ProcessesOfGpu
 from .throttle import throttle_words
 
-LONGEST_NAME = 60
-"""Characters of a process's name at most."""
 SWITCH = "NVSwitch"
 SELDOM = 4
 """Samples from one question for what takes long, or changes seldom, to the next."""
@@ -67,8 +62,7 @@ class NvmlDevice:
         self.pci_bus_id: str | None = None
         self.mig: bool | None = None
         self.slices: list[NvmlDevice] = []
-        self._shares_until = 0
-        """Time of the newest share of a process that the driver has told, on its own clock."""
+        self._processes = ProcessesOfGpu(nvml, handle)
         self._samples = 0
         """Number of samples taken."""
         self._seldom = _SeldomAsked()
@@ -98,7 +92,7 @@ class NvmlDevice:
                 persistence=self._is_on("nvmlDeviceGetPersistenceMode"),
                 mig=self.mig,
                 memory_used_bytes=used,
-                processes=self._owned_processes(),
+                processes=self._processes.owned(),
                 pcie_generation=self._pcie("nvmlDeviceGetCurrPcieLinkGeneration"),
                 pcie_generation_max=self._pcie("nvmlDeviceGetMaxPcieLinkGeneration"),
                 pcie_width=self._pcie("nvmlDeviceGetCurrPcieLinkWidth"),
@@ -195,7 +189,7 @@ class NvmlDevice:
             sm_clock_mhz=_number(self._ask_whole(("nvmlDeviceGetClockInfo", CLOCK_SM))),
             sm_clock_max_mhz=self._clock_limit(),
             throttle=throttle_words(reasons),
-            processes=self._processes_at_work(),
+            processes=self._processes.at_work(),
             pcie_generation=self._pcie("nvmlDeviceGetCurrPcieLinkGeneration"),
             pcie_width=self._pcie("nvmlDeviceGetCurrPcieLinkWidth"),
             **self._asked_seldom()._asdict(),
@@ -243,51 +237,6 @@ class NvmlDevice:
 
     def _power_limit(self) -> float | None:
         return _watts(self._ask_whole("nvmlDeviceGetEnforcedPowerLimit", "nvmlDeviceGetPowerManagementLimit"))
-
-    def _processes(self) -> tuple[GpuProcess, ...] | None:
-        running = self._ask(
-            "nvmlDeviceGetComputeRunningProcesses_v3", "nvmlDeviceGetComputeRunningProcesses_v2"
-        )
-        if running is None:
-            return None
-        return tuple(
-            GpuProcess(pid=process.pid, name=_process_name(process.pid), memory_bytes=process.usedGpuMemory)
-            for process in sorted(running, key=lambda process: int(process.pid))
-        )
-
-    def _processes_at_work(self) -> tuple[GpuProcess, ...] | None:
-        """Return the processes with user and utilisation of each, also those that only draw."""
-        found, shares = self._owned_processes(), self._shares()
-        if shares is None:
-            return found
-        listed = {process.pid for process in found or ()}
-        drawing = (
-            GpuProcess(pid, _process_name(pid), user=_process_user(pid))
-            for pid in sorted(shares.keys() - listed)
-        )
-        return tuple(
-            replace(process, utilization=shares.get(process.pid, 0.0))
-            for process in (*(found or ()), *drawing)
-        )
-
-    def _shares(self) -> dict[int, float] | None:
-        """Return the utilisation of each process that has run kernels since the last call, in percent.
-
-        The driver keeps samples of the last seconds; of each process the newest counts.
-        """
-        samples = self._ask(("nvmlDeviceGetProcessUtilization", self._shares_until))
-        if samples is None:
-            return None
-        shares: dict[int, float] = {}
-        for sample in sorted(samples, key=lambda sample: int(sample.timeStamp)):
-            self._shares_until = max(self._shares_until, sample.timeStamp)
-            if sample.smUtil <= 100:
-                shares[sample.pid] = float(sample.smUtil)
-        return shares
-
-    def _owned_processes(self) -> tuple[GpuProcess, ...] | None:
-        found = self._processes()
-        return found and tuple(replace(process, user=_process_user(process.pid)) for process in found)
 
     def _ask(self, *calls: str | tuple[Any, ...]) -> Any:
         return self._nvml.ask(*calls, of=(self._handle,))
@@ -356,18 +305,3 @@ def _size(value: int) -> int | None:
 
 def _bus_id(pci: Any) -> str | None:
     return None if pci is None else f"{pci.domain:08X}:{pci.bus:02X}:{pci.device:02X}.0"
-
-
-def _process_name(pid: int) -> str | None:
-    try:
-        # Chosen by its user, who may be another one.
-        return cut_in_middle(unbroken(psutil.Process(pid).name()), LONGEST_NAME)
-    except psutil.Error:
-        return None
-
-
-def _process_user(pid: int) -> str | None:
-    try:
-        return unbroken(psutil.Process(pid).username())
-    except (psutil.Error, KeyError):  # a user id without a name
-        return None

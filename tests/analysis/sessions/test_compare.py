@@ -6,11 +6,8 @@ from pathlib import Path
 
 import pytest
 from building.sessions import HOST, compare_pair, failed, measured, opening, session, spec, steps
-from gpubench_tui.engine.analysis.sessions.compare import (
-    Change,
-    SessionsComparison,
-    compare_all,
-)
+from gpubench_tui.engine.analysis.sessions.change import Change
+from gpubench_tui.engine.analysis.sessions.compare import SessionsComparison, compare_all
 from gpubench_tui.engine.analysis.sessions.comparison_report import render_comparison
 from gpubench_tui.engine.host.facts import CpuSample, Host
 from gpubench_tui.engine.plan.plan import RunSpec

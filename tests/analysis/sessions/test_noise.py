@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 from building.sessions import HOST, compare_pair, measured, opening, session, spec
-from gpubench_tui.engine.analysis.sessions.compare import Change
+from gpubench_tui.engine.analysis.sessions.change import Change
 from gpubench_tui.engine.analysis.sessions.noise import ASSUMED, Noise, estimate_noise, past_sessions
 from gpubench_tui.engine.host.facts import CpuSample
 from gpubench_tui.engine.record.events import Event, Sampled, SessionFinished, SessionStarted
 from gpubench_tui.engine.record.journal import Journal
 from gpubench_tui.engine.record.session import Session, read_session
-from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
+from gpubench_tui.engine.record.session_folder import SessionFolder
+from gpubench_tui.engine.record.shelf import Shelf
 from gpubench_tui.tui.cli.main import main
 from msgspec.structs import replace
 

@@ -15,7 +15,8 @@ from gpubench_tui.engine.analysis.sessions.overview import SessionOverview, Shel
 from gpubench_tui.engine.record.events import Event, RunFinished, RunStarted, SessionFinished, SessionStarted
 from gpubench_tui.engine.record.journal import Journal, read_journal
 from gpubench_tui.engine.record.session import read_session
-from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
+from gpubench_tui.engine.record.session_folder import SessionFolder
+from gpubench_tui.engine.record.shelf import Shelf
 from msgspec.structs import replace
 
 SINGLE, DDP = spec("single", "single"), spec("ddp", "ddp", 2, baseline="single")

@@ -17,7 +17,8 @@ from gpubench_tui.engine.plan.expand import make_plan
 from gpubench_tui.engine.plan.preset.errors import PresetError
 from gpubench_tui.engine.plan.preset.library import PresetFile
 from gpubench_tui.engine.record.session import read_session
-from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
+from gpubench_tui.engine.record.session_folder import SessionFolder
+from gpubench_tui.engine.record.shelf import Shelf
 from gpubench_tui.engine.text.encoding import encode_json
 from gpubench_tui.tui.cli.content.listing import preset_listing, session_listing
 from gpubench_tui.tui.config import read_config

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from building.recorded import shelve
 from gpubench_tui.engine.plan.preset.library import find_preset
-from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
+from gpubench_tui.engine.record.session_folder import SessionFolder
+from gpubench_tui.engine.record.shelf import Shelf
 from gpubench_tui.tui.cli import progress
 from gpubench_tui.tui.cli.context import Context
 from gpubench_tui.tui.cli.run import run_preset

@@ -10,7 +10,8 @@ import pytest
 from building import recorded
 from gpubench_tui.engine.conductor import resume
 from gpubench_tui.engine.conductor.start import start_session
-from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
+from gpubench_tui.engine.record.session_folder import SessionFolder
+from gpubench_tui.engine.record.shelf import Shelf
 from gpubench_tui.tui.cli import progress
 from gpubench_tui.tui.cli.main import main
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from building.recorded import shelve
 from gpubench_tui.engine.record.journal import last_moment, read_journal
-from gpubench_tui.engine.record.shelf import SessionFolder
+from gpubench_tui.engine.record.session_folder import SessionFolder
 from gpubench_tui.tui.data.feed import ReplayFeed
 
 

@@ -10,7 +10,7 @@ import pytest
 from building.demo import EVENTS
 from building.recorded import shelve
 from driving.app import screen_text, wait_for_text, watching
-from gpubench_tui.engine.record.shelf import SessionFolder
+from gpubench_tui.engine.record.session_folder import SessionFolder
 from gpubench_tui.engine.text.encoding import encode_json
 from gpubench_tui.tui.app import GpubenchApp
 from gpubench_tui.tui.requests import ShowSessions

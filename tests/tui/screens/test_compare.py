@@ -11,7 +11,8 @@ from driving.app import SIZES, screen_text, wait_for_text, wait_until
 from gpubench_tui.engine.record import events
 from gpubench_tui.engine.record.events import Event
 from gpubench_tui.engine.record.journal import Journal
-from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
+from gpubench_tui.engine.record.session_folder import SessionFolder
+from gpubench_tui.engine.record.shelf import Shelf
 from gpubench_tui.tui.app import GpubenchApp
 from gpubench_tui.tui.requests import ShowComparison
 from gpubench_tui.tui.screens.compare import CompareScreen

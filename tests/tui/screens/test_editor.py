@@ -14,7 +14,7 @@ from gpubench_tui.engine.plan.preset.library import PresetFile, find_preset
 from gpubench_tui.engine.plan.preset.preset import Preset
 from gpubench_tui.engine.plan.preset.read import read_preset
 from gpubench_tui.engine.plan.preset.reference import settable_keys
-from gpubench_tui.engine.record.shelf import SessionFolder
+from gpubench_tui.engine.record.session_folder import SessionFolder
 from gpubench_tui.tui.app import GpubenchApp
 from gpubench_tui.tui.data import planned_presets, start_sessions
 from gpubench_tui.tui.data.editor_fields import MOST_USED, editor_fields, shown_values

@@ -18,7 +18,7 @@ from gpubench_tui.engine.host.facts import GpuProcess, GpuSample, Host
 from gpubench_tui.engine.host.gpu.poller import GpuPoller
 from gpubench_tui.engine.plan.preset.library import find_preset
 from gpubench_tui.engine.plan.preset.write import write_preset
-from gpubench_tui.engine.record.shelf import SessionFolder
+from gpubench_tui.engine.record.session_folder import SessionFolder
 from gpubench_tui.tui.app import GpubenchApp
 from gpubench_tui.tui.data import planned_presets, start_sessions
 from gpubench_tui.tui.data.launch_feed import LaunchOptions

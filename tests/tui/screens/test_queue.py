@@ -10,7 +10,8 @@ from building import recorded
 from building.session_process import Starter
 from driving.app import screen_text, wait_for_text, wait_until, watching
 from gpubench_tui.engine.record.session import read_session
-from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
+from gpubench_tui.engine.record.session_folder import SessionFolder
+from gpubench_tui.engine.record.shelf import Shelf
 from gpubench_tui.tui.screens.monitor import MonitorScreen
 
 

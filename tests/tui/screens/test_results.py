@@ -24,7 +24,8 @@ from gpubench_tui.engine.conductor import control, resume
 from gpubench_tui.engine.plan.preset.write import write_preset
 from gpubench_tui.engine.record.events import RunFinished
 from gpubench_tui.engine.record.session import Session, read_session
-from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
+from gpubench_tui.engine.record.session_folder import SessionFolder
+from gpubench_tui.engine.record.shelf import Shelf
 from gpubench_tui.engine.text.encoding import encode_json
 from gpubench_tui.tui.app import GpubenchApp
 from gpubench_tui.tui.data import start_sessions

@@ -12,7 +12,8 @@ from building.session_process import Starter
 from driving.app import SIZES, screen_text, turns, wait_for_text, wait_until, watching
 from gpubench_tui.engine.record.events import SessionFinished
 from gpubench_tui.engine.record.journal import Journal
-from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
+from gpubench_tui.engine.record.session_folder import SessionFolder
+from gpubench_tui.engine.record.shelf import Shelf
 from gpubench_tui.tui.app import GpubenchApp
 from gpubench_tui.tui.data import shelf_watch
 from gpubench_tui.tui.requests import ShowComparison, ShowResults, ShowSessions

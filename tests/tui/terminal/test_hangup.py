@@ -12,7 +12,8 @@ import pytest
 from building.session_process import Starter
 from driving.terminal import Terminal, wait_for
 from gpubench_tui.engine.conductor import control
-from gpubench_tui.engine.record.shelf import SessionFolder, Shelf
+from gpubench_tui.engine.record.session_folder import SessionFolder
+from gpubench_tui.engine.record.shelf import Shelf
 
 pytestmark = pytest.mark.slow
 

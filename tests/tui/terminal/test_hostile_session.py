@@ -11,7 +11,7 @@ from building.demo import EVENTS
 from building.hostile import ACTS, TITLE, hostile_lines
 from building.recorded import session_events
 from driving.terminal import Terminal
-from gpubench_tui.engine.record.shelf import SessionFolder
+from gpubench_tui.engine.record.session_folder import SessionFolder
 from gpubench_tui.engine.text.plain import plain
 
 pytestmark = pytest.mark.slow

@@ -18,7 +18,7 @@ from textual.widgets.option_list import Option
 from ....engine.analysis.analysis import analyse
 from ....engine.analysis.export import Format, render
 from ....engine.record.session import Session
-from ....engine.record.shelf import SessionFolder
+from ....engine.record.session_folder import SessionFolder
 from ....engine.text.files import user_path
 from ...data.exports import export_folder, write_export
 from ...workers import in_thread

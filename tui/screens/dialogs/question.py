@@ -22,7 +22,7 @@ from ..base import ClosedOnce
 if TYPE_CHECKING:
     import subprocess
 
-    from ....engine.record.shelf import SessionFolder
+    from ....engine.record.session_folder import SessionFolder
     from ...data.start_sessions import NewSession
 
 
