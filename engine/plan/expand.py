@@ -12,14 +12,15 @@ from msgspec.structs import replace
 
 from ..host.facts import Gpu, Host
 from .cells import Cell, cells_of, is_wanted, uses_gpus, with_baselines, with_controls
-from .data import Origin, origin_of, samples_of, too_little_data
+from .data import OF_DATA, Origin, origin_of, samples_of, too_little_data
 from .limits import reason_to_skip
 from .plan import Device, Plan, RunSpec
 from .preset.errors import PresetError
-from .preset.preset import Preset
+from .preset.preset import Matrix, Preset
 from .preset.read import problem_with_workload
 from .preset.vary import settings_text, values_in_words
 from .workload.image_files import FolderError
+from .workload.trainings import makes_batches
 from .workload.workload import Workload
 
 MOST_RUNS = 10_000
@@ -45,6 +46,7 @@ def make_plan(
     if not cells:
         problem = "it holds no run: none is in matrix.only, or dp and concurrent have 1 device"
         raise PresetError(name, "matrix", problem)
+    _check_effects(name, preset.matrix, cells)
     if len(cells) * preset.measure.repeats > MOST_RUNS:
         problem = f"{len(cells)} x {preset.measure.repeats:,} runs; a plan has {MOST_RUNS:,} at most"
         raise PresetError(name, "measure.repeats", problem)
@@ -82,6 +84,17 @@ def _check_size(name: str, preset: Preset) -> None:
     )
     if math.prod(map(len, lists)) > MOST_RUNS:
         raise PresetError(name, "matrix", f"it holds too many runs; a plan has {MOST_RUNS:,} at most")
+
+
+def _check_effects(name: str, matrix: Matrix, cells: Sequence[Cell]) -> None:
+    """Check that each variable under test changes what some run does."""
+    for key, values in matrix.vary.items():
+        idle = (key in OF_DATA and all(map(makes_batches, cell.workloads)) for cell in cells)
+        if len(values) > 1 and not any(
+            key in cell.varied and not is_idle for cell, is_idle in zip(cells, idle, strict=True)
+        ):
+            problem = "it changes nothing in any of the runs: leave it out, or vary what it depends on"
+            raise PresetError(name, f"matrix.vary.{key}", problem)
 
 
 def _training_samples(name: str, cells: Sequence[Cell]) -> dict[Origin, int | None]:

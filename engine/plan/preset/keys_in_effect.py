@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..workload.trainings import own_training
 from ..workload.workload import Workload
 from .preset import Mode
 
@@ -27,6 +28,7 @@ def _with_ddp(_: Workload, mode: Mode) -> bool:
 
 
 CONDITIONS: dict[str, _Condition] = {
+    "model": lambda workload, _: own_training(workload.training) is None,
     "classes": _of_images,
     "image_size": _of_images,
     "images": lambda workload, mode: _of_images(workload, mode) and workload.data == "synthetic",

@@ -214,6 +214,8 @@ def problem_with_workload(workload: Workload) -> tuple[str, str] | None:
 
 
 def _check_workload(workload: Workload, file: str, key: str) -> None:
+    if workload.data_dir is not None and not workload.data_dir.strip():
+        raise PresetError(file, f"{key}.data_dir", "empty; expected a path, or leave it out")
     if workload.data == "folder" and workload.data_dir is None:
         problem = 'missing; data = "folder" needs the folder with train/CLASS/ and test/CLASS/'
         raise PresetError(file, f"{key}.data_dir", problem)

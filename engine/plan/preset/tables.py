@@ -63,7 +63,7 @@ def _resolve_paths(workload: Any, folder: Path) -> None:
 
 
 def _resolved(key: str, value: Any, folder: Path) -> Any:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not value.strip():
         return value
     if key == "data_dir":
         return str(folder / user_path(value))

@@ -65,6 +65,16 @@ def has_own_data(workload: Workload) -> bool:
     return file is not None and defines(file, "batches")
 
 
+def makes_batches(workload: Workload) -> bool:
+    """Return whether a training's own file is known to make its batches: the data keys are idle then."""
+    file = own_training(workload.training)
+    try:
+        names = read_source(file).names if file is not None else None
+    except SourceError:
+        return False
+    return names is not None and "batches" in names
+
+
 def defines(file: Path, function: str) -> bool:
     """Return whether a file has a function of that name, or only its import can tell."""
     try:

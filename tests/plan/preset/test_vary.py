@@ -256,3 +256,43 @@ def test_what_is_wrong_in_a_file_is_said(vary: str, matrix: str, said: str) -> N
 def test_a_varied_key_that_is_set_as_well_is_refused() -> None:
     said = refused('precision = ["fp32", "bf16"]', "workload.precision=bf16")
     assert said.endswith("replaced by matrix.vary.precision; set matrix.vary.precision instead")
+
+
+OWN = "def build_model(): ...\ndef loss(model, batch): ...\n"
+BATCHES = OWN + "def batches(rank, world_size, batch, device): ...\n"
+TOKENS = '[workload]\ntraining = "tokens"\nmodel = "gpt-tiny"\nsequence_length = 64'
+
+
+@pytest.mark.parametrize(
+    ("workload", "vary", "idle"),
+    [
+        (TOKENS, "image_size = [32, 64]", True),
+        (TOKENS, 'compile_mode = ["default", "max-autotune"]', True),
+        (TOKENS, 'compile_mode = ["default", "max-autotune"]\ncompile = [false, true]', False),
+        (TOKENS, "reshard_after_forward = [false, true]", True),
+        (TOKENS, "bucket_mb = [1, 25]", False),
+        ("", "vocabulary = [256, 300]", True),
+        ("", "bucket_mb = [25]", False),
+        ('[workload]\ntraining = "own.py"', 'model = ["lenet", "cnn"]', True),
+        ('[workload]\ntraining = "own.py"', "images = [1000, 2000]", False),
+        ('[workload]\ntraining = "batches.py"', "images = [1000, 2000]", True),
+        ('[workload]\ntraining = "batches.py"', 'augment = [[], ["flip"]]', True),
+        ('[workload]\ntraining = "batches.py"\n[workloads.a]\n[workloads.b]\ntraining = "own.py"',
+         "images = [1000, 2000]", False),
+    ],
+)  # fmt: skip
+def test_a_variable_that_changes_nothing_in_any_run_is_refused(
+    workload: str, vary: str, idle: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("own.py").write_text(OWN)
+    Path("batches.py").write_text(BATCHES)
+    if idle:
+        key = vary.partition(" ")[0]
+        assert f"matrix.vary.{key}: it changes nothing in any of the runs" in refused(vary, workload=workload)
+    else:
+        assert plan(vary, workload=workload).runs
+
+
+def test_an_empty_folder_of_data_is_not_the_presets_own() -> None:
+    assert "workload.data_dir: empty; expected a path" in refused("", workload='[workload]\ndata_dir = " "')
