@@ -39,7 +39,7 @@ def make_optimizer(workload: Workload, model: nn.Module, *, fused: bool) -> Opti
     With `fused` a step is one kernel, and gradient scaling does not wait for the device. torch has no fused
     SGD for sharded parameters: there the optimizer waits, and the results say so.
     """
-    parameters = [parameter for _, parameter in _trainable(model)]
+    parameters = parameters_to_train(model)
     rate, decay = workload.learning_rate, workload.weight_decay
     sparse = layers_with_sparse_gradients(model)
     if sparse and (decay or workload.optimizer == "adamw"):
@@ -119,13 +119,14 @@ def check_some_used(model: nn.Module) -> None:
 def check_all_used(model: nn.Module) -> None:
     """Raise TrainingError if a backward pass has left a trainable parameter without gradient.
 
-    DDP waits for all of them, and in the next step it would say so by their numbers.
+    DDP waits for all of them: in the next step it would say so by their numbers, and where another rank has
+    used them the ranks would wait for each other in different collectives.
     """
     unused = [name for name, parameter in _trainable(model) if parameter.grad is None]
     if unused:
         more = f" and {len(unused) - 3} more" if len(unused) > 3 else ""
         raise TrainingError(
-            f"the model's forward does not use the parameters {', '.join(unused[:3])}{more}, for whose "
+            f"a step of the model does not use the parameters {', '.join(unused[:3])}{more}, for whose "
             "gradients ddp would wait: leave them out, or set workload.find_unused_parameters = true"
         )
 
@@ -139,6 +140,11 @@ def clip_gradients(optimizer: Optimizer, norm: float) -> None:
             '"none", or make its layers dense (sparse=False)'
         )
     nn.utils.clip_grad_norm_(parameters, norm)
+
+
+def parameters_to_train(model: nn.Module) -> list[nn.Parameter]:
+    """Return the parameters that hold anything to train."""
+    return [parameter for _, parameter in _trainable(model)]
 
 
 def _trainable(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.distributed.fsdp import FSDPModule
-from torch.nn.parallel import DistributedDataParallel
 
 from ..plan.plan import RunSpec
 from ..plan.workload.trainings import own_training
@@ -29,6 +28,7 @@ from .optimizer import (
     clip_gradients,
     define_momentum,
     make_scaler,
+    parameters_to_train,
 )
 from .parallel.averaging import averaging
 from .parallel.block_order import BlockOrder
@@ -98,6 +98,9 @@ class Trainer:
         self.optimizer = training.make_optimizer(self.plain, fused=devices.fuses_optimizers)
         self.scaler = make_scaler(workload, device)
         self.schedule = Schedule(workload, batches.steps_per_epoch)
+        finds_out = workload.find_unused_parameters or workload.static_graph
+        self._awaited = parameters_to_train(self.plain) if run.mode == "ddp" and not finds_out else []
+        """Parameters whose gradients ddp waits for in every step."""
         self._rates = [group["lr"] for group in self.optimizer.param_groups]
         self._wanted_rate = 0.0
         self.learning_rate = 0.0
@@ -177,8 +180,8 @@ class Trainer:
         self._set_learning_rate()
         if self._step == 0:
             check_some_used(self.plain)
-            if self._needs_every_gradient:
-                check_all_used(self.plain)
+        if any(parameter.grad is None for parameter in self._awaited):
+            check_all_used(self.plain)
         if self._workload.clip_gradients != "none":
             self.scaler.unscale_(self.optimizer)
             clip_gradients(self.optimizer, self._workload.clip_gradients)
@@ -188,12 +191,6 @@ class Trainer:
         if self._step == 0:
             check_optimizer(self.optimizer, self.plain)
         self._step += 1
-
-    @property
-    def _needs_every_gradient(self) -> bool:
-        """Whether the mode cannot do with a parameter that a step does not use."""
-        finds_out = self._workload.find_unused_parameters or self._workload.static_graph
-        return isinstance(self.model, DistributedDataParallel) and not finds_out
 
     def _set_learning_rate(self) -> None:
         wanted = self.schedule.learning_rate(self._step)

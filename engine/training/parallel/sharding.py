@@ -101,10 +101,13 @@ def averages(device: torch.device) -> bool:
 def blocks_of(model: nn.Module) -> list[nn.Module]:
     """Return the modules that are gathered one at a time: a chain's links, else the model's direct children.
 
+    Of a child that holds a chain of composite modules further down, as the trunks of transformers do, only
+    the chain's links are: the rest of it is gathered with the root.
+
     A parameter that a block shares with another module, or with the model itself, can only be gathered with
     the root: neither of them is a block then.
     """
-    found = list(parts_of(model))
+    found = [link for part in parts_of(model) for link in (list(_links_within(part)) or [part])]
     holders: dict[int, set[int]] = {}
     for module in model.modules():
         for parameter in module.parameters(recurse=False):
@@ -115,6 +118,25 @@ def blocks_of(model: nn.Module) -> list[nn.Module]:
 def parts_of(model: nn.Module) -> Iterator[nn.Module]:
     """Yield the modules that a model calls one after the other, as far as they have parameters."""
     return _parts(_innermost(model))
+
+
+def _links_within(part: nn.Module) -> Iterator[nn.Module]:
+    """Yield the links of the chains in a part: lists of modules of one kind with composite parts themselves.
+
+    Experts are of simpler modules, and are not called one after the other: they remain in their part.
+    """
+    for child in part.children():
+        links = list(child.children())
+        alike = len(links) > 1 and len({type(link) for link in links}) == 1
+        if alike and isinstance(child, nn.ModuleList | nn.Sequential) and all(map(_is_composite, links)):
+            yield from links
+        else:
+            yield from _links_within(child)
+
+
+def _is_composite(module: nn.Module) -> bool:
+    """Return whether a module has children that have children."""
+    return any(list(child.children()) for child in module.children())
 
 
 def _holds_alone(part: nn.Module, holders: Mapping[int, set[int]]) -> bool:

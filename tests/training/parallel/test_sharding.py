@@ -207,6 +207,24 @@ def test_blocks_are_the_links_of_a_chain_or_the_children() -> None:
     assert blocks_of(lenet) == [layer for layer in lenet if list(layer.parameters())]
 
 
+def test_a_chain_further_down_is_divided_but_experts_are_not() -> None:
+    def layer() -> nn.Module:
+        return nn.ModuleDict({"mix": nn.Sequential(nn.Linear(4, 4)), "norm": nn.LayerNorm(4)})
+
+    def expert() -> nn.Module:
+        return nn.Sequential(nn.Linear(4, 4), nn.ReLU())
+
+    trunk = nn.Module()
+    trunk.embedding, trunk.norm = nn.Embedding(4, 4), nn.LayerNorm(4)
+    trunk.stack = nn.Module()
+    trunk.stack.layers = nn.ModuleList([layer(), layer(), layer()])
+    mixture = nn.Module()
+    mixture.gate, mixture.experts = nn.Linear(4, 2), nn.ModuleList([expert(), expert()])
+    model = nn.Module()
+    model.trunk, model.mixture, model.head = trunk, mixture, nn.Linear(4, 4)
+    assert blocks_of(model) == [*trunk.stack.layers, mixture, model.head]
+
+
 def test_a_shared_parameter_belongs_to_the_root() -> None:
     class Tied(nn.Module):
         def __init__(self) -> None:
