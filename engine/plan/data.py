@@ -36,7 +36,7 @@ def origin_of(workload: Workload) -> Origin:
 def samples_of(workload: Workload) -> int | None:
     """Return how many images or sequences there are to train on; None where only the training itself knows.
 
-    Raises FolderError for data that it cannot use.
+    Raises DataError for data that it cannot use.
     """
     if has_own_data(workload):
         return None

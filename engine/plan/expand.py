@@ -19,7 +19,7 @@ from .preset.errors import PresetError
 from .preset.preset import Matrix, Preset
 from .preset.read import problem_with_workload
 from .preset.vary import settings_text, values_in_words
-from .workload.image_files import FolderError
+from .workload.data_error import DataError
 from .workload.trainings import makes_batches
 from .workload.workload import Workload
 
@@ -107,7 +107,7 @@ def _training_samples(name: str, cells: Sequence[Cell]) -> dict[Origin, int | No
                 continue
             try:
                 samples[origin] = samples_of(workload)
-            except FolderError as error:
+            except DataError as error:
                 table = "matrix.vary" if error.key in cell.varied else cell.table or "workload"
                 raise PresetError(name, f"{table}.{error.key}", error.problem) from None
     return samples

@@ -11,7 +11,8 @@ from ..host.facts import Host
 from ..host.findings import Finding
 from ..text.files import user_path
 from .plan import Plan
-from .workload.image_files import FolderError, describe_unreadable, open_folder
+from .workload.data_error import DataError
+from .workload.image_files import describe_unreadable, open_folder
 from .workload.workload import Workload
 
 
@@ -72,7 +73,7 @@ def _unreadable(workloads: Iterable[Workload]) -> Iterator[Need]:
     for folder, classes in sorted(folders):
         try:
             parts = open_folder(Path(folder), classes)
-        except FolderError as error:  # it has changed since the plan was made
+        except DataError as error:  # it has changed since the plan was made
             yield Need("error", error.problem, "mend the folder", f"workload.{error.key}")
             continue
         for part, files in zip(("train", "test"), parts, strict=True):

@@ -21,18 +21,14 @@ from ...engine.analysis.sessions.noise import past_sessions
 from ...engine.record.session import WITHOUT_STEPS, Session, read_session
 from ...engine.record.session_folder import SessionFolder
 from ...engine.text.units import date_time
-from ..data.exports import save_export
 from ..render.comparison import comparison_notes, comparison_table
 from ..render.drawing.grid import wrapped
 from ..widgets.footer import Footer
 from ..workers import in_thread
-from .base import ClosedOnce
-
-PAGE_FRAME = 2
-"""Cells at the sides of the page."""
+from .page_screen import MarkdownPage, PageScreen
 
 
-class CompareScreen(ClosedOnce[None]):
+class CompareScreen(PageScreen):
     """Reads the sessions in a thread, then shows a page that scrolls."""
 
     CSS_PATH = "compare.tcss"
@@ -65,13 +61,6 @@ class CompareScreen(ClosedOnce[None]):
         def __init__(self, sentence: str) -> None:
             super().__init__()
             self.sentence = sentence
-
-    class SaveEnded(Message):
-        """The page has been saved, or could not be; `sentence` says where or why."""
-
-        def __init__(self, sentence: str, problem: bool = False) -> None:
-            super().__init__()
-            self.sentence, self.problem = sentence, problem
 
     def __init__(self, folders: Sequence[SessionFolder]) -> None:
         """`folders`: the others are compared with the first."""
@@ -122,15 +111,11 @@ class CompareScreen(ClosedOnce[None]):
         self.redraw()
         self.refresh_bindings()
 
-    def on_resize(self) -> None:
-        """Draw to the new width."""
-        self.call_after_refresh(self.redraw)
-
     def redraw(self) -> None:
         """Draw the page to its width."""
         if self._result is None:
             return
-        comparison, width = self._result.comparison, self._width
+        comparison, width = self._result.comparison, self.width_within("#comparison")
         others = " and ".join(session.b for session in comparison.sessions)
         title = Content.assemble(
             ("Compare", "bold"), f"  {others} ", ("against", "$muted"), f" {comparison.base}"
@@ -143,45 +128,19 @@ class CompareScreen(ClosedOnce[None]):
             self.query_one("#notes", Static).update(comparison_notes(comparison, width))
 
     @property
-    def _width(self) -> int:
-        return max(20, self.query_one("#comparison").scrollable_content_region.width - PAGE_FRAME)
+    def has_page(self) -> bool:
+        """Whether there is a page yet."""
+        return self._result is not None
 
-    def action_copy(self) -> None:
-        """Copy the page to the terminal's clipboard."""
-        if self._result is not None:
-            self.app.copy_to_clipboard(render_comparison(self._result.comparison, "md"))
-            self.notify("Copied as Markdown, if the terminal supports it (OSC 52).")
-
-    def action_export(self) -> None:
-        """Save the page."""
-        if self._result is not None:
-            self._save(self._result.comparison)
-
-    @in_thread("saving the comparison")
-    def _save(self, comparison: SessionsComparison) -> None:
-        base, more = self._folders[0], len(comparison.sessions) - 1
+    def as_markdown(self) -> MarkdownPage | None:
+        """Return the comparison as Markdown; None until the sessions have been compared."""
+        if self._result is None:
+            return None
+        base, comparison = self._folders[0], self._result.comparison
+        more = len(comparison.sessions) - 1
         others = comparison.sessions[0].b + (f"-and-{more}-more" if more else "")
-        try:
-            path = save_export(
-                f"{others}-against-{base.name}.md", render_comparison(comparison, "md"), base.path
-            )
-        except OSError as error:
-            self.post_message(self.SaveEnded(f"The comparison could not be saved: {error}.", problem=True))
-        else:
-            self.post_message(self.SaveEnded(f"Saved as {path}"))
-
-    @on(SaveEnded)
-    def _saved(self, message: SaveEnded) -> None:
-        severity = "error" if message.problem else "information"
-        self.notify(message.sentence, severity=severity, markup=False)  # type: ignore[arg-type]
-
-    def action_back(self) -> None:
-        """Return to the sessions."""
-        self.dismiss()
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """Disable copy and export until the sessions have been compared."""
-        return self._result is not None or action not in ("copy", "export")
+        text = render_comparison(comparison, "md")
+        return MarkdownPage(text, "comparison", f"{others}-against-{base.name}.md", base.path)
 
 
 def _heading(name: str, session: Session) -> str:

@@ -15,17 +15,13 @@ from textual.widgets import Static
 from ...engine.analysis.sessions.trend import Trend, read_trend
 from ...engine.analysis.sessions.trend_report import render_trend, trend_title
 from ...engine.record.shelf import Shelf
-from ..data.exports import save_export
 from ..render.trend import trend_page
 from ..widgets.footer import Footer
 from ..workers import in_thread
-from .base import ClosedOnce
-
-PAGE_FRAME = 2
-"""Cells at the sides of the page."""
+from .page_screen import MarkdownPage, PageScreen
 
 
-class TrendScreen(ClosedOnce[None]):
+class TrendScreen(PageScreen):
     """Reads the sessions of a preset in a thread, then shows a page that scrolls."""
 
     CSS_PATH = "trend.tcss"
@@ -42,13 +38,6 @@ class TrendScreen(ClosedOnce[None]):
         def __init__(self, trend: Trend | None) -> None:
             super().__init__()
             self.trend = trend
-
-    class Saved(Message):
-        """The page has been saved, or could not be; `sentence` says where or why."""
-
-        def __init__(self, sentence: str, problem: bool = False) -> None:
-            super().__init__()
-            self.sentence, self.problem = sentence, problem
 
     def __init__(self, shelf: Shelf, preset: str, host: str, unicode: bool = True) -> None:
         super().__init__()
@@ -79,50 +68,24 @@ class TrendScreen(ClosedOnce[None]):
         self.redraw()
         self.refresh_bindings()
 
-    def on_resize(self) -> None:
-        """Draw to the new width."""
-        self.call_after_refresh(self.redraw)
-
     def redraw(self) -> None:
         """Draw the page to its width."""
         if self._trend is None:
             return
-        width = max(20, self.query_one("#trend").scrollable_content_region.width - PAGE_FRAME)
+        width = self.width_within("#trend")
         with self.app.batch_update():
             title = Content.assemble(("Trend", "bold"), f"  {trend_title(self._trend)}")
             self.query_one("#headline", Static).update(title)
             self.query_one("#page", Static).update(trend_page(self._trend, width, self._unicode))
 
-    def action_copy(self) -> None:
-        """Copy the page to the terminal's clipboard."""
-        if self._trend is not None:
-            self.app.copy_to_clipboard(render_trend(self._trend, "md"))
-            self.notify("Copied as Markdown, if the terminal supports it (OSC 52).")
+    @property
+    def has_page(self) -> bool:
+        """Whether there is a page yet."""
+        return self._trend is not None
 
-    def action_export(self) -> None:
-        """Save the page."""
-        if self._trend is not None:
-            self._save(self._trend)
-
-    @in_thread("saving the trend")
-    def _save(self, trend: Trend) -> None:
+    def as_markdown(self) -> MarkdownPage | None:
+        """Return the trend as Markdown; None until it is known."""
+        if (trend := self._trend) is None:
+            return None
         name = f"trend-of-{trend.preset}-on-{trend.host}.md".replace("/", "-")
-        try:
-            path = save_export(name, render_trend(trend, "md"), self._shelf.root)
-        except OSError as error:
-            self.post_message(self.Saved(f"The trend could not be saved: {error}.", problem=True))
-        else:
-            self.post_message(self.Saved(f"Saved as {path}"))
-
-    @on(Saved)
-    def _saved(self, message: Saved) -> None:
-        severity = "error" if message.problem else "information"
-        self.notify(message.sentence, severity=severity, markup=False)  # type: ignore[arg-type]
-
-    def action_back(self) -> None:
-        """Return to the sessions."""
-        self.dismiss()
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """Disable copy and export until the trend is known."""
-        return self._trend is not None or action not in ("copy", "export")
+        return MarkdownPage(render_trend(trend, "md"), "trend", name, self._shelf.root)

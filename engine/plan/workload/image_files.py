@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...text.files import is_folder, open_regular
+from .data_error import DataError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -23,21 +24,8 @@ SAMPLE_FILES, SAMPLE_BYTES = 1000, 16 * 2**20
 """Files, and bytes of them, that are decoded as a sample of `train` or `test`, in equal parts by class."""
 CLASS_SAMPLE = 500
 """Files that are decoded of a class whose sample holds an unreadable one."""
-
-
 BITS_PER_SAMPLE, SAMPLE_FORMAT, UNSIGNED = 258, 339, 1
 """Two fields of TIFF files, and the value of the second that means unsigned integers."""
-
-
-class FolderError(ValueError):
-    """A folder of images that a training cannot use."""
-
-    def __init__(self, key: str, problem: str) -> None:
-        super().__init__(key, problem)
-        self.key = key
-        """Key of the workload that is at fault."""
-        self.problem = problem
-        """Error and what would be right, as a phrase that follows the key."""
 
 
 class UnreadableError(Exception):
@@ -66,19 +54,19 @@ def open_folder(folder: Path, classes: int) -> tuple[ImageFiles, ImageFiles]:
     """Return the images in `train/CLASS/` and `test/CLASS/`; classes are numbered in their names' order.
 
     The name and type of every file are checked, and a sample is decoded, the same for the same files. Raises
-    FolderError where classes are missing or empty, or more than 1% of a class cannot be read.
+    DataError where classes are missing or empty, or more than 1% of a class cannot be read.
     """
     for part in ("train", "test"):
         if not is_folder(folder / part):
             problem = f"no folder {folder / part}; expected train/CLASS/ and test/CLASS/ with the images"
-            raise FolderError("data_dir", problem)
+            raise DataError("data_dir", problem)
     names = class_names(folder / "train")
     if len(names) != classes:
         problem = f"{classes}, but {folder / 'train'} has {len(names)} class folders"
-        raise FolderError("classes", problem)
+        raise DataError("classes", problem)
     if unknown := sorted({*class_names(folder / "test")} - {*names}):
         problem = f"{folder / 'test' / unknown[0]} is a class that {folder / 'train'} does not have"
-        raise FolderError("data_dir", problem)
+        raise DataError("data_dir", problem)
     train, test = (_files_of(folder / part, names) for part in ("train", "test"))
     return train, test
 
@@ -157,7 +145,7 @@ def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
         with os.scandir(folder) as entries:
             yield from (entry for entry in entries if not entry.name.startswith("."))
     except OSError as error:
-        raise FolderError("data_dir", f"{folder} cannot be read: {error.strerror}") from error
+        raise DataError("data_dir", f"{folder} cannot be read: {error.strerror}") from error
 
 
 def _files_of(folder: Path, names: list[str]) -> ImageFiles:
@@ -173,16 +161,16 @@ def _files_of(folder: Path, names: list[str]) -> ImageFiles:
 
 
 def _class_files(folder: Path, classes: int) -> tuple[list[str], list[Unreadable]]:
-    """Return the files of a class, and those left out; FolderError where too few can be read."""
+    """Return the files of a class, and those left out; DataError where too few can be read."""
     if not is_folder(folder):
-        raise FolderError("data_dir", f"no folder {folder}: a class needs images to train and to test")
+        raise DataError("data_dir", f"no folder {folder}: a class needs images to train and to test")
     found = {
         entry.path: _leads_to(entry.is_file) for entry in _entries(folder) if _is_named_image(entry.name)
     }
     files = sorted(path for path, is_file in found.items() if is_file)
     others = sorted(path for path, is_file in found.items() if not is_file)
     if not found:
-        raise FolderError("data_dir", f"{folder} holds no images ({', '.join(sorted(SUFFIXES))})")
+        raise DataError("data_dir", f"{folder} holds no images ({', '.join(sorted(SUFFIXES))})")
     damaged, checked = _damaged(files, SAMPLE_FILES // classes, SAMPLE_BYTES // classes)
     if damaged and checked < len(files):
         damaged, checked = _damaged(files, CLASS_SAMPLE, SAMPLE_BYTES)
@@ -190,7 +178,7 @@ def _class_files(folder: Path, classes: int) -> tuple[list[str], list[Unreadable
     share = (len(others) + len(files) * len(damaged) / max(checked, 1)) / len(found)
     if share > MOST_UNREADABLE or len(files) == len(damaged):
         first = unreadable[0]
-        raise FolderError(
+        raise DataError(
             "data_dir",
             f"{len(unreadable)} of {len(others) + checked} images looked at in {folder} cannot be read, more "
             f"than {MOST_UNREADABLE:.0%}: {first.path} {first.reason}; mend or remove them",

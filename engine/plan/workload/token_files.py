@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...text.files import is_file, is_folder, open_regular
-from .image_files import FolderError
+from .data_error import DataError
 
 TRAIN_FILE, TEST_FILE = "train.bin", "val.bin"
 """Files of tokens in a folder, named as nanoGPT's preparation of data names them."""
@@ -59,13 +59,13 @@ def sequences_in(tokens: int, length: int) -> int:
 def open_text(place: Path, length: int) -> TokenSets:
     """Return the bytes of a text file, or of all text files in a folder and those within.
 
-    Raises FolderError where there is none, or less than a sequence to train on and one to test with.
+    Raises DataError where there is none, or less than a sequence to train on and one to test with.
     """
     if is_folder(place):
         files = [path for path in _files_below(place) if _is_text(path)]
         if not files:
             problem = f"{place} holds no text file, neither itself nor in its folders"
-            raise FolderError("data_dir", problem)
+            raise DataError("data_dir", problem)
     else:
         files = [str(place)]
     spans = tuple(Span(path, 0, _status(path).st_size) for path in files)
@@ -75,7 +75,7 @@ def open_text(place: Path, length: int) -> TokenSets:
 def open_token_files(place: Path, length: int, vocabulary: int) -> TokenSets:
     """Return the tokens of `train.bin` and `val.bin` in a folder, or of one file.
 
-    Raises FolderError where they are missing, too short for a sequence, or beyond the vocabulary; of large
+    Raises DataError where they are missing, too short for a sequence, or beyond the vocabulary; of large
     files a sample is looked at.
     """
     if not is_folder(place):
@@ -84,7 +84,7 @@ def open_token_files(place: Path, length: int, vocabulary: int) -> TokenSets:
     train, test = (_tokens_of(place / name, vocabulary) for name in (TRAIN_FILE, TEST_FILE))
     for part in (train, test):
         if not sequences_in(part.length, length):
-            raise FolderError("data_dir", _too_short(part.path, part.length, "tokens", length, 1))
+            raise DataError("data_dir", _too_short(part.path, part.length, "tokens", length, 1))
     return TokenSets((train,), (test,))
 
 
@@ -101,7 +101,7 @@ def _divided(spans: tuple[Span, ...], length: int, place: Path, unit: str) -> To
     tokens = tokens_in(spans)
     tested = max(tokens // TEST_SHARE, length + 1)
     if not sequences_in(tokens - tested, length):
-        raise FolderError("data_dir", _too_short(str(place), tokens, unit, length, 2))
+        raise DataError("data_dir", _too_short(str(place), tokens, unit, length, 2))
     train, test = [], []
     left = tokens - tested
     for span in spans:
@@ -136,18 +136,18 @@ def _files_below(folder: Path) -> list[str]:
 
 
 def _refuse(error: OSError) -> None:
-    raise FolderError("data_dir", f"{error.filename} cannot be read: {error.strerror}") from error
+    raise DataError("data_dir", f"{error.filename} cannot be read: {error.strerror}") from error
 
 
 def _status(path: str) -> os.stat_result:
-    """Return the status of a regular file; FolderError where it is none, or cannot be read."""
+    """Return the status of a regular file; DataError where it is none, or cannot be read."""
     try:
         with open_regular(Path(path)) as file:
             return os.fstat(file.fileno())
     except FileNotFoundError:
-        raise FolderError("data_dir", f"no file or folder {path}") from None
+        raise DataError("data_dir", f"no file or folder {path}") from None
     except OSError as error:
-        raise FolderError("data_dir", f"{path} cannot be read: {error.strerror}") from error
+        raise DataError("data_dir", f"{path} cannot be read: {error.strerror}") from error
 
 
 def _is_text(path: str) -> bool:
@@ -164,15 +164,15 @@ def _has_no_zero(path: str, size: int, changed: int) -> bool:  # noqa: ARG001 (t
 
 
 def _tokens_of(path: Path, vocabulary: int) -> Span:
-    """Return all tokens of a file; FolderError where it is not one of tokens of that vocabulary."""
+    """Return all tokens of a file; DataError where it is not one of tokens of that vocabulary."""
     status = _status(str(path))
     size = status.st_size
     if size % TOKEN_BYTES:
         problem = f"{path} has {size:,} bytes, an odd number: expected 16-bit tokens (uint16) and no header"
-        raise FolderError("data_dir", problem)
+        raise DataError("data_dir", problem)
     highest = _highest(str(path), size, status.st_mtime_ns)
     if highest >= vocabulary:
-        raise FolderError("data_dir", describe_unknown(highest, str(path), vocabulary))
+        raise DataError("data_dir", describe_unknown(highest, str(path), vocabulary))
     return Span(str(path), 0, size // TOKEN_BYTES)
 
 

@@ -15,9 +15,9 @@ import torch.nn.functional as F  # noqa: N812 (its usual name)
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from ...plan.workload.data_error import DataError
 from ...plan.workload.image_files import (
     MOST_UNREADABLE,
-    FolderError,
     Unreadable,
     UnreadableError,
     decode,
@@ -212,7 +212,7 @@ def image_folder(folder: Path, workload: Workload, note: Note) -> tuple[Images, 
     """Open a folder with train/CLASS/ and test/CLASS/; note the files in it that cannot be read."""
     try:
         parts = open_folder(folder, workload.classes)
-    except FolderError as error:
+    except DataError as error:
         kind = NoDataError if error.key == "data_dir" else TrainingError
         raise kind(f"{error.key}: {error.problem}") from None
     for name, files in zip(("train", "test"), parts, strict=True):

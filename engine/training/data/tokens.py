@@ -11,7 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ...plan.workload.image_files import FolderError
+from ...plan.workload.data_error import DataError
 from ...plan.workload.language_models import vocabulary_of
 from ...plan.workload.token_files import Span, describe_unknown, open_text, open_token_files
 from ...plan.workload.workload import Workload
@@ -118,7 +118,7 @@ def open_tokens(workload: Workload) -> tuple[Tokens, Tokens]:
     is_text = workload.data == "text"
     try:
         sets = open_text(place, length) if is_text else open_token_files(place, length, vocabulary)
-    except FolderError as error:
+    except DataError as error:
         raise NoDataError(f"{error.key}: {error.problem}") from None
     train, test = (FileTokens(spans, torch.uint8 if is_text else torch.int16) for spans in sets)
     return train, test

@@ -6,8 +6,8 @@ import struct
 from pathlib import Path
 
 import pytest
+from gpubench_tui.engine.plan.workload.data_error import DataError
 from gpubench_tui.engine.plan.workload.image_files import (
-    FolderError,
     UnreadableError,
     class_names,
     decode,
@@ -91,7 +91,7 @@ def test_a_class_of_which_more_than_one_percent_is_unreadable_is_refused(
     folder = make_folder(tmp_path, count=100)
     for name in ("011.png", "077.png"):
         spoil(folder / part / "cat" / name, how)
-    with pytest.raises(FolderError) as caught:
+    with pytest.raises(DataError) as caught:
         open_folder(folder, 2)
     assert caught.value.key == "data_dir"
     assert f"2 of 100 images looked at in {folder / part / 'cat'} cannot be read" in caught.value.problem
@@ -103,10 +103,10 @@ def test_a_class_without_images_is_refused(part: str, tmp_path: Path) -> None:
     folder = make_folder(tmp_path)
     for file in (folder / part / "dog").iterdir():
         file.rename(file.with_suffix(".gz"))
-    with pytest.raises(FolderError, match=f"{part}/dog holds no images"):
+    with pytest.raises(DataError, match=f"{part}/dog holds no images"):
         open_folder(folder, 2)
     (folder / part / "dog").rename(folder / "elsewhere")
-    with pytest.raises(FolderError, match=r"has 1 class folders|no folder .*test/dog"):
+    with pytest.raises(DataError, match=r"has 1 class folders|no folder .*test/dog"):
         open_folder(folder, 2)
 
 
@@ -131,7 +131,7 @@ def test_a_damaged_class_of_many_files_is_found_from_a_sample(
     assert len(set(decoded)) < 300
     for file in (folder / "test" / "dog").iterdir():
         file.write_bytes(b"no image")
-    with pytest.raises(FolderError, match=r"200 of 200 images looked at in .*test/dog"):
+    with pytest.raises(DataError, match=r"200 of 200 images looked at in .*test/dog"):
         open_folder(folder, 2)
 
 
@@ -140,7 +140,7 @@ def test_a_mended_file_is_read(tmp_path: Path) -> None:
     bad = folder / "train" / "cat" / "001.png"
     good = bad.read_bytes()
     bad.write_bytes(good[:40])
-    with pytest.raises(FolderError):
+    with pytest.raises(DataError):
         open_folder(folder, 2)
     bad.write_bytes(good)
     assert not open_folder(folder, 2)[0].unreadable

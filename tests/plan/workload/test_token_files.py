@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from gpubench_tui.engine.plan.workload.image_files import FolderError
+from gpubench_tui.engine.plan.workload.data_error import DataError
 from gpubench_tui.engine.plan.workload.token_files import open_text, open_token_files, sequences_in, tokens_in
 
 
@@ -110,7 +110,7 @@ def odd(folder: Path) -> Path:
     ],
 )
 def test_what_is_wrong_with_a_text(make: Callable[[Path], Path], said: list[str], tmp_path: Path) -> None:
-    with pytest.raises(FolderError) as raised:
+    with pytest.raises(DataError) as raised:
         open_text(make(tmp_path), 20)
     assert raised.value.key == "data_dir"
     assert all(part in raised.value.problem for part in said), raised.value.problem
@@ -138,7 +138,7 @@ def test_what_is_wrong_with_a_text(make: Callable[[Path], Path], said: list[str]
 def test_what_is_wrong_with_files_of_tokens(
     make: Callable[[Path], Path], said: list[str], tmp_path: Path
 ) -> None:
-    with pytest.raises(FolderError) as raised:
+    with pytest.raises(DataError) as raised:
         open_token_files(make(tmp_path), 20, 50_257)
     assert raised.value.key == "data_dir"
     assert all(part in raised.value.problem for part in said), raised.value.problem
