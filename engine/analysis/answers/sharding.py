@@ -11,12 +11,18 @@ from .words import confidence, some_devices, spans_one
 def cost_and_saving(inquiry: Inquiry) -> Sentence | None:
     """Answer with FSDP's speed and memory against DDP's on the most devices that both have.
 
-    As in `FSDP costs 12.0% of DDP's speed on 2 devices and saves 41.0% of its memory (1.20 of 2.03 GiB)`.
+    As in `FSDP costs 12.0% of DDP's speed on 2 devices and saves 41.0% of its memory (1.20 against 2.03 GiB a
+    device)`; with several workloads for each of them.
     """
-    pair = _pair(inquiry)
-    if pair is None:
+    said = [(pair, text) for pair in _pairs(inquiry) if (text := _clause(inquiry, *pair)) is not None]
+    if not said:
         return None
-    fsdp, ddp = pair
+    several = len({each.workload for each in inquiry.results}) > 1
+    clauses = [f"{pair[0].workload}: {text}" if several else text for pair, text in said]
+    return Sentence("; ".join(clauses), tuple(each for pair, _ in said for each in pair))
+
+
+def _clause(inquiry: Inquiry, fsdp: Result, ddp: Result) -> str | None:
     over = inquiry.ratio(fsdp, ddp)
     if over is None:
         return None
@@ -27,20 +33,24 @@ def cost_and_saving(inquiry: Inquiry) -> Sentence | None:
         text = f"FSDP costs {percent(1 - over.value)} of DDP's speed on {devices}"
     else:
         text = f"FSDP costs no speed: it is {ratio(over.value)} DDP on {devices}"
-    return Sentence(text + _memory(fsdp, ddp), pair)
+    return text + _memory(fsdp, ddp)
 
 
-def _pair(inquiry: Inquiry) -> tuple[Result, Result] | None:
-    """Return FSDP and DDP of one workload and batch on the most devices."""
-    pairs = [
-        (fsdp, ddp)
-        for fsdp in inquiry.with_figures
-        for ddp in inquiry.with_figures
-        if (fsdp.mode, ddp.mode) == ("fsdp", "ddp")
-        and (fsdp.devices, fsdp.workload, fsdp.global_batch) == (ddp.devices, ddp.workload, ddp.global_batch)
-        and fsdp.devices > 1
-    ]
-    return max(pairs, key=lambda pair: (pair[0].devices, pair[0].global_batch), default=None)
+def _pairs(inquiry: Inquiry) -> list[tuple[Result, Result]]:
+    """Return FSDP and DDP of each workload, at its largest batch on the most devices."""
+    best: dict[str, tuple[Result, Result]] = {}
+    for fsdp in inquiry.with_figures:
+        for ddp in inquiry.with_figures:
+            if (
+                (fsdp.mode, ddp.mode) == ("fsdp", "ddp")
+                and (fsdp.devices, fsdp.workload, fsdp.global_batch)
+                == (ddp.devices, ddp.workload, ddp.global_batch)
+                and fsdp.devices > 1
+            ):
+                before = best.setdefault(fsdp.workload, (fsdp, ddp))
+                if (fsdp.devices, fsdp.global_batch) > (before[0].devices, before[0].global_batch):
+                    best[fsdp.workload] = (fsdp, ddp)
+    return list(best.values())
 
 
 def _memory(fsdp: Result, ddp: Result) -> str:

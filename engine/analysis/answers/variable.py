@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from ...plan.preset.vary import settings_text
-from ...text.units import ratio
+from ...text.units import gib, gib_number, percent, ratio
 from ..results.result import Result
 from ..results.variables import Contrast, held_against
 from .inquiry import Inquiry, Sentence
@@ -16,6 +16,8 @@ MANY = 3
 """Number of variables from which the values are not all named that a combination is held against."""
 MOST_CLAUSES = 3
 """Values that are given at most; of more, those that change most."""
+FOR_MEMORY = frozenset({"checkpoint_activations", "reshard_after_forward"})
+"""Keys that trade speed for memory, so that memory is half of the answer."""
 
 _Found = list[tuple[Result, Contrast]]
 
@@ -37,7 +39,7 @@ def which_value(inquiry: Inquiry) -> Sentence | None:
     for result, contrast in there:
         by_value.setdefault((contrast.key, contrast.value, contrast.against), []).append((result, contrast))
     ranked = sorted(by_value.values(), key=_effect, reverse=True)[:MOST_CLAUSES]
-    clauses = [_clause(each) for each in by_value.values() if each in ranked]
+    clauses = [_clause(each) + _memory(inquiry, each) for each in by_value.values() if each in ranked]
     if len(by_value) > len(ranked):
         clauses.append(f"{len(by_value) - len(ranked)} more in the table")
     about = [result for each in ranked for result, _ in each]
@@ -72,6 +74,19 @@ def _clause(found: _Found) -> str:
     if all(contrast.is_open for _, contrast in found):
         return f"{first.value} and {first.against} cannot be told apart: {within}"
     return f"{first.value} against {first.against}: {within}"
+
+
+def _memory(inquiry: Inquiry, found: _Found) -> str:
+    """Return a clause on the memory that a value of one of `FOR_MEMORY` saves; else nothing."""
+    result, contrast = found[0]
+    if contrast.key not in FOR_MEMORY or len(found) > 1:
+        return ""
+    control = next((each for each in inquiry.results if each.run == contrast.control), None)
+    ours, theirs = result.peak_memory_bytes, control.peak_memory_bytes if control else None
+    if ours is None or not theirs:
+        return ""
+    less = f"{percent(1 - ours / theirs)} less" if ours < theirs else "no less"
+    return f", with {less} memory ({gib_number(ours)} against {gib(theirs)} a device)"
 
 
 def _effect(found: _Found) -> float:

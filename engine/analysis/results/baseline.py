@@ -29,7 +29,7 @@ class BaselineComparison(Struct, frozen=True, kw_only=True):
     interval: Interval | None = None
     """95% interval of the speedup."""
     efficiency: float | None = None
-    """Speedup over the ratio of devices; None if the batch is what differs."""
+    """Speedup over the ratio of devices; None if the batch or, on as many devices, the mode differs."""
     efficiency_interval: Interval | None = None
     """95% interval of the efficiency."""
     scaling: Scaling | None = None
@@ -60,10 +60,10 @@ def compare_with_baseline(session: Session, configuration: Configuration) -> Bas
         return BaselineComparison(scaling=scaling, notes=(note,))
     speedup = throughput_ratio(pairs)
     devices = run.spec.device_count / baseline.spec.device_count
-    # A variable under test explains a speedup as devices do.
-    by_devices = not declared(run.spec, baseline.spec) and (
-        scaling is not None or run.spec.global_batch == baseline.spec.global_batch
-    )
+    # A variable under test explains a speedup as devices do, and so does another mode on as many of them.
+    by_devices = not (
+        declared(run.spec, baseline.spec) or _is_another_way_to_share(run.spec, baseline.spec)
+    ) and (scaling is not None or run.spec.global_batch == baseline.spec.global_batch)
     return BaselineComparison(
         speedup=speedup.value,
         interval=speedup.interval,
@@ -133,6 +133,11 @@ def _has_figures(run: RunState) -> bool:
 
 def _why(run: RunState) -> str:
     return f"{run.state}: {run.reason}" if run.reason else run.state
+
+
+def _is_another_way_to_share(ours: RunSpec, theirs: RunSpec) -> bool:
+    """Return whether two runs share as many devices, more than one, in different modes."""
+    return ours.mode != theirs.mode and ours.device_count == theirs.device_count > 1
 
 
 def _scaling(ours: RunSpec, theirs: RunSpec) -> Scaling | None:

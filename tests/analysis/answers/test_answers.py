@@ -255,6 +255,13 @@ def test_what_sharding_costs_and_saves() -> None:
     )
     same = headline("sharding", ONE, run("ddp", 2, 1.9), run("fsdp", 2, 1.9))
     assert same.startswith("FSDP's cost in speed on 2 devices cannot be seen (95%: ")
+    llama = Workload(name="llama")
+    both = headline(
+        "sharding",
+        *(run("ddp", 2, 2.0), run("fsdp", 2, 1.6)),
+        *(run("ddp", 2, 2.0, workload=llama), run("fsdp", 2, 1.0, workload=llama)),
+    )
+    assert both.startswith("cnn: FSDP costs 20.0% of DDP's speed") and "; llama: FSDP costs 50.0% of" in both
 
 
 def test_what_communication_costs() -> None:

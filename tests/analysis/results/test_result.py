@@ -214,6 +214,17 @@ def test_more_than_linear_raises_an_alarm() -> None:
     assert note.startswith("super-linear: 2.22x")
 
 
+def test_another_mode_on_as_many_devices_is_no_alarm_and_no_efficiency() -> None:
+    folded = session(
+        opening(DDP, spec("fsdp", "fsdp", 2, baseline="ddp")),
+        measured("ddp", [[1.0, 1.0]] * 2),
+        measured("fsdp", [[0.5, 0.5]] * 2),
+    )
+    result = one(folded, "fsdp")
+    assert result.speedup == pytest.approx(2.0)
+    assert result.efficiency is None and result.notes == ()
+
+
 def test_another_batch_is_no_alarm_and_no_efficiency() -> None:
     large = Workload(name="cnn", batch=1024)
     folded = session(

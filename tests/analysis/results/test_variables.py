@@ -139,6 +139,17 @@ def test_the_headline_gives_what_changes_most(vary: str, rates: Sequence[float],
     assert ("another training" in headline) == vary.startswith("model")
 
 
+def test_the_headline_gives_memory_too_where_a_variable_trades_speed_for_it() -> None:
+    made = plan('checkpoint_activations = ["none", "every"]')
+    kept, anew = made.runs
+    session = recorded(made, {kept.label: 2.0, anew.label: 1.0})
+    for run, gib in ((session.runs[kept.id], 4), (session.runs[anew.id], 3)):
+        run.ranks[0].measured = replace(run.ranks[0].measured, peak_memory_bytes=[gib << 30])
+    headline = analyse(session).headline
+    assert ": 0.50x (95%: " in headline
+    assert headline.endswith("), with 25.0% less memory (3.00 against 4.00 GiB a device)")
+
+
 def test_several_variables_have_their_combination_and_each_its_range() -> None:
     made = plan('precision = ["fp32", "bf16"]\ncompile = [false, true]')
     rates = dict(zip((spec.label for spec in made.runs), (1.0, 1.5, 2.0, 4.0), strict=True))
