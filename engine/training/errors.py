@@ -29,7 +29,7 @@ SENTENCES = {
 }
 """Sentence in place of torch's advice, which is to change a program, by a pattern of its message."""
 REMEDIES = {
-    r"got mixed torch\.Tensor and DTensor|remove or reshape sharded dimension": (
+    r"got mixed torch\.Tensor and DTensor|remove or reshape sharded dimension|require placement changes": (
         "fsdp gathers a block's weights only while the block is called: call the block itself, or set "
         "workload.find_unused_parameters = true, with which the whole model is gathered at once"
     ),

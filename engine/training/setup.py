@@ -15,6 +15,7 @@ from ..plan.assignment import Assignment
 from ..plan.plan import RunSpec
 from ..plan.preset.keys_in_effect import takes_effect
 from ..plan.workload.language_models import vocabulary_of
+from ..plan.workload.models import own_function
 from ..plan.workload.trainings import own_training
 from ..plan.workload.workload import Workload
 from ..record.events import RankStarted
@@ -117,6 +118,8 @@ def settings_of(run: RunSpec, rank: int, devices: RankDevices) -> Settings:
             settings[name] = getattr(workload, name)
     if (file := own_training(workload.training)) is not None:
         settings["training_file"] = digest_of(file)
+    elif workload.training == "images" and (own := own_function(workload.model)) is not None:
+        settings["model_file"] = digest_of(own[0])
     if workload.training == "tokens":
         settings["vocabulary"] = vocabulary_of(workload)
     settings["augment"] = ",".join(workload.augment)

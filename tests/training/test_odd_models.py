@@ -137,9 +137,14 @@ def test_a_model_that_cannot_be_trained_is_told_in_a_sentence(
     [
         ("Expected to have finished reduction in the prior iteration before ...", "find_unused_parameters"),
         ("Your training graph has changed in this iteration, e.g., one ...", "workload.static_graph = false"),
+        (
+            "Trying to backward through the graph a second time (or directly ...",
+            "only return it, and detach()",
+        ),
+        ("aten.add_.Tensor: in-place operations that require placement changes ...", "call the block itself"),
     ],
 )
-def test_advice_of_ddp_names_keys(message: str, words: str) -> None:
+def test_advice_of_torch_is_put_in_the_words_of_a_preset(message: str, words: str) -> None:
     said = sentence_of(RuntimeError(message), 8)
     assert words in said
     assert "iteration" not in said

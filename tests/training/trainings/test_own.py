@@ -7,7 +7,7 @@ from collections import UserDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Any, NamedTuple
 
 import pytest
@@ -20,6 +20,7 @@ from gpubench_tui.engine.training.optimizer import check_all_used, check_some_us
 from gpubench_tui.engine.training.parallel.group import Group
 from gpubench_tui.engine.training.parallel.modes import Shard
 from gpubench_tui.engine.training.precision import Autocast
+from gpubench_tui.engine.training.setup import settings_of
 from gpubench_tui.engine.training.trainings.choice import training_of
 from gpubench_tui.engine.training.trainings.mean_tally import MeanTally
 from gpubench_tui.engine.training.trainings.training import Batch, Share, Training
@@ -407,6 +408,17 @@ def test_the_first_step_tells_of_a_loss_without_the_model_and_names_parameters_a
         check_some_used(model)
     with pytest.raises(TrainingError, match="does not use the parameters weight, bias, for"):
         check_all_used(model)
+
+
+def test_the_content_of_ones_own_file_is_recorded(ranks: ModuleType, tmp_path: Path) -> None:
+    found = []
+    for change in ("", "\n# another content"):
+        file = tmp_path / "own.py"
+        file.write_text(SOUND + change)
+        for keys in ({"training": str(file)}, {"model": f"{file}:build_model"}):
+            settings = settings_of(ranks.cpu_run("single", 1, Workload(**keys)), 0, CpuDevices())
+            found.append(settings.get("training_file") or settings["model_file"])
+    assert found[0] == found[1] != found[2] == found[3]
 
 
 def test_models_without_images_keep_their_own_layout(tmp_path: Path) -> None:
