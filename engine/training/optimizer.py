@@ -12,7 +12,7 @@ from torch.optim import SGD, AdamW, Optimizer
 
 from ..plan.workload.workload import Workload
 from .errors import TrainingError
-from .wrapper import unwrapped
+from .wrapping.wrapper import unwrapped
 
 
 class Schedule:

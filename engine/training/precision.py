@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor, nn
 
-from .wrapper import Wrapper
+from .wrapping.wrapper import Wrapper
 
 SIXTEEN_BITS: dict[str, torch.dtype] = {"fp16": torch.float16, "bf16": torch.bfloat16}
 """The dtype of a 16-bit precision, or of compressed gradients; fp32 and tf32 both compute in float32."""

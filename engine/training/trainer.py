@@ -18,7 +18,6 @@ from ..plan.workload.trainings import own_training
 from ..text.plain import described
 from .data.datasets import Note
 from .device.devices import RankDevices
-from .dynamo import CUDA_GRAPHS, uncompiled
 from .errors import TrainingError
 from .optimizer import (
     Schedule,
@@ -37,10 +36,11 @@ from .parallel.group import NOTE_INTERVAL, Group
 from .parallel.modes import wrap_model
 from .parallel.sharding import local
 from .precision import SIXTEEN_BITS, Autocast
-from .recomputing import blocks_to_recompute, recompute
 from .trainings.training import Batch, Batches, Tally, Training
 from .user_code import user_code_of
-from .wrapper import unwrapped
+from .wrapping.dynamo import CUDA_GRAPHS, uncompiled
+from .wrapping.recomputing import blocks_to_recompute, recompute
+from .wrapping.wrapper import unwrapped
 
 
 class Saved(NamedTuple):

@@ -12,13 +12,11 @@ from ..host.process import print_error
 from ..plan.assignment import Assignment
 from ..plan.plan import RunSpec
 from ..record.events import ModelBuilt, RankEvent, RankMeasured
-from .compiling import CompileHeartbeat
 from .detail.compute import report_compute
 from .detail.detail_phase import Detail
 from .device.claim import claim_devices
 from .device.cpu import CpuDevices
 from .device.devices import RankDevices
-from .dynamo import compiled_graphs
 from .ending import Ending, leave
 from .errors import TrainingError, kind_of, sentence_of
 from .measure import Measurement
@@ -32,6 +30,8 @@ from .trainer import Trainer
 from .trainings.choice import training_of
 from .trainings.training import Batches, Training, share_of
 from .user_code import user_code_of
+from .wrapping.compiling import CompileHeartbeat
+from .wrapping.dynamo import compiled_graphs
 
 
 def work(assignment: Assignment, queues: Sequence[Queue[list[RankEvent]]]) -> None:

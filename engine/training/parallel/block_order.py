@@ -9,7 +9,7 @@ from torch import nn
 from torch.distributed.fsdp import FSDPModule
 
 from ..errors import TrainingError
-from ..wrapper import unwrapped
+from ..wrapping.wrapper import unwrapped
 from .group import Group
 
 PASSES = 8

@@ -16,9 +16,9 @@ from torch.distributed.tensor import DTensor
 from ...plan.workload.workload import Workload
 from ...record.events import Piece
 from ..device.devices import RankDevices
-from ..dynamo import compile_blocks
 from ..errors import TrainingError
 from ..precision import Autocast, keep_statistics_in_float32
+from ..wrapping.dynamo import compile_blocks
 from .sharding_fit import (
     WrittenInputs,
     give_scalars_a_dimension,

@@ -19,7 +19,7 @@ from ..errors import TrainingError
 from ..models.registry import check_trainable
 from ..nested import tensors_in
 from ..parallel.group import Group
-from ..wrapper import Wrapper, unwrapped
+from ..wrapping.wrapper import Wrapper, unwrapped
 from .images import ImageTraining
 from .mean_tally import MeanTally
 from .own_batches import OwnBatches

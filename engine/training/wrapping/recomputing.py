@@ -10,10 +10,10 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from ..plan.workload.workload import Workload
-from .errors import TrainingError
-from .parallel.sharding import parts_of
-from .precision import BATCH_NORMS
+from ...plan.workload.workload import Workload
+from ..errors import TrainingError
+from ..parallel.sharding import parts_of
+from ..precision import BATCH_NORMS
 
 
 def blocks_to_recompute(model: nn.Module, workload: Workload) -> list[nn.Module]:

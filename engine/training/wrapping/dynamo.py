@@ -9,7 +9,7 @@ from torch import nn
 from torch._dynamo import config
 from torch._dynamo.utils import counters
 
-from ..plan.workload.workload import CompileMode
+from ...plan.workload.workload import CompileMode
 
 CUDA_GRAPHS: frozenset[CompileMode] = frozenset({"reduce-overhead", "max-autotune"})
 """Modes in which compiled code is recorded as CUDA graphs on GPUs."""

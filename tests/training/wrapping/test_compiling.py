@@ -12,10 +12,10 @@ from typing import cast
 import pytest
 import torch
 from gpubench_tui.engine.record.events import PhaseChanged
-from gpubench_tui.engine.training import compiling
-from gpubench_tui.engine.training.compiling import CompileHeartbeat
 from gpubench_tui.engine.training.device.cpu import CpuDevices
 from gpubench_tui.engine.training.reporter import Reporter
+from gpubench_tui.engine.training.wrapping import compiling
+from gpubench_tui.engine.training.wrapping.compiling import CompileHeartbeat
 
 pytestmark = pytest.mark.slow
 

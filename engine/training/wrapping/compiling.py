@@ -10,8 +10,8 @@ from types import FrameType
 
 import psutil
 
-from ..record.silence import LONGEST_COMPILATION
-from .reporter import Reporter
+from ...record.silence import LONGEST_COMPILATION
+from ..reporter import Reporter
 
 INTERVAL = 5.0
 """Seconds between two checks of the threads."""

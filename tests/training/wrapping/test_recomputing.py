@@ -10,7 +10,7 @@ from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.training.errors import TrainingError, sentence_of
 from gpubench_tui.engine.training.models.registry import build_model
 from gpubench_tui.engine.training.precision import keep_statistics_in_float32
-from gpubench_tui.engine.training.recomputing import blocks_to_recompute, recompute
+from gpubench_tui.engine.training.wrapping.recomputing import blocks_to_recompute, recompute
 from pretend_devices import data_parallel_over, pretended
 from torch import Tensor, nn
 
