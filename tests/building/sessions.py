@@ -140,7 +140,9 @@ def steps(
     )
 
 
-def evaluations(run: str, rank: int, accuracies: Sequence[float], *, seconds: float = 3.0) -> list[Event]:
+def evaluations(
+    run: str, rank: int, accuracies: Sequence[float | None], *, seconds: float = 3.0
+) -> list[Event]:
     return [
         Evaluation(
             at=5.0 + epoch,

@@ -80,6 +80,10 @@ SPEEDUP_INTERVAL = Column(
 EFFICIENCY = _figure("efficiency", lambda result: result.efficiency, percent, 2)
 GAIN = _figure("gain", lambda result: result.concurrency_gain, _where_it_applies, 1)
 ACCURACY = _figure("accuracy", lambda result: result.test_accuracy, percent, 4)
+TEST_LOSS = _figure(
+    "test loss", lambda result: result.test_loss if result.test_accuracy is None else None, number, 4
+)
+"""Loss of those that have no accuracy, such as language models."""
 FIXED = (
     DEVICES,
     BATCH,
@@ -106,7 +110,7 @@ def result_columns(found: Sequence[Result]) -> list[Column]:
     rows = {(each.workload, each.mode, each.devices, way) for each, way in zip(found, ways, strict=True)}
     if len(rows) < len(found):  # only the batch tells some of them apart
         chosen = [replace(column, importance=0) if column is BATCH else column for column in chosen]
-    optional = (GAIN, ACCURACY)
+    optional = (GAIN, ACCURACY, TEST_LOSS)
     return [*chosen, *(each for each in optional if any(each.value(result) is not None for result in found))]
 
 
@@ -115,7 +119,7 @@ def _varied_columns(found: Sequence[Result]) -> list[Column]:
     keys = dict.fromkeys(key for result in found for key in result.varied)
     several = [key for key in keys if len({_varied(key)(result) for result in found}) > 1]
     short = [short_key(key) for key in several]
-    taken = {column.title for column in (MODE, WORKLOAD, *FIXED, GAIN, ACCURACY)}
+    taken = {column.title for column in (MODE, WORKLOAD, *FIXED, GAIN, ACCURACY, TEST_LOSS)}
     return [
         _words(key if short.count(name) > 1 or name in taken else name, _varied(key))
         for key, name in zip(several, short, strict=True)

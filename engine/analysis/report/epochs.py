@@ -26,10 +26,17 @@ def epochs_section(session: Session) -> Iterator[str]:
 
 def _epoch_table(evaluations: Sequence[Evaluation], unit: str) -> list[str]:
     losses = (f"train loss, {unit}", f"test loss, {unit}") if unit else ("train loss", "test loss")
-    titles = ("epoch", losses[0], "train accuracy", losses[1], "test accuracy", "training time")
+    titles: tuple[str, ...] = (
+        "epoch",
+        losses[0],
+        "train accuracy",
+        losses[1],
+        "test accuracy",
+        "training time",
+    )
     stride = -(-len(evaluations) // MOST_EPOCHS)
     shown = [item for i, item in enumerate(evaluations, 1) if i % stride == 0 or i in (1, len(evaluations))]
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             str(item.epoch),
             _loss(item.train_loss),
@@ -40,6 +47,8 @@ def _epoch_table(evaluations: Sequence[Evaluation], unit: str) -> list[str]:
         )
         for item in shown
     ]
+    if not any((item.train_accuracy, item.test_accuracy) != (None, None) for item in evaluations):
+        titles, *rows = (row[:2] + row[3:4] + row[5:] for row in (titles, *rows))
     scored = [(item.test_accuracy, -item.epoch) for item in evaluations if item.test_accuracy is not None]
     accuracy, epoch = max(scored, default=(None, 0))
     summary = f"Best test accuracy: {percent(accuracy)}, after epoch {-epoch}. " if scored else ""

@@ -160,9 +160,11 @@ def _notes(run: RunState, baseline: RunState, speedup: float, devices: float | N
         ours.workload.learning_rate != theirs.workload.learning_rate
     )
     if run.evaluations and not same_recipe:
+        scored = any(each.test_accuracy is not None for rank in run.evaluations.values() for each in rank)
+        what = "accuracies" if scored else "losses"
         yield (
             f"its global batch is {ours.global_batch} and the baseline's {theirs.global_batch} at the same "
-            "learning rate, so that their accuracies are not comparable; a rate proportional to the batch "
+            f"learning rate, so that their {what} are not comparable; a rate proportional to the batch "
             f"(workload.learning_rate_batch = {theirs.global_batch}) with a first epoch of warm-up "
             "(workload.warmup_epochs = 1) compensates"
         )

@@ -111,6 +111,21 @@ def test_epochs_with_the_best_and_the_last(demo: Session) -> None:
     assert "Training time: 3.00 s per epoch on average, 9.00 s in total." in text
 
 
+def test_without_accuracy_the_loss_is_what_was_learnt() -> None:
+    doubled = spec("02", "ddp", 2, baseline="01")
+    folded = session(
+        opening(spec("01", "single"), doubled),
+        measured("01", [[1.0, 1.0]]) + evaluations("01", 0, [None]),
+        measured("02", [[1.0, 1.0]] * 2) + evaluations("02", 0, [None]),
+    )
+    text = markdown(analyse(folded))
+    titles, _, *rows = table_rows(section(text, "Results"))
+    assert titles[-1] == "test loss" and [row[-1] for row in rows] == ["1.25", "1.25"]
+    titles, *_ = table_rows(section(text, "Epochs: single x1"))
+    assert titles == ["epoch", "train loss", "test loss", "training time"]
+    assert "so that their losses are not comparable" in text
+
+
 def test_hundreds_of_epochs_are_shown_in_steps_with_the_first_and_the_last() -> None:
     folded = session(
         opening(SPECS[0]), measured("01", [[1.0, 1.0]]), evaluations("01", 0, [i / 350 for i in range(350)])
