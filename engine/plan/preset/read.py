@@ -28,7 +28,7 @@ from .overrides import (
 )
 from .preset import Matrix, Measure, Preset
 from .tables import Table, merge_workloads, normalise, tables_in
-from .values import laid_over, with_values
+from .values import FIT_FOR_RECORD, laid_over, unfit_for_record, with_values
 from .vary import check_selected_values, combinations, varied_values, with_varied_values
 
 T = TypeVar("T")
@@ -226,6 +226,8 @@ def _check_workload(workload: Workload, file: str, key: str) -> None:
         ):
             if given != fixed:
                 raise PresetError(file, f"{key}.{name}", f"{given}; CIFAR-10 has 10 classes of 32x32 images")
+    if (unfit := next(unfit_for_record(workload.arguments), None)) is not None:
+        raise PresetError(file, f"{key}.arguments", f"{unfit}; {FIT_FOR_RECORD}")
     for name in ("data_dir", "model", "training"):
         path = getattr(workload, name) or ""
         if without_surrogates(path) != path:

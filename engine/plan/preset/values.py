@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -9,6 +10,8 @@ import msgspec
 from msgspec import Struct
 
 S = TypeVar("S", bound=Struct)
+FIT_FOR_RECORD = "expected text, a finite number, true or false, or lists and tables of these"
+"""Phrase on the values that arguments may have."""
 
 
 def with_changes(table: S, changes: Mapping[str, Any]) -> S:
@@ -51,6 +54,22 @@ def value_at(table: Struct, key: str) -> Any:
 def _without_tuples(value: Any) -> Any:
     """Return a value with lists in place of tuples, which neither TOML nor JSON has."""
     return [_without_tuples(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def unfit_for_record(value: Any) -> Iterator[Any]:
+    """Yield the values in a value that a record cannot hold: those that JSON has no form for.
+
+    Not a number and infinity would come back as nothing, and dates as text.
+    """
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for part in value:
+            yield from unfit_for_record(part)
+    elif not isinstance(value, str | bool | int | None) and not (
+        isinstance(value, float) and math.isfinite(value)
+    ):
+        yield value
 
 
 def flat(table: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:

@@ -19,7 +19,7 @@ from .errors import PresetError
 from .explain import explain
 from .keys_in_effect import takes_effect
 from .preset import Baseline, Matrix, Mode, Preset, Published, Selection
-from .values import value_at, with_values
+from .values import FIT_FOR_RECORD, unfit_for_record, value_at, with_values
 
 MOST_COMBINATIONS = 10_000
 """Combinations of varied values at most."""
@@ -100,6 +100,7 @@ def varied_values(
         for index, given in enumerate(values):
             at = f"{before}{key}[{index}]" if len(values) > 1 else f"{before}{key}"
             value = _typed(key, given, workload, file, at)
+            _check_fit(given, file, at)
             if value in typed:
                 raise PresetError(file, at, f"{toml_value(value)} is there twice")
             typed.append(value)
@@ -116,6 +117,12 @@ def _typed(key: str, value: Any, workload: Workload, file: str, at: str) -> Any:
         return value_at(with_values(workload, {key: value}), key)
     except msgspec.ValidationError as error:
         raise PresetError(file, at, explain(str(error), "workload")[1]) from None
+
+
+def _check_fit(value: Any, file: str, at: str) -> None:
+    """Check that a value equals itself, and is the same after it has been recorded. Raises `PresetError`."""
+    if (unfit := next(unfit_for_record(value), None)) is not None:
+        raise PresetError(file, at, f"{unfit}; {FIT_FOR_RECORD}")
 
 
 def check_selected_values(matrix: Matrix, file: str, before: str) -> None:

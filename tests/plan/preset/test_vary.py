@@ -296,3 +296,16 @@ def test_a_variable_that_changes_nothing_in_any_run_is_refused(
 
 def test_an_empty_folder_of_data_is_not_the_presets_own() -> None:
     assert "workload.data_dir: empty; expected a path" in refused("", workload='[workload]\ndata_dir = " "')
+
+
+@pytest.mark.parametrize("value", ["nan", "-inf", "2020-01-01", "[1, nan]", "{ a = [{ b = inf }] }"])
+def test_arguments_that_no_record_can_hold_are_refused(
+    value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("own.py").write_text("def build_model(**arguments): ...\ndef loss(model, batch): ...\n")
+    workload = '[workload]\ntraining = "own.py"'
+    given = refused("", workload=f"{workload}\narguments = {{ x = {value} }}")
+    assert "workload.arguments: " in given and "expected text, a finite number" in given
+    varied = refused(f'"arguments.x" = [1.5, {value}]', workload=workload)
+    assert "matrix.vary.arguments.x[1]: " in varied and "expected text, a finite number" in varied
