@@ -232,11 +232,11 @@ class Countdown:
         self._run: str | None = None
         """Run that takes longer than expected."""
 
-    def look(self, session: Session) -> str:
-        """Return the time left in words, as of the newest event; empty while it is unknown."""
+    def look(self, session: Session) -> tuple[str, ...]:
+        """Return the time left in words, as of the newest event, then in fewer; none while unknown."""
         left = session_seconds_left(session)
         if left is None:
-            return ""
+            return ()
         now = session.elapsed
         if self._run != session.current:
             self._reason = ""
@@ -246,8 +246,10 @@ class Countdown:
         else:
             left = min(left, shown)
         self._end = now + left
-        longer = f"; longer: {self._reason}" if self._reason else ""
-        return f"about {clock(max(1.0, left))} left (estimate{longer})"
+        about = f"about {clock(max(1.0, left))} left"
+        if self._reason:
+            return f"{about} (estimate; longer: {self._reason})", f"{about} (longer than expected)", about
+        return f"{about} (estimate)", about
 
 
 def _reason(session: Session) -> str:

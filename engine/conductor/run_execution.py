@@ -19,7 +19,7 @@ from ..host.shortage import no_shared_memory
 from ..plan.assignment import Assignment
 from ..plan.needs import cache_folder
 from ..plan.plan import RunSpec
-from ..record.events import PhaseChanged, RankEvent, RankMeasured, RunFinished, Window
+from ..record.events import ModelBuilt, PhaseChanged, RankEvent, RankMeasured, RunFinished, Window
 from ..record.run import RunState
 from ..record.session_folder import SessionFolder
 from .failures.blame import Ends, is_of_peer
@@ -203,7 +203,7 @@ class RunExecution:
     def _hear(self, rank: int, events: Sequence[RankEvent]) -> None:
         self._watch.hear(rank, events)
         for event in events:
-            if isinstance(event, Window | RankMeasured | PhaseChanged):
+            if isinstance(event, ModelBuilt | Window | RankMeasured | PhaseChanged):
                 self.measured.apply(event)
         if self._watch.finished:
             self._end("finished", LEAVE_SECONDS)

@@ -89,7 +89,7 @@ def _gpus(plan: Plan, host: Host) -> Iterator[Need]:
             "info",
             f"{why}: each device is an equal share of the CPU cores, pinned, and a speedup compares several "
             "shares with one; it says nothing about GPUs",
-            "; ".join(host.notes[:1]),
+            "" if host.gpus else "; ".join(host.notes[:1]),
         )
 
 

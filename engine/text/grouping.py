@@ -27,6 +27,8 @@ def index_ranges(indices: Sequence[int]) -> str:
 
 
 def _names(labels: list[str]) -> str:
-    if len(labels) <= MOST_NAMES:
-        return ", ".join(labels)
-    return f"{', '.join(labels[: MOST_NAMES - 1])} and {len(labels) - MOST_NAMES + 1} more"
+    """Join labels; with semicolons where one has a comma, as in `single x1, bf16; ddp x2, bf16`."""
+    shown = labels if len(labels) <= MOST_NAMES else labels[: MOST_NAMES - 1]
+    left = len(labels) - len(shown)
+    text = ("; " if any("," in label for label in shown) else ", ").join(shown)
+    return f"{text} and {left} more" if left else text

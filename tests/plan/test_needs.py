@@ -5,6 +5,7 @@ from gpubench_tui.engine.host.facts import Cpu, Gpu, Host, Software
 from gpubench_tui.engine.plan.expand import make_plan
 from gpubench_tui.engine.plan.needs import Need, needs
 from gpubench_tui.engine.plan.preset.library import PresetFile, find_preset, own_file, save, user_folder
+from msgspec.structs import replace
 from PIL import Image
 
 
@@ -72,6 +73,9 @@ def test_a_measurement_on_shares_of_the_cores_is_said_to_be_one(
 ) -> None:
     (need,) = lacking("quickstart", host(gpus, cuda=cuda), tmp_path)
     assert why in need.text and "share of the CPU cores" in need.text
+    other = "the driver lacks a function"  # which is why there are none only where there are none
+    found = replace(host(gpus, cuda=cuda), notes=(other,))
+    assert lacking("quickstart", found, tmp_path)[0].remedy == ("" if gpus else other)
 
 
 def test_a_preset_of_ones_own_is_saved_and_found_again(

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ...engine.host.facts import Host
 from ...engine.plan.preset.errors import PresetError
-from ...engine.plan.preset.overrides import OVERLAY, VARY, overridden_key
+from ...engine.plan.preset.overrides import OVERLAY, PERCENTAGE, VARY, overridden_key
 from ...engine.plan.preset.preset import Baseline
 from ...engine.text.toml import toml_value
 from .editor_fields import EditorField, editor_fields
@@ -17,7 +17,6 @@ from .planned_presets import PlannedPreset, plan_preset
 
 WHOLE_PRESET = ""
 """Key of errors that belong to no field."""
-PERCENTAGE = re.compile(r"([\d.]+)\s*%")
 
 
 class EditedPreset(NamedTuple):
@@ -102,8 +101,6 @@ def _value(field: EditorField, text: str) -> str:
             return toml_value(_words(text))
         case "list":
             return _list(text)
-        case "number":
-            return _share(text)
     return text
 
 
@@ -134,15 +131,6 @@ def _list(text: str) -> str:
     """Format words and numbers as a TOML list."""
     words = (word if re.fullmatch(r"[+-]?\d+(\.\d+)?", word) else json.dumps(word) for word in _words(text))
     return f"[{', '.join(words)}]"
-
-
-def _share(text: str) -> str:
-    """Convert `1%` to 0.01."""
-    number = PERCENTAGE.fullmatch(text)
-    try:
-        return repr(float(number[1]) / 100) if number else text
-    except ValueError:
-        return text
 
 
 # Errors

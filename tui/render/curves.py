@@ -101,7 +101,12 @@ def _strips(configurations: Sequence[Configuration], width: int) -> Content | No
     ]
     if not found:
         return None
-    unit = common_unit(run.unit for configuration in configurations for run in configuration.usable[:1])
+    unit = common_unit(
+        run.unit
+        for configuration in configurations
+        for run in configuration.usable[:1]
+        if run.complete_windows
+    )
     relative = [[rate / median(rates) - 1 for rate in rates] for _, rates in found]
     span = max(LEAST_DEVIATION, *(abs(value) for values in relative for value in values))
     room = max(8, min(WIDEST_STRIP, width // 2))

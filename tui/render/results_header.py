@@ -20,7 +20,8 @@ def title_line(session: Session, is_over: bool) -> Content:
     if session.outcome is None:
         state = "interrupted: its process is gone" if is_over else "so far"
     else:
-        states = {"finished": "", "stopped": "stopped early", "interrupted": f"interrupted: {session.reason}"}
+        # The headline below says by what it was interrupted.
+        states = {"finished": "", "stopped": "stopped early", "interrupted": "interrupted"}
         state = states[session.outcome]
     parts: list[Content | str | tuple[str, str]] = [(unbroken(session.plan.title or session.name), "bold")]
     parts.append((f"  {session.name}", "$muted"))

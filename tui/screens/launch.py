@@ -94,9 +94,7 @@ class LaunchScreen(MachineScreen):
         yield Static("gpubench-tui", id="machine", classes="headline", markup=False)
         yield Static(id="running", markup=False)
         with Horizontal(id="middle"):
-            presets = PresetList(shipped_names(), id="presets")
-            presets.border_title = "Presets"
-            yield presets
+            yield PresetList(shipped_names(), id="presets")
             yield PlanPanel("Plan for this machine", id="plan")
         yield DevicesPanel("Devices", id="devices", classes="exact")
         yield Footer()
@@ -262,7 +260,9 @@ class LaunchScreen(MachineScreen):
         self.query_one("#plan", Panel).scroll_home(animate=False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """Disable Attach if no session is running, and Show all if there is no filter."""
+        """Disable Attach without a running session, Show all without a filter, and keys of what is hidden."""
         if action == "clear_filter":
             return bool(self.query("#filter")) or self.query_one(DevicesPanel).enlarged
+        if action == "warnings":
+            return not self.query_one(DevicesPanel).enlarged
         return action != "attach" or (self._inspection is not None and self._inspection.running is not None)

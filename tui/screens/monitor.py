@@ -19,6 +19,9 @@ from ..workers import in_task, in_thread
 from .dialogs.question import quit_question, skip_question, stop_question
 from .session_screen import VIEW_KEYS, SessionScreen
 
+MARGINS = 2
+"""Cells of the headline's line beside its text."""
+
 
 class MonitorScreen(SessionScreen[LiveFeed]):
     """Follows the journal of a session; requests to the session are sent as signals."""
@@ -82,9 +85,11 @@ class MonitorScreen(SessionScreen[LiveFeed]):
 
     def _remarks(self) -> list[Content | str | tuple[str, str]]:
         remarks = super()._remarks()
-        left = "" if self._over or not self.session.started else self._countdown.look(self.session)
-        if left:
-            remarks.append((f"  {left}", "$muted"))
+        if not self._over and self.session.started and (left := self._countdown.look(self.session)):
+            before = Content.assemble(f"{self.state()}  {self.session.name}", *remarks).cell_length
+            room = self.size.width - MARGINS - before
+            fitting = next((words for words in left if len(words) <= room), left[-1])
+            remarks.append((f"  {fitting}", "$muted"))
         return remarks
 
     def state(self) -> str:

@@ -249,15 +249,15 @@ def lines_about(field: EditorField, values: Sequence[str], error: str) -> Iterat
     if error:
         yield Content.styled(error, "$text-error")
     yield Content(reference.meaning)
-    takes = reference.values.replace('"', "")  # which only TOML needs
+    takes = reference.values.replace('"', "").replace("list of:", "list of")  # quotes only TOML needs
     if reference.words and reference.kind == "text":
         takes = f"{', '.join(reference.words)}, or another {takes}"
     default = {"-": "", "required": ""}.get(reference.default, reference.default)
     if field.can_vary:
-        takes += " (several, with commas, are compared)"
-    parts = [f"Takes {takes}", f"default {default}" if default else "", _of_preset(values)]
+        takes += " (several, separated by commas, are compared)"
+    parts = [f"Takes: {takes}", f"default: {default}" if default else "", _of_preset(values)]
     yield Content.styled("; ".join(filter(None, parts)) + ".", "$muted")
 
 
 def _of_preset(values: Sequence[str]) -> str:
-    return f"in the preset {BETWEEN.join(values)}" if values else "not set in the preset"
+    return f"in this preset: {BETWEEN.join(values)}" if values else "not set in this preset"

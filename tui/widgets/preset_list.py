@@ -18,6 +18,7 @@ from .row_list import POINTER
 if TYPE_CHECKING:
     from ..data.planned_presets import PlannedPreset
 
+TITLE = "Presets"
 MARGIN = 2
 """Cells before a title: for the number of a selected preset, and for the cursor."""
 LIST_LAYOUTS = ((True, True), (False, True), (True, False), (False, False))
@@ -51,6 +52,7 @@ class PresetList(OptionList):
         self._pointed: int | None = None
         self._drawn: tuple[object, ...] = ()
         super().__init__(*(Option(" " * MARGIN + name, id=name) for name in names), id=id, markup=False)
+        self.border_title = TITLE
 
     def show(self, presets: Sequence[PlannedPreset], text: str = "") -> None:
         """Show the presets that match the text of the filter."""
@@ -103,6 +105,26 @@ class PresetList(OptionList):
         if highlighted is not None and all(option.disabled for option in self.options[:highlighted]):
             self.scroll_home(animate=False)
 
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Say how many presets are out of sight from there."""
+        super().watch_scroll_y(old_value, new_value)
+        self._count_hidden()
+
+    def _count_hidden(self) -> None:
+        """Name in the title how many presets are out of sight, so that nobody takes those seen for all."""
+        top = round(self.scroll_offset.y)
+        bottom, line = top + self.scrollable_content_region.height, 0
+        above = below = 0
+        for option in self.options:
+            after = line + _height(option)
+            if not option.disabled:
+                above += after <= top
+                below += after > bottom
+            line = after
+        hidden = ((below, "below"), (above, "above"))
+        more = next((f": {number} more {where}" for number, where in hidden if number), "")
+        self.border_title = TITLE + more
+
     def _prompt(self, name: str, is_current: bool) -> Content:
         mark = str(self.selected.index(name) + 1) if name in self.selected else " "
         first, *rest = self._texts[name]
@@ -126,6 +148,7 @@ class PresetList(OptionList):
         self.highlighted = places.get(self._wanted or current, places.get(current, first))
         if self._wanted in places:
             self._wanted = ""
+        self._count_hidden()
 
     def _options_of(self, width: int, roomy: bool, with_questions: bool) -> Iterator[Option]:
         above = ""

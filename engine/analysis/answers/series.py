@@ -73,5 +73,6 @@ def _planned(inquiry: Inquiry) -> list[tuple[str, int]]:
 
 
 def _where(workload: str, batch: int, several_workloads: bool, several_batches: bool, values: str) -> str:
-    parts = [f"with {workload}" if several_workloads else "", f"at batch {batch}" if several_batches else ""]
-    return " ".join(filter(None, (*parts, f"({values})" if values else "")))
+    with_what = " and ".join(filter(None, (workload if several_workloads else "", values)))
+    parts = [f"with {with_what}" if with_what else "", f"at batch {batch}" if several_batches else ""]
+    return " ".join(filter(None, parts))

@@ -12,6 +12,7 @@ from ...plan.preset.vary import short_key, value_text
 from ...record.events import Failure
 from ...text.units import (
     common_unit,
+    count,
     gib_number,
     in_unit,
     interval,
@@ -177,9 +178,11 @@ def remarks(result: Result) -> list[str]:
     texts = []
     if result.failure is not None:
         texts.append(_failure(result.failure))
-    elif result.state in ("failed", "skipped", "stopped") and (result.reason or not has_figures(result)):
-        prefix = "" if result.reason.startswith(result.state) else f"{result.state}: "
-        texts.append(f"{prefix}{result.reason}" if result.reason else result.state)
+    elif result.state in ("failed", "skipped", "stopped"):
+        is_named = not result.reason or result.reason.startswith(result.state)
+        why = result.reason if is_named else f"{result.state}: {result.reason}"
+        after = f" (after {count(result.windows, 'window')})" if has_figures(result) else ""
+        texts.append(f"{why or result.state}{after}")
     return [*texts, *map(str, result.contrasts), *result.notes]
 
 

@@ -18,8 +18,6 @@ def notes_on_configuration(configuration: Configuration) -> Iterator[str]:
     run, usable = configuration.representative, configuration.usable
     yield from _origin_notes(configuration)
     windows = sum(len(each.complete_windows) for each in usable)
-    if run.state == "stopped" and windows:
-        yield f"stopped early, after {windows} windows"
     if run.state == "measured" and not windows:
         yield "no figures: no window was reported by all ranks"
     longest = max((each.window_length for each in usable), default=1)

@@ -149,12 +149,17 @@ def find_trend(sessions: Sequence[Session], elsewhere: Sequence[str] = ()) -> Tr
         sessions=len(sessions),
         lines=tuple(_line(label, line, comparing) for label, line in zip(labels, lines, strict=True)),
         left_out=tuple(
-            f"{session.name}: {session.outcome or 'not ended'}"
-            for place, session in enumerate(sessions)
-            if place not in used
+            f"{session.name}: {_end(session)}" for place, session in enumerate(sessions) if place not in used
         ),
         elsewhere=tuple(elsewhere),
     )
+
+
+def _end(session: Session) -> str:
+    """Return how a session without figures ended, in the words of the list of sessions."""
+    if session.outcome == "finished" and any(run.state == "failed" for run in session.runs.values()):
+        return "failed"
+    return session.outcome or "not ended"
 
 
 def _figures(place: int, analysis: Analysis) -> Iterator[_Measured]:

@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ...text.files import is_file, make_private_folder, read_whole, user_path, write_private
+from ...text.suggestions import nearest
 from ...text.toml import toml_value
 from .changes import changed_keys
 from .errors import PresetError
@@ -149,6 +150,6 @@ def find_preset(text: str) -> PresetFile:
     matches = [preset for preset in presets if text and preset.name.startswith(text)]
     if len(matches) == 1:
         return matches[0]
-    names = ", ".join(preset.name for preset in matches or presets)
-    problem = "matches several presets" if matches else "no such preset; choose from"
-    raise PresetError(text, "", f"{problem}: {names}")
+    if matches:
+        raise PresetError(text, "", f"matches several presets: {', '.join(each.name for each in matches)}")
+    raise PresetError(text, "", f"no such preset{nearest(text, [preset.name for preset in presets])}")

@@ -17,6 +17,8 @@ BATCHES = "matrix.batches"
 """Key of the batches, which are varied under a name of their own."""
 ALTERNATIVE = re.compile(r"""(?:\[[^]]*\]|"[^"]*"|'[^']*'|[^,])+""")
 """One of several values that commas separate; those within brackets and quotes separate none."""
+PERCENTAGE = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*%")
+"""A share in percent, as in `1%`."""
 OVERLAY = "without_gpus"
 """Table whose keys replace others on machines without GPUs."""
 
@@ -88,7 +90,9 @@ def _drop(overlay: Any, parents: Sequence[str], key: str) -> None:
 
 
 def _value(text: str, override: str) -> Any:
-    """Parse a TOML value; take anything else as a string, so that words need no quotes."""
+    """Parse a TOML value or a percentage; take anything else as a string, so that words need no quotes."""
+    if percentage := PERCENTAGE.fullmatch(text.strip()):
+        return float(percentage[1]) / 100
     try:
         return parse_toml(f"value = {text}")["value"]
     except ValueError:

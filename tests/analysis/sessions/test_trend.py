@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from building.dated import DDP, SINGLE, dated, of_day, shelve_dated
-from building.sessions import HOST, session, spec
+from building.sessions import HOST, failed, session, spec
 from gpubench_tui.engine.analysis.sessions.trend import Trend, TrendLine, find_trend, read_trend
 from gpubench_tui.engine.analysis.sessions.trend_report import mark_letter, render_trend
 from gpubench_tui.engine.host.facts import Gpu, Host
@@ -99,8 +99,9 @@ def test_runs_are_matched_by_what_they_are() -> None:
 
 def test_a_session_without_figures_is_named_and_left_out() -> None:
     stopped = session(of_day(1, HOST, SINGLE))
-    trend = find_trend([dated(0), stopped, dated(2)])
-    assert trend.left_out == (f"{stopped.name}: finished",)
+    in_vain = session(of_day(1.5, HOST, SINGLE), failed(SINGLE.id))
+    trend = find_trend([dated(0), stopped, in_vain, dated(2)])
+    assert trend.left_out == (f"{stopped.name}: finished", f"{in_vain.name}: failed")
     (line,) = trend.lines
     assert [point.step and point.step.against for point in line.points] == [None, "demo-0"]
 

@@ -184,6 +184,13 @@ def test_an_override_that_every_named_workload_replaces_is_refused() -> None:
     assert "set workloads.b.seed instead" in problem(text, "matrix.workloads=['b']", "workload.seed=5")
 
 
+def test_an_override_takes_a_percentage_as_the_editor_does() -> None:
+    assert read(MINIMAL, "measure.target=2.5%").measure.target == 0.025
+    assert read(MINIMAL, "measure.target= .5 %").measure.target == 0.005
+    assert "expected a number below 1" in problem(MINIMAL, "measure.target=500%")
+    assert "expected a number, got text" in problem(MINIMAL, "measure.target=1..2%")
+
+
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
@@ -312,6 +319,8 @@ def test_presets_are_found_by_name_prefix_and_path(tmp_path: Path) -> None:
         find_preset("s")
     with pytest.raises(PresetError, match="no such preset; choose from: quickstart"):
         find_preset("nothing")
+    with pytest.raises(PresetError, match="no such preset; did you mean quickstart"):
+        find_preset("quikstart")
     with pytest.raises(PresetError, match="no such file"):
         find_preset(str(tmp_path / "absent.toml"))
 

@@ -33,6 +33,15 @@ def test_a_strip_of_windows_has_a_level_a_window_on_one_scale_for_all_runs() -> 
     assert lines[-1] == "Strips span ±2.0% around the run's median."
 
 
+def test_runs_that_never_began_leave_the_unit_of_the_others_alone() -> None:
+    state = recorded_session(2, until=4.0)
+    for run in state.runs.values():
+        for rank in run.ranks.values():
+            rank.unit = "images" if run.complete_windows else "samples"
+    assert any(run.complete_windows for run in state.runs.values())
+    assert "images/s, window by window" in curves(analyse(state), 78, True).plain
+
+
 def test_curves_of_nothing_say_so() -> None:
     assert "No run has measured" in curves(analyse(recorded_session(2, until=1.0)), 78, True).plain
 

@@ -89,6 +89,9 @@ async def test_all_presets_are_in_sight_with_their_questions_where_there_is_room
         await wait_until(pilot, lambda: presets.max_scroll_y == 0 or size == (80, 24))
         text = screen_text(app)
         assert "A full training on" in text
+        assert ("more below" in text) == (presets.max_scroll_y > 0)
+        presets.highlighted = presets.option_count - 1
+        await wait_until(pilot, lambda: ("more above" in screen_text(app)) == (presets.max_scroll_y > 0))
         for group in ("Is DDP worth it here?", "Which batch size?"):
             assert group in text
         await pilot.resize_terminal(200, 80)

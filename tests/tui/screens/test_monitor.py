@@ -181,7 +181,7 @@ async def test_stopping_asks_and_leads_to_the_results(running_session: Starter) 
         await wait_for_text(pilot, f"Stop {folder.name}?")
         await pilot.press("y")
         text = await wait_for_text(pilot, "stopped early", "■ dp", "stopped by the user, 1 of 3 runs")
-        assert "dp x2: stopped by the user" in text
+        assert "dp x2: stopped by the user (after " in text
         assert isinstance(app.screen, ResultsScreen)
         await pilot.press("m")
         await wait_for_text(pilot, "stopped", "session stopped; press t")
