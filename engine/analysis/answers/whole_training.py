@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...text.units import duration, percent
+from ...text.units import count, duration, number, percent
 from ..results.result import Result
 from .inquiry import Inquiry, Sentence
 from .words import MODE_NAMES, capitalised, some_devices
@@ -46,8 +46,10 @@ def _where(inquiry: Inquiry, result: Result) -> str:
 
 
 def _accuracy(chosen: list[Result]) -> str:
-    """Return the accuracy of each, in words that name the epochs."""
-    reached = [percent(each.test_accuracy) for each in chosen]
-    epochs = dict.fromkeys(each.epochs for each in chosen)
-    after = " and ".join(str(each) for each in epochs)
-    return f"{' and '.join(dict.fromkeys(reached))} test accuracy after {after} epochs"
+    """Return the accuracy of each, or the loss where there is none, in words that name the epochs."""
+    scored = any(each.test_accuracy is not None for each in chosen)
+    reached = [percent(each.test_accuracy) if scored else number(each.test_loss) for each in chosen]
+    *others, last = dict.fromkeys(each.epochs or 0 for each in chosen)
+    after = " and ".join([*map(str, others), count(last, "epoch")])
+    what = "test accuracy" if scored else "test loss"
+    return f"{' and '.join(dict.fromkeys(reached))} {what} after {after}"

@@ -202,7 +202,8 @@ def side_by_side(result: Result) -> list[str]:
         if part.alone is not None and together.throughput is not None:
             line += f", {percent(together.throughput / part.alone)} of its {number(part.alone)} alone"
         if part.learnt is not None and part.learnt.test_accuracy is not None:
-            line += f"; test accuracy {percent(part.learnt.test_accuracy)} after {part.learnt.epochs} epochs"
+            after = count(part.learnt.epochs, "epoch")
+            line += f"; test accuracy {percent(part.learnt.test_accuracy)} after {after}"
         lines.append(line)
     if result.concurrency_gain is not None:
         within = interval(result.concurrency_gain_interval, ratio)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from ...plan.plan import RunSpec
 from ...plan.preset.preset import Measure
 from ...record.session import Session
-from ...text.units import duration, percent
+from ...text.units import count, duration, percent
 from ..analysis import Analysis
 from ..environment import devices
 from ..results.result import Result
@@ -64,7 +64,7 @@ def _durations(specs: Sequence[RunSpec]) -> Iterator[str]:
 
 def _until(measure: Measure) -> str:
     if measure.epochs:
-        return f"for {measure.epochs} epochs"
+        return f"for {count(measure.epochs, 'epoch')}"
     limit = f"{duration(measure.seconds)} had been measured"
     if measure.target:
         limit = f"half the 95% interval of throughput was within {percent(measure.target)}, or {limit}"

@@ -10,7 +10,7 @@ from ...plan.preset.preset import UNITS, Figure, Metric, Published
 from ...plan.preset.vary import settings_text
 from ...plan.workload.trainings import planned_unit
 from ...text.markdown import markdown_table, one_line
-from ...text.units import NOT_AVAILABLE, common_unit, in_unit, number, percent, ratio
+from ...text.units import NOT_AVAILABLE, common_unit, count, in_unit, number, percent, ratio
 from ..analysis import Analysis
 from ..results.learning import TrainingOutcome
 from ..results.result import Result
@@ -148,7 +148,7 @@ def _compute_seconds(result: Result) -> Own:
 def _training(result: Result) -> Own:
     if result.epochs is None or result.epoch_seconds is None:
         return None, ""
-    return result.epochs * result.epoch_seconds, f"measured, {result.epochs} epochs"
+    return result.epochs * result.epoch_seconds, f"measured, {count(result.epochs, 'epoch')}"
 
 
 def _training_seconds(learnt: TrainingOutcome | None) -> float | None:

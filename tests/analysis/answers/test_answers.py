@@ -212,7 +212,9 @@ def test_which_model_is_faster() -> None:
     )
 
 
-def learnt(planned: tuple[RunSpec, list[Event]], accuracies: Sequence[float]) -> tuple[RunSpec, list[Event]]:
+def learnt(
+    planned: tuple[RunSpec, list[Event]], accuracies: Sequence[float | None]
+) -> tuple[RunSpec, list[Event]]:
     found, events = planned
     return found, [*events[:-1], *evaluations(found.id, 0, accuracies), events[-1]]
 
@@ -242,9 +244,11 @@ def test_how_long_a_training_takes() -> None:
     assert headline("training", *runs) == (
         "6.00 s on one device, 6.00 s with DDP on 2 devices; 80.0% and 79.0% test accuracy after 2 epochs"
     )
+    without = learnt(run("single", 1, 1.0, measure=Measure(epochs=1)), [None])
+    assert headline("training", without) == "3.00 s on one device; 1.25 test loss after 1 epoch"
     early = learnt(run("single", 1, 1.0, measure=Measure(epochs=50)), [0.5])
     assert headline("training", early) == (
-        "3.00 s on one device for 1 of 50 epochs; 50.0% test accuracy after 1 epochs"
+        "3.00 s on one device for 1 of 50 epochs; 50.0% test accuracy after 1 epoch"
     )
 
 
