@@ -101,15 +101,15 @@ def _parser(with_commands: bool = True) -> argparse.ArgumentParser:
     parser.set_defaults(command=_open_app)
     if not with_commands:
         return parser
-    from .compare import add_compare_command
-    from .completion_scripts import add_completion_command
-    from .delete import add_delete_command
-    from .init import add_init_command
-    from .listings import add_listing_commands
-    from .run import add_run_command
-    from .sessions import add_session_commands
-    from .settings import add_config_command
-    from .trend import add_trend_command
+    from .commands.compare import add_compare_command
+    from .commands.completion_scripts import add_completion_command
+    from .commands.delete import add_delete_command
+    from .commands.init import add_init_command
+    from .commands.listings import add_listing_commands
+    from .commands.run import add_run_command
+    from .commands.sessions import add_session_commands
+    from .commands.settings import add_config_command
+    from .commands.trend import add_trend_command
 
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
     add_run_command(subparsers)

@@ -16,8 +16,8 @@ from gpubench_tui.engine.plan.preset.library import find_preset
 from gpubench_tui.engine.record.session_folder import SessionFolder
 from gpubench_tui.engine.record.shelf import Shelf
 from gpubench_tui.tui.cli import progress
+from gpubench_tui.tui.cli.commands.run import run_preset
 from gpubench_tui.tui.cli.context import Context
-from gpubench_tui.tui.cli.run import run_preset
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_session_left")]
 

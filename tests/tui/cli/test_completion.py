@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from building.recorded import shelve
-from gpubench_tui.tui.cli.completion_scripts import SCRIPTS
+from gpubench_tui.tui.cli.commands.completion_scripts import SCRIPTS
 from gpubench_tui.tui.cli.main import main
 
 

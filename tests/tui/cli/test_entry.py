@@ -118,7 +118,8 @@ sys.exit(main())
 
 
 @pytest.mark.parametrize(
-    "where", ["tui.cli.main", "tui.cli.run", "engine.plan.expand", "engine.host.inspect", "create", "start"]
+    "where",
+    ["tui.cli.main", "tui.cli.commands.run", "engine.plan.expand", "engine.host.inspect", "create", "start"],
 )
 def test_an_interrupt_at_any_moment_of_the_start_leaves_nothing_running(where: str, tmp_path: Path) -> None:
     done = subprocess.run(

@@ -110,7 +110,8 @@ def test_a_context_holds_what_is_said_before_and_after_the_command(
 ) -> None:
     contexts: list[Context] = []
     monkeypatch.setattr(
-        "gpubench_tui.tui.cli.listings.list_presets", lambda context, **_: contexts.append(context) or 0
+        "gpubench_tui.tui.cli.commands.listings.list_presets",
+        lambda context, **_: contexts.append(context) or 0,
     )
     words = [
         "--set=a=1",

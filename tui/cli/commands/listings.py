@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...engine.record.exit_status import MEASURED
-from .arguments import add_plan_options, add_sessions_dir
-from .context import Context, UsageError
+from ....engine.record.exit_status import MEASURED
+from ..arguments import add_plan_options, add_sessions_dir
+from ..context import Context, UsageError
 
 if TYPE_CHECKING:
-    from .arguments import Subparsers
-    from .content.listing import Listing
+    from ..arguments import Subparsers
+    from ..content.listing import Listing
 
 
 def add_listing_commands(subparsers: Subparsers) -> None:
@@ -43,9 +43,9 @@ def add_listing_commands(subparsers: Subparsers) -> None:
 
 def list_presets(context: Context, *, preset: str | None, keys: bool, json: bool) -> int:
     """Print every preset with its plan for this machine, one preset, or all keys. Raises UsageError."""
-    from ...engine.plan.preset.errors import PresetError
-    from .content.listing import preset_listing
-    from .content.presets import key_listing, one_preset
+    from ....engine.plan.preset.errors import PresetError
+    from ..content.listing import preset_listing
+    from ..content.presets import key_listing, one_preset
 
     if keys:
         return _print_listing(key_listing(), json)
@@ -59,21 +59,21 @@ def list_presets(context: Context, *, preset: str | None, keys: bool, json: bool
 
 def list_host(context: Context, *, json: bool) -> int:
     """Print this machine, and what will limit a benchmark on it. Raises UsageError."""
-    from .content.host import host_listing
+    from ..content.host import host_listing
 
     return _print_listing(host_listing(context.inspect_host(), context.shelf().root), json)
 
 
 def list_sessions(context: Context, *, find: str, json: bool) -> int:
     """Print all sessions on the shelf, or those in whose line every word of `find` occurs."""
-    from .content.listing import session_listing
+    from ..content.listing import session_listing
 
     return _print_listing(session_listing(context.shelf(), find), json)
 
 
 def _print_listing(listing: Listing, as_json: bool) -> int:
     if as_json:
-        from ...engine.text.encoding import json_document
+        from ....engine.text.encoding import json_document
 
         print(json_document(listing.data), end="")
     else:

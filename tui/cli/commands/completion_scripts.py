@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from ...engine.record.exit_status import MEASURED
-from .context import Context
+from ....engine.record.exit_status import MEASURED
+from ..context import Context
 
 if TYPE_CHECKING:
-    from .arguments import Subparsers
+    from ..arguments import Subparsers
 
 SCRIPTS = {
     "bash": r"""# gpubench-tui: in ~/.bashrc, eval "$(gpubench-tui completion bash)"

@@ -8,12 +8,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...engine.record.exit_status import MEASURED
-from ...engine.text.files import user_path
-from .context import Context, UsageError
+from ....engine.record.exit_status import MEASURED
+from ....engine.text.files import user_path
+from ..context import Context, UsageError
 
 if TYPE_CHECKING:
-    from .arguments import Subparsers
+    from ..arguments import Subparsers
 
 TEMPLATE = "my_training.txt"
 """Name of the text that is copied, in the package of the presets."""

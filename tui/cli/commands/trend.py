@@ -6,14 +6,14 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
-from ...engine.record.exit_status import MEASURED
-from .arguments import add_sessions_dir
-from .context import Context, UsageError
+from ....engine.record.exit_status import MEASURED
+from ..arguments import add_sessions_dir
+from ..context import Context, UsageError
 
 if TYPE_CHECKING:
-    from ...engine.analysis.sessions.trend_report import TrendFormat
-    from ...engine.record.shelf import Shelf
-    from .arguments import Subparsers
+    from ....engine.analysis.sessions.trend_report import TrendFormat
+    from ....engine.record.shelf import Shelf
+    from ..arguments import Subparsers
 
 
 def add_trend_command(subparsers: Subparsers) -> None:
@@ -46,8 +46,8 @@ def add_trend_command(subparsers: Subparsers) -> None:
 
 def print_trend(context: Context, *, preset: str, host: str | None, format: TrendFormat) -> int:  # noqa: A002
     """Print the trend of a preset. Raises UsageError."""
-    from ...engine.analysis.sessions.trend import read_trend
-    from ...engine.analysis.sessions.trend_report import render_trend
+    from ....engine.analysis.sessions.trend import read_trend
+    from ....engine.analysis.sessions.trend_report import render_trend
 
     shelf = context.shelf()
     name = _preset_with_sessions(shelf, preset)
@@ -62,8 +62,8 @@ def print_trend(context: Context, *, preset: str, host: str | None, format: Tren
 
 def _preset_with_sessions(shelf: Shelf, word: str) -> str:
     """Return the preset of that name or unique prefix among those with sessions. Raises UsageError."""
-    from ...engine.analysis.sessions.trend import presets_on
-    from ...engine.text.suggestions import nearest
+    from ....engine.analysis.sessions.trend import presets_on
+    from ....engine.text.suggestions import nearest
 
     known = presets_on(shelf)
     if word in known:

@@ -7,14 +7,14 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
-from ...engine.record.exit_status import MEASURED, NOT_JUDGED, RUN_FAILED
-from .arguments import SESSION_HELP, add_sessions_dir
-from .context import Context, UsageError, read_recorded
+from ....engine.record.exit_status import MEASURED, NOT_JUDGED, RUN_FAILED
+from ..arguments import SESSION_HELP, add_sessions_dir
+from ..context import Context, UsageError, read_recorded
 
 if TYPE_CHECKING:
-    from ...engine.analysis.sessions.compare import SessionsComparison
-    from ...engine.analysis.sessions.comparison_report import CompareFormat
-    from .arguments import Subparsers
+    from ....engine.analysis.sessions.compare import SessionsComparison
+    from ....engine.analysis.sessions.comparison_report import CompareFormat
+    from ..arguments import Subparsers
 
 
 def add_compare_command(subparsers: Subparsers) -> None:
@@ -61,9 +61,9 @@ def print_comparison(
     `fail_on_regression` is the limit in percent beyond which a regression fails; with None none does. With
     `strict`, a run that cannot be judged does too. Raises UsageError.
     """
-    from ...engine.analysis.sessions.compare import compare_all
-    from ...engine.analysis.sessions.comparison_report import render_comparison
-    from ...engine.analysis.sessions.noise import past_sessions
+    from ....engine.analysis.sessions.compare import compare_all
+    from ....engine.analysis.sessions.comparison_report import render_comparison
+    from ....engine.analysis.sessions.noise import past_sessions
 
     if strict and fail_on_regression is None:
         raise UsageError("--strict needs --fail-on-regression, as in --fail-on-regression 5 --strict")
@@ -83,7 +83,7 @@ def _judge(comparison: SessionsComparison, limit: float, *, strict: bool) -> int
 
     A run without results in one session is worse whatever else ran there.
     """
-    from ...engine.analysis.sessions.comparison_report import letter, not_judged
+    from ....engine.analysis.sessions.comparison_report import letter, not_judged
 
     worse = unjudged = False
     for index, session in enumerate(comparison.sessions, 1):

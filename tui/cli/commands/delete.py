@@ -9,13 +9,13 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ...engine.record.exit_status import MEASURED
-from .arguments import SESSION_HELP, add_sessions_dir
-from .context import Context, UsageError, on_terminal
+from ....engine.record.exit_status import MEASURED
+from ..arguments import SESSION_HELP, add_sessions_dir
+from ..context import Context, UsageError, on_terminal
 
 if TYPE_CHECKING:
-    from ...engine.record.session_folder import SessionFolder
-    from .arguments import Subparsers
+    from ....engine.record.session_folder import SessionFolder
+    from ..arguments import Subparsers
 
 UNIT_SECONDS = {"h": 3600, "d": 86_400, "w": 7 * 86_400}
 """Seconds of the units of an age."""
@@ -46,7 +46,7 @@ def delete(
     context: Context, *, sessions: list[str], find: str | None, older_than: float | None, yes: bool
 ) -> int:
     """Delete sessions, after confirmation. Raises UsageError."""
-    from ...engine.record.shelf import ShelfError
+    from ....engine.record.shelf import ShelfError
 
     by_rule = find is not None or older_than is not None
     if by_rule == bool(sessions):
@@ -73,7 +73,7 @@ def delete(
 
 def _matching(context: Context, text: str, older_than: float | None) -> list[SessionFolder]:
     """Return the sessions that are over, whose line has all words of the text, and that began before."""
-    from ...engine.analysis.sessions.overview import OVER, ShelfOverview
+    from ....engine.analysis.sessions.overview import OVER, ShelfOverview
 
     overview = ShelfOverview(context.shelf())
     latest = float("inf") if older_than is None else time.time() - older_than

@@ -8,16 +8,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...engine.record.exit_status import MEASURED
-from .arguments import add_ascii, add_plan_options, add_sessions_dir
-from .context import Context, UsageError, on_terminal, read_recorded
+from ....engine.record.exit_status import MEASURED
+from ..arguments import add_ascii, add_plan_options, add_sessions_dir
+from ..context import Context, UsageError, on_terminal, read_recorded
 
 if TYPE_CHECKING:
-    from ...engine.conductor.devices_in_use import Beside, Placed
-    from ...engine.host.facts import Host
-    from ...engine.record.session_folder import SessionFolder
-    from ..data.start_sessions import NewSession
-    from .arguments import Subparsers
+    from ....engine.conductor.devices_in_use import Beside, Placed
+    from ....engine.host.facts import Host
+    from ....engine.record.session_folder import SessionFolder
+    from ...data.start_sessions import NewSession
+    from ..arguments import Subparsers
 
 
 def add_run_command(subparsers: Subparsers) -> None:
@@ -69,11 +69,11 @@ def run_preset(  # noqa: PLR0913 (one for each option)
 
     Raises UsageError.
     """
-    from ...engine.conductor.resume import NothingLackingError
-    from ...engine.record.shelf import problem_with_stem
-    from . import report_file
-    from .interrupts import held_interrupts
-    from .progress import follow
+    from ....engine.conductor.resume import NothingLackingError
+    from ....engine.record.shelf import problem_with_stem
+    from .. import report_file
+    from ..interrupts import held_interrupts
+    from ..progress import follow
 
     if name is not None and (problem := problem_with_stem(name)):
         raise UsageError(f"--name: {problem}")
@@ -103,13 +103,13 @@ def run_preset(  # noqa: PLR0913 (one for each option)
 
 def _run_in_monitor(context: Context, placed: Placed, interrupts: list[int]) -> int:
     """Start the session and open its monitor; an interrupt before that stops the session."""
-    from .interrupts import stop_started
-    from .progress import print_results
+    from ..interrupts import stop_started
+    from ..progress import print_results
 
     folder = placed.folders[0]
     gc.disable()  # the app enables it with its first paint
     process = placed.start()
-    from .. import app  # noqa: F401 (it takes a while, in which interrupts are still held)
+    from ... import app  # noqa: F401 (it takes a while, in which interrupts are still held)
 
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -128,13 +128,13 @@ def _run_in_monitor(context: Context, placed: Placed, interrupts: list[int]) -> 
 
 def _planned(context: Context, preset_name: str | None, name: str | None) -> tuple[NewSession, Host]:
     """Plan the preset for this machine. Raises UsageError."""
-    from ...engine.plan.expand import make_plan
-    from ...engine.plan.preset.errors import PresetError
-    from ...engine.plan.preset.library import find_preset
-    from ...engine.plan.preset.overrides import of_override
-    from ...engine.plan.preset.write import write_preset
-    from ...engine.record.paces import read_paces, with_paces
-    from ..data.start_sessions import NewSession
+    from ....engine.plan.expand import make_plan
+    from ....engine.plan.preset.errors import PresetError
+    from ....engine.plan.preset.library import find_preset
+    from ....engine.plan.preset.overrides import of_override
+    from ....engine.plan.preset.write import write_preset
+    from ....engine.record.paces import read_paces, with_paces
+    from ...data.start_sessions import NewSession
 
     if preset_name is None:
         raise UsageError("run what? a PRESET, or --resume SESSION; gpubench-tui presets lists the presets")
@@ -153,8 +153,8 @@ def _planned(context: Context, preset_name: str | None, name: str | None) -> tup
 
 def _resumed(context: Context, session: str, preset: str | None, name: str | None) -> tuple[NewSession, Host]:
     """Plan what a session lacks, and say so. Raises UsageError or NothingLackingError."""
-    from ...engine.conductor.resume import CannotResumeError, NothingLackingError, plan_resumption
-    from ..data.start_sessions import NewSession
+    from ....engine.conductor.resume import CannotResumeError, NothingLackingError, plan_resumption
+    from ...data.start_sessions import NewSession
 
     if preset is not None or context.overrides or context.gpus is not None:
         raise UsageError(
@@ -175,9 +175,9 @@ def _resumed(context: Context, session: str, preset: str | None, name: str | Non
 
 def _place(context: Context, new: NewSession, host: Host, beside: Beside) -> Placed:
     """Warn about what the plan lacks, and create the session unless its devices are in use."""
-    from ...engine.conductor.devices_in_use import DevicesInUseError, place_sessions
-    from ...engine.host.shortage import shortage
-    from ...engine.plan.needs import needs
+    from ....engine.conductor.devices_in_use import DevicesInUseError, place_sessions
+    from ....engine.host.shortage import shortage
+    from ....engine.plan.needs import needs
 
     for need in needs(new.plan, host):
         if need.level != "info":
@@ -202,7 +202,7 @@ def _place(context: Context, new: NewSession, host: Host, beside: Beside) -> Pla
 
 
 def _keep_report(folder: SessionFolder, output: Path) -> None:
-    from . import report_file
+    from .. import report_file
 
     try:
         report_file.write_report(folder, output)

@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...engine.record.exit_status import BAD_USAGE, MEASURED
-from ..config import THEMES, Config, config_path
-from .context import Context
+from ....engine.record.exit_status import BAD_USAGE, MEASURED
+from ...config import THEMES, Config, config_path
+from ..context import Context
 
 if TYPE_CHECKING:
-    from ..keymap import DeclaredBinding
-    from .arguments import Subparsers
+    from ...keymap import DeclaredBinding
+    from ..arguments import Subparsers
 
 
 def add_config_command(subparsers: Subparsers) -> None:
@@ -25,9 +25,9 @@ def add_config_command(subparsers: Subparsers) -> None:
 
 def print_config(context: Context) -> int:
     """Print the effective settings as a config file; return 2 if the present one has mistakes."""
-    from ...engine.record.shelf import default_root
-    from ..app import GpubenchApp
-    from ..keymap import check_keys, declared_bindings
+    from ....engine.record.shelf import default_root
+    from ...app import GpubenchApp
+    from ...keymap import check_keys, declared_bindings
 
     config = context.config
     bindings = declared_bindings(GpubenchApp)

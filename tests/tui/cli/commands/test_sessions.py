@@ -12,7 +12,7 @@ import pytest
 from building.recorded import shelve
 from gpubench_tui.engine.record.session_folder import SessionFolder
 from gpubench_tui.engine.record.shelf import Shelf
-from gpubench_tui.tui.cli import delete
+from gpubench_tui.tui.cli.commands import delete
 from gpubench_tui.tui.cli.main import main
 
 

@@ -8,15 +8,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ...engine.record.exit_status import MEASURED
-from ..replay_speed import REPLAY_SPEED
-from . import report_file
-from .arguments import SESSION_HELP, add_ascii, add_sessions_dir
-from .context import Context, UsageError, on_terminal, read_recorded, require_terminal
+from ....engine.record.exit_status import MEASURED
+from ...replay_speed import REPLAY_SPEED
+from .. import report_file
+from ..arguments import SESSION_HELP, add_ascii, add_sessions_dir
+from ..context import Context, UsageError, on_terminal, read_recorded, require_terminal
 
 if TYPE_CHECKING:
-    from ...engine.analysis.export import Format
-    from .arguments import Subparsers
+    from ....engine.analysis.export import Format
+    from ..arguments import Subparsers
 
 
 def add_session_commands(subparsers: Subparsers) -> None:
@@ -74,7 +74,7 @@ def attach(context: Context, *, session: str | None) -> int:
     folder = context.find_running_session(session)
     if on_terminal():
         return context.open_monitor(folder)
-    from .progress import follow
+    from ..progress import follow
 
     return follow(folder)
 
@@ -88,8 +88,8 @@ def replay(context: Context, *, session: str | None, speed: float) -> int:
 
 def stop(context: Context, *, session: str | None) -> int:
     """Stop a running session and wait until its process has ended. Raises UsageError."""
-    from ...engine.conductor.control import stop_session
-    from .interrupts import wait_until_ended
+    from ....engine.conductor.control import stop_session
+    from ..interrupts import wait_until_ended
 
     folder = context.find_running_session(session)
     if not stop_session(folder):
@@ -109,10 +109,10 @@ def report(
     output: Path | None,
 ) -> int:
     """Print a session's results, or write them to a file. Raises UsageError."""
-    from ...engine.analysis.analysis import analyse
-    from ...engine.analysis.export import render
-    from ...engine.analysis.report.line import result_line
-    from ...engine.analysis.report.terminal import session_text
+    from ....engine.analysis.analysis import analyse
+    from ....engine.analysis.export import render
+    from ....engine.analysis.report.line import result_line
+    from ....engine.analysis.report.terminal import session_text
 
     folder = context.find_session(session)
     output = None if output == Path("-") else output
@@ -135,7 +135,7 @@ def report(
 
 def rename(context: Context, *, session: str, name: str) -> int:
     """Give a session another name. Raises UsageError."""
-    from ...engine.record.shelf import ShelfError
+    from ....engine.record.shelf import ShelfError
 
     folder = context.find_own_session(session)
     try:
