@@ -192,7 +192,8 @@ class OwnTraining(Training):
     def samples(self, batch: Batch) -> int:
         """Implement `Training`."""
         if self._count is None:
-            length = _length(batch)
+            with self._file.calling("loss" if self._batches is None else "batches"):
+                length = _length(batch)
             if not length and self._batches is not None:
                 remedy = "yield no empty ones, or define samples(batch)"
                 raise self._file.error("batches", f"made a batch whose first tensor is empty: {remedy}")

@@ -186,6 +186,12 @@ WRONG: dict[str, tuple[str, dict[str, Any], str]] = {
         {},
         ":6: batches made a batch whose first tensor is empty",
     ),
+    "a batch without sizes": (
+        without("batches")
+        + "\ndef batches(*_): return [torch.nested.nested_tensor([torch.ones(1, 4), torch.ones(2, 4)])]",
+        {},
+        ":6, in batches: RuntimeError",
+    ),
     "one batch alone": (
         without("batches") + "\ndef batches(*_): return {'x': torch.ones(5, 4)}",
         {},
@@ -241,6 +247,7 @@ WRONG: dict[str, tuple[str, dict[str, Any], str]] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
 @pytest.mark.parametrize("case", WRONG)
 def test_what_is_wrong_is_told_in_a_sentence(case: str, tmp_path: Path) -> None:
     source, keys, words = WRONG[case]
