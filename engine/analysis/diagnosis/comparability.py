@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ...plan.workload.workload import Workload
 from ...text.units import interval, rate, ratio
-from ..results.baseline import SUPER_LINEAR
+from ..results.baseline import is_super_linear
 from ..results.comparable import differences
 from .case import Case, Diagnosis
 
@@ -43,7 +43,9 @@ def super_linear(case: Case) -> Iterator[Diagnosis]:
     """Find speedups that the number of devices cannot explain."""
     for run in case.trained:
         baseline, efficiency = case.baseline(run), run.result.efficiency
-        if baseline is None or efficiency is None or efficiency <= SUPER_LINEAR:
+        if baseline is None or efficiency is None:
+            continue
+        if not is_super_linear(efficiency, run.result.efficiency_interval):
             continue
         devices = run.spec.device_count / baseline.spec.device_count
         if devices < 1:

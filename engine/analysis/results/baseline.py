@@ -70,7 +70,7 @@ def compare_with_baseline(session: Session, configuration: Configuration) -> Bas
         efficiency=speedup.value / devices if by_devices else None,
         efficiency_interval=_over(speedup.interval, devices) if by_devices else None,
         scaling=scaling,
-        notes=tuple(_notes(run, baseline, speedup.value, devices if by_devices else None)),
+        notes=tuple(_notes(run, baseline, speedup, devices if by_devices else None)),
     )
 
 
@@ -148,11 +148,20 @@ def _scaling(ours: RunSpec, theirs: RunSpec) -> Scaling | None:
     return "strong" if ours.global_batch == theirs.global_batch else None
 
 
-def _notes(run: RunState, baseline: RunState, speedup: float, devices: float | None) -> Iterator[str]:
+def is_super_linear(efficiency: float, within: Interval | None) -> bool:
+    """Return whether a speedup is more than its devices can give, beyond the noise where that is known."""
+    return efficiency > SUPER_LINEAR and (within is None or within[0] > 1)
+
+
+def _notes(run: RunState, baseline: RunState, speedup: Estimate, devices: float | None) -> Iterator[str]:
     ours, theirs = run.spec, baseline.spec
-    if devices is not None and devices >= 1 and speedup > SUPER_LINEAR * devices:
+    if (
+        devices is not None
+        and devices >= 1
+        and is_super_linear(speedup.value / devices, _over(speedup.interval, devices))
+    ):
         yield (
-            f"super-linear: {ratio(speedup)}, but the devices account for at most {ratio(devices)}; "
+            f"super-linear: {ratio(speedup.value)}, but the devices account for at most {ratio(devices)}; "
             "likely the baseline was slowed by other work or throttling, or a smaller batch per device fits "
             "caches better"
         )

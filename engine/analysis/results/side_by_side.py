@@ -11,7 +11,7 @@ from ...plan.plan import RunSpec
 from ...record.session import RunState
 from ...statistics import Interval
 from ...text.units import common_unit, ratio
-from .baseline import SUPER_LINEAR
+from .baseline import is_super_linear
 from .comparable import Setting, setting_differences, workload_differences
 from .configuration import Configuration
 from .learning import TrainingOutcome, training_outcome
@@ -63,7 +63,8 @@ def concurrency_gain(
         missing = dict.fromkeys(part.workload for part in trainings if part.alone is None)
         return Gain(None, notes=(f"no concurrency gain: no comparable single run of {', '.join(missing)}",))
     gain, interval = _gain(alone, rates), _interval(others, configuration.usable)
-    if gain > SUPER_LINEAR * devices:
+    within = None if interval is None else (interval[0] / devices, interval[1] / devices)
+    if is_super_linear(gain / devices, within):
         note = f"a gain of {ratio(gain)} is more than {devices} devices can give: a run alone was slowed"
         return Gain(gain, interval, (note,))
     return Gain(gain, interval)

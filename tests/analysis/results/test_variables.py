@@ -220,7 +220,7 @@ def test_the_answer_to_another_question_is_followed_by_what_the_variable_brings(
     made = replace(plan("compile = [false, true]", matrix), answer="worth")
     rates = dict(zip((spec.label for spec in made.runs), (1.0, 2.0, 0.95, 1.9), strict=True))
     analysis = analyse(recorded(made, rates))
-    assert analysis.headline.startswith("Yes: 1.90x for 2 devices (95%) (")
+    assert analysis.headline.startswith("Yes: 1.90x for 2 devices (95%) with no compile, ")
     assert "; with DDP on 2 devices, compile against no compile: 2.00x (95%: " in analysis.headline
 
 
