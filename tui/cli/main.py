@@ -121,6 +121,9 @@ def _parser(with_commands: bool = True) -> argparse.ArgumentParser:
     add_trend_command(subparsers)
     add_config_command(subparsers)
     add_completion_command(subparsers)
+    for listed in subparsers._choices_actions:  # each command's help begins with its line in the list
+        text = listed.help or ""
+        subparsers.choices[listed.dest].description = f"{text[:1].upper()}{text[1:]}."
     return parser
 
 

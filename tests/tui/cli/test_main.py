@@ -126,3 +126,16 @@ def test_a_context_holds_what_is_said_before_and_after_the_command(
     assert contexts == [
         Context(Config(ascii=True), sessions_dir=tmp_path, gpus=(1, 2, 3, 5), overrides=("a=1", "b=2"))
     ]
+
+
+@pytest.mark.parametrize("command", ["run", "compare", "sessions", "completion"])
+def test_the_help_of_a_command_begins_with_what_it_does(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    listed = " ".join(capsys.readouterr().out.split())
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    own = " ".join(capsys.readouterr().out.split("\n\n")[1].split())
+    assert own.endswith(".") and f"{command} {own[0].lower()}{own[1:-1]}" in listed
