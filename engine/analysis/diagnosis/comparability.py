@@ -1,4 +1,4 @@
-"""Rules on whether a run is comparable with its baseline, and whether they differ."""
+"""Rules on whether a run is comparable with its repeats and its baseline, and whether they differ."""
 
 from __future__ import annotations
 
@@ -9,6 +9,25 @@ from ...text.units import interval, rate, ratio
 from ..results.baseline import is_super_linear
 from ..results.comparable import differences
 from .case import Case, Diagnosis
+
+
+def unequal_repeats(case: Case) -> Iterator[Diagnosis]:
+    """Find repeats of a run that did not measure the same thing."""
+    for run in case.trained:
+        repeats = run.configuration.usable
+        apart = [
+            (f"repeat {other.spec.repeat} against repeat {repeats[0].spec.repeat}", text)
+            for other in repeats[1:]
+            for text in differences(other, repeats[0])
+        ]
+        if apart:
+            yield run.diagnosis(
+                "unequal repeats",
+                "severe",
+                "its repeats differ in their settings, so that their mean describes none of them",
+                apart,
+                "measure again, and change neither files nor software while a session runs",
+            )
 
 
 def not_comparable(case: Case) -> Iterator[Diagnosis]:

@@ -11,7 +11,7 @@ from ...record.session import Session
 from ..results.configuration import Configuration
 from ..results.result import Result
 from .case import Case, Diagnosis, Evidence, Rule, Severity, Subject
-from .comparability import no_difference, not_comparable, super_linear
+from .comparability import no_difference, not_comparable, super_linear, unequal_repeats
 from .exchange import data_parallel_overhead, exposed_communication
 from .input import loader_ceiling, slow_input, slower_than_synthetic
 from .learning import diverged, unreadable_images
@@ -29,6 +29,7 @@ RULES: tuple[Rule, ...] = (
     diverged,
     unequal_samples,
     undivided_epochs,
+    unequal_repeats,
     super_linear,
     not_comparable,
     slow_input,

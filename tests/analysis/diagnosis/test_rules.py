@@ -288,6 +288,24 @@ def test_settings_that_differ_from_the_baselines() -> None:
     assert "matmul_tf32: False against True" in figures(found)
 
 
+@pytest.mark.parametrize(("second", "found"), [("0123", False), ("4567", True)])
+def test_repeats_of_a_file_that_changed_meanwhile(second: str, found: bool) -> None:
+    repeats = [
+        spec("single", "single", repeat_of=("single", 1)),
+        spec("again", "single", repeat_of=("single", 2)),
+    ]
+    folded = session(
+        opening(*repeats),
+        measured("single", [STEADY], settings={"training_file": "0123"}),
+        measured("again", [STEADY], settings={"training_file": second}),
+    )
+    assert ("unequal repeats" in names(folded)) == found
+    if found:
+        diagnosis = one(folded, "unequal repeats")
+        assert diagnosis.severity == "severe"
+        assert "repeat 2 against repeat 1: training_file: 4567 against 0123" in figures(diagnosis)
+
+
 def test_a_speedup_that_the_devices_cannot_give() -> None:
     slow = [1.5 * seconds for seconds in STEADY]
     folded = session(opening(SINGLE, DDP), measured("single", [slow]), measured("ddp", [STEADY, STEADY]))
