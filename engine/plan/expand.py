@@ -158,7 +158,7 @@ def _run(
         label += f", {' + '.join(names)}"
     run_id = f"{number:02d}-{cell.mode}-{cell.devices}x{cell.batch}"
     if "model" not in cell.varied:  # which names the workload where nothing else does
-        titles = dict.fromkeys(workload.title for workload in cell.workloads)
+        titles = dict.fromkeys(workload.title.rpartition("/")[2] for workload in cell.workloads)
         run_id += f"-{_slug('-'.join(titles))}"
     if told:
         run_id += f"-{_slug(told)}"

@@ -411,3 +411,12 @@ def test_the_images_of_a_folder_are_counted(tmp_path: Path) -> None:
     made = plan('modes = ["single", "ddp"]\ndevices = [2]', host(), workload=f"{text}4")
     assert list(skips(made)) == ["ddp x2"]
     assert "takes 8 images, and the training set has 6" in skips(made)["ddp x2"]
+
+
+def test_a_run_of_ones_own_model_is_named_after_its_function_not_the_folders(tmp_path: Path) -> None:
+    file = tmp_path / "some" / "long" / "way" / "mine.py"
+    file.parent.mkdir(parents=True)
+    file.write_text("def build(classes):\n    raise NotImplementedError\n")
+    preset = find_preset("quickstart").read([f"workload.model={file}:build"])
+    made = make_plan("quickstart", preset, host())
+    assert made.runs[0].id == "01-single-1x64-mine.py-build"
