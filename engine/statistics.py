@@ -84,7 +84,8 @@ def median_interval(values: Sequence[float]) -> tuple[float, float]:
 
     The bounds are order statistics t/2 * sqrt(n * inflation) ranks from the middle (Woodruff 1952, with the
     effective number of values), interpolated between neighbours; t is Student's, for few values. A bound
-    beyond the extreme values is extrapolated in proportion to their distance from the median.
+    beyond the extreme values is extrapolated in proportion to their distance from the median, but not below 0
+    where no value is.
     """
     count = len(values)
     if count < FEWEST:
@@ -96,7 +97,8 @@ def median_interval(values: Sequence[float]) -> tuple[float, float]:
     stretch = max(1.0, distance / furthest)
     low = _at(ranked, furthest - min(distance, furthest))
     high = _at(ranked, furthest + min(distance, furthest))
-    return middle - stretch * (middle - low), middle + stretch * (high - middle)
+    least = 0.0 if ranked[0] >= 0 else -math.inf
+    return max(least, middle - stretch * (middle - low)), middle + stretch * (high - middle)
 
 
 def relative_half_width(values: Sequence[float]) -> float:

@@ -93,6 +93,12 @@ def test_the_interval_of_a_median_contains_it_where_that_of_the_mean_would_not()
     assert high - low < 3
 
 
+def test_no_bound_lies_below_zero_where_no_value_does() -> None:
+    noisy = [656.0, 20.0, 700.0, 40.0, 900.0]
+    assert median_interval(noisy)[0] == 0.0
+    assert median_interval([value - 700.0 for value in noisy])[0] < -700.0
+
+
 def test_thousands_of_values_have_an_interval() -> None:
     source = random.Random(7)
     assert median_interval([source.gauss(5, 2) for _ in range(4096)]) == pytest.approx((5, 5), abs=0.2)

@@ -52,6 +52,8 @@ class Launch(threading.Thread):
         """Exit codes by process id, complete once this thread is done; negative: the signal that ended it."""
         self.failed: dict[int, int] = {}
         """Process id of each rank that the agent saw fail; those of the other ranks may be unknown."""
+        self.broken = False
+        """Whether the launch failed by a broken connection, perhaps that to the fork server."""
         self._worker = worker
         self._assignment = assignment
         self._queues = queues
@@ -79,6 +81,7 @@ class Launch(threading.Thread):
         except Exception as error:
             logger.exception("the launch of %s failed", self._assignment.run.id)
             self.error = f"the launch of the ranks failed: {with_remedy(described(error))}"
+            self.broken = isinstance(error, EOFError | ConnectionError)
         finally:
             self._collect_exits()
             self._done()

@@ -268,7 +268,9 @@ class RunExecution:
     def _check_fork_server(self) -> None:
         """End the run if its fork server is lost."""
         exits_awaited = self._launching and not self._followed
-        if self._server.is_lost(ranks_awaited=not self._watch.complete, exits_awaited=exits_awaited):
+        if self._server.is_lost(
+            ranks_awaited=not self._watch.complete, exits_awaited=exits_awaited, broken=self._launch.broken
+        ):
             self._end("failed", FAIL_SECONDS)
 
     def _check_meeting(self, *, needed: bool = False) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from ..plan.plan import RunSpec
+from ..plan.workload.trainings import planned_unit
 from ..text.units import common_unit
 from . import events
 from .events import Failure, Window
@@ -144,8 +145,9 @@ class RunState:
 
     @property
     def unit(self) -> str:
-        """Unit of its throughput, in the plural: `images`; `samples` where it is not known."""
-        return common_unit(rank.unit for rank in self.ranks.values())
+        """Unit of its throughput, in the plural: `images`; `samples` where it is not known, or not one."""
+        reported = [rank.unit for rank in self.ranks.values() if rank.unit]
+        return common_unit(reported or map(planned_unit, self.spec.workloads))
 
     def apply(self, event: events.RankEvent) -> None:
         """Apply an event reported by a rank of this run."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import tomli_w
 from gpubench_tui.tui.app import GpubenchApp
-from gpubench_tui.tui.config import THEMES, read_config
+from gpubench_tui.tui.config import THEMES, Config, read_config
 from gpubench_tui.tui.keymap import check_keys, declared_bindings
 from hypothesis import strategies as st
 
@@ -36,9 +36,7 @@ KEYS = (
 SENTENCE = 1200
 """Characters of a sentence at most."""
 
-settings = st.dictionaries(
-    st.sampled_from(("theme", "ascii", "sessions_dir", "keys")) | toml_texts, toml_values, max_size=6
-)
+settings = st.dictionaries(st.sampled_from(Config._fields) | toml_texts, toml_values, max_size=6)
 key_tables = st.dictionaries(
     st.sampled_from(sorted(KNOWN)) | toml_texts, st.sampled_from(KEYS) | toml_texts, max_size=8
 )
@@ -49,7 +47,7 @@ def check_config(content: bytes) -> None:
         path = Path(folder, "config.toml")
         path.write_bytes(content)
         config = read_config(path)
-    assert config.theme in THEMES
+    assert config.theme in (None, *THEMES)
     valid, problems = check_keys(config.keys, KNOWN)
     assert set(valid) <= set(KNOWN)
     assert all(0 < len(problem) < SENTENCE for problem in (*config.problems, *problems))

@@ -104,9 +104,11 @@ class MachineScreen(Screen[None]):
 
     @on(InspectionFailed)
     def _inspection_failed(self, message: InspectionFailed) -> None:
-        if self._inspection is not None:
+        known = self._inspection
+        if known is not None:
             self.fail(message.sentence)
-        for panel in self.query(Panel) if self._inspection is None else ():
+        waiting = self.query(Panel) if known is None else [self.query_one(DevicesPanel)]
+        for panel in waiting if known is None or known.host is None else ():
             panel.show(Content.styled(message.sentence, "$text-error"))
 
     @on(DevicesSampled)

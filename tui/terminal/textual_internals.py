@@ -121,7 +121,8 @@ def is_idle(pump: MessagePump) -> bool:
     """Return whether an app, a screen or a widget waits for its next message, all else being done."""
     if pump._closed or pump._closing:
         return True
-    if isinstance(pump, Screen) and pump._callbacks:  # calls for after its next refresh
+    # Calls for after a screen's next refresh, for which one that another covers may wait for ever.
+    if isinstance(pump, Screen) and pump._callbacks and pump.is_active:
         return False
     queue: Any = pump._message_queue
     return queue.empty() and any(not waiter.done() for waiter in queue.ready_event._waiters)

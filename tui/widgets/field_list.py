@@ -43,9 +43,10 @@ class FieldInput(Input):
 
     takes_slash = True
 
-    async def _on_key(self, event: events.Key) -> None:
+    def on_key(self, event: events.Key) -> None:
+        """Leave the key that begins a search to the screen."""
         if event.key == SEARCH_KEY and not self.takes_slash:
-            event.prevent_default()  # it is left to the screen
+            event.prevent_default()  # as the input's own handler would take it
 
 
 class FieldList(VerticalScroll, can_focus=False, inherit_bindings=False):

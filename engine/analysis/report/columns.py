@@ -133,8 +133,11 @@ def _varied(key: str) -> Callable[[Result], str]:
 
 
 def unit_of(found: Sequence[Result]) -> str:
-    """Return the unit of these results' throughputs; `samples` where they differ."""
-    return common_unit(result.unit for result in found if has_figures(result))
+    """Return the unit of these results' throughputs, planned where none was measured; `samples` where they
+    differ."""
+    return common_unit(
+        [result.unit for result in found if has_figures(result)] or [each.unit for each in found]
+    )
 
 
 def _in_their_unit(column: Column, found: Sequence[Result]) -> Column:

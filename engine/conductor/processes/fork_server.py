@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 
 from ...host.shortage import with_remedy
-from .parentage import bury, children, descendants, is_zombie, kill
+from .parentage import bury, children, descendants, is_leaving, kill
 
 HAS_GUARDIAN = sys.platform == "linux"
 STOPPED = (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
@@ -100,21 +100,25 @@ def _is_out_of_reach() -> bool:
     return isinstance(address, str) and not address.startswith("\0") and not Path(address).exists()
 
 
-def end_of_fork_server(forking: int | None = None) -> str | None:
+def end_of_fork_server(forking: int | None = None, *, broken: bool = False) -> str | None:
     """Return how the fork server ended, `was killed by SIGKILL` for instance; None while there is one.
 
-    Its guardian ends the same way a little later; it is waited for if the process `forking` has ended.
+    Its guardian ends the same way a little later; it is waited for if the process `forking` has ended, or if
+    there is none and a connection to it may have `broken`.
     """
     deadline = time.monotonic() + REPLACE_SECONDS
-    while (found := _status()) is None and forking is not None and _has_ended(forking):
+    while (found := _status()) is None and _is_ending(forking, broken=broken):
         if time.monotonic() > deadline:
             return UNKNOWN
         time.sleep(0.01)
     return found
 
 
-def _has_ended(pid: int) -> bool:
-    return not psutil.pid_exists(pid) or is_zombie(pid)
+def _is_ending(forking: int | None, *, broken: bool) -> bool:
+    if forking is None and broken:
+        forking = forking_process()
+        return forking is None or is_leaving(forking)
+    return forking is not None and is_leaving(forking)
 
 
 def _status() -> str | None:
@@ -170,16 +174,16 @@ class ForkServerWatch:
         self._forking: int | None = None
         self._stopped: float | None = None
 
-    def is_lost(self, *, ranks_awaited: bool, exits_awaited: bool) -> bool:
+    def is_lost(self, *, ranks_awaited: bool, exits_awaited: bool, broken: bool = False) -> bool:
         """Return whether the run has lost its fork server; end one that is stopped while it is needed.
 
         `ranks_awaited`: whether ranks are still to be started; `exits_awaited`: whether all have ended, and
-        the server is to tell how.
+        the server is to tell how; `broken`: whether a connection broke that may have been the server's.
         """
         if self.loss:
             return True
         self._forking = self._forking or forking_process()
-        if (end := end_of_fork_server(self._forking)) is not None:
+        if (end := end_of_fork_server(self._forking, broken=broken)) is not None:
             self.loss = f"{FORK_SERVER} {end}"
         elif not fork_server_is_stopped():
             self._stopped = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import nn
 from torch.nn.parameter import UninitializedParameter
 
@@ -85,7 +86,7 @@ def check_trainable(model: nn.Module, name: str) -> None:
         raise TrainingError(
             f"{name} has lazy layers, whose parameters no optimizer can hold yet: give them their sizes"
         )
-    if any(parameter.is_meta for parameter in model.parameters()):
+    if torch.get_default_device().type != "meta" and any(each.is_meta for each in model.parameters()):
         raise TrainingError(f"{name} has parameters on the meta device, which have no values")
     if any(parameter.is_inference() for parameter in model.parameters()):
         raise TrainingError(f"{name} has parameters made in inference mode, which cannot be trained")

@@ -298,7 +298,7 @@ async def test_the_keys_most_used_are_in_sight_with_the_plan_and_their_meaning(
         assert all(f"{key.partition('.')[2]} " in text for key in seen), text
         assert "single, dp, ddp, fsdp" in text
         await pilot.press("down")
-        await wait_for_text(pilot, "Device counts for all modes", "integer from 1 or all; default [1]")
+        await wait_for_text(pilot, "Device counts for all modes", "integer from 1 or all", "default: [1]")
 
 
 async def test_a_search_finds_a_key_by_name_or_meaning(tmp_path: Path) -> None:

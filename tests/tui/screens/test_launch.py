@@ -312,9 +312,7 @@ async def test_what_is_missing_is_said_before_the_start(
         await wait_for_text(pilot, "(estimate)")
         assert "CIFAR-10 is not here" not in screen_text(app)
         await pilot.press("down", "down")
-        await wait_for_text(
-            pilot, "! CIFAR-10 is not here yet", "dp x2", "1 warning", "w opens it", "resnet34"
-        )
+        await wait_for_text(pilot, "! CIFAR-10 is not here yet", "dp x2", "warning", "w opens it", "resnet34")
         await pilot.press("w")
         await wait_for_text(pilot, "163 MiB", "cifar-10-python.tar.gz", "e changes")
     assert not started

@@ -108,8 +108,7 @@ async def test_a_panel_can_be_shown_alone(running_session: Starter) -> None:
         for _ in range(5):
             await pilot.press("tab")
         await pilot.press("z")
-        text = await wait_for_text(pilot, "612/700 W 1755/1980 MHz power cap +1")
-        assert "15 lost: no longer answers" in text
+        await wait_for_text(pilot, "612/700 W 1755/1980 MHz power cap +1", "15 lost: no longer answers")
         await pilot.press("end")
         await wait_for_text(pilot, "GPU 15  lost: no longer answers", "uncorrected")
         await pilot.press("z")

@@ -19,6 +19,7 @@ from textual._xterm_parser import XTermParser
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.pilot import Pilot
+from textual.screen import Screen
 from textual.widgets import Input
 
 UP, DOWN, BACK_TAB, ESCAPE, BACKSPACE = "\x1b[A", "\x1b[B", "\x1b[Z", "\x1b", "\x7f"
@@ -35,8 +36,8 @@ BURSTS = [
     ("o\rej?q", "Results", [], ".json"),
     ("o\r??e?", "Export", [], "Markdown"),
     (f"?{ESCAPE}{ESCAPE}o{DOWN}r", "Replay", [], "beta"),
-    (f"e\t1, 2\t7{BACK_TAB}{BACK_TAB}ddp", "Editor", ["ddp", "1, 2", "7"], ""),
-    (f"e{DOWN}abc{BACKSPACE}99", "Editor", ["ab99"], ""),
+    (f"e\t1, 2\t7{BACK_TAB}{BACK_TAB}ddp", "Editor", ["single, ddpddp"], "7"),
+    (f"e{DOWN}abc{BACKSPACE}99", "Editor", ["allab99"], ""),
     (f"e{ESCAPE}wq\x15mine", "SaveAs", ["mine"], "mine"),
 ]
 """Keys, the screen that is open in the end, texts in fields there, and what stands on it."""
@@ -124,6 +125,24 @@ async def test_the_next_key_waits_for_work_but_not_for_an_answer() -> None:
         await wait_until(pilot, lambda: app.noted == ["old-new"])
         app.goes_on.set()
         await wait_until(pilot, lambda: app.query_one(Input).value == "typed")
+
+
+async def test_a_covered_screen_that_waits_for_its_next_refresh_delays_no_key() -> None:
+    app = Asking()
+    async with app.run_test():
+        covered = app.screen
+        await app.push_screen(Screen())
+        covered._callbacks.append((lambda: None, app))
+        assert not await app_is_busy(app)
+
+
+async def app_is_busy(app: KeyOrderApp) -> bool:
+    """Whether the app never comes to rest within a hundred turns of its loop."""
+    for _ in range(100):
+        await asyncio.sleep(0.01)
+        if not app._is_busy():
+            return False
+    return True
 
 
 @pytest.mark.parametrize(("keys", "seconds"), [("w\x03", 60.0), ("wa", 0.1)])
