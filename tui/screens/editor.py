@@ -88,8 +88,8 @@ class EditorScreen(HoldsEdits, ClosedOnce[PlannedPreset | str | None]):
         yield Footer()
 
     def on_mount(self) -> None:
-        """Focus the first field."""
-        self._list.input.focus()
+        """Focus the first field, at once: the next key may be here already."""
+        self.set_focus(self._list.input)
         self._show(self._edited)
         self.call_after_refresh(self._check)
 

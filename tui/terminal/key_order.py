@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Any
+from weakref import WeakSet
 
 from textual import events
 from textual.message import Message
@@ -21,7 +22,7 @@ from textual.worker import Worker, get_current_worker
 
 from ..workers import is_feed
 from .output import DifferentialApp
-from .textual_internals import is_idle
+from .textual_internals import has_ended, is_idle
 
 PATIENCE_SECONDS = 10.0
 """Longest time that the next key waits for the screens to take the one before it."""
@@ -60,8 +61,10 @@ class KeyOrderApp(DifferentialApp):
         """The input that is handed on next."""
         self._turns: asyncio.Task[None] | None = None
         """Hands on the inputs that wait, one after the other."""
-        self._asking: set[Worker[Any]] = set()
-        """Workers that wait for an answer of the user, who needs keys for it."""
+        self._asking: dict[Worker[Any], Screen[Any] | str] = {}
+        """Workers that wait for an answer of the user, who needs keys for it, and the screens that ask."""
+        self._focused: WeakSet[Screen[Any]] = WeakSet()
+        """Screens that have had their first focus."""
 
     async def on_event(self, event: events.Event) -> None:
         """Hand on an event; a key only once those before it have been handled to their end."""
@@ -114,9 +117,25 @@ class KeyOrderApp(DifferentialApp):
         screen = self.screen_stack[-1] if self.screen_stack else None
         if isinstance(screen, FilledLater) and not screen.is_filled:
             return True
+        if screen is not None and self._awaits_focus(screen):
+            return True
         return any(
-            not (worker.is_finished or is_feed(worker) or worker in self._asking) for worker in self.workers
+            not (worker.is_finished or is_feed(worker) or self._waits_for_answer(worker))
+            for worker in self.workers
         )
+
+    def _awaits_focus(self, screen: Screen[Any]) -> bool:
+        """Return whether a new screen has yet to focus what it names, without which keys go past it."""
+        if screen.focused is not None:
+            self._focused.add(screen)
+        return bool(screen.AUTO_FOCUS) and screen.AUTO_FOCUS != "*" and screen not in self._focused
+
+    def _waits_for_answer(self, worker: Worker[Any]) -> bool:
+        """Return whether a worker's question is or was on the screen: keys before that are not for it."""
+        asking = self._asking.get(worker)
+        if asking is None or isinstance(asking, str):
+            return asking is not None
+        return asking in self.screen_stack or has_ended(asking)
 
     def _is_leaving(self) -> bool:
         return any(isinstance(event, events.Key) and event.key == LEAVE_KEY for event in self._waiting)
@@ -124,11 +143,11 @@ class KeyOrderApp(DifferentialApp):
     async def push_screen_wait(self, screen: Screen[Any] | str, *, mode: str | None = None) -> Any:
         """Open a screen and return its result; meanwhile keys go to that screen."""
         worker = get_current_worker()
-        self._asking.add(worker)
+        self._asking[worker] = screen
         try:
             return await super().push_screen_wait(screen, mode=mode)
         finally:
-            self._asking.discard(worker)
+            del self._asking[worker]
 
 
 def _keys_of(event: events.Key | events.Paste) -> Iterator[Message]:

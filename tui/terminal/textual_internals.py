@@ -117,9 +117,14 @@ def composed_size(screen: Screen[Any]) -> Size:
     return screen._compositor.size
 
 
+def has_ended(pump: MessagePump) -> bool:
+    """Return whether an app, a screen or a widget handles no more messages."""
+    return pump._closed or pump._closing
+
+
 def is_idle(pump: MessagePump) -> bool:
     """Return whether an app, a screen or a widget waits for its next message, all else being done."""
-    if pump._closed or pump._closing:
+    if has_ended(pump):
         return True
     # Calls for after a screen's next refresh, for which one that another covers may wait for ever.
     if isinstance(pump, Screen) and pump._callbacks and pump.is_active:

@@ -79,6 +79,8 @@ class FieldList(VerticalScroll, can_focus=False, inherit_bindings=False):
         self._texts: dict[str, str] = {}
         """Typed texts, by key."""
         self._search = ""
+        self._filled = ""
+        """Text that the field got last by itself, and not by typing."""
 
     def compose(self) -> ComposeResult:
         """Compose the lines above the current field, the field, and the lines below."""
@@ -128,7 +130,9 @@ class FieldList(VerticalScroll, can_focus=False, inherit_bindings=False):
         """Show the preset's values, those that count after the edits, and mark the fields with errors."""
         self._before, self._values, self._errors = before, values, errors
         key = self.current.key
-        self._fill(self._texts.get(key, self._effective(key)))
+        # A text just typed may not have been told yet.
+        if key not in self._texts and self.input.value == self._filled:
+            self._fill(self._effective(key))
         self._draw()
 
     def _effective(self, key: str) -> str:
@@ -188,6 +192,7 @@ class FieldList(VerticalScroll, can_focus=False, inherit_bindings=False):
         self.post_message(self.Moved())
 
     def _fill(self, text: str) -> None:
+        self._filled = text
         if self.input.value != text:
             with self.prevent(Input.Changed):
                 self.input.value = text

@@ -86,7 +86,8 @@ def check_trainable(model: nn.Module, name: str) -> None:
         raise TrainingError(
             f"{name} has lazy layers, whose parameters no optimizer can hold yet: give them their sizes"
         )
-    if torch.get_default_device().type != "meta" and any(each.is_meta for each in model.parameters()):
+    # On the meta device itself a model is built for its shapes alone.
+    if any(each.is_meta for each in model.parameters()) and not torch.empty(0).is_meta:
         raise TrainingError(f"{name} has parameters on the meta device, which have no values")
     if any(parameter.is_inference() for parameter in model.parameters()):
         raise TrainingError(f"{name} has parameters made in inference mode, which cannot be trained")

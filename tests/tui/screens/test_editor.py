@@ -29,6 +29,7 @@ from gpubench_tui.tui.screens.sessions import SessionsScreen
 from gpubench_tui.tui.widgets.field_list import FieldList
 from gpubench_tui.tui.widgets.preset_list import PresetList
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 pytestmark = pytest.mark.slow
 
@@ -299,6 +300,20 @@ async def test_the_keys_most_used_are_in_sight_with_the_plan_and_their_meaning(
         assert "single, dp, ddp, fsdp" in text
         await pilot.press("down")
         await wait_for_text(pilot, "Device counts for all modes", "integer from 1 or all", "default: [1]")
+
+
+async def test_a_plan_that_is_made_meanwhile_takes_no_typed_text(tmp_path: Path) -> None:
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        screen = app.screen
+        assert isinstance(screen, EditorScreen)
+        field = screen.query_one(FieldList).input
+        with field.prevent(Input.Changed):  # as long as its message is on its way
+            field.value = "ddp"
+        screen.post_message(EditorScreen.Checked(screen._edited))
+        await pilot.pause()
+        assert field.value == "ddp"
 
 
 async def test_a_search_finds_a_key_by_name_or_meaning(tmp_path: Path) -> None:

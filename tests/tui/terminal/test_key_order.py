@@ -85,8 +85,9 @@ async def handled(pilot: Pilot[int]) -> None:
 
 async def close_all(pilot: Pilot[int]) -> None:
     while name_of(pilot.app) != "Launch":
-        pilot.app.pop_screen()
+        await pilot.app.pop_screen()
     await pilot.app.screen.action_clear_filter()
+    await wait_until(pilot, lambda: not pilot.app._is_busy() and not pilot.app._expects_answer())
 
 
 class Asking(KeyOrderApp):
