@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 
 INTERRUPTED = b"gpubench-tui: interrupted\n"
 INTERRUPTED_STATUS = 130
@@ -25,7 +26,17 @@ def main() -> int:
     replace_closed()
     from .main import main as command
 
-    return command()
+    status = command()
+    _leave_threads_of_app(status)
+    return status
+
+
+def _leave_threads_of_app(status: int) -> None:
+    """End this process if the app has left threads, which only an app that was loaded can have."""
+    if f"{__package__.rpartition('.')[0]}.app" in sys.modules:
+        from ..terminal.leaving import leave_threads
+
+        leave_threads(status)
 
 
 def _leave(*_: object) -> None:

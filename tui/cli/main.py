@@ -39,10 +39,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = BAD_USAGE
     finally:
         discard_output()
-    if f"{__package__.rpartition('.')[0]}.app" in sys.modules:
-        from ..terminal.leaving import leave_threads
-
-        leave_threads(status)
     return status
 
 

@@ -8,12 +8,14 @@ import os
 import pty
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 from gpubench_tui.tui.cli.context import Context, on_terminal
 from gpubench_tui.tui.cli.main import _parser, main
 from gpubench_tui.tui.config import Config
+from gpubench_tui.tui.terminal.leaving import THREAD_NAME
 
 OF_THE_CONTEXT = {"help", "sessions_dir", "ascii", "gpus", "overrides"}
 
@@ -63,6 +65,21 @@ def test_a_value_of_an_option_is_not_taken_for_the_command(
 ) -> None:
     assert main(["--sessions-dir", str(tmp_path), "sessions", "--json"]) == 0
     assert capsys.readouterr().out == "[]\n"
+
+
+def test_a_command_that_is_called_leaves_its_caller_alive(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import gpubench_tui.tui.app  # noqa: F401  # whose threads the command's own process does not wait for
+
+    done = threading.Event()
+    left = threading.Thread(target=done.wait, name=f"{THREAD_NAME}_0", daemon=True)
+    left.start()
+    try:
+        assert main(["--sessions-dir", str(tmp_path), "sessions", "--json"]) == 0
+    finally:
+        done.set()
+        left.join()
 
 
 @pytest.mark.parametrize("redirected", ["", "stdin", "stdout", "stderr"])

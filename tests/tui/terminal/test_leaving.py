@@ -18,7 +18,7 @@ from gpubench_tui.tui.terminal.leaving import LeavableExecutor
 
 HANGING = """
 import sys, threading
-from gpubench_tui.tui.cli.main import main
+from gpubench_tui.tui.cli.entry import main
 from gpubench_tui.tui.data import planned_presets
 planned_presets.inspect_host = lambda _: threading.Event().wait()
 sys.exit(main())
@@ -44,7 +44,7 @@ def test_it_leaves_while_the_machine_is_inspected_for_ever(tmp_path: Path, how: 
 ELSEWHERE = """
 import os, sys
 os.dup2(int(sys.argv.pop(1)), 2)
-from gpubench_tui.tui.cli.main import main
+from gpubench_tui.tui.cli.entry import main
 sys.exit(main())
 """
 
