@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 from ..host.facts import Int64
 from .pace import Pace
 from .preset.preset import AnswerKind, Figure, Measure, Mode, Published, Selection
+from .remedy import Attempt, Trial, Tune
 from .workload.bounds import Count
 from .workload.workload import Workload
 
@@ -51,6 +52,8 @@ class RunSpec(Struct, frozen=True, kw_only=True):
     """Id of the configuration's first repeat."""
     skip: str | None = None
     """Reason why this machine cannot run it, one sentence; None when it can."""
+    attempt: Attempt | None = None
+    """Part of a trial or a tune; None in other sessions."""
 
     @property
     def workload(self) -> Workload:
@@ -110,6 +113,10 @@ class Plan(Struct, frozen=True, kw_only=True):
     """Keys that were changed from the preset's file, each with its value as TOML."""
     reduced: bool = False
     """Whether its preset is in its reduced form, for machines without GPUs."""
+    trial: Trial | None = None
+    """Origin of the remedy that the session tries; None in other sessions."""
+    tune: Tune | None = None
+    """Bounds of a tune, to which runs are added as it goes on; None in other sessions."""
 
     def run(self, run_id: str) -> RunSpec:
         """Return the run of that id; KeyError when there is none."""

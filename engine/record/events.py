@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from ..host.facts import CpuSample, GpuSample, Host, Int64
-from ..plan.plan import Plan
+from ..plan.plan import Plan, RunSpec
 
 Phase = Literal[
     "starting",
@@ -65,6 +65,12 @@ class RunStarted(Base, frozen=True, kw_only=True, tag="run started"):
     """Launch of a run's processes."""
 
     run: str
+
+
+class RunsAdded(Base, frozen=True, kw_only=True, tag="runs added"):
+    """Growth of the plan: runs that follow from those measured so far."""
+
+    runs: tuple[RunSpec, ...]
 
 
 class RunTakenOver(Base, frozen=True, kw_only=True, tag="run taken over"):
@@ -416,6 +422,7 @@ RankEvent = (
 Event = (
     RankEvent
     | SessionStarted
+    | RunsAdded
     | RunTakenOver
     | RunStarted
     | RunFinished

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, get_args
 
+from msgspec.structs import replace
+
 from ..host.facts import Cpu, Host, Software
 from ..plan.plan import Plan
 from . import events
@@ -82,6 +84,13 @@ class Session:
         session._plan(plan)
         return session
 
+    def _runs_added(self, event: events.RunsAdded) -> None:
+        if not self.started:
+            return
+        new = {spec.id: RunState(spec) for spec in event.runs if spec.id not in self.runs}
+        self.plan = replace(self.plan, runs=(*self.plan.runs, *(run.spec for run in new.values())))
+        self.runs |= new
+
     def _run_taken_over(self, event: events.RunTakenOver) -> None:
         run = self.runs.get(event.run)
         if run is not None:
@@ -143,6 +152,7 @@ def read_session(journal: Path, kinds: Iterable[type[events.Base]] | None = None
 
 _ON_SESSION: dict[type, Callable[[Session, Any], None]] = {
     events.SessionStarted: Session._started,
+    events.RunsAdded: Session._runs_added,
     events.RunTakenOver: Session._run_taken_over,
     events.RunStarted: Session._run_started,
     events.RunFinished: Session._run_finished,

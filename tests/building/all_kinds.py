@@ -5,6 +5,7 @@ from __future__ import annotations
 from gpubench_tui.engine.host.facts import CpuSample, Gpu, GpuProcess, GpuSample
 from gpubench_tui.engine.plan.plan import Plan
 from gpubench_tui.engine.plan.preset.preset import Measure
+from gpubench_tui.engine.plan.remedy import Attempt, Remedy
 from gpubench_tui.engine.record.events import (
     BandwidthMeasured,
     Breakdown,
@@ -24,6 +25,7 @@ from gpubench_tui.engine.record.events import (
     RankMeasured,
     RankStarted,
     RunFinished,
+    RunsAdded,
     RunStarted,
     RunTakenOver,
     Sampled,
@@ -36,6 +38,8 @@ from msgspec.structs import replace
 from . import sessions
 from .sessions import CORES, spec, steps
 
+RESIDENT = Remedy(name="resident data", changes={"placement": "device"}, costs=("memory",), ceiling=2.5)
+ATTEMPT = Attempt(number=1, purpose="remedy", changed=True, diagnosis="input-bound", remedy=RESIDENT)
 SINGLE = spec("01-single", "single", measure=Measure(seconds=10.0, windows=4), baseline="01-single")
 DDP = spec("02-ddp", "ddp", 2, measure=Measure(epochs=2), baseline="01-single")
 DP = spec("03-dp", "dp", 2, skip="it needs GPUs")
@@ -129,6 +133,7 @@ EVENTS: list[Event] = [
     ),
     Sampled(at=2.8, gpus=[GpuSample(index=0, utilization=50.0)], cpu=CPU_SAMPLE),
     LogMessage(at=2.9, level="warning", text="a\nline"),
+    RunsAdded(at=0.0, runs=(replace(SINGLE, id="04-added", attempt=ATTEMPT),)),
     RunTakenOver(at=-2.0, run=SINGLE.id, session="earlier"),
     SessionFinished(at=3.0, outcome="finished"),
 ]

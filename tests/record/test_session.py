@@ -3,7 +3,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from building.all_kinds import CPU_SAMPLE, DDP, DP, EVENTS, HOST, PLAN, SINGLE, STARTED, window
+from building.all_kinds import ATTEMPT, CPU_SAMPLE, DDP, DP, EVENTS, HOST, PLAN, SINGLE, STARTED, window
 from building.sessions import steps
 from gpubench_tui.engine.host.facts import GpuSample
 from gpubench_tui.engine.record.events import (
@@ -17,6 +17,7 @@ from gpubench_tui.engine.record.events import (
     RankFinished,
     RankStarted,
     RunFinished,
+    RunsAdded,
     RunStarted,
     Sampled,
     SessionFinished,
@@ -25,6 +26,7 @@ from gpubench_tui.engine.record.events import (
 from gpubench_tui.engine.record.journal import Journal
 from gpubench_tui.engine.record.session import Session, fold, read_session
 from gpubench_tui.engine.record.windows import MOST_WINDOWS
+from msgspec.structs import replace
 
 
 def begun(*events: Event) -> Session:
@@ -98,6 +100,16 @@ def test_a_failed_run_keeps_its_failure() -> None:
     )
     run = session.runs[DDP.id]
     assert (run.state, run.failure, run.reason) == ("failed", failure, "killed by SIGKILL")
+
+
+def test_a_plan_grows_by_runs_that_it_does_not_hold_yet() -> None:
+    added = replace(SINGLE, id="03-added", attempt=ATTEMPT)
+    session = begun(RunsAdded(at=1.0, runs=(added, added, replace(SINGLE, label="another"))))
+    assert session.plan.runs == (*PLAN.runs, added)
+    assert session.runs[SINGLE.id].spec == SINGLE
+    session.apply(RunStarted(at=2.0, run=added.id))
+    assert (session.current, session.runs[added.id].state) == (added.id, "running")
+    assert session.plan.run(added.id).attempt == ATTEMPT
 
 
 def test_when_the_session_is_stopped_what_was_not_done_is_stopped_too() -> None:

@@ -1,0 +1,60 @@
+"""Remedies: changes of settings that may cure what a diagnosis has found, and the attempts at them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from ..host.facts import Int64
+
+Cost = Literal["numerics", "recipe", "memory"]
+"""`numerics`: the model is trained with other numbers; `recipe`: it learns in another way; `memory`: it takes
+more memory on the devices."""
+
+
+class Remedy(Struct, frozen=True, kw_only=True):
+    """Changes to a run's settings that the program can make by itself."""
+
+    name: str
+    """Name in a few words, as in `bf16 gradients`."""
+    changes: dict[str, Any]
+    """New values by their keys in the workload; `mode` is that of the run."""
+    costs: tuple[Cost, ...] = ()
+    """Prices of the remedy besides time; none if nothing but the speed changes."""
+    ceiling: float | None = None
+    """Largest ratio of throughputs that the evidence allows; None where it sets no bound."""
+
+
+class Attempt(Struct, frozen=True, kw_only=True):
+    """The part of a trial or of a tune that a run belongs to."""
+
+    number: Int64
+    """Number of the attempt, from 0."""
+    purpose: Literal["start", "remedy", "batch", "confirmation"]
+    """`start`: the settings as they were are measured; `batch`: a larger batch is looked for;
+    `confirmation`: all that was kept is measured anew against the start."""
+    changed: bool = False
+    """Whether the run has the changes; else it is one that they are held against."""
+    diagnosis: str = ""
+    """Name of the diagnosis to cure; empty for none."""
+    remedy: Remedy | None = None
+    """The changes on trial."""
+
+
+class Trial(Struct, frozen=True, kw_only=True):
+    """Origin of a session that tries a remedy on a run of another session."""
+
+    session: str
+    """Name of the session with the diagnosis."""
+    run: str
+    """Id of the run there."""
+
+
+class Tune(Struct, frozen=True, kw_only=True):
+    """Bounds of a session that tries one remedy after the other, and keeps those that help."""
+
+    allow: tuple[Cost, ...] = ()
+    """Prices that a remedy may have."""
+    minutes: float | None = None
+    """Time after which nothing new is tried; None for no limit."""
