@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
+from building import recorded
 from building.sessions import (
     CORES,
     bandwidth,
@@ -336,12 +337,22 @@ def test_nothing_measured_for_other_reasons() -> None:
     assert analyse(full).headline == "Nothing was measured: interrupted: no space left on device"
 
 
-def test_the_line_begins_with_question_and_answer() -> None:
-    answered = analyse(told("worth", ONE, run("ddp", 2, 1.92)))
-    assert result_line(answered) == (
-        "Is it fast? Yes: 1.92x for 2 devices (96%); cifar-resnet18 fp32, "
-        "2 CPU shares (core 0 | core 1) ddp: 1,229 samples/s"
+def test_the_line_says_what_was_trained_on_what_and_how_fast() -> None:
+    scaled = analyse(told("worth", ONE, run("ddp", 2, 1.92)))
+    assert result_line(scaled) == (
+        "cifar-resnet18 fp32, 2 CPU shares: 1,229 samples/s, 1.92x one device (95%: 1.91x to 1.93x)"
     )
-    assert result_line(analyse(told("worth", ONE))) == (
-        "cifar-resnet18 fp32, 1 CPU share (core 0): 640 samples/s"
+    assert result_line(analyse(told("worth", ONE))) == "cifar-resnet18 fp32, 1 CPU share: 640 samples/s"
+
+
+def test_the_line_names_gpus_shares_and_an_answer_of_another_kind() -> None:
+    session = recorded.recorded_session(8)
+    assert result_line(analyse(session)) == (
+        "cifar-resnet18 fp32, 8 x H200 dp: 45,744 samples/s, 7.14x one GPU (95%: 6.95x to 7.37x), MFU 5%; "
+        "input 20%"
     )
+    line = result_line(analyse(recorded.recorded_session(0)))
+    assert line.startswith("cifar-resnet18 fp32, 2 CPU shares: ")
+    assert line.endswith(", MFU 41%; input 17%, exposed comm 13%")
+    session.plan = replace(session.plan, answer="communication")
+    assert "; input 20%; How far does it scale? " in result_line(analyse(session))

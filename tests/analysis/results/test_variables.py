@@ -81,7 +81,7 @@ def test_the_value_is_named_wherever_results_are_shown() -> None:
     analysis = analyse(precisions())
     said = "bf16 against fp32: 2.00x (95%: 1."
     assert analysis.headline.startswith(said) and "; numerics differ" in analysis.headline
-    assert result_line(analysis).startswith(f"Which? {said}")
+    assert result_line(analysis).startswith(f"cnn bf16, 1 CPU share: 1,280 samples/s; Which? {said}")
     assert said in " ".join(session_text(analysis, 100).split())
     assert any(said in text for text in remarks(analysis.results[2]))
     assert any("the numerics change with precision" in text for text in remarks(analysis.results[2]))

@@ -431,7 +431,7 @@ async def test_the_whole_table_goes_to_the_clipboard_in_the_order_shown(tmp_path
         await pilot.press("l")
         line = result_line(analysis)
         await wait_until(pilot, lambda: app.clipboard == line)
-        assert line.startswith("cifar-resnet18 fp32, 8 x NVIDIA H200 ")
+        assert line.startswith("cifar-resnet18 fp32, 8 x H200 dp: ")
 
 
 # Running again
