@@ -42,6 +42,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Have no worker that crashed replaced: xdist 3.8 may wait for ever after that."""
+    if config.pluginmanager.has_plugin("xdist"):
+        config.option.maxworkerrestart = "0"
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave long tests out unless they are wanted, and let workers begin with the slow ones."""
     if not config.getoption("--long"):
