@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -13,22 +12,20 @@ from msgspec.structs import replace
 from ..host.facts import Gpu, Host
 from .cells import Cell, cells_of, is_wanted, uses_gpus, with_baselines, with_controls
 from .data import OF_DATA, Origin, origin_of, samples_of, too_little_data
+from .learning_rate import with_scaled_rates
 from .limits import reason_to_skip
+from .naming import with_id
 from .plan import Device, Plan, RunSpec
 from .preset.errors import PresetError
 from .preset.preset import Matrix, Preset
-from .preset.read import problem_with_workload
-from .preset.vary import settings_text, values_in_words
+from .preset.vary import values_in_words
 from .workload.data_error import DataError
 from .workload.trainings import makes_batches
-from .workload.workload import Workload
 
 MOST_RUNS = 10_000
 """Runs in a plan at most, repeats included."""
 MOST_DEVICES = 1024
 """Devices of a run at most."""
-LONGEST_SLUG = 40
-"""Characters of each part of a run's id at most."""
 
 
 def make_plan(
@@ -156,16 +153,10 @@ def _run(
         label += f", batch {cell.batch}"
     if len(preset.used_workloads) > 1:
         label += f", {' + '.join(names)}"
-    run_id = f"{number:02d}-{cell.mode}-{cell.devices}x{cell.batch}"
-    if "model" not in cell.varied:  # which names the workload where nothing else does
-        titles = dict.fromkeys(workload.title.rpartition("/")[2] for workload in cell.workloads)
-        run_id += f"-{_slug('-'.join(titles))}"
     if told:
-        run_id += f"-{_slug(told)}"
         label += f", {told}"
     spec = RunSpec(
-        id=run_id,
-        configuration=run_id,
+        id="",
         label=label,
         mode=cell.mode,
         devices=devices[: cell.devices] if cell.devices <= len(devices) else (),
@@ -174,30 +165,8 @@ def _run(
         measure=preset.measure,
         varied=cell.varied,
     )
-    scaled = tuple(_with_scaled_rate(workload, spec) for workload in cell.workloads)
-    return replace(spec, workloads=scaled, skip=_clash(cell) or reason_to_skip(spec, devices, host))
-
-
-def _slug(text: str) -> str:
-    """Return the last characters of a text that are fit for a file's name."""
-    return re.sub(r"[^\w.+-]+", "-", text)[-LONGEST_SLUG:].strip("-")
-
-
-def _clash(cell: Cell) -> str | None:
-    """Return why its varied values exclude each other; None if they do not."""
-    for workload in cell.workloads if cell.varied else ():
-        if problem := problem_with_workload(workload):
-            return f"{settings_text(cell.varied)} cannot be combined: {problem[0]}: {problem[1]}"
-    return None
-
-
-def _with_scaled_rate(workload: Workload, spec: RunSpec) -> Workload:
-    """Scale the learning rate in proportion to the batch that a training sees (Goyal et al. 2017)."""
-    if workload.learning_rate_batch is None:
-        return workload
-    alone = spec.mode == "concurrent"
-    batch = workload.batch * workload.accumulate if alone else spec.global_batch
-    return replace(workload, learning_rate=workload.learning_rate * batch / workload.learning_rate_batch)
+    spec = with_scaled_rates(with_id(spec, f"{number:02d}", told))
+    return replace(spec, skip=reason_to_skip(spec, devices, host))
 
 
 def _in_turns(runs: list[RunSpec], repeats: int) -> Iterator[RunSpec]:

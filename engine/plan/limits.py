@@ -7,6 +7,8 @@ import re
 from ..host.facts import Gpu, Host
 from .memory import too_little_memory
 from .plan import Device, RunSpec
+from .preset.read import problem_with_workload
+from .preset.vary import settings_text
 from .workload.trainings import defines, has_own_data, own_training
 
 FSDP_TORCH, FSDP_TORCH_ON_CPUS = (2, 6), (2, 7)
@@ -18,7 +20,8 @@ def reason_to_skip(spec: RunSpec, devices: tuple[Device, ...], host: Host) -> st
     on_gpus = devices[0].kind == "cuda"
     gpus = [gpu for gpu in host.gpus if gpu.index in {device.index for device in spec.devices}]
     return (
-        _too_few_devices(spec, devices, host)
+        _clash(spec)
+        or _too_few_devices(spec, devices, host)
         or _mode_unsupported(spec, on_gpus, host.software.torch)
         or _precision_unsupported(spec, on_gpus, gpus)
         or _keys_conflict(spec)
@@ -27,6 +30,14 @@ def reason_to_skip(spec: RunSpec, devices: tuple[Device, ...], host: Host) -> st
         or _untested(spec)
         or too_little_memory(spec, devices, host)
     )
+
+
+def _clash(spec: RunSpec) -> str | None:
+    """Return why values of the variables under test exclude each other; None if they do not."""
+    for workload in spec.workloads if spec.varied else ():
+        if problem := problem_with_workload(workload):
+            return f"{settings_text(spec.varied)} cannot be combined: {problem[0]}: {problem[1]}"
+    return None
 
 
 def _too_few_devices(spec: RunSpec, devices: tuple[Device, ...], host: Host) -> str | None:
