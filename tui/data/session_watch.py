@@ -37,11 +37,17 @@ class SessionProgress(Struct, frozen=True):
     """Number of runs that are not skipped."""
     percent: int | None
     """Elapsed share of the session's time by estimate; None if unknown so far."""
+    grows: bool = False
+    """Whether more runs may follow from those so far."""
 
     def __str__(self) -> str:
         share = "" if self.percent is None else f", {self.percent}% (estimate)"
-        runs = f", {self.ended} of {count(self.runs, 'run')}{share}" if self.runs else ""
-        return f"{self.folder.name} is {self.state}{runs}"
+        ended = (
+            f"{count(self.ended, 'run')} so far"
+            if self.grows
+            else f"{self.ended} of {count(self.runs, 'run')}"
+        )
+        return f"{self.folder.name} is {self.state}" + (f", {ended}{share}" if self.runs else "")
 
 
 class SessionsProgressed(Message):
@@ -125,7 +131,8 @@ class _Followed:
         total = session.elapsed + (left or 0.0)
         percent = None if left is None or not total else min(99, int(100 * session.elapsed / total))
         state = "running" if session.started else "queued" if self.folder.is_waiting() else "starting"
-        return SessionProgress(self.folder, state, ended, len(runs), percent)
+        grows = session.plan.tune is not None
+        return SessionProgress(self.folder, state, ended, len(runs), percent, grows)
 
     def ended(self) -> SessionEnded:
         session = self._session

@@ -132,7 +132,8 @@ class MonitorScreen(SessionScreen[LiveFeed]):
             self.notify("No run is in progress.")
             return
         runs = self.session.runs
-        is_last = not any(run.state == "waiting" for run in runs.values())
+        grows = self.session.plan.tune is not None
+        is_last = not grows and not any(run.state == "waiting" for run in runs.values())
         answer = await self.app.push_screen_wait(skip_question(runs[current].spec.label, is_last))
         # The run may have ended meanwhile; the next one must not be skipped.
         if answer == "skip" and self.session.current == current:

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from ...record.events import RunFinished, RunStarted, SessionFinished, SessionStarted
+from ...record.events import RunFinished, RunsAdded, RunStarted, SessionFinished, SessionStarted
 from ...record.journal import Follower
 from ...record.session import WITHOUT_STEPS, Session, read_session
 from ...record.session_folder import SessionFolder, State
@@ -24,7 +24,7 @@ from ..analysis import analyse
 from ..environment import hardware
 from ..trained import trained, trained_briefly
 
-MILESTONES = (SessionStarted, RunStarted, RunFinished, SessionFinished)
+MILESTONES = (SessionStarted, RunsAdded, RunStarted, RunFinished, SessionFinished)
 """Events that determine a session's state."""
 OVER: frozenset[State] = frozenset({"finished", "stopped", "interrupted"})
 """Final states."""

@@ -12,7 +12,14 @@ import pytest
 from building.sessions import HOST, failed, measured, opening, spec, steps
 from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.sessions.overview import SessionOverview, ShelfOverview
-from gpubench_tui.engine.record.events import Event, RunFinished, RunStarted, SessionFinished, SessionStarted
+from gpubench_tui.engine.record.events import (
+    Event,
+    RunFinished,
+    RunsAdded,
+    RunStarted,
+    SessionFinished,
+    SessionStarted,
+)
 from gpubench_tui.engine.record.journal import Journal, read_journal
 from gpubench_tui.engine.record.session import read_session
 from gpubench_tui.engine.record.session_folder import SessionFolder
@@ -75,6 +82,20 @@ def test_at_a_glance_what_a_whole_fold_would_say(shelf: Shelf) -> None:
     assert entry.hardware.startswith("bench: 2 CPU shares")
     assert entry.headline is None
     assert worked_out(shelf).headline == analyse(read_session(folder.journal)).headline
+
+
+def test_runs_that_are_added_meanwhile_count(shelf: Shelf) -> None:
+    added = [spec(f"added-{number}", "single") for number in range(2)]
+    events = [*opening(SINGLE), *measured("single", [STEADY]), RunsAdded(at=20.0, runs=tuple(added))]
+    folder = shelve(shelf, [*events, *measured("added-0", [STEADY])])
+    with folder.hold():
+        overview = ShelfOverview(shelf)
+        (entry,) = overview.read()
+        assert (entry.runs, entry.measured, entry.current) == (3, 2, "")
+        more = spec("more", "ddp", 2)
+        record(folder, RunsAdded(at=40.0, runs=(more,)), RunStarted(at=41.0, run=more.id))
+        (entry,) = overview.read()
+        assert (entry.runs, entry.measured, entry.current) == (4, 2, more.label)
 
 
 def test_a_session_where_all_failed_says_so(shelf: Shelf) -> None:

@@ -11,7 +11,7 @@ from ....engine.analysis.results.throughput import run_summary
 from ....engine.plan.plan import Plan, RunSpec
 from ....engine.record.session import RunState, Session
 from ....engine.text.plain import unbroken
-from ....engine.text.units import clock, number, rate, ratio
+from ....engine.text.units import clock, count, number, rate, ratio
 from ..drawing.grid import shortened
 
 RUN_SIGNS = {
@@ -35,11 +35,12 @@ def plan_list(session: Session, width: int) -> Content:
 
 
 def plan_title(session: Session) -> str:
-    """Return how many of the runs are done: `2 of 5 runs, 3 skipped`."""
+    """Return how many of the runs are done: `2 of 5 runs, 3 skipped`; of a growing plan `2 runs so far`."""
     states = [run.state for run in session.runs.values()]
     skipped = states.count("skipped")
     done = len(states) - skipped - states.count("waiting") - states.count("running")
-    text = f"{done} of {len(states) - skipped} runs"
+    grows = session.plan.tune is not None and session.outcome is None
+    text = f"{count(done, 'run')} so far" if grows else f"{done} of {len(states) - skipped} runs"
     return f"{text}, {skipped} skipped" if skipped else text
 
 
