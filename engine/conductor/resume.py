@@ -5,9 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
-from ..host.differences import host_differences
 from ..host.facts import Host
-from ..host.inspect import inspect_host
 from ..plan.plan import Plan, RunSpec
 from ..record.session import Session, read_session
 from ..record.session_folder import SessionFolder
@@ -15,7 +13,7 @@ from ..record.shelf import Shelf
 from ..record.takeover import lacking_runs, measured_runs, taken_over, write_events
 from ..text.files import read_whole
 from ..text.units import count
-from .recorder import program_version
+from .same_machine import inspect_again
 
 
 class CannotResumeError(Exception):
@@ -69,9 +67,7 @@ def plan_resumption(folder: SessionFolder) -> Resumption:
         raise NothingLackingError(
             f"{folder.name} lacks nothing: all its runs were measured, or skipped by rule"
         )
-    here, differences = _compare(before)
-    if recorded.program and recorded.program != program_version():
-        differences.append(f"gpubench-tui: {program_version()} against {recorded.program}")
+    here, differences = inspect_again(before, recorded.program)
     if differences:
         raise CannotResumeError(
             f"{folder.name} cannot be resumed: its runs would not be comparable with those measured here and "
@@ -99,12 +95,3 @@ def _read(folder: SessionFolder) -> tuple[Session, Plan, Host]:
             f"{folder.name} cannot be resumed: its plan cannot be read: {error}"
         ) from None
     return Session.planned(folder.name, request.plan), request.plan, request.host
-
-
-def _compare(before: Host) -> tuple[Host, list[str]]:
-    """Return this machine, with the GPUs that the session was given, and how it differs from before."""
-    try:
-        here = inspect_host([gpu.index for gpu in before.gpus] or None)
-    except ValueError as error:
-        return before, [str(error)]
-    return here, host_differences(before, here)

@@ -8,9 +8,10 @@ import pytest
 from building import recorded
 from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.report.markdown import markdown
-from gpubench_tui.engine.conductor import resume
+from gpubench_tui.engine.conductor import same_machine
 from gpubench_tui.engine.conductor.recorder import program_version, write_unstarted
 from gpubench_tui.engine.conductor.resume import CannotResumeError, NothingLackingError, plan_resumption
+from gpubench_tui.engine.host.differences import host_differences
 from gpubench_tui.engine.record.events import RunStarted, SessionFinished, SessionStarted
 from gpubench_tui.engine.record.journal import Journal
 from gpubench_tui.engine.record.session import Session, read_session
@@ -39,7 +40,7 @@ def interrupted(shelf: Shelf, name: str = "old", runs: int = 2) -> SessionFolder
 @pytest.fixture
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:
     """A shelf on the machine with two GPUs."""
-    monkeypatch.setattr(resume, "inspect_host", lambda gpus: recorded.host(2))
+    monkeypatch.setattr(same_machine, "inspect_host", lambda gpus: recorded.host(2))
     return Shelf(tmp_path)
 
 
@@ -107,7 +108,7 @@ def test_on_what_is_not_comparable_it_is_refused(
     now: object, said: str, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = interrupted(shelf)
-    monkeypatch.setattr(resume, "inspect_host", lambda gpus: now)
+    monkeypatch.setattr(same_machine, "inspect_host", lambda gpus: now)
     with pytest.raises(CannotResumeError, match="not be comparable") as refused:
         plan_resumption(old)
     assert said in str(refused.value)
@@ -122,9 +123,9 @@ def test_other_switches_and_versions_are_refused_and_running_sessions_too(
         pytest.raises(CannotResumeError, match="is running: it can be resumed once it has ended"),
     ):
         plan_resumption(old)
-    monkeypatch.setattr(resume, "program_version", lambda: "99")
+    monkeypatch.setattr(same_machine, "program_version", lambda: "99")
     with pytest.raises(CannotResumeError, match="gpubench-tui: 99 against"):
         plan_resumption(old)
     before, now = (replace(recorded.host(2), variables=value) for value in ("none", "NCCL_P2P_DISABLE=1"))
-    assert resume.host_differences(before, now) == ["environment: NCCL_P2P_DISABLE=1 against none"]
-    assert resume.host_differences(recorded.host(2), now) == []
+    assert host_differences(before, now) == ["environment: NCCL_P2P_DISABLE=1 against none"]
+    assert host_differences(recorded.host(2), now) == []

@@ -1,5 +1,5 @@
-"""Starting sessions: of presets that have been planned, of a past session's preset once more, or of the rest
-of a session that did not end."""
+"""Starting sessions: of presets that have been planned, of a past session's preset once more, of the rest of
+a session that did not end, of a remedy on trial, or of a tune."""
 
 from __future__ import annotations
 
@@ -14,13 +14,18 @@ from msgspec import Struct
 from ...engine.conductor.devices_in_use import Beside, place_sessions
 from ...engine.conductor.resume import CannotResumeError, plan_resumption
 from ...engine.conductor.start import start_session
+from ...engine.conductor.trial import CannotTryError, plan_trial
 from ...engine.host.facts import Host
 from ...engine.host.inspect import inspect_host
 from ...engine.plan.expand import make_plan
-from ...engine.plan.plan import Plan
+from ...engine.plan.plan import Plan, RunSpec
 from ...engine.plan.preset.read import read_preset
 from ...engine.plan.preset.write import write_preset
+from ...engine.plan.remedy import Remedy, Tune
+from ...engine.plan.tune_plan import NothingToTuneError, run_to_tune, tune_plan
+from ...engine.record.events import RunsAdded, SessionStarted
 from ...engine.record.paces import read_paces, with_paces
+from ...engine.record.session import read_session
 from ...engine.record.session_folder import SessionFolder
 from ...engine.record.shelf import Shelf, default_root
 from ...engine.text.files import read_whole
@@ -28,7 +33,7 @@ from .planned_presets import PlannedPreset
 
 
 class RefusedError(Exception):
-    """A session cannot be run again or resumed; the message is one sentence."""
+    """A session cannot be started; the message is one sentence."""
 
 
 class NewSession(Struct, frozen=True):
@@ -88,6 +93,40 @@ def the_rest(folder: SessionFolder) -> NewSession:
     except CannotResumeError as error:
         raise RefusedError(f"{error}.") from None
     return NewSession(resumption.plan, lambda shelf: resumption.create(shelf, folder.stem))
+
+
+def trial_of(folder: SessionFolder, run: str, diagnosis: str, remedy: Remedy) -> NewSession:
+    """Return a session that tries a remedy against a diagnosis of a run, by its id, of that session.
+
+    It is named after that session unless it is created with a name of its own. Raises `RefusedError`.
+    """
+    try:
+        recorded = read_session(folder.journal, (SessionStarted, RunsAdded))
+        trial = plan_trial(folder, recorded, run, diagnosis, remedy)
+    except OSError as error:
+        raise RefusedError(f"{folder.name} cannot be read: {error}.") from None
+    except CannotTryError as error:
+        raise RefusedError(f"{error}.") from None
+    return NewSession(trial.plan, lambda shelf: trial.create(shelf, None))
+
+
+def tune_of(preset: PlannedPreset, host: Host, tune: Tune, run: RunSpec | None = None) -> NewSession:
+    """Return a session that tunes a run of a preset that was planned for this machine.
+
+    Without a run it is the one that `run_to_tune` chooses. Raises `RefusedError`.
+    """
+    if preset.plan is None or preset.whole is None:
+        raise RefusedError(preset.problem or f"{preset.file.name} is not planned yet.")
+    try:
+        plan = tune_plan(preset.plan, run or run_to_tune(preset.plan), tune)
+    except NothingToTuneError as error:
+        raise RefusedError(f"{error}.") from None
+    return _of(plan, host, write_preset(preset.whole), tune_name(plan))
+
+
+def tune_name(plan: Plan) -> str:
+    """Return the name of a tune, before the time of its start."""
+    return f"{plan.preset}-tune"
 
 
 def _of(plan: Plan, host: Host, preset_text: str, name: str | None = None) -> NewSession:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from building import recorded
-from gpubench_tui.engine.conductor import resume
+from gpubench_tui.engine.conductor import same_machine
 from gpubench_tui.engine.conductor.start import start_session
 from gpubench_tui.engine.record.session_folder import SessionFolder
 from gpubench_tui.engine.record.shelf import Shelf
@@ -91,7 +91,7 @@ def test_what_cannot_be_resumed_is_a_sentence(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(resume, "inspect_host", lambda gpus: recorded.host(2))
+    monkeypatch.setattr(same_machine, "inspect_host", lambda gpus: recorded.host(2))
     assert run(running, f"--resume={running.name}") == 2
     assert "is running: it can be resumed once it has ended" in capsys.readouterr().err
     assert run(running, f"--resume={running.name}", "quickstart") == 2
