@@ -1,6 +1,6 @@
 """Reports in four formats: Markdown and SVG for readers, JSON and CSV for programs.
 
-JSON, `"schema": "gpubench-tui/report"`, `"version": 1`. Times are seconds, memory and messages bytes,
+JSON, `"schema": "gpubench-tui/report"`, `"version": 2`. Times are seconds, memory and messages bytes,
 throughputs units per second (a result's `unit`: images, tokens, samples), bandwidths B/s, accuracies and
 efficiencies shares of 1; intervals are 95% intervals [low, high]; null means not available or not applicable.
 
@@ -11,7 +11,8 @@ efficiencies shares of 1; intervals are 95% intervals [low, high]; null means no
                  reduced (whether in its form for machines without GPUs)
     headline     one sentence, may be empty
     diagnosis    findings that explain or cast doubt on the figures, most severe first:
-                 `engine.analysis.diagnosis.case.Diagnosis`
+                 `engine.analysis.diagnosis.case.Diagnosis`; advice is text, remedies are changes that can be
+                 made to the first of its runs: `engine.plan.remedy.Remedy`
     host         as in `engine.host.facts.Host`
     settings     run id -> the settings its first rank reported
     results      one object for each configuration of the plan, over its repeats: see the fields of
@@ -62,7 +63,7 @@ from .results.result import Result
 from .results.variables import Contrast
 from .trained import trained
 
-VERSION = 1
+VERSION = 2
 
 BYTE_ORDER_MARK = "\ufeff"
 """First character of CSV that is not ASCII; without it, Excel takes UTF-8 for another encoding."""

@@ -28,7 +28,7 @@ def demo() -> Session:
 
 def test_json_says_all_and_names_its_version(demo: Session) -> None:
     document = json_reader.loads(json(analyse(demo)))
-    assert (document["schema"], document["version"]) == ("gpubench-tui/report", 1)
+    assert (document["schema"], document["version"]) == ("gpubench-tui/report", 2)
     assert [row["run"] for row in document["results"]] == ["01", "02", "03", "04", "05", "06"]
     ddp = document["results"][1]
     assert ddp["speedup"] == pytest.approx(analyse(demo).results[1].speedup)

@@ -63,7 +63,7 @@ def test_a_severe_diagnosis_of_either_run_follows() -> None:
 )
 def test_what_explains_a_figure_does_not_discredit_it(name: str, clause: str) -> None:
     found = analyse(session(opening(SINGLE), measured("single", [STEADY])))
-    severe = Diagnosis(name=name, severity="severe", sentence="", evidence=(), remedy="", runs=("single",))
+    severe = Diagnosis(name=name, severity="severe", sentence="", evidence=(), advice="", runs=("single",))
     assert headline_of(found.inquiry._replace(diagnoses=[severe])) == found.headline + clause
 
 

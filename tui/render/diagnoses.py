@@ -1,4 +1,4 @@
-"""Diagnoses as text: a sentence each, with evidence and remedy on demand."""
+"""Diagnoses as text: a sentence each, with evidence and advice on demand."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from textual.content import Content
 
 from ...engine.analysis.diagnosis.case import Diagnosis
+from ...engine.analysis.report.diagnosis import remedies_lead, remedies_text
 from .drawing.grid import wrapped
 
 SEVERITY_STYLES = {"severe": "$text-error", "warning": "$text-warning", "info": "$text-primary"}
@@ -23,7 +24,10 @@ def diagnosis_lines(diagnosis: Diagnosis, width: int, with_evidence: bool) -> Co
             wrapped(evidence.value, width, "bold", indent=2, lead=f"{evidence.what}: ")
             for evidence in diagnosis.evidence
         ]
-        lines.append(wrapped(f"{diagnosis.remedy}.", width, "$text-accent", indent=2, lead="Try: "))
+        lines.append(wrapped(f"{diagnosis.advice}.", width, "$text-accent", indent=2, lead="Try: "))
+        if diagnosis.remedies:
+            lead = f"{remedies_lead(diagnosis)[0].upper()}{remedies_lead(diagnosis)[1:]} "
+            lines.append(wrapped(remedies_text(diagnosis), width, "$text-accent", indent=2, lead=lead))
     return Content("\n").join(lines)
 
 

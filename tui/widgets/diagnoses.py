@@ -1,4 +1,4 @@
-"""The list of diagnoses, which show their evidence and remedy on demand."""
+"""The list of diagnoses, which show their evidence and advice on demand."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..render.drawing.grid import wrapped
 
 
 class DiagnosisLine(Static, can_focus=True):
-    """One diagnosis; Enter shows or hides its evidence and remedy."""
+    """One diagnosis; Enter shows or hides its evidence and advice."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
@@ -48,7 +48,7 @@ class DiagnosisLine(Static, can_focus=True):
         self.action_expand()
 
     def action_expand(self) -> None:
-        """Show or hide the evidence and the remedy."""
+        """Show or hide the evidence and the advice."""
         self.is_open = not self.is_open
         self._draw()
         self.call_after_refresh(self.scroll_visible, animate=False)

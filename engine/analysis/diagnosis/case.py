@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ...plan.plan import RunSpec
+from ...plan.remedy import Remedy
 from ...plan.workload.workload import Workload
 from ...record.session import Session
 from ..results.configuration import Configuration
@@ -38,10 +39,16 @@ class Diagnosis(Struct, frozen=True, kw_only=True):
     sentence: str
     """Finding, about the run in which it is most severe."""
     evidence: tuple[Evidence, ...]
-    remedy: str
+    advice: str
     """Suggestion for what to try."""
+    remedies: tuple[Remedy, ...] = ()
+    """Changes that the program can try by itself on the first of `runs`, most promising first; none if it can
+    make none, or that run has them all."""
+    tried_on: str = ""
+    """Label of that run."""
     runs: tuple[str, ...]
-    """Ids of the runs concerned, first repeats only; all runs if the machine is concerned."""
+    """Ids of the runs concerned, that of the sentence first, first repeats only; all runs if the machine is
+    concerned."""
 
 
 class Subject(NamedTuple):
@@ -56,7 +63,13 @@ class Subject(NamedTuple):
         return self.configuration.spec
 
     def diagnosis(
-        self, name: str, severity: Severity, sentence: str, evidence: Iterable[Figure], remedy: str
+        self,
+        name: str,
+        severity: Severity,
+        sentence: str,
+        evidence: Iterable[Figure],
+        advice: str,
+        remedies: Iterable[Remedy] = (),
     ) -> Diagnosis:
         """Make a diagnosis of this configuration; the evidence is pairs of a figure's name and value.
 
@@ -68,7 +81,9 @@ class Subject(NamedTuple):
             severity=severity,
             sentence=f"{self.result.label}: {sentence}",
             evidence=tuple(Evidence(what, value) for what, value in evidence),
-            remedy=remedy,
+            advice=advice,
+            remedies=tuple(remedies),
+            tried_on=self.result.label,
             runs=(self.result.run,),
         )
 

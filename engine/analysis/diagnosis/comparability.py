@@ -42,11 +42,11 @@ def not_comparable(case: Case) -> Iterator[Diagnosis]:
                 "warning",
                 f"no speedup over {baseline.result.label}: they differ in more than mode, devices and batch",
                 [(f"against {baseline.result.label}", text) for text in apart],
-                _remedy(apart),
+                _advice(apart),
             )
 
 
-def _remedy(apart: Sequence[str]) -> str:
+def _advice(apart: Sequence[str]) -> str:
     """Return what to do about differences that were not declared."""
     keys = [key for key in (text.partition(":")[0] for text in apart) if key in Workload.__struct_fields__]
     if not keys:

@@ -54,11 +54,11 @@ def exposed_communication(case: Case) -> Iterator[Diagnosis]:
                 ("exposed on the rank that waits least", f"{percent(least)} of a step"),
                 *hidden,
             ],
-            _remedy(run),
+            _advice(run),
         )
 
 
-def _remedy(run: Subject) -> str:
+def _advice(run: Subject) -> str:
     """Return what lets a run send less, or less often, as far as it does not do so yet."""
     workload, communication = run.spec.workload, run.result.communication
     full = is_full(run)

@@ -99,13 +99,13 @@ def loader_ceiling(case: Case) -> Iterator[Diagnosis]:
                 sentence=f"{workload.title} trains the same {rate(max(rates), unit)} at every batch and on "
                 "any number of devices: that is the loader's rate, and says nothing of the devices",
                 evidence=tuple(_throughput(run) for run in runs),
-                remedy=faster_loading(case),
+                advice=faster_loading(case),
                 runs=tuple(run.result.run for run in runs),
             )
 
 
 def faster_loading(case: Case) -> str:
-    """Return a remedy that does not contradict another diagnosis of the session."""
+    """Return advice that does not contradict another diagnosis of the session."""
     return NOT_MORE_WORKERS if any(map(cpu_demand, case.runs)) else FASTER_LOADING
 
 

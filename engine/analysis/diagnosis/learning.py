@@ -25,7 +25,7 @@ def diverged(case: Case) -> Iterator[Diagnosis]:
             f"{_where(first, run.spec)} is not finite {_since(first)}: what is computed from then on is "
             "no training, and its figures are not those of one",
             [figure for each in found for figure in _figures(each)],
-            _remedy(first, run.spec),
+            _advice(first, run.spec),
         )
 
 
@@ -52,7 +52,7 @@ def _figures(found: Divergence) -> Iterator[Figure]:
         yield f"{whose}: loss before", f"{found.before:.3g}"
 
 
-def _remedy(found: Divergence, spec: RunSpec) -> str:
+def _advice(found: Divergence, spec: RunSpec) -> str:
     workload = spec.workload_of(found.rank)
     if found.step == 0:
         return (

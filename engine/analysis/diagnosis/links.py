@@ -19,13 +19,13 @@ SLOW_BUS = 0.5
 """Share of the link's datasheet rate that large messages exceed by far on a healthy link."""
 LARGE = 64_000_000
 """Smallest message that characterises a link, in bytes: 16 MiB reach barely a third of NVLink's."""
-REMEDY = (
+ADVICE = (
     "see that NCCL uses the links (NCCL_DEBUG=INFO names them) and that peer access is not disabled "
     "(NCCL_P2P_DISABLE, the IOMMU, a virtual machine)"
 )
-BRIDGED_REMEDY = (
+BRIDGED_ADVICE = (
     "this may be all that NCCL reaches over NVLink bridges between PCIe cards, as 116 of 300 GB/s are on "
-    f"H100 PCIe; if others get more, {REMEDY}"
+    f"H100 PCIe; if others get more, {ADVICE}"
 )
 BRIDGED = re.compile(r"PCIe|\bNVL\b", re.IGNORECASE)
 """In the name of a GPU: a PCIe card, whose NVLinks are bridges to its neighbour."""
@@ -49,7 +49,7 @@ def slow_link(case: Case) -> Iterator[Diagnosis]:
                     ("best busbw measured", _bandwidth(best)),
                     (f"datasheet rate of {communication.link}, one way", _bandwidth(rated)),
                 ),
-                BRIDGED_REMEDY if _is_bridged(case, run) else REMEDY,
+                BRIDGED_ADVICE if _is_bridged(case, run) else ADVICE,
             )
         elif communication.link in THROUGH_HOST and _costs(communication):
             yield _through_host(run, communication)

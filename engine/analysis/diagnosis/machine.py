@@ -94,7 +94,7 @@ def shared_gpus(case: Case) -> Iterator[Diagnosis]:
                 severity="warning",
                 sentence=f"GPU {index} was shared with other processes: its figures are too low",
                 evidence=tuple(Evidence(f"GPU {index}: {what}", value) for what, value in figures),
-                remedy=AWAY,
+                advice=AWAY,
                 runs=tuple(run.result.run for run in case.runs if index in run.configuration.gpus),
             )
 
@@ -148,7 +148,7 @@ def busy_machine(case: Case) -> Iterator[Diagnosis]:
             sentence="the machine was busy before the session began: programs running then may distort every "
             "figure",
             evidence=(Evidence("load average before the session", f"{load:.1f} on {cpus} usable CPUs"),),
-            remedy=QUIET,
+            advice=QUIET,
             runs=tuple(run.result.run for run in case.runs),
         )
 

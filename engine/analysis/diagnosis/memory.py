@@ -50,7 +50,7 @@ def little_memory(case: Case) -> Iterator[Diagnosis]:
 
 
 def _checkpointing(run: Subject) -> str:
-    """Return the remedy that keeps fewer activations, with a comma; empty where the run does so already."""
+    """Return the way that keeps fewer activations, with a comma; empty where the run does so already."""
     kept = run.spec.workload.checkpoint_activations == "none"
     return 'checkpoint_activations = "every", ' if kept else ""
 

@@ -56,15 +56,15 @@ def test_a_loss_that_is_not_finite_is_severe_from_its_first_step(
     told = {item.what: item.value for item in found.evidence}
     assert told[f"rank {rank}: steps with such a loss"] == "5"
     assert told[f"rank {rank}: loss before"] == "1.25"
-    assert ('"fp32"' in found.remedy) == (precision != "fp32")
-    assert "a lower learning_rate than 0.4" in found.remedy
+    assert ('"fp32"' in found.advice) == (precision != "fp32")
+    assert "a lower learning_rate than 0.4" in found.advice
 
 
 def test_a_loss_that_never_was_finite_points_to_data_and_weights() -> None:
     folded = session(opening(spec("a", "single")), measured("a", [STEADY]), [losses("a", 0, 0, [None] * 3)])
     found = diagnosis(folded, "training diverged")
     assert found is not None and "from step 0 on" in found.sentence
-    assert "initial weights" in found.remedy and "learning_rate" not in found.remedy
+    assert "initial weights" in found.advice and "learning_rate" not in found.advice
 
 
 @pytest.mark.parametrize("field", ["train_loss", "test_loss"])

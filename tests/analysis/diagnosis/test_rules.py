@@ -201,8 +201,8 @@ def test_nobody_advises_what_another_diagnosis_advises_against() -> None:
             *(measured(each.id, [STEADY], settings=settings) for each in specs),
             [breakdown(late, 0, input=[0.06], backward=[0.14])],
         )
-        assert one(folded, "CPU oversubscribed").remedy.startswith("fewer loader_workers")
-        remedy = one(folded, "input-bound").remedy
+        assert one(folded, "CPU oversubscribed").advice.startswith("fewer loader_workers")
+        remedy = one(folded, "input-bound").advice
         assert "or try more loader_workers" not in remedy
         assert "more loader_workers do not help, as the CPUs are oversubscribed already" in remedy
     alone = session(
@@ -210,7 +210,7 @@ def test_nobody_advises_what_another_diagnosis_advises_against() -> None:
         measured("slow", [STEADY], settings=settings),
         [breakdown("slow", 0, input=[0.06], backward=[0.14])],
     )
-    assert "or try more loader_workers" in one(alone, "input-bound").remedy
+    assert "or try more loader_workers" in one(alone, "input-bound").advice
 
 
 def test_no_larger_batch_where_memory_is_nearly_full() -> None:
@@ -225,7 +225,7 @@ def test_no_larger_batch_where_memory_is_nearly_full() -> None:
             turns,
             [finished("gpus", reserved, 0)],
         )
-        assert remedy in one(folded, "exposed communication").remedy
+        assert remedy in one(folded, "exposed communication").advice
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_ways_to_exchange_less_are_keys_and_not_those_in_use(
     run = replace(DDP, workloads=(Workload(**keys),))
     remedy = one(
         session(opening(run), measured("ddp", [STEADY, STEADY]), turns), "exposed communication"
-    ).remedy
+    ).advice
     assert all(key in remedy for key in named), remedy
     assert not any(key in remedy for key in not_named), remedy
 
@@ -420,7 +420,7 @@ def test_a_slow_link_is_judged_by_large_messages_and_by_its_kind(
     if remedy is None:
         assert names(folded) == set()
     else:
-        assert one(folded, "slow link").remedy.startswith(remedy)
+        assert one(folded, "slow link").advice.startswith(remedy)
 
 
 def test_lanes_between_switches_have_a_rate_too() -> None:
@@ -695,7 +695,7 @@ def test_advice_against_fragmentation_names_the_variable_that_this_torch_reads(
     host = replace(host, software=replace(host.software, torch=torch))
     events = [measured("gpu", [STEADY]), [finished("gpu", 95 * GIB, 0)]]
     (full,) = analyse(session(opening(ON_GPU, host=host), *events)).diagnoses
-    assert f" {variable}=expandable_segments:True" in full.remedy
+    assert f" {variable}=expandable_segments:True" in full.advice
 
 
 def test_what_does_not_fit_names_the_batch_that_does() -> None:

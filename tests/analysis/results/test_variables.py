@@ -189,7 +189,7 @@ def test_what_differs_without_being_declared_is_not_comparable() -> None:
     apart = plan("seed = [1]", matrix, named)
     found = analyse(recorded(apart, {spec.label: 1.0 for spec in apart.runs}))
     (warning,) = (each for each in found.diagnoses if each.name == "not comparable")
-    assert "gpubench-tui run PRESET --vary precision=A,B, or [matrix.vary]" in warning.remedy
+    assert "gpubench-tui run PRESET --vary precision=A,B, or [matrix.vary]" in warning.advice
     assert found.results[0].speedup is None
 
 
