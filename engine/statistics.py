@@ -198,6 +198,33 @@ def student(freedom: int) -> float:
     )
 
 
+def student_beyond(t: float, freedom: int) -> float:
+    """Return the chance that Student's t exceeds a value (Abramowitz & Stegun 26.7.3 and 26.7.4)."""
+    angle = math.atan(t / math.sqrt(freedom))
+    cosine = math.cos(angle)
+    term = total = cosine if freedom % 2 else 1.0
+    for number in range(2 + freedom % 2, freedom, 2):
+        term *= cosine * cosine * (number - 1) / number
+        total += term
+    total *= math.sin(angle)
+    if freedom % 2:
+        total = 2 / math.pi * (angle + (total if freedom > 1 else 0.0))
+    return (1 - total) / 2
+
+
+def student_quantile(freedom: int, beyond: float) -> float:
+    """Return the value that Student's t exceeds with that chance, between 0 and 1, by bisection."""
+    if beyond > 0.5:
+        return -student_quantile(freedom, 1 - beyond)
+    low, high = 0.0, 1.0
+    while student_beyond(high, freedom) > beyond:
+        low, high = high, 2 * high
+    while high - low > 1e-12 * high:
+        middle = (low + high) / 2
+        low, high = (middle, high) if student_beyond(middle, freedom) > beyond else (low, middle)
+    return high
+
+
 def _ranks(values: Sequence[float]) -> list[float]:
     """Return the rank of each value, from 0; ties share their mean rank."""
     order = sorted(range(len(values)), key=values.__getitem__)

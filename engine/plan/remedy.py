@@ -57,4 +57,5 @@ class Tune(Struct, frozen=True, kw_only=True):
     allow: tuple[Cost, ...] = ()
     """Prices that a remedy may have."""
     minutes: float | None = None
-    """Time after which nothing new is tried; None for no limit."""
+    """Time for all of it, its confirmation included: nothing is tried that this leaves no time for. None for
+    no limit."""

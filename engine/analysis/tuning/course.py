@@ -1,0 +1,208 @@
+"""The course of a tune: its attempts one after the other, what was kept, and so the best settings so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ...plan.changed_run import changed_run
+from ...plan.plan import RunSpec
+from ...record.session import RunState, Session
+from ...text.units import interval, ratio
+from ..results.configuration import configuration_label
+from ..results.throughput import run_summary
+from .attempts import Pairs, Tried, attempts_of, pairs_of, trouble_in_words
+from .batch import BatchSearch, BatchTried, batch_search, batches_tried
+from .gain import lies_above_one
+from .sequential import WORTH, decide
+
+NO_TIME = "no time was left to decide"
+
+
+class Course(Struct, kw_only=True):
+    """A tune as far as its recorded runs tell."""
+
+    session: Session
+    start: RunState | None
+    """The run of the settings as they were; None before there is one."""
+    kept: dict[str, Any]
+    """Changes that were kept, by their keys."""
+    tried: list[Tried]
+    """Attempts in order, the last of which may still be measured."""
+    contexts: list[Mapping[str, Any]]
+    """Changes kept before each of these."""
+    best: str
+    """Id of the configuration of the best settings so far."""
+    search: BatchSearch | None
+    confirmation: Pairs | None
+    open: Pairs | None
+    """The attempt that is not decided yet; None where every one is."""
+    numbers: int
+    """Number of attempts so far, the start not counted."""
+    gave_up: bool
+    """Whether an attempt was given up for lack of time."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether runs of the plan are yet to be measured."""
+        return any(run.state in ("waiting", "running") for run in self.session.runs.values())
+
+    @property
+    def start_spec(self) -> RunSpec:
+        """The run of the settings as they were, without its part in the tune."""
+        assert self.start is not None
+        return replace(self.start.spec, attempt=None, label=configuration_label(self.start.spec))
+
+    @property
+    def remedies(self) -> int:
+        """Number of remedies whose test has begun."""
+        return len(self.tried)
+
+    def with_changes(self, changes: Mapping[str, Any]) -> RunSpec:
+        """Return the start with other settings; ValidationError where a change is not allowed."""
+        plan = self.session.plan
+        return changed_run(self.start_spec, changes, plan.devices, self.session.host)
+
+    @property
+    def best_spec(self) -> RunSpec:
+        """The start with all that was kept."""
+        return self.with_changes(self.kept) if self.kept else self.start_spec
+
+
+def course_of(session: Session) -> Course:
+    """Return the course that a session's recorded runs show."""
+    course = Course(
+        session=session,
+        start=None,
+        kept={},
+        tried=[],
+        contexts=[],
+        best="",
+        search=None,
+        confirmation=None,
+        open=None,
+        numbers=0,
+        gave_up=False,
+    )
+    for number, runs in attempts_of(session).items():
+        purpose = runs[0].spec.attempt.purpose if runs[0].spec.attempt else "start"
+        course.numbers = max(course.numbers, number)
+        if purpose == "start":
+            course.start = next((run for run in runs if run.state == "measured"), runs[0])
+            course.best = course.start.spec.configuration or course.start.spec.id
+        elif purpose == "batch":
+            _add_search(course, number, runs)
+        elif purpose == "confirmation":
+            _give_up_open(course)
+            course.confirmation = pairs_of(runs)
+        else:
+            _give_up_open(course)
+            _add_remedy(course, number, pairs_of(runs))
+    return course
+
+
+def _add_remedy(course: Course, number: int, pairs: Pairs) -> None:
+    """Add an attempt at a remedy, and keep its changes where that is decided."""
+    course.contexts.append(dict(course.kept))
+    tried = tried_remedy(number, pairs, course.remedies + 1)
+    course.tried.append(tried)
+    if tried.state == "kept":
+        course.kept |= tried.remedy.changes
+        course.best = tried.changed
+    course.open = pairs if tried.state == "measuring" else None
+
+
+def tried_remedy(number: int, pairs: Pairs, nth: int) -> Tried:
+    """Return what became of the attempt at a remedy, the n-th of its tune."""
+    remedy = pairs.attempt.remedy
+    assert remedy is not None
+    tried = Tried(
+        number=number,
+        remedy=remedy,
+        diagnosis=pairs.attempt.diagnosis,
+        state="measuring",
+        gain=pairs.gain,
+        before=configuration_of(pairs.before),
+        changed=configuration_of(pairs.changed),
+    )
+    decision = decide(pairs.ratios, nth)
+    if decision == "keep":
+        return replace(tried, state="kept")
+    if (run := pairs.trouble) is not None:
+        whose = "" if run in pairs.changed else "without it: "
+        state = "refused" if run.state == "skipped" else "failed"
+        return replace(tried, state=state, why=f"{whose}{trouble_in_words(run)}")
+    return replace(tried, state="refused", why=_why_refused(pairs)) if decision == "refuse" else tried
+
+
+def _why_refused(pairs: Pairs) -> str:
+    gain = pairs.gain
+    assert gain is not None and gain.interval is not None
+    within = interval(gain.interval, ratio)
+    if gain.interval[1] < 1:
+        return f"slower: {ratio(gain.value)} (95%: {within})"
+    if lies_above_one(gain):
+        return f"too close to 1.00x for one of several tries: {ratio(gain.value)} (95%: {within})"
+    if gain.interval[1] < WORTH:
+        return f"no gain: {ratio(gain.value)} (95%: {within})"
+    return f"no clear gain: {ratio(gain.value)} (95%: {within})"
+
+
+def _give_up_open(course: Course) -> None:
+    """Give up an attempt that something else follows: time was short."""
+    if course.open is not None:
+        course.tried[-1] = given_up(course.tried[-1], NO_TIME)
+        course.open, course.gave_up = None, True
+
+
+def given_up(tried: Tried, why: str) -> Tried:
+    """Return an attempt that ended before it was decided."""
+    so_far = ""
+    if tried.gain is not None:
+        within = tried.gain.interval
+        so_far = f": {ratio(tried.gain.value)}" + (f" (95%: {interval(within, ratio)})" if within else "")
+    return replace(tried, state="refused", why=f"{why}{so_far}")
+
+
+def _add_search(course: Course, number: int, runs: Sequence[RunState]) -> None:
+    course.search = searched(course, number, batches_tried(runs))
+
+
+def first_batch(course: Course) -> BatchTried:
+    """Return the batch of the best settings so far, with its throughput."""
+    runs = [run for run in course.session.runs.values() if is_of(run, course.best)]
+    rates = [rate for run in runs if (rate := run_summary(run).throughput) is not None]
+    batch = course.best_spec.workload.batch
+    return BatchTried(batch=batch, fits=True, throughput=max(rates, default=None))
+
+
+def searched(course: Course, number: int, tried: Sequence[BatchTried]) -> BatchSearch:
+    """Return how a search for the largest batch stands that began with the best settings so far."""
+    begin = first_batch(course)
+    spec = course.best_spec
+    known: dict[int, str] = {}
+    while True:
+        search = batch_search(
+            *(number, begin, tried),
+            known_not_to_fit=known,
+            multiple=spec.device_count if spec.workload.batch_scope == "global" else 1,
+        )
+        if search.next is None:
+            return search
+        skip = course.with_changes({**course.kept, "batch": search.next}).skip
+        if skip is None:
+            return search
+        known[search.next] = skip
+
+
+def is_of(run: RunState, configuration: str) -> bool:
+    """Return whether a run repeats the configuration of that id."""
+    return configuration in (run.spec.configuration, run.spec.id)
+
+
+def configuration_of(runs: Sequence[RunState]) -> str:
+    """Return the id of the configuration that runs repeat; empty without a run."""
+    return (runs[0].spec.configuration or runs[0].spec.id) if runs else ""

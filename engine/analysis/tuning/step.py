@@ -1,0 +1,163 @@
+"""The next step of a tune: a pair of runs, a larger batch, or the end."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from ...plan.remedy import Remedy
+from ...record.session import RunState
+from .attempts import Pairs
+from .course import Course, searched
+from .options import Option, options
+from .sequential import FEWEST_PAIRS
+
+CONFIRMING_PAIRS = 6
+"""Fewest pairs of the confirmation. It has as many as the longest of the attempts that were kept, which is
+settled before it begins: stopping it where it looks best would favour the tune."""
+NO_REMEDY = "no remedy is left"
+ALL_KEPT = "all changes"
+
+
+class PairStep(Struct, frozen=True, kw_only=True):
+    """A pair of runs, with changes and without, to measure next."""
+
+    number: int
+    """Number of the attempt."""
+    pair: int
+    """Number of the pair, from 1."""
+    confirms: bool
+    """Whether it measures anew all that was kept."""
+    remedy: Remedy
+    diagnosis: str = ""
+    before: dict[str, Any]
+    """Changes of the settings that the remedy is held against."""
+
+
+class BatchStep(Struct, frozen=True, kw_only=True):
+    """A batch to try next."""
+
+    number: int
+    """Number of the attempt."""
+    batch: int
+    diagnosis: str = ""
+
+
+class EndStep(Struct, frozen=True, kw_only=True):
+    """The end of a tune."""
+
+    why: str
+
+
+Step = PairStep | BatchStep | EndStep
+
+
+def next_step(course: Course) -> Step | None:
+    """Return what a tune does next; None while planned runs are to be measured first."""
+    start = course.start
+    if start is None or course.waits:
+        return None
+    if start.state != "measured":
+        return EndStep(why=f"the start was not measured: {start.reason or start.state}")
+    time = Time(course)
+    if course.confirmation is not None:
+        return _confirmation(course, time.over if _is_cut_short(course) else NO_REMEDY)
+    if course.open is not None:
+        return _pair(course, course.open) if time.allows(pairs=1) else _confirmation(course, time.over)
+    search = course.search
+    if search is not None and search.next is not None and time.allows(pairs=1):
+        return BatchStep(number=search.number, batch=search.next)
+    return _new_attempt(course, time)
+
+
+def _is_cut_short(course: Course) -> bool:
+    """Return whether there was something left to try."""
+    return course.gave_up or any(not each.why_not for each in options(course))
+
+
+def _new_attempt(course: Course, time: Time) -> Step:
+    """Return the beginning of another attempt, or of the confirmation where none is left or time is short."""
+    left = [each for each in options(course) if not each.why_not]
+    if not left:
+        return _confirmation(course, NO_REMEDY)
+    if not time.allows(pairs=FEWEST_PAIRS):
+        return _confirmation(course, time.over)
+    chosen, number = left[0], course.numbers + 1
+    if chosen.searches:
+        batch = searched(course, number, ()).next
+        assert batch is not None, "an option that can be tried"
+        return BatchStep(number=number, batch=batch, diagnosis=chosen.diagnosis)
+    return _first_pair(course, number, chosen)
+
+
+def _first_pair(course: Course, number: int, option: Option) -> PairStep:
+    return PairStep(
+        number=number,
+        pair=1,
+        confirms=False,
+        remedy=option.remedy,
+        diagnosis=option.diagnosis,
+        before=dict(course.kept),
+    )
+
+
+def _pair(course: Course, pairs: Pairs) -> PairStep:
+    """Return the next pair of an attempt that goes on."""
+    attempt = pairs.attempt
+    assert attempt.remedy is not None
+    return PairStep(
+        number=attempt.number,
+        pair=pairs.number_planned + 1,
+        confirms=False,
+        remedy=attempt.remedy,
+        diagnosis=attempt.diagnosis,
+        before=dict(course.kept),
+    )
+
+
+def _confirmation(course: Course, why: str) -> Step:
+    """Return the next pair of the confirmation; the end where nothing was kept, or it is complete."""
+    if not course.kept:
+        return EndStep(why=why)
+    pairs = course.confirmation
+    done = 0 if pairs is None else pairs.number_planned
+    if done >= confirming_pairs(course) or (pairs is not None and pairs.trouble is not None):
+        return EndStep(why=why)
+    number = course.numbers + 1 if pairs is None else pairs.attempt.number
+    remedy = Remedy(name=ALL_KEPT, changes=dict(course.kept))
+    return PairStep(number=number, pair=done + 1, confirms=True, remedy=remedy, before={})
+
+
+def confirming_pairs(course: Course) -> int:
+    """Return the number of pairs of the confirmation."""
+    kept = [each.gain.n for each in course.tried if each.state == "kept" and each.gain is not None]
+    return max([CONFIRMING_PAIRS, *kept])
+
+
+class Time:
+    """The time that a tune has left, with the runs that it still needs in the end taken off."""
+
+    def __init__(self, course: Course) -> None:
+        tune = course.session.plan.tune
+        self._limit = None if tune is None or tune.minutes is None else 60 * tune.minutes
+        self._reserved = 2 * confirming_pairs(course)
+        self._run = _seconds_a_run([run for run in course.session.runs.values() if not run.taken_over])
+        self._elapsed = course.session.elapsed
+        self.over = "" if tune is None or tune.minutes is None else f"the {tune.minutes:g} minutes are over"
+
+    def allows(self, pairs: int) -> bool:
+        """Return whether so many pairs can be measured, and what was kept confirmed."""
+        return self._limit is None or self._elapsed + self._run * (2 * pairs + self._reserved) <= self._limit
+
+
+def _seconds_a_run(runs: Sequence[RunState]) -> float:
+    """Return how long a run of this session takes, from its start to its end; 0 before one has ended."""
+    seconds = [
+        run.finished_at - run.started_at
+        for run in runs
+        if run.state == "measured" and run.started_at is not None and run.finished_at is not None
+    ]
+    return statistics.median(seconds) if seconds else 0.0

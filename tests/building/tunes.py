@@ -1,0 +1,119 @@
+"""Tunes on a made-up machine, as the events that would have recorded them: each run has a given rate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from gpubench_tui.engine.analysis.tuning.next_runs import next_runs
+from gpubench_tui.engine.plan.plan import Plan, RunSpec
+from gpubench_tui.engine.plan.preset.preset import Measure
+from gpubench_tui.engine.plan.remedy import Cost, Tune
+from gpubench_tui.engine.plan.tune_plan import tune_plan
+from gpubench_tui.engine.plan.workload.workload import Workload
+from gpubench_tui.engine.record.events import (
+    Event,
+    Failure,
+    FailureKind,
+    RunFinished,
+    RunsAdded,
+    RunStarted,
+    SessionFinished,
+    SessionOutcome,
+    SessionStarted,
+)
+from gpubench_tui.engine.record.session import Session, fold
+from msgspec.structs import replace
+
+from .sessions import CORES, HOST, rank_up, spec, windows
+
+WINDOWS = 5
+SECONDS = 2.0
+"""Seconds of each window; a run takes half as long again as its windows."""
+MOST_RUNS = 400
+
+
+class CannotRunError(Exception):
+    """A run that fails on the machine."""
+
+    def __init__(self, kind: FailureKind, message: str) -> None:
+        super().__init__(message)
+        self.failure = Failure(kind=kind, rank=0, message=message, log="logs/rank0.log")
+
+
+Rate = Callable[[RunSpec], float]
+"""Throughput of a run in samples/s; raises CannotRunError where it fails."""
+
+
+def out_of_memory(batch: int) -> CannotRunError:
+    return CannotRunError("out of memory", f"CUDA ran out of memory at batch {batch}")
+
+
+def opened(
+    *,
+    allow: Sequence[Cost] = (),
+    minutes: float | None = None,
+    run: RunSpec | None = None,
+    workload: Workload = Workload(name="cnn", model="cnn", batch=64, images=5000),  # noqa: B008
+) -> list[Event]:
+    """The beginning of a tune, of a run that is measured by windows on one device unless it is given."""
+    run = run or spec("01-single-1x64-cnn", "single", workloads=[workload], measure=Measure(detail=20))
+    plan = Plan(preset="demo", title="A demo", question="Fast?", devices=CORES[:2], runs=(run,))
+    plan = tune_plan(plan, run, Tune(allow=tuple(allow), minutes=minutes))
+    return [
+        SessionStarted(
+            at=0.0, session="demo-1", program="0.1.0", unix_time=1.7e9, pid=1, host=HOST, plan=plan
+        )
+    ]
+
+
+def measured_at(run: RunSpec, rate: float, at: float, *, seconds: float = SECONDS) -> list[Event]:
+    """The events of a run that takes its windows at that rate."""
+    samples = max(1, round(rate * seconds * 1000))
+    events: list[Event] = [RunStarted(at=at, run=run.id)]
+    for rank in range(run.world_size):
+        events += rank_up(run.id, rank, ranks=run.world_size)
+        # Whole samples in windows a thousand times as long would be off by less than the noise.
+        events += windows(run.id, rank, [seconds * 1000] * WINDOWS, samples=max(1, samples // run.world_size))
+    end = at + 1.5 * WINDOWS * seconds
+    events = [replace(event, at=min(end, at + getattr(event, "at", 0.0) / 10)) for event in events]
+    return [*events, RunFinished(at=end, run=run.id, outcome="measured")]
+
+
+def gone_on(events: Iterable[Event], rate: Rate, *, runs: int = MOST_RUNS) -> list[Event]:
+    """The events of a tune that has gone on, for so many runs at most; it ends when nothing follows."""
+    recorded = list(events)
+    session = fold(recorded)
+    for _ in range(runs):
+        waiting = [run.spec for run in session.runs.values() if run.state == "waiting"]
+        if not waiting:
+            added = next_runs(session)
+            if not added:
+                return [*recorded, SessionFinished(at=session.elapsed, outcome="finished")]
+            waiting = list(added)
+            new: list[Event] = [RunsAdded(at=session.elapsed, runs=added)]
+        else:
+            new = []
+        new += _carried_out(waiting[0], rate, session.elapsed)
+        for event in new:
+            session.apply(event)
+        recorded += new
+    return recorded
+
+
+def ended(events: Iterable[Event], outcome: SessionOutcome, reason: str = "") -> Session:
+    """The session of these events, which ends so."""
+    recorded = list(events)
+    return fold([*recorded, SessionFinished(at=fold(recorded).elapsed, outcome=outcome, reason=reason)])
+
+
+def _carried_out(run: RunSpec, rate: Rate, at: float) -> list[Event]:
+    if run.skip is not None:
+        return [RunFinished(at=at, run=run.id, outcome="skipped", reason=run.skip)]
+    try:
+        return measured_at(run, rate(run), at)
+    except CannotRunError as error:
+        failure = error.failure
+        return [
+            RunStarted(at=at, run=run.id),
+            RunFinished(at=at + 5, run=run.id, outcome="failed", failure=failure, reason=failure.message),
+        ]
