@@ -47,7 +47,7 @@ def test_results_diagnoses_and_headline_belong_together(folded: Session) -> None
     assert [result.run for result in analysis.results] == ["single", "ddp", "dp"]
     assert (
         analysis.headline
-        == "ddp on 2 devices is 2.00x single (efficiency 100%); 1 of 3 runs failed: no memory"
+        == "ddp on 2 devices is 2.00x as fast as single (efficiency 100%); 1 of 3 runs failed: no memory"
     )
     assert {name for each in analysis.diagnoses for name in each.runs} <= set(folded.runs)
 

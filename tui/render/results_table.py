@@ -85,14 +85,16 @@ def _sign(result: Result) -> Content:
     return Content.styled(f"{sign} ", style)
 
 
-def results_remarks(results: Sequence[Result], folder: Path, width: int) -> Content:
+def results_remarks(results: Sequence[Result], folder: Path, width: int, headline: str = "") -> Content:
     """Return failures, notes and the parts of concurrent runs: a paragraph each, headed by the runs.
 
-    `folder`: the session's folder, named if a failure refers to a log in it.
+    `folder`: the session's folder, named if a failure refers to a log in it; `headline`: the sentence above
+    the table, which is not said again.
     """
     failures = {text for result in results if result.state == "failed" for text in remarks(result)}
     paragraphs = []
-    for whose, text in group_labels((result.label, text) for result in results for text in remarks(result)):
+    remarked = ((result.label, text) for result in results for text in remarks(result, headline))
+    for whose, text in group_labels(remarked):
         style = "$text-error" if text in failures else "$text-warning"
         paragraphs.append(wrapped(text, width, style, lead=f"{whose}: "))
     for result in results:

@@ -42,6 +42,7 @@ class ResultsPage(VerticalScroll, can_focus=False):
         self._folder = folder
         self._unicode = unicode
         self._width = 0
+        self._headline = ""
 
     def compose(self) -> ComposeResult:
         """Compose results and curves at the left, their breakdown at the right or below."""
@@ -67,6 +68,7 @@ class ResultsPage(VerticalScroll, can_focus=False):
         page = self.scrollable_content_region
         columns = 2 if self.screen.has_class("-two-columns") else 1
         width = self._width = max(20, page.width // columns - SECTION_FRAME - (columns - 1))
+        self._headline = analysis.headline
         first = opening(analysis, width)
         self.say(first)
         otherwise = (
@@ -88,7 +90,7 @@ class ResultsPage(VerticalScroll, can_focus=False):
     def sort(self, results: Sequence[Result], order: SortOrder) -> None:
         """Show the table and the bars in the given order."""
         ordered, width = order.of(results), self._width
-        remarks = results_remarks(ordered, self._folder, width)
+        remarks = results_remarks(ordered, self._folder, width, self._headline)
         table = results_table(ordered, width, order)
         self._show("table", table + "\n\n" + remarks if remarks else table)
         self._show("speedup", speedup_bars(ordered, width))

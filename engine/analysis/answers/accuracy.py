@@ -46,7 +46,7 @@ def _loss(inquiry: Inquiry, result: Result, baseline: Result, *, by_rate: bool) 
     rate = ", at a learning rate in proportion" if by_rate else ""
     where = f"{percent(ours)} with {result.workload}{rate} against {percent(theirs)} with {baseline.workload}"
     if abs(theirs - ours) <= _chance(inquiry, result, baseline):
-        return f"no loss of accuracy to be seen ({where})"
+        return f"no measurable loss of accuracy ({where})"
     kind = "lost" if ours < theirs else "gained"
     return f"{points:.1f} points of accuracy {kind} ({where})"
 

@@ -1,4 +1,4 @@
-"""The answer to which batch is best: the fastest, and those that cannot be told from it."""
+"""The answer to which batch is best: the fastest, and those no slower than it, as far as measured."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from .words import listed, spans_one
 
 
 def best_batch(inquiry: Inquiry) -> Sentence | None:
-    """Answer with the fastest batch of each workload: `Batch 512: 12,345 samples/s, 5.00x batch 32`."""
+    """Answer with the fastest batch of each workload.
+
+    As in `Batch 512: 12,345 samples/s, 5.00x as fast as batch 32`.
+    """
     groups = {name: found for name, found in _groups(inquiry) if len({_batch(inquiry, r) for r in found}) > 1}
     if not groups:
         return None
@@ -47,10 +50,10 @@ def _best(inquiry: Inquiry, found: Sequence[Result]) -> tuple[Result, str]:
     ]
     text = f"{listed(alike, 'or')}: {rate(best.throughput, best.unit)}"
     if len(alike) > 1:
-        text = f"{listed(alike, 'or')}, which cannot be told apart: {rate(best.throughput, best.unit)}"
+        text = f"{listed(alike, 'or')}, with no measurable difference: {rate(best.throughput, best.unit)}"
     over = ratios[least.run]
     if over is not None and str(_batch(inquiry, least)) not in alike:
-        text += f", {ratio(over.value)} batch {_batch(inquiry, least)}"
+        text += f", {ratio(over.value)} as fast as batch {_batch(inquiry, least)}"
     too_large = [
         str(_batch(inquiry, each))
         for each in inquiry.results

@@ -13,6 +13,7 @@ from .sharding import cost_and_saving
 from .speedup import how_far, is_it_worth_it
 from .variable import answered, which_value
 from .whole_training import how_long_and_how_good
+from .words import begun
 
 KINDS: dict[AnswerKind, tuple[Answering, ...]] = {
     "figure": (which_value, best_figure),
@@ -31,8 +32,7 @@ KINDS: dict[AnswerKind, tuple[Answering, ...]] = {
 def answer_proper(inquiry: Inquiry) -> Sentence | None:
     """Return the answer in the question's own terms; None where there is no such kind, or not enough yet."""
     kind = inquiry.session.plan.answer
-    sentence = KINDS[kind][0](inquiry)
-    return sentence if kind == "figure" else answered(inquiry, sentence)
+    return _complete(inquiry, KINDS[kind][0](inquiry))
 
 
 def best_answer(inquiry: Inquiry) -> Sentence | None:
@@ -41,5 +41,12 @@ def best_answer(inquiry: Inquiry) -> Sentence | None:
     for way in KINDS[kind]:
         sentence = way(inquiry)
         if sentence is not None:
-            return sentence if kind == "figure" else answered(inquiry, sentence)
+            return _complete(inquiry, sentence)
     return None
+
+
+def _complete(inquiry: Inquiry, sentence: Sentence | None) -> Sentence | None:
+    """Return an answer with what variables under test bring, begun as a sentence is."""
+    if inquiry.session.plan.answer != "figure":
+        sentence = answered(inquiry, sentence)
+    return sentence._replace(text=begun(sentence.text)) if sentence is not None else None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ...plan.preset.vary import settings_text
-from ...text.units import interval, percent, rate, ratio
+from ...text.units import percent, rate, ratio
 from ..results.result import Result
 from .inquiry import Inquiry, Sentence
+from .words import confidence, spans_one
 
 WRAPPED = "one wrapped device"
 """Name of a run of one device in a mode for several."""
@@ -41,13 +42,11 @@ def fastest_run(inquiry: Inquiry) -> Sentence | None:
 
 def _speedup(best: Result, baseline: Result) -> str:
     with_batch = best.global_batch != baseline.global_batch and best.scaling is None
-    within = best.speedup_interval
-    if within is not None and within[0] <= 1 <= within[1]:
-        return (
-            f"{name_of(best, with_batch)} and {name_of(baseline, with_batch)} cannot be told apart: "
-            f"speedup {interval(within, ratio)} with 95% confidence"
-        )
-    sentence = f"{name_of(best, with_batch)} is {ratio(best.speedup)} {name_of(baseline, with_batch)}"
+    ours, theirs = name_of(best, with_batch), name_of(baseline, with_batch)
+    if spans_one(within := best.speedup_interval):
+        how = "faster" if best.devices > baseline.devices else "faster or slower"
+        return f"{ours} is not measurably {how} than {theirs} ({confidence(within)})"
+    sentence = f"{ours} is {ratio(best.speedup)} as fast as {theirs}"
     if best.efficiency is not None and best.devices != baseline.devices:
         sentence += f" (efficiency {percent(best.efficiency)})"
     return sentence

@@ -28,11 +28,11 @@ def _clause(inquiry: Inquiry, fsdp: Result, ddp: Result) -> str | None:
         return None
     devices = some_devices(fsdp.devices, inquiry.on_gpus(fsdp))
     if spans_one(over.interval):
-        text = f"FSDP's cost in speed on {devices} cannot be seen ({confidence(over.interval)} of DDP)"
+        text = f"FSDP costs no measurable speed on {devices} ({confidence(over.interval)} of DDP)"
     elif over.value < 1:
         text = f"FSDP costs {percent(1 - over.value)} of DDP's speed on {devices}"
     else:
-        text = f"FSDP costs no speed: it is {ratio(over.value)} DDP on {devices}"
+        text = f"FSDP costs no speed: it is {ratio(over.value)} as fast as DDP on {devices}"
     return text + _memory(fsdp, ddp)
 
 

@@ -74,8 +74,8 @@ _LEADS = {
     Verdict.PROBABLY: "Probably up to ",
     Verdict.PARTLY: "Only in part, up to ",
     Verdict.BARELY: "Hardly at all: ",
-    Verdict.UNKNOWN: "Cannot be told yet: ",
-    Verdict.DOUBTED: "Cannot be told: ",
+    Verdict.UNKNOWN: "Not clear yet: ",
+    Verdict.DOUBTED: "Unclear: ",
     Verdict.SAME: "Not at all: ",
     Verdict.SLOWER: "Not at all: ",
 }
@@ -110,7 +110,7 @@ def _figure(inquiry: Inquiry, speedup: Speedup) -> str:
             how = f"{MODE_NAMES[result.mode]} on {some_devices(result.devices, on_gpus)}"
             return f"{how} is {slower(speedup.value, unit)}"
         case Verdict.SAME:
-            return f"no difference to be seen, {interval(within, ratio)} {devices}{against}"
+            return f"no measurable difference, {interval(within, ratio)} {devices}{against}"
         case Verdict.UNKNOWN:
             return f"{interval(within, ratio)} {devices}{against} with 95% confidence"
         case Verdict.PROBABLY:
@@ -135,7 +135,7 @@ def _other_modes(inquiry: Inquiry, speedups: Sequence[Speedup]) -> Iterator[str]
         result, unit = ones[0].result, some_devices(ones[0].baseline.devices, inquiry.on_gpus(ones[0].result))
         name = MODE_NAMES[result.mode]
         if len(ones) == 1:
-            words = {Verdict.SLOWER: f"is {slower(ones[0].value, unit)}", Verdict.DOUBTED: "cannot be told"}
+            words = {Verdict.SLOWER: f"is {slower(ones[0].value, unit)}", Verdict.DOUBTED: "is unclear"}
             yield f"{name} {words.get(ones[0].verdict, f'gives {_figure(inquiry, ones[0])}')}"
         else:
             values = sorted(one.value for one in ones)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ...plan.preset.vary import settings_text
 from ...text.units import gib, gib_number, percent, ratio
 from ..results.result import Result
-from ..results.variables import Contrast, held_against
+from ..results.variables import Contrast, held_against, made_no_difference
 from .inquiry import Inquiry, Sentence
 from .words import MODE_NAMES, some_devices
 
@@ -72,7 +72,7 @@ def _clause(found: _Found) -> str:
     ratios = sorted(contrast.ratio for _, contrast in found)
     within = f"{ratio(ratios[0])} to {ratio(ratios[-1])}"
     if all(contrast.is_open for _, contrast in found):
-        return f"{first.value} and {first.against} cannot be told apart: {within}"
+        return f"{made_no_difference(first.value, first.against)}: {within}"
     return f"{first.value} against {first.against}: {within}"
 
 

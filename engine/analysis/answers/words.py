@@ -49,8 +49,8 @@ YES_OR_NO = {
     Verdict.PROBABLY: "probably",
     Verdict.PARTLY: "partly",
     Verdict.BARELY: "barely",
-    Verdict.UNKNOWN: "cannot be told yet",
-    Verdict.DOUBTED: "cannot be told",
+    Verdict.UNKNOWN: "not clear yet",
+    Verdict.DOUBTED: "unclear",
     Verdict.SAME: "no",
     Verdict.SLOWER: "no",
 }
@@ -81,14 +81,6 @@ def shows_no_difference(within: Interval | None) -> bool:
     return within is not None and within[0] >= 1 - NO_DIFFERENCE and within[1] <= 1 + NO_DIFFERENCE
 
 
-def compared(value: float, within: Interval | None, what: str) -> str:
-    """Return a ratio to something else in words, its interval where that leaves open which is faster."""
-    if spans_one(within):
-        how = "as fast as" if shows_no_difference(within) else "perhaps faster or slower than"
-        return f"{how} {what} ({confidence(within)})"
-    return f"{ratio(value)} {what}"
-
-
 def slower(value: float, what: str) -> str:
     """Say that something is slower: `half as fast as one GPU (0.51x)`."""
     for part, name in PARTS.items():
@@ -116,6 +108,11 @@ def listed(parts: Sequence[str], last: str = "and") -> str:
     """Join words as in a sentence: `a, b and c`."""
     *most, final = parts
     return f"{', '.join(most)} {last} {final}" if most else final
+
+
+def begun(text: str) -> str:
+    """Return a sentence with a capital if it begins with a word, not with the name of a value or a run."""
+    return capitalised(text) if text.startswith(("no ", "with ")) else text
 
 
 def capitalised(text: str) -> str:

@@ -84,7 +84,7 @@ def _charts(analysis: Analysis, width: float) -> Iterator[Drawing]:
     """Yield each chart under its title."""
     found = analysis.results
     charts = (
-        ("Throughput", runs_chart(found, width) if found else None),
+        ("Throughput", runs_chart(found, width, analysis.headline) if found else None),
         ("Throughput over batch size", batch_chart(found, width)),
         ("Step time breakdown", steps_chart(found, width)),
         ("Learning curves", epochs_chart(analysis.configurations, width)),

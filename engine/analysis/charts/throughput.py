@@ -17,8 +17,11 @@ from .svg import Drawing, element, paragraph, stack
 NO_SPEEDUP = "no speedup"
 
 
-def runs_chart(found: Sequence[Result], width: float) -> Drawing:
-    """Draw a row for each run, with speedups if any run has one, and remarks below."""
+def runs_chart(found: Sequence[Result], width: float, headline: str = "") -> Drawing:
+    """Draw a row for each run, with speedups if any run has one, and remarks below.
+
+    What the `headline` above the chart says is not said again.
+    """
     panels = [BarPanel(title=f"{unit_of(found)}/s")]
     compared = any(result.speedup is not None and result.run != result.baseline for result in found)
     if compared:
@@ -28,7 +31,7 @@ def runs_chart(found: Sequence[Result], width: float) -> Drawing:
         for result in found
         for row in _rows(result, compared)
     ]
-    noted = group_labels((result.label, text) for result in found for text in _notes(result))
+    noted = group_labels((result.label, text) for result in found for text in _notes(result, headline))
     notes = [paragraph(f"{labels}: {text}", "muted small", SMALL, width) for labels, text in noted]
     return stack([bar_chart(panels, rows, width), legend(list(_entries(rows)), width), *notes], 4)
 
@@ -91,9 +94,9 @@ def _part_row(part: ConcurrentTraining) -> BarRow:
     return BarRow(name=name, bars=(bar, alone), about=name)
 
 
-def _notes(result: Result) -> list[str]:
+def _notes(result: Result, headline: str) -> list[str]:
     """Return the remarks below the chart; a run without figures has them in its row."""
-    texts = remarks(result) if result.windows else []
+    texts = remarks(result, headline) if result.windows else []
     return [*texts, *side_by_side(result)[-1:]] if result.concurrency_gain is not None else texts
 
 

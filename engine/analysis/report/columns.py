@@ -176,8 +176,11 @@ def has_figures(result: Result) -> bool:
     return result.windows > 0
 
 
-def remarks(result: Result) -> list[str]:
-    """Return remarks on a result for below the table, each a sentence without the run's name."""
+def remarks(result: Result, headline: str = "") -> list[str]:
+    """Return remarks on a result for below the table, each a sentence without the run's name.
+
+    What the `headline` above the table says of a variable under test is not said again.
+    """
     texts = []
     if result.failure is not None:
         texts.append(_failure(result.failure))
@@ -186,7 +189,9 @@ def remarks(result: Result) -> list[str]:
         why = result.reason if is_named else f"{result.state}: {result.reason}"
         after = f" (after {count(result.windows, 'window')})" if has_figures(result) else ""
         texts.append(f"{why or result.state}{after}")
-    return [*texts, *map(str, result.contrasts), *result.notes]
+    said = headline.casefold()
+    texts += [text for text in map(str, result.contrasts) if text.casefold() not in said]
+    return [*texts, *result.notes]
 
 
 def _failure(failure: Failure) -> str:

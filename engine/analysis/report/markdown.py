@@ -31,7 +31,7 @@ def markdown(analysis: Analysis) -> str:
     sections = (
         _opening(analysis),
         diagnosis_section(analysis.diagnoses),
-        _results(found),
+        _results(analysis),
         _intervals(found),
         _side_by_side(found),
         phases_section(found),
@@ -102,9 +102,13 @@ def markdown_results(found: Sequence[Result]) -> list[str]:
     return markdown_table(titles, rows, left={column.title for column in shown if column.is_text})
 
 
-def _results(found: Sequence[Result]) -> Iterator[str]:
-    lines = markdown_results(found)
-    remarked = group_labels((result.label, one_line(text)) for result in found for text in remarks(result))
+def _results(analysis: Analysis) -> Iterator[str]:
+    lines = markdown_results(analysis.results)
+    remarked = group_labels(
+        (result.label, one_line(text))
+        for result in analysis.results
+        for text in remarks(result, analysis.headline)
+    )
     below = [f"- {one_line(whose)}: {text}" for whose, text in remarked]
     yield from section("Results", [*lines, *([""] if below else []), *below])
 

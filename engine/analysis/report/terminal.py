@@ -33,7 +33,9 @@ def terminal_report(analysis: Analysis, width: int) -> str:
         for line in textwrap.wrap(text, width)
     ]
     lines += ["", *text_table(_grid(found), width)]
-    remarked = group_labels((result.label, text) for result in found for text in remarks(result))
+    remarked = group_labels(
+        (result.label, text) for result in found for text in remarks(result, analysis.headline)
+    )
     remarked += [(result.label, text) for result in found for text in side_by_side(result)]
     if remarked:
         lines.append("")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from ...plan.plan import RunSpec
-from ...plan.preset.vary import setting_text
+from ...plan.preset.vary import setting_text, without
 from ...record.session import Session
 from ...statistics import Interval
 from ...text.units import interval, ratio
@@ -69,8 +69,17 @@ def held_against(ours: str, theirs: str, value: float, within: Interval | None) 
     """Say how one value compares with another: `bf16 against fp32: 2.10x (95%: 2.05x to 2.15x)`."""
     bounds = f"95%: {interval(within, ratio)}" if within else "too few windows for an interval"
     if within is not None and within[0] <= 1 <= within[1]:
-        return f"{ours} and {theirs} cannot be told apart: {ratio(value)} ({bounds})"
+        return f"{made_no_difference(ours, theirs)}: {ratio(value)} ({bounds})"
     return f"{ours} against {theirs}: {ratio(value)} ({bounds})"
+
+
+def made_no_difference(ours: str, theirs: str) -> str:
+    """Say that one value is as fast as another: `compile makes no measurable difference`."""
+    if theirs == without(ours):
+        return f"{ours} makes no measurable difference"
+    if ours == without(theirs):
+        return f"no measurable difference without {theirs}"
+    return f"no measurable difference between {ours} and {theirs}"
 
 
 def contrasts(session: Session, configuration: Configuration) -> tuple[Contrast, ...]:

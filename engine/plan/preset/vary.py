@@ -161,8 +161,13 @@ def value_text(value: Any) -> str:
 def setting_text(key: str, value: Any) -> str:
     """Write a key with its value in a few words: `bf16`, `compile`, `no compile`, `depth 12`."""
     if isinstance(value, bool):
-        return short_key(key) if value else f"no {short_key(key)}"
+        return short_key(key) if value else without(short_key(key))
     return value_text(value) if key in SPEAKING else f"{short_key(key)} {value_text(value)}"
+
+
+def without(name: str) -> str:
+    """Return the words for a key that is false: `no compile`."""
+    return f"no {name}"
 
 
 def settings_text(varied: Varied) -> str:

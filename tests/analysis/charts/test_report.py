@@ -193,7 +193,7 @@ def test_without_a_speedup_there_is_no_place_for_one() -> None:
 def test_the_picture_says_what_was_measured_where_and_with_what() -> None:
     drawn = Picture(svg_report(analyse(compared())))
     said = " ".join(text.words for text in drawn.texts)
-    assert "A demo" in said and "ddp on 2 devices is 1.60x single (efficiency 80.0%)" in said
+    assert "A demo" in said and "ddp on 2 devices is 1.60x as fast as single (efficiency 80.0%)" in said
     assert "Measured on bench: 2 CPU shares (core 0 | core 1), Some CPU, torch 2.13.0." in said
     for fact in ("2023-11-1", "gpubench-tui 0.1.0", "preset demo", "session demo-1", "fingerprints "):
         assert fact in said

@@ -42,7 +42,7 @@ def test_the_report_opens_with_the_question_and_its_answer(demo: Session) -> Non
     report = markdown(analyse(demo))
     what = trained(demo.plan)
     assert report.startswith(
-        f"# A demo\n\n{what}\n\n> Is it fast?\n\n**cnn: ddp on 2 devices is 1.89x single"
+        f"# A demo\n\n{what}\n\n> Is it fast?\n\n**cnn: ddp on 2 devices is 1.89x as fast as single"
     )
     assert "Measured on bench: 2 CPU shares (core 0 | core 1), Some CPU, torch 2.13.0." in report
     assert "Session `demo-1`, preset `demo`, 2023-11-1" in report

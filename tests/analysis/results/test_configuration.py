@@ -54,7 +54,7 @@ def test_repeats_share_one_result() -> None:
         (640 / 1.1 * math.exp(-half), 640 / 1.1 * math.exp(half)), rel=1e-4
     )
     assert ddp.label == "ddp x2"
-    assert analyse(folded).headline.startswith("ddp on 2 devices is 2.20x single")
+    assert analyse(folded).headline.startswith("ddp on 2 devices is 2.20x as fast as single")
 
 
 def test_each_repeat_is_held_against_the_baseline_of_its_own_turn() -> None:

@@ -94,7 +94,7 @@ def test_speedup_and_efficiency_against_the_baseline() -> None:
     assert ddp.scaling == "weak"
     assert ddp.peak_memory_bytes == 2 * GIB, "that of the device which used most"
     assert ddp.stop_reason == "time limit of 30 s"
-    assert analyse(folded).headline == "ddp on 2 devices is 1.90x single (efficiency 95.2%)"
+    assert analyse(folded).headline == "ddp on 2 devices is 1.90x as fast as single (efficiency 95.2%)"
 
 
 def test_the_global_batch_kept_is_strong_scaling() -> None:
@@ -236,7 +236,7 @@ def test_another_batch_is_no_alarm_and_no_efficiency() -> None:
     assert result.speedup == pytest.approx(5.0)
     assert result.efficiency is None
     assert [note.partition(":")[0] for note in result.notes] == ["the recipe changes with batch"]
-    assert analyse(folded).headline == "single at batch 1024 is 5.00x single at batch 128"
+    assert analyse(folded).headline == "single at batch 1024 is 5.00x as fast as single at batch 128"
 
 
 def test_a_failed_run_has_no_figures_but_a_reason() -> None:
@@ -436,16 +436,16 @@ def test_a_rank_without_memory_figures_is_no_zero() -> None:
 @pytest.mark.parametrize(
     ("busy", "headline"),
     [
-        ((95.0, 90.0), "ddp on 2 devices is 2.00x single (efficiency 100%)"),
+        ((95.0, 90.0), "ddp on 2 devices is 2.00x as fast as single (efficiency 100%)"),
         (
             (95.0, 60.0),
-            "ddp on 2 devices is 2.00x single (efficiency 100%), limited by the host: a GPU of ddp on 2 "
-            "devices was idle for 40.0% of the time",
+            "ddp on 2 devices is 2.00x as fast as single (efficiency 100%), limited by the host: a GPU of "
+            "ddp on 2 devices was idle for 40.0% of the time",
         ),
         (
             (30.0, 60.0),
-            "ddp on 2 devices is 2.00x single (efficiency 100%), limited by the host: the GPU of single was "
-            "idle for 70.0% of the time",
+            "ddp on 2 devices is 2.00x as fast as single (efficiency 100%), limited by the host: the GPU of "
+            "single was idle for 70.0% of the time",
         ),
     ],
 )
@@ -457,7 +457,7 @@ def test_a_headline_says_that_a_gpu_was_mostly_idle(busy: tuple[float, float], h
 @pytest.mark.parametrize(
     ("mode", "beginning"),
     [
-        ("ddp", "ddp on 2 devices and single cannot be told apart"),
+        ("ddp", "ddp on 2 devices is not measurably faster than single (95%: "),
         ("concurrent", "cnn side by side on 2 devices"),
     ],
 )

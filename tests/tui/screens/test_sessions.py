@@ -233,7 +233,7 @@ async def test_finding_by_words(folders: list[SessionFolder], tmp_path: Path) ->
     app = GpubenchApp(tmp_path)
     async with app.run_test(size=(120, 40)) as pilot:
         await opened(pilot, "1.92x", "single x1 trains")
-        await pilot.press("slash", *"FAILED cannot", "enter")
+        await pilot.press("slash", *"FAILED wrapped", "enter")
         await wait_for_text(pilot, "Sessions  1 of 3")
         assert highlighted(app) == folders[1].name
         await pilot.press("slash", "q")

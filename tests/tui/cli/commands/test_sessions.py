@@ -32,7 +32,7 @@ def test_the_list_has_headlines_and_finds_by_text(
     where = f"--sessions-dir={tmp_path}"
     assert main(["sessions", where]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "    dp on 2 devices is 1.92x single (efficiency 96.2%); severe: input-bound" in lines
+    assert "    dp on 2 devices is 1.92x as fast as single (efficiency 96.2%); severe: input-bound" in lines
     assert any(line.startswith(bad) and line.endswith(", 1 failed") for line in lines)
     assert main(["sessions", where, "--json", "--find", "H200 no 1.92X"]) == 0
     assert json.loads(capsys.readouterr().out) == []
@@ -143,6 +143,6 @@ def test_a_short_text_and_one_line_for_a_message(
     lines = capsys.readouterr().out.splitlines()
     assert (
         lines[0] == "Scaling"
-        and "dp on 2 devices is 1.92x single (efficiency 96.2%); severe: input-bound" in lines
+        and "dp on 2 devices is 1.92x as fast as single (efficiency 96.2%); severe: input-bound" in lines
     )
     assert any(line.startswith("severe: ") for line in lines)
