@@ -24,6 +24,8 @@ from .results.throughput import run_summary
 
 LATE = 0.1
 """Assumed remainder of an overdue stage, as a share of its time so far."""
+UNTIL_NOTHING_HELPS = ("until nothing helps any more", "time left unknown")
+"""Words on the time left of a tune without a limit, then fewer."""
 LONGER = 0.1
 """Growth of the time left, as a share of it, from which the reason is said."""
 LONGER_SECONDS = 5.0
@@ -83,7 +85,26 @@ def overdue_stage(session: Session, run: RunState) -> str:
 
 
 def session_seconds_left(session: Session) -> float | None:
-    """Return the estimated time until the session ends, in s; None if unknown so far."""
+    """Return the estimated time until the session ends, in s; None if unknown so far.
+
+    A tune is taken to go on to its limit; without one it ends when nothing helps, and nobody knows when.
+    """
+    planned = _planned_seconds_left(session)
+    if session.plan.tune is None:
+        return planned
+    limit = _seconds_to_limit(session)
+    return None if limit is None else max(limit, planned or 0.0)
+
+
+def _seconds_to_limit(session: Session) -> float | None:
+    """Return the time until a tune begins nothing new, in s; None where it has no limit."""
+    tune = session.plan.tune
+    if tune is None or tune.minutes is None:
+        return None
+    return max(0.0, 60 * tune.minutes - session.elapsed)
+
+
+def _planned_seconds_left(session: Session) -> float | None:
     left = 0.0
     fallback = None
     if session.current is not None:
@@ -236,7 +257,7 @@ class Countdown:
         """Return the time left in words, as of the newest event, then in fewer; none while unknown."""
         left = session_seconds_left(session)
         if left is None:
-            return ()
+            return () if session.plan.tune is None else UNTIL_NOTHING_HELPS
         now = session.elapsed
         if self._run != session.current:
             self._reason = ""
@@ -247,6 +268,8 @@ class Countdown:
             left = min(left, shown)
         self._end = now + left
         about = f"about {clock(max(1.0, left))} left"
+        if _seconds_to_limit(session):
+            return f"{about} (limit of the tune)", about
         if self._reason:
             return f"{about} (estimate; longer: {self._reason})", f"{about} (longer than expected)", about
         return f"{about} (estimate)", about

@@ -21,6 +21,7 @@ from ..record.events import (
     SAME_WAY,
     Failure,
     RunFinished,
+    RunsAdded,
     RunStarted,
     Sampled,
     SessionFinished,
@@ -33,6 +34,7 @@ from ..record.run import RunState
 from ..record.session_folder import SessionFolder
 from ..text.plain import described
 from .failures.alike import LikeFailures
+from .growth import runs_that_follow
 from .processes.caches import keep_caches_private, keep_temporary_private
 from .processes.fork_server import end_fork_server, start_fork_server
 from .processes.own_network import ask_for_own_network
@@ -59,7 +61,10 @@ def conduct(folder: SessionFolder, temporary: Path, worker: str = WORKER) -> int
 
 
 class Conductor:
-    """Executes the runs of a plan one by one. SIGTERM and SIGINT stop it, SIGUSR1 skips the current run."""
+    """Executes the runs of a plan one by one, and those by which a tune's plan grows.
+
+    SIGTERM and SIGINT stop it, SIGUSR1 skips the current run.
+    """
 
     def __init__(self, folder: SessionFolder, temporary: Path, worker: str) -> None:
         self._folder = folder
@@ -89,8 +94,11 @@ class Conductor:
             self._start()
             sampling = Sampling(self._request.host.gpus, self._cores, self._sampled, self._recorder.say)
             sampling.start()
-            for spec in self._request.plan.runs:
-                self._take(spec)
+            more = self._request.plan.runs
+            while more:
+                for spec in more:
+                    self._take(spec)
+                more = self._grow()
             sampling.close()
         except Exception as error:  # whatever it is, it must be said where the session is looked at
             print_error()
@@ -126,6 +134,16 @@ class Conductor:
             self._prepare_folders()
             ask_for_own_network(self._request.plan, os.environ)
             start_fork_server()
+
+    def _grow(self) -> tuple[RunSpec, ...]:
+        """Add the runs to the plan with which a tune goes on, and return them; none in other sessions."""
+        if self._request.plan.tune is None or self._stops or self._recorder.error:
+            return ()
+        more = runs_that_follow(self._folder)
+        if more and not self._stops:
+            self._recorder.write(RunsAdded(at=self._recorder.now(), runs=more))
+            return more
+        return ()
 
     def _prepare_folders(self) -> None:
         for sentence in (
@@ -164,7 +182,7 @@ class Conductor:
         if finished.outcome == "measured":
             self._remember(self._run.measured, started.at, finished.at)
         self._failures.add(spec, finished)
-        self._failed |= finished.outcome == "failed"
+        self._failed |= finished.outcome == "failed" and not self._request.plan.may_fail(spec)
         self._run = None
 
     def _remember(self, run: RunState, began: float, ended: float) -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ..host.facts import Host
 from ..plan.plan import Plan, RunSpec
 from ..record.session import Session, read_session
 from ..record.session_folder import SessionFolder
 from ..record.shelf import Shelf
-from ..record.takeover import lacking_runs, measured_runs, taken_over, write_events
+from ..record.takeover import lacking_runs, settled_runs, taken_over, write_events
 from ..text.files import read_whole
 from ..text.units import count
+from .growth import goes_on_when_resumed
 from .same_machine import inspect_again
 
 
@@ -32,7 +34,7 @@ class Resumption(Struct, frozen=True):
     host: Host
     """This machine, inspected anew."""
     preset_text: str
-    measured: frozenset[str]
+    settled: frozenset[str]
     """Ids of the runs that are taken over."""
     lacking: tuple[RunSpec, ...]
     """Runs to measure."""
@@ -41,29 +43,31 @@ class Resumption(Struct, frozen=True):
     def summary(self) -> str:
         """Number of runs taken over and of those to measure, in a line."""
         return (
-            f"resuming {self.earlier.name}: {count(len(self.measured), 'run')} taken over, "
-            f"{count(len(self.lacking), 'run')} to measure"
+            f"resuming {self.earlier.name}: {count(len(self.settled), 'run')} taken over, "
+            f"{count(len(self.lacking), 'run')} to measure{', and on' if self.plan.tune is not None else ''}"
         )
 
     def create(self, shelf: Shelf, name: str | None) -> SessionFolder:
         """Create the new session's folder, with what it takes over. Raises OSError."""
         earlier = self.earlier.name
-        events = taken_over(self.earlier.journal, earlier, self.measured) if self.measured else ()
+        events = taken_over(self.earlier.journal, earlier, self.settled) if self.settled else ()
         return shelf.create(
             name, self.plan, self.host, self.preset_text, earlier, lambda path: write_events(path, events)
         )
 
 
-def plan_resumption(folder: SessionFolder) -> Resumption:
+def plan_resumption(folder: SessionFolder, minutes: float | None = None) -> Resumption:
     """Find out what a session lacks, and whether this machine can still measure it.
 
-    Raises CannotResumeError.
+    `minutes`: the time that a tune has from then on; by default as much as it had. Raises CannotResumeError.
     """
     if folder.goes_on():
         raise CannotResumeError(f"{folder.name} is {folder.state(None)}: it can be resumed once it has ended")
     recorded, plan, before = _read(folder)
+    if minutes is not None and plan.tune is not None:
+        plan = recorded.plan = replace(plan, tune=replace(plan.tune, minutes=minutes))
     lacking = tuple(spec for spec in plan.to_run if spec.id in set(lacking_runs(recorded)))
-    if not lacking:
+    if not lacking and not goes_on_when_resumed(recorded):
         raise NothingLackingError(
             f"{folder.name} lacks nothing: all its runs were measured, or skipped by rule"
         )
@@ -77,7 +81,7 @@ def plan_resumption(folder: SessionFolder) -> Resumption:
         preset_text = read_whole(folder.preset).decode(errors="replace")
     except OSError:
         preset_text = ""
-    return Resumption(folder, plan, here, preset_text, measured_runs(recorded), lacking)
+    return Resumption(folder, plan, here, preset_text, settled_runs(recorded), lacking)
 
 
 def _read(folder: SessionFolder) -> tuple[Session, Plan, Host]:

@@ -46,13 +46,18 @@ def estimate(plan: Plan) -> TimeEstimate:
     """Estimate the runs that are not skipped.
 
     A run that was measured on this machine before takes as long as then. Of others a step on a GPU is taken
-    for short; on a CPU it may take seconds, and nothing but the least is known.
+    for short; on a CPU it may take seconds, and nothing but the least is known. A tune goes on to its limit
+    at most; without one nobody knows.
     """
     runs = plan.to_run
     if not runs:
         return TimeEstimate(0.0, 0.0)
     start = TimeEstimate(FIRST_START_SECONDS, FIRST_START_SECONDS)
-    return total((_of_run(spec, plan.paces.get(spec.id)) for spec in runs), start)
+    planned = total((_of_run(spec, plan.paces.get(spec.id)) for spec in runs), start)
+    if plan.tune is None:
+        return planned
+    limit = None if plan.tune.minutes is None else 60 * plan.tune.minutes
+    return TimeEstimate(planned.low, None if limit is None else max(limit, planned.low or 0.0))
 
 
 def total(estimates: Iterable[TimeEstimate], more: TimeEstimate | None = None) -> TimeEstimate:

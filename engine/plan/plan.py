@@ -125,6 +125,16 @@ class Plan(Struct, frozen=True, kw_only=True):
                 return spec
         raise KeyError(run_id)
 
+    def may_fail(self, spec: RunSpec) -> bool:
+        """Return whether a failure of a run is a result: in a tune, that of a change which is tried."""
+        attempt = spec.attempt
+        return (
+            self.tune is not None
+            and attempt is not None
+            and attempt.changed
+            and attempt.purpose in ("remedy", "batch")
+        )
+
     def runs_of(self, figure: Figure) -> tuple[RunSpec, ...]:
         """Return all repeats of the runs that a published figure is about; none where it stands alone."""
         if figure.selects_all:

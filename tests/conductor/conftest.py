@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -137,16 +138,17 @@ def nursery() -> Iterator[Nursery]:
 
 @pytest.fixture
 def start(nursery: Nursery, tmp_path: Path) -> Iterator[Start]:
-    """Start a session of these runs; whatever is left of it afterwards is killed."""
+    """Start a session of these runs, with `more` of its plan; whatever is left of it afterwards is killed."""
     sessions: list[Session] = []
 
-    def _start(*runs: RunSpec) -> Session:
+    def _start(*runs: RunSpec, **more: Any) -> Session:
         host = Host(
             "here",
             Cpu("a processor", tuple(sorted(os.sched_getaffinity(0))), 1, 1 << 30),
             Software("3", "linux"),
         )
-        plan = Plan(preset="test", title="Test", question="Does it hold?", devices=(), runs=runs)
+        words = {"preset": "test", "title": "Test", "question": "Does it hold?", **more}
+        plan = Plan(devices=(), runs=runs, **words)
         session = Session(Shelf(tmp_path).create(None, plan, host, ""), nursery)
         sessions.append(session)
         return session

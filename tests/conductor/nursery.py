@@ -6,7 +6,7 @@ what the program starts, but for the two imports of torch: that of the session p
 
 With JOURNAL_STALLS in the environment a session's disk takes so many seconds to write the first step; with
 UNCOLLECTED it never collects cyclic garbage; with PLACELESS it finds a folder for temporary files only once;
-with IMPORT_WAITS its first fork server imports without end.
+with IMPORT_WAITS its first fork server imports without end; with GROWS tunes go on as growing.py says.
 While a file `full` is beside its journal, its disk has only the space that the session reserved.
 """
 
@@ -26,7 +26,9 @@ from importlib.abc import MetaPathFinder
 from multiprocessing import forkserver, util
 from pathlib import Path
 
+import growing
 import torch.distributed.launcher.api  # noqa: F401
+from gpubench_tui.engine.conductor import growth
 from gpubench_tui.engine.conductor.__main__ import main
 from gpubench_tui.engine.conductor.processes import preload, temporary
 from gpubench_tui.engine.host.process import die_with_parent
@@ -75,6 +77,8 @@ def be_session(folder: str, environment: dict[str, str]) -> int:
     if os.environ.pop("PLACELESS", ""):
         places = iter([True])
         temporary._has_room = lambda _: next(places, False)
+    if os.environ.pop("GROWS", ""):
+        growth._next_runs = growing.next_runs
     if os.environ.pop("UNCOLLECTED", ""):
         gc.disable()
     return main(folder, "ranks:work")

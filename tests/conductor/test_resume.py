@@ -84,7 +84,7 @@ def test_where_the_journal_is_lost_the_whole_plan_is_measured(shelf: Shelf) -> N
     old = interrupted(shelf)
     old.journal.unlink()
     resumption = plan_resumption(old)
-    assert resumption.lacking == recorded.plan(2).to_run and not resumption.measured
+    assert resumption.lacking == recorded.plan(2).to_run and not resumption.settled
 
 
 def test_a_session_that_lacks_nothing_says_so(shelf: Shelf) -> None:
