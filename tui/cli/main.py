@@ -49,6 +49,10 @@ def _execute(parser: argparse.ArgumentParser, words: Sequence[str]) -> int:
         options = vars(parser.parse_args(words))
         command = options.pop("command")
         context = _context(options)
+        if "measures" in options:
+            from .measuring import take_wishes
+
+            options["wishes"] = take_wishes(options)
         status: int = command(context, **options)
         sys.stdout.flush()  # a full disk may show only now
     except UsageError as error:

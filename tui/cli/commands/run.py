@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import gc
-import signal
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ....engine.record.exit_status import MEASURED
-from ..arguments import add_ascii, add_plan_options, add_sessions_dir
-from ..context import Context, UsageError, on_terminal, read_recorded
+from ..arguments import add_plan_options
+from ..context import Context, UsageError
+from ..measuring import Wishes, add_measuring_options, measure
 
 if TYPE_CHECKING:
-    from ....engine.conductor.devices_in_use import Beside, Placed
     from ....engine.host.facts import Host
-    from ....engine.record.session_folder import SessionFolder
     from ...data.start_sessions import NewSession
     from ..arguments import Subparsers
 
@@ -34,96 +30,27 @@ def add_run_command(subparsers: Subparsers) -> None:
         help="instead of a preset: take over what a session measured that did not end, and measure the rest",
     )
     add_plan_options(parser)
-    parser.add_argument("--name", help="name of the session (default: the preset's)")
-    parser.add_argument(
-        *("-o", "--output"),
-        type=Path,
-        metavar="FILE",
-        help="write the report to a file: .md, .json, .csv or .svg",
-    )
-    in_use = parser.add_mutually_exclusive_group()
-    in_use.add_argument(
-        "--wait", action="store_true", help="while another session uses the devices, wait for its end"
-    )
-    in_use.add_argument(
-        "--anyway", action="store_true", help="measure although another session uses the devices"
-    )
-    parser.add_argument("--headless", action="store_true", help="print progress lines even on a terminal")
-    add_sessions_dir(parser)
-    add_ascii(parser)
+    add_measuring_options(parser)
     parser.set_defaults(command=run_preset)
 
 
-def run_preset(  # noqa: PLR0913 (one for each option)
-    context: Context,
-    *,
-    preset: str | None = None,
-    resume: str | None = None,
-    name: str | None,
-    output: Path | None,
-    wait: bool = False,
-    anyway: bool = False,
-    headless: bool,
-) -> int:
+def run_preset(context: Context, *, preset: str | None, resume: str | None, wishes: Wishes) -> int:
     """Run a preset, or the rest of a session, and print the results; return the exit status.
 
     Raises UsageError.
     """
     from ....engine.conductor.resume import NothingLackingError
-    from ....engine.record.shelf import problem_with_stem
-    from .. import report_file
-    from ..interrupts import held_interrupts
-    from ..progress import follow
 
-    if name is not None and (problem := problem_with_stem(name)):
-        raise UsageError(f"--name: {problem}")
-    if output is not None:
-        report_file.check_writable(output)
     try:
         planned = (
-            _planned(context, preset, name) if resume is None else _resumed(context, resume, preset, name)
+            _planned(context, preset, wishes.name)
+            if resume is None
+            else _resumed(context, resume, preset, wishes.name)
         )
     except NothingLackingError as nothing:
         print(f"gpubench-tui: nothing to measure: {nothing}", file=sys.stderr)
         return MEASURED
-    with held_interrupts() as interrupts:
-        placed = _place(context, *planned, "wait" if wait else "anyway" if anyway else "refuse")
-        if interrupts:
-            placed.abandon()
-            raise KeyboardInterrupt
-        folder = placed.folders[0]
-        try:
-            if headless or not on_terminal():
-                return follow(folder, lambda _: placed.start())
-            return _run_in_monitor(context, placed, interrupts)
-        finally:  # also if the reader of the results left, as `head` does
-            if output is not None:
-                _keep_report(folder, output)
-
-
-def _run_in_monitor(context: Context, placed: Placed, interrupts: list[int]) -> int:
-    """Start the session and open its monitor; an interrupt before that stops the session."""
-    from ..interrupts import stop_started
-    from ..progress import print_results
-
-    folder = placed.folders[0]
-    gc.disable()  # the app enables it with its first paint
-    process = placed.start()
-    from ... import app  # noqa: F401 (it takes a while, in which interrupts are still held)
-
-    try:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        if interrupts:
-            raise KeyboardInterrupt
-        status = context.open_monitor(folder)
-    except KeyboardInterrupt:
-        if not gc.isenabled():
-            stop_started(folder, process)
-        raise
-    if not folder.goes_on():
-        print_results(read_recorded(folder))
-        print(f"\ngpubench-tui report {folder.name} prints the full report", file=sys.stderr)
-    return status
+    return measure(context, *planned, wishes)
 
 
 def _planned(context: Context, preset_name: str | None, name: str | None) -> tuple[NewSession, Host]:
@@ -171,40 +98,3 @@ def _resumed(context: Context, session: str, preset: str | None, name: str | Non
     return NewSession(
         resumption.plan, lambda shelf: resumption.create(shelf, name or resumption.earlier.stem)
     ), resumption.host
-
-
-def _place(context: Context, new: NewSession, host: Host, beside: Beside) -> Placed:
-    """Warn about what the plan lacks, and create the session unless its devices are in use."""
-    from ....engine.conductor.devices_in_use import DevicesInUseError, place_sessions
-    from ....engine.host.shortage import shortage
-    from ....engine.plan.needs import needs
-
-    for need in needs(new.plan, host):
-        if need.level != "info":
-            print(f"{need.level}: {need.text} ({need.remedy})", file=sys.stderr)
-    try:
-        shelf = context.shelf()
-        placed = place_sessions(shelf, [new.plan], [lambda: new.create(shelf)], beside)
-    except DevicesInUseError as error:
-        first = error.others[0].name
-        raise UsageError(
-            f"{error}; --wait starts when it has ended, --anyway starts at once, and "
-            f"gpubench-tui stop {first} stops it"
-        ) from None
-    except OSError as error:
-        raise UsageError(f"the session's folder cannot be created: {shortage(error)}") from None
-    for other in placed.beside:
-        print(f"warning: {other.name} is running: each distorts the other's results", file=sys.stderr)
-    if placed.after:
-        names = ", ".join(other.name for other in placed.after)
-        print(f"waiting for {names}; Ctrl+C gives up", file=sys.stderr, flush=True)
-    return placed
-
-
-def _keep_report(folder: SessionFolder, output: Path) -> None:
-    from .. import report_file
-
-    try:
-        report_file.write_report(folder, output)
-    except UsageError as error:  # the exit status stays that of the session
-        print(f"gpubench-tui: {error}", file=sys.stderr)
