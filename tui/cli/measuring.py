@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Wishes(NamedTuple):
-    """How a session is to be measured: the options that all commands share which measure."""
+    """Options of all commands that measure."""
 
     name: str | None
     """Name of the session; None for that of its preset."""

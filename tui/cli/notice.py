@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 60.0
 """Time that the command may take."""
+STANDARD_ERROR = 2
+"""File descriptor of what the command prints: standard output is for results."""
 
 
 class Notice(NamedTuple):
@@ -42,6 +44,8 @@ class Notice(NamedTuple):
 
     def give(self, folder: SessionFolder) -> None:
         """Start the command and wait for its end; what goes wrong is said, and changes nothing."""
+        if not folder.path.exists():  # it could not be started, which was said
+            return
         if folder.goes_on():
             _say("is not called: the session goes on")
             return
@@ -53,7 +57,7 @@ class Notice(NamedTuple):
             done = subprocess.run(
                 [*self.words, folder.name, outcome, headline.replace("\0", "")],
                 stdin=subprocess.DEVNULL,
-                stdout=sys.stderr.fileno(),
+                stdout=STANDARD_ERROR,
                 timeout=PATIENCE_SECONDS,
                 check=False,
             )

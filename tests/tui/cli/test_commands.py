@@ -18,6 +18,7 @@ from gpubench_tui.engine.record.shelf import Shelf
 from gpubench_tui.tui.cli import progress
 from gpubench_tui.tui.cli.commands.run import run_preset
 from gpubench_tui.tui.cli.context import Context
+from gpubench_tui.tui.cli.measuring import Wishes
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_session_left")]
 
@@ -91,9 +92,8 @@ def test_the_report_is_written_though_the_reader_of_the_results_left(
     monkeypatch.setattr(progress, "follow", follow)
     report = tmp_path / "r.md"
     with pytest.raises(BrokenPipeError):
-        run_preset(
-            Context(sessions_dir=tmp_path), preset="quickstart", name=None, output=report, headless=True
-        )
+        wishes = Wishes(name=None, output=report, beside="refuse", headless=True, notice=None)
+        run_preset(Context(sessions_dir=tmp_path), preset="quickstart", resume=None, wishes=wishes)
     assert "| ddp " in report.read_text()
 
 
