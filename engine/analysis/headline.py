@@ -9,6 +9,7 @@ from .answers.ending import nothing_measured, shortfall
 from .answers.inquiry import HOLDS_BACK, Inquiry
 from .answers.kinds import best_answer
 from .answers.plain import name_of
+from .answers.tune import what_helped
 from .results.result import Result
 
 MOSTLY_IDLE = 1 / 3
@@ -20,6 +21,8 @@ def headline(inquiry: Inquiry) -> str:
 
     If everything that could be measured has failed, it says so; it is empty before there is anything to say.
     """
+    if inquiry.session.plan.tune is not None:
+        return what_helped(inquiry.session)
     sentence = best_answer(inquiry)
     if sentence is None:
         return nothing_measured(inquiry)

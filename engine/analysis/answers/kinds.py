@@ -11,6 +11,7 @@ from .models import which_is_faster
 from .plain import best_figure, fastest_run
 from .sharding import cost_and_saving
 from .speedup import how_far, is_it_worth_it
+from .trial import what_it_brought
 from .variable import answered, which_value
 from .whole_training import how_long_and_how_good
 from .words import begun
@@ -31,12 +32,16 @@ KINDS: dict[AnswerKind, tuple[Answering, ...]] = {
 
 def answer_proper(inquiry: Inquiry) -> Sentence | None:
     """Return the answer in the question's own terms; None where there is no such kind, or not enough yet."""
+    if inquiry.session.plan.trial is not None:
+        return what_it_brought(inquiry)
     kind = inquiry.session.plan.answer
     return _complete(inquiry, KINDS[kind][0](inquiry))
 
 
 def best_answer(inquiry: Inquiry) -> Sentence | None:
     """Return the sentence that answers the question of a session's preset, as far as it has gone."""
+    if inquiry.session.plan.trial is not None:
+        return what_it_brought(inquiry)
     kind = inquiry.session.plan.answer
     for way in KINDS[kind]:
         sentence = way(inquiry)

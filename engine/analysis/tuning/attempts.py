@@ -103,3 +103,8 @@ def trouble_in_words(run: RunState) -> str:
     if run.failure.kind in run.failure.message:
         return run.failure.message
     return f"{run.failure.kind}: {run.failure.message}"
+
+
+def configuration_of(runs: Sequence[RunState]) -> str:
+    """Return the id of the configuration that runs repeat; empty without a run."""
+    return (runs[0].spec.configuration or runs[0].spec.id) if runs else ""

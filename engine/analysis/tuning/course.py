@@ -14,7 +14,7 @@ from ...record.session import RunState, Session
 from ...text.units import interval, ratio
 from ..results.configuration import configuration_label
 from ..results.throughput import run_summary
-from .attempts import Pairs, Tried, attempts_of, pairs_of, trouble_in_words
+from .attempts import Pairs, Tried, attempts_of, configuration_of, pairs_of, trouble_in_words
 from .batch import BatchSearch, BatchTried, batch_search, batches_tried
 from .gain import lies_above_one
 from .sequential import WORTH, decide
@@ -201,8 +201,3 @@ def searched(course: Course, number: int, tried: Sequence[BatchTried]) -> BatchS
 def is_of(run: RunState, configuration: str) -> bool:
     """Return whether a run repeats the configuration of that id."""
     return configuration in (run.spec.configuration, run.spec.id)
-
-
-def configuration_of(runs: Sequence[RunState]) -> str:
-    """Return the id of the configuration that runs repeat; empty without a run."""
-    return (runs[0].spec.configuration or runs[0].spec.id) if runs else ""

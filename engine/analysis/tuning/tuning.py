@@ -9,9 +9,9 @@ from msgspec import Struct
 from ...record.session import Session
 from ...statistics import Estimate
 from ..results.throughput import run_summary
-from .attempts import Tried, trouble_in_words
+from .attempts import Tried, configuration_of, trouble_in_words
 from .batch import BatchSearch
-from .course import NO_TIME, Course, configuration_of, course_of, given_up
+from .course import NO_TIME, Course, course_of, given_up
 from .gain import lies_above_one
 from .options import options
 from .step import BatchStep, EndStep, PairStep, Step, confirming_pairs, next_step

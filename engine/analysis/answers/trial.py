@@ -1,0 +1,33 @@
+"""The answer of a trial: what the remedy brought, and whether the diagnosis is gone."""
+
+from __future__ import annotations
+
+from ...text.units import ratio
+from ..tuning.trial import TrialOutcome, trial_of
+from ..tuning.words import gain_in_words
+from .inquiry import Inquiry, Sentence
+from .words import capitalised
+
+
+def what_it_brought(inquiry: Inquiry) -> Sentence | None:
+    """Answer with the gain, the most that was to be had, and the diagnosis.
+
+    As in `bf16 gradients: 1.21x (95%: 1.18x to 1.24x), at most 1.32x was to be had; exposed communication is
+    gone`.
+    """
+    outcome = trial_of(inquiry.session)
+    if outcome is None or (outcome.gain is None and not outcome.why):
+        return None
+    about = tuple(each for each in inquiry.results if each.run == outcome.changed and outcome.gain)
+    if outcome.gain is None:
+        return Sentence(f"{capitalised(outcome.remedy.name)}: {outcome.why.rstrip('.')}", about)
+    ceiling = outcome.remedy.ceiling
+    most = "" if ceiling is None else f", at most {ratio(ceiling)} was to be had"
+    text = f"{capitalised(outcome.remedy.name)}: {gain_in_words(outcome.gain)}{most}{_cure(outcome)}"
+    return Sentence(text, about)
+
+
+def _cure(outcome: TrialOutcome) -> str:
+    if outcome.cured is None or not outcome.diagnosis:
+        return ""
+    return f"; {outcome.diagnosis} {'is gone' if outcome.cured else 'remains'}"

@@ -1,0 +1,38 @@
+"""A tune in words: gains with their intervals, and what became of them."""
+
+from __future__ import annotations
+
+from ...statistics import Estimate
+from ...text.units import count, interval, ratio
+from .tuning import Tuning
+
+
+def estimate_in_words(gain: Estimate | None) -> str:
+    """Return a gain with its interval, as in `1.21x (95%: 1.18x to 1.24x)`; `not measured` without one."""
+    if gain is None:
+        return "not measured"
+    return ratio(gain.value) + (f" (95%: {interval(gain.interval, ratio)})" if gain.interval else "")
+
+
+def gain_in_words(gain: Estimate) -> str:
+    """Return a gain, and where its interval leaves open whether it is one that it does."""
+    within = gain.interval
+    if within is not None and within[0] <= 1 <= within[1]:
+        return f"no clear gain, {estimate_in_words(gain)}"
+    return f"{'slower, ' if gain.value < 1 else ''}{estimate_in_words(gain)}"
+
+
+def total_in_words(tuning: Tuning) -> str:
+    """Return what a tune brought, without the full stop."""
+    tried, kept = len(tuning.attempts), len(tuning.kept_attempts)
+    if not kept:
+        of = f": none of {count(tried, 'change')} helped" if tried else ""
+        return f"Nothing was kept{of}"
+    by = f"by {kept} of {count(tried, 'change')}"
+    if tuning.total is None or tuning.total.interval is None:
+        return f"{kept} of {count(tried, 'change')} kept, not measured anew together against the start"
+    if tuning.confirmed is False:
+        anew = estimate_in_words(tuning.total)
+        return f"{kept} of {count(tried, 'change')} kept, but not confirmed: {anew} measured anew"
+    so_far = "" if tuning.confirmed else " so far"
+    return f"{estimate_in_words(tuning.total)}{so_far} {by}, measured anew against the start"
