@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from ..record.session import Session
@@ -11,6 +13,7 @@ from .diagnosis.rules import diagnose, together
 from .headline import headline
 from .results.configuration import Configuration, configurations
 from .results.result import Result, results
+from .tuning.tuning import tuning_of
 
 
 class Analysis(Struct, frozen=True, kw_only=True):
@@ -41,7 +44,7 @@ def analyse(session: Session) -> Analysis:
     """
     planned = configurations(session)
     found = results(session, planned)
-    diagnosed = diagnose(session, planned, found)
+    diagnosed = _diagnosed(session, planned, found)
     return Analysis(
         session=session,
         configurations=planned,
@@ -50,3 +53,15 @@ def analyse(session: Session) -> Analysis:
         diagnoses_by_run=tuple(diagnosed),
         headline=headline(Inquiry(session, planned, found, diagnosed)),
     )
+
+
+def _diagnosed(
+    session: Session, planned: Sequence[Configuration], found: Sequence[Result]
+) -> list[Diagnosis]:
+    """Diagnose the runs; of a tune only its start and its best, as all others are tries."""
+    tuning = tuning_of(session)
+    if tuning is None:
+        return diagnose(session, planned, found)
+    named = {tuning.start, tuning.best}
+    pairs = [pair for pair in zip(planned, found, strict=True) if pair[0].spec.id in named]
+    return diagnose(session, [each for each, _ in pairs], [result for _, result in pairs])

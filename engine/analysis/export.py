@@ -13,6 +13,8 @@ efficiencies shares of 1; intervals are 95% intervals [low, high]; null means no
     diagnosis    findings that explain or cast doubt on the figures, most severe first:
                  `engine.analysis.diagnosis.case.Diagnosis`; advice is text, remedies are changes that can be
                  made to the first of its runs: `engine.plan.remedy.Remedy`
+    trial        outcome of a remedy on trial, or null: `engine.analysis.tuning.trial.TrialOutcome`
+    tune         course of a tune, or null: `engine.analysis.tuning.tuning.Tuning`
     host         as in `engine.host.facts.Host`
     settings     run id -> the settings its first rank reported
     results      one object for each configuration of the plan, over its repeats: see the fields of
@@ -62,6 +64,8 @@ from .results.phases import PARTS, Part
 from .results.result import Result
 from .results.variables import Contrast
 from .trained import trained
+from .tuning.trial import trial_outcome
+from .tuning.tuning import tuning_of
 
 VERSION = 2
 
@@ -211,6 +215,8 @@ def json(analysis: Analysis) -> str:
         },
         "headline": analysis.headline,
         "diagnosis": analysis.diagnoses,
+        "trial": trial_outcome(session),
+        "tune": tuning_of(session),
         "host": session.host,
         "settings": {name: _settings(run) for name, run in session.runs.items()},
         "results": found,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...text.units import ratio
-from ..tuning.trial import TrialOutcome, trial_of
+from ..tuning.trial import TrialOutcome, trial_outcome
 from ..tuning.words import gain_in_words
 from .inquiry import Inquiry, Sentence
 from .words import capitalised
@@ -15,7 +15,7 @@ def what_it_brought(inquiry: Inquiry) -> Sentence | None:
     As in `bf16 gradients: 1.21x (95%: 1.18x to 1.24x), at most 1.32x was to be had; exposed communication is
     gone`.
     """
-    outcome = trial_of(inquiry.session)
+    outcome = trial_outcome(inquiry.session)
     if outcome is None or (outcome.gain is None and not outcome.why):
         return None
     about = tuple(each for each in inquiry.results if each.run == outcome.changed and outcome.gain)

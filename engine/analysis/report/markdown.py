@@ -21,6 +21,7 @@ from .method import method
 from .phases import phases_section
 from .provenance import origins
 from .published import published_section
+from .tuning import results_in_brief, tuning_section
 
 MOST_WARNINGS = 20
 
@@ -30,6 +31,7 @@ def markdown(analysis: Analysis) -> str:
     session, found = analysis.session, analysis.results
     sections = (
         _opening(analysis),
+        tuning_section(session),
         diagnosis_section(analysis.diagnoses),
         _results(analysis),
         _intervals(found),
@@ -103,11 +105,10 @@ def markdown_results(found: Sequence[Result]) -> list[str]:
 
 
 def _results(analysis: Analysis) -> Iterator[str]:
-    lines = markdown_results(analysis.results)
+    found = results_in_brief(analysis)
+    lines = markdown_results(found)
     remarked = group_labels(
-        (result.label, one_line(text))
-        for result in analysis.results
-        for text in remarks(result, analysis.headline)
+        (result.label, one_line(text)) for result in found for text in remarks(result, analysis.headline)
     )
     below = [f"- {one_line(whose)}: {text}" for whose, text in remarked]
     yield from section("Results", [*lines, *([""] if below else []), *below])

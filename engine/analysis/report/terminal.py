@@ -13,20 +13,22 @@ from ..results.result import Result
 from ..trained import trained
 from .columns import cell, remarks, result_columns, side_by_side
 from .diagnosis import diagnosis_text
+from .tuning import results_in_brief, tuning_text
 
 INDENT = "  "
 
 
 def session_text(analysis: Analysis, width: int) -> str:
     """Render results, headline and diagnoses as a short text, without a line break at its end."""
-    parts = [terminal_report(analysis, width), analysis.headline]
+    parts = [terminal_report(analysis, width), "\n".join(tuning_text(analysis.session, width))]
+    parts.append(analysis.headline)
     parts.append("\n".join(diagnosis_text(analysis.diagnoses, width)))
     return "\n\n".join(filter(None, parts))
 
 
 def terminal_report(analysis: Analysis, width: int) -> str:
     """Render the results within `width` columns if possible; the least important columns are dropped."""
-    session, found = analysis.session, analysis.results
+    session, found = analysis.session, results_in_brief(analysis)
     lines = [
         line
         for text in (session.plan.title, trained(session.plan), hardware(session))

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from ...plan.changed_run import changed_run
 from ...plan.plan import RunSpec
 from ...record.session import RunState, Session
-from ...text.units import interval, ratio
+from ...statistics import Estimate
 from ..results.configuration import configuration_label
 from ..results.throughput import run_summary
 from .attempts import Pairs, Tried, attempts_of, configuration_of, pairs_of, trouble_in_words
@@ -135,20 +135,18 @@ def tried_remedy(number: int, pairs: Pairs, nth: int) -> Tried:
         whose = "" if run in pairs.changed else "without it: "
         state = "refused" if run.state == "skipped" else "failed"
         return replace(tried, state=state, why=f"{whose}{trouble_in_words(run)}")
-    return replace(tried, state="refused", why=_why_refused(pairs)) if decision == "refuse" else tried
+    return replace(tried, state="refused", why=_why_refused(pairs.gain)) if decision == "refuse" else tried
 
 
-def _why_refused(pairs: Pairs) -> str:
-    gain = pairs.gain
-    assert gain is not None and gain.interval is not None
-    within = interval(gain.interval, ratio)
+def _why_refused(gain: Estimate | None) -> str:
+    """Return why a gain does not suffice."""
+    if gain is None or gain.interval is None:
+        return "no gain"
     if gain.interval[1] < 1:
-        return f"slower: {ratio(gain.value)} (95%: {within})"
+        return "slower"
     if lies_above_one(gain):
-        return f"too close to 1.00x for one of several tries: {ratio(gain.value)} (95%: {within})"
-    if gain.interval[1] < WORTH:
-        return f"no gain: {ratio(gain.value)} (95%: {within})"
-    return f"no clear gain: {ratio(gain.value)} (95%: {within})"
+        return "not clear enough for one of several tries"
+    return "no gain" if gain.interval[1] < WORTH else "no clear gain"
 
 
 def _give_up_open(course: Course) -> None:
@@ -160,11 +158,7 @@ def _give_up_open(course: Course) -> None:
 
 def given_up(tried: Tried, why: str) -> Tried:
     """Return an attempt that ended before it was decided."""
-    so_far = ""
-    if tried.gain is not None:
-        within = tried.gain.interval
-        so_far = f": {ratio(tried.gain.value)}" + (f" (95%: {interval(within, ratio)})" if within else "")
-    return replace(tried, state="refused", why=f"{why}{so_far}")
+    return replace(tried, state="refused", why=why)
 
 
 def _add_search(course: Course, number: int, runs: Sequence[RunState]) -> None:

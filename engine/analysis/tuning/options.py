@@ -50,7 +50,7 @@ def options(course: Course) -> tuple[Option, ...]:
     """
     found: dict[bytes, Option] = {}
     for diagnosis in diagnoses_of(course.session, course.best):
-        for remedy in getattr(diagnosis, "remedies", ()):
+        for remedy in diagnosis.remedies:
             option = Option(remedy=remedy, diagnosis=diagnosis.name)
             key = _key(remedy)
             if key not in found or option.promise > found[key].promise:

@@ -29,7 +29,7 @@ class TrialOutcome(Struct, frozen=True, kw_only=True):
     """Id of the configuration with it."""
 
 
-def trial_of(session: Session) -> TrialOutcome | None:
+def trial_outcome(session: Session) -> TrialOutcome | None:
     """Return the outcome of the remedy that a session tries; None for a session that is no trial."""
     runs = [run for each in attempts_of(session).values() for run in each]
     if session.plan.trial is None or not runs:

@@ -42,6 +42,8 @@ class Tuning(Struct, frozen=True, kw_only=True):
     """Id of the configuration of the best settings so far."""
     total: Estimate | None
     """Throughput with all that was kept over that of the start, measured anew in turns. None before."""
+    confirmation: tuple[str, str] | None
+    """Ids of the two configurations behind it, that of the start first; None before."""
     trouble: str
     """Reason that there is no such figure though something was kept; empty else."""
 
@@ -87,6 +89,9 @@ def tuning_of(session: Session) -> Tuning | None:
         kept=dict(course.kept),
         best=course.best,
         total=total,
+        confirmation=None
+        if confirmation is None
+        else (configuration_of(confirmation.before), configuration_of(confirmation.changed)),
         trouble=_trouble(course, total) if ended else "",
     )
 
