@@ -17,7 +17,7 @@ from .facts import Cpu
 
 def inspect_cpu(root: Path = Path("/")) -> tuple[Cpu, list[str]]:
     """Return the CPU's facts, and notes on its limits; `root` holds /proc and /sys."""
-    allowed = _affinity()
+    allowed = allowed_cpus()
     groups = _physical_cores(allowed, root)
     ordered = interleave(groups)
     quota = cpu_quota(root)
@@ -45,7 +45,8 @@ def interleave(groups: Iterable[set[int]]) -> list[int]:
     return [core for _, core in sorted(ranked)]
 
 
-def _affinity() -> set[int]:
+def allowed_cpus() -> set[int]:
+    """Return the logical CPUs that this process may use."""
     if sys.platform == "linux":
         return os.sched_getaffinity(0)
     return set(range(os.cpu_count() or 1))

@@ -27,20 +27,13 @@ from .rank import Rank
 from .reporter import Reporter
 
 RECORDED = (
-    *("model", "classes", "image_size", "sequence_length", "data", "images", "tokens", "placement"),
-    *("loader_workers", "prefetch", "pin_memory", "precision", "channels_last", "compile", "compile_mode"),
-    *(
-        "accumulate",
-        "checkpoint_activations",
-        "optimizer",
-        "learning_rate",
-        "weight_decay",
-        "momentum",
-        "clip_gradients",
-    ),
-    *("seed", "bucket_mb", "gradient_as_bucket_view", "static_graph", "find_unused_parameters"),
-    *("compress_gradients", "reshard_after_forward"),
-)
+    "model", "classes", "image_size", "sequence_length", "data", "images", "tokens",
+    "placement", "loader_workers", "prefetch", "pin_memory",
+    "precision", "channels_last", "compile", "compile_mode", "accumulate", "checkpoint_activations",
+    "optimizer", "learning_rate", "weight_decay", "momentum", "clip_gradients", "seed",
+    "bucket_mb", "gradient_as_bucket_view", "static_graph", "find_unused_parameters", "compress_gradients",
+    "reshard_after_forward",
+)  # fmt: skip
 """Keys of a workload whose values are settings of the rank."""
 PATIENCE = 2.0
 """Times `measure.hang_seconds` that a message between ranks may take: the watchdog should be faster."""

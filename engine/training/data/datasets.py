@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ import torch.nn.functional as F  # noqa: N812 (its usual name)
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from ...host.cpu import allowed_cpus
 from ...plan.workload.data_error import DataError
 from ...plan.workload.image_files import (
     MOST_UNREADABLE,
@@ -146,13 +146,13 @@ class FileImages:
         return f"{path} could not be read"
 
     def tensor(self, note: Note) -> Tensor:
-        """Return all images, decoded by as many threads as this process has cores."""
+        """Return all images, decoded by a thread for each CPU."""
         images = torch.empty(len(self), 3, self.size, self.size, dtype=torch.uint8)
 
         def decode(index: int) -> None:
             images[index] = pixels_of(self.image(index))
 
-        with ThreadPoolExecutor(_cores()) as threads:
+        with ThreadPoolExecutor(len(allowed_cpus())) as threads:
             for done, _ in enumerate(threads.map(decode, range(len(self)))):
                 if done % 1000 == 0:
                     note(f"decoding images, {done / len(self):.0%}")
@@ -202,10 +202,6 @@ def synthetic(workload: Workload) -> tuple[Images, Images]:
         return MemoryImages(images, labels)
 
     return make(workload.images), make(max(1, workload.images // 5))
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def image_folder(folder: Path, workload: Workload, note: Note) -> tuple[Images, Images]:
