@@ -30,16 +30,12 @@ from .optimizer import (
     parameters_to_train,
 )
 from .parallel.averaging import averaging
-from .parallel.block_order import BlockOrder
 from .parallel.dense import stored_values
 from .parallel.group import NOTE_INTERVAL, Group
-from .parallel.modes import wrap_model
 from .parallel.sharding import local
-from .precision import SIXTEEN_BITS, Autocast
+from .prepared_model import prepare_model
 from .trainings.training import Batch, Batches, Tally, Training
-from .user_code import user_code_of
 from .wrapping.dynamo import CUDA_GRAPHS, uncompiled
-from .wrapping.recomputing import blocks_to_recompute, recompute
 from .wrapping.wrapper import unwrapped
 
 
@@ -67,34 +63,9 @@ class Trainer:
     ) -> None:
         workload = run.workload_of(rank)
         device = devices.first
-        torch.manual_seed(workload.seed)
-        model = training.build_model()
-
-        def give_weights(part: nn.Module) -> None:
-            training.give_weights(part, device)
-
-        if run.mode != "fsdp":
-            give_weights(model)
-        if not any(parameter.is_meta for parameter in model.parameters()):
-            model.to(device)
-            # Whatever random numbers a model used, all ranks start with rank 0's weights.
-            group.share([*model.parameters(), *model.buffers()])
-        if run.mode == "fsdp":
-            for parameter in model.parameters():
-                parameter.data = parameter.data.contiguous()
-        elif workload.channels_last:  # fsdp requires contiguous parameters
-            to_channels_last(model)
-        dtype = SIXTEEN_BITS.get(workload.precision)
-        # fsdp gathers weights of 16 bits, with which autocast has nothing to do but where they meet others.
-        autocast = dtype if run.mode != "fsdp" or training.mixes_types(model) else None
-        recompute(blocks_to_recompute(model, workload))
-        module = training.module_of(model)
         self.training = training
-        self.plain = Autocast(module, device.type, autocast) if autocast else module
-        """The model without wrapper, for evaluation, counts and comparisons."""
-        self.model = wrap_model(self.plain, run.mode, devices, workload, dtype, give_weights)
-        if run.mode == "fsdp" and user_code_of(workload) is not None:
-            BlockOrder(self.model, group)
+        self.plain, self.model = prepare_model(run, rank, devices, training, group)
+        """The model for evaluation, counts and comparisons, and as the run's mode wraps it."""
         self.optimizer = training.make_optimizer(self.plain, fused=devices.fuses_optimizers)
         self.scaler = make_scaler(workload, device)
         self.schedule = Schedule(workload, batches.steps_per_epoch)
@@ -291,10 +262,3 @@ class Trainer:
     def replicas_equal(self) -> bool:
         """Return whether all ranks of this training hold the same parameters, bit for bit."""
         return self._group.agree(list(self.plain.parameters()))
-
-
-def to_channels_last(model: nn.Module) -> None:
-    """Store the four-dimensional tensors of a model in channels-last format; others have no such format."""
-    for tensor in (*model.parameters(), *model.buffers()):
-        if tensor.dim() == 4 and tensor.layout is torch.strided:
-            tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)

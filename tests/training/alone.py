@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from gpubench_tui.engine.plan.assignment import Assignment
 from gpubench_tui.engine.plan.workload.workload import Workload
-from gpubench_tui.engine.training import optimizer, trainer
+from gpubench_tui.engine.training import optimizer, prepared_model, trainer
 from gpubench_tui.engine.training.detail import bandwidth
 from gpubench_tui.engine.training.detail.communication import BucketHook
 from gpubench_tui.engine.training.device.claim import claim_devices
@@ -95,7 +95,7 @@ def overflowing(assignment: Assignment, queues: Sequence[Any]) -> None:
     replaced = ExitStack()
     if run.mode == "dp":
         replaced.enter_context(pretended())
-        trainer.wrap_model = lambda model, *_, **__: data_parallel_over(model, 2)  # type: ignore[assignment]
+        prepared_model.wrap_model = lambda model, *_, **__: data_parallel_over(model, 2)  # type: ignore[assignment]
     cpu = claim_devices(run, group.rank)
     workload = run.workload_of(group.rank)
     share = share_of(run, group.rank, cpu, Path(assignment.rendezvous))

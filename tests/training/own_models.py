@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import torch
-from gpubench_tui.engine.training import trainer
+from gpubench_tui.engine.training import prepared_model
 from gpubench_tui.engine.training.data.batches import ImageBatch, ResidentBatches
 from gpubench_tui.engine.training.detail import bandwidth, communication, detail_phase
 from pretend_devices import data_parallel_over, pretended
@@ -94,7 +94,7 @@ def data_parallel(classes: int) -> nn.Module:
     def wrap(model: nn.Module, *_: object, until: object = forever, **__: object) -> nn.Module:
         return data_parallel_over(model, 2)
 
-    trainer.wrap_model = wrap
+    prepared_model.wrap_model = wrap
     return Model()
 
 

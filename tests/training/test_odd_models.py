@@ -11,8 +11,6 @@ from gpubench_tui.engine.plan.preset.preset import Measure, Mode
 from gpubench_tui.engine.plan.workload.workload import Precision, Workload
 from gpubench_tui.engine.record.events import RankFailed
 from gpubench_tui.engine.training.errors import sentence_of
-from gpubench_tui.engine.training.parallel.sharding import blocks_of
-from torch import nn
 
 on_cpu = pytest.mark.skipif(
     not hasattr(torch.cpu.Stream, "record_event"), reason="torch 2.6 has none on CPUs"
@@ -148,10 +146,3 @@ def test_advice_of_torch_is_put_in_the_words_of_a_preset(message: str, words: st
     said = sentence_of(RuntimeError(message), 8)
     assert words in said
     assert "iteration" not in said
-
-
-def test_a_parameter_of_root_and_block_leaves_the_block_to_the_root() -> None:
-    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 4))
-    assert blocks_of(model) == list(model)
-    model.tied = model[1].weight
-    assert blocks_of(model) == [model[0], model[2]]

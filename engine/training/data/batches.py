@@ -1,9 +1,8 @@
-"""Batches of one rank: from a data set that is resident on its device, or through a DataLoader."""
+"""Batches of images: from a data set that is resident on its device, or through a DataLoader."""
 
 from __future__ import annotations
 
 import random
-import sys
 from collections.abc import Iterator, Sequence
 from itertools import count
 
@@ -11,45 +10,16 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from ...host.process import die_with_parent
 from ...plan.workload.workload import Augmentation, Workload
 from ..device.devices import RankDevices
-from ..errors import DataTooLargeError, TrainingError, kind_of
+from ..errors import DataTooLargeError, kind_of
 from ..parallel.modes import Shard
 from .augment import augment_batch, augment_image
 from .datasets import NORMALISATION, Images, Normalisation, Note, pixels_of
+from .loader import BatchSampler, make_loader
 
 ImageBatch = tuple[Tensor, Tensor]
 """Normalised float32 images (batch, 3, size, size) and int64 labels, both on the rank's device."""
-START_METHOD = "fork" if sys.platform == "linux" else "spawn"
-"""Start method of loader workers, which use no GPU: a fork is safe, a new interpreter takes seconds."""
-
-
-class BatchSampler:
-    """Yields the indices of each of a rank's batches, in order."""
-
-    def __init__(self, shard: Shard, samples: int, batch: int, seed: int, noun: str = "images") -> None:
-        self.shard = shard
-        self.samples = samples
-        self.batch = batch
-        self.seed = seed
-        self.epochs: tuple[int, int | None] = (0, None)
-        self.steps_per_epoch = shard.steps_per_epoch(samples, batch)
-        if self.steps_per_epoch == 0:
-            raise TrainingError(
-                f"the training set has {samples} {noun}, fewer than one step of all ranks consumes "
-                f"({shard.samples_per_step(batch)})"
-            )
-
-    def epoch(self, number: int) -> Tensor:
-        """Return all indices of an epoch, batch after batch."""
-        return self.shard.of_epoch(self.samples, self.batch, self.seed, number)
-
-    def __iter__(self) -> Iterator[list[int]]:
-        first, end = self.epochs
-        for number in count(first) if end is None else range(first, end):
-            for chosen in self.epoch(number).view(-1, self.batch):
-                yield chosen.tolist()
 
 
 class ResidentBatches:
@@ -150,9 +120,8 @@ class LoaderBatches:
     ) -> None:
         self.steps_per_epoch = sampler.steps_per_epoch
         self._sampler = sampler
-        self._device = devices.first
-        self._pin = devices.pins_memory and workload.pin_memory
-        self._prefetch = workload.prefetch
+        self._workload = workload
+        self._devices = devices
         self._format = torch.channels_last if workload.channels_last else torch.contiguous_format
         self._workers = workers
         self._seed = seed
@@ -165,17 +134,7 @@ class LoaderBatches:
     def _loader_of(
         self, images: LoaderImages, batches: BatchSampler | list[list[int]]
     ) -> DataLoader[tuple[Tensor, int]]:
-        return DataLoader(
-            images,
-            batch_sampler=batches,
-            num_workers=self._workers,
-            pin_memory=self._pin,
-            prefetch_factor=self._prefetch if self._workers else None,
-            worker_init_fn=start_worker,
-            multiprocessing_context=START_METHOD if self._workers else None,
-            persistent_workers=self._workers > 0 and isinstance(batches, BatchSampler),
-            generator=torch.Generator().manual_seed(self._seed),
-        )
+        return make_loader(images, batches, self._workload, self._devices, self._workers, self._seed)
 
     def train(self, first: int, end: int | None) -> Iterator[ImageBatch]:
         """Implement `Batches`."""
@@ -196,13 +155,8 @@ class LoaderBatches:
     def place(self, batch: ImageBatch) -> ImageBatch:
         """Implement `Batches`."""
         images, labels = batch
-        images = images.to(self._device, non_blocking=True).contiguous(memory_format=self._format)
-        return images, labels.to(self._device, non_blocking=True)
-
-
-def start_worker(worker: int) -> None:  # noqa: ARG001 (passed by DataLoader)
-    """Tie a loader worker's life to its rank's."""
-    die_with_parent()
+        images = images.to(self._devices.first, non_blocking=True).contiguous(memory_format=self._format)
+        return images, labels.to(self._devices.first, non_blocking=True)
 
 
 def make_batches(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -248,8 +247,7 @@ def replaced_images(sets: tuple[Images, Images]) -> list[UnreadImages]:
 def check_same_files(sets: tuple[Images, Images], group: Group) -> None:
     """Raise TrainingError on all ranks of a training unless they read the same files in the same order."""
     paths = [part.paths for part in sets if isinstance(part, FileImages)]
-    ranks = group.gather([float(zlib.crc32(repr(paths).encode()))])
-    if any(theirs != ranks[0] for theirs in ranks):
+    if not group.alike(paths):
         raise TrainingError(
             "the ranks found different images in data_dir: it changed while they opened it; run again"
         )

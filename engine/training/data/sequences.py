@@ -14,7 +14,7 @@ from ...plan.workload.token_files import sequences_in
 from ...plan.workload.workload import Workload
 from ..device.devices import RankDevices
 from ..errors import DataTooLargeError, kind_of
-from .batches import START_METHOD, BatchSampler, start_worker
+from .loader import BatchSampler, make_loader
 from .tokens import Tokens, check_known, widened
 
 
@@ -105,15 +105,8 @@ class LoaderSequences:
         self._loader = self._loader_of(train, sampler)
 
     def _loader_of(self, sequences: Sequences, batches: BatchSampler | list[list[int]]) -> DataLoader[Tensor]:
-        return DataLoader(
-            sequences,
-            batch_sampler=batches,
-            num_workers=self._workers,
-            pin_memory=self._devices.pins_memory and self._workload.pin_memory,
-            prefetch_factor=self._workload.prefetch if self._workers else None,
-            worker_init_fn=start_worker,
-            multiprocessing_context=START_METHOD if self._workers else None,
-            persistent_workers=self._workers > 0 and isinstance(batches, BatchSampler),
+        return make_loader(
+            sequences, batches, self._workload, self._devices, self._workers, self._sampler.seed
         )
 
     def train(self, first: int, end: int | None) -> Iterator[Tensor]:

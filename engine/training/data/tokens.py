@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from itertools import accumulate
 from pathlib import Path
@@ -143,8 +142,7 @@ def synthetic_tokens(vocabulary: int, count: int, length: int, seed: int) -> tup
 def check_same_spans(sets: tuple[Tokens, Tokens], group: Group) -> None:
     """Raise TrainingError on all ranks of a training unless they read the same parts of the same files."""
     spans = [part.spans if isinstance(part, FileTokens) else len(part) for part in sets]
-    ranks = group.gather([float(zlib.crc32(repr(spans).encode()))])
-    if any(theirs != ranks[0] for theirs in ranks):
+    if not group.alike(spans):
         raise TrainingError(
             "the ranks found different texts in data_dir: it changed while they opened it; run again"
         )

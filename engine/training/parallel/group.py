@@ -56,6 +56,11 @@ class Group:
         work.wait()
         return [theirs.tolist() for theirs in everyone]
 
+    def alike(self, value: object) -> bool:
+        """Return whether all ranks hold a value of the same representation, such as a list of file names."""
+        digests = self.gather([float(zlib.crc32(repr(value).encode()))])
+        return all(theirs == digests[0] for theirs in digests)
+
     def meet(
         self, place: str, waiting: Callable[[], None], meanwhile: Callable[[], object] | None = None
     ) -> None:
@@ -120,9 +125,7 @@ class Group:
 
         A collective of different sizes would write beyond the smaller ones, or wait for ever.
         """
-        shapes = [(*tensor.shape, tensor.dtype) for tensor in tensors]
-        ranks = self.gather([float(zlib.crc32(repr(shapes).encode()))])
-        if any(theirs != ranks[0] for theirs in ranks):
+        if not self.alike([(*tensor.shape, tensor.dtype) for tensor in tensors]):
             raise TrainingError(
                 "the ranks hold tensors of different shapes or types: a model must be built alike on every "
                 "rank"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from operator import index
 from pathlib import Path
 from typing import Any
@@ -58,19 +59,20 @@ class OwnTraining(Training):
 
     def __init__(self, workload: Workload) -> None:
         self.workload = workload
-        self._imported: OwnFile | None = None
-        self._count: Callable[[Batch], Any] | None = None
         self._data = ImageTraining(workload)
         """The preset's data, where the file makes none."""
         self._batches: OwnBatches | None = None
 
-    @property
+    @cached_property
     def _file(self) -> OwnFile:
-        if self._imported is None:
-            self._imported = OwnFile(Path(self.workload.training))
-            self.unit = self._imported.unit
-            self._count = self._imported.function("samples") if self._imported.has("samples") else None
-        return self._imported
+        file = OwnFile(Path(self.workload.training))
+        self.unit = file.unit
+        return file
+
+    @cached_property
+    def _count(self) -> Callable[[Batch], Any] | None:
+        """Function of the file that counts the units of a batch; None where it has none."""
+        return self._file.function("samples") if self._file.has("samples") else None
 
     def open(self, share: Share, note: Note) -> Batches:
         """Implement `Training`."""

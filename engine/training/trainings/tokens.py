@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from ...plan.workload.language_models import vocabulary_of
 from ...plan.workload.token_files import sequences_in
 from ...plan.workload.workload import Workload
-from ..data.batches import BatchSampler
 from ..data.datasets import Note
+from ..data.loader import BatchSampler
 from ..data.sequences import make_sequences
 from ..data.tokens import Tokens, check_same_spans, open_tokens
 from ..models.gpt2 import Gpt2

@@ -12,8 +12,8 @@ from torch.utils.checkpoint import checkpoint
 
 from ...plan.workload.workload import Workload
 from ..errors import TrainingError
-from ..parallel.sharding import parts_of
 from ..precision import BATCH_NORMS
+from .blocks import parts_of
 
 
 def blocks_to_recompute(model: nn.Module, workload: Workload) -> list[nn.Module]:

@@ -8,12 +8,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.training.data import augment
-from gpubench_tui.engine.training.data.batches import (
-    BatchSampler,
-    LoaderBatches,
-    ResidentBatches,
-    make_batches,
-)
+from gpubench_tui.engine.training.data.batches import LoaderBatches, ResidentBatches, make_batches
 from gpubench_tui.engine.training.data.datasets import (
     NORMALISATION,
     MemoryImages,
@@ -22,6 +17,7 @@ from gpubench_tui.engine.training.data.datasets import (
     replaced_images,
     skipped_images,
 )
+from gpubench_tui.engine.training.data.loader import BatchSampler
 from gpubench_tui.engine.training.device.cpu import CpuDevices
 from gpubench_tui.engine.training.errors import (
     DataTooLargeError,

@@ -8,7 +8,7 @@ from gpubench_tui.engine.plan.workload.language_models import LANGUAGE_MODELS
 from gpubench_tui.engine.training.models.gpt2 import Gpt2
 from gpubench_tui.engine.training.models.language import build_without_weights, give_weights
 from gpubench_tui.engine.training.models.llama import Llama
-from gpubench_tui.engine.training.parallel.sharding import blocks_of
+from gpubench_tui.engine.training.wrapping.blocks import blocks_of
 from torch import nn
 
 CPU = torch.device("cpu")

@@ -435,7 +435,7 @@ def test_models_without_images_keep_their_own_layout(tmp_path: Path) -> None:
         + "\ndef build_model(): return nn.Sequential(nn.Linear(4, 1), nn.Conv3d(1, 1, 1))"
     )
     training, _ = opened(tmp_path, source, channels_last=True)
-    from gpubench_tui.engine.training.trainer import to_channels_last
+    from gpubench_tui.engine.training.prepared_model import to_channels_last
 
     model = training.build_model()
     model.append(nn.Conv2d(3, 3, 3))
