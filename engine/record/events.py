@@ -130,10 +130,11 @@ class ModelBuilt(Base, frozen=True, kw_only=True, tag="model built"):
     parameters: Int64
     unit: str = "samples"
     """Unit of its throughput, in the plural: `images`, `tokens`."""
-    train_images: Int64 | None
+    # Journals have always called them images.
+    train_samples: Int64 | None = msgspec.field(name="train_images")
     """Units in the training set; None where that is not known."""
-    test_images: Int64 | None
-    """Units in the test set."""
+    test_samples: Int64 | None = msgspec.field(name="test_images")
+    """Units in the test set; None where that is not known."""
     steps_per_epoch: Int64
     """Steps of one epoch on this rank."""
     buffer_bytes: Int64 | None = None

@@ -32,8 +32,8 @@ class RankState:
         """Unit of its throughput, in the plural; empty before its model is built."""
         self.buffer_bytes: int | None = None
         self.pieces: list[events.Piece] = []
-        self.train_images: int | None = None
-        self.test_images: int | None = None
+        self.train_samples: int | None = None
+        self.test_samples: int | None = None
         self.steps_per_epoch: int | None = None
         self.skipped_images: list[events.UnreadImages] = []
         self.steps = 0
@@ -178,7 +178,7 @@ def _model_built(run: RunState, event: events.ModelBuilt) -> None:
     rank.parameters, rank.steps_per_epoch = event.parameters, event.steps_per_epoch
     rank.unit = event.unit
     rank.buffer_bytes, rank.pieces = event.buffer_bytes, event.pieces
-    rank.train_images, rank.test_images = event.train_images, event.test_images
+    rank.train_samples, rank.test_samples = event.train_samples, event.test_samples
     rank.skipped_images = event.skipped_images
 
 

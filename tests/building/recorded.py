@@ -115,8 +115,8 @@ def run_events(spec: RunSpec, start: float, gpus: int, fails: bool = False) -> I
             run=spec.id,
             rank=rank,
             parameters=11_173_962,
-            train_images=STEPS_A_WINDOW * spec.global_batch,
-            test_images=2000,
+            train_samples=STEPS_A_WINDOW * spec.global_batch,
+            test_samples=2000,
             steps_per_epoch=STEPS_A_WINDOW,
         )
     batch = spec.batch_per_device() * (spec.device_count if spec.mode == "dp" else 1)

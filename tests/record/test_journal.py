@@ -10,7 +10,7 @@ from typing import get_args
 import pytest
 from building.all_kinds import EVENTS, STARTED
 from gpubench_tui.engine.record import journal as journal_module
-from gpubench_tui.engine.record.events import Event, LogMessage, RankFinished, RankMeasured
+from gpubench_tui.engine.record.events import Event, LogMessage, ModelBuilt, RankFinished, RankMeasured
 from gpubench_tui.engine.record.journal import Follower, Journal, read_journal
 from gpubench_tui.engine.record.session import read_session
 from gpubench_tui.engine.text.encoding import encode_json
@@ -237,3 +237,16 @@ def test_a_rank_that_finished_in_format_1_has_its_figures(tmp_path: Path) -> Non
         measured,
         RankFinished(at=9.5, run="01", rank=1, steps=40, samples=640),
     ]
+
+
+def test_sizes_of_data_have_the_names_that_earlier_versions_gave_them(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    built = next(event for event in EVENTS if isinstance(event, ModelBuilt))
+    path.write_text(
+        '{"event":"model built","at":1.5,"run":"a","rank":0,"parameters":7,"train_images":640,"test_images":'
+        'null,"steps_per_epoch":10}\n'
+    )
+    (read,) = read_journal(path)
+    assert isinstance(read, ModelBuilt)
+    assert (read.train_samples, read.test_samples) == (640, None)
+    assert b'"train_images":20,"test_images":4' in encode_json(built)

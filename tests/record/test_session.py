@@ -39,8 +39,8 @@ def built(rank: int) -> ModelBuilt:
         run=DDP.id,
         rank=rank,
         parameters=5,
-        train_images=9,
-        test_images=3,
+        train_samples=9,
+        test_samples=3,
         steps_per_epoch=10,
     )
 

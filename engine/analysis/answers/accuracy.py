@@ -57,8 +57,8 @@ def _chance(inquiry: Inquiry, result: Result, baseline: Result) -> float:
     for each in (result, baseline):
         accuracy = each.test_accuracy or 0.0
         ranks = (rank for _, rank in inquiry.configuration(each).ranks)
-        images = max((rank.test_images or 0 for rank in ranks), default=0)
-        variance += accuracy * (1 - accuracy) / images if images else 0.0
+        samples = max((rank.test_samples or 0 for rank in ranks), default=0)
+        variance += accuracy * (1 - accuracy) / samples if samples else 0.0
     return CHANCE * math.sqrt(variance)
 
 

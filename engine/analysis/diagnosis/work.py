@@ -59,18 +59,18 @@ def undivided_epochs(case: Case) -> Iterator[Diagnosis]:
                 f"it takes as many steps for an epoch as {baseline.result.label}: each "
                 "device trains on all of the data instead of its share",
                 (
-                    ("steps of an epoch", f"{ours[0]:,} for {ours[1]:,} images"),
-                    (f"of {baseline.result.label}", f"{theirs[0]:,} for {theirs[1]:,} images"),
+                    ("steps of an epoch", f"{ours[0]:,} for {ours[1]:,} {run.result.unit}"),
+                    (f"of {baseline.result.label}", f"{theirs[0]:,} for {theirs[1]:,} {run.result.unit}"),
                 ),
                 "divide the samples by rank (DistributedSampler does)",
             )
 
 
 def _epoch(run: Subject) -> tuple[int, int] | None:
-    """Return the steps of an epoch on one rank, and the images of the training set."""
+    """Return the steps of an epoch on one rank, and the units of the training set."""
     for _, rank in run.configuration.ranks:
-        if rank.steps_per_epoch and rank.train_images:
-            return rank.steps_per_epoch, rank.train_images
+        if rank.steps_per_epoch and rank.train_samples:
+            return rank.steps_per_epoch, rank.train_samples
     return None
 
 

@@ -112,19 +112,19 @@ def _own(result: Result, figure: Figure) -> Own:
 
 def _epoch_seconds(result: Result) -> Own:
     if result.epoch_seconds is not None:
-        return result.epoch_seconds, f"measured, {result.train_images or 0:,} {result.unit}"
-    if result.throughput is None or result.train_images is None:
+        return result.epoch_seconds, f"measured, {result.train_samples or 0:,} {result.unit}"
+    if result.throughput is None or result.train_samples is None:
         return None, ""
     return (
-        result.train_images / result.throughput,
-        f"derived, {result.train_images:,} {result.unit} over {result.unit}/s",
+        result.train_samples / result.throughput,
+        f"derived, {result.train_samples:,} {result.unit} over {result.unit}/s",
     )
 
 
 def _of_epoch(result: Result, step_seconds: float | None, what: str) -> Own:
-    if step_seconds is None or result.train_images is None:
+    steps = result.steps_per_epoch
+    if step_seconds is None or steps is None:
         return None, ""
-    steps = result.train_images // result.global_batch
     return steps * step_seconds, f"derived, {steps:,} steps an epoch times {what}"
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -87,8 +87,10 @@ class Result(Struct, frozen=True, kw_only=True):
     peak_memory_bytes: int | None
     """Peak memory allocated on any one device; on a CPU, peak resident memory of any one rank."""
     parameters: int | None
-    train_images: int | None
-    """Images in an epoch."""
+    train_samples: int | None
+    """Units in the training set."""
+    steps_per_epoch: int | None
+    """Optimizer steps of an epoch; None where the data have no end."""
     epochs: int | None
     """Number of epochs evaluated."""
     test_accuracy: float | None
@@ -183,8 +185,9 @@ def compute_result(session: Session, others: Sequence[Configuration], configurat
         fingerprint=fingerprint(session, run),
         scaling=comparison.scaling,
         peak_memory_bytes=peak_memory(ranks),
-        parameters=None if concurrent else _parameters(run),
-        train_images=None if concurrent else _train_images(run),
+        parameters=None if concurrent else _of_any_rank(run, "parameters"),
+        train_samples=None if concurrent else _of_any_rank(run, "train_samples"),
+        steps_per_epoch=None if concurrent else _of_any_rank(run, "steps_per_epoch") or None,
         epochs=outcome.epochs if outcome else None,
         test_accuracy=outcome.test_accuracy if outcome else None,
         best_accuracy=outcome.best_accuracy if outcome else None,
@@ -216,9 +219,9 @@ def _stop_reason(run: RunState) -> str:
     return next((event.stop_reason for event in measured if event is not None), "")
 
 
-def _parameters(run: RunState) -> int | None:
-    return next((rank.parameters for rank in run.ranks.values() if rank.parameters is not None), None)
-
-
-def _train_images(run: RunState) -> int | None:
-    return next((rank.train_images for rank in run.ranks.values() if rank.train_images is not None), None)
+def _of_any_rank(
+    run: RunState, name: Literal["parameters", "train_samples", "steps_per_epoch"]
+) -> int | None:
+    """Return what the first rank that has told it says; all ranks of a training say the same."""
+    told: Iterator[int | None] = (getattr(rank, name) for rank in run.ranks.values())
+    return next((value for value in told if value is not None), None)

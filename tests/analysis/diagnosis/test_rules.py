@@ -264,14 +264,14 @@ def test_ranks_that_consume_unequal_samples() -> None:
 
 def epochs_of(run: str, rank: int, steps: int) -> Event:
     return ModelBuilt(
-        at=1.6, run=run, rank=rank, parameters=1, train_images=640, test_images=1, steps_per_epoch=steps
+        at=1.6, run=run, rank=rank, parameters=1, train_samples=640, test_samples=1, steps_per_epoch=steps
     )
 
 
 def test_ranks_that_all_train_on_everything() -> None:
     whole = [epochs_of("ddp", rank, 10) for rank in range(2)]
     each = [measured("single", [STEADY]), measured("ddp", [STEADY, STEADY])]
-    assert "10 for 640 images" in figures(
+    assert "10 for 640 samples" in figures(
         one(session(opening(SINGLE, DDP), *each, whole), "work not divided")
     )
     halves = [epochs_of("ddp", rank, 5) for rank in range(2)]
