@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from typing import Generic, TypeVar
 
-from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -21,14 +18,11 @@ from ...engine.record.session import Session
 from ...engine.record.session_folder import SessionFolder
 from ...engine.text.units import clock
 from ..data.feed import Feed
-from ..data.log_tail import read_log_tail
-from ..render.monitor.logs import rank_log, session_log
 from ..render.monitor.time_range import TIME_RANGES
 from ..requests import GoBack, ShowLaunch
 from ..widgets.footer import Footer
 from ..widgets.panel import Panel
-from ..widgets.session_view import SessionView, latest_run
-from ..workers import in_thread
+from ..widgets.session_view import SessionView
 from .base import Quittable, is_visible
 from .results import ResultsScreen
 
@@ -39,15 +33,6 @@ FOLD_SECONDS = 0.1
 """Longest time spent on folding events before keys are handled."""
 
 Source = TypeVar("Source", bound=Feed)
-
-
-@dataclass
-class LogRead(Message):
-    """The newest lines of a rank's log have been read."""
-
-    run: str
-    rank: int
-    lines: Sequence[str]
 
 
 class SessionScreen(Quittable, Generic[Source]):
@@ -71,16 +56,13 @@ class SessionScreen(Quittable, Generic[Source]):
         self._over = False
         self._paused = False
         self._results_due = False
-        self._log_rank: int | None = None
-        self._log_read: LogRead | None = None
-        self._is_reading_log = False
         self._plotted_at = 0.0
 
     def compose(self) -> ComposeResult:
         """Compose head, panels and footer."""
         with Vertical(id="head"):
             yield from self.head()
-        yield SessionView(self._unicode)
+        yield SessionView(self.folder, self._unicode)
         yield Footer()
 
     def head(self) -> Iterable[Widget]:
@@ -169,7 +151,6 @@ class SessionScreen(Quittable, Generic[Source]):
         with self.app.batch_update():
             self._draw_headline()
             self.view.draw(self.session, plots)
-            self._draw_log()
 
     def _draw_headline(self) -> None:
         session = self.session
@@ -191,35 +172,6 @@ class SessionScreen(Quittable, Generic[Source]):
     def state(self) -> str:
         """Return the state of the session in one word."""
         return self.session.outcome or ("interrupted" if self._over else "running")
-
-    def _draw_log(self) -> None:
-        run = latest_run(self.session)
-        if self._log_rank is None or run is None or self._log_rank >= run.spec.world_size:
-            self.view.draw_log("Log", session_log(self.session.log))
-            return
-        self._read_log(run.spec.id, self._log_rank)
-        log, wanted = self._log_read, (run.spec.id, self._log_rank)
-        if log is not None and (log.run, log.rank) == wanted:
-            path = self.folder.rank_log(*wanted).relative_to(self.folder.path)
-            self.view.draw_log(f"Log of rank {self._log_rank}: {path}", rank_log(log.lines))
-
-    def _read_log(self, run: str, rank: int) -> None:
-        # A file system may be slow, so only one reader at a time.
-        if not self._is_reading_log:
-            self._is_reading_log = True
-            self._read_tail(run, rank)
-
-    @in_thread("reading the log", feed=True)
-    def _read_tail(self, run: str, rank: int) -> None:
-        self.post_message(LogRead(run, rank, read_log_tail(self.folder.rank_log(run, rank))))
-
-    @on(LogRead)
-    def _show_rank_log(self, message: LogRead) -> None:
-        self._is_reading_log = False
-        if message != self._log_read:
-            self._log_read = message
-            if self._ready:
-                self._draw_log()
 
     # Actions
 
@@ -275,10 +227,7 @@ class SessionScreen(Quittable, Generic[Source]):
 
     def action_log(self) -> None:
         """Show the log of the next rank; after the last, that of the session."""
-        run = latest_run(self.session)
-        ranks = run.spec.world_size if run is not None else 0
-        following = 0 if self._log_rank is None else self._log_rank + 1
-        self._log_rank = following if following < ranks else None
+        self.view.turn_log(self.session)
         self.redraw()
 
     def action_time(self, change: int) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Hashable
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.content import Content
 
 from ...engine.analysis.diagnosis.stragglers import paces
 from ...engine.record.session import RunState, Session
+from ...engine.record.session_folder import SessionFolder
 from ..render.monitor.cpu_strip import cpu_strip, cpu_summary
 from ..render.monitor.current_run import current_run
 from ..render.monitor.gpu_details import gpu_details
@@ -18,14 +18,16 @@ from ..render.monitor.plan import current_run_line, plan_list, plan_title
 from ..render.monitor.rank_bars import rank_bars, rank_title
 from ..render.monitor.run_plots import PlotArea, TitledPlot, loss_plot, throughput_plot
 from ..render.monitor.time_range import TIME_RANGES
+from .log_panel import LogPanel
 from .panel import Panel
 
 
 class SessionView(Vertical):
     """Draws a session: only what has changed since, and nothing that is hidden."""
 
-    def __init__(self, unicode: bool) -> None:
+    def __init__(self, folder: SessionFolder, unicode: bool) -> None:
         super().__init__()
+        self._folder = folder
         self.time = TIME_RANGES[0]
         """Stretch of time that the plots show."""
         self._unicode = unicode
@@ -41,10 +43,10 @@ class SessionView(Vertical):
             yield Panel("Loss", id="loss", classes="exact")
             yield Panel("Step time of each rank", id="ranks", classes="exact")
         yield Panel("Devices", id="devices", classes="exact")
-        yield Panel("Log", id="log")
+        yield LogPanel(self._folder)
 
     def draw(self, session: Session, plots: bool = True) -> None:
-        """Draw all panels but the log, which the screen draws; the plots only if `plots`."""
+        """Draw all panels; the plots only if `plots`."""
         self._draw_plan(session)
         self._draw_current_run(session)
         run = latest_run(session)
@@ -52,16 +54,13 @@ class SessionView(Vertical):
         if plots:
             self._draw_plots(session, run)
         self._draw_devices(session)
+        log = self._panel("log")
+        if isinstance(log, LogPanel):
+            log.draw(session.log, run)
 
-    def draw_log(self, title: str, lines: Content) -> None:
-        """Draw the log; if it is scrolled to its end, it stays there."""
-        panel = self._panel("log")
-        if panel is not None:
-            at_end = panel.max_scroll_y - panel.scroll_y <= 1
-            panel.set_title(title)
-            panel.show(lines)
-            if at_end:
-                panel.scroll_end(animate=False)
+    def turn_log(self, session: Session) -> None:
+        """Choose the log of the next rank; after the last, that of the session."""
+        self.query_one(LogPanel).turn(latest_run(session))
 
     def _panel(self, name: str) -> Panel | None:
         """Return the panel, or None if it is hidden or another one is enlarged."""
