@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -72,31 +73,33 @@ def cells_of(preset: Preset, host: Host) -> Iterator[Cell]:
 
     Combinations that differ only in keys without effect there are one cell.
     """
+    cells = _all_cells(preset, host)
+    if not preset.matrix.vary:
+        yield from cells
+        return
     yielded: set[_Place] = set()
-    for cell in _all_cells(preset, host):
-        if not preset.matrix.vary or (place := cell.place(cell.varied)) not in yielded:
-            yielded |= {place} if preset.matrix.vary else set()
+    for cell in cells:
+        place = cell.place(cell.varied)
+        if place not in yielded:
+            yielded.add(place)
             yield cell
 
 
 def _all_cells(preset: Preset, host: Host) -> Iterator[Cell]:
     matrix = preset.matrix
     counts = _counts(matrix, host)
-    for table, workload in preset.used_workloads.items():
-        for batch in matrix.batches or (None,):
-            for mode in matrix.modes:
-                if mode != "concurrent":
-                    for count in _counts_of(mode, counts):
-                        for varied in combinations(matrix.vary):
-                            made = _made(workload, batch, varied)
-                            yield Cell(table, mode, count, (made,), effective(varied, made, mode))
+    batches = matrix.batches or (None,)
+    alone = [mode for mode in matrix.modes if mode != "concurrent"]
+    for (table, workload), batch, mode in product(preset.used_workloads.items(), batches, alone):
+        for count, varied in product(_counts_of(mode, counts), combinations(matrix.vary)):
+            made = _made(workload, batch, varied)
+            yield Cell(table, mode, count, (made,), effective(varied, made, mode))
     if "concurrent" in matrix.modes:
         chosen = list(preset.used_workloads.values())
-        for batch in matrix.batches or (None,):
-            for count in _counts_of("concurrent", counts):
-                for varied in combinations(matrix.vary):
-                    made_of = tuple(_made(chosen[rank % len(chosen)], batch, varied) for rank in range(count))
-                    yield Cell("", "concurrent", count, made_of, effective(varied, made_of[0], "concurrent"))
+        for batch, count in product(batches, _counts_of("concurrent", counts)):
+            for varied in combinations(matrix.vary):
+                made_of = tuple(_made(chosen[rank % len(chosen)], batch, varied) for rank in range(count))
+                yield Cell("", "concurrent", count, made_of, effective(varied, made_of[0], "concurrent"))
 
 
 def is_wanted(cell: Cell, matrix: Matrix, host: Host) -> bool:

@@ -7,7 +7,7 @@ import re
 from ..host.facts import Gpu, Host
 from .memory import too_little_memory
 from .plan import Device, RunSpec
-from .preset.read import problem_with_workload
+from .preset.checks import problem_with_workload
 from .preset.vary import settings_text
 from .workload.trainings import defines, has_own_data, own_training
 

@@ -22,11 +22,11 @@ from .run import RunState
 
 MOST_PACES = 5000
 """Paces that are kept; of more, the newest."""
-BESIDE_THE_PACE = frozenset(
-    {"name", "batch", "batch_scope", "seed", "images"}
-    | {"learning_rate", "learning_rate_batch", "momentum", "weight_decay", "milestones", "gamma"}
-    | {"warmup_epochs"}
-)
+BESIDE_THE_PACE = frozenset({
+    "name", "batch", "batch_scope", "seed", "images",
+    "learning_rate", "learning_rate_batch", "momentum", "weight_decay", "milestones", "gamma",
+    "warmup_epochs",
+})  # fmt: skip
 """Fields of a workload that do not change the time of a step, and the batch, which counts per device."""
 
 

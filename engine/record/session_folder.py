@@ -178,8 +178,13 @@ class SessionFolder:
         return self.is_running() and self._is_signed_elsewhere()
 
     def _is_signed_elsewhere(self) -> bool:
+        signed = self._signature()
+        return signed is not None and signed[1] != socket.gethostname()
+
+    def _signature(self) -> tuple[str, str] | None:
+        """Return the process and the machine that the lock names, if it does; raises OSError."""
         words = read_whole(self.lock).decode(errors="replace").split()
-        return len(words) == 2 and words[1] != socket.gethostname()
+        return (words[0], words[1]) if len(words) == 2 else None
 
     def tidy(self) -> None:
         """Free the reserve of a session of this machine that was killed, and could not do so itself."""
@@ -195,12 +200,12 @@ class SessionFolder:
         if not self.is_running():
             return None
         try:
-            words = read_whole(self.lock).decode(errors="replace").split()
+            process, machine = self._signature() or ("", "")
         except OSError:
             return None
-        if len(words) != 2 or words[1] != socket.gethostname() or not re.fullmatch("[0-9]{1,9}", words[0]):
+        if machine != socket.gethostname() or not re.fullmatch("[0-9]{1,9}", process):
             return None
-        pid = int(words[0])
+        pid = int(process)
         return pid if holds(pid, self.lock) else None
 
     def state(self, outcome: SessionOutcome | None) -> State:
