@@ -20,16 +20,12 @@ LONGEST_VALUE = 60
 """Characters of a changed value at most."""
 REDUCED_FORM = "reduced form, without GPUs"
 """Remark on a preset that is smaller here than on GPUs."""
-SAID = frozenset(
-    (
-        *("training", "arguments", "model", "data", "data_dir", "classes", "image_size", "sequence_length"),
-        *("precision", "optimizer", "batch", "batches", "batch_scope", "channels_last", "compile"),
-        *("accumulate", "checkpoint_activations", "clip_gradients", "compress_gradients"),
-    )
-)
+SAID = frozenset({
+    "training", "arguments", "model", "data", "data_dir", "classes", "image_size", "sequence_length",
+    "precision", "optimizer", "batch", "batches", "batch_scope", "channels_last", "compile",
+    "accumulate", "checkpoint_activations", "clip_gradients", "compress_gradients",
+})  # fmt: skip
 """Keys whose values the line gives in words."""
-
-
 TURNED = {
     "accumulate": "{} batches a step",
     "checkpoint_activations": "activations checkpointed: {}",

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from ...text.units import rate, ratio
 from ..results.result import Result
 from .inquiry import Inquiry, Sentence
-from .words import listed, spans_one
+from .words import capitalised, listed, spans_one
 
 
 def best_batch(inquiry: Inquiry) -> Sentence | None:
@@ -22,10 +22,9 @@ def best_batch(inquiry: Inquiry) -> Sentence | None:
     clauses, about = [], []
     for workload, found in groups.items():
         best, text = _best(inquiry, found)
-        clauses.append(f"{'batch' if several else 'Batch'} {text}{f' for {workload}' if several else ''}")
+        clauses.append(f"batch {text}{f' for {workload}' if several else ''}")
         about.append(best)
-    text = "; ".join(clauses)
-    return Sentence(text[:1].upper() + text[1:], tuple(about))
+    return Sentence(capitalised("; ".join(clauses)), tuple(about))
 
 
 def _groups(inquiry: Inquiry) -> Iterator[tuple[str, list[Result]]]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
 from ...record.session import Session
+from ...text.grouping import index_ranges
 from ...text.units import common_unit
 from ..analysis import Analysis, analyse
 from ..environment import environment
@@ -17,6 +18,8 @@ from .noise import History
 
 VOLATILE_FACTS = frozenset({"load average at the start"})
 """Facts that change between any two sessions, so are never reported as differences."""
+GPU = "GPU "
+"""Beginning of the name of the facts of a GPU, before its index."""
 
 
 class Difference(Struct, frozen=True):
@@ -25,6 +28,19 @@ class Difference(Struct, frozen=True):
     what: str
     a: str
     b: str
+
+
+def differences_in_words(environment: Iterable[Difference]) -> list[str]:
+    """Return each difference as `WHAT: B against A`, those that several GPUs share once."""
+    gpus: dict[tuple[str, str, str], list[int]] = {}
+    for each in environment:
+        index = each.what.removeprefix(GPU) if each.what.startswith(GPU) else ""
+        found = gpus.setdefault(("GPU" if index else each.what, each.a, each.b), [])
+        found += [int(index)] if index else []
+    return [
+        f"{what} {index_ranges(found)}: {b} against {a}" if found else f"{what}: {b} against {a}"
+        for (what, a, b), found in gpus.items()
+    ]
 
 
 class PairComparison(Struct, frozen=True, kw_only=True):

@@ -16,9 +16,14 @@ from ...text.markdown import markdown_table, one_line, section
 from ...text.tables import GAPS, TextColumn, text_table
 from ...text.units import count, interval, number, percent, ratio
 from .change import Change, Doubt
-from .compare import PairComparison, SessionsComparison
+from .compare import PairComparison, SessionsComparison, differences_in_words
 from .noise import FEWEST_SESSIONS, Noise
 
+CompareFormat = Literal["text", "md", "json"]
+
+VERSION = 2
+"""Version of the JSON document."""
+INDENT = "  "
 UNCERTAIN = {"no difference": "", "too few windows": "?", "no figures": ""}
 """Suffix of a ratio that is neither better nor worse, if there is no verdict column."""
 LEGEND = "After a ratio: better or worse if its 95% interval excludes 1; ? if it has no interval."
@@ -196,15 +201,8 @@ def not_judged(change: Change, name: str) -> str:
     return "; ".join(parts)
 
 
-def _environment(session: PairComparison) -> Iterator[str]:
-    """Yield each difference, merging those that several GPUs share."""
-    alike: dict[tuple[str, str, str], list[str]] = {}
-    for item in session.environment:
-        kind = "GPU" if item.what.startswith("GPU ") else item.what
-        alike.setdefault((kind, item.a, item.b), []).append(item.what)
-    for (_, a, b), found in alike.items():
-        what = " and ".join(found) if len(found) < 3 else f"{found[0]} to {found[-1]}"
-        yield f"{what}: {b} against {a}"
+def _environment(session: PairComparison) -> list[str]:
+    return differences_in_words(session.environment)
 
 
 def _settings(session: PairComparison) -> Iterator[str]:
@@ -227,15 +225,6 @@ def _unmatched(comparison: SessionsComparison) -> Iterator[str]:
             if labels:
                 beside = "" if len(comparison.sessions) == 1 else f" and not in {other}"
                 yield f"only in {name}{beside}: {'; '.join(labels)}"
-
-
-VERSION = 2
-
-
-CompareFormat = Literal["text", "md", "json"]
-
-
-INDENT = "  "
 
 
 def render_comparison(comparison: SessionsComparison, form: CompareFormat, width: int = 100) -> str:

@@ -18,7 +18,7 @@ from ..results.comparable import workload_differences
 from ..results.configuration import Configuration
 from ..trained import training_line
 from .change import Change, Doubt, Verdict
-from .compare import Difference, compare_analyses, compared_sides
+from .compare import Difference, compare_analyses, compared_sides, differences_in_words
 from .figures import Key, Rates, rates, typical_rate
 from .noise import History, beginning
 
@@ -224,7 +224,7 @@ class _Comparing:
             interval=change.interval,
             verdict=change.verdict,
         )
-        return step, (*_differing(environment), *change.differences)
+        return step, (*differences_in_words(_lasting(environment)), *change.differences)
 
     def _pair(self, a: int, b: int) -> tuple[dict[tuple[str, int | None], Change], tuple[Difference, ...]]:
         if (a, b) not in self._made:
@@ -236,19 +236,12 @@ class _Comparing:
         return self._made[a, b]
 
 
-def _differing(environment: Sequence[Difference]) -> Iterator[str]:
-    """Yield the differences between two sessions' machines, those that several GPUs share once."""
-    gpus: dict[tuple[str, str], list[str]] = {}
+def _lasting(environment: Sequence[Difference]) -> Iterator[Difference]:
+    """Yield the differences between two sessions' machines without what GPUs were doing at the start."""
     for each in environment:
         a, b = (_AT_START.sub("", text) for text in (each.a, each.b))
-        if a == b:
-            continue
-        if each.what.startswith("GPU "):
-            gpus.setdefault((a, b), []).append(each.what.removeprefix("GPU "))
-        else:
-            yield f"{each.what}: {b} against {a}"
-    for (a, b), indices in gpus.items():
-        yield f"GPU {', '.join(indices)}: {b} against {a}"
+        if a != b:
+            yield Difference(each.what, a, b)
 
 
 def _line(label: str, line: Sequence[_Measured], comparing: _Comparing) -> TrendLine:

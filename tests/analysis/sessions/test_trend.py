@@ -72,7 +72,7 @@ def test_what_a_gpu_held_at_the_start_is_no_change_and_gpus_that_changed_alike_a
     )
     assert line.points[1].differs == ()
     (text,) = line.points[2].differs
-    assert text.startswith("GPU 0, 1, 2: ") and "limit 450 W" in text
+    assert text.startswith("GPU 0-2: ") and "limit 450 W" in text
 
 
 def test_a_changed_workload_has_a_line_of_its_own_and_goes_on_when_it_is_back() -> None:
