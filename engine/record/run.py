@@ -112,6 +112,12 @@ class RunState:
         self._windows = RunWindows(spec.world_size)
 
     @property
+    def stop_reason(self) -> str:
+        """Reason that measuring ended, as the first rank gives it; empty before."""
+        measured = (self.ranks[number].measured for number in sorted(self.ranks))
+        return next((event.stop_reason for event in measured if event is not None), "")
+
+    @property
     def windows(self) -> list[WindowTotal]:
         """Windows over all ranks; those not yet reported by every rank come last."""
         return self._windows.all

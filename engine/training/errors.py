@@ -8,9 +8,9 @@ import torch
 
 from ..host.gpu.errors import main_line, memory_shortage, remedy_for
 from ..host.shortage import with_remedy
+from ..plan.workload.user_code import UserCode, source_of
 from ..record.events import FailureKind
 from ..text.plain import cut_in_middle, message_of
-from .user_code import UserCode, source_of
 
 LONGEST = 400
 """Characters of a message at most, whose middle is left out; place, cause and remedy come on top."""

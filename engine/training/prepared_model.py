@@ -8,13 +8,13 @@ import torch
 from torch import nn
 
 from ..plan.plan import RunSpec
+from ..plan.workload.user_code import user_code_of
 from .device.devices import RankDevices
 from .parallel.block_order import BlockOrder
 from .parallel.group import Group
 from .parallel.modes import wrap_model
 from .precision import SIXTEEN_BITS, Autocast
 from .trainings.training import Training
-from .user_code import user_code_of
 from .wrapping.recomputing import blocks_to_recompute, recompute
 
 

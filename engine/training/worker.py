@@ -11,6 +11,7 @@ from typing import NoReturn
 from ..host.process import print_error
 from ..plan.assignment import Assignment
 from ..plan.plan import RunSpec
+from ..plan.workload.user_code import user_code_of
 from ..record.events import ModelBuilt, RankEvent, RankMeasured
 from .detail.compute import report_compute
 from .detail.detail_phase import Detail
@@ -29,7 +30,6 @@ from .setup import set_up, settings_of
 from .trainer import Trainer
 from .trainings.choice import training_of
 from .trainings.training import Batches, Training, share_of
-from .user_code import user_code_of
 from .wrapping.compiling import CompileHeartbeat
 from .wrapping.dynamo import compiled_graphs
 

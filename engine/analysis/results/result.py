@@ -164,7 +164,7 @@ def compute_result(session: Session, others: Sequence[Configuration], configurat
         state=run.state,
         reason=run.reason,
         failure=run.failure,
-        stop_reason=_stop_reason(run),
+        stop_reason=run.stop_reason,
         windows=summary.windows,
         unit=run.unit,
         throughput=summary.throughput,
@@ -212,11 +212,6 @@ def compute_result(session: Session, others: Sequence[Configuration], configurat
             *(gain.notes if gain else ()),
         ),
     )
-
-
-def _stop_reason(run: RunState) -> str:
-    measured = (run.ranks[number].measured for number in sorted(run.ranks))
-    return next((event.stop_reason for event in measured if event is not None), "")
 
 
 def _of_any_rank(

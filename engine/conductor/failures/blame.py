@@ -11,10 +11,10 @@ from msgspec import Struct
 
 from ...host.gpu.errors import abort_reason, memory_shortage, remedy_for
 from ...plan.plan import RunSpec
+from ...plan.workload.user_code import user_code_of
 from ...record.events import FailureKind, RankFailed
 from ...record.silence import TRAINING, is_compiled
 from ...text.units import count
-from ...training.user_code import user_code_of
 from ..processes.fork_server import signal_name
 from .evidence import Observations
 from .stacks import Doing, Frame, last_line, read_stacks, read_tail

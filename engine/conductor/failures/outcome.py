@@ -89,10 +89,8 @@ def described_outcome(verdict: RunFinished, measured: RunState) -> list[tuple[Li
     if verdict.outcome != "measured":
         return [("info", f"{label}: {verdict.reason}")]
     throughput = run_summary(measured).throughput
-    ends = (rank.measured for _, rank in sorted(measured.ranks.items()))
-    reason = next((end.stop_reason for end in ends if end is not None), "")
     figure = "" if throughput is None else rate(throughput, measured.unit)
     said: list[tuple[Literal["info", "error"], str]] = []
     if verdict.detail_trouble:
         said.append(("error", f"{label}: the detail phase ended early: {verdict.detail_trouble}"))
-    return [*said, ("info", f"{label}: {', '.join(filter(None, (figure, reason)))}")]
+    return [*said, ("info", f"{label}: {', '.join(filter(None, (figure, measured.stop_reason)))}")]

@@ -14,8 +14,8 @@ from typing import Any
 
 from torch import nn
 
+from ...plan.workload.user_code import Place, UserCode
 from ..errors import TrainingError
-from ..user_code import Place, UserCode
 from ..vision import make_torchvision_fit
 
 NAMES_OF_CLASSES = ("classes", "num_classes", "n_classes")

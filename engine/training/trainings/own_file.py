@@ -10,9 +10,9 @@ from types import ModuleType
 from typing import Any
 
 from ...plan.workload.trainings import DEFAULT_UNIT, OPTIONAL, REQUIRED, UNIT, problem_with_unit
+from ...plan.workload.user_code import CalledFor, Place
 from ..errors import TrainingError
 from ..models.own import import_script, place_of_function
-from ..user_code import CalledFor, Place
 
 
 class OwnFile:

@@ -11,12 +11,12 @@ from types import ModuleType
 
 import pytest
 import torch
+from gpubench_tui.engine.plan.workload.user_code import UserCode
 from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.training import vision
 from gpubench_tui.engine.training.errors import TrainingError, sentence_of
 from gpubench_tui.engine.training.models.own import import_script
 from gpubench_tui.engine.training.models.registry import build_model
-from gpubench_tui.engine.training.user_code import UserCode
 
 MODELS = """\
 from __future__ import annotations

@@ -13,6 +13,7 @@ import torch
 from gpubench_tui.engine.plan.assignment import Assignment
 from gpubench_tui.engine.plan.plan import RunSpec
 from gpubench_tui.engine.plan.preset.preset import Mode
+from gpubench_tui.engine.plan.workload.user_code import UserCode
 from gpubench_tui.engine.training.device.claim import claim_devices
 from gpubench_tui.engine.training.device.devices import RankDevices
 from gpubench_tui.engine.training.errors import sentence_of
@@ -20,7 +21,6 @@ from gpubench_tui.engine.training.parallel.group import Group
 from gpubench_tui.engine.training.trainer import Trainer
 from gpubench_tui.engine.training.trainings.choice import training_of
 from gpubench_tui.engine.training.trainings.training import share_of
-from gpubench_tui.engine.training.user_code import UserCode
 from msgspec.structs import replace
 from torch.distributed.tensor import DTensor
 

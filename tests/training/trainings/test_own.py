@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
+from gpubench_tui.engine.plan.workload.user_code import UserCode
 from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.training.device.cpu import CpuDevices
 from gpubench_tui.engine.training.errors import TrainingError, sentence_of
@@ -24,7 +25,6 @@ from gpubench_tui.engine.training.setup import settings_of
 from gpubench_tui.engine.training.trainings.choice import training_of
 from gpubench_tui.engine.training.trainings.mean_tally import MeanTally
 from gpubench_tui.engine.training.trainings.training import Batch, Share, Training
-from gpubench_tui.engine.training.user_code import UserCode
 from torch import nn
 from torch.nn.utils.rnn import pack_sequence
 

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from ..plan.workload.models import own_function
-from ..plan.workload.trainings import own_training
-from ..plan.workload.workload import Workload
+from .models import own_function
+from .trainings import own_training
+from .workload import Workload
 
-ENGINE = Path(__file__).parents[1]
+ENGINE = Path(__file__).parents[2]
 """Folder of the program's own code."""
 LIBRARIES = ("site-packages", "dist-packages")
 """Names of folders whose files are not the user's, although they may lie below the user's."""
