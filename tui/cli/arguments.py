@@ -13,8 +13,13 @@ if TYPE_CHECKING:
 SESSION_HELP = "a session's name, a unique prefix of it, or a path"
 
 
-def add_sessions_dir(parser: argparse.ArgumentParser) -> None:
-    """Add `--sessions-dir`, valid before a command and after it."""
+def add_sessions_dir(parser: argparse.ArgumentParser, *, must_exist: bool = False) -> None:
+    """Add `--sessions-dir`, valid before a command and after it.
+
+    `must_exist`: the command only reads sessions, so that a folder which is not there is a mistake.
+    """
+    if must_exist:
+        parser.set_defaults(needs_sessions_dir=True)
     parser.add_argument(
         "--sessions-dir",
         type=Path,

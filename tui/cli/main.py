@@ -134,11 +134,12 @@ def _context(options: dict[str, Any]) -> Context:
     config = read_config()
     for problem in config.problems:
         print(f"gpubench-tui: {cut_in_middle(problem)}", file=sys.stderr)
+    must_exist = options.pop("needs_sessions_dir", False) and "sessions_dir" in options
     sessions_dir: Path | None = options.pop("sessions_dir", config.sessions_dir)
+    if must_exist and not os.path.lexists(sessions_dir or ""):
+        raise UsageError(f"--sessions-dir {sessions_dir}: there is no such folder")
     if sessions_dir is not None and os.path.lexists(sessions_dir) and not is_folder(sessions_dir):
-        raise UsageError(
-            f"the folder of the sessions, {sessions_dir}, is not one: expected --sessions-dir DIR"
-        )
+        raise UsageError(f"{sessions_dir} is not a folder: expected that of the sessions, --sessions-dir DIR")
     return Context(
         config=config._replace(ascii=options.pop("ascii", config.ascii)),
         sessions_dir=sessions_dir,

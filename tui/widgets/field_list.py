@@ -255,9 +255,9 @@ def lines_about(field: EditorField, values: Sequence[str], error: str) -> Iterat
     if error:
         yield Content.styled(error, "$text-error")
     yield Content(reference.meaning)
-    takes = reference.values.replace('"', "").replace("list of:", "list of")  # quotes only TOML needs
+    takes = reference.takes.replace('"', "")  # quotes only TOML needs
     if reference.words and reference.kind == "text":
-        takes = f"{', '.join(reference.words)}, or another {takes}"
+        takes = f"{', '.join(reference.words)}, or other {takes}"
     default = {"-": "", "required": ""}.get(reference.default, reference.default)
     if field.can_vary:
         takes += " (several, separated by commas, are compared)"

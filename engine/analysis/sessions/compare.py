@@ -117,10 +117,10 @@ def compare_analyses(a: Analysis, b: Analysis, history: History) -> PairComparis
     )
 
 
-def compared_sides(analysis: Analysis, varied: Sequence[str] | None = None) -> dict[Key, Side]:
+def compared_sides(analysis: Analysis, varied: Sequence[str]) -> dict[Key, Side]:
     """Return the configurations of a session by the key that matches them.
 
-    `varied`: keys that this session or one that it is compared with varies; its own by default.
+    `varied`: keys that this session or one that it is compared with varies.
     """
     return {
         key: Side(analysis.session, configuration, tuple(_doubts(analysis, configuration)))

@@ -19,7 +19,7 @@ from ..results.configuration import Configuration
 from ..trained import training_line
 from .change import Change, Doubt, Verdict
 from .compare import Difference, compare_analyses, compared_sides, differences_in_words
-from .figures import Key, Rates, rates, typical_rate
+from .figures import Key, Rates, rates, typical_rate, varied_keys
 from .noise import History, beginning
 
 MOST_SESSIONS = 100
@@ -130,8 +130,9 @@ def find_trend(sessions: Sequence[Session], elsewhere: Sequence[str] = ()) -> Tr
     analyses = [analyse(session) for session in sessions]
     lines: list[list[_Measured]] = []
     names = {session.name for session in sessions}
+    varied = varied_keys(sessions)
     for place, analysis in enumerate(analyses):
-        for measured in _figures(place, analysis):
+        for measured in _figures(place, analysis, varied):
             if measured.configuration.representative.taken_over in names:
                 continue  # the figure is that of an earlier session, which a later one went on with
             line = next((line for line in lines if _continues(line[-1], measured)), None)
@@ -162,8 +163,8 @@ def _end(session: Session) -> str:
     return session.outcome or "not ended"
 
 
-def _figures(place: int, analysis: Analysis) -> Iterator[_Measured]:
-    for key, side in compared_sides(analysis).items():
+def _figures(place: int, analysis: Analysis, varied: Sequence[str]) -> Iterator[_Measured]:
+    for key, side in compared_sides(analysis, varied).items():
         for rank, found in rates(side.configuration).items():
             yield _Measured(place, key, rank, side.configuration, found, side.doubts)
 

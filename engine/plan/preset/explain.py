@@ -5,19 +5,9 @@ from __future__ import annotations
 import difflib
 import re
 
-import msgspec
-from msgspec.inspect import (
-    DictType,
-    FloatType,
-    IntType,
-    LiteralType,
-    NoneType,
-    StructType,
-    UnionType,
-    VarTupleType,
-)
+from msgspec.inspect import FloatType, IntType, LiteralType, StructType, UnionType
 
-from .preset import Preset
+from .key_types import type_at
 
 KINDS = {
     "int": "a whole number",
@@ -93,39 +83,16 @@ def _join(*parts: str) -> str:
 
 
 def _fields(path: str) -> list[str]:
-    node = _type_at(path)
+    node = type_at(path)
     return [field.encode_name for field in node.fields] if isinstance(node, StructType) else []
 
 
 def _literals(path: str) -> list[str]:
     """Return the words allowed at a path, if it takes words."""
-    node = _type_at(path)
+    node = type_at(path)
     options = node.types if isinstance(node, UnionType) else (node,)
     allowed = [str(value) for option in options if isinstance(option, LiteralType) for value in option.values]
     for kind, words in ((IntType, "or a whole number"), (FloatType, "or a number")):
         if allowed and any(isinstance(option, kind) for option in options):
             allowed.append(words)
     return allowed
-
-
-def _type_at(path: str) -> msgspec.inspect.Type:
-    """Return the declared type at a path such as `workloads[...].augment[2]`."""
-    node: msgspec.inspect.Type = msgspec.inspect.type_info(Preset)
-    path = re.sub(r"^without_gpus\.(?=\w)", "", path)  # the same keys, of which any may be left out
-    for part in re.findall(r"[\w-]+|\[[^]]*\]", path):
-        node = _optional(node)
-        if isinstance(node, StructType):
-            node = next((field.type for field in node.fields if field.encode_name == part), node)
-        elif isinstance(node, DictType):
-            node = node.value_type
-        elif isinstance(node, VarTupleType):
-            node = node.item_type
-    return _optional(node)
-
-
-def _optional(node: msgspec.inspect.Type) -> msgspec.inspect.Type:
-    """Return a type without the None that is allowed beside it."""
-    if isinstance(node, UnionType):
-        rest = [option for option in node.types if not isinstance(option, NoneType)]
-        return rest[0] if len(rest) == 1 else node
-    return node

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...text.files import parse_toml
 from .errors import PresetError
+from .key_types import takes_list
 
 VARY = "--vary "
 """Beginning of an override that varies a key of the workload; all others are those of `--set`."""
@@ -64,6 +65,8 @@ def apply_override(table: dict[str, Any], override: str) -> None:
             example = "key=value, as in --set workload.batch=64"
         raise PresetError(as_typed(override), "", f"expected {example}")
     value = _alternatives(text, override) if override.startswith(VARY) else _value(text, override)
+    if takes_list(key) and not isinstance(value, list):
+        value = _alternatives(text, override)  # one value is a list of one, and words need no quotes
     *parents, last = _parts(key)
     _drop(table.get(OVERLAY), parents, last)
     for parent in parents:
@@ -97,7 +100,7 @@ def _value(text: str, override: str) -> Any:
         return parse_toml(f"value = {text}")["value"]
     except ValueError:
         if re.fullmatch(r"[+-]?[1-9]\d*", text.strip()):
-            problem = "expected an integer of at most 64 bits"
+            problem = "expected a whole number of at most 64 bits"
             raise PresetError(as_typed(override), "", problem) from None
         return text.strip()
 

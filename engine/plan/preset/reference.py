@@ -54,7 +54,7 @@ class KeyReference(NamedTuple):
 
     name: str
     values: str
-    """Allowed values in words, as in `integer from 1`."""
+    """Allowed values in words, as in `whole number from 1`."""
     default: str
     """Default in TOML; `required` where there is none, `-` where it is to be absent."""
     meaning: str
@@ -64,6 +64,12 @@ class KeyReference(NamedTuple):
     kind: KeyKind = "word"
     group: str = ""
     """Heading of the keys of its table that it belongs to; empty in a table without groups."""
+
+    @property
+    def takes(self) -> str:
+        """Allowed values as a phrase, as in `a whole number from 1`."""
+        article = {"inline": "an ", "whole": "a ", "number": "a ", "list": "a "}
+        return article.get(self.values.partition(" ")[0], "") + self.values
 
 
 class TableReference(NamedTuple):
@@ -177,15 +183,15 @@ def _values(kind: Type) -> str:
         case LiteralType():
             words = ", ".join(f'"{value}"' for value in _in_declared_order(kind.values))
         case IntType() | FloatType():
-            words = " ".join(("integer" if isinstance(kind, IntType) else "number", *_bounds(kind)))
+            words = " ".join(("whole number" if isinstance(kind, IntType) else "number", *_bounds(kind)))
         case BoolType():
             words = "true, false"
         case StrType():
-            words = "string"
+            words = "text"
         case VarTupleType(item_type=StructType()):
             words = "array of tables"
         case VarTupleType():
-            words = f"list of: {_values(kind.item_type)}"
+            words = f"list of {_entries(kind.item_type)}"
         case DictType() | StructType():
             words = "table"
         case UnionType():
@@ -193,6 +199,18 @@ def _values(kind: Type) -> str:
         case _:
             raise TypeError(f"no words for the type {kind}")
     return words
+
+
+def _entries(kind: Type) -> str:
+    """Return the values of a list in words, in the plural."""
+    match kind:
+        case LiteralType():
+            return f"any of {_values(kind)}"
+        case UnionType():
+            parts = [_entries(each) for each in kind.types if not isinstance(each, LiteralType)]
+            parts += [f"or {_values(each)}" for each in kind.types if isinstance(each, LiteralType)]
+            return ", ".join(parts)
+    return re.sub(r"^((?:whole )?number|text)", r"\1s", _values(kind))
 
 
 def _bounds(kind: IntType | FloatType) -> Iterator[str]:

@@ -61,7 +61,7 @@ def _keys(table: TableReference, values: Mapping[str, Any]) -> Iterator[str]:
 
 def _meaning(key: KeyReference) -> str:
     default = {"required": "; required", "-": ""}.get(key.default, f"; default {key.default}")
-    return f"{key.meaning} Takes: {key.values}{default}."
+    return f"{key.meaning} Takes: {key.takes}{default}."
 
 
 def _workloads(values: Mapping[str, Any]) -> Iterator[str]:

@@ -6,11 +6,12 @@ import csv
 import io
 import json
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from building.dated import DDP, SINGLE, dated, of_day, shelve_dated
-from building.sessions import HOST, failed, session, spec
+from building.sessions import HOST, compare_pair, failed, session, spec
 from gpubench_tui.engine.analysis.sessions.trend import Trend, TrendLine, find_trend, read_trend
 from gpubench_tui.engine.analysis.sessions.trend_report import mark_letter, render_trend
 from gpubench_tui.engine.host.facts import Gpu, Host
@@ -73,6 +74,22 @@ def test_what_a_gpu_held_at_the_start_is_no_change_and_gpus_that_changed_alike_a
     assert line.points[1].differs == ()
     (text,) = line.points[2].differs
     assert text.startswith("GPU 0-2: ") and "limit 450 W" in text
+
+
+def test_a_run_is_one_line_whether_or_not_a_session_varied_its_settings() -> None:
+    def trained_in(precision: str) -> RunSpec:
+        workload = Workload(name="cnn", precision=precision)  # type: ignore[arg-type]
+        return spec(precision, "single", workloads=[workload])
+
+    fp32, bf16 = trained_in("fp32"), trained_in("bf16")
+    varied = [
+        replace(each, label=f"single x1, {each.id}", varied={"precision": each.id}) for each in (fp32, bf16)
+    ]
+    sessions = [dated(0, 1.0, HOST, fp32), dated(1, 1.0, HOST, *varied), dated(2, 1.0, HOST, bf16)]
+    lines = {line.label: [point.session for point in line.points] for line in find_trend(sessions).lines}
+    assert lines == {"single x1, fp32": ["demo-0", "demo-1"], "single x1": ["demo-1", "demo-2"]}
+    for a, b in pairwise(sessions):  # as `compare` pairs them
+        assert len(compare_pair(a, b).changes) == 1
 
 
 def test_a_changed_workload_has_a_line_of_its_own_and_goes_on_when_it_is_back() -> None:

@@ -161,6 +161,36 @@ def test_an_override_that_is_too_large_is_not_taken_for_a_word() -> None:
     assert read(MINIMAL, "workload.seed=-3").workload.seed == -3
 
 
+@pytest.mark.parametrize(
+    ("override", "value"),
+    [
+        ("matrix.modes=ddp", ("ddp",)),
+        ("matrix.modes = single , fsdp", ("single", "fsdp")),
+        ("matrix.modes=[single, fsdp]", ("single", "fsdp")),
+        ("matrix.devices=all", ("all",)),
+        ("matrix.devices=2,all", (2, "all")),
+        ("matrix.batches=64", (64,)),
+        ("matrix.workloads=a", ("a",)),
+        ("workload.augment=flip", ("flip",)),
+        ("workload.augment=", ()),
+        ("workload.milestones=150", (150,)),
+        ("without_gpus.matrix.devices=2", [2]),
+        ("matrix.vary.seed=3", (3,)),
+    ],
+)
+def test_one_value_of_a_list_is_a_list_of_one(override: str, value: object) -> None:
+    preset = read(MINIMAL + "[workloads.a]\n[workloads.b]\nmodel = 'lenet'\n", override)
+    found: object = preset
+    for part in override.partition("=")[0].strip().split("."):
+        found = found[part] if isinstance(found, dict) else getattr(found, part)
+    assert found == value
+
+
+def test_an_unknown_value_of_a_list_is_named_with_those_allowed() -> None:
+    said = problem(MINIMAL, "matrix.modes=dpp")
+    assert said.startswith("--set matrix.modes=dpp: ") and "'dpp' is not known here; allowed: " in said
+
+
 def test_an_override_without_effect_is_refused() -> None:
     for key in ("workload.batch", "workload.batch ", "without_gpus.workload.batch", "workloads.a.batch"):
         said = problem(MINIMAL + "batches = [1, 2]\n", f"{key}=3")

@@ -71,14 +71,17 @@ def test_a_default_is_the_one_that_an_absent_key_has(path: str, key: KeyReferenc
 @pytest.mark.parametrize(
     ("path", "name", "values", "default"),
     [
-        ("", "title", "string", "required"),
+        ("", "title", "text", "required"),
         ("", "published", "array of tables", "[]"),
         ("[workload]", "precision", '"fp32", "tf32", "fp16", "bf16"', '"fp32"'),
-        ("[workload]", "learning_rate_batch", "integer from 1", "-"),
+        ("[workload]", "learning_rate_batch", "whole number from 1", "-"),
+        ("[workload]", "augment", 'list of any of "flip", "crop", "rotate", "jitter"', "[]"),
+        ("[workload]", "milestones", "list of whole numbers from 1", "[]"),
+        ("[matrix]", "workloads", "list of texts", "[]"),
         ("[workload]", "compile", "true, false", "false"),
         ("[measure]", "target", "number from 0 below 1", "0.01"),
         ("[measure]", "seconds", "number above 0", "30.0"),
-        ("[matrix]", "devices", 'list of: integer from 1 or "all"', "[1]"),
+        ("[matrix]", "devices", 'list of whole numbers from 1, or "all"', "[1]"),
         ("[[published.figures]]", "value", "number from 0", "required"),
     ],
 )
@@ -92,7 +95,7 @@ def test_values_and_defaults_in_words(path: str, name: str, values: str, default
     ids=lambda each: getattr(each, "name", each),
 )
 def test_a_value_that_is_not_listed_is_refused(path: str, key: KeyReference) -> None:
-    if key.values == "string":
+    if key.values == "text":
         wrong = "1"
     elif key.values.startswith("list of"):
         wrong = '["none of these"]'

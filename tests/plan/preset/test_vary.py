@@ -207,7 +207,7 @@ def test_values_from_the_command_line(override: str, values: dict[str, object]) 
         ("--vary batch=8,x", "expected a whole number, got text"),
         ("--vary batch=8,0", "expected a whole number of 1 or more"),
         ("--vary seed=1,1", "1 is there twice"),
-        ("--vary seed=1,99999999999999999999", "expected an integer of at most 64 bits"),
+        ("--vary seed=1,99999999999999999999", "expected a whole number of at most 64 bits"),
         ("--vary precision", "expected key=a,b, as in --vary precision=fp32,bf16"),
         ("--vary precision=", "expected one or more values"),
         ("--vary name=a,b", "a name says nothing about the training"),

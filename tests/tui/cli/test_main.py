@@ -71,6 +71,36 @@ def test_a_value_of_an_option_is_not_taken_for_the_command(
     assert capsys.readouterr().out == "[]\n"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["sessions"],
+        ["sessions", "--json"],
+        ["report"],
+        ["compare", "a", "b"],
+        ["trend", "quickstart"],
+        ["delete", "a"],
+        ["rename", "a", "b"],
+        ["attach"],
+        ["stop"],
+        ["replay"],
+    ],
+    ids=" ".join,
+)
+def test_a_folder_of_sessions_that_is_named_and_not_there_is_said(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = f"--sessions-dir={tmp_path}/typo"
+    for line in ([place, *words], [*words, place]):
+        assert main(line) == 2
+        said = capsys.readouterr()
+        assert (
+            said.out == ""
+            and said.err == f"gpubench-tui: --sessions-dir {tmp_path}/typo: there is no such folder\n"
+        )
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_command_that_is_called_leaves_its_caller_alive(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -43,7 +43,7 @@ def add_compare_command(subparsers: Subparsers) -> None:
         help="with --fail-on-regression: exit with status 3 if a run could not be judged, as one measured on "
         "a busy machine, and none became worse",
     )
-    add_sessions_dir(parser)
+    add_sessions_dir(parser, must_exist=True)
     parser.set_defaults(command=print_comparison)
 
 

@@ -38,7 +38,7 @@ def add_delete_command(subparsers: Subparsers) -> None:
         "with --find, those of them",
     )
     parser.add_argument("--yes", action="store_true", help="do not ask")
-    add_sessions_dir(parser)
+    add_sessions_dir(parser, must_exist=True)
     parser.set_defaults(command=delete)
 
 

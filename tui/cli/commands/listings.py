@@ -38,7 +38,7 @@ def add_listing_commands(subparsers: Subparsers) -> None:
     sessions.set_defaults(command=list_sessions)
     for parser in (presets, doctor, sessions):
         parser.add_argument("--json", action="store_true", help="print JSON")
-        add_sessions_dir(parser)
+        add_sessions_dir(parser, must_exist=parser is sessions)
 
 
 def list_presets(context: Context, *, preset: str | None, keys: bool, json: bool) -> int:

@@ -66,7 +66,7 @@ def _add_session(parser: argparse.ArgumentParser, default: str = "") -> None:
     parser.add_argument(
         "session", metavar="SESSION", nargs="?" if default else None, help=SESSION_HELP + default
     )
-    add_sessions_dir(parser)
+    add_sessions_dir(parser, must_exist=True)
 
 
 def attach(context: Context, *, session: str | None) -> int:

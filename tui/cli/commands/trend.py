@@ -40,7 +40,7 @@ def add_trend_command(subparsers: Subparsers) -> None:
     formats.add_argument(
         "--json", dest="format", action="store_const", const="json", help="the same as --format json"
     )
-    add_sessions_dir(parser)
+    add_sessions_dir(parser, must_exist=True)
     parser.set_defaults(command=print_trend)
 
 

@@ -118,7 +118,7 @@ def test_all_keys_and_models_are_listed(capsys: pytest.CaptureFixture[str]) -> N
     assert main(["presets", "--keys"]) == 0
     lines = capsys.readouterr().out.splitlines()
     place = lines.index("[measure]  Length and repetition of measurements.")
-    assert lines[place + 1] == "  epochs  integer from 0; default 0"
+    assert lines[place + 1] == "  epochs  whole number from 0; default 0"
     assert "  hang_seconds  number above 0; default 120.0" in lines
     assert "  vit-tiny" in lines and "  torchvision:NAME" in lines
     assert max(map(len, lines)) <= 100
