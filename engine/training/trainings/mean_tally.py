@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -16,36 +16,48 @@ MOST_LOSSES = 256
 
 
 class MeanTally:
-    """Means of loss and score over all units; a measured step pays nothing for them but a list's entry."""
+    """Means of loss and score over all units, summed on the device.
+
+    A measured step pays nothing for them but an entry of a list.
+    """
 
     def __init__(self, device: torch.device, samples: Callable[[Batch], int]) -> None:
-        self._device = device
         self._samples = samples
-        self._sums = [0.0, 0.0, 0.0, 0.0]
-        """Loss and units of all batches; score and units of those that have one."""
-        self._batches: list[tuple[Tensor, Tensor | None, int]] = []
+        self._sums = torch.zeros(2, dtype=torch.float64, device=device)
+        """Loss and score of the batches that are summed, each times its units."""
+        self._units, self._scored = 0, 0
+        """Units of all batches, and of those that have a score."""
+        self._losses: list[tuple[Tensor, int]] = []
+        """Losses that are not summed yet, with their units."""
+        self._scores: list[tuple[Tensor, int]] = []
 
     def add(self, loss: Tensor, outputs: Tensor | None, batch: Batch) -> None:
         """Add a batch: its mean loss and its score."""
-        if len(self._batches) == MOST_LOSSES:
+        if len(self._losses) == MOST_LOSSES:
             self._sum_up()
-        self._batches.append((loss.detach(), outputs, self._samples(batch)))
+        units = self._samples(batch)
+        self._losses.append((loss.detach(), units))
+        self._units += units
+        if outputs is not None:
+            self._scores.append((outputs.detach(), units))
+            self._scored += units
 
     def read(self, group: Group) -> tuple[float, float | None]:
         """Implement `Tally`."""
         self._sum_up()
-        everyone = group.gather(self._sums)
-        loss, units, score, scored = (sum(column) for column in zip(*everyone, strict=True))
+        everyone = group.gather([*self._sums.tolist(), self._units, self._scored])
+        loss, score, units, scored = (sum(column) for column in zip(*everyone, strict=True))
         return loss / units if units else math.nan, score / scored if scored else None
 
     def _sum_up(self) -> None:
-        for place, values in (
-            (0, [(loss, units) for loss, _, units in self._batches]),
-            (2, [(score, units) for _, score, units in self._batches if score is not None]),
-        ):
-            if values:
-                found = torch.stack([value.detach().double().to(self._device) for value, _ in values])
-                weights = torch.tensor([float(units) for _, units in values], device=self._device)
-                self._sums[place] += float((found * weights).sum())
-                self._sums[place + 1] += float(sum(units for _, units in values))
-        self._batches = []
+        for place, kept in enumerate((self._losses, self._scores)):
+            if kept:
+                units = torch.tensor([units for _, units in kept]).to(self._sums)
+                self._sums[place] += self._stacked([value for value, _ in kept]) @ units
+            kept.clear()
+
+    def _stacked(self, values: Sequence[Tensor]) -> Tensor:
+        """Return values as one tensor on the device; a user's own may come from different devices."""
+        if len({value.device for value in values}) > 1:
+            values = [value.to(self._sums.device) for value in values]
+        return torch.stack(list(values)).to(self._sums)

@@ -19,10 +19,8 @@ from ..models.gpt2 import Gpt2
 from ..models.language import build_without_weights, give_weights
 from ..models.llama import Llama
 from ..parallel.group import Group
+from .mean_tally import MeanTally
 from .training import Batches, Share, Training
-
-MOST_LOSSES = 256
-"""Batches whose losses a tally keeps apart."""
 
 
 class TokenTraining(Training):
@@ -86,43 +84,11 @@ class TokenTraining(Training):
         """Implement `Training`."""
         return batch[:, 1:].numel()
 
-    def new_tally(self, device: torch.device) -> LossTally:
+    def new_tally(self, device: torch.device) -> MeanTally:
         """Implement `Training`."""
-        return LossTally(device)
+        return MeanTally(device, self.samples)
 
     def example(self, size: int, device: torch.device) -> Tensor:
         """Implement `Training`."""
         length = self.workload.sequence_length + 1
         return torch.zeros(size, length, dtype=torch.int64, device=device)
-
-
-class LossTally:
-    """Mean loss over the tokens of many batches, summed on the device."""
-
-    def __init__(self, device: torch.device) -> None:
-        self._sum = torch.zeros((), dtype=torch.float64, device=device)
-        self._tokens = 0
-        self._losses: list[Tensor] = []
-        """Losses that are not summed yet, all of batches of the same number of tokens."""
-        self._size = 0
-
-    def add(self, loss: Tensor, outputs: Any, batch: Tensor) -> None:  # noqa: ARG002 (the interface's)
-        """Implement `Tally`."""
-        size = batch[:, 1:].numel()
-        if size != self._size or len(self._losses) == MOST_LOSSES:
-            self._sum_up()
-        self._size = size
-        self._losses.append(loss.detach())
-        self._tokens += size
-
-    def read(self, group: Group) -> tuple[float, float | None]:
-        """Implement `Tally`; there is no score."""
-        self._sum_up()
-        everyone = group.gather([float(self._sum), self._tokens])
-        loss, tokens = (sum(column) for column in zip(*everyone, strict=True))
-        return loss / tokens if tokens else float("nan"), None
-
-    def _sum_up(self) -> None:
-        if self._losses:
-            self._sum += torch.stack(self._losses).sum(dtype=torch.float64) * self._size
-        self._losses = []

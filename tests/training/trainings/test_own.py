@@ -23,7 +23,7 @@ from gpubench_tui.engine.training.parallel.modes import Shard
 from gpubench_tui.engine.training.precision import Autocast
 from gpubench_tui.engine.training.setup import settings_of
 from gpubench_tui.engine.training.trainings.choice import training_of
-from gpubench_tui.engine.training.trainings.mean_tally import MeanTally
+from gpubench_tui.engine.training.trainings.mean_tally import MOST_LOSSES, MeanTally
 from gpubench_tui.engine.training.trainings.training import Batch, Share, Training
 from torch import nn
 from torch.nn.utils.rnn import pack_sequence
@@ -321,6 +321,10 @@ def test_means_count_batches_by_their_units() -> None:
     for size, loss in ((1, 4.0), (3, 8.0)):
         tally.add(torch.tensor(loss), None, [0] * size)
     assert tally.read(Group()) == (7.0, None)
+    for number in range(2 * MOST_LOSSES):  # more than it keeps apart, of several types, some with a score
+        score = torch.tensor(0.5) if number % 2 else None
+        tally.add(torch.tensor(7.0, dtype=(torch.float32, torch.bfloat16)[number % 2]), score, [0] * 5)
+    assert tally.read(Group()) == (7.0, 0.5)
     loss, score = MeanTally(torch.device("cpu"), len).read(Group())
     assert math.isnan(loss) and score is None
 
