@@ -11,6 +11,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from ..text.grouping import first_names
 from ..text.units import GIB
 from .facts import Gpu, GpuProcess, Host
 from .variables import harmful_variables
@@ -102,11 +103,10 @@ def _environment() -> Iterator[Finding]:
 
 
 def _in_use(gpu: Gpu, processes: Sequence[GpuProcess]) -> Finding:
-    users = ", ".join(_who(process) for process in processes[:3])
-    more = f" and {len(processes) - 3} more" if len(processes) > 3 else ""
+    users = first_names([_who(process) for process in processes])
     return Finding(
         "warning",
-        f"GPU {gpu.index} is in use by {users}{more}: figures will be too low",
+        f"GPU {gpu.index} is in use by {users}: figures will be too low",
         "wait, or choose others with --gpus",
     )
 

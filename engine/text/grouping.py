@@ -1,4 +1,4 @@
-"""Grouping of labels that share a text, so that a remark on several runs is written once."""
+"""Several names in one text: labels that share a remark, the first of many, ranges of indices."""
 
 from __future__ import annotations
 
@@ -24,6 +24,12 @@ def index_ranges(indices: Sequence[int]) -> str:
         else:
             parts.append([index])
     return ", ".join(str(part[0]) if len(part) == 1 else f"{part[0]}-{part[-1]}" for part in parts)
+
+
+def first_names(names: Sequence[str], most: int = 3) -> str:
+    """Return the first of some names, and how many others there are: `a, b, c and 4 more`."""
+    text = ", ".join(names[:most])
+    return f"{text} and {len(names) - most} more" if len(names) > most else text
 
 
 def _names(labels: list[str]) -> str:

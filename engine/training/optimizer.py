@@ -11,6 +11,7 @@ from torch.distributed.tensor import DTensor
 from torch.optim import SGD, AdamW, Optimizer
 
 from ..plan.workload.workload import Workload
+from ..text.grouping import first_names
 from .errors import TrainingError
 from .wrapping.wrapper import unwrapped
 
@@ -96,7 +97,7 @@ def check_optimizer(optimizer: Optimizer, model: nn.Module) -> None:
     missing = [name for name, parameter in _trainable(model) if id(parameter) not in held]
     if missing:
         raise TrainingError(
-            f"the model created parameters during its first step ({', '.join(missing[:3])}), "
+            f"the model created parameters during its first step ({first_names(missing)}), "
             "which the optimizer cannot know: create them in __init__"
         )
     present = {id(parameter) for parameter in model.parameters()}
@@ -124,9 +125,8 @@ def check_all_used(model: nn.Module) -> None:
     """
     unused = [name for name, parameter in _trainable(model) if parameter.grad is None]
     if unused:
-        more = f" and {len(unused) - 3} more" if len(unused) > 3 else ""
         raise TrainingError(
-            f"a step of the model does not use the parameters {', '.join(unused[:3])}{more}, for whose "
+            f"a step of the model does not use the parameters {first_names(unused)}, for whose "
             "gradients ddp would wait: leave them out, or set workload.find_unused_parameters = true"
         )
 

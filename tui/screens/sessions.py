@@ -11,6 +11,7 @@ from textual.message import Message
 
 from ...engine.analysis.sessions.overview import OVER, SessionOverview, UnreadableSession
 from ...engine.record.shelf import ShelfError
+from ...engine.text.grouping import first_names
 from ...engine.text.units import count
 from ..replay_speed import REPLAY_SPEED
 from ..requests import Resume, ShowComparison, ShowMonitor, ShowReplay, ShowResults, ShowTrend
@@ -209,7 +210,7 @@ class SessionsScreen(ShelfScreen):
     def _delete(self, entries: Sequence[_Deletable]) -> str:
         for entry in entries:
             self._shelf.delete(entry.folder)
-        return f"Deleted {_named(entries)}."
+        return f"Deleted {first_names([entry.name for entry in entries])}."
 
     @in_thread("changing the sessions")
     def _change(self, change: Callable[[], str], name: str = "") -> None:
@@ -232,13 +233,8 @@ class SessionsScreen(ShelfScreen):
 
 def _delete_question(entries: Sequence[_Deletable]) -> QuestionScreen:
     measured = sum(entry.measured for entry in entries if isinstance(entry, SessionOverview))
-    figures = count(measured, "measured run")
+    names, figures = first_names([entry.name for entry in entries]), count(measured, "measured run")
     return QuestionScreen(
-        f"Delete {_named(entries)}, with journal, logs and the figures of {figures}? This cannot be undone.",
+        f"Delete {names}, with journal, logs and the figures of {figures}? This cannot be undone.",
         (Answer("y", "delete", "Yes, delete " + ("it" if len(entries) == 1 else "them")),),
     )
-
-
-def _named(entries: Sequence[_Deletable]) -> str:
-    names = ", ".join(entry.name for entry in entries[:3])
-    return names if len(entries) < 4 else f"{names} and {len(entries) - 3} more"

@@ -7,6 +7,8 @@ import inspect
 from torch import nn
 from torch.optim import Optimizer
 
+from ...text.grouping import first_names
+
 
 def problem_with_optimizer(optimizer: object, model: nn.Module) -> str:
     """Return why this is no optimizer of a model's trained parameters, as a phrase; empty if it is."""
@@ -25,9 +27,8 @@ def problem_with_optimizer(optimizer: object, model: nn.Module) -> str:
         if parameter.requires_grad and parameter.numel() and id(parameter) not in held
     ]
     if missing:
-        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         return (
-            f"leaves out {', '.join(missing[:3])}{more}: give the optimizer all parameters, or freeze these "
+            f"leaves out {first_names(missing)}: give the optimizer all parameters, or freeze these "
             "in build_model with requires_grad_(False)"
         )
     return ""

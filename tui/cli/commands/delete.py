@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ....engine.record.exit_status import MEASURED
+from ....engine.text.grouping import first_names
 from ..arguments import SESSION_HELP, add_sessions_dir
 from ..context import Context, UsageError, on_terminal
 
@@ -86,9 +87,9 @@ def _matching(context: Context, text: str, older_than: float | None) -> list[Ses
 
 def _confirmed(folders: Sequence[SessionFolder]) -> bool:
     """Ask whether to delete the sessions. Raises UsageError where nobody can be asked."""
-    names = ", ".join(folder.name for folder in folders[:MOST_NAMED])
+    names = first_names([folder.name for folder in folders], MOST_NAMED)
     if len(folders) > MOST_NAMED:
-        names = f"{len(folders)} sessions ({names} and {len(folders) - MOST_NAMED} more)"
+        names = f"{len(folders)} sessions ({names})"
     if not on_terminal():
         raise UsageError(f"there is no terminal to ask on; --yes deletes {names} without asking")
     print(f"Delete {names} with everything recorded? [y/N] ", end="", file=sys.stderr, flush=True)
