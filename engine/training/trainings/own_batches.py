@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...text.plain import described
-from ..nested import changed, tensors_in
+from ...text.plain import cut_in_middle, described
+from ..nested import REACHED, changed, out_of_reach, tensors_in
 from .own_file import OwnFile
 from .training import Batch, Share
 
@@ -128,10 +128,16 @@ class OwnBatches:
 
     def _look_at(self, batch: Batch) -> None:
         with self._file.calling("batches"):
-            found = list(tensors_in(batch))
+            found, left = list(tensors_in(batch)), out_of_reach(batch)
         if not found:
-            places = "tuples, lists, dicts, dataclasses and objects with a method to"
-            problem = f"made a batch of no tensors: {type(batch).__name__}; they are looked for in {places}"
+            problem = f"made a batch of no tensors: {type(batch).__name__}; they are looked for in {REACHED}"
+            raise self._file.error("batches", problem)
+        if left is not None:
+            problem = (
+                f"made a batch with a tensor at {cut_in_middle(left.place)}, in an object of type "
+                f"{left.holder.__name__}, which is not moved to the device: tensors are looked for in "
+                f"{REACHED}"
+            )
             raise self._file.error("batches", problem)
         if any(tensor.is_meta for tensor in found):
             raise self._file.error("batches", "made a batch on the meta device, which has no values")

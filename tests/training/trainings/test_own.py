@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections import UserDict
+from collections import UserDict, UserList, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType, ModuleType
+from types import MappingProxyType, ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
@@ -16,7 +16,7 @@ from gpubench_tui.engine.plan.workload.user_code import UserCode
 from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.training.device.cpu import CpuDevices
 from gpubench_tui.engine.training.errors import TrainingError, sentence_of
-from gpubench_tui.engine.training.nested import changed, tensors_in
+from gpubench_tui.engine.training.nested import changed, out_of_reach, tensors_in
 from gpubench_tui.engine.training.optimizer import check_all_used, check_some_used
 from gpubench_tui.engine.training.parallel.group import Group
 from gpubench_tui.engine.training.parallel.modes import Shard
@@ -111,6 +111,13 @@ WRONG: dict[str, tuple[str, dict[str, Any], str]] = {
         without("batches") + "\ndef batches(*_): return ['text']",
         {},
         ":6: batches made a batch of no tensors: str",
+    ),
+    "a tensor that is not moved": (
+        without("batches")
+        + "\nclass Extra: ...\ndef batches(*_):\n    extra = Extra()\n    extra.mask = torch.ones(5)\n"
+        + "    return [(torch.ones(5, 4), [extra])]",
+        {},
+        ":7: batches made a batch with a tensor at batch[1][0].mask, in an object of type Extra, which is not",
     ),
     "no batches": (
         without("batches") + "\ndef batches(*_): return 7",
@@ -370,6 +377,7 @@ class Graph:
         *(lambda t: t, lambda t: (t, 1, "text"), lambda t: [t, [t]], lambda t: {"x": {"y": (t,)}}),
         *(lambda t: Pair(t, None), lambda t: Frozen([t]), Graph, Partly, lambda t: Attributes(x=t)),
         *(lambda t: UserDict(x=[t]), lambda t: MappingProxyType({"x": t}), lambda t: pack_sequence([t])),
+        *(lambda t: deque([t, t], 2), lambda t: UserList([(t,)]), lambda t: (SimpleNamespace(x=[t]), t)),
     ],
 )
 def test_tensors_are_found_in_any_nesting(make: Callable[[torch.Tensor], Batch]) -> None:
@@ -378,6 +386,36 @@ def test_tensors_are_found_in_any_nesting(make: Callable[[torch.Tensor], Batch])
     assert type(doubled) is type(batch)
     assert {float(tensor[0]) for tensor in tensors_in(batch)} == {1.0}
     assert {float(tensor[0]) for tensor in tensors_in(doubled)} == {2.0}
+    assert out_of_reach(batch) is None
+
+
+class Slotted:
+    __slots__ = ("mask", "to")
+
+    def __init__(self, mask: Any) -> None:
+        self.mask = mask
+        self.to = None
+
+
+class Plain:
+    def __init__(self, x: Any) -> None:
+        self.x, self.me = x, self
+
+
+@pytest.mark.parametrize(
+    ("make", "place", "kind"),
+    [
+        (lambda t: (t, Plain({"a": [1, t * 2]})), "batch[1].x['a'][1]", Plain),
+        (lambda t: {"x": t, "extra": Slotted(t * 2)}, "batch['extra'].mask", Slotted),
+        (lambda t: [t, {t * 2}], "batch[1]", set),
+        (lambda t: SimpleNamespace(x=t, y=Plain(t * 2)), "batch.y.x", Plain),
+        (Plain, "batch.x", Plain),
+    ],
+)
+def test_tensors_that_are_not_moved_are_named_with_their_place(
+    make: Callable[[torch.Tensor], Batch], place: str, kind: type
+) -> None:
+    assert out_of_reach(make(torch.ones(2))) == (place, kind)
 
 
 def test_learning_rates_of_ones_own_optimizer_are_scaled_and_kept_apart(tmp_path: Path) -> None:
