@@ -117,7 +117,7 @@ WRONG: dict[str, tuple[str, dict[str, Any], str]] = {
         + "\nclass Extra: ...\ndef batches(*_):\n    extra = Extra()\n    extra.mask = torch.ones(5)\n"
         + "    return [(torch.ones(5, 4), [extra])]",
         {},
-        ":7: batches made a batch with a tensor at batch[1][0].mask, in an object of type Extra, which is not",
+        ":7: batches made a batch with a tensor at batch[1][0].mask, in an object of type Extra, which is",
     ),
     "no batches": (
         without("batches") + "\ndef batches(*_): return 7",
