@@ -17,6 +17,7 @@ from gpubench_tui.engine.record.events import (
     RunFinished,
     RunsAdded,
     RunStarted,
+    RunTakenOver,
     SessionFinished,
     SessionOutcome,
     SessionStarted,
@@ -26,9 +27,9 @@ from msgspec.structs import replace
 
 from .sessions import CORES, HOST, rank_up, spec, windows
 
-WINDOWS = 5
-SECONDS = 2.0
-"""Seconds of each window; a run takes half as long again as its windows."""
+WINDOWS = 3
+"""Windows of each run; too few for an interval, which the runs of a pair do without."""
+RUN_SECONDS = 15.0
 MOST_RUNS = 400
 
 
@@ -66,16 +67,17 @@ def opened(
     ]
 
 
-def measured_at(run: RunSpec, rate: float, at: float, *, seconds: float = SECONDS) -> list[Event]:
-    """The events of a run that takes its windows at that rate."""
-    samples = max(1, round(rate * seconds * 1000))
+def measured_at(run: RunSpec, rate: float, at: float, *, seconds: float = 2000.0) -> list[Event]:
+    """The events of a run that takes its windows at that rate: long ones, for they hold whole samples."""
+    samples = round(rate * seconds)
     events: list[Event] = [RunStarted(at=at, run=run.id)]
     for rank in range(run.world_size):
         events += rank_up(run.id, rank, ranks=run.world_size)
-        # Whole samples in windows a thousand times as long would be off by less than the noise.
-        events += windows(run.id, rank, [seconds * 1000] * WINDOWS, samples=max(1, samples // run.world_size))
-    end = at + 1.5 * WINDOWS * seconds
-    events = [replace(event, at=min(end, at + getattr(event, "at", 0.0) / 10)) for event in events]
+        events += windows(run.id, rank, [seconds] * WINDOWS, samples=samples // run.world_size)
+    end = at + RUN_SECONDS
+    events = [
+        replace(event, at=at + (event.at - at if event.at >= at else event.at / 10)) for event in events
+    ]
     return [*events, RunFinished(at=end, run=run.id, outcome="measured")]
 
 
@@ -104,6 +106,25 @@ def ended(events: Iterable[Event], outcome: SessionOutcome, reason: str = "") ->
     """The session of these events, which ends so."""
     recorded = list(events)
     return fold([*recorded, SessionFinished(at=fold(recorded).elapsed, outcome=outcome, reason=reason)])
+
+
+def taken_over_by_another(events: Iterable[Event], *, minutes: float | None = None) -> list[Event]:
+    """The beginning of a tune that resumes another, whose runs that came to an end it takes over."""
+    recorded = list(events)
+    session = fold(recorded)
+    (first,) = (event for event in recorded if isinstance(event, SessionStarted))
+    plan = (
+        replace(session.plan, tune=replace(session.plan.tune, minutes=minutes)) if session.plan.tune else None
+    )
+    assert plan is not None
+    begun: list[Event] = [replace(first, session="demo-2", resumes=first.session, plan=plan)]
+    done = {name for name, run in session.runs.items() if run.state in ("measured", "failed", "skipped")}
+    begun += [RunTakenOver(at=-session.elapsed, run=name, session=first.session) for name in done]
+    return begun + [
+        replace(event, at=event.at - session.elapsed - 1)
+        for event in recorded
+        if getattr(event, "run", None) in done
+    ]
 
 
 def _carried_out(run: RunSpec, rate: Rate, at: float) -> list[Event]:

@@ -72,6 +72,11 @@ class Pairs(Struct, frozen=True):
         runs = (*self.changed, *self.before)
         return next((run for run in runs if run.state in ("failed", "skipped")), None)
 
+    @property
+    def waits(self) -> bool:
+        """Whether one of its runs waits or is being measured."""
+        return any(run.state in ("waiting", "running") for run in (*self.before, *self.changed))
+
 
 def attempts_of(session: Session) -> dict[int, list[RunState]]:
     """Return the runs of each attempt, by its number, in order."""

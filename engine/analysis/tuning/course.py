@@ -17,7 +17,7 @@ from ..results.throughput import run_summary
 from .attempts import Pairs, Tried, attempts_of, configuration_of, pairs_of, trouble_in_words
 from .batch import BatchSearch, BatchTried, batch_search, batches_tried
 from .gain import lies_above_one
-from .sequential import WORTH, decide
+from .sequential import MOST_PAIRS, WORTH, decide
 
 NO_TIME = "no time was left to decide"
 
@@ -37,13 +37,11 @@ class Course(Struct, kw_only=True):
     best: str
     """Id of the configuration of the best settings so far."""
     search: BatchSearch | None
-    confirmation: Pairs | None
+    last_confirmation: Pairs | None
     open: Pairs | None
     """The attempt that is not decided yet; None where every one is."""
     numbers: int
     """Number of attempts so far, the start not counted."""
-    gave_up: bool
-    """Whether an attempt was given up for lack of time."""
 
     @property
     def waits(self) -> bool:
@@ -55,6 +53,13 @@ class Course(Struct, kw_only=True):
         """The run of the settings as they were, without its part in the tune."""
         assert self.start is not None
         return replace(self.start.spec, attempt=None, label=configuration_label(self.start.spec))
+
+    @property
+    def confirmation(self) -> Pairs | None:
+        """The pairs that measure all that was kept anew; None before, or where more was kept since."""
+        pairs = self.last_confirmation
+        remedy = pairs.attempt.remedy if pairs is not None else None
+        return pairs if remedy is not None and remedy.changes == self.kept else None
 
     @property
     def remedies(self) -> int:
@@ -82,10 +87,9 @@ def course_of(session: Session) -> Course:
         contexts=[],
         best="",
         search=None,
-        confirmation=None,
+        last_confirmation=None,
         open=None,
         numbers=0,
-        gave_up=False,
     )
     for number, runs in attempts_of(session).items():
         purpose = runs[0].spec.attempt.purpose if runs[0].spec.attempt else "start"
@@ -97,7 +101,7 @@ def course_of(session: Session) -> Course:
             _add_search(course, number, runs)
         elif purpose == "confirmation":
             _give_up_open(course)
-            course.confirmation = pairs_of(runs)
+            course.last_confirmation = pairs_of(runs)
         else:
             _give_up_open(course)
             _add_remedy(course, number, pairs_of(runs))
@@ -135,7 +139,9 @@ def tried_remedy(number: int, pairs: Pairs, nth: int) -> Tried:
         whose = "" if run in pairs.changed else "without it: "
         state = "refused" if run.state == "skipped" else "failed"
         return replace(tried, state=state, why=f"{whose}{trouble_in_words(run)}")
-    return replace(tried, state="refused", why=_why_refused(pairs.gain)) if decision == "refuse" else tried
+    if decision == "refuse" or (pairs.number_planned >= MOST_PAIRS and not pairs.waits):
+        return replace(tried, state="refused", why=_why_refused(pairs.gain))
+    return tried
 
 
 def _why_refused(gain: Estimate | None) -> str:
@@ -153,7 +159,7 @@ def _give_up_open(course: Course) -> None:
     """Give up an attempt that something else follows: time was short."""
     if course.open is not None:
         course.tried[-1] = given_up(course.tried[-1], NO_TIME)
-        course.open, course.gave_up = None, True
+        course.open = None
 
 
 def given_up(tried: Tried, why: str) -> Tried:

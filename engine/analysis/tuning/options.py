@@ -12,7 +12,7 @@ from ...plan.changed_run import changes_in_effect
 from ...plan.remedy import Cost, Remedy
 from ...text.encoding import encode_json
 from ...text.units import ratio
-from .course import Course, searched
+from .course import NO_TIME, Course, searched
 from .diagnosed import diagnoses_of
 from .sequential import WORTH
 
@@ -122,7 +122,7 @@ def _allowed(course: Course) -> tuple[Cost, ...]:
 def _was_tried(course: Course, option: Option) -> bool:
     """Return whether the same changes were tried with the same settings, or with others promised no less."""
     for tried, context in zip(course.tried, course.contexts, strict=True):
-        if _key(tried.remedy) == _key(option.remedy):
+        if _key(tried.remedy) == _key(option.remedy) and tried.why != NO_TIME:
             promised = (tried.remedy.ceiling or 0.0) * MORE_PROMISING
             if context == course.kept or option.is_found or option.promise <= promised:
                 return True

@@ -25,7 +25,7 @@ from ...statistics import student_quantile
 
 Decision = Literal["keep", "refuse", "go on"]
 
-LOOKS = {4: 0.1, 6: 0.2, 8: 0.3, 12: 0.4}
+LOOKS = {4: 0.1, 6: 0.15, 8: 0.2, 12: 0.25, 16: 0.3}
 """Numbers of pairs after which a change may be kept, each with its share of the remedy's chance of error.
 They are even, so that either run of a pair was first equally often and drift cancels."""
 MOST_PAIRS = max(LOOKS)
@@ -62,7 +62,7 @@ def decide(ratios: Sequence[float], remedy: int) -> Decision:
 def _decision(logs: Sequence[float], remedy: int) -> Decision:
     """Decide after an even number of pairs."""
     count, mean = len(logs), statistics.fmean(logs)
-    error = statistics.stdev(logs) / math.sqrt(count)
+    error = math.sqrt(sum((value - mean) ** 2 for value in logs) / (count - 1) / count)
     if count in LOOKS and mean > 0 and mean > bound(count, remedy) * error:
         return "keep"
     if mean + _quantile(count, SURELY_LESS) * error < math.log(WORTH):

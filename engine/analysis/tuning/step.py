@@ -62,20 +62,15 @@ def next_step(course: Course) -> Step | None:
         return None
     if start.state != "measured":
         return EndStep(why=f"the start was not measured: {start.reason or start.state}")
+    if course.confirmation is not None and not is_complete(course, course.confirmation):
+        return _confirmation(course, "")
     time = Time(course)
-    if course.confirmation is not None:
-        return _confirmation(course, time.over if _is_cut_short(course) else NO_REMEDY)
     if course.open is not None:
         return _pair(course, course.open) if time.allows(pairs=1) else _confirmation(course, time.over)
     search = course.search
     if search is not None and search.next is not None and time.allows(pairs=1):
         return BatchStep(number=search.number, batch=search.next)
     return _new_attempt(course, time)
-
-
-def _is_cut_short(course: Course) -> bool:
-    """Return whether there was something left to try."""
-    return course.gave_up or any(not each.why_not for each in options(course))
 
 
 def _new_attempt(course: Course, time: Time) -> Step:
@@ -120,15 +115,21 @@ def _pair(course: Course, pairs: Pairs) -> PairStep:
 
 def _confirmation(course: Course, why: str) -> Step:
     """Return the next pair of the confirmation; the end where nothing was kept, or it is complete."""
-    if not course.kept:
-        return EndStep(why=why)
     pairs = course.confirmation
-    done = 0 if pairs is None else pairs.number_planned
-    if done >= confirming_pairs(course) or (pairs is not None and pairs.trouble is not None):
+    if not course.kept or (pairs is not None and is_complete(course, pairs)):
         return EndStep(why=why)
-    number = course.numbers + 1 if pairs is None else pairs.attempt.number
-    remedy = Remedy(name=ALL_KEPT, changes=dict(course.kept))
-    return PairStep(number=number, pair=done + 1, confirms=True, remedy=remedy, before={})
+    return PairStep(
+        number=course.numbers + 1 if pairs is None else pairs.attempt.number,
+        pair=1 if pairs is None else pairs.number_planned + 1,
+        confirms=True,
+        remedy=Remedy(name=ALL_KEPT, changes=dict(course.kept)),
+        before={},
+    )
+
+
+def is_complete(course: Course, pairs: Pairs) -> bool:
+    """Return whether a confirmation has all of its pairs, or cannot have them."""
+    return pairs.number_planned >= confirming_pairs(course) or pairs.trouble is not None
 
 
 def confirming_pairs(course: Course) -> int:

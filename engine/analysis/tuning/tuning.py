@@ -107,13 +107,16 @@ def _ended(course: Course, step: Step | None) -> str:
 
 
 def _stage(course: Course, step: Step | None) -> Stage:
-    """Return what a tune does that goes on."""
-    if course.start is None or course.start.state != "measured":
-        return "start"
-    if course.confirmation is not None or (isinstance(step, PairStep) and step.confirms):
-        return "confirming"
-    searches = course.search is not None and any(each.fits is None for each in course.search.tried)
-    return "batch" if searches or isinstance(step, BatchStep) else "trying"
+    """Return what a tune does that goes on: by the run that is measured or waits, else by its next step."""
+    planned = [
+        run.spec.attempt for run in course.session.runs.values() if run.state in ("waiting", "running")
+    ]
+    if planned and planned[0] is not None:
+        stages: dict[str, Stage] = {"remedy": "trying", "confirmation": "confirming", "batch": "batch"}
+        return stages.get(planned[0].purpose, "start")
+    if isinstance(step, PairStep):
+        return "confirming" if step.confirms else "trying"
+    return "batch" if isinstance(step, BatchStep) else "start"
 
 
 def _trouble(course: Course, total: Estimate | None) -> str:
@@ -132,6 +135,7 @@ def _not_tried(course: Course, ended: str) -> list[Tried]:
     """Return the remedies that are left, and why none of them is tried."""
     if course.start is None or course.start.state != "measured":
         return []
+    given_up_on = [each.remedy.changes for each in course.tried if each.why == NO_TIME]
     return [
         Tried(
             number=None,
@@ -141,5 +145,7 @@ def _not_tried(course: Course, ended: str) -> list[Tried]:
             why=each.why_not or ended,
         )
         for each in options(course)
-        if (each.why_not or ended) and (each.diagnosis or each.is_found)
+        if (each.why_not or ended)
+        and (each.diagnosis or each.is_found)
+        and each.remedy.changes not in given_up_on
     ]
