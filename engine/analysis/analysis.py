@@ -11,6 +11,7 @@ from .answers.inquiry import Inquiry
 from .diagnosis.case import Diagnosis
 from .diagnosis.rules import diagnose, together
 from .headline import headline
+from .projection.projection import Projection, projections
 from .results.configuration import Configuration, configurations
 from .results.result import Result, results
 from .tuning.tuning import tuning_of
@@ -35,6 +36,13 @@ class Analysis(Struct, frozen=True, kw_only=True):
     def inquiry(self) -> Inquiry:
         """Question of the session, with all that was found."""
         return Inquiry(self.session, self.configurations, self.results, self.diagnoses_by_run)
+
+    @property
+    def projections(self) -> tuple[Projection, ...]:
+        """Projections to more devices, computed anew each time; none before the session has ended."""
+        if self.session.outcome is None:
+            return ()
+        return projections(self.inquiry)
 
 
 def analyse(session: Session) -> Analysis:

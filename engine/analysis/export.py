@@ -29,6 +29,8 @@ efficiencies shares of 1; intervals are 95% intervals [low, high]; null means no
       varied          key under test -> value
       contrasts       `engine.analysis.results.variables.Contrast`: each value against another, with its ratio
       others_on_cpus  share of the CPUs of its ranks that other programs used while it was measured
+    projection   what more devices would give, by each mode, workload and batch per device:
+                 `engine.analysis.projection.projection.Projection`; of kind projected, never measured
     provenance   field of a result -> kind (measured, derived, predicted or datasheet), figure, how
     published    published figures beside the session's: `engine.analysis.report.published.Beside`
     evaluations  run id -> rank -> for each epoch: epoch, train_loss, train_accuracy, test_loss,
@@ -220,6 +222,7 @@ def json(analysis: Analysis) -> str:
         "host": session.host,
         "settings": {name: _settings(run) for name, run in session.runs.items()},
         "results": found,
+        "projection": analysis.projections,
         "provenance": {
             origin.field: {"kind": origin.kind, "figure": origin.figure, "how": origin.how}
             for origin in origins(found)

@@ -106,6 +106,7 @@ def _parser(with_commands: bool = True) -> argparse.ArgumentParser:
     from .commands.delete import add_delete_command
     from .commands.init import add_init_command
     from .commands.listings import add_listing_commands
+    from .commands.project import add_project_command
     from .commands.run import add_run_command
     from .commands.sessions import add_session_commands
     from .commands.settings import add_config_command
@@ -119,6 +120,7 @@ def _parser(with_commands: bool = True) -> argparse.ArgumentParser:
     add_delete_command(subparsers)
     add_compare_command(subparsers)
     add_trend_command(subparsers)
+    add_project_command(subparsers)
     add_config_command(subparsers)
     add_completion_command(subparsers)
     for listed in subparsers._choices_actions:  # each command's help begins with its line in the list

@@ -11,11 +11,13 @@ from textual.content import Content
 from textual.widgets import Static
 
 from ...engine.analysis.analysis import Analysis
+from ...engine.analysis.report.projection import PROJECTED
 from ...engine.analysis.results.result import Result
 from ..render.communication import communication_table
 from ..render.curves import curves
 from ..render.devices import devices_table
 from ..render.phases import phase_bars
+from ..render.projection import projection_table
 from ..render.published import published_figures
 from ..render.results_header import closing, opening
 from ..render.results_table import SortOrder, results_remarks, results_table
@@ -57,6 +59,7 @@ class ResultsPage(VerticalScroll, can_focus=False):
             yield PageSection("Communication", id="communication")
             yield PageSection("Device utilisation", id="devices")
             yield PageSection("Published figures, on other hardware", id="published")
+            yield PageSection(PROJECTED, id="projection")
             yield PageSection("Method", id="method")
 
     def say(self, content: Content) -> None:
@@ -83,6 +86,7 @@ class ResultsPage(VerticalScroll, can_focus=False):
         self._show("curves", curves(analysis, width, self._unicode))
         self._show("phases", phase_bars(analysis, is_over, width))
         self._show("communication", communication_table(analysis, is_over, width))
+        self._show("projection", projection_table(analysis, is_over, width))
         self._show("devices", devices_table(analysis, is_over, width))
         self._show("published", published_figures(analysis, width))
         self._show("method", closing(analysis, width))

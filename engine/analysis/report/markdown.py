@@ -19,6 +19,7 @@ from .diagnosis import diagnosis_section
 from .epochs import epochs_section
 from .method import method
 from .phases import phases_section
+from .projection import projection_section
 from .provenance import origins
 from .published import published_section
 from .tuning import results_in_brief, tuning_section
@@ -38,6 +39,7 @@ def markdown(analysis: Analysis) -> str:
         _side_by_side(found),
         phases_section(found),
         communication_section(found),
+        projection_section(analysis.projections),
         devices_section(found),
         gpus_section(analysis),
         epochs_section(session),

@@ -13,16 +13,18 @@ from ..results.result import Result
 from ..trained import trained
 from .columns import cell, remarks, result_columns, side_by_side
 from .diagnosis import diagnosis_text
+from .projection import projection_text
 from .tuning import results_in_brief, tuning_text
 
 INDENT = "  "
 
 
 def session_text(analysis: Analysis, width: int) -> str:
-    """Render results, headline and diagnoses as a short text, without a line break at its end."""
+    """Render results, headline, diagnoses and projection as a short text, without a line break at its end."""
     parts = [terminal_report(analysis, width), "\n".join(tuning_text(analysis.session, width))]
     parts.append(analysis.headline)
     parts.append("\n".join(diagnosis_text(analysis.diagnoses, width)))
+    parts.append("\n".join(projection_text(analysis.projections, width)))
     return "\n\n".join(filter(None, parts))
 
 

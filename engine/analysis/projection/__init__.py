@@ -1,0 +1,1 @@
+"""Projections to more devices, by models of what was measured on fewer."""
