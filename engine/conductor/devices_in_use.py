@@ -25,10 +25,10 @@ class DevicesInUseError(Exception):
     """Other sessions use the devices; the message is one sentence."""
 
     def __init__(self, others: Sequence[SessionFolder], plans: Sequence[Plan]) -> None:
-        first, more = others[0], len(others) - 1
-        names = f"{first.name} and {more} more sessions use" if more > 1 else f"{first.name} uses"
-        names = f"{first.name} and {others[1].name} use" if more == 1 else names
-        super().__init__(f"{names} {_devices(plans)}: each would distort the other's measurements")
+        names = [other.name for other in others]
+        who = " and ".join(names) if len(names) < 3 else f"{names[0]} and {len(names) - 1} more sessions"
+        use = "use" if len(names) > 1 else "uses"
+        super().__init__(f"{who} {use} {_devices(plans)}: each would distort the other's measurements")
         self.others = list(others)
         """Sessions that use the devices, the one that began first at the front."""
 

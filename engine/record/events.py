@@ -33,7 +33,6 @@ SessionOutcome = Literal["finished", "stopped", "interrupted"]
 """`stopped` by the user; `interrupted` by what its process could not go on with, such as a full disk."""
 FailureKind = Literal["raised", "out of memory", "killed", "hung", "no data", "launch"]
 
-
 SAME_WAY = "the others would fail the same way"
 """Beginning of the reason of runs that were skipped because two others failed alike."""
 

@@ -35,8 +35,6 @@ TABLES = ("matrix", "matrix.baseline", "workload", "measure")
 """Tables whose keys have fields, in the order of their groups."""
 PERCENT = ("measure.target",)
 """Keys whose value is shown in percent."""
-
-
 NOT_SET = "not set"
 
 

@@ -51,8 +51,6 @@ TITLES = (
     *("run", "GPU", "utilisation", "torch's peak, GiB", "peak in use, GiB", "power, W", "SM clock, MHz"),
     *("peak, °C", "other programs"),
 )
-
-
 LEGEND = (
     "Digits: utilisation in tenths (share of time in which a kernel ran). | marks the start of a run, "
     "in the plan's order."

@@ -30,8 +30,6 @@ SCHEDULE = frozenset({"learning_rate", "learning_rate_batch", "warmup_epochs", "
 """Settings that decide the outcome of training but not the duration of a step."""
 NOT_COMPARED = UNDER_TEST | SCHEDULE
 """Settings that may differ between a run and its baseline."""
-
-
 FOLLOWING = {"precision": ("matmul_tf32", "cudnn_tf32")}
 """Settings that follow from a key of the workload under other names."""
 

@@ -22,8 +22,6 @@ VARYING = re.compile(r"0x[0-9a-f]+|\b\d+(?:\.\d+)? s\b|\bafter \d+ steps?\b|/\S*
 """Parts of a message that differ between failures that are alike: addresses, times, counts and folders."""
 NOT_CAUSES = frozenset({"name", "batch", "batch_scope", "learning_rate"})
 """Fields of a workload whose change is not expected to help; the batch is judged apart."""
-
-
 SIMPLEST = {"mode": "single", "devices": 1, "ranks that communicate": False}
 """Settings that are never to blame: a run with more than these would meet the same failure."""
 

@@ -49,7 +49,7 @@ class OpenGpus:
 
 
 def answer(question: Question, gpus: OpenGpus) -> Reply:
-    """Reply a question; never raises."""
+    """Answer a question; never raises."""
     try:
         if question.sampled is not None:
             return Reply(samples=gpus.threads.samples(question.sampled, question.patience))
@@ -70,7 +70,7 @@ def read_questions(questions: SimpleQueue[bytes]) -> None:
 
 
 def main() -> None:
-    """Reply questions for ever."""
+    """Answer questions for ever."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever the driver's library prints is no answer
     questions: SimpleQueue[bytes] = SimpleQueue()

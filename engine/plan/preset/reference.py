@@ -43,7 +43,6 @@ OTHER_MODELS = {
 }
 """Language models, and forms of the names of all other models, each with what it is."""
 
-
 KeyKind = Literal["text", "number", "word", "list", "texts", "table"]
 """Kind of value that a key takes: `word` for one of some words (or, of some keys, a number), `texts` for a
 list of any texts, `list` for all other lists."""

@@ -13,7 +13,7 @@ from ..wrapping.wrapper import unwrapped
 from .group import Group
 
 PASSES = 8
-"""Passes of a training in which it is looked at: all of the warm-up's."""
+"""Number of passes that are compared, the first ones; a warm-up usually has more."""
 END = -1
 """Number that stands for the end of a pass."""
 

@@ -22,8 +22,6 @@ from .training import Batches, Share, Training
 
 MOST_BATCHES = 256
 """Batches whose predictions and labels a tally keeps, some kB each."""
-
-
 _PLAIN = ClassifierOutput(None)
 """Stands for a tensor alone, which nearly every classifier returns."""
 
