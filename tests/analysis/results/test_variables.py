@@ -29,9 +29,11 @@ STEADY = [1.0, 1.01, 0.99, 1.0, 1.02, 0.98]
 Settings = dict[str, str | int | float | bool]
 
 
-def plan(vary: str, matrix: str = "", workload: str = "") -> Plan:
+def plan(vary: str, matrix: str = "", workload: str = "", model: str = "cnn") -> Plan:
     matrix = matrix or 'modes = ["single"]'
-    text = f'title = "t"\nquestion = "Which?"\n[workload]\nmodel = "cnn"\n{workload}\n[matrix]\n{matrix}\n'
+    text = (
+        f'title = "t"\nquestion = "Which?"\n[workload]\nmodel = "{model}"\n{workload}\n[matrix]\n{matrix}\n'
+    )
     return make_plan("test", read_preset(f"{text}[matrix.vary]\n{vary}\n", "test.toml"), host(0))
 
 
@@ -147,7 +149,7 @@ def test_the_headline_gives_what_changes_most(vary: str, rates: Sequence[float],
 
 
 def test_the_headline_gives_memory_too_where_a_variable_trades_speed_for_it() -> None:
-    made = plan('checkpoint_activations = ["none", "every"]')
+    made = plan('checkpoint_activations = ["none", "every"]', model="vit-tiny")
     kept, anew = made.runs
     session = recorded(made, {kept.label: 2.0, anew.label: 1.0})
     for run, gib in ((session.runs[kept.id], 4), (session.runs[anew.id], 3)):

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import pytest
 import torch
+from gpubench_tui.engine.plan.workload.blocks import problem_with_checkpointing
+from gpubench_tui.engine.plan.workload.language_models import LANGUAGE_MODELS
 from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.training.errors import TrainingError, sentence_of
-from gpubench_tui.engine.training.models.registry import build_model
+from gpubench_tui.engine.training.models.language import build_without_weights
+from gpubench_tui.engine.training.models.registry import BUILT_IN, build_model
 from gpubench_tui.engine.training.precision import keep_statistics_in_float32
+from gpubench_tui.engine.training.wrapping.blocks import parts_of
 from gpubench_tui.engine.training.wrapping.recomputing import blocks_to_recompute, recompute
+from msgspec.structs import replace
 from pretend_devices import data_parallel_over, pretended
 from torch import Tensor, nn
 
@@ -120,6 +126,21 @@ def test_what_cannot_be_checkpointed_is_said(name: str, asked: str | int, said: 
     workload = Workload(model=name, checkpoint_activations=asked)  # type: ignore[arg-type]
     with pytest.raises(TrainingError, match=said):
         blocks_to_recompute(build_model(workload), workload)
+
+
+@pytest.mark.parametrize("name", [*BUILT_IN, "gpt-tiny", "llama-tiny"])
+def test_plans_know_how_many_blocks_a_model_has(name: str) -> None:
+    training: Any = "tokens" if name in LANGUAGE_MODELS else "images"
+    workload = Workload(model=name, training=training, checkpoint_activations="every")
+    with torch.device("meta"):
+        model: nn.Module = (
+            build_without_weights(name, 256) if name in LANGUAGE_MODELS else build_model(workload)
+        )
+    count = len(list(filter(lambda part: list(part.children()), parts_of(model))))
+    for asked in (1, max(count, 1), count + 1, "every"):
+        possible = count > 0 and asked != count + 1
+        said = problem_with_checkpointing(replace(workload, checkpoint_activations=asked))
+        assert (said is None) == possible
 
 
 def test_replicas_of_data_parallel_compute_their_own_part_anew() -> None:
