@@ -12,6 +12,7 @@ from .diagnosis.case import Diagnosis
 from .diagnosis.rules import diagnose, together
 from .headline import headline
 from .projection.projection import Projection, projections
+from .past_trial import PastTrial
 from .results.configuration import Configuration, configurations
 from .results.result import Result, results
 from .tuning.tuning import tuning_of
@@ -31,6 +32,8 @@ class Analysis(Struct, frozen=True, kw_only=True):
     """The same as the rules found them, run by run."""
     headline: str
     """One sentence without the full stop; empty before there is anything to say."""
+    trials: tuple[PastTrial, ...] = ()
+    """Trials of its remedies, where they were looked for on its shelf."""
 
     @property
     def inquiry(self) -> Inquiry:

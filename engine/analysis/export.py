@@ -8,13 +8,15 @@ efficiencies shares of 1; intervals are 95% intervals [low, high]; null means no
     session      name, program, unix_time, elapsed, outcome (finished, stopped, interrupted, null), reason of
                  an interruption, preset, title, question, trained (model, data, precision, optimizer, batch
                  and changes in one line), changes (key changed from the preset -> its value as TOML),
-                 reduced (whether in its form for machines without GPUs)
+                 reduced (whether in its form for machines without GPUs), resumes (name of the session that it
+                 goes on with), tries_on (session and run that a trial comes from)
     headline     one sentence, may be empty
     diagnosis    findings that explain or cast doubt on the figures, most severe first:
                  `engine.analysis.diagnosis.case.Diagnosis`; advice is text, remedies are changes that can be
                  made to the first of its runs: `engine.plan.remedy.Remedy`
     trial        outcome of a remedy on trial, or null: `engine.analysis.tuning.trial.TrialOutcome`
     tune         course of a tune, or null: `engine.analysis.tuning.tuning.Tuning`
+    trials       trials of its remedies by other sessions: `engine.analysis.past_trial.PastTrial`
     host         as in `engine.host.facts.Host`
     settings     run id -> the settings its first rank reported
     results      one object for each configuration of the plan, over its repeats: see the fields of
@@ -213,12 +215,15 @@ def json(analysis: Analysis) -> str:
             "question": session.plan.question,
             "trained": trained(session.plan),
             "changes": session.plan.changes,
+            "resumes": session.resumes or None,
+            "tries_on": session.plan.trial,
             "reduced": session.plan.reduced,
         },
         "headline": analysis.headline,
         "diagnosis": analysis.diagnoses,
         "trial": trial_outcome(session),
         "tune": tuning_of(session),
+        "trials": analysis.trials,
         "host": session.host,
         "settings": {name: _settings(run) for name, run in session.runs.items()},
         "results": found,

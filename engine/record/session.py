@@ -34,6 +34,8 @@ class Session:
     def __init__(self, name: str = "") -> None:
         """`name`: the folder's, which may have been renamed since recording; by default the recorded name."""
         self.name = name
+        self.recorded_name = ""
+        """Name under which it was recorded, whatever its folder is called now."""
         self.program = ""
         self.unix_time = 0.0
         self.host = NO_HOST
@@ -68,7 +70,7 @@ class Session:
         if self.started:  # the journal was cut off while its session ran, and begins anew
             Session.__init__(self, self.name)
         self.started = True
-        self.name = self.name or event.session
+        self.name, self.recorded_name = self.name or event.session, event.session
         self.program, self.unix_time = event.program, event.unix_time
         self.host, self.resumes = event.host, event.resumes
         self._plan(event.plan)

@@ -45,8 +45,11 @@ def write_report(folder: SessionFolder, path: Path) -> None:
     """Write the session's report and print its path. Raises UsageError."""
     from ...engine.analysis.analysis import analyse
     from ...engine.analysis.export import render
+    from ...engine.analysis.sessions.trials import with_trials
+    from ...engine.record.shelf import Shelf
 
-    write(path, render(analyse(read_recorded(folder)), format_by_name(path)))
+    analysis = with_trials(analyse(read_recorded(folder)), Shelf(folder.path.parent))
+    write(path, render(analysis, format_by_name(path)))
     print(f"report written to {path.resolve()}", file=sys.stderr)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
+from ...record.session import Session
 from ...text.grouping import group_labels
 from ...text.tables import TextColumn, text_table
 from ..analysis import Analysis
@@ -14,17 +15,23 @@ from ..trained import trained
 from .columns import cell, remarks, result_columns, side_by_side
 from .diagnosis import diagnosis_text
 from .projection import projection_text
+from .trials import origin_of_trial, trials_text
 from .tuning import results_in_brief, tuning_text
 
 INDENT = "  "
 
 
 def session_text(analysis: Analysis, width: int) -> str:
-    """Render results, headline, diagnoses and projection as a short text, without a line break at its end."""
+    """Render results, headline, diagnoses and projection as a short text, without a line break at its end.
+
+    The result of a trial or a tune comes first: its table is no answer.
+    """
+    plan = analysis.session.plan
     parts = [terminal_report(analysis, width), "\n".join(tuning_text(analysis.session, width))]
-    parts.append(analysis.headline)
+    parts.insert(2 if plan.trial is None and plan.tune is None else 0, analysis.headline)
     parts.append("\n".join(diagnosis_text(analysis.diagnoses, width)))
     parts.append("\n".join(projection_text(analysis.projections, width)))
+    parts.append("\n".join(trials_text(analysis, width)))
     return "\n\n".join(filter(None, parts))
 
 
@@ -33,7 +40,7 @@ def terminal_report(analysis: Analysis, width: int) -> str:
     session, found = analysis.session, results_in_brief(analysis)
     lines = [
         line
-        for text in (session.plan.title, trained(session.plan), hardware(session))
+        for text in (session.plan.title, _origin(session), trained(session.plan), hardware(session))
         for line in textwrap.wrap(text, width)
     ]
     lines += ["", *text_table(_grid(found), width)]
@@ -46,6 +53,11 @@ def terminal_report(analysis: Analysis, width: int) -> str:
     for labels, text in remarked:
         lines += textwrap.wrap(f"{labels}: {text}", max(width, 20), subsequent_indent=INDENT)
     return "\n".join(lines)
+
+
+def _origin(session: Session) -> str:
+    origin = origin_of_trial(session)
+    return " ".join(origin) if origin is not None else ""
 
 
 def _grid(found: Sequence[Result]) -> list[TextColumn]:

@@ -203,6 +203,11 @@ class _WatchedSession:
             return Session(self._folder.name)
 
 
+def overview_of(folder: SessionFolder) -> SessionOverview | None:
+    """Return the overview of one session with its headline; None if it left nothing readable."""
+    return _WatchedSession(folder, _inode(folder)).complete()
+
+
 def _changed(root: Path) -> int | None:
     """Return when a session was last added to or removed from the shelf, in ns; None if unknown."""
     try:

@@ -113,11 +113,13 @@ def report(
     from ....engine.analysis.export import render
     from ....engine.analysis.report.line import result_line
     from ....engine.analysis.report.terminal import session_text
+    from ....engine.analysis.sessions.trials import with_trials
+    from ....engine.record.shelf import Shelf
 
     folder = context.find_session(session)
     output = None if output == Path("-") else output
     chosen = format or ("md" if output is None else report_file.format_by_name(output))
-    analysis = analyse(read_recorded(folder))
+    analysis = with_trials(analyse(read_recorded(folder)), Shelf(folder.path.parent))
     match chosen:
         case "line":
             text = result_line(analysis) + "\n"

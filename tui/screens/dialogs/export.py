@@ -17,8 +17,10 @@ from textual.widgets.option_list import Option
 
 from ....engine.analysis.analysis import analyse
 from ....engine.analysis.export import Format, render
+from ....engine.analysis.sessions.trials import with_trials
 from ....engine.record.session import Session
 from ....engine.record.session_folder import SessionFolder
+from ....engine.record.shelf import Shelf
 from ....engine.text.files import user_path
 from ...data.exports import export_folder, write_export
 from ...workers import in_thread
@@ -103,7 +105,8 @@ class ExportScreen(ModalScreen[Path | None], ClosedOnce[Path | None]):
 
     def _save(self, form: Format) -> None:
         # Rendered in this thread, which folds the session: it must not change meanwhile.
-        text = render(analyse(self._session), form)
+        analysis = with_trials(analyse(self._session), Shelf(self._folder.path.parent))
+        text = render(analysis, form)
         self._write(user_path(self.query_one(Input).value), f"{self._folder.name}.{form}", text)
 
     @in_thread("writing the file", exclusive=True)
