@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from ..host.facts import CpuSample, GpuSample
 from ..host.process import print_error
-from ..host.shortage import with_remedy
+from ..host.shortage import shortage, with_remedy
 from ..plan.needs import cache_folder
 from ..plan.plan import RunSpec
 from ..record.events import (
@@ -44,6 +44,7 @@ from .rank_logs import RankLogs
 from .recorder import Recorder, session_started, take_over
 from .run_execution import RunExecution
 from .sampling import Sampling, cores_of
+from .tuned_preset import keep_settings
 
 WORKER = "gpubench_tui.engine.training.worker:work"
 
@@ -100,6 +101,7 @@ class Conductor:
                     self._take(spec)
                 more = self._grow()
             sampling.close()
+            self._keep_settings()
         except Exception as error:  # whatever it is, it must be said where the session is looked at
             print_error()
             reason = with_remedy(described(error))
@@ -144,6 +146,19 @@ class Conductor:
             self._recorder.write(RunsAdded(at=self._recorder.now(), runs=more))
             return more
         return ()
+
+    def _keep_settings(self) -> None:
+        """Keep the settings that a tune has found as a preset, also if it was stopped, and say where."""
+        recorder = self._recorder
+        if self._request.plan.tune is None or recorder.error:
+            return
+        try:
+            path = keep_settings(self._folder, "stopped" if self._stops else "finished")
+        except OSError as error:
+            recorder.say(f"the settings found cannot be kept as a preset: {shortage(error)}")
+            return
+        if path is not None:
+            recorder.say(f"the settings found are in {path}: gpubench-tui run {path.stem}", "info")
 
     def _prepare_folders(self) -> None:
         for sentence in (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from ..plan.plan import RunSpec
 from ..record.session import WITHOUT_STEPS, Session, read_session
 from ..record.session_folder import SessionFolder
@@ -20,11 +22,24 @@ def runs_that_follow(folder: SessionFolder) -> tuple[RunSpec, ...]:
 
 
 def goes_on_when_resumed(session: Session) -> bool:
-    """Return whether a tune that lacks no run of its plan would add some, if it had its time once more."""
+    """Return whether a tune that lacks no run of its plan would add some, if it had its time once more.
+
+    If so, the session is left without the confirmation that it would have to measure anew.
+    """
     if session.plan.tune is None:
         return False
-    session.elapsed = 0.0
-    return bool(_next_runs(session))
+    whole, session.elapsed = session.runs, 0.0
+    session.runs = {name: run for name, run in whole.items() if not _confirms(run.spec)}
+    more = _next_runs(session)
+    if not more or all(map(_confirms, more)):  # nothing is left to try
+        session.runs = whole
+        return bool(_next_runs(session))
+    session.plan = replace(session.plan, runs=tuple(run.spec for run in session.runs.values()))
+    return True
+
+
+def _confirms(spec: RunSpec) -> bool:
+    return spec.attempt is not None and spec.attempt.purpose == "confirmation"
 
 
 def _next_runs(session: Session) -> tuple[RunSpec, ...]:

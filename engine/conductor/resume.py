@@ -66,8 +66,10 @@ def plan_resumption(folder: SessionFolder, minutes: float | None = None) -> Resu
     recorded, plan, before = _read(folder)
     if minutes is not None and plan.tune is not None:
         plan = recorded.plan = replace(plan, tune=replace(plan.tune, minutes=minutes))
+    goes_on = goes_on_when_resumed(recorded)
+    plan = recorded.plan if goes_on else plan
     lacking = tuple(spec for spec in plan.to_run if spec.id in set(lacking_runs(recorded)))
-    if not lacking and not goes_on_when_resumed(recorded):
+    if not lacking and not goes_on:
         raise NothingLackingError(
             f"{folder.name} lacks nothing: all its runs were measured, or skipped by rule"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from importlib.resources import files
@@ -108,6 +109,29 @@ def save(file: PresetFile, preset: Preset) -> None:
     fresh = file.path.with_suffix(".new")
     write_private(fresh, write_preset(preset).encode())
     fresh.replace(file.path)
+
+
+def save_new(name: str, text: str) -> Path:
+    """Write a preset of the user's own, as TOML, and return its path; OSError when that is impossible.
+
+    Where there is one of that name already, whosever it is, the new one gets a number.
+    """
+    folder = user_folder()
+    make_private_folder(folder)
+    number = 1
+    while True:
+        stem = name if number == 1 else f"{name}-{number}"
+        path = folder / f"{stem}.toml"
+        number += 1
+        if stem in _shipped():
+            continue
+        try:
+            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            continue
+        with os.fdopen(file, "wb") as opened:
+            opened.write(text.encode(errors="backslashreplace"))
+        return path
 
 
 def _shipped() -> dict[str, PresetFile]:
