@@ -12,6 +12,9 @@ Cost = Literal["numerics", "recipe", "memory"]
 """`numerics`: the model is trained with other numbers; `recipe`: it learns in another way; `memory`: it takes
 more memory on the devices."""
 
+ALLOWED_BY_DEFAULT: tuple[Cost, ...] = ("memory",)
+"""Prices that a tune's remedies may have unless it is told otherwise: those that change nothing learnt."""
+
 
 class Remedy(Struct, frozen=True, kw_only=True):
     """Changes to a run's settings that the program can make by itself."""

@@ -39,8 +39,13 @@ def add_ascii(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_plan_options(parser: argparse.ArgumentParser, overrides: str = "overrides") -> None:
-    """Add `--set`, `--vary` and `--gpus`; `overrides` names the list that the first two append to."""
+def add_plan_options(
+    parser: argparse.ArgumentParser, overrides: str = "overrides", *, vary: bool = True
+) -> None:
+    """Add `--set`, `--vary` unless told otherwise, and `--gpus`.
+
+    `overrides` names the list that the first two append to.
+    """
     parser.add_argument(
         "--set",
         dest=overrides,
@@ -49,16 +54,17 @@ def add_plan_options(parser: argparse.ArgumentParser, overrides: str = "override
         default=[],
         help="override any key of the preset, as in --set workload.batch=64; repeatable",
     )
-    parser.add_argument(
-        "--vary",
-        dest=overrides,
-        action="append",
-        type=_varied,
-        metavar="KEY=A,B",
-        default=[],
-        help="measure with each of these values of a key of the workload, and compare them, as in --vary "
-        "precision=fp32,bf16; repeatable",
-    )
+    if vary:
+        parser.add_argument(
+            "--vary",
+            dest=overrides,
+            action="append",
+            type=_varied,
+            metavar="KEY=A,B",
+            default=[],
+            help="measure with each of these values of a key of the workload, and compare them, as in --vary "
+            "precision=fp32,bf16; repeatable",
+        )
     parser.add_argument(
         "--gpus",
         type=_gpu_indices,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, get_args
 
 from ...engine.record.exit_status import MEASURED
 from ...engine.text.files import user_path
@@ -43,6 +43,8 @@ class _Position(NamedTuple):
     expects: argparse.Action | None = None
     """The argument or option whose value comes next."""
     sessions_dir: Path | None = None
+    first: str = ""
+    """First argument of the command; empty where none was typed."""
 
 
 def candidates(parser: argparse.ArgumentParser, words: Sequence[str]) -> list[Candidate]:
@@ -108,8 +110,10 @@ def _position(parser: argparse.ArgumentParser, before: Sequence[str]) -> _Positi
                 return position
             position = position._replace(parser=waiting[0].choices[word], command=word)
             waiting = _arguments(position.parser)
-        elif waiting and waiting[0].nargs not in ("*", "+"):
-            del waiting[0]
+        elif waiting:
+            position = position._replace(first=position.first or word)
+            if waiting[0].nargs not in ("*", "+"):
+                del waiting[0]
     return position._replace(expects=waiting[0] if waiting else None)
 
 
@@ -160,6 +164,8 @@ def _named(position: _Position, metavar: str, begun: str) -> Sequence[Candidate]
     if metavar in ("SESSION", "A", "B"):
         running = position.command in ("attach", "stop")
         return shell["DIR"] if is_path else _sessions(position.sessions_dir, running)
+    if metavar in ("DIAGNOSIS", "REMEDY", "RUN", "COSTS"):
+        return _costs(begun) if metavar == "COSTS" else _tryable(position, metavar)
     if metavar in ("KEY=VALUE", "KEY=A,B"):
         return _preset_keys(begun) if metavar == "KEY=VALUE" else _varied_keys(begun)
     return shell.get(metavar, [])
@@ -208,6 +214,41 @@ def _varied_keys(begun: str) -> list[Candidate]:
     before = "".join(f"{value}," for value in typed)
     words = keys[name].words if name in keys else ()
     return [Candidate(f"{name}={before}{word}") for word in words if word not in typed]
+
+
+def _costs(begun: str) -> list[Candidate]:
+    """Return the costs that a tune may be allowed, beside those typed before."""
+    from ...engine.plan.remedy import Cost
+
+    *typed, _ = begun.split(",")
+    before = "".join(f"{value}," for value in typed)
+    return [Candidate(f"{before}{cost}") for cost in get_args(Cost) if cost not in typed]
+
+
+def _tryable(position: _Position, metavar: str) -> list[Candidate]:
+    """Return what can be tried on the session that was typed: its diagnoses, their remedies or their runs.
+
+    For other commands there is nothing.
+    """
+    from ...engine.analysis.analysis import analyse
+    from ...engine.record.session import WITHOUT_STEPS, read_session
+
+    if position.command != "try":
+        return []
+    try:
+        folder = _shelf(position.sessions_dir).find(position.first or None)
+        analysis = analyse(read_session(folder.journal, WITHOUT_STEPS))
+    except (LookupError, OSError):
+        return []
+    found = [each for each in analysis.diagnoses_by_run if each.remedies]
+    match metavar:
+        case "DIAGNOSIS":
+            candidates = [Candidate(each.name, each.severity) for each in found]
+        case "REMEDY":
+            candidates = [Candidate(one.name, each.name) for each in found for one in each.remedies]
+        case _:
+            candidates = [Candidate(each.runs[0], each.tried_on) for each in found]
+    return list(dict.fromkeys(candidates))
 
 
 def _sessions(root: Path | None, running: bool) -> list[Candidate]:

@@ -111,9 +111,13 @@ def _parser(with_commands: bool = True) -> argparse.ArgumentParser:
     from .commands.sessions import add_session_commands
     from .commands.settings import add_config_command
     from .commands.trend import add_trend_command
+    from .commands.try_remedy import add_try_command
+    from .commands.tune import add_tune_command
 
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
     add_run_command(subparsers)
+    add_try_command(subparsers)
+    add_tune_command(subparsers)
     add_init_command(subparsers)
     add_listing_commands(subparsers)
     add_session_commands(subparsers)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from ...engine.analysis.analysis import analyse
 from ...engine.analysis.environment import devices
@@ -15,7 +16,7 @@ from ...engine.analysis.report.terminal import session_text
 from ...engine.analysis.results.result import result_of
 from ...engine.conductor.control import stop_session
 from ...engine.plan.estimate import estimate
-from ...engine.plan.plan import Plan
+from ...engine.plan.plan import Plan, RunSpec
 from ...engine.record.events import (
     SAME_WAY,
     Evaluation,
@@ -36,6 +37,9 @@ from ...engine.record.silence import first_step
 from ...engine.text.units import clock, count, loss_unit, percent, rate
 from ..data.log_tail import last_words
 from .interrupts import POLL_SECONDS, held_interrupts
+
+if TYPE_CHECKING:
+    from .tuning_lines import TuningLines
 
 FIRST_STEP_SECONDS = 10.0
 """Wait for the first step from which on it is told, and the time between two lines about it."""
@@ -86,6 +90,7 @@ class ProgressLines:
         self._phases: dict[str, str] = {}
         self._window_line_at = 0.0
         self._wait_line_at = 0.0
+        self._tuning: TuningLines | None = None
 
     def of_event(self, event: Event, session: Session) -> Iterator[str]:
         """Yield the lines to print for an event that the session has just applied."""
@@ -97,6 +102,10 @@ class ProgressLines:
                 yield f"{session.runs[run].spec.label}: taken over from {earlier}"
             return
         yield from self._of_session(event)
+        if session.plan.tune is not None:
+            yield from self._of_tune(event, session)
+        if run is not None and session.plan.tune is not None and not _is_start(session.runs[run].spec):
+            return  # its attempt says what it has shown
         match event:
             case PhaseChanged(rank=0):
                 yield from self._phase(event, session.runs[event.run])
@@ -108,6 +117,14 @@ class ProgressLines:
                 yield self._evaluation(event, session.runs[event.run])
             case RunFinished() if session.runs[event.run].spec.skip is None:
                 yield self._finished(event, session)
+
+    def _of_tune(self, event: Event, session: Session) -> Iterator[str]:
+        """Yield what an event says of the course of a tune."""
+        if self._tuning is None:
+            from .tuning_lines import TuningLines  # late: no other session needs it
+
+            self._tuning = TuningLines()
+        yield from (_timed(event.at, line) for line in self._tuning.of_event(event, session))
 
     def _of_session(self, event: Event) -> Iterator[str]:
         match event:
@@ -167,6 +184,10 @@ class ProgressLines:
         else:
             text = reasons[0] if reasons else event.outcome
         return _timed(event.at, f"{result.label}: {text}")
+
+
+def _is_start(spec: RunSpec) -> bool:
+    return spec.attempt is None or spec.attempt.purpose == "start"
 
 
 def _overview(plan: Plan) -> str:

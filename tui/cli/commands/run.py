@@ -9,6 +9,7 @@ from ....engine.record.exit_status import MEASURED
 from ..arguments import add_plan_options
 from ..context import Context, UsageError
 from ..measuring import Wishes, add_measuring_options, measure
+from ..planning import plan_named
 
 if TYPE_CHECKING:
     from ....engine.host.facts import Host
@@ -53,29 +54,14 @@ def run_preset(context: Context, *, preset: str | None, resume: str | None, wish
     return measure(context, *planned, wishes)
 
 
-def _planned(context: Context, preset_name: str | None, name: str | None) -> tuple[NewSession, Host]:
+def _planned(context: Context, preset: str | None, name: str | None) -> tuple[NewSession, Host]:
     """Plan the preset for this machine. Raises UsageError."""
-    from ....engine.plan.expand import make_plan
-    from ....engine.plan.preset.errors import PresetError
-    from ....engine.plan.preset.library import find_preset
-    from ....engine.plan.preset.overrides import of_override
-    from ....engine.plan.preset.write import write_preset
-    from ....engine.record.paces import read_paces, with_paces
     from ...data.start_sessions import NewSession
 
-    if preset_name is None:
+    if preset is None:
         raise UsageError("run what? a PRESET, or --resume SESSION; gpubench-tui presets lists the presets")
-    try:
-        preset_file = find_preset(preset_name)
-        preset = preset_file.read(context.overrides)
-        host = context.inspect_host()
-        plan = make_plan(preset_file.name, preset, host, preset_file.changes(context.overrides))
-        plan = with_paces(plan, host, read_paces(context.shelf().root))
-    except PresetError as error:
-        raise UsageError(str(of_override(error, context.overrides))) from None
-    if preset_file.instead_of:
-        print(f"warning: {preset_file.stands_in}", file=sys.stderr)
-    return NewSession(plan, lambda shelf: shelf.create(name, plan, host, write_preset(preset))), host
+    plan, host, text = plan_named(context, preset)
+    return NewSession(plan, lambda shelf: shelf.create(name, plan, host, text)), host
 
 
 def _resumed(context: Context, session: str, preset: str | None, name: str | None) -> tuple[NewSession, Host]:
