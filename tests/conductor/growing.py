@@ -6,9 +6,11 @@ Its workers are those of ranks.py, which measure nothing that could be analysed.
 from __future__ import annotations
 
 from gpubench_tui.engine.plan.plan import RunSpec
-from gpubench_tui.engine.plan.remedy import Attempt
+from gpubench_tui.engine.plan.remedy import Attempt, Remedy
 from gpubench_tui.engine.record.session import Session
 from msgspec.structs import replace
+
+REMEDY = Remedy(name="another batch", changes={"batch": 64})
 
 
 def next_runs(session: Session) -> tuple[RunSpec, ...]:
@@ -29,7 +31,7 @@ def next_runs(session: Session) -> tuple[RunSpec, ...]:
             start,
             id=f"{begun + 1}{side}-{behaviour}",
             label=behaviour,
-            attempt=Attempt(number=begun + 1, purpose=purpose, changed=side == 1),
+            attempt=Attempt(number=begun + 1, purpose=purpose, changed=side == 1, remedy=REMEDY),
         )
         for side, behaviour in enumerate(behaviours)
     )
