@@ -11,8 +11,8 @@ from .answers.inquiry import Inquiry
 from .diagnosis.case import Diagnosis
 from .diagnosis.rules import diagnose, together
 from .headline import headline
-from .projection.projection import Projection, projections
 from .past_trial import PastTrial
+from .projection.projection import Projection, projections
 from .results.configuration import Configuration, configurations
 from .results.result import Result, results
 from .tuning.tuning import tuning_of
