@@ -279,6 +279,11 @@ def _resampled_median(ranked: list[float], source: random.Random) -> float:
 Interval = tuple[float, float]
 
 
+def spans_one(within: Interval | None) -> bool:
+    """Return whether the interval of a ratio leaves open which of two is larger; False without one."""
+    return within is not None and within[0] <= 1 <= within[1]
+
+
 class Estimate(Struct, frozen=True):
     """A value with its 95% interval and the number of values behind it."""
 

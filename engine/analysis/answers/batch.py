@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ...statistics import spans_one
 from ...text.units import rate, ratio
 from ..results.result import Result
 from .inquiry import Inquiry, Sentence
-from .words import capitalised, listed, spans_one
+from .words import capitalised, listed
 
 
 def best_batch(inquiry: Inquiry) -> Sentence | None:

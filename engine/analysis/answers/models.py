@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ...statistics import Interval
+from ...statistics import Interval, spans_one
 from ...text.units import ratio
 from ..results.result import Result
 from .inquiry import Inquiry, Sentence
-from .words import MODE_NAMES, confidence, some_devices, spans_one
+from .words import MODE_NAMES, confidence, some_devices
 
 
 class _Lead(NamedTuple):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from ...plan.preset.vary import settings_text
+from ...statistics import spans_one
 from ...text.units import percent, rate, ratio
 from ..results.result import Result
 from .inquiry import Inquiry, Sentence
-from .words import confidence, spans_one
+from .words import confidence
 
 WRAPPED = "one wrapped device"
 """Name of a run of one device in a mode for several."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from ...statistics import spans_one
 from ...text.units import gib, gib_number, percent, ratio
 from ..results.result import Result
 from .inquiry import Inquiry, Sentence
-from .words import confidence, some_devices, spans_one
+from .words import confidence, some_devices
 
 
 def cost_and_saving(inquiry: Inquiry) -> Sentence | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import IntEnum
 
-from ...statistics import Interval
+from ...statistics import Interval, spans_one
 from ...text.units import count, interval, ratio
 
 MODE_NAMES: dict[str, str] = {
@@ -69,11 +69,6 @@ def judge(speedup: float, within: Interval | None, devices: float, *, doubted: b
         is_sure = within is not None and within[0] >= WORTH_IT * devices
         return Verdict.YES if is_sure else Verdict.PROBABLY
     return Verdict.PARTLY if speedup - 1 >= WORTH_SOMETHING * (devices - 1) else Verdict.BARELY
-
-
-def spans_one(within: Interval | None) -> bool:
-    """Return whether an interval leaves open which of two is faster."""
-    return within is not None and within[0] <= 1 <= within[1]
 
 
 def shows_no_difference(within: Interval | None) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ...plan.workload.workload import Workload
+from ...statistics import spans_one
 from ...text.units import interval, rate, ratio
 from ..results.baseline import is_super_linear
 from ..results.comparable import differences
@@ -92,7 +93,7 @@ def no_difference(case: Case) -> Iterator[Diagnosis]:
     """Find speedups whose interval contains 1."""
     for run in case.trained:
         within, baseline = run.result.speedup_interval, case.baseline(run)
-        if within is None or baseline is None or not within[0] <= 1 <= within[1]:
+        if baseline is None or not spans_one(within):
             continue
         more = run.spec.device_count > baseline.spec.device_count
         yield run.diagnosis(

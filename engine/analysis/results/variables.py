@@ -9,7 +9,7 @@ from msgspec import Struct
 from ...plan.plan import RunSpec
 from ...plan.preset.vary import setting_text, without
 from ...record.session import Session
-from ...statistics import Interval
+from ...statistics import Interval, spans_one
 from ...text.units import interval, ratio
 from .baseline import comparable_pairs, throughput_ratio
 from .configuration import Configuration
@@ -59,7 +59,7 @@ class Contrast(Struct, frozen=True, kw_only=True):
     @property
     def is_open(self) -> bool:
         """Whether the interval leaves open which of the two is faster."""
-        return self.interval is not None and self.interval[0] <= 1 <= self.interval[1]
+        return spans_one(self.interval)
 
     def __str__(self) -> str:
         return held_against(self.value, self.against, self.ratio, self.interval)
@@ -68,7 +68,7 @@ class Contrast(Struct, frozen=True, kw_only=True):
 def held_against(ours: str, theirs: str, value: float, within: Interval | None) -> str:
     """Say how one value compares with another: `bf16 against fp32: 2.10x (95%: 2.05x to 2.15x)`."""
     bounds = f"95%: {interval(within, ratio)}" if within else "too few windows for an interval"
-    if within is not None and within[0] <= 1 <= within[1]:
+    if spans_one(within):
         return f"{made_no_difference(ours, theirs)}: {ratio(value)} ({bounds})"
     return f"{ours} against {theirs}: {ratio(value)} ({bounds})"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...statistics import Estimate
+from ...statistics import Estimate, spans_one
 from ...text.units import count, interval, ratio
 from .tuning import Tuning
 
@@ -16,8 +16,7 @@ def estimate_in_words(gain: Estimate | None) -> str:
 
 def gain_in_words(gain: Estimate) -> str:
     """Return a gain, and where its interval leaves open whether it is one that it does."""
-    within = gain.interval
-    if within is not None and within[0] <= 1 <= within[1]:
+    if spans_one(gain.interval):
         return f"no clear gain, {estimate_in_words(gain)}"
     return f"{'slower, ' if gain.value < 1 else ''}{estimate_in_words(gain)}"
 
