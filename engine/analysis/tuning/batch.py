@@ -63,10 +63,12 @@ def batch_search(
     `begin`: the batch of the best settings so far. `known_not_to_fit`: reasons for batches that need no run.
     `multiple`: each batch is one of it.
     """
-    following, ended = _following(begin, tried, multiple)
-    found = [*tried]
-    while following is not None and following in known_not_to_fit:
-        found.append(BatchTried(batch=following, fits=False, why=known_not_to_fit[following]))
+    known = {batch: BatchTried(batch=batch, fits=False, why=why) for batch, why in known_not_to_fit.items()}
+    known |= {each.batch: each for each in tried}
+    found: list[BatchTried] = []
+    following, ended = _following(begin, found, multiple)
+    while following is not None and following in known:
+        found.append(known[following])
         following, ended = _following(begin, found, multiple)
     fit = [begin, *(each for each in found if each.fits)]
     fastest = max(fit, key=lambda each: each.throughput or 0.0)
