@@ -20,7 +20,7 @@ def what_it_brought(inquiry: Inquiry) -> Sentence | None:
         return None
     about = tuple(each for each in inquiry.results if each.run == outcome.changed and outcome.gain)
     if outcome.gain is None:
-        return Sentence(f"{capitalised(outcome.remedy.name)}: {outcome.why.rstrip('.')}", about)
+        return Sentence(f"{capitalised(outcome.remedy.name)}: {outcome.why}", about)
     ceiling = outcome.remedy.ceiling
     most = "" if ceiling is None else f", at most {ratio(ceiling)} was to be had"
     text = f"{capitalised(outcome.remedy.name)}: {gain_in_words(outcome.gain)}{most}{_cure(outcome)}"

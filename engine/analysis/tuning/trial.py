@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from ...plan.remedy import Remedy
-from ...record.session import Session
+from ...record.session import RunState, Session
 from ...statistics import Estimate
 from .attempts import attempts_of, configuration_of, pairs_of, trouble_in_words
 from .diagnosed import diagnoses_of
@@ -44,10 +44,15 @@ def trial_outcome(session: Session) -> TrialOutcome | None:
         diagnosis=pairs.attempt.diagnosis,
         gain=gain,
         cured=_is_cured(session, pairs.attempt.diagnosis, before, changed) if gain is not None else None,
-        why=trouble_in_words(trouble) if gain is None and trouble is not None else "",
+        why=_why(trouble) if gain is None and trouble is not None else "",
         before=before,
         changed=changed,
     )
+
+
+def _why(trouble: RunState) -> str:
+    """Return why a trial has no gain, by the run that has no figures."""
+    return f"{'failed: ' if trouble.state == 'failed' else ''}{trouble_in_words(trouble)}".rstrip(".")
 
 
 def _is_cured(session: Session, diagnosis: str, before: str, changed: str) -> bool | None:
