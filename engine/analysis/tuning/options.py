@@ -73,7 +73,8 @@ def _judged(course: Course, option: Option) -> Iterator[Option]:
     searches = _is_larger_batch(course, remedy) and not option.is_found
     if searches and course.search is not None:  # whose result is an option of its own
         return
-    why_not = _why_not(course, remedy)
+    # A larger batch is another recipe; to use more memory is what it is for, and needs no leave of its own.
+    why_not = _why_not(course, replace(remedy, costs=(BATCH_COST,)) if searches else remedy)
     if not why_not and searches:
         search = searched(course, course.numbers + 1, ())
         why_not = search.ended

@@ -144,7 +144,7 @@ def test_without_leave_no_other_batch_is_tried(propose: Propose) -> None:
 
 
 def test_a_diagnosis_that_proposes_a_larger_batch_begins_the_search(propose: Propose) -> None:
-    larger = Remedy(name="larger batch", changes={"batch": 128}, costs=("recipe",), ceiling=1.5)
+    larger = Remedy(name="larger batch", changes={"batch": 128}, costs=("recipe", "memory"), ceiling=1.5)
     later = Remedy(name="compile", changes={"compile": True}, ceiling=1.2)
     propose([later, larger])
 
