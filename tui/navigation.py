@@ -28,6 +28,7 @@ from .requests import (
     ShowResults,
     ShowSessions,
     ShowTrend,
+    TryRemedy,
 )
 from .screens.base import AsksBeforeQuitting, Quittable, has_edits
 from .screens.launch import LaunchScreen
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     import subprocess
 
     from ..engine.record.session_folder import SessionFolder
+    from .data.start_sessions import NewSession
 
 
 LONGEST_NOTIFICATION = 400
@@ -167,24 +169,41 @@ class NavigatingApp(FollowingApp):
 
     @on(RunAgain)
     def _run_again(self, message: RunAgain) -> None:
-        if self._starting_again:  # the key was pressed twice: a second session would distort the first
-            return
-        self._starting_again = True
-        self.notify(f"Planning another run of {message.folder.name}", timeout=3, markup=False)
-        self._start_again(message.folder, resume=False)
+        from .data.start_sessions import once_more
+
+        plan = partial(once_more, self.options.gpus, message.folder)
+        self._begin(plan, f"Planning another run of {message.folder.name}")
 
     @on(Resume)
     def _resume(self, message: Resume) -> None:
-        if not self._starting_again:
-            self._starting_again = True
-            self._start_again(message.folder, resume=True)
+        from .data.start_sessions import the_rest
+
+        self._begin(partial(the_rest, message.folder))
+
+    @on(TryRemedy)
+    def _try(self, message: TryRemedy) -> None:
+        from .data.start_sessions import trial_of
+
+        plan = partial(trial_of, message.folder, message.run, message.diagnosis, message.remedy)
+        self._begin(plan, f"Planning a trial of {message.remedy.name}")
+
+    def _begin(self, plan: Callable[[], NewSession], notice: str = "") -> None:
+        """Start the session that `plan` returns, unless one is just being started.
+
+        A key that was pressed twice would start a second session, which would distort the first.
+        """
+        if self._starting_again:
+            return
+        self._starting_again = True
+        if notice:
+            self.notify(notice, timeout=3, markup=False)
+        self._start_planned(plan)
 
     @in_task("starting the session")
-    async def _start_again(self, folder: SessionFolder, resume: bool) -> None:
-        from .data.start_sessions import RefusedError, once_more, the_rest
+    async def _start_planned(self, plan: Callable[[], NewSession]) -> None:
+        from .data.start_sessions import RefusedError
         from .screens.dialogs.question import start_unless_in_use
 
-        plan = partial(the_rest, folder) if resume else partial(once_more, self.options.gpus, folder)
         try:
             new = await asyncio.to_thread(plan)
             started = await start_unless_in_use(self, self.root, [new])

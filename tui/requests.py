@@ -15,6 +15,7 @@ from textual.screen import Screen
 if TYPE_CHECKING:
     import subprocess
 
+    from ..engine.plan.remedy import Remedy
     from ..engine.record.session_folder import SessionFolder
 
 
@@ -86,6 +87,18 @@ class Resume(Message):
     """Request a new session that measures what an earlier one lacks."""
 
     folder: SessionFolder
+
+
+@dataclass
+class TryRemedy(Message):
+    """Request a new session that tries a remedy on a run of an earlier one."""
+
+    folder: SessionFolder
+    run: str
+    """Id of the run."""
+    diagnosis: str
+    """Name of the diagnosis to cure."""
+    remedy: Remedy
 
 
 @dataclass

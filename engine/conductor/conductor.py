@@ -44,7 +44,7 @@ from .rank_logs import RankLogs
 from .recorder import Recorder, session_started, take_over
 from .run_execution import RunExecution
 from .sampling import Sampling, cores_of
-from .tuned_preset import keep_settings
+from .tuned_preset import SETTINGS_IN, keep_settings
 
 WORKER = "gpubench_tui.engine.training.worker:work"
 
@@ -158,7 +158,7 @@ class Conductor:
             recorder.say(f"the settings found cannot be kept as a preset: {shortage(error)}")
             return
         if path is not None:
-            recorder.say(f"the settings found are in {path}: gpubench-tui run {path.stem}", "info")
+            recorder.say(f"{SETTINGS_IN}{path}: gpubench-tui run {path.stem}", "info")
 
     def _prepare_folders(self) -> None:
         for sentence in (

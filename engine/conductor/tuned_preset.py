@@ -10,6 +10,9 @@ from ..record.events import SessionOutcome
 from ..record.session import WITHOUT_STEPS, read_session
 from ..record.session_folder import SessionFolder
 
+SETTINGS_IN = "the settings found are in "
+"""Beginning of the message in the log that says where they are, before the path and how to run them."""
+
 
 def keep_settings(folder: SessionFolder, outcome: SessionOutcome) -> Path | None:
     """Write what a tune kept to a preset file of its own and return its path; None where it kept nothing.

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from ...engine.host.facts import Host
     from ..data.planned_presets import PlannedPreset
+    from ..data.start_sessions import NewSession
 
 
 class LaunchScreen(MachineScreen):
@@ -62,6 +63,13 @@ class LaunchScreen(MachineScreen):
         ),
         Binding(
             "g", "gpus", "GPUs", id="launch.gpus", tooltip="Choose the GPUs for the runs, as --gpus does"
+        ),
+        Binding(
+            "t",
+            "tune",
+            "Tune",
+            id="launch.tune",
+            tooltip="Make the highlighted preset faster: try remedies one after the other, keep what helps",
         ),
         Binding(
             "w",
@@ -191,17 +199,16 @@ class LaunchScreen(MachineScreen):
     @in_task("editing the preset")
     async def action_edit(self) -> None:
         """Open the editor on the highlighted preset; run the edited preset, or highlight the saved one."""
-        planned, inspection = self._current(), self._inspection
+        planned, host = self._current(), self._inspection.host if self._inspection is not None else None
         if planned is not None and planned.preset is None:
             self.fail(f"Fix {planned.file.path} before editing it here. {planned.problem}")
             return
-        if planned is None or inspection is None or inspection.host is None:
+        if planned is None or host is None:
             self.app.bell()
             return
         from .editor import EditorScreen
 
-        editor = EditorScreen(planned, self._options.overrides, inspection.host, inspection.paces)
-        edited = await self.app.push_screen_wait(editor)
+        edited = await self.app.push_screen_wait(EditorScreen(planned, self._options.overrides, host))
         if isinstance(edited, str):
             self._list.go_to(edited)
         elif edited is not None:
@@ -225,34 +232,63 @@ class LaunchScreen(MachineScreen):
         await self._start(selected or ([current] if current is not None else []))
 
     async def _start(self, presets: Sequence[PlannedPreset]) -> None:
+        if (host := self._ready_for(presets)) is not None:
+            from ..data.start_sessions import of_presets
+
+            await self._start_new(of_presets(presets, host))
+
+    @in_task("starting the tune")
+    async def action_tune(self) -> None:
+        """Ask how far the tune of the highlighted preset may go, and start it."""
+        current = self._current()
+        host = self._ready_for([current] if current is not None else [])
+        if current is None or current.plan is None or host is None:
+            return
+        from ...engine.plan.tune_plan import NothingToTuneError, run_to_tune
+        from ..data.start_sessions import tune_of
+        from .dialogs.tune import TuneScreen
+
+        try:
+            run = run_to_tune(current.plan)
+        except NothingToTuneError as error:
+            self.fail(f"{error}.")
+            return
+        tune = await self.app.push_screen_wait(TuneScreen(current.file.name, run.label))
+        if tune is not None:
+            await self._start_new([tune_of(current, host, tune, run)])
+
+    def _ready_for(self, presets: Sequence[PlannedPreset]) -> Host | None:
+        """Return the host if sessions of the presets can be started now; else say why not."""
         inspection = self._inspection
         if self._starting or self._started or not presets or inspection is None or inspection.host is None:
             self.app.bell()
-            return
+            return None
         obstacles = [*(planned.obstacle for planned in presets), inspection.obstacle]
         if obstacle := next(filter(None, obstacles), ""):
             self.fail(obstacle)
+            return None
+        return inspection.host
+
+    async def _start_new(self, new: Sequence[NewSession]) -> None:
+        """Start; ask first whether to queue behind sessions that use the same devices."""
+        from .dialogs.question import start_unless_in_use
+
+        if self._starting or self._started:
             return
         self._starting = True
         try:
-            await self._start_beside_others(presets, inspection.host)
+            started = await start_unless_in_use(self.app, self._root, new)
         except OSError as error:
             from ...engine.host.shortage import shortage
 
             self.fail(f"The session cannot be started: {shortage(error)}.")
+        else:
+            if started is not None:
+                self._started = True
+                self._list.unselect()
+                self.post_message(ShowMonitor(*started))
         finally:
             self._starting = False
-
-    async def _start_beside_others(self, presets: Sequence[PlannedPreset], host: Host) -> None:
-        """Start; ask first whether to queue behind sessions that use the same devices."""
-        from ..data.start_sessions import of_presets
-        from .dialogs.question import start_unless_in_use
-
-        started = await start_unless_in_use(self.app, self._root, of_presets(presets, host))
-        if started is not None:
-            self._started = True
-            self._list.unselect()
-            self.post_message(ShowMonitor(*started))
 
     def fail(self, sentence: str) -> None:
         """Show a sentence above the plan."""

@@ -49,7 +49,7 @@ class MonitorScreen(SessionScreen[LiveFeed]):
 
     def on_mount(self) -> None:
         """Read the journal so far in a thread, then follow it."""
-        super().on_mount()
+        # Textual calls the handler of the base class too.
         self._was_live = not self._feed.is_over()
         if self._was_live:
             self.post_message(FollowSession(self.folder, self._feed.process))
@@ -92,10 +92,6 @@ class MonitorScreen(SessionScreen[LiveFeed]):
             remarks.append((f"  {fitting}", "$muted"))
         return remarks
 
-    def seconds_left(self) -> float | None:
-        """Return the time that the headline says is left, in s; None while unknown."""
-        return self._countdown.seconds
-
     def state(self) -> str:
         """Return the state of the session in one word."""
         if self._over or self.session.outcome is not None:
@@ -115,7 +111,8 @@ class MonitorScreen(SessionScreen[LiveFeed]):
     @in_task("stopping the session")
     async def action_stop(self) -> None:
         """Ask, then stop the session."""
-        question = stop_question(self.folder.name, len(self.folder.queued_behind()))
+        is_tune = self.session.plan.tune is not None
+        question = stop_question(self.folder.name, len(self.folder.queued_behind()), is_tune)
         answer = await self.app.push_screen_wait(question)
         if answer != "cancel":
             self._stop(with_queued=answer == "stop all")

@@ -72,8 +72,7 @@ class ReplayScreen(SessionScreen[ReplayFeed]):
         yield Timeline()
 
     def on_mount(self) -> None:
-        """Start playing."""
-        super().on_mount()
+        """Start playing; Textual calls the handler of the base class too."""
         self._feed.play()
 
     def _draw_headline(self) -> None:

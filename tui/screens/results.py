@@ -17,6 +17,7 @@ from textual.widgets import Static
 from ...engine.analysis.analysis import Analysis, analyse
 from ...engine.analysis.report.line import result_line
 from ...engine.analysis.report.markdown import markdown_summary
+from ...engine.analysis.report.tuning import results_in_brief
 from ...engine.analysis.results.result import Result
 from ...engine.record.session import RunState, Session, read_session
 from ...engine.record.session_folder import SessionFolder
@@ -30,15 +31,16 @@ from ..widgets.footer import Footer
 from ..widgets.results_page import ResultsPage
 from ..widgets.results_table import ResultsTable
 from ..workers import in_task, in_thread
-from .base import ClosedOnce, is_visible
+from .base import is_visible
 from .dialogs.export import ExportScreen
+from .trying import TryingScreen
 
 REFRESH_SECONDS = 1.0
 REST_FACTOR = 19
 """Pause after drawing, in multiples of the drawing time: at most 5% of a core is used."""
 
 
-class ResultsScreen(ClosedOnce[None]):
+class ResultsScreen(TryingScreen):
     """Shows the analysis of a session, and updates it while the session is running."""
 
     CSS_PATH = "results.tcss"
@@ -114,9 +116,8 @@ class ResultsScreen(ClosedOnce[None]):
         unicode: bool = True,
     ) -> None:
         """`session`: None if its journal has yet to be read; `is_over`: whether the session has ended."""
-        super().__init__()
+        super().__init__(folder)
         self._session = session
-        self.folder = folder
         self._is_over = is_over
         self._unicode = unicode
         self._order = SortOrder()
@@ -132,8 +133,18 @@ class ResultsScreen(ClosedOnce[None]):
         yield Footer()
 
     @property
+    def session(self) -> Session | None:
+        """Return the session; None before its journal has been read."""
+        return self._session
+
+    @property
+    def analysis(self) -> Analysis | None:
+        """Return the analysis that is shown; None before there is one."""
+        return self._analysis
+
+    @property
     def _results(self) -> Sequence[Result]:
-        return self._analysis.results if self._analysis is not None else ()
+        return results_in_brief(self._analysis) if self._analysis is not None else ()
 
     @property
     def _page(self) -> ResultsPage:
@@ -161,6 +172,7 @@ class ResultsScreen(ClosedOnce[None]):
     @on(Folded)
     def _folded(self, message: Folded) -> None:
         self._session = message.session
+        self.find_trials(message.session)
         self._draw_first()
 
     @on(Unreadable)
@@ -181,6 +193,11 @@ class ResultsScreen(ClosedOnce[None]):
     def on_screen_resume(self) -> None:
         """Draw what has changed behind a dialog."""
         self.call_after_refresh(self.redraw)
+
+    def show_trials(self) -> None:
+        """Show the trials of this session's remedies."""
+        self._drawn = ()
+        self.redraw()
 
     def redraw(self) -> None:
         """Draw what has changed, less often the longer it takes; stop updating when the session has ended."""
@@ -211,6 +228,7 @@ class ResultsScreen(ClosedOnce[None]):
         with self.app.batch_update():
             self.query_one("#title", Static).update(title_line(session, is_over))
             self._page.show(self._analysis, self._order, is_over)
+            self._page.link(self.trials, self.origin_of(session))
 
     # Actions
 
@@ -251,7 +269,7 @@ class ResultsScreen(ClosedOnce[None]):
 
     def _copy(self, text: str, what: str) -> None:
         self.app.copy_to_clipboard(text)
-        self._show_message(
+        self.say(
             Content.assemble(
                 (f"Copied {what}.", "$text-success"),
                 " The terminal must support OSC 52; in tmux: ",
@@ -266,9 +284,10 @@ class ResultsScreen(ClosedOnce[None]):
             return
         path: Path | None = await self.app.push_screen_wait(ExportScreen(self._session, self.folder))
         if path is not None:
-            self._show_message(Content.assemble("Saved as ", (str(path), "bold $text-success")))
+            self.say(Content.assemble("Saved as ", (str(path), "bold $text-success")))
 
-    def _show_message(self, content: Content) -> None:
+    def say(self, content: Content) -> None:
+        """Show a message below the page."""
         message = self.query_one("#message", Static)
         message.update(content)
         message.display = True

@@ -11,8 +11,14 @@ from textual.content import Content
 from textual.widgets import Static
 
 from ...engine.analysis.analysis import Analysis
+from ...engine.analysis.past_trial import PastTrial
 from ...engine.analysis.report.projection import PROJECTED
+from ...engine.analysis.report.trials import outcome_of_trial
+from ...engine.analysis.report.tuning import results_in_brief
 from ...engine.analysis.results.result import Result
+from ...engine.analysis.sessions.overview import OVER
+from ...engine.analysis.tuning.tuning import tuning_of
+from ...engine.record.session_folder import SessionFolder
 from ..render.communication import communication_table
 from ..render.curves import curves
 from ..render.devices import devices_table
@@ -22,9 +28,11 @@ from ..render.published import published_figures
 from ..render.results_header import closing, opening
 from ..render.results_table import SortOrder, results_remarks, results_table
 from ..render.speedup_bars import speedup_bars
+from ..render.tuning import found_settings, waterfall
 from .diagnoses import Diagnoses
 from .results_table import ResultsTable
 from .section import PageSection
+from .session_links import SessionLink, SessionLinks
 
 SECTION_FRAME = 2
 """Cells at the sides of a section."""
@@ -50,6 +58,8 @@ class ResultsPage(VerticalScroll, can_focus=False):
         """Compose results and curves at the left, their breakdown at the right or below."""
         with Vertical(classes="column"):
             yield Static(id="sentence", markup=False)
+            yield SessionLinks(id="links")
+            yield PageSection("Tune", id="tuning")
             yield Diagnoses(id="diagnoses")
             yield ResultsTable("Results", id="table")
             yield PageSection("Speedup", id="speedup")
@@ -74,6 +84,7 @@ class ResultsPage(VerticalScroll, can_focus=False):
         self._headline = analysis.headline
         first = opening(analysis, width)
         self.say(first)
+        self._show_tuning(analysis, width)
         otherwise = (
             NO_DIAGNOSIS
             if any(result.windows for result in analysis.results)
@@ -82,7 +93,7 @@ class ResultsPage(VerticalScroll, can_focus=False):
         above = str(first).count("\n") + 1 + LINES_BETWEEN
         room = page.height - above - min(len(analysis.results) + 1, VISIBLE_ROWS)
         self.query_one(Diagnoses).show(analysis.diagnoses, otherwise, width, room)
-        self.sort(analysis.results, order)
+        self.sort(results_in_brief(analysis), order)
         self._show("curves", curves(analysis, width, self._unicode))
         self._show("phases", phase_bars(analysis, is_over, width))
         self._show("communication", communication_table(analysis, is_over, width))
@@ -90,6 +101,27 @@ class ResultsPage(VerticalScroll, can_focus=False):
         self._show("devices", devices_table(analysis, is_over, width))
         self._show("published", published_figures(analysis, width))
         self._show("method", closing(analysis, width))
+
+    def _show_tuning(self, analysis: Analysis, width: int) -> None:
+        tuning = tuning_of(analysis.session)
+        self.query_one("#tuning").display = tuning is not None
+        if tuning is not None:
+            found = found_settings(tuning, analysis.session.log, width)
+            content = waterfall(tuning, width).content
+            self._show("tuning", content + "\n\n" + found if found else content)
+
+    def link(self, trials: Sequence[PastTrial], origin: SessionFolder | None) -> None:
+        """Show links to the trials of this session's remedies, or to the session that it is a trial of."""
+        shelf = self._folder.parent
+        links = [
+            SessionLink(
+                "tried: ", outcome_of_trial(one), SessionFolder(shelf / one.session), one.state not in OVER
+            )
+            for one in trials
+        ]
+        if origin is not None:
+            links.insert(0, SessionLink("a trial of: ", origin.name, origin))
+        self.query_one(SessionLinks).show("Trials" if trials else "Origin", links, self._width)
 
     def sort(self, results: Sequence[Result], order: SortOrder) -> None:
         """Show the table and the bars in the given order."""

@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
 from ...engine.analysis.diagnosis.stragglers import paces
+from ...engine.analysis.tuning.tuning import tuning_of
 from ...engine.record.session import RunState, Session
 from ...engine.record.session_folder import SessionFolder
 from ..render.monitor.cpu_strip import cpu_strip, cpu_summary
@@ -18,6 +19,7 @@ from ..render.monitor.plan import current_run_line, plan_list, plan_title
 from ..render.monitor.rank_bars import rank_bars, rank_title
 from ..render.monitor.run_plots import PlotArea, TitledPlot, loss_plot, throughput_plot
 from ..render.monitor.time_range import TIME_RANGES
+from ..render.tuning import tuning_title, waterfall
 from .log_panel import LogPanel
 from .panel import Panel
 
@@ -45,15 +47,12 @@ class SessionView(Vertical):
         yield Panel("Devices", id="devices", classes="exact")
         yield LogPanel(self._folder)
 
-    def draw(self, session: Session, plots: bool = True, most_left: float | None = None) -> None:
-        """Draw all panels; the plots only if `plots`.
-
-        `most_left`: seconds that the session is said to take; None if unknown.
-        """
+    def draw(self, session: Session, plots: bool = True) -> None:
+        """Draw all panels; the plots only if `plots`."""
         self._draw_plan(session)
-        self._draw_current_run(session, most_left)
+        self._draw_current_run(session)
         run = latest_run(session)
-        self._draw_ranks(run)
+        self._draw_ranks(session, run)
         if plots:
             self._draw_plots(session, run)
         self._draw_devices(session)
@@ -80,29 +79,43 @@ class SessionView(Vertical):
         return False
 
     def _draw_plan(self, session: Session) -> None:
+        """Show the runs, or in a tune what it has tried."""
+        tuning = tuning_of(session)
+        self._lay_out(session, "-tuning", tuning is not None)
         panel = self._panel("plan")
         if panel is None:
             return
-        panel.set_title(session.plan.title or "Plan", plan_title(session) if session.started else "")
-        panel.show(plan_list(session, panel.columns))
+        title = session.plan.title or "Plan"
+        if tuning is not None:
+            panel.set_title(title, tuning_title(tuning))
+            content, line = waterfall(tuning, panel.columns)
+        else:
+            panel.set_title(title, plan_title(session) if session.started else "")
+            content, line = plan_list(session, panel.columns), current_run_line(session)
+        panel.show(content)
         if not panel.has_focus:
-            self.call_after_refresh(panel.reveal, current_run_line(session))
+            self.call_after_refresh(panel.reveal, line)
 
-    def _draw_current_run(self, session: Session, most_left: float | None) -> None:
+    def _draw_current_run(self, session: Session) -> None:
         panel = self._panel("now")
         if panel is not None:
             panel.set_title(session.runs[session.current].spec.label if session.current else "Now")
-            panel.show(current_run(session, panel.columns, most_left))
+            panel.show(current_run(session, panel.columns))
 
-    def _draw_ranks(self, run: RunState | None) -> None:
+    def _draw_ranks(self, session: Session, run: RunState | None) -> None:
         """Show the step time of each rank if one of them is a straggler."""
         known = paces(run) if run is not None else None
-        straggles = known is not None and known.straggler is not None
-        self.screen.set_class(straggles, "-straggling")
+        self._lay_out(session, "-straggling", known is not None and known.straggler is not None)
         panel = self._panel("ranks")
         if panel is not None and known is not None:
             panel.set_title(rank_title(known))
             panel.show(rank_bars(known, panel.columns, panel.lines))
+
+    def _lay_out(self, session: Session, layout: str, wanted: bool) -> None:
+        """Give the screen a layout, or take it away; what it shows is drawn once it has its size."""
+        if self.screen.has_class(layout) != wanted:
+            self.screen.set_class(wanted, layout)
+            self.call_after_refresh(self.draw, session)
 
     def _draw_plots(self, session: Session, run: RunState | None) -> None:
         plotted: tuple[Hashable, ...] = (id(session), int(session.elapsed))

@@ -27,13 +27,17 @@ def result_line(analysis: Analysis) -> str:
     """Return the figures of the run on the most devices, the fastest of several, and what discredits them.
 
     As in `resnet50 bf16, 8 x H100: 18,400 images/s, 7.60x one GPU (95%: 7.52x to 7.68x), MFU 41%; input 2%,
-    exposed comm 6%`; then the answer to a question that is not about this speedup.
+    exposed comm 6%`; then the answer to a question that is not about this speedup. Of a trial or a tune the
+    headline, which is about what was changed.
     """
     measured = [each for each in analysis.results if each.throughput is not None]
     if not measured:
         why = analysis.headline or "nothing was measured"
         return f"{model_and_precision(_workloads(analysis))}: {why}".removeprefix(": ")
     inquiry = analysis.inquiry
+    plan = analysis.session.plan
+    if (plan.tune is not None or plan.trial is not None) and analysis.headline:
+        return f"{_subject(inquiry.spec(measured[0]))}: {analysis.headline}"
     best = max(measured, key=lambda each: (each.devices, each.throughput or 0.0))
     baseline, said = inquiry.baseline(best), answer_proper(inquiry)
     scales = baseline is not None and baseline.devices < best.devices

@@ -13,7 +13,7 @@ from ..past_trial import PastTrial
 
 def trials_section(analysis: Analysis) -> Iterator[str]:
     """Yield the section of Markdown that leads to the trials of the session's remedies."""
-    lines = [f"- {code_span(each.session)}: {one_line(_outcome(each))}" for each in analysis.trials]
+    lines = [f"- {code_span(each.session)}: {one_line(outcome_of_trial(each))}" for each in analysis.trials]
     return section("Trials of its remedies", lines)
 
 
@@ -23,7 +23,7 @@ def trials_text(analysis: Analysis, width: int) -> list[str]:
         line
         for each in analysis.trials
         for line in textwrap.wrap(
-            f"tried in {each.session}: {_outcome(each)}", max(width, 20), subsequent_indent="  "
+            f"tried in {each.session}: {outcome_of_trial(each)}", max(width, 20), subsequent_indent="  "
         )
     ]
 
@@ -39,7 +39,8 @@ def origin_of_trial(session: Session) -> tuple[str, str] | None:
     return f"It tries {remedy}{against} on the run {trial.run} of the session", trial.session
 
 
-def _outcome(trial: PastTrial) -> str:
+def outcome_of_trial(trial: PastTrial) -> str:
+    """Return what came of a trial, in a sentence without the full stop."""
     what = f"{trial.remedy} against {trial.diagnosis}"
     ended = "" if trial.state == "finished" else f" ({trial.state})"
     return f"{trial.headline or what}{ended}"

@@ -20,7 +20,7 @@ from gpubench_tui.engine.analysis.report.markdown import markdown_results
 from gpubench_tui.engine.analysis.results import result as result_module
 from gpubench_tui.engine.analysis.results.result import Result
 from gpubench_tui.engine.analysis.trained import trained
-from gpubench_tui.engine.conductor import control, resume
+from gpubench_tui.engine.conductor import control, same_machine
 from gpubench_tui.engine.plan.preset.write import write_preset
 from gpubench_tui.engine.record.events import RunFinished
 from gpubench_tui.engine.record.session import Session, read_session
@@ -482,8 +482,8 @@ async def test_what_a_session_lacks_is_measured_at_a_key(
         return subprocess.Popen(["sleep", "60"])
 
     monkeypatch.setattr(start_sessions, "start_session", start)
-    monkeypatch.setattr(resume, "inspect_host", lambda gpus: recorded.host(0))
-    monkeypatch.setattr(resume, "program_version", lambda: "0.1.0")
+    monkeypatch.setattr(same_machine, "inspect_host", lambda gpus: recorded.host(0))
+    monkeypatch.setattr(same_machine, "program_version", lambda: "0.1.0")
     whole, old = shelve(tmp_path, 0), shelve(tmp_path, 0)
     lines = old.journal.read_bytes().splitlines(keepends=True)
     ends = [number for number, line in enumerate(lines) if b'"outcome":"measured"' in line]

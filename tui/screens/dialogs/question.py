@@ -97,9 +97,10 @@ def quit_question(name: str, queued: int = 0) -> QuestionScreen:
     )
 
 
-def stop_question(name: str, queued: int = 0) -> QuestionScreen:
+def stop_question(name: str, queued: int = 0, is_tune: bool = False) -> QuestionScreen:
     """Return the question asked before stopping a session, `queued` sessions behind it."""
-    question = f"Stop {name}? Completed measurements are kept."
+    kept = "It keeps what it has found so far; u among the sessions resumes it."
+    question = f"Stop {name}? {kept if is_tune else 'Completed measurements are kept.'}"
     if not queued:
         return QuestionScreen(question, (Answer("y", "stop", "Yes, stop it"),))
     return QuestionScreen(

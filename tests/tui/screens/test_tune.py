@@ -1,0 +1,133 @@
+"""Tunes on the screens: started from the launch screen, watched, stopped, replayed, and their results."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from building.tunes import gone_on, opened, out_of_memory
+from driving.app import screen_text, wait_for_text, wait_until, watching
+from gpubench_tui.engine.plan.plan import RunSpec
+from gpubench_tui.engine.plan.remedy import Tune
+from gpubench_tui.engine.record.events import Event, SessionStarted
+from gpubench_tui.engine.record.journal import Journal
+from gpubench_tui.engine.record.session_folder import SessionFolder
+from gpubench_tui.engine.record.shelf import Shelf
+from gpubench_tui.tui.app import GpubenchApp
+from gpubench_tui.tui.data import start_sessions
+from gpubench_tui.tui.screens.dialogs.tune import TuneScreen
+from gpubench_tui.tui.screens.launch import LaunchScreen
+from gpubench_tui.tui.screens.monitor import MonitorScreen
+
+pytestmark = pytest.mark.slow
+
+SIZES = [(80, 24), (120, 40)]
+
+
+def rate(run: RunSpec) -> float:
+    """A machine on which a larger batch helps until its memory ends."""
+    if run.workload.batch > 300:
+        raise out_of_memory(run.workload.batch)
+    wobble = 1 + 0.01 * math.sin(sum(map(ord, run.id)))
+    return 1000.0 * (run.workload.batch / 64) ** 0.3 * wobble
+
+
+def tune_events(runs: int = 400) -> list[Event]:
+    """A tune that has gone on for so many runs."""
+    return gone_on(opened(allow=("recipe",)), rate, runs=runs)
+
+
+def shelve_tune(root: Path, events: Sequence[Event]) -> SessionFolder:
+    """The session's folder with these events."""
+    begin = events[0]
+    assert isinstance(begin, SessionStarted)
+    folder = Shelf(root).create("a-tune", begin.plan, begin.host, "")
+    record(folder, events)
+    return folder
+
+
+def record(folder: SessionFolder, events: Sequence[Event]) -> None:
+    journal = Journal(folder.journal)
+    for event in events:
+        journal.append(event)
+    journal.close()
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_waterfall_grows_with_the_plan(tmp_path: Path, size: tuple[int, int]) -> None:
+    whole = tune_events()
+    so_far = len(tune_events(runs=12))
+    folder = shelve_tune(tmp_path, whole[:so_far])
+    with folder.hold():
+        app = watching(folder)
+        async with app.run_test(size=size) as pilot:
+            text = await wait_for_text(pilot, "▶ batch 288", "1 tried, 0 kept", "pair 3")
+            assert "larger batch" in text and "128, 256, 288 fit; 512, 384, 320 too large" in text
+            assert "= total" not in text and "992 samples/s" in text
+            assert ("Samples/s" in text) == (size[0] >= 110)
+            await pilot.press("s")
+            await wait_for_text(pilot, "It keeps what it has found so far")
+            await pilot.press("escape")
+            record(folder, whole[so_far:])
+            await wait_for_text(pilot, "= total", "measured anew", "batch = 288")
+            await pilot.press("m")
+            text = await wait_for_text(pilot, "finished", "1 kept, ended: no remedy is left", "✓ batch 288")
+            assert "kept" in text.split("✓ batch 288")[1].splitlines()[0]
+
+
+async def test_a_tune_is_replayed_as_it_grew(tmp_path: Path) -> None:
+    app = watching(shelve_tune(tmp_path, tune_events()), 0.01)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await wait_for_text(pilot, "replay", "measuring the start")
+        assert "larger batch" not in screen_text(app)
+        await pilot.press("space", *["right"] * 12)
+        await wait_for_text(pilot, "paused", "✓ batch 288", "anew, pair ")
+        await pilot.press(*["left"] * 9)
+        await wait_until(pilot, lambda: "✓ batch 288" not in screen_text(app))
+        await wait_for_text(pilot, "larger batch", "trying ")
+
+
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[SessionFolder]]:
+    """The sessions that were to be started, which wait in a queue instead."""
+    folders: list[SessionFolder] = []
+    turns: list[int] = []
+
+    def start(*new: SessionFolder, after: Sequence[SessionFolder] = ()) -> None:
+        turns.extend(folder.wait_for_turn(None) for folder in new)
+        folders.extend(new)
+
+    monkeypatch.setattr(start_sessions, "start_session", start)
+    yield folders
+    for turn in turns:
+        os.close(turn)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_tune_begins_on_the_launch_screen(
+    tmp_path: Path, size: tuple[int, int], begun: list[SessionFolder]
+) -> None:
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=size) as pilot:
+        await wait_for_text(pilot, "(estimate)", "t Tune")
+        await pilot.press("t")
+        await wait_for_text(pilot, "Tune quickstart: ", "[ ] numerics", "[ ] recipe", "[ ] memory")
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: isinstance(app.screen, LaunchScreen))
+        assert not begun
+        await pilot.press("t")
+        await wait_for_text(pilot, "[ ] memory")
+        await pilot.press("down", "space", "tab", *"2x")
+        await wait_for_text(pilot, "[x] recipe", "Expected a number of minutes")
+        await pilot.press("enter")
+        assert isinstance(app.screen, TuneScreen)
+        await pilot.press("backspace", ".", "5", "enter")
+        await wait_until(pilot, lambda: isinstance(app.screen, MonitorScreen))
+    (folder,) = begun
+    plan = folder.request().plan
+    assert plan.tune == Tune(allow=("recipe",), minutes=2.5)
+    assert folder.name.startswith("quickstart-tune-")
+    assert [run.attempt.purpose for run in plan.runs if run.attempt] == ["start"]
