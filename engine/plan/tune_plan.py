@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from .plan import Plan, RunSpec
-from .preset.preset import Mode
+from .preset.preset import Measure, Mode
 from .remedy import Attempt, Tune
 from .trial_plan import run_alone
 
@@ -20,7 +20,9 @@ class NothingToTuneError(Exception):
 def tune_plan(plan: Plan, run: RunSpec, tune: Tune) -> Plan:
     """Return the plan that a tune of one of the plan's runs begins with."""
     alone = run_alone(run)
-    measure = replace(alone.measure, seconds=min(alone.measure.seconds, MOST_SECONDS))
+    # Without a detail phase there would be nothing to diagnose.
+    detail = alone.measure.detail or Measure().detail
+    measure = replace(alone.measure, seconds=min(alone.measure.seconds, MOST_SECONDS), detail=detail)
     start = replace(alone, measure=measure, attempt=Attempt(number=0, purpose="start"))
     return Plan(
         preset=plan.preset,

@@ -72,6 +72,8 @@ def test_a_tune_begins_with_the_run_on_most_devices() -> None:
     assert start.attempt is not None and start.attempt.purpose == "start"
     assert start.workload == chosen.workload and start.baseline is None
     assert tuned.tune == Tune(allow=("recipe",), minutes=3.0) and tuned.devices == plan.devices
+    without = replace(chosen, measure=replace(chosen.measure, detail=0))
+    assert tune_plan(plan, without, Tune()).runs[0].measure.detail > 0, "there would be nothing to diagnose"
 
 
 @pytest.mark.parametrize(

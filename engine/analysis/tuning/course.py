@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -172,11 +173,11 @@ def _add_search(course: Course, number: int, runs: Sequence[RunState]) -> None:
 
 
 def first_batch(course: Course) -> BatchTried:
-    """Return the batch of the best settings so far, with its throughput."""
+    """Return the batch of the best settings so far, with the median throughput of their runs."""
     runs = [run for run in course.session.runs.values() if is_of(run, course.best)]
     rates = [rate for run in runs if (rate := run_summary(run).throughput) is not None]
     batch = course.best_spec.workload.batch
-    return BatchTried(batch=batch, fits=True, throughput=max(rates, default=None))
+    return BatchTried(batch=batch, fits=True, throughput=statistics.median(rates) if rates else None)
 
 
 def searched(course: Course, number: int, tried: Sequence[BatchTried]) -> BatchSearch:

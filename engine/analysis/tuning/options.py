@@ -99,7 +99,7 @@ def _batches(course: Course, others: Sequence[Option]) -> Iterator[Option]:
         if BATCH_COST in _allowed(course) and not any(each.searches for each in others):
             own = Option(remedy=larger_batch(2 * batch))
             yield from (each for each in _judged(course, own) if not each.why_not)
-    elif search.next is None and search.fastest > batch:
+    elif search.fastest > batch:
         yield from _judged(course, Option(remedy=larger_batch(search.fastest), is_found=True))
 
 

@@ -64,11 +64,18 @@ def next_step(course: Course) -> Step | None:
         return EndStep(why=f"the start was not measured: {start.reason or start.state}")
     if course.confirmation is not None and not is_complete(course, course.confirmation):
         return _confirmation(course, "")
-    time = Time(course)
+    return _go_on(course, Time(course))
+
+
+def _go_on(course: Course, time: Time) -> Step:
+    """Return the next step of the attempt or the search that goes on, else the beginning of another.
+
+    A search ends in time for the fastest batch so far to be tried.
+    """
+    search = course.search
     if course.open is not None:
         return _pair(course, course.open) if time.allows(pairs=1) else _confirmation(course, time.over)
-    search = course.search
-    if search is not None and search.next is not None and time.allows(pairs=1):
+    if search is not None and search.next is not None and time.allows(pairs=FEWEST_PAIRS + 1):
         return BatchStep(number=search.number, batch=search.next)
     return _new_attempt(course, time)
 
@@ -77,7 +84,8 @@ def _new_attempt(course: Course, time: Time) -> Step:
     """Return the beginning of another attempt, or of the confirmation where none is left or time is short."""
     left = [each for each in options(course) if not each.why_not]
     if not left:
-        return _confirmation(course, NO_REMEDY)
+        searches = course.search is not None and course.search.next is not None
+        return _confirmation(course, time.over if searches else NO_REMEDY)
     if not time.allows(pairs=FEWEST_PAIRS):
         return _confirmation(course, time.over)
     chosen, number = left[0], course.numbers + 1

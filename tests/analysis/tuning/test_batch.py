@@ -169,3 +169,14 @@ def test_a_batch_that_is_smaller_is_a_remedy_like_any_other(propose: Propose) ->
     propose([smaller])
     tuning = tuned(80, rate=lambda batch: 1500.0 if batch == 32 else 1000.0)
     assert tuning.kept_attempts[0].remedy == smaller
+
+
+def test_a_search_that_time_ends_leaves_time_to_try_the_fastest(propose: Propose) -> None:
+    """A run takes 15 s: the start, two batches, four pairs and the confirmation of six take 345 s."""
+    propose([])
+    session = fold(gone_on(opened(allow=["recipe"], minutes=6.0), machine(10**9)))
+    tuning = tuning_of(session)
+    assert tuning is not None and tuning.batch is not None
+    assert [each.batch for each in tuning.batch.tried] == [128, 256]
+    assert tuning.kept == {"batch": 256} and tuning.confirmed is True
+    assert tuning.ended == "the 6 minutes are over" and session.elapsed == 345
