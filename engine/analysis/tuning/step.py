@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from ...plan.estimate import FIRST_START_SECONDS
 from ...plan.remedy import Remedy
 from ...record.session import RunState
 from .attempts import Pairs
@@ -163,10 +164,19 @@ class Time:
 
 
 def _seconds_a_run(runs: Sequence[RunState]) -> float:
-    """Return how long a run of this session takes, from its start to its end; 0 before one has ended."""
+    """Return how long a run of a pair takes in this session; 0 before anything was measured.
+
+    Before the first pair the start tells, without its detail phase and the first import of torch, which the
+    runs of pairs do without.
+    """
+    measured = [run for run in runs if run.state == "measured"]
+    of_pairs = [run for run in measured if run.spec.attempt and run.spec.attempt.purpose != "start"]
     seconds = [
-        run.finished_at - run.started_at
-        for run in runs
-        if run.state == "measured" and run.started_at is not None and run.finished_at is not None
+        (run.finished_at if of_pairs else run.windows_ended or run.finished_at) - run.started_at
+        for run in of_pairs or measured
+        if run.started_at is not None and run.finished_at is not None
     ]
-    return statistics.median(seconds) if seconds else 0.0
+    if not seconds:
+        return 0.0
+    typical = statistics.median(seconds)
+    return typical if of_pairs else max(typical - FIRST_START_SECONDS, typical / 2)
