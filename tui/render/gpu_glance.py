@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 from textual.content import Content
 
+from ...engine.host.facts import GpuSample
 from ...engine.text.grouping import index_ranges
-from ...engine.text.units import GIB, NOT_AVAILABLE
+from ...engine.text.units import GIB
 from ..data.gpu_users import GpuState
-from .drawing.bars import column_width, filled_bar, in_columns
+from .drawing.bars import column_width, filled_bar, in_columns, lines_abreast
 from .drawing.grid import StyledText, shortened
-from .monitor.gpu_strip import SHORTER
-from .monitor.load import fullness_style, heat_style, load_style
+from .monitor import gpu_figures as figures
+from .monitor.load import fullness_style
 
 MOST_LINES_OF_USERS = 2
 CHOSEN = "*"
@@ -35,7 +36,7 @@ def gpu_glance(states: Sequence[GpuState], width: int, height: int) -> Content:
 
     Where a line has no room for the users of its GPU, lines below name those of all.
     """
-    abreast = _abreast(len(states), width, height)
+    abreast = lines_abreast(len(states), width, height, GLANCE_LAYOUTS[-1][0])
     cells = column_width(width, abreast)
     columns = _columns_for(cells)
     marked = not all(state.is_chosen for state in states)
@@ -51,22 +52,14 @@ def gpu_glance(states: Sequence[GpuState], width: int, height: int) -> Content:
 def gpu_choice(state: GpuState, width: int, with_name: bool) -> Content:
     """Return a GPU in one line: index, utilisation, memory, and its users or that it is free."""
     head = f"{state.gpu.index:>2}  " + (f"{state.gpu.name}  " if with_name else "")
-    figures = f"{_utilization(state, 4)[0]}  {_memory(state, 11)[0]}  "
+    told = f"{figures.utilization(state.sample, 4)[0]}  {figures.memory(state.sample, 11)[0]}  "
     held = [f"{user.name}{_size(user.memory_bytes or 0)}" for user in state.users or ()]
     text = ", ".join(held) or (HIDDEN if state.is_taken else "users n/a" if state.users is None else "free")
     style = "$text-warning" if held or state.is_taken else "$muted"
     if state.sample.lost:
         text, style = "lost: no longer answers", "$text-error"
-    room = width - len(head) - len(figures)
-    return Content.assemble(head, figures, (shortened(text, room), style))
-
-
-def _abreast(count: int, width: int, height: int) -> int:
-    """Return the number of GPUs on a line: as few as fit the height, no more than the width allows."""
-    for abreast in (1, 2, 4):
-        if -(-count // abreast) <= height or column_width(width, abreast * 2) < GLANCE_LAYOUTS[-1][0]:
-            return abreast
-    return 4
+    room = width - len(head) - len(told)
+    return Content.assemble(head, told, (shortened(text, room), style))
 
 
 def _columns_for(cells: int) -> Sequence[GlanceColumn]:
@@ -96,60 +89,22 @@ def _heading(columns: Sequence[GlanceColumn]) -> Content:
 # The figures
 
 
-def _figure(value: float | None, unit: str, width: int) -> str:
-    return (NOT_AVAILABLE if value is None else f"{value:.0f}{unit}").rjust(width)
-
-
-def _utilization_bar(state: GpuState, width: int) -> StyledText:
-    share = (state.sample.utilization or 0.0) / 100
-    return filled_bar(share, width), load_style(share)
-
-
-def _utilization(state: GpuState, width: int) -> StyledText:
-    return _figure(state.sample.utilization, "%" if width > 3 else "", width), ""
-
-
-def _memory_share(state: GpuState) -> float:
-    used, total = state.sample.memory_used_bytes, state.sample.memory_total_bytes
-    return used / total if used and total else 0.0
+def _of_sample(show: Callable[[GpuSample, int], StyledText]) -> Callable[[GpuState, int], StyledText]:
+    return lambda state, width: show(state.sample, width)
 
 
 def _memory_bar(state: GpuState, width: int) -> StyledText:
-    share = _memory_share(state)
+    share = figures.memory_share(state.sample) or 0.0
     return filled_bar(share, width), fullness_style(share) or "$accent"
 
 
-def _memory(state: GpuState, width: int) -> StyledText:
-    used, total = state.sample.memory_used_bytes, state.sample.memory_total_bytes
-    style = fullness_style(_memory_share(state))
-    if used is None or total is None or width < 7:
-        return _figure(None if used is None else used / GIB, "", width), style
-    unit = " GiB" if width >= 11 else "G"
-    return f"{used / GIB:.0f}/{total / GIB:.0f}{unit}".rjust(width), style
-
-
-def _temperature(state: GpuState, width: int) -> StyledText:
-    celsius = state.sample.temperature
-    return _figure(celsius, "°C" if width > 3 else "", width), heat_style(celsius)
-
-
 def _power(state: GpuState, width: int) -> StyledText:
-    watts, limit = state.sample.power_watts, state.sample.power_limit_watts
-    style = "$text-warning" if state.sample.throttle else ""
-    if watts is None or limit is None or width < 9:
-        return _figure(watts, "W" if width > 3 else "", width), style
-    return f"{watts:.0f}/{limit:.0f} W".rjust(width), style
-
-
-def _clock(state: GpuState, width: int) -> StyledText:
-    clock, limit = state.sample.sm_clock_mhz, state.sample.sm_clock_max_mhz
-    if clock is None or limit is None:
-        return _figure(clock, " MHz", width), ""
-    return f"{clock:.0f}/{limit:.0f} MHz".rjust(width), ""
+    text, style = figures.power(state.sample, width)
+    return text, "$text-warning" if state.sample.throttle else style
 
 
 def _throttle(state: GpuState, width: int) -> StyledText:
-    reasons = [SHORTER.get(reason, reason) for reason in state.sample.throttle or ()]
+    reasons = [figures.SHORTER.get(reason, reason) for reason in state.sample.throttle or ()]
     return shortened(", ".join(dict.fromkeys(reasons)), width), "$text-warning"
 
 
@@ -201,36 +156,39 @@ def _filled(texts: Sequence[str], width: int) -> list[str]:
     return lines
 
 
-UTILIZATION, TEMPERATURE = GlanceColumn("%", 4, _utilization), GlanceColumn("°C", 5, _temperature)
-MEMORY_OF, POWER_OF = GlanceColumn("GiB", 11, _memory), GlanceColumn("W", 9, _power)
+UTILIZATION_BAR, MEMORY = _of_sample(figures.utilization_bar), _of_sample(figures.memory)
+UTILIZATION = GlanceColumn("%", 4, _of_sample(figures.utilization))
+TEMPERATURE = GlanceColumn("°C", 5, _of_sample(figures.temperature))
+MEMORY_OF, POWER_OF = GlanceColumn("GiB", 11, MEMORY), GlanceColumn("W", 9, _power)
+CLOCK_OF = GlanceColumn("MHz", 13, _of_sample(figures.sm_clock))
 USERS = GlanceColumn("users", 0, _users)
 NARROWEST = (
-    GlanceColumn("%", 3, _utilization),
-    GlanceColumn("GiB", 3, _memory),
-    GlanceColumn("°C", 3, _temperature),
+    UTILIZATION._replace(width=3),
+    GlanceColumn("GiB", 3, MEMORY),
+    TEMPERATURE._replace(width=3),
     GlanceColumn("W", 3, _power),
 )
 GLANCE_LAYOUTS: tuple[tuple[int, Sequence[GlanceColumn]], ...] = (
     (
         108,
         (
-            GlanceColumn("", 14, _utilization_bar),
+            GlanceColumn("", 14, UTILIZATION_BAR),
             UTILIZATION,
             GlanceColumn("", 10, _memory_bar),
             MEMORY_OF,
             TEMPERATURE,
             POWER_OF,
-            GlanceColumn("MHz", 13, _clock),
+            CLOCK_OF,
             USERS,
         ),
     ),
-    (70, (GlanceColumn("", 7, _utilization_bar), UTILIZATION, MEMORY_OF, TEMPERATURE, POWER_OF, USERS)),
+    (70, (GlanceColumn("", 7, UTILIZATION_BAR), UTILIZATION, MEMORY_OF, TEMPERATURE, POWER_OF, USERS)),
     (54, (UTILIZATION, MEMORY_OF, TEMPERATURE, POWER_OF, USERS)),
     (
         33,
         (
             UTILIZATION,
-            GlanceColumn("GiB", 8, _memory),
+            GlanceColumn("GiB", 8, MEMORY),
             TEMPERATURE,
             GlanceColumn("W", 5, _power),
             GlanceColumn("", 0, _throttle),

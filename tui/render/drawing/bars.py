@@ -26,6 +26,16 @@ def column_width(width: int, abreast: int) -> int:
     return (width - len(COLUMN_GAP) * (abreast - 1)) // abreast
 
 
+def lines_abreast(count: int, width: int, height: int, narrowest: int) -> int:
+    """Return how many of `count` lines stand side by side: as few as fit the height, none too narrow."""
+    for abreast in (1, 2, 4):
+        if column_width(width, abreast) < narrowest:
+            return max(1, abreast // 2)
+        if -(-count // abreast) <= height:
+            return abreast
+    return 4
+
+
 def in_columns(lines: Sequence[Content], abreast: int) -> Content:
     """Return the lines in at most `abreast` columns, filled from top to bottom."""
     rows = -(-len(lines) // abreast)

@@ -10,22 +10,11 @@ from textual.content import Content
 from ....engine.host.facts import GpuSample
 from ....engine.record.history import GpuHistory
 from ....engine.record.series import Series
-from ....engine.text.units import GIB
-from ..drawing.bars import column_width, filled_bar, in_columns
+from ..drawing.bars import column_width, in_columns, lines_abreast
 from ..drawing.grid import StyledText
 from ..drawing.sparkline import sparkline
-from .load import fullness_style, heat_style, load_style
+from . import gpu_figures as figures
 from .time_range import TimeRange
-
-SHORTER = {
-    "slowdown (hardware)": "slowdown",
-    "thermal (software)": "thermal",
-    "thermal (hardware)": "thermal",
-    "reliability limit": "reliable",
-    "power brake": "brake",
-    "board limit": "board",
-}
-"""Short forms of throttle reasons for narrow strips; the panel's title has them in full."""
 
 
 class GpuPast(NamedTuple):
@@ -62,7 +51,7 @@ def gpu_strips(samples: Sequence[GpuSample], width: int, height: int, past: GpuP
     """Return a strip per GPU within `width` cells, several side by side if `height` lines are too few."""
     if not samples:
         return Content("no GPUs")
-    abreast = _abreast(len(samples), width, height)
+    abreast = lines_abreast(len(samples), width, height, STRIP_LAYOUTS[-1][0])
     cells = column_width(width, abreast)
     strips = [_strip(StripSource(sample, past), cells) for sample in samples]
     return in_columns(strips, abreast)
@@ -75,17 +64,6 @@ def throttled_gpus(samples: Sequence[GpuSample]) -> str:
         if sample.throttle:
             by_reason.setdefault(sample.throttle, []).append(str(sample.index))
     return "; ".join(f"{', '.join(which)} {', '.join(why)}" for why, which in by_reason.items())
-
-
-def _abreast(count: int, width: int, height: int) -> int:
-    """Return the number of strips per line: as few as fit the height, no more than the width allows."""
-    narrowest = STRIP_LAYOUTS[-1][0]
-    for abreast in (1, 2, 4):
-        if column_width(width, abreast) < narrowest:
-            return max(1, abreast // 2)
-        if -(-count // abreast) <= height:
-            return abreast
-    return 4
 
 
 def _strip(strip: StripSource, width: int) -> Content:
@@ -109,20 +87,14 @@ def _fit(text: str, width: int) -> str:
     return text[:width].ljust(width)
 
 
-def _bar(strip: StripSource, width: int) -> StyledText:
-    share = (strip.sample.utilization or 0.0) / 100
-    return filled_bar(share, width), load_style(share)
-
-
-def _utilization(strip: StripSource, width: int) -> StyledText:
-    return _figure(strip.sample.utilization, "%", width)
+def _of_sample(show: Callable[[GpuSample, int], StyledText]) -> Callable[[StripSource, int], StyledText]:
+    return lambda strip, width: show(strip.sample, width)
 
 
 def _utilization_history(strip: StripSource, width: int) -> StyledText:
     curve = strip.history(lambda gpu: gpu.utilization, 100.0, width)
-    return (
-        _bar(strip, width) if curve is None else (curve, load_style((strip.sample.utilization or 0.0) / 100))
-    )
+    bar, style = figures.utilization_bar(strip.sample, width)
+    return bar if curve is None else curve, style
 
 
 def _power_history(strip: StripSource, width: int) -> StyledText:
@@ -131,42 +103,11 @@ def _power_history(strip: StripSource, width: int) -> StyledText:
     return curve or "", "$accent"
 
 
-def _memory(strip: StripSource, width: int) -> StyledText:
-    used, total = strip.sample.memory_used_bytes, strip.sample.memory_total_bytes
-    text, style = _figure(None if used is None else used / GIB, "G" if width < 7 else " GiB", width)
-    return text, fullness_style(used / total if used is not None and total else None) or style
-
-
-def _memory_of(strip: StripSource, width: int) -> StyledText:
-    used, total = strip.sample.memory_used_bytes, strip.sample.memory_total_bytes
-    if used is None or total is None:
-        return _memory(strip, width)
-    style = fullness_style(used / total if total else None)
-    return f"{used / GIB:.0f}/{total / GIB:.0f} GiB".rjust(width), style
-
-
-def _temperature(strip: StripSource, width: int) -> StyledText:
-    text, style = _figure(strip.sample.temperature, "°C", width)
-    return text, heat_style(strip.sample.temperature) or style
-
-
-def _power(strip: StripSource, width: int) -> StyledText:
-    return _figure(strip.sample.power_watts, " W", width)
-
-
 def _power_mark(strip: StripSource, width: int) -> StyledText:
     """Return the power, with a mark if the GPU is throttled."""
     throttled = bool(strip.sample.throttle)
-    text, style = _figure(strip.sample.power_watts, "W", width - 1)
+    text, style = figures.power(strip.sample, width - 1)
     return text + ("!" if throttled else ""), "$text-warning" if throttled else style
-
-
-def _power_of(strip: StripSource, width: int) -> StyledText:
-    return _of(strip.sample.power_watts, strip.sample.power_limit_watts, " W", width)
-
-
-def _clock_of(strip: StripSource, width: int) -> StyledText:
-    return _of(strip.sample.sm_clock_mhz, strip.sample.sm_clock_max_mhz, " MHz", width)
 
 
 def _throttle(strip: StripSource, width: int) -> StyledText:
@@ -176,34 +117,18 @@ def _throttle(strip: StripSource, width: int) -> StyledText:
     if not reasons:
         return "", ""
     first, more = reasons[0], f" +{len(reasons) - 1}" if len(reasons) > 1 else ""
-    shorter = SHORTER.get(first, first)
+    shorter = figures.SHORTER.get(first, first)
     texts = (", ".join(reasons), first + more, shorter + more, shorter)
     return next((text for text in texts if len(text) <= width), shorter[:width]), "$text-warning"
 
 
-def _of(value: float | None, limit: float | None, unit: str, width: int) -> StyledText:
-    if value is None or limit is None:
-        return _figure(value, unit, width)
-    return f"{value:.0f}/{limit:.0f}{unit}".rjust(width), ""
-
-
-def _figure(value: float | None, unit: str, width: int) -> StyledText:
-    if value is None:
-        return "n/a".rjust(width), "$muted"
-    return f"{value:.0f}{unit}".rjust(width), ""
-
-
 REST = 0
-UTILIZATION, MEMORY, MEMORY_OF = (
-    StripColumn(4, _utilization),
-    StripColumn(7, _memory),
-    StripColumn(11, _memory_of),
-)
-TEMPERATURE, POWER_OF, CLOCK_OF = (
-    StripColumn(5, _temperature),
-    StripColumn(9, _power_of),
-    StripColumn(13, _clock_of),
-)
+MEMORY, POWER = _of_sample(figures.memory), _of_sample(figures.power)
+BAR = _of_sample(figures.utilization_bar)
+UTILIZATION = StripColumn(4, _of_sample(figures.utilization))
+TEMPERATURE = StripColumn(5, _of_sample(figures.temperature))
+MEMORY_OF, POWER_OF = StripColumn(11, MEMORY), StripColumn(9, POWER)
+CLOCK_OF = StripColumn(13, _of_sample(figures.sm_clock))
 THROTTLE = StripColumn(REST, _throttle)
 STRIP_LAYOUTS: tuple[tuple[int, tuple[StripColumn, ...]], ...] = (
     (
@@ -231,9 +156,9 @@ STRIP_LAYOUTS: tuple[tuple[int, tuple[StripColumn, ...]], ...] = (
             THROTTLE,
         ),
     ),
-    (70, (StripColumn(6, _bar), UTILIZATION, MEMORY_OF, TEMPERATURE, POWER_OF, CLOCK_OF, THROTTLE)),
-    (52, (StripColumn(5, _bar), UTILIZATION, MEMORY_OF, TEMPERATURE, POWER_OF, THROTTLE)),
-    (33, (UTILIZATION, MEMORY, TEMPERATURE, StripColumn(6, _power), THROTTLE)),
-    (17, (UTILIZATION, StripColumn(4, _memory), StripColumn(5, _power_mark))),
+    (70, (StripColumn(6, BAR), UTILIZATION, MEMORY_OF, TEMPERATURE, POWER_OF, CLOCK_OF, THROTTLE)),
+    (52, (StripColumn(5, BAR), UTILIZATION, MEMORY_OF, TEMPERATURE, POWER_OF, THROTTLE)),
+    (33, (UTILIZATION, StripColumn(7, MEMORY), TEMPERATURE, StripColumn(6, POWER), THROTTLE)),
+    (17, (UTILIZATION, StripColumn(4, MEMORY), StripColumn(5, _power_mark))),
 )
 """Least width of a strip in cells, and the figures shown from that width on."""
