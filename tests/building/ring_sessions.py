@@ -58,11 +58,13 @@ def ring_session(
     longer: Mapping[int, float] | None = None,
     details: bool = True,
     accumulate: int = 1,
+    broadcasting: float = 0.0,
 ) -> Session:
     """A session that measured these numbers of devices, 1 as `single`.
 
     `late`: by rank, seconds by which each of its steps is late, in turn; `longer`: by number of devices, the
-    ratio of their measured step to that of the model; without `details`, nothing is known of the buckets.
+    ratio of their measured step to that of the model; without `details`, nothing is known of the buckets;
+    `broadcasting`: seconds of the model's buffers before each step.
     """
     machine = host or gpu_host(max(counts))
     workload = Workload(name="cnn", batch=BATCH, accumulate=accumulate)
@@ -76,12 +78,16 @@ def ring_session(
         )
         for place, devices in enumerate(counts, 1)
     ]
-    runs = [event for each in specs for event in _run(each, late or {}, longer or {}, details)]
+    runs = [event for each in specs for event in _run(each, late or {}, longer or {}, details, broadcasting)]
     return session(opening(*specs, host=machine), runs)
 
 
 def _run(
-    planned: RunSpec, late: Mapping[int, Sequence[float]], longer: Mapping[int, float], details: bool
+    planned: RunSpec,
+    late: Mapping[int, Sequence[float]],
+    longer: Mapping[int, float],
+    details: bool,
+    early: float,
 ) -> Iterator[Event]:
     devices = planned.device_count
     step = step_seconds(devices) * longer.get(devices, 1.0)
@@ -91,12 +97,12 @@ def _run(
     if not details or devices == 1:
         return
     for rank in range(devices):
-        yield from _detail(planned.id, rank, devices, late.get(rank, (0.0,)))
+        yield from _detail(planned.id, rank, devices, late.get(rank, (0.0,)), early)
     sizes = [1 << power for power in range(10, 29, 2)]
     yield bandwidth(planned.id, "all_reduce", {size: ring(size, devices) for size in sizes})
 
 
-def _detail(run: str, rank: int, devices: int, late: Sequence[float]) -> Iterator[Event]:
+def _detail(run: str, rank: int, devices: int, late: Sequence[float], early: float) -> Iterator[Event]:
     delays = [late[step % len(late)] for step in range(STEPS)]
     step = step_seconds(devices)
     whole = READY[-1]
@@ -105,7 +111,7 @@ def _detail(run: str, rank: int, devices: int, late: Sequence[float]) -> Iterato
         rank,
         forward=[0.005 + delay for delay in delays],
         backward=[0.008] * STEPS,
-        exposed=[step - whole] * STEPS,
+        exposed=[step - whole + early] * STEPS,
         optimizer=[whole - 0.013] * STEPS,
     )
     buckets, end = [], 0.0
@@ -114,4 +120,4 @@ def _detail(run: str, rank: int, devices: int, late: Sequence[float]) -> Iterato
         end = begins + ring(size, devices)
         starts = [100.0 + number + ready for number in range(STEPS)]
         buckets.append((size, starts, [100.0 + number + end for number in range(STEPS)]))
-    yield communication(run, rank, buckets)
+    yield communication(run, rank, buckets, buffers=[early] * STEPS if early else [])

@@ -26,6 +26,8 @@ GB = 10**9
         ("all_reduce", GB, Layout(1, 4), 6 * 10e-6 + 0.15),
         # small: the tree, 2 (7 + 7 * 10) µs, against 2 (896 + 127 * 10) µs of the ring
         ("all_reduce", 0, Layout(8, 128), 2 * (7e-6 + 70e-6)),
+        # in between: the tree, and 2 MB at 0.92 of 10 GB/s
+        ("all_reduce", 10**6, Layout(8, 128), 2 * (7e-6 + 70e-6) + 2e6 / 9.2e9),
         # an all-gather has no tree: 7 messages inside, 127 across
         ("all_gather", 0, Layout(8, 128), 7e-6 + 1270e-6),
         # five machines need a tree of depth 3
@@ -37,6 +39,13 @@ def test_the_fastest_algorithm_is_taken(
 ) -> None:
     between = BETWEEN if layout.machines > 1 else None
     assert collective_seconds(collective, size, layout, WITHIN, between) == pytest.approx(seconds)
+
+
+def test_one_ring_through_all_devices_wins_where_all_links_are_alike() -> None:
+    """Great: of its 15 hops a turn, one crosses to the other machine."""
+    within = LinkRate(latency=1e-6, bandwidth=10e9)
+    found = collective_seconds("all_reduce", GB, Layout(8, 2), within, BETWEEN)
+    assert found == pytest.approx(2 * (14e-6 + 10e-6) + 0.1875, rel=1e-6)
 
 
 def test_a_slow_link_within_holds_up_the_ring_through_all() -> None:

@@ -85,6 +85,22 @@ def test_a_rank_that_is_always_slow_stays_one() -> None:
     assert model.step(Layout(64, 1)).mean == pytest.approx(0.010 + step_seconds(64), rel=0.02)
 
 
+def test_so_many_ranks_as_to_meet_every_step_always_wait_for_the_slowest() -> None:
+    pool = StepPool((((1.0,),) * 19 + ((2.0,),),))
+    source = random.Random(0)
+    assert {pool.slowest_of(100_000, source) for _ in range(100)} == {(2.0,)}
+    assert {pool.slowest_of(2, source) for _ in range(100)} == {(1.0,), (2.0,)}
+
+
+def test_broadcasting_buffers_comes_before_each_step() -> None:
+    plain, buffered = model_of(ring_session((1, 2))), model_of(ring_session((1, 2), broadcasting=0.003))
+    assert buffered.pool.quiet() == pytest.approx(plain.pool.quiet())
+    for devices in (2, 8):
+        longer = buffered.step(Layout(devices, 1))
+        assert longer.mean - plain.step(Layout(devices, 1)).mean == pytest.approx(0.003)
+        assert longer.quiet == pytest.approx(longer.mean)
+
+
 def test_beyond_the_measured_steps_noise_is_taken_to_be_normal() -> None:
     source = random.Random(1)
     pool = StepPool(tuple(tuple((source.gauss(1.0, 0.1),) for _ in range(20)) for _ in range(2)))

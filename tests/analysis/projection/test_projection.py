@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pytest
+from building import recorded
 from building.ring_sessions import BATCH, gpu_host, ring_session, step_seconds
 from building.sessions import bandwidth, built, measured, opening, session, spec
 from gpubench_tui.engine.analysis.analysis import analyse
@@ -49,15 +50,16 @@ def test_the_rest_of_a_machine_is_projected_from_the_largest_run() -> None:
 
 
 def test_an_interval_ends_where_devices_would_be_faster_than_measured() -> None:
-    found = ring_session((1, 2), host=EIGHT)
+    found = ring_session((1, 2))
     upper = analyse(found).results[-1].interval
     assert upper is not None
-    for point in projected(found, (4, 8)).points:
-        assert point.interval[1] <= upper[1] * point.devices / 2
+    (point,) = projected(found, (4,), LinkRate(0.0, 1e15)).points
+    assert point.interval[1] == pytest.approx(upper[1] * 2)
+    assert point.interval[0] < point.throughput / 1.08
 
 
 def test_the_largest_run_is_projected_from_the_smaller_ones() -> None:
-    check = projected(ring_session((1, 2, 4), host=EIGHT), (8,)).check
+    check = projected(ring_session((4, 2, 1), host=EIGHT), (8,)).check
     assert check is not None and check.held_out
     assert (check.devices, check.basis) == (4, (2,))
     assert check.measured == pytest.approx(4 * BATCH / step_seconds(4), rel=0.01)
@@ -233,3 +235,9 @@ def test_figures_that_are_not_credible_are_called_so_again() -> None:
     severe = [each.name for each in analysis.diagnoses if each.severity == "severe"]
     assert severe == ["super-linear"]
     assert analysis.projections[0].doubts == ("super-linear",)
+
+
+def test_what_holds_devices_back_casts_no_doubt_on_their_figures() -> None:
+    analysis = analyse(recorded.recorded_session(2))
+    assert "input-bound" in [each.name for each in analysis.diagnoses if each.severity == "severe"]
+    assert [each.doubts for each in analysis.projections] == [()]
