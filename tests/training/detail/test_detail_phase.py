@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 import re
 from contextlib import nullcontext
+from itertools import chain
 from pathlib import Path
 from statistics import median
 from types import ModuleType
 
 import pytest
+from building.sessions import spec
+from gpubench_tui.engine.analysis.projection.collectives import Layout
+from gpubench_tui.engine.analysis.projection.overlap import BucketModel
+from gpubench_tui.engine.analysis.results.bandwidth import curve
 from gpubench_tui.engine.analysis.results.phases import OF_DDP
 from gpubench_tui.engine.plan.preset.preset import Measure
 from gpubench_tui.engine.plan.workload.workload import Workload
@@ -19,11 +24,13 @@ from gpubench_tui.engine.record.events import (
     CommunicationMeasured,
     ModelBuilt,
     PhaseChanged,
+    RankEvent,
     RankFinished,
     RankMeasured,
     Steps,
     Window,
 )
+from gpubench_tui.engine.record.run import RankState, RunState
 from gpubench_tui.engine.training.detail.communication import MOST_SECONDS, take_turns
 from gpubench_tui.engine.training.detail.detail_phase import FEWEST, SECONDS, steps_within
 from gpubench_tui.engine.training.device.clock import Mark, wait_for
@@ -164,6 +171,29 @@ def test_ddp_tells_when_its_buckets_travel(ranks: ModuleType, tmp_path: Path) ->
     assert bandwidth.sizes[:3] == [1024, 4096, 16384]
     assert len(bandwidth.sizes) == len(bandwidth.seconds)
     assert not done.of(BandwidthMeasured, 1)
+    more_devices_can_be_projected(done.events, bandwidth)
+
+
+def more_devices_can_be_projected(ranks: list[list[RankEvent]], bandwidth: BandwidthMeasured) -> None:
+    run = RunState(spec(bandwidth.run, "ddp", 2))
+    for event in chain(*ranks):
+        run.apply(event)
+    model = BucketModel.of([run], curve([bandwidth], 2))
+    assert model is not None
+    assert [len(steps) for steps in model.pool.ranks] == [4, 4]
+    assert all(0 < first < second for first, second in model.pool.steps)
+    # A step of the two is what each of them measured without communication, and at least that with it.
+    work = [a - b for rank in run.ranks.values() for a, b in zip(*parts_of(rank), strict=True)]
+    assert sorted(row[-1] for row in model.pool.steps) == pytest.approx(sorted(work))
+    here, there = model.step(Layout(2, 1)), model.step(Layout(8, 1))
+    assert max(work) + sum(model.transfers(Layout(2, 1), None)) >= here.mean - model.broadcasting > min(work)
+    assert there.mean > here.mean
+
+
+def parts_of(rank: RankState) -> tuple[list[float], list[float]]:
+    """The steps of a rank, and their exposed communication."""
+    assert rank.breakdown is not None
+    return rank.breakdown.step, rank.breakdown.exposed
 
 
 def test_a_step_is_all_of_its_passes(ranks: ModuleType, tmp_path: Path) -> None:
