@@ -243,7 +243,7 @@ def test_the_minutes_hold_for_the_confirmation_too(propose: Propose) -> None:
     """
     propose(REMEDIES)
     for minutes, kept, elapsed in (
-        (4.0, False, 15.0),
+        (3.0, False, 15.0),
         (5.0, False, 105.0),
         (5.5, True, 315.0),
         (7.0, True, 315.0),
