@@ -29,11 +29,21 @@ RATES = frozenset({"learning_rate", "learning_rate_batch"})
 def changed_run(
     spec: RunSpec, changes: Mapping[str, Any], devices: tuple[Device, ...], host: Host
 ) -> RunSpec:
-    """Return a run with other values for keys of its workload, or in another `mode`, as a plan would have it.
+    """Return a run with changes as a plan would have it (see `as_changed`).
 
-    The changed keys are variables under test, the id and the label name them, and `skip` says why these
-    `devices`, those of the plan, cannot do it. It is compared with no run. The id is unique among runs of
-    other settings. Raises msgspec.ValidationError where a key or a value is not allowed.
+    `skip` says why these `devices`, those of the plan, cannot do it. Raises msgspec.ValidationError where a
+    key or a value is not allowed.
+    """
+    changed = as_changed(spec, changes)
+    return replace(changed, skip=reason_to_skip(changed, devices, host) or _lack_of_data(changed))
+
+
+def as_changed(spec: RunSpec, changes: Mapping[str, Any]) -> RunSpec:
+    """Return a run with other values for keys of its workload, or in another `mode`.
+
+    The changed keys are variables under test, and id and label name them. It is compared with no run. The id
+    is unique among runs of other settings. Raises msgspec.ValidationError where a key or a value is not
+    allowed.
     """
     values = {key: value for key, value in changes.items() if key != MODE}
     changed = _with_values(spec, values, msgspec.convert(changes.get(MODE, spec.mode), Mode))
@@ -48,10 +58,10 @@ def changed_run(
         baseline=None,
         controls={},
         repeat=1,
+        skip=None,
         attempt=None,
     )
-    changed = with_id(changed, number[0] if number else "01", settings_text(varied))
-    return replace(changed, skip=reason_to_skip(changed, devices, host) or _lack_of_data(changed))
+    return with_id(changed, number[0] if number else "01", settings_text(varied))
 
 
 def changes_in_effect(spec: RunSpec, changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,23 +11,28 @@ from .preset.checks import problem_with_workload
 from .preset.vary import settings_text
 from .workload.trainings import defines, has_own_data, own_training
 
+BF16_SINCE = (8, 0)
+"""First compute capability with bf16 and tf32."""
 FSDP_TORCH, FSDP_TORCH_ON_CPUS = (2, 6), (2, 7)
 """First torch whose `fully_shard` is public, and first torch where it works on CPUs."""
 
 
 def reason_to_skip(spec: RunSpec, devices: tuple[Device, ...], host: Host) -> str | None:
     """Return the first reason why these devices cannot do the run, as a sentence; None when they can."""
+    return _clash(spec) or refusal(spec, devices, host) or _untested(spec)
+
+
+def refusal(spec: RunSpec, devices: tuple[Device, ...], host: Host) -> str | None:
+    """Return the first reason that lies in host, torch and settings; no file is read for it."""
     on_gpus = devices[0].kind == "cuda"
     gpus = [gpu for gpu in host.gpus if gpu.index in {device.index for device in spec.devices}]
     return (
-        _clash(spec)
-        or _too_few_devices(spec, devices, host)
+        _too_few_devices(spec, devices, host)
         or _mode_unsupported(spec, on_gpus, host.software.torch)
         or _precision_unsupported(spec, on_gpus, gpus)
         or _keys_conflict(spec)
         or _batch_indivisible(spec)
         or _workers_indivisible(spec)
-        or _untested(spec)
         or too_little_memory(spec, devices, host)
     )
 
@@ -67,7 +72,7 @@ def _precision_unsupported(spec: RunSpec, on_gpus: bool, gpus: list[Gpu]) -> str
         return "tf32 needs an NVIDIA GPU of compute capability 8.0 or newer" if "tf32" in precisions else None
     for precision in sorted(precisions & {"bf16", "tf32"}):
         for gpu in gpus:
-            if gpu.compute_capability is not None and gpu.compute_capability < (8, 0):
+            if gpu.compute_capability is not None and gpu.compute_capability < BF16_SINCE:
                 have = ".".join(map(str, gpu.compute_capability))
                 return (
                     f"{precision} needs compute capability 8.0; GPU {gpu.index} ({gpu.name}) has {have}: "

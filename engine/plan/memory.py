@@ -37,9 +37,9 @@ class MemoryNeed(NamedTuple):
 def memory_need(spec: RunSpec, rank: int = 0) -> MemoryNeed | None:
     """Estimate what a rank needs on each of its devices; None where it trains no language model."""
     workload = spec.workload_of(rank)
-    if workload.training != "tokens":
+    shape = LANGUAGE_MODELS.get(workload.model) if workload.training == "tokens" else None
+    if shape is None:
         return None
-    shape = LANGUAGE_MODELS[workload.model]
     parameters = shape.parameters(vocabulary_of(workload))
     own = parameters / spec.device_count if spec.mode == "fsdp" else parameters
     moments = 2 if workload.optimizer == "adamw" else int(workload.momentum > 0)
@@ -61,9 +61,9 @@ def too_little_memory(spec: RunSpec, devices: tuple[Device, ...], host: Host) ->
         if needed <= present:
             return None
         return _sentence(spec, largest, gib(needed), f"this machine has {gib(present)}")
-    gpus = {gpu.index: gpu for gpu in host.gpus}
+    space = {gpu.index: gpu.memory_bytes for gpu in host.gpus}
     for device in spec.devices:
-        memory = gpus[device.index].memory_bytes
+        memory = space.get(device.index)
         if memory is not None and largest.total > memory:
             there = f"GPU {device.index} ({device.name}) has {gib(memory)}"
             return _sentence(spec, largest, f"{gib(largest.total)} on each GPU", there)

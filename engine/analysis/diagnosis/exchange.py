@@ -1,14 +1,16 @@
-"""Rules on the cost of communication between devices."""
+"""Rules on the cost of synchronising gradients."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...text.units import duration, gib, percent, ratio
-from ..results.baseline import throughput_ratio
-from ..results.comparable import differences
-from .case import Case, Diagnosis, Figure, Subject
+from ...plan.remedy import Remedy
+from ...text.units import count, duration, percent
+from ..results.communication import Communication
+from .case import Case, Diagnosis, Subject
 from .memory import is_full
+from .overlap import hides_little, overlapping
+from .remedies import fewer_steps, larger_batch, offered, without
 
 NAME = "exposed communication"
 SYNC_SHARE = 0.10
@@ -26,18 +28,10 @@ FEWER_BYTES = 'gradients sent in 16 bits (compress_gradients = "bf16")'
 def exposed_communication(case: Case) -> Iterator[Diagnosis]:
     """Find runs in which synchronisation takes a large share of a step that no rank can hide."""
     for run in case.runs:
-        communication, step = run.result.communication, run.result.step_seconds
-        if (
-            communication is None
-            or communication.sync_share is None
-            or communication.sync_cost is None
-            or not communication.exposed
-            or not step
-        ):
+        communication, least = run.result.communication, _least_exposed(run)
+        if communication is None or least is None or not _is_costly(communication, least):
             continue
-        least = min(communication.exposed.values()) / step
-        if communication.sync_share <= SYNC_SHARE or communication.below_noise or least <= LEAST_EXPOSED:
-            continue
+        cost, share = communication.sync_cost, communication.sync_share
         hidden = (
             []
             if communication.overlap is None
@@ -45,17 +39,39 @@ def exposed_communication(case: Case) -> Iterator[Diagnosis]:
         )
         yield run.diagnosis(
             NAME,
-            "severe" if communication.sync_share > SYNC_SHARE_SEVERE else "warning",
-            f"synchronising gradients takes {percent(communication.sync_share)} of each step, "
+            "severe" if share is not None and share > SYNC_SHARE_SEVERE else "warning",
+            f"synchronising gradients takes {percent(share)} of each step, "
             "and the backward pass does not hide it",
             [
-                ("sync cost of a step", duration(communication.sync_cost.value)),
-                ("share of the step", percent(communication.sync_share)),
+                ("sync cost of a step", duration(None if cost is None else cost.value)),
+                ("share of the step", percent(share)),
                 ("exposed on the rank that waits least", f"{percent(least)} of a step"),
                 *hidden,
             ],
             _advice(run),
+            offered(case, run, less_exposed(run, share)),
         )
+
+
+def _least_exposed(run: Subject) -> float | None:
+    """Return the exposed share of a step on the rank that waits least; None where it was not measured."""
+    found, step = run.result.communication, run.result.step_seconds
+    return min(found.exposed.values()) / step if found is not None and found.exposed and step else None
+
+
+def _is_costly(found: Communication, least: float) -> bool:
+    """Return whether synchronisation takes a large share of a step, in which no rank can hide it."""
+    if found.sync_share is None or found.sync_cost is None or found.below_noise:
+        return False
+    return found.sync_share > SYNC_SHARE and least > LEAST_EXPOSED
+
+
+def _is_cheap(run: Subject, found: Communication) -> bool:
+    """Return whether synchronisation is not known to take more than a small share of a step."""
+    cost, step = found.sync_cost, run.result.step_seconds
+    if cost is None or not step:
+        return False
+    return (cost.interval[0] if cost.interval else cost.value) <= LEAST_EXPOSED * step
 
 
 def _advice(run: Subject) -> str:
@@ -72,82 +88,48 @@ def _advice(run: Subject) -> str:
     return f"{said}; there is no memory for a larger batch" if full else said
 
 
-def data_parallel_overhead(case: Case) -> Iterator[Diagnosis]:
-    """Find DataParallel runs slower than DistributedDataParallel on the same devices."""
-    for run in case.trained:
-        ddp = next((other for other in case.trained if _is_its_ddp(run, other)), None)
-        pairs = [
-            (a, b)
-            for a in run.configuration.runs
-            for b in (ddp.configuration.runs if ddp else ())
-            if a.spec.repeat == b.spec.repeat and a.complete_windows and b.complete_windows
-        ]
-        if ddp is None or not pairs or any(differences(a, b) for a, b in pairs):
-            continue
-        found = throughput_ratio(pairs)
-        if found.value < 1 and not found.contains(1.0):
-            yield run.diagnosis(
-                "DataParallel overhead",
-                "warning",
-                f"{ratio(found.value)} the throughput of {ddp.result.label}: one process feeds all devices, "
-                f"and sends them all parameters in each step{_cost(run)}",
-                [
-                    (f"throughput against {ddp.result.label}", ratio(found.value)),
-                    *_exchange(run),
-                    *_traffic("through its busiest device", run),
-                    *_traffic(f"in {ddp.result.label}", ddp),
-                    *_skew(run),
-                ],
-                "use DistributedDataParallel: a process for each device, and only gradients are sent",
-            )
-
-
-def _is_its_ddp(run: Subject, other: Subject) -> bool:
-    ours, theirs = run.spec, other.spec
-    return (
-        (ours.mode, theirs.mode) == ("dp", "ddp")
-        and (ours.device_count, ours.global_batch) == (theirs.device_count, theirs.global_batch)
-        and ours.workloads == theirs.workloads
+def less_exposed(run: Subject, share: float | None) -> Iterator[Remedy]:
+    """Yield what lets a run send less, less often or better; synchronising takes a `share` of each step."""
+    workload, communication, gone = run.spec.workload, run.result.communication, without(share)
+    yield Remedy(
+        name="bf16 gradients", changes={"compress_gradients": "bf16"}, costs=("numerics",), ceiling=gone
     )
+    if communication is not None and len(communication.buckets) >= MANY_BUCKETS:
+        yield Remedy(name="larger buckets", changes={"bucket_mb": 4 * workload.bucket_mb}, ceiling=gone)
+    yield Remedy(
+        name="weights kept gathered",
+        changes={"reshard_after_forward": False},
+        costs=("memory",),
+        ceiling=gone,
+    )
+    yield Remedy(
+        name="accumulation of twice as many passes",
+        changes={"accumulate": 2 * workload.accumulate},
+        costs=("recipe",),
+        ceiling=fewer_steps(run, share, 2),
+    )
+    if hides_little(run):
+        yield from overlapping(run, _least_exposed(run))
+    if not is_full(run):  # what else it speeds up is not known
+        yield larger_batch(2 * workload.batch, None)
 
 
-def _cost(run: Subject) -> str:
-    share = run.result.communication.exchange_share if run.result.communication else None
-    return f"; its data exchange takes {percent(share)} of a step" if share else ""
-
-
-def _exchange(run: Subject) -> Iterator[Figure]:
-    """Yield the measured times of DataParallel's operations."""
-    communication = run.result.communication
-    if communication is not None and communication.exchange:
-        operations = " + ".join(communication.exchange)
-        together = duration(sum(communication.exchange.values()))
-        yield (
-            f"{operations} on its first device",
-            f"{together}, {percent(communication.exchange_share)} of a step",
-        )
-        yield from (
-            (f"{name} alone", f"{duration(each)} per step") for name, each in communication.exchange.items()
-        )
-
-
-def _traffic(what: str, run: Subject) -> Iterator[Figure]:
-    sent = run.result.communication.traffic if run.result.communication else ()
-    if sent:
-        operations = " + ".join(dict.fromkeys(each.operation for each in sent))
-        size = sum(each.link_bytes for each in sent)
-        yield f"{what}, derived ({operations})", f"{size / 1e6:,.1f} MB per step"
-
-
-def _skew(run: Subject) -> Iterator[Figure]:
-    """Yield the peak memory of the first device, which gathers, beside that of the others."""
-    for _, rank in run.configuration.ranks:
-        peaks = [
-            peak for peak in (rank.measured.peak_memory_bytes if rank.measured else ()) if peak is not None
-        ]
-        if len(peaks) == run.spec.device_count > 1:
-            yield (
-                "peak memory of its first device",
-                f"{gib(peaks[0])}, of the others at most {gib(max(peaks[1:]))}",
+def no_overlap(case: Case) -> Iterator[Diagnosis]:
+    """Find runs of DDP that hide next to none of their communication, unless it is said to cost even more."""
+    for run in case.runs:
+        found, least = run.result.communication, _least_exposed(run)
+        if found is None or least is None or least <= LEAST_EXPOSED or _is_costly(found, least):
+            continue
+        if hides_little(run) and not _is_cheap(run, found):
+            yield run.diagnosis(
+                "no overlap",
+                "warning",
+                f"the backward pass hides {percent(found.overlap)} of its communication",
+                [
+                    ("exposed on the rank that waits least", f"{percent(least)} of a step"),
+                    ("gradients travel in", count(len(found.buckets), "bucket")),
+                ],
+                "smaller buckets (bucket_mb), so that the first leave early, static_graph = true, or "
+                "gradient_as_bucket_view = true",
+                offered(case, run, overlapping(run, least)),
             )
-            return

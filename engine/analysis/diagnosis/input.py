@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
+from ...plan.remedy import Remedy
 from ...plan.workload.workload import Workload
 from ...text.units import duration, percent, rate
 from .case import Case, Diagnosis, Evidence, Subject, at_any_batch
-from .processors import cpu_demand
+from .processors import CpuDemand, cpu_demand, is_oversubscribed
+from .remedies import makes_own_batches, offered, resident_data, without
 
 INPUT_SHARE = 0.10
 """Share of a step at which waiting for data is worth acting on."""
@@ -20,6 +22,8 @@ REAL_TO_SYNTHETIC = 0.9
 """Throughput relative to synthetic data on the device below which the loader is the cause."""
 FLAT = 1.10
 """Ratio within which throughputs count as equal; doubling the work changes them by far more."""
+MOST_PREFETCHED = 16
+"""Batches of each loader worker beyond which more in advance hardly even out its pace."""
 FEWEST_FLAT = 3
 """Fewest runs that must show a ceiling."""
 
@@ -32,6 +36,7 @@ NOT_MORE_WORKERS = (
     'place the data on the device (placement = "device"), or try less augmentation or images decoded '
     "beforehand; more loader_workers do not help, as the CPUs are oversubscribed already"
 )
+OWN_BATCHES = "the training's own file makes its batches: look at what its function `batches` waits for"
 LESS_DRAWING = (
     "the data are on the device already: drawing and augmenting a batch there takes the time; try less "
     "augmentation"
@@ -56,7 +61,8 @@ def slow_input(case: Case) -> Iterator[Diagnosis]:
                 (f"rank {worst.rank} waits for a batch", f"{duration(wait)} per step"),
                 ("share of the step", f"{percent(share)} of {duration(worst.step_seconds)}"),
             ),
-            LESS_DRAWING if resident else faster_loading(case),
+            LESS_DRAWING if resident and not makes_own_batches(run) else faster_loading(case, run),
+            offered(case, run, _loading(case, run, share, worst.shares["transfer"])),
         )
 
 
@@ -78,7 +84,8 @@ def slower_than_synthetic(case: Case) -> Iterator[Diagnosis]:
                     (f"throughput of {other.result.label}", rate(theirs, run.result.unit)),
                 )
             ),
-            faster_loading(case),
+            faster_loading(case, run),
+            offered(case, run, _loading(case, run, 1 - ours / theirs)),
         )
 
 
@@ -99,14 +106,44 @@ def loader_ceiling(case: Case) -> Iterator[Diagnosis]:
                 sentence=f"{workload.title} trains the same {rate(max(rates), unit)} at every batch and on "
                 "any number of devices: that is the loader's rate, and says nothing of the devices",
                 evidence=tuple(_throughput(run) for run in runs),
-                advice=faster_loading(case),
+                advice=faster_loading(case, runs[0]),
+                remedies=offered(case, runs[0], _loading(case, runs[0], None)),
+                tried_on=runs[0].result.label,
                 runs=tuple(run.result.run for run in runs),
             )
 
 
-def faster_loading(case: Case) -> str:
+def faster_loading(case: Case, run: Subject) -> str:
     """Return advice that does not contradict another diagnosis of the session."""
-    return NOT_MORE_WORKERS if any(map(cpu_demand, case.runs)) else FASTER_LOADING
+    if makes_own_batches(run):
+        return OWN_BATCHES
+    return NOT_MORE_WORKERS if any(map(is_oversubscribed, case.runs)) else FASTER_LOADING
+
+
+def _loading(case: Case, run: Subject, share: float | None, transfer: float = 0.0) -> Iterator[Remedy]:
+    """Yield what lets batches come sooner: a `share` of each step is waiting for them, another `transfer`."""
+    workload = run.spec.workload
+    if workload.placement == "device":
+        return
+    yield from resident_data(run, None if share is None else without(share + transfer))
+    workers, each = workload.loader_workers, run.spec.world_size
+    most = _most_workers(case, run)
+    more = min(2 * workers or 2 * each, most)
+    if more > workers:
+        name = "more loader workers" if workers else "loader workers"
+        yield Remedy(name=name, changes={"loader_workers": more}, ceiling=without(share))
+    if workload.prefetch < MOST_PREFETCHED:
+        changes = {"prefetch": min(4 * workload.prefetch, MOST_PREFETCHED)}
+        yield Remedy(name="more prefetching", changes=changes, ceiling=without(share))
+
+
+def _most_workers(case: Case, run: Subject) -> int:
+    """Return the most loader workers that CPUs have room for, equally for each rank."""
+    if any(map(is_oversubscribed, case.runs)):
+        return 0
+    demand, ranks = cpu_demand(run), run.spec.world_size
+    cpus = len(case.session.host.cpu.cores)
+    return (demand or CpuDemand(ranks, 0, cpus)).most_workers(ranks)
 
 
 def _throughput(run: Subject) -> Evidence:

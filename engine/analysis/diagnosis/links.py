@@ -12,8 +12,9 @@ from ...record.series import Span, during, highest, mean
 from ...text.units import percent
 from ..results.communication import Communication
 from .case import Case, Diagnosis, Figure, Subject
-from .exchange import FEWER_BYTES, SYNC_SHARE
+from .exchange import FEWER_BYTES, SYNC_SHARE, less_exposed
 from .machine import LOADED
+from .remedies import offered
 
 SLOW_BUS = 0.5
 """Share of the link's datasheet rate that large messages exceed by far on a healthy link."""
@@ -52,10 +53,10 @@ def slow_link(case: Case) -> Iterator[Diagnosis]:
                 BRIDGED_ADVICE if _is_bridged(case, run) else ADVICE,
             )
         elif communication.link in THROUGH_HOST and _costs(communication):
-            yield _through_host(run, communication)
+            yield _through_host(case, run, communication)
 
 
-def _through_host(run: Subject, communication: Communication) -> Diagnosis:
+def _through_host(case: Case, run: Subject, communication: Communication) -> Diagnosis:
     best = _best(communication)
     reached = [] if best is None else [("best busbw measured", _bandwidth(best))]
     return run.diagnosis(
@@ -70,6 +71,7 @@ def _through_host(run: Subject, communication: Communication) -> Diagnosis:
         ],
         "choose GPUs with a better link by --gpus (doctor lists the links), or send less: a larger batch, "
         f"{FEWER_BYTES}",
+        offered(case, run, less_exposed(run, communication.sync_share)),
     )
 
 

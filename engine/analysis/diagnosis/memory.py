@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
+from ...plan.remedy import Cost, Remedy
 from ...text.units import gib, percent
 from .case import Case, Diagnosis, Figure, Subject
+from .remedies import computing_in, offered, sixteen_bits
 
 HEADROOM = 0.1
 """Free share of a device's memory below which a slightly larger input runs out of memory."""
@@ -46,6 +49,7 @@ def little_memory(case: Case) -> Iterator[Diagnosis]:
             figures,
             f'a smaller batch, {_checkpointing(run)}or precision = "bf16"; against fragmentation '
             f"{_alloc_conf(case.session.host.software.torch)}=expandable_segments:True",
+            offered(case, run, _less_memory(case, run, None, None if found.allocator_retries else 1.0)),
         )
 
 
@@ -81,7 +85,42 @@ def out_of_memory(case: Case) -> Iterator[Diagnosis]:
             figures,
             f"batch {fits or max(1, batch // 2)} per device (accumulate keeps the global batch), "
             f'{_checkpointing(run)}precision = "bf16", or fsdp over more devices',
+            offered(case, run, _less_memory(case, run, fits, None)),
         )
+
+
+def _less_memory(case: Case, run: Subject, fits: int | None, ceiling: float | None) -> Iterator[Remedy]:
+    """Yield what takes less memory; `fits` is a batch per device that does, as far as one is known.
+
+    They cost time: where no allocation had to wait, the ceiling is that nothing is to be gained.
+    """
+    spec, changes = run.spec, {"checkpoint_activations": "every"}
+    if spec.workload.checkpoint_activations == "none":
+        yield Remedy(name="checkpointed activations", changes=changes, ceiling=ceiling)
+    yield from _smaller_batch(run, fits, ceiling)
+    if spec.mode in ("dp", "ddp") and spec.device_count > 1:
+        # FSDP casts the parameters themselves, and gathers them so.
+        costs: tuple[Cost, ...] = ("numerics",) if spec.workload.precision in ("fp16", "bf16") else ()
+        yield Remedy(name="FSDP", changes={"mode": "fsdp"}, costs=costs, ceiling=ceiling)
+    if spec.workload.precision in ("fp32", "tf32"):
+        yield computing_in(sixteen_bits(case, run), None)
+
+
+def _smaller_batch(run: Subject, fits: int | None, ceiling: float | None) -> Iterator[Remedy]:
+    """Yield a smaller batch, accumulated to the samples that a step has now where they can be divided so."""
+    workload, batch = run.spec.workload, run.spec.batch_per_device()
+    smaller = fits or batch // 2
+    if not smaller:
+        return
+    times, rest = divmod(batch, smaller)
+    changes: dict[str, Any] = {"batch": workload.batch * smaller // batch}
+    if rest:
+        yield Remedy(name="a smaller batch", changes=changes, costs=("recipe",), ceiling=ceiling)
+        return
+    # The statistics of a batch norm are then those of fewer samples.
+    costs: tuple[Cost, ...] = () if workload.training == "tokens" else ("numerics",)
+    changes["accumulate"] = times * workload.accumulate
+    yield Remedy(name="a smaller batch, accumulated", changes=changes, costs=costs, ceiling=ceiling)
 
 
 def _largest_that_fits(case: Case, run: Subject) -> int | None:

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ...plan.plan import RunSpec
+from ...plan.remedy import Remedy
 from ...text.units import number
 from .case import Case, Diagnosis, Figure, Subject
+from .remedies import offered, resident_data
 
 OVERSUBSCRIBED = 1.5
 """Threads and loader workers for each CPU that still do no harm, as workers wait part of the time."""
@@ -22,9 +24,18 @@ class CpuDemand(NamedTuple):
     """Loader processes of all ranks."""
     cpus: int
 
+    @property
+    def is_too_much(self) -> bool:
+        """Whether they get into each other's way."""
+        return self.threads + self.workers > OVERSUBSCRIBED * self.cpus
+
+    def most_workers(self, ranks: int) -> int:
+        """Return the most workers, as many for each rank, that fit beside the threads."""
+        return max(0, int(OVERSUBSCRIBED * self.cpus - self.threads) // ranks * ranks)
+
 
 def cpu_demand(run: Subject) -> CpuDemand | None:
-    """Return the CPU demand of a run that oversubscribes its CPUs; None if it does not or is unknown."""
+    """Return the CPU demand of a run; None if it is unknown."""
     settings = {rank: state.settings for rank, state in run.configuration.ranks}
     affinities = [str(found.get("affinity", "")) for found in settings.values()]
     if not run.result.windows or not affinities or not all(affinities):
@@ -32,19 +43,25 @@ def cpu_demand(run: Subject) -> CpuDemand | None:
     cpus = len({cpu for affinity in affinities for cpu in affinity.split(",")})
     threads = sum(int(found.get("threads", 1)) for found in settings.values())
     workers = _workers(run.spec)
-    return CpuDemand(threads, workers, cpus) if threads + workers > OVERSUBSCRIBED * cpus else None
+    return CpuDemand(threads, workers, cpus)
+
+
+def is_oversubscribed(run: Subject) -> bool:
+    """Return whether a run is known to have more busy threads and loader workers than its CPUs can serve."""
+    found = cpu_demand(run)
+    return found is not None and found.is_too_much
 
 
 def oversubscribed(case: Case) -> Iterator[Diagnosis]:
     """Find runs with more busy threads and loader workers than CPUs."""
     for run in case.runs:
         found = cpu_demand(run)
-        if found is not None:
-            yield _oversubscribed(case, run, *found)
+        if found is not None and found.is_too_much:
+            yield _oversubscribed(case, run, found)
 
 
-def _oversubscribed(case: Case, run: Subject, threads: int, workers: int, cpus: int) -> Diagnosis:
-    load = case.session.host.cpu.load_average
+def _oversubscribed(case: Case, run: Subject, demand: CpuDemand) -> Diagnosis:
+    load, (threads, workers, cpus) = case.session.host.cpu.load_average, demand
     return run.diagnosis(
         "CPU oversubscribed",
         "warning",
@@ -58,7 +75,17 @@ def _oversubscribed(case: Case, run: Subject, threads: int, workers: int, cpus: 
             ("load average before the session", number(load)),
         ],
         "fewer loader_workers, or more CPUs for this process (its affinity, the container's limit)",
+        offered(case, run, _fewer_workers(run, demand)),
     )
+
+
+def _fewer_workers(run: Subject, demand: CpuDemand) -> Iterator[Remedy]:
+    """Yield what takes workers off the CPUs; it brings at most the time for which each thread has to wait."""
+    ceiling = (demand.threads + demand.workers) / demand.cpus
+    fewer = max(run.spec.world_size, demand.most_workers(run.spec.world_size))
+    if fewer < demand.workers:
+        yield Remedy(name="fewer loader workers", changes={"loader_workers": fewer}, ceiling=ceiling)
+    yield from resident_data(run, ceiling)
 
 
 def unequal_threads(case: Case) -> Iterator[Diagnosis]:

@@ -12,12 +12,14 @@ from ..results.configuration import Configuration
 from ..results.result import Result
 from .case import Case, Diagnosis, Evidence, Rule, Severity, Subject
 from .comparability import no_difference, not_comparable, super_linear, unequal_repeats
-from .exchange import data_parallel_overhead, exposed_communication
+from .data_parallel import data_parallel_exchange, data_parallel_overhead
+from .exchange import exposed_communication, no_overlap
 from .input import loader_ceiling, slow_input, slower_than_synthetic
 from .learning import diverged, unreadable_images
 from .links import no_peer_access, slow_link, slow_pcie
 from .machine import busy_machine, drift, shared_gpus, throttled
 from .memory import little_memory, out_of_memory
+from .precision import slow_arithmetic
 from .processors import oversubscribed, unequal_threads
 from .stragglers import straggler
 from .work import idle_gpus, step_hardly_grows, undivided_epochs, unequal_samples
@@ -40,10 +42,12 @@ RULES: tuple[Rule, ...] = (
     unequal_threads,
     straggler,
     exposed_communication,
+    no_overlap,
     slow_link,
     no_peer_access,
     slow_pcie,
     data_parallel_overhead,
+    data_parallel_exchange,
     throttled,
     shared_gpus,
     busy_machine,
@@ -51,9 +55,13 @@ RULES: tuple[Rule, ...] = (
     little_memory,
     step_hardly_grows,
     idle_gpus,
+    slow_arithmetic,
     no_difference,
 )
 """Rules in the order of their diagnoses; each yields nothing if the figures it needs are missing."""
+
+BY_HAND = "the program does not try this by itself"
+"""End of advice without a remedy."""
 
 ORDER: tuple[Severity, ...] = ("severe", "warning", "info")
 
@@ -63,7 +71,14 @@ def diagnose(
 ) -> list[Diagnosis]:
     """Return the diagnoses of a session in the order of the rules, as each finds them."""
     case = Case(session, tuple(map(Subject, configurations, found)))
-    return [diagnosis for rule in RULES for diagnosis in rule(case)]
+    return [_complete(diagnosis) for rule in RULES for diagnosis in rule(case)]
+
+
+def _complete(diagnosis: Diagnosis) -> Diagnosis:
+    """Return a diagnosis whose advice says so if the program can try nothing against it by itself."""
+    if diagnosis.remedies:
+        return diagnosis
+    return replace(diagnosis, advice=f"{diagnosis.advice}; {BY_HAND}")
 
 
 def together(diagnoses: Sequence[Diagnosis], found: Sequence[Result]) -> list[Diagnosis]:
@@ -76,8 +91,8 @@ def together(diagnoses: Sequence[Diagnosis], found: Sequence[Result]) -> list[Di
 
 
 def _merge(found: Sequence[Diagnosis], labels: Mapping[str, str]) -> Diagnosis:
-    """Merge diagnoses of one name: the sentence of the most severe, the evidence of all."""
-    gravest = min(found, key=_gravity)
+    """Merge diagnoses of one name: sentence and remedies of the most severe, the evidence of all."""
+    gravest = min(found, key=lambda each: (_gravity(each), not each.remedies))
     runs = _distinct(run for each in (gravest, *found) for run in each.runs)
     more = len(runs) - len(gravest.runs)
     also = f" (and {more} more run{'s' if more > 1 else ''})" if more else ""

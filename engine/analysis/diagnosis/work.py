@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from ...plan.remedy import Remedy
 from ...record.series import during, mean
 from ...text.units import duration, percent
 from .case import Case, Diagnosis, Subject, at_any_batch
 from .memory import is_full
+from .remedies import channels_last, compiled, larger_batch, offered
 
 UNEQUAL_SAMPLES = 0.01
 """Difference in samples between ranks that a last, smaller batch explains."""
@@ -96,7 +98,20 @@ def step_hardly_grows(case: Case) -> Iterator[Diagnosis]:
                 ),
                 "a larger batch, compile = true, or a larger model; at this batch, additional devices mostly "
                 "wait",
+                offered(case, run, _more_work(run, larger)),
             )
+
+
+def _more_work(run: Subject, larger: Subject | None = None) -> Iterator[Remedy]:
+    """Yield what gives a device more to do in a step, or the host less; `larger`: a run at a larger batch."""
+    if larger is not None and run.result.throughput and larger.result.throughput:
+        measured = larger.result.throughput / run.result.throughput
+        yield larger_batch(larger.spec.workload.batch, measured)
+    elif not is_full(run):  # with twice the samples a step is no shorter
+        yield larger_batch(2 * run.spec.workload.batch, 2.0)
+    yield compiled()
+    if run.spec.workload.training == "images":
+        yield channels_last()
 
 
 def _next_batch(case: Case, run: Subject) -> Subject | None:
@@ -117,8 +132,7 @@ def idle_gpus(case: Case) -> Iterator[Diagnosis]:
         phases = run.result.phases
         if phases is None or phases.shares["input"] >= LITTLE_INPUT:
             continue
-        busy = {index: _busy(case, run, index) for index in run.configuration.gpus}
-        known = {index: share for index, share in busy.items() if share is not None}
+        known = busy_gpus(case, run)
         index = min(known, key=known.__getitem__, default=None)
         if index is not None and known[index] < IDLE_GPU:
             yield run.diagnosis(
@@ -134,7 +148,14 @@ def idle_gpus(case: Case) -> Iterator[Diagnosis]:
                 "compile = true, or fewer and larger operations a step; for a larger batch there is no memory"
                 if is_full(run)
                 else "a larger batch, compile = true, or fewer and larger operations a step",
+                offered(case, run, _more_work(run)),
             )
+
+
+def busy_gpus(case: Case, run: Subject) -> dict[int, float]:
+    """Return the utilisation of each of a run's GPUs while it was measured, in percent, where it is known."""
+    found = {index: _busy(case, run, index) for index in run.configuration.gpus}
+    return {index: share for index, share in found.items() if share is not None}
 
 
 def _busy(case: Case, run: Subject, index: int) -> float | None:

@@ -1,6 +1,6 @@
 """Every rule on recorded sessions that call for it, and on the like that do not."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -17,12 +17,12 @@ from building.sessions import (
     spec,
     windows,
 )
+from building.symptoms import GPUS, STEADY, STEP, exchange, finished, gpu_host, gpu_sample, sampled
 from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.diagnosis.case import Diagnosis
 from gpubench_tui.engine.analysis.export import render
 from gpubench_tui.engine.analysis.report.diagnosis import diagnosis_text
-from gpubench_tui.engine.host.facts import CpuSample, Gpu, GpuProcess, GpuSample, Host, Link
-from gpubench_tui.engine.plan.plan import Device
+from gpubench_tui.engine.host.facts import CpuSample, GpuProcess, GpuSample
 from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record.events import (
     Event,
@@ -31,15 +31,10 @@ from gpubench_tui.engine.record.events import (
     RankMeasured,
     RunFinished,
     RunStarted,
-    Sampled,
 )
 from gpubench_tui.engine.record.session import Session
 from msgspec.structs import replace
 
-GPUS = tuple(Device(kind="cuda", index=i, name="NVIDIA H200", uuid=f"GPU-{i}") for i in range(4))
-STEADY = [1.0, 1.01, 0.99, 1.0, 1.02, 0.98]
-STEP = 0.2
-"""Seconds of a step in the windows of five steps above."""
 SINGLE = spec("single", "single", baseline="single")
 DDP = spec("ddp", "ddp", 2, baseline="single")
 ON_GPU = spec("gpu", "single", on=GPUS)
@@ -58,51 +53,6 @@ def one(folded: Session, name: str) -> Diagnosis:
 
 def figures(diagnosis: Diagnosis) -> str:
     return "; ".join(f"{item.what}: {item.value}" for item in diagnosis.evidence)
-
-
-def gpu_host(kind: str = "NV18", peer_access: bool | None = None, **of_each: object) -> Host:
-    gpus = tuple(
-        replace(
-            Gpu(i, f"GPU-{i}", "NVIDIA H200", memory_bytes=100 * GIB, compute_capability=(9, 0)), **of_each
-        )
-        for i in range(4)
-    )
-    links = tuple(Link(a, b, kind, peer_access) for a in range(4) for b in range(a + 1, 4))
-    return replace(HOST, gpus=gpus, links=links)
-
-
-def sampled(*gpus: GpuSample, cpu: CpuSample | None = None) -> list[Event]:
-    """The devices every half second while the windows of `STEADY` are measured, idle before and after."""
-    idle = [replace(gpu, utilization=0.0, sm_clock_mhz=300.0, throttle=()) for gpu in gpus]
-    idle = [replace(gpu, pcie_generation=gpu.pcie_generation and 1) for gpu in idle]
-    quiet = cpu or CpuSample((10.0,) * 4, GIB, 8 * GIB, 40.0, GIB)
-    times = [half / 2 for half in range(30)]
-    return [Sampled(at=at, gpus=list(gpus) if 1 <= at <= 7 else idle, cpu=quiet) for at in times]
-
-
-def gpu_sample(**given: object) -> GpuSample:
-    whole = GpuSample(0, utilization=99.0, sm_clock_mhz=1900.0, sm_clock_max_mhz=1980.0, throttle=())
-    return replace(whole, **given)
-
-
-def exchange(
-    run: str,
-    exposed: Sequence[float],
-    with_sync: float,
-    without: float,
-    noise: float = 0.001,
-    buckets: int = 1,
-) -> Iterable[Event]:
-    """Buckets of each rank whose all-reduces end together, and turns with and without synchronisation."""
-    turns = [noise * wobble for wobble in (0, 1, -1, 2, -2, 1, 0, -1)]
-    for rank, seconds in enumerate(exposed):
-        yield communication(
-            run,
-            rank,
-            [(1000, [100.0 + i - seconds for i in range(8)], [100.0 + i for i in range(8)])] * buckets,
-            synchronised=[with_sync + wobble for wobble in turns],
-            unsynchronised=[without - wobble for wobble in turns],
-        )
 
 
 def test_a_sound_session_has_no_diagnosis() -> None:
@@ -653,18 +603,6 @@ def test_no_difference_beyond_the_noise() -> None:
     assert against(1).severity == "info"
     assert against(2).severity == "warning", "a second device ought to make one"
     assert "although it has more devices" in against(2).sentence
-
-
-def finished(run: str, reserved: int, retries: int) -> Event:
-    return RankMeasured(
-        at=9.2,
-        run=run,
-        rank=0,
-        stop_reason="",
-        peak_memory_bytes=[GIB],
-        peak_reserved_bytes=[reserved],
-        allocator_retries=[retries],
-    )
 
 
 def test_memory_that_is_nearly_full() -> None:
