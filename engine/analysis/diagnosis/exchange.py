@@ -10,7 +10,7 @@ from ..results.communication import Communication
 from .case import Case, Diagnosis, Subject
 from .memory import is_full
 from .overlap import hides_little, overlapping
-from .remedies import fewer_steps, larger_batch, offered, without
+from .remedies import fewer_steps, if_gone, offered, other_batch
 
 NAME = "exposed communication"
 SYNC_SHARE = 0.10
@@ -90,7 +90,7 @@ def _advice(run: Subject) -> str:
 
 def less_exposed(run: Subject, share: float | None) -> Iterator[Remedy]:
     """Yield what lets a run send less, less often or better; synchronising takes a `share` of each step."""
-    workload, communication, gone = run.spec.workload, run.result.communication, without(share)
+    workload, communication, gone = run.spec.workload, run.result.communication, if_gone(share)
     yield Remedy(
         name="bf16 gradients", changes={"compress_gradients": "bf16"}, costs=("numerics",), ceiling=gone
     )
@@ -111,7 +111,7 @@ def less_exposed(run: Subject, share: float | None) -> Iterator[Remedy]:
     if hides_little(run):
         yield from overlapping(run, _least_exposed(run))
     if not is_full(run):  # what else it speeds up is not known
-        yield larger_batch(2 * workload.batch, None)
+        yield other_batch(2 * workload.batch, None)
 
 
 def no_overlap(case: Case) -> Iterator[Diagnosis]:

@@ -11,7 +11,7 @@ from ...plan.workload.workload import Workload
 from ...text.units import duration, percent, rate
 from .case import Case, Diagnosis, Evidence, Subject, at_any_batch
 from .processors import CpuDemand, cpu_demand, is_oversubscribed
-from .remedies import makes_own_batches, offered, resident_data, without
+from .remedies import if_gone, makes_own_batches, offered, resident_data
 
 INPUT_SHARE = 0.10
 """Share of a step at which waiting for data is worth acting on."""
@@ -125,16 +125,16 @@ def _loading(case: Case, run: Subject, share: float | None, transfer: float = 0.
     workload = run.spec.workload
     if workload.placement == "device":
         return
-    yield from resident_data(run, None if share is None else without(share + transfer))
+    yield from resident_data(run, None if share is None else if_gone(share + transfer))
     workers, each = workload.loader_workers, run.spec.world_size
     most = _most_workers(case, run)
     more = min(2 * workers or 2 * each, most)
     if more > workers:
         name = "more loader workers" if workers else "loader workers"
-        yield Remedy(name=name, changes={"loader_workers": more}, ceiling=without(share))
+        yield Remedy(name=name, changes={"loader_workers": more}, ceiling=if_gone(share))
     if workload.prefetch < MOST_PREFETCHED:
         changes = {"prefetch": min(4 * workload.prefetch, MOST_PREFETCHED)}
-        yield Remedy(name="more prefetching", changes=changes, ceiling=without(share))
+        yield Remedy(name="more prefetching", changes=changes, ceiling=if_gone(share))
 
 
 def _most_workers(case: Case, run: Subject) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...plan.remedy import Remedy
 from .case import Subject
-from .remedies import without
+from .remedies import if_gone
 
 LITTLE_OVERLAP = 0.20
 """Share of the communication that is hidden, below which next to nothing is. DDP's overlap is what makes it
@@ -39,9 +39,9 @@ def overlapping(run: Subject, least: float | None) -> Iterator[Remedy]:
     if found is not None and len(found.buckets) <= FEW_BUCKETS and found.bytes_per_step:
         size = max(1, round(found.bytes_per_step / WANTED_BUCKETS / MIB))
         if size < run.spec.workload.bucket_mb:
-            yield Remedy(name="smaller buckets", changes={"bucket_mb": size}, ceiling=without(least))
+            yield Remedy(name="smaller buckets", changes={"bucket_mb": size}, ceiling=if_gone(least))
     static: dict[str, Any] = {"static_graph": True, "find_unused_parameters": False}
-    yield Remedy(name="static graph", changes=static, ceiling=without(least))
+    yield Remedy(name="static graph", changes=static, ceiling=if_gone(least))
     copying = max((rank.shares["copying"] for rank in phases.ranks), default=0.0) if phases else None
     changes = {"gradient_as_bucket_view": True}
-    yield Remedy(name="gradients in buckets", changes=changes, ceiling=without(copying))
+    yield Remedy(name="gradients in buckets", changes=changes, ceiling=if_gone(copying))

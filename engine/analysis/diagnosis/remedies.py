@@ -50,17 +50,17 @@ def _possible(host: Host, run: Subject, remedy: Remedy) -> Iterator[Remedy]:
 
 def makes_own_batches(run: Subject) -> bool:
     """Return whether a training's own file makes its batches: then the size of its data is not known."""
-    return own_training(run.spec.workload.training) is not None and run.result.train_images is None
+    return own_training(run.spec.workload.training) is not None and run.result.train_samples is None
 
 
 def has_enough_data(run: Subject, changed: RunSpec) -> bool:
     """Return whether the training set of a run is large enough for a step of a changed one."""
     length = changed.workload.sequence_length if changed.workload.training == "tokens" else 1
-    present = run.result.train_images
+    present = run.result.train_samples
     return present is None or changed.global_batch * length <= present
 
 
-def without(share: float | None) -> float | None:
+def if_gone(share: float | None) -> float | None:
     """Return the ratio of throughputs that is left where a share of each step is gone; None for no bound."""
     return 1 / (1 - share) if share is not None and 0 < share < 1 else None
 
@@ -68,10 +68,10 @@ def without(share: float | None) -> float | None:
 def fewer_steps(run: Subject, share: float | None, factor: int) -> float | None:
     """Return the ratio where a share of each step, and the optimizer, come once for `factor` of them."""
     optimizer = run.result.phases.shares["optimizer"] if run.result.phases else 0.0
-    return None if share is None else without((share + optimizer) * (1 - 1 / factor))
+    return None if share is None else if_gone((share + optimizer) * (1 - 1 / factor))
 
 
-def larger_batch(batch: int, ceiling: float | None) -> Remedy:
+def other_batch(batch: int, ceiling: float | None) -> Remedy:
     """Return the remedy that gives a pass so many samples."""
     changes = {"batch": batch}
     return Remedy(name=f"batch {batch}", changes=changes, costs=("recipe", "memory"), ceiling=ceiling)
@@ -102,7 +102,7 @@ def computing_in(precision: Precision, ceiling: float | None) -> Remedy:
 
 def resident_data(run: Subject, ceiling: float | None) -> Iterator[Remedy]:
     """Yield the remedy that keeps all data in the devices' memory, where they fit by what is known."""
-    workload, compute, images = run.spec.workload, run.result.compute, run.result.train_images
+    workload, compute, images = run.spec.workload, run.result.compute, run.result.train_samples
     free = None
     if compute is not None and compute.headroom is not None and compute.device_memory_bytes is not None:
         free = compute.headroom * compute.device_memory_bytes

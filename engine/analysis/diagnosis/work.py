@@ -10,7 +10,7 @@ from ...record.series import during, mean
 from ...text.units import duration, percent
 from .case import Case, Diagnosis, Subject, at_any_batch
 from .memory import is_full
-from .remedies import channels_last, compiled, larger_batch, offered
+from .remedies import channels_last, compiled, offered, other_batch
 
 UNEQUAL_SAMPLES = 0.01
 """Difference in samples between ranks that a last, smaller batch explains."""
@@ -106,9 +106,9 @@ def _more_work(run: Subject, larger: Subject | None = None) -> Iterator[Remedy]:
     """Yield what gives a device more to do in a step, or the host less; `larger`: a run at a larger batch."""
     if larger is not None and run.result.throughput and larger.result.throughput:
         measured = larger.result.throughput / run.result.throughput
-        yield larger_batch(larger.spec.workload.batch, measured)
+        yield other_batch(larger.spec.workload.batch, measured)
     elif not is_full(run):  # with twice the samples a step is no shorter
-        yield larger_batch(2 * run.spec.workload.batch, 2.0)
+        yield other_batch(2 * run.spec.workload.batch, 2.0)
     yield compiled()
     if run.spec.workload.training == "images":
         yield channels_last()

@@ -452,7 +452,7 @@ def test_the_page_lists_the_remedies_of_every_rule_with_their_costs() -> None:
 def test_a_diagnosis_without_a_remedy_says_so(folded: Session, diagnosis: str, why: str) -> None:
     if why.startswith("a step"):
         for rank in folded.runs["it"].ranks.values():
-            rank.train_images = None  # only a file that makes its batches itself leaves that open
+            rank.train_samples = None  # only a file that makes its batches itself leaves that open
     given = next(each for each in analyse(folded).diagnoses if each.name == diagnosis)
     assert given.remedies == ()
     assert given.advice.endswith("the program does not try this by itself"), why

@@ -376,7 +376,7 @@ async def test_in_ascii_the_order_bars_and_curves_are_told_apart(
 async def test_the_table_is_in_sight_below_the_gravest_diagnoses(tmp_path: Path) -> None:
     app = replayed(shelve(tmp_path, 8, repeats=4))
     async with app.run_test(size=(80, 24)) as pilot:
-        await wait_for_text(pilot, "severe: ", "and 2 more: 2 warnings", "✓ single", "– ddp")
+        await wait_for_text(pilot, "severe: ", "and 3 more: 2 warnings, 1 info", "✓ single", "– ddp")
         while not isinstance(app.focused, MoreDiagnoses):
             await pilot.press("tab")
         await wait_for_text(pilot, "Show more")
