@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -17,7 +16,7 @@ from ..plan.plan import Plan, RunSpec
 from ..plan.workload.workload import Workload
 from ..statistics import median
 from ..text.encoding import decode_json, encode_json
-from ..text.files import read_whole, write_private
+from ..text.files import read_whole, replace_private
 from .run import RunState
 
 MOST_PACES = 5000
@@ -53,10 +52,8 @@ def remember_pace(root: Path, key: str, pace: Pace) -> None:
     if earlier is not None:
         pace = replace(pace, start=min(pace.start, earlier.start))
     newest = list({**known, key: pace}.items())[-MOST_PACES:]
-    unfinished = paces_file(root).with_name(f".paces-{os.getpid()}")
     with contextlib.suppress(OSError):
-        write_private(unfinished, encode_json(dict(newest)))
-        unfinished.replace(paces_file(root))
+        replace_private(paces_file(root), encode_json(dict(newest)))
 
 
 def with_paces(plan: Plan, host: Host, paces: Mapping[str, Pace]) -> Plan:

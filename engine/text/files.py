@@ -59,6 +59,13 @@ def write_private(path: Path, content: bytes) -> None:
         stream.write(content)
 
 
+def replace_private(path: Path, content: bytes) -> None:
+    """Write a file as `write_private` does, so that nobody finds it half written. Raises OSError."""
+    unfinished = path.with_name(f".{path.name.lstrip('.')}-{os.getpid()}")
+    write_private(unfinished, content)
+    unfinished.replace(path)
+
+
 def user_path(text: str) -> Path:
     """Return a path with a leading `~` expanded; as it is where there is no such user, like a shell."""
     return Path(os.path.expanduser(text))  # noqa: PTH111 (Path.expanduser raises for unknown users)

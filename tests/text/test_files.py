@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 from gpubench_tui.engine.text import files
-from gpubench_tui.engine.text.files import is_file, is_folder, parse_toml, read_whole, user_path
+from gpubench_tui.engine.text.files import (
+    is_file,
+    is_folder,
+    parse_toml,
+    read_whole,
+    replace_private,
+    user_path,
+)
 
 LONG = Path("/" + "x" * 5000)
 
@@ -74,3 +81,15 @@ def test_valid_toml() -> None:
 def test_an_unknown_user_has_no_home() -> None:
     assert user_path("~nosuchuser/x") == Path("~nosuchuser/x")
     assert user_path("~/x") == Path.home() / "x"
+
+
+def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    path = tmp_path / ".paces"
+    for content in (b"first", b"second"):
+        replace_private(path, content)
+        assert path.read_bytes() == content and path.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [path]
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError):
+        replace_private(tmp_path / "folder", b"content")
+    assert path.read_bytes() == b"second"

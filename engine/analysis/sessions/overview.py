@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +17,7 @@ from ...record.session import WITHOUT_STEPS, Session, read_session
 from ...record.session_folder import SessionFolder, State
 from ...record.shelf import Shelf
 from ...text.encoding import decode_json, encode_json
-from ...text.files import read_whole, write_private
+from ...text.files import read_whole, replace_private
 from ...text.plain import cut_in_middle, message_of
 from ..analysis import analyse
 from ..environment import hardware
@@ -280,11 +279,9 @@ def _kept(folder: SessionFolder) -> SessionOverview | None:
 
 def _keep(folder: SessionFolder, stamp: tuple[int, int], entry: SessionOverview) -> None:
     content = encode_json(_Kept(stamp, _version(), entry))
-    unfinished = folder.summary.with_suffix(f".{os.getpid()}")
     # A shelf that cannot be written to is only slower.
     with contextlib.suppress(OSError):
-        write_private(unfinished, content)
-        unfinished.replace(folder.summary)
+        replace_private(folder.summary, content)
 
 
 def _version() -> str:

@@ -105,7 +105,7 @@ def session_listing(shelf: Shelf, text: str = "") -> Listing:
 
 def _session_lines(entry: SessionOverview, width: int) -> Iterator[str]:
     yield (
-        f"{entry.name:<{width}}  {_date(entry.unix_time)}  {entry.host}  {entry.shown_state:<11}  "
+        f"{entry.name:<{width}}  {date_time(entry.unix_time)}  {entry.host}  {entry.shown_state:<11}  "
         f"{entry.measured} of {count(entry.runs, 'run')} measured"
         + (f", {entry.failed} failed" if entry.failed else "")
     )
@@ -115,7 +115,3 @@ def _session_lines(entry: SessionOverview, width: int) -> Iterator[str]:
         yield f"    {entry.headline}"
     if entry.reason and entry.reason not in (entry.headline or ""):
         yield f"    interrupted: {entry.reason}"
-
-
-def _date(unix_time: float) -> str:
-    return date_time(unix_time)
