@@ -252,10 +252,12 @@ class Countdown:
         self._reason = ""
         self._run: str | None = None
         """Run that takes longer than expected."""
+        self.seconds: float | None = None
+        """Time left as it was last said, in s; None while unknown."""
 
     def look(self, session: Session) -> tuple[str, ...]:
         """Return the time left in words, as of the newest event, then in fewer; none while unknown."""
-        left = session_seconds_left(session)
+        left = self.seconds = session_seconds_left(session)
         if left is None:
             return () if session.plan.tune is None else UNTIL_NOTHING_HELPS
         now = session.elapsed
@@ -266,7 +268,7 @@ class Countdown:
             self._run, self._reason = session.current, _reason(session)
         else:
             left = min(left, shown)
-        self._end = now + left
+        self._end, self.seconds = now + left, left
         about = f"about {clock(max(1.0, left))} left"
         if _seconds_to_limit(session):
             return f"{about} (limit of the tune)", about

@@ -16,6 +16,7 @@ from gpubench_tui.engine.plan.pace import Pace
 from gpubench_tui.engine.plan.preset.preset import Measure
 from gpubench_tui.engine.record.events import Event, LogMessage, PhaseChanged, RunStarted
 from gpubench_tui.engine.record.session import Session, fold
+from gpubench_tui.engine.text.units import clock
 from msgspec.structs import replace
 
 
@@ -107,3 +108,17 @@ def test_the_time_left_grows_only_with_the_reason() -> None:
     assert grown.endswith("left (estimate; longer: single x1 takes longer, a step 9.00 s)")
     late, *_ = countdown.look(on_a_cpu(WARMING_UP, *slow, after=400.0))
     assert "longer: warm-up takes longer" in late
+
+
+def test_a_small_growth_is_not_said_and_what_is_said_is_known() -> None:
+    countdown = Countdown()
+    assert countdown.seconds is None
+    first = on_a_cpu(WARMING_UP, steps("a", 0, 0, [0.5], at=2.5), after=2.5)
+    countdown.look(first)
+    assert countdown.seconds == session_seconds_left(first)
+    slower = on_a_cpu(WARMING_UP, steps("a", 0, 0, [0.5, 0.6], at=3.1), after=3.1)
+    words = countdown.look(slower)
+    left, before = session_seconds_left(slower), session_seconds_left(first)
+    assert countdown.seconds is not None and left is not None and before is not None
+    assert left > before > countdown.seconds == pytest.approx(before - 0.6)
+    assert f"about {clock(countdown.seconds)} left" in words

@@ -72,6 +72,8 @@ class Inspection(Struct, frozen=True):
     """Sessions that are running or queued, newest first."""
     running: SessionFolder | None = None
     """Newest session that is running; None if there is none."""
+    paces: Mapping[str, Pace] = NO_PACES
+    """Paces that past sessions have left on this machine."""
 
     @property
     def obstacle(self) -> str:
@@ -110,10 +112,11 @@ def inspect_machine(
         found = tuple(findings(host, shelf.root))
         unfinished = tuple(unfinished_sessions(shelf))
     except OSError as error:
-        yield Inspection(planned, host, machine, problem=f"The sessions folder cannot be read: {error}.")
+        problem = f"The sessions folder cannot be read: {error}."
+        yield Inspection(planned, host, machine, problem=problem, paces=paces)
         return
     running = next((folder for folder in unfinished if folder.is_running()), None)
-    yield Inspection(planned, host, machine, found, unfinished=unfinished, running=running)
+    yield Inspection(planned, host, machine, found, unfinished=unfinished, running=running, paces=paces)
 
 
 def has_changed(inspection: Inspection, samples: Sequence[GpuSample]) -> bool:

@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ...engine.host.facts import Host
+from ...engine.plan.pace import Pace
 from ...engine.plan.preset.errors import PresetError
 from ...engine.plan.preset.overrides import OVERLAY, PERCENTAGE, VARY, overridden_key
 from ...engine.plan.preset.preset import Baseline
 from ...engine.text.toml import toml_value
 from .editor_fields import EditorField, editor_fields
-from .planned_presets import PlannedPreset, plan_preset
+from .planned_presets import NO_PACES, PlannedPreset, plan_preset
 
 WHOLE_PRESET = ""
 """Key of errors that belong to no field."""
@@ -29,14 +30,18 @@ class EditedPreset(NamedTuple):
 
 
 def edit_preset(
-    base: PlannedPreset, changes: Mapping[str, str], overrides: Sequence[str], host: Host
+    base: PlannedPreset,
+    changes: Mapping[str, str],
+    overrides: Sequence[str],
+    host: Host,
+    paces: Mapping[str, Pace] = NO_PACES,
 ) -> EditedPreset:
-    """Return the preset with changes, texts by key, and the errors in them."""
+    """Return the preset with changes, texts by key, and the errors in them; `paces`: known on the host."""
     fields = {field.key: field for field in editor_fields(base.preset)} if base.preset is not None else {}
     left, errors = {key: text.strip() for key, text in changes.items() if text.strip()}, dict[str, str]()
     while True:
         made = [*_others(overrides, left), *_overrides(base, fields, left)]
-        edited = plan_preset(base.file, made, host)
+        edited = plan_preset(base.file, made, host, paces)
         if edited.error is None:
             return EditedPreset(edited, errors)
         key = _field_at_fault(edited.error.key, fields, left)

@@ -111,6 +111,7 @@ class _Followed:
         self.folder = folder
         self._feed = LiveFeed(folder, process, WITHOUT_STEPS)
         self._session = Session(folder.name)
+        self._percent = 0
 
     def read(self) -> bool:
         """Read what is new; return whether the session goes on."""
@@ -130,6 +131,9 @@ class _Followed:
         left = session_seconds_left(session) if session.started else None
         total = session.elapsed + (left or 0.0)
         percent = None if left is None or not total else min(99, int(100 * session.elapsed / total))
+        if percent is not None:
+            # An estimate may grow; what has been shown as done stays done.
+            percent = self._percent = max(percent, self._percent)
         state = "running" if session.started else "queued" if self.folder.is_waiting() else "starting"
         grows = session.plan.tune is not None
         return SessionProgress(self.folder, state, ended, len(runs), percent, grows)

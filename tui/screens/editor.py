@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from msgspec.structs import replace
@@ -17,9 +17,10 @@ from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from ...engine.host.facts import Host
+from ...engine.plan.pace import Pace
 from ...engine.plan.preset.library import save
 from ..data.editor_fields import editor_fields, shown_values
-from ..data.planned_presets import PlannedPreset
+from ..data.planned_presets import NO_PACES, PlannedPreset
 from ..data.preset_edits import WHOLE_PRESET, EditedPreset, edit_preset
 from ..render.planned_preset import finding_lines, plan_text
 from ..widgets.field_list import FieldInput, FieldList, lines_about
@@ -60,12 +61,15 @@ class EditorScreen(HoldsEdits, ClosedOnce[PlannedPreset | str | None]):
             super().__init__()
             self.edited = edited
 
-    def __init__(self, base: PlannedPreset, overrides: Sequence[str], host: Host) -> None:
+    def __init__(
+        self, base: PlannedPreset, overrides: Sequence[str], host: Host, paces: Mapping[str, Pace] = NO_PACES
+    ) -> None:
         super().__init__()
         assert base.preset is not None
         self._base = base
         self._overrides = overrides
         self._host = host
+        self._paces = paces
         self._edited = EditedPreset(base, {})
         self._fields = editor_fields(base.preset)
         self._before = shown_values(base.preset, self._fields)
@@ -110,7 +114,7 @@ class EditorScreen(HoldsEdits, ClosedOnce[PlannedPreset | str | None]):
         self._pause = self.set_timer(PAUSE_SECONDS, self._check)
 
     def _edit(self, changes: dict[str, str]) -> EditedPreset:
-        return edit_preset(self._base, changes, self._overrides, self._host)
+        return edit_preset(self._base, changes, self._overrides, self._host, self._paces)
 
     def _check(self) -> None:
         self._check_in_thread(self._list.changes)

@@ -199,16 +199,17 @@ class LaunchScreen(MachineScreen):
     @in_task("editing the preset")
     async def action_edit(self) -> None:
         """Open the editor on the highlighted preset; run the edited preset, or highlight the saved one."""
-        planned, host = self._current(), self._inspection.host if self._inspection is not None else None
+        planned, inspection = self._current(), self._inspection
         if planned is not None and planned.preset is None:
             self.fail(f"Fix {planned.file.path} before editing it here. {planned.problem}")
             return
-        if planned is None or host is None:
+        if planned is None or inspection is None or inspection.host is None:
             self.app.bell()
             return
         from .editor import EditorScreen
 
-        edited = await self.app.push_screen_wait(EditorScreen(planned, self._options.overrides, host))
+        editor = EditorScreen(planned, self._options.overrides, inspection.host, inspection.paces)
+        edited = await self.app.push_screen_wait(editor)
         if isinstance(edited, str):
             self._list.go_to(edited)
         elif edited is not None:

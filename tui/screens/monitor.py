@@ -92,6 +92,10 @@ class MonitorScreen(SessionScreen[LiveFeed]):
             remarks.append((f"  {fitting}", "$muted"))
         return remarks
 
+    def seconds_left(self) -> float | None:
+        """Return the time that the headline says is left, in s; None while unknown."""
+        return self._countdown.seconds
+
     def state(self) -> str:
         """Return the state of the session in one word."""
         if self._over or self.session.outcome is not None:

@@ -150,7 +150,7 @@ class SessionScreen(Quittable, Generic[Source]):
             self._plotted_at = time.monotonic()
         with self.app.batch_update():
             self._draw_headline()
-            self.view.draw(self.session, plots)
+            self.view.draw(self.session, plots, self.seconds_left())
 
     def _draw_headline(self) -> None:
         session = self.session
@@ -168,6 +168,10 @@ class SessionScreen(Quittable, Generic[Source]):
     def _remarks(self) -> list[Content | str | tuple[str, str]]:
         """Return the parts of the headline about time."""
         return [(f"  {clock(self.session.elapsed)}", "$muted")]
+
+    def seconds_left(self) -> float | None:
+        """Return the time that the headline says is left, in s; None if it says none."""
+        return None
 
     def state(self) -> str:
         """Return the state of the session in one word."""

@@ -47,10 +47,13 @@ class SessionView(Vertical):
         yield Panel("Devices", id="devices", classes="exact")
         yield LogPanel(self._folder)
 
-    def draw(self, session: Session, plots: bool = True) -> None:
-        """Draw all panels; the plots only if `plots`."""
+    def draw(self, session: Session, plots: bool = True, most_left: float | None = None) -> None:
+        """Draw all panels; the plots only if `plots`.
+
+        `most_left`: seconds that the session is said to take; None if unknown.
+        """
         self._draw_plan(session)
-        self._draw_current_run(session)
+        self._draw_current_run(session, most_left)
         run = latest_run(session)
         self._draw_ranks(session, run)
         if plots:
@@ -96,11 +99,11 @@ class SessionView(Vertical):
         if not panel.has_focus:
             self.call_after_refresh(panel.reveal, line)
 
-    def _draw_current_run(self, session: Session) -> None:
+    def _draw_current_run(self, session: Session, most_left: float | None) -> None:
         panel = self._panel("now")
         if panel is not None:
             panel.set_title(session.runs[session.current].spec.label if session.current else "Now")
-            panel.show(current_run(session, panel.columns))
+            panel.show(current_run(session, panel.columns, most_left))
 
     def _draw_ranks(self, session: Session, run: RunState | None) -> None:
         """Show the step time of each rank if one of them is a straggler."""

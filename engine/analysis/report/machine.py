@@ -8,7 +8,7 @@ from itertools import combinations
 
 from ...host.facts import Gpu, Host, Link
 from ...host.findings import Finding
-from ...text.grouping import group_labels
+from ...text.grouping import group_labels, index_ranges
 from ...text.units import count, gib, number
 
 WIDTH = 76
@@ -50,12 +50,26 @@ def _hardware_lines(host: Host) -> Iterator[str]:
     cores = f"{count(len(cpu.cores), 'usable CPU')} on {count(cpu.physical, 'core')}"
     yield from _fact("cpu", f"{cpu.model}, {cores}")
     yield from _fact("memory", gib(cpu.memory_bytes))
-    for gpu in host.gpus:
-        yield from _fact(f"gpu {gpu.index}", _what(gpu), ", ".join(_settings(gpu)), gpu.uuid)
+    yield from _gpus(host.gpus)
     if not host.gpus:
         yield from _fact("gpu", "none")
     elif host.links:
         yield from _links(host)
+
+
+def _gpus(gpus: Sequence[Gpu]) -> Iterator[str]:
+    """Yield what equal GPUs have in common once, then the identifier of each."""
+    described: dict[tuple[str, str], list[Gpu]] = {}
+    for gpu in gpus:
+        described.setdefault((_what(gpu), ", ".join(_settings(gpu))), []).append(gpu)
+    for (what, settings), alike in described.items():
+        which = index_ranges([gpu.index for gpu in alike])
+        label = f"{'gpu' if len(alike) == 1 else 'gpus'} {which}"
+        first = what
+        if len(label) >= LABEL:
+            label, first = "gpus", f"{which}: {what}"
+        named = [gpu.uuid if len(alike) == 1 else f"{gpu.index}: {gpu.uuid}" for gpu in alike]
+        yield from _fact(label, first, settings, *named)
 
 
 def _what(gpu: Gpu) -> str:

@@ -37,7 +37,7 @@ async def test_the_doctor_says_in_the_app_what_it_prints(
         await pilot.press(*"doctor")
         await wait_for_text(pilot, "Inspect this machine")
         await pilot.press("enter")
-        await wait_for_text(pilot, "bench01", "AMD EPYC 9554", "gpu 0")
+        await wait_for_text(pilot, "bench01", "AMD EPYC 9554", "gpus 0-15")
         panel = app.screen.query_one(Panel)
         assert panel.content.plain == host_listing(machine, tmp_path).text
         assert max(map(len, panel.content.plain.split("\n"))) <= panel.columns

@@ -10,10 +10,14 @@ from pathlib import Path
 import pytest
 from building import recorded
 from driving.app import screen_text, wait_for_text, wait_until
+from gpubench_tui.engine.host.inspect import inspect_host
+from gpubench_tui.engine.plan.estimate import estimate
+from gpubench_tui.engine.plan.pace import Pace
 from gpubench_tui.engine.plan.preset.library import PresetFile, find_preset
 from gpubench_tui.engine.plan.preset.preset import Preset
 from gpubench_tui.engine.plan.preset.read import read_preset
 from gpubench_tui.engine.plan.preset.reference import settable_keys
+from gpubench_tui.engine.record.paces import pace_key, read_paces, remember_pace, with_paces
 from gpubench_tui.engine.record.session_folder import SessionFolder
 from gpubench_tui.tui.app import GpubenchApp
 from gpubench_tui.tui.data import planned_presets, start_sessions
@@ -27,6 +31,7 @@ from gpubench_tui.tui.screens.editor import EditorScreen
 from gpubench_tui.tui.screens.launch import LaunchScreen
 from gpubench_tui.tui.screens.sessions import SessionsScreen
 from gpubench_tui.tui.widgets.field_list import FieldList
+from gpubench_tui.tui.widgets.panel import Panel
 from gpubench_tui.tui.widgets.preset_list import PresetList
 from textual.pilot import Pilot
 from textual.widgets import Input
@@ -65,6 +70,19 @@ def test_each_preset_unchanged_stays_as_it_is() -> None:
         if base.preset.matrix.batches:  # which count instead
             typed = {key: text for key, text in typed.items() if not re.match(r"workload.*\.batch$", key)}
         assert preset_of(edit_preset(base, typed, (), host)) == base.preset
+
+
+def test_the_estimate_knows_what_past_sessions_have_shown() -> None:
+    host = recorded.host(0)
+    base = planned_presets.plan_preset(find_preset("quickstart"), (), host)
+    assert base.plan is not None
+    pace = Pace(start=1.0, warm_up=2.0, step=0.1, detail=3.0)
+    paces = {pace_key(run, host): pace for run in base.plan.runs}
+    known = planned_presets.plan_preset(base.file, (), host, paces)
+    assert edit_preset(base, {}, (), host, paces) == EditedPreset(known, {})
+    changed = edit_preset(base, {"workload.learning_rate": "0.5"}, (), host, paces).planned.plan
+    assert changed is not None and estimate(changed).high is not None
+    assert estimate(base.plan).high is None
 
 
 def test_every_key_that_makes_a_plan_has_one_field() -> None:
@@ -302,6 +320,21 @@ async def test_the_keys_most_used_are_in_sight_with_the_plan_and_their_meaning(
         await wait_for_text(
             pilot, "Device counts for all modes", "a list of whole numbers from 1, or all", "default: [1]"
         )
+
+
+async def test_the_estimate_is_that_of_the_launch_screen(tmp_path: Path) -> None:
+    host = inspect_host(None)
+    unknown = planned_presets.plan_preset(find_preset("quickstart"), (), host).plan
+    assert unknown is not None
+    for run in unknown.runs:
+        remember_pace(tmp_path, pace_key(run, host), Pace(start=1.0, warm_up=300.0, step=0.1, detail=3.0))
+    said = str(estimate(with_paces(unknown, host, read_paces(tmp_path))))
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await wait_for_text(pilot, said)
+        await opened(pilot)
+        plan = app.screen.query_one("#plan", Panel)
+        await wait_until(pilot, lambda: said in " ".join(plan.content.plain.split()))
 
 
 async def test_a_plan_that_is_made_meanwhile_takes_no_typed_text(tmp_path: Path) -> None:

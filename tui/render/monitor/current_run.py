@@ -33,8 +33,11 @@ MOST_EPOCHS = 20
 """Most epochs shown in the accuracy bar."""
 
 
-def current_run(session: Session, width: int) -> Content:
-    """Return five lines on the current run: phase, throughput, precision, newest step and progress."""
+def current_run(session: Session, width: int, most_left: float | None = None) -> Content:
+    """Return five lines on the current run: phase, throughput, precision, newest step and progress.
+
+    `most_left`: seconds that the session is said to take; the run is said to take no longer. None if unknown.
+    """
     if session.current is None:
         return _between_runs(session)
     run = session.runs[session.current]
@@ -43,7 +46,7 @@ def current_run(session: Session, width: int) -> Content:
         _measured(session, run),
         _accuracy(run) if run.spec.measure.epochs else _precision(run, width),
         _newest(run, session.elapsed),
-        _progress(session, run, width),
+        _progress(session, run, width, most_left),
     ]
     return Content("\n").join([line.truncate(width, ellipsis=True) for line in lines])
 
@@ -162,10 +165,12 @@ def _learnt(evaluations: Sequence[Evaluation]) -> str:
     return f"test accuracy {percent(scores[-1])} " + "".join(map(block_cell, scores[-MOST_EPOCHS:]))
 
 
-def _progress(session: Session, run: RunState, width: int) -> Content:
+def _progress(session: Session, run: RunState, width: int, most_left: float | None) -> Content:
     share, left = share_done(session, run), run_seconds_left(session, run)
     if share is None or left is None:
         return Content.styled("time left: known after the first step", "$muted")
+    if most_left is not None:
+        left = min(left, most_left)
     late = overdue_stage(session, run)
     text = f" {share:4.0%} about {clock(max(1.0, left))} left{f', {late} takes longer' if late else ''}"
     return Content.assemble(

@@ -53,6 +53,18 @@ def test_limits_and_modes_are_said_where_they_are_known(
     assert text in " ".join(host_listing(replace(machine, gpus=(gpu,)), tmp_path).text.split())
 
 
+def test_equal_gpus_are_described_once(tmp_path: Path) -> None:
+    machine = host(8)
+    text = host_listing(machine, tmp_path).text
+    assert text.count("NVIDIA H200") == 1 and "\ngpus 0-7     NVIDIA H200," in text
+    assert all(f"\n             {gpu.index}: {gpu.uuid}\n" in text for gpu in machine.gpus)
+    slow = replace(machine.gpus[3], power_limit_watts=300.0)
+    text = host_listing(replace(machine, gpus=(*machine.gpus[:3], slow, *machine.gpus[4:])), tmp_path).text
+    assert "\ngpus 0-2, 4-7 NVIDIA" not in text, "the label needs its column"
+    assert "\ngpus         0-2, 4-7: NVIDIA H200," in text
+    assert "\ngpu 3        NVIDIA H200," in text and "power limit 300 W\n             GPU-3\n" in text
+
+
 def links_of(gpus: int, links: Iterable[Link], tmp_path: Path) -> list[str]:
     lines = host_listing(replace(host(gpus), links=tuple(links)), tmp_path).text.splitlines()
     assert max(map(len, lines)) <= 80

@@ -98,6 +98,13 @@ def test_what_comes_after_the_windows_is_said_in_words(mode: str, before_end: fl
     assert "left" in text and "100%" not in text
 
 
+def test_a_run_is_said_to_take_no_longer_than_its_session() -> None:
+    state = recorded_session(2, until=3.0)
+    assert "about 0:01 left" not in current_run(state, 60).plain
+    assert "about 0:01 left" in current_run(state, 60, most_left=0.5).plain
+    assert current_run(state, 60, most_left=500.0) == current_run(state, 60)
+
+
 def test_an_interval_wider_than_the_figure_is_not_yet_known() -> None:
     """The first windows may differ by orders of magnitude."""
     for epochs in (0, 3):
