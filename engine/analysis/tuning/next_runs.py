@@ -29,7 +29,7 @@ def next_runs(session: Session) -> tuple[RunSpec, ...]:
     step = next_step(course)
     if isinstance(step, BatchStep):
         return (_batch_run(course, step),)
-    return tuple(_pair(course, step)) if isinstance(step, PairStep) else ()
+    return tuple(_pairs(course, step)) if isinstance(step, PairStep) else ()
 
 
 def short(measure: Measure, *, detail: bool = False) -> Measure:
@@ -64,8 +64,8 @@ def _batch_run(course: Course, step: BatchStep) -> RunSpec:
     )
 
 
-def _pair(course: Course, step: PairStep) -> Iterator[RunSpec]:
-    """Yield the runs of a pair, every other time in the other order, so that drift favours neither."""
+def _pairs(course: Course, step: PairStep) -> Iterator[RunSpec]:
+    """Yield the runs of pairs, every other time in the other order, so that drift favours neither."""
     before = course.with_changes(step.before) if step.before else course.start_spec
     changed = course.with_changes({**step.before, **step.remedy.changes})
     before = replace(before, varied={key: value_at(before.workload, key) for key in changed.varied})
@@ -75,11 +75,10 @@ def _pair(course: Course, step: PairStep) -> Iterator[RunSpec]:
         diagnosis=step.diagnosis,
         remedy=step.remedy,
     )
-    pair = [
-        _one_of_pair(course, spec, replace(attempt, changed=is_changed), step.pair)
-        for spec, is_changed in ((before, False), (changed, True))
-    ]
-    yield from pair if step.pair % 2 else reversed(pair)
+    sides = ((before, attempt), (changed, replace(attempt, changed=True)))
+    for number in step.pairs:
+        pair = [_one_of_pair(course, *side, number) for side in sides]
+        yield from pair if number % 2 else reversed(pair)
 
 
 def _one_of_pair(course: Course, spec: RunSpec, attempt: Attempt, pair: int) -> RunSpec:

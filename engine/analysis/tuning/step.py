@@ -17,19 +17,20 @@ from .options import Option, options
 from .sequential import FEWEST_PAIRS
 
 CONFIRMING_PAIRS = 6
-"""Fewest pairs of the confirmation. It has as many as the longest of the attempts that were kept, which is
-settled before it begins: stopping it where it looks best would favour the tune."""
+"""Pairs of the confirmation, unless time is short or an attempt that was kept took more. All are planned
+before the first: stopping where it looks best would favour the tune."""
+FEWEST_CONFIRMING_PAIRS = 4
 NO_REMEDY = "no remedy is left"
 ALL_KEPT = "all changes"
 
 
 class PairStep(Struct, frozen=True, kw_only=True):
-    """A pair of runs, with changes and without, to measure next."""
+    """Pairs of runs, with changes and without, to measure next."""
 
     number: int
     """Number of the attempt."""
-    pair: int
-    """Number of the pair, from 1."""
+    pairs: range
+    """Numbers of the pairs, from 1."""
     confirms: bool
     """Whether it measures anew all that was kept."""
     remedy: Remedy
@@ -63,8 +64,6 @@ def next_step(course: Course) -> Step | None:
         return None
     if start.state != "measured":
         return EndStep(why=f"the start was not measured: {start.reason or start.state}")
-    if course.confirmation is not None and not is_complete(course, course.confirmation):
-        return _confirmation(course, "")
     return _go_on(course, Time(course))
 
 
@@ -75,7 +74,7 @@ def _go_on(course: Course, time: Time) -> Step:
     """
     search = course.search
     if course.open is not None:
-        return _pair(course, course.open) if time.allows(pairs=1) else _confirmation(course, time.over)
+        return _pair(course, course.open) if time.allows(pairs=1) else _confirmation(course, time, time.over)
     if search is not None and search.next is not None and time.allows(pairs=FEWEST_PAIRS + 1):
         return BatchStep(number=search.number, batch=search.next)
     return _new_attempt(course, time)
@@ -86,9 +85,9 @@ def _new_attempt(course: Course, time: Time) -> Step:
     left = [each for each in options(course) if not each.why_not]
     if not left:
         searches = course.search is not None and course.search.next is not None
-        return _confirmation(course, time.over if searches else NO_REMEDY)
+        return _confirmation(course, time, time.over if searches else NO_REMEDY)
     if not time.allows(pairs=FEWEST_PAIRS):
-        return _confirmation(course, time.over)
+        return _confirmation(course, time, time.over)
     chosen, number = left[0], course.numbers + 1
     if chosen.searches:
         batch = searched(course, number, ()).next
@@ -100,7 +99,7 @@ def _new_attempt(course: Course, time: Time) -> Step:
 def _first_pair(course: Course, number: int, option: Option) -> PairStep:
     return PairStep(
         number=number,
-        pair=1,
+        pairs=range(1, 2),
         confirms=False,
         remedy=option.remedy,
         diagnosis=option.diagnosis,
@@ -114,7 +113,7 @@ def _pair(course: Course, pairs: Pairs) -> PairStep:
     assert attempt.remedy is not None
     return PairStep(
         number=attempt.number,
-        pair=pairs.number_planned + 1,
+        pairs=range(pairs.number_planned + 1, pairs.number_planned + 2),
         confirms=False,
         remedy=attempt.remedy,
         diagnosis=attempt.diagnosis,
@@ -122,45 +121,44 @@ def _pair(course: Course, pairs: Pairs) -> PairStep:
     )
 
 
-def _confirmation(course: Course, why: str) -> Step:
-    """Return the next pair of the confirmation; the end where nothing was kept, or it is complete."""
-    pairs = course.confirmation
-    if not course.kept or (pairs is not None and is_complete(course, pairs)):
+def _confirmation(course: Course, time: Time, why: str) -> Step:
+    """Return all pairs of the confirmation; the end where nothing was kept, or they have been measured."""
+    if not course.kept or course.confirmation is not None:
         return EndStep(why=why)
+    took = [each.gain.n for each in course.tried if each.state == "kept" and each.gain is not None]
+    count = max([CONFIRMING_PAIRS, *took])
+    while count > FEWEST_CONFIRMING_PAIRS and not time.has_room(count):
+        count -= 2
     return PairStep(
-        number=course.numbers + 1 if pairs is None else pairs.attempt.number,
-        pair=1 if pairs is None else pairs.number_planned + 1,
+        number=course.numbers + 1,
+        pairs=range(1, count + 1),
         confirms=True,
         remedy=Remedy(name=ALL_KEPT, changes=dict(course.kept)),
         before={},
     )
 
 
-def is_complete(course: Course, pairs: Pairs) -> bool:
-    """Return whether a confirmation has all of its pairs, or cannot have them."""
-    return pairs.number_planned >= confirming_pairs(course) or pairs.trouble is not None
-
-
-def confirming_pairs(course: Course) -> int:
-    """Return the number of pairs of the confirmation."""
-    kept = [each.gain.n for each in course.tried if each.state == "kept" and each.gain is not None]
-    return max([CONFIRMING_PAIRS, *kept])
-
-
 class Time:
-    """The time that a tune has left, with the runs that it still needs in the end taken off."""
+    """The time that a tune has left."""
 
     def __init__(self, course: Course) -> None:
         tune = course.session.plan.tune
         self._limit = None if tune is None or tune.minutes is None else 60 * tune.minutes
-        self._reserved = 2 * confirming_pairs(course)
         self._run = _seconds_a_run([run for run in course.session.runs.values() if not run.taken_over])
         self._elapsed = course.session.elapsed
-        self.over = "" if tune is None or tune.minutes is None else f"the {tune.minutes:g} minutes are over"
+        self.over = (
+            ""
+            if tune is None or tune.minutes is None
+            else f"the {tune.minutes:g} minutes leave no time for another change"
+        )
 
     def allows(self, pairs: int) -> bool:
-        """Return whether so many pairs can be measured, and what was kept confirmed."""
-        return self._limit is None or self._elapsed + self._run * (2 * pairs + self._reserved) <= self._limit
+        """Return whether so many pairs can be measured, and what was kept confirmed after them."""
+        return self.has_room(pairs + FEWEST_CONFIRMING_PAIRS)
+
+    def has_room(self, pairs: int) -> bool:
+        """Return whether so many pairs can be measured."""
+        return self._limit is None or self._elapsed + self._run * 2 * pairs <= self._limit
 
 
 def _seconds_a_run(runs: Sequence[RunState]) -> float:

@@ -14,7 +14,7 @@ from .batch import BatchSearch
 from .course import NO_TIME, Course, course_of, given_up
 from .gain import lies_above_one
 from .options import options
-from .step import BatchStep, EndStep, PairStep, Step, confirming_pairs, next_step
+from .step import BatchStep, EndStep, PairStep, Step, next_step
 
 Stage = Literal["start", "trying", "batch", "confirming", "ended"]
 
@@ -120,15 +120,13 @@ def _stage(course: Course, step: Step | None) -> Stage:
 
 
 def _trouble(course: Course, total: Estimate | None) -> str:
-    if not course.kept:
+    """Return why what was kept was not measured anew; empty if it was."""
+    if not course.kept or total is not None:
         return ""
     pairs = course.confirmation
     if pairs is not None and pairs.trouble is not None:
         return f"the confirmation failed: {trouble_in_words(pairs.trouble)}"
-    done = 0 if total is None else total.n
-    if done < confirming_pairs(course):
-        return f"not measured anew: {course.session.outcome or 'ended'} before" if not done else ""
-    return ""
+    return f"not measured anew: {course.session.outcome or 'ended'} before"
 
 
 def _not_tried(course: Course, ended: str) -> list[Tried]:

@@ -172,11 +172,11 @@ def test_a_batch_that_is_smaller_is_a_remedy_like_any_other(propose: Propose) ->
 
 
 def test_a_search_that_time_ends_leaves_time_to_try_the_fastest(propose: Propose) -> None:
-    """A run takes 15 s: the start, two batches, four pairs and the confirmation of six take 345 s."""
+    """A run takes 15 s: the start, two batches, four pairs and a confirmation of four take 285 s."""
     propose([])
-    session = fold(gone_on(opened(allow=["recipe"], minutes=6.0), machine(10**9)))
+    session = fold(gone_on(opened(allow=["recipe"], minutes=5.0), machine(10**9)))
     tuning = tuning_of(session)
     assert tuning is not None and tuning.batch is not None
     assert [each.batch for each in tuning.batch.tried] == [128, 256]
     assert tuning.kept == {"batch": 256} and tuning.confirmed is True
-    assert tuning.ended == "the 6 minutes are over" and session.elapsed == 345
+    assert tuning.ended == "the 5 minutes leave no time for another change" and session.elapsed == 285

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from building.noise import KINDS, LEVEL
@@ -224,36 +224,48 @@ def test_a_gain_that_does_not_last_is_not_confirmed(propose: Propose) -> None:
     assert "1 of 1 change kept (compile), but not confirmed: 1.00x" in analyse(session).headline
 
 
-def test_a_confirmation_that_fails_is_said(propose: Propose) -> None:
+@pytest.mark.parametrize(
+    ("failing", "pairs", "trouble"),
+    [((2,), 5, ""), (range(99), 0, "the confirmation failed: killed: rank 0 got SIGKILL")],
+)
+def test_a_confirmation_takes_the_pairs_that_it_gets(
+    propose: Propose, failing: Sequence[int], pairs: int, trouble: str
+) -> None:
     def rate(run: RunSpec) -> float:
-        if run.attempt is not None and run.attempt.purpose == "confirmation" and run.repeat == 2:
+        if run.attempt is not None and run.attempt.purpose == "confirmation" and run.repeat in failing:
             raise CannotRunError("killed", "rank 0 got SIGKILL")
         return steady(run)
 
     propose([COMPILE])
-    session = fold(gone_on(opened(), rate))
-    assert tuned(session).trouble == "the confirmation failed: killed: rank 0 got SIGKILL"
-    assert tuned(session).stage == "ended"
+    tuning = tuned(fold(gone_on(opened(), rate)))
+    assert tuning.stage == "ended" and tuning.trouble == trouble and tuning.kept == COMPILE.changes
+    assert (tuning.total.n if tuning.total is not None else 0) == pairs
 
 
-def test_the_minutes_hold_for_the_confirmation_too(propose: Propose) -> None:
-    """A run takes 15 s: the start, an attempt of four pairs and a confirmation of six take 315 s.
+@pytest.mark.parametrize(
+    ("minutes", "kept", "pairs", "elapsed"),
+    [(2.0, False, 0, 15.0), (4.0, False, 0, 105.0), (4.25, True, 4, 255.0), (5.25, True, 6, 315.0)],
+)
+def test_the_minutes_hold_for_the_confirmation_too(
+    propose: Propose, minutes: float, kept: bool, pairs: int, elapsed: float
+) -> None:
+    """A run takes 15 s: the start, an attempt of four pairs and a confirmation of as many take 255 s.
 
     The start is taken to be longer than the runs of pairs; the first of those show that they are as long.
     """
+    propose([COMPILE, BF16])
+    session = fold(gone_on(opened(minutes=minutes), steady))
+    tuning = tuned(session)
+    assert bool(tuning.kept) is kept and session.elapsed == elapsed <= 60 * minutes
+    assert (tuning.total.n if tuning.total is not None else 0) == pairs
+    assert tuning.confirmed is (True if kept else None)
+
+
+def test_what_no_time_was_left_for_says_so(propose: Propose) -> None:
     propose(REMEDIES)
-    for minutes, kept, elapsed in (
-        (3.0, False, 15.0),
-        (5.0, False, 105.0),
-        (5.5, True, 315.0),
-        (7.0, True, 315.0),
-    ):
-        session = fold(gone_on(opened(minutes=minutes), steady))
-        tuning = tuned(session)
-        assert bool(tuning.kept) is kept and session.elapsed == elapsed <= 60 * minutes
-        assert tuning.ended == f"the {minutes:g} minutes are over"
-        assert tuning.confirmed is (True if kept else None)
-        assert states(session)["channels last"] == ("not tried", tuning.ended)
+    session = fold(gone_on(opened(minutes=4.25), steady))
+    assert tuned(session).ended == "the 4.25 minutes leave no time for another change"
+    assert states(session)["channels last"] == ("not tried", tuned(session).ended)
 
 
 def test_time_that_runs_out_in_an_attempt_leaves_it_undecided(propose: Propose) -> None:
@@ -267,7 +279,9 @@ def test_time_that_runs_out_in_an_attempt_leaves_it_undecided(propose: Propose) 
     session = fold(gone_on(opened(allow=["numerics"], minutes=9.5), rate))
     assert states(session)["compile"] == ("refused", "no time was left to decide")
     assert tuned(session).kept == BF16.changes and tuned(session).confirmed is True
-    assert tuned(session).ended == "the 9.5 minutes are over" and session.elapsed <= 570
+    assert (
+        tuned(session).ended == "the 9.5 minutes leave no time for another change" and session.elapsed <= 570
+    )
 
 
 def test_it_can_be_stopped_at_any_moment_and_keeps_what_it_has(propose: Propose) -> None:
