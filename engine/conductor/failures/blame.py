@@ -14,6 +14,7 @@ from ...plan.plan import RunSpec
 from ...plan.workload.user_code import user_code_of
 from ...record.events import FailureKind, RankFailed
 from ...record.silence import TRAINING, is_compiled
+from ...text.grouping import index_ranges
 from ...text.units import count
 from ..processes.fork_server import signal_name
 from .evidence import Observations
@@ -156,7 +157,7 @@ def _describe_silence(
     told = f"no progress for {seconds:.0f} s {steps}"
     if watched.rank in silence.halted | evidence.halted:
         return f"{told}: its process was stopped by a signal"
-    where = _place(spec, watched.rank, evidence) if alone else ""
+    where = _apart(spec, silence, evidence) or (_place(spec, watched.rank, evidence) if alone else "")
     return f"{told}{where}{_remedy_for_silence(spec, watched, evidence.doing(watched.rank))}"
 
 
@@ -175,14 +176,36 @@ def _remedy_for_silence(spec: RunSpec, watched: RankWatch, doing: Doing) -> str:
     return "; if a step may take so long, raise measure.hang_seconds, or lower workload.batch"
 
 
+def _apart(run: RunSpec, silence: Silence, evidence: Observations) -> str:
+    """Return where ranks of one's own code wait for each other in different places; empty if they do not."""
+    if any(evidence.doing(each.rank) != "waiting" for each in silence.ranks):
+        return ""
+    places: dict[str, list[int]] = {}
+    for each in silence.ranks:
+        own = _own_frame(run, each.rank, evidence.stacks(each.rank).main)
+        places.setdefault(str(own or ""), []).append(each.rank)
+    if len(places) < 2 or "" in places:
+        return ""
+    several = (
+        f"{'ranks' if len(ranks) > 1 else 'rank'} {index_ranges(ranks)} in {place}"
+        for place, ranks in places.items()
+    )
+    return f": the ranks wait for each other in different places, {' and '.join(several)}"
+
+
+def _own_frame(run: RunSpec, rank: int, frames: Sequence[Frame]) -> Frame | None:
+    """Return the innermost frame in the user's own code."""
+    user = user_code_of(run.workload_of(rank))
+    return next((frame for frame in frames if user and user.holds(frame.file)), None)
+
+
 def _place(run: RunSpec, rank: int, evidence: Observations) -> str:
     """Return where a rank is: in the user's own code if it is there or was called from there."""
     return _place_in(run, rank, evidence.stacks(rank).main)
 
 
 def _place_in(run: RunSpec, rank: int, frames: Sequence[Frame]) -> str:
-    user = user_code_of(run.workload_of(rank))
-    own = next((frame for frame in frames if user and user.holds(frame.file)), None)
+    own = _own_frame(run, rank, frames)
     if own is not None and own is not frames[0]:
         return f", in {own}, which called {frames[0]}"
     return f", in {frames[0]}" if frames else ""

@@ -37,6 +37,7 @@ TIMEOUT = "RuntimeError: [../gloo/transport/tcp/unbound_buffer.cc:81] Timed out 
 STACKS = {
     "all-reduce": [("/venv/lib/torch/distributed/distributed_c10d.py", "all_reduce")],
     "backward": [("/venv/lib/torch/autograd/graph.py", "_engine_run_backward"), ("/me/net.py", "train")],
+    "gather": [("/venv/lib/torch/distributed/fsdp/_param.py", "wait"), ("/me/net.py", "decode")],
     "meeting": [("/venv/gpubench_tui/engine/training/parallel/group.py", "meet")],
     "synchronize": [("/venv/lib/torch/cuda/__init__.py", "synchronize")],
     "forward": [("/me/net.py", "forward"), ("/venv/lib/torch/nn/parallel/distributed.py", "forward")],
@@ -252,6 +253,19 @@ def test_ranks_of_fsdp_that_wait_for_each_other_are_told_what_they_must_call(
     over.spec = replace(over.spec, mode="fsdp", workloads=(own,))
     said = silent(over, look.at("all-reduce", "backward")).message
     assert remedy in said and ("find_unused" in said) is not unused
+
+
+def test_ranks_that_wait_for_each_other_in_different_places_are_told_which(look: Look) -> None:
+    over = watch(ranks=3)
+    own = Workload(training="/me/net.py")
+    over.spec = replace(over.spec, mode="fsdp", workloads=(own,))
+    for watched in over.ranks.values():
+        over.hear(watched.rank, [steps(watched.rank, 0, 20, 5.0)])
+    said = silent(over, look.at("backward", "gather", "gather")).message
+    assert (
+        "after 20 steps: the ranks wait for each other in different places, rank 0 in train (net.py:12) and "
+        "ranks 1-2 in decode (net.py:12); all ranks must call the same blocks of the model, or set"
+    ) in said
 
 
 def test_a_crash_in_native_code_is_named_with_the_line_that_led_to_it(tmp_path: Path) -> None:
