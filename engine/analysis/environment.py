@@ -11,6 +11,8 @@ from .results.comparable import Setting
 from .results.result import Result
 
 Row = tuple[str, str]
+VENDOR = "NVIDIA "
+"""Beginning of the names of GPUs, which is left out where there is little room."""
 
 
 def devices(plan: Plan) -> str:

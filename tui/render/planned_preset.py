@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec.structs import replace
 from textual.content import Content
 
-from ...engine.analysis.environment import devices
+from ...engine.analysis.environment import VENDOR, devices
 from ...engine.analysis.trained import REDUCED_FORM, preset_training
 from ...engine.host.facts import Host
 from ...engine.host.findings import Finding
@@ -24,17 +24,19 @@ from ..data.session_watch import SessionProgress
 from .monitor.plan import planned_runs
 
 
-def machine_line(inspection: Inspection) -> Content:
-    """Return the machine's name, hardware and torch version, or why nothing can be run on it."""
+def machine_line(inspection: Inspection, width: int) -> Content:
+    """Return the machine's name, hardware and torch version in a line, or why nothing can be run on it."""
     if inspection.problem:
         return Content.styled(inspection.problem, "$text-error")
     if inspection.host is None:
         return Content("gpubench-tui")
     host = inspection.host
     everything = len((inspection.machine or host).gpus)
-    return Content.assemble(
-        ("gpubench-tui", "bold"), f"  {host.name}  ", (_hardware(host, everything), "$muted")
-    )
+    lines = [
+        Content.assemble(("gpubench-tui", "bold"), f"  {host.name}  ", (text, "$muted"))
+        for text in _hardware(host, everything)
+    ]
+    return next((line for line in lines if line.cell_length <= width), lines[-1])
 
 
 def running_line(name: str, progress: SessionProgress | None) -> Content:
@@ -42,17 +44,20 @@ def running_line(name: str, progress: SessionProgress | None) -> Content:
     return Content.assemble(f"▶ {progress or f'{name} is running'}", ("; a returns to it", "$muted"))
 
 
-def _hardware(host: Host, everything: int) -> str:
-    """Return the hardware of a host; of that many GPUs of the machine it may have some only."""
+def _hardware(host: Host, everything: int) -> Iterator[str]:
+    """Yield the hardware of a host, then shorter; of that many GPUs of the machine it may have some only."""
     names = [gpu.name for gpu in host.gpus]
     gpus = [f"{names.count(name)} x {name}" for name in dict.fromkeys(names)]
-    if gpus and len(names) < everything:
-        indices = index_ranges([gpu.index for gpu in host.gpus])
-        gpus[-1] += f" (GPU {indices} of {everything})"
+    indices = index_ranges([gpu.index for gpu in host.gpus])
+    chosen = f" (GPU {indices} of {everything})" if gpus and len(names) < everything else ""
     torch = f"torch {host.software.torch}" if host.software.torch else "torch is not installed"
-    return ", ".join(
-        [*gpus, f"{len(host.cpu.cores)} CPUs" if gpus else f"{len(host.cpu.cores)} x {host.cpu.model}", torch]
-    )
+    cpus = f"{len(host.cpu.cores)} CPUs" if gpus else f"{len(host.cpu.cores)} x {host.cpu.model}"
+    listed = ", ".join(gpus) + chosen
+    yield ", ".join(filter(None, (listed, cpus, torch)))
+    short = listed.replace(VENDOR, "")
+    yield ", ".join(filter(None, (short, cpus, torch)))
+    yield ", ".join(filter(None, (short, torch)))
+    yield ", ".join(filter(None, (chosen.strip(" ()") or f"{len(names)} GPUs" * bool(names), torch)))
 
 
 def preset_text(

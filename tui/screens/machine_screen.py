@@ -163,7 +163,8 @@ class MachineScreen(Screen[None]):
             return
         from ..render.planned_preset import machine_line
 
-        self.query_one("#machine", Static).update(machine_line(self._inspection))
+        line = self.query_one("#machine", Static)
+        line.update(machine_line(self._inspection, line.content_size.width or self.size.width))
 
     def _draw_devices(self) -> None:
         machine = self._inspection.machine if self._inspection is not None else None

@@ -12,6 +12,7 @@ from ..answers.ending import shortfall
 from ..answers.inquiry import Inquiry
 from ..answers.kinds import answer_proper
 from ..answers.words import one_device
+from ..environment import VENDOR
 from ..headline import doubt
 from ..results.result import Result
 from ..trained import model_and_precision
@@ -20,7 +21,6 @@ BY_SPEEDUP = ("worth", "reach")
 """Kinds of questions whose answer is a speedup, which is among the figures."""
 UNNAMED_MODES = ("single", "ddp")
 """Modes that the number of devices tells."""
-VENDOR = "NVIDIA "
 
 
 def result_line(analysis: Analysis) -> str:

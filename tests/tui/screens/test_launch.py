@@ -419,7 +419,7 @@ async def test_gpus_are_chosen_for_all_plans(
         await pilot.press("f")
         await wait_for_text(pilot, "[ ]  0", "[x]  1", "[ ]  5", "As --gpus 1-4,6-7.")
         await pilot.press("down", "space", "enter")
-        await wait_for_text(pilot, "5 x NVIDIA H200 (GPU 2-4, 6-7 of 8)", "ddp x5")
+        await wait_for_text(pilot, "5 x H200 (GPU 2-4, 6-7 of 8), 2 CPUs, torch 2.13.0", "ddp x5")
         assert "is in use" not in screen_text(app)
         assert app.options.gpus == (2, 3, 4, 6, 7)
         await pilot.press("enter")
