@@ -46,12 +46,28 @@ def json_escaped(document: str) -> str:
     return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", document)
 
 
+LEAST_KEPT = 0.5
+"""Share of the room that a text must fill where it is cut at a word."""
+
+
 def cut_in_middle(text: str, most: int = LONGEST_MESSAGE) -> str:
     """Return text with its middle left out where it is longer than `most` characters."""
     if len(text) <= most:
         return text
     tail = most // 3
     return f"{text[: most - tail - 1]}…{text[-tail:]}"
+
+
+def cut_at_word(text: str, most: int) -> str:
+    """Return the beginning of a text, at most `most` characters: up to a sentence or else a word."""
+    if len(text) <= most:
+        return text
+    head = text[: most - 1]
+    sentence = max(head.rfind(mark) for mark in (". ", "; "))
+    if sentence > most * LEAST_KEPT:
+        return f"{head[:sentence]} …"
+    word = head.rfind(" ") if text[most - 1].isalnum() else len(head)
+    return f"{(head[:word] if word > most * LEAST_KEPT else head).rstrip(' ,;:.(')}…"
 
 
 def message_of(error: BaseException) -> str:

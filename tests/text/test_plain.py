@@ -9,7 +9,14 @@ import sys
 
 import pytest
 from gpubench_tui.engine.text.encoding import encode_json, json_document
-from gpubench_tui.engine.text.plain import cut_in_middle, described, message_of, plain, plain_output
+from gpubench_tui.engine.text.plain import (
+    cut_at_word,
+    cut_in_middle,
+    described,
+    message_of,
+    plain,
+    plain_output,
+)
 from msgspec import Struct
 
 HOSTILE = "\x1b]0;owned\x07 \x9b2J \u202egnp.exe \x00\r \udc9b\ud800 \x7f\u2028"
@@ -82,3 +89,20 @@ def test_an_exception_is_described_whatever_it_does() -> None:
     assert described(MuteError()) == "MuteError: its message cannot be shown"
     assert described(ValueError("\n one\ntwo")) == "ValueError: one"
     assert described(KeyError()) == "KeyError"
+
+
+@pytest.mark.parametrize(
+    ("text", "most", "kept"),
+    [
+        ("needs 4 GPUs", 12, "needs 4 GPUs"),
+        ("needs 4 GPUs, 2 present", 12, "needs 4…"),
+        ("needs 4 GPUs, 2 present", 14, "needs 4 GPUs…"),
+        ("No memory is left. Try a smaller batch, or fewer devices", 28, "No memory is left …"),
+        ("out of memory; and that is all there is to say", 20, "out of memory …"),
+        ("6,404 samples/s; stopped by the user", 16, "6,404 samples/s…"),
+        ("a " + "x" * 30, 12, "a xxxxxxxxx…"),
+        ("words and (a bracket) then", 12, "words and…"),
+    ],
+)
+def test_a_text_is_cut_after_a_sentence_or_a_word(text: str, most: int, kept: str) -> None:
+    assert cut_at_word(text, most) == kept and len(kept) <= most

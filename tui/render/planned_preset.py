@@ -21,6 +21,7 @@ from ...engine.text.plain import unbroken
 from ...engine.text.units import count
 from ..data.planned_presets import Inspection, PlannedPreset
 from ..data.session_watch import SessionProgress
+from .drawing.grid import cut_line
 from .monitor.plan import planned_runs
 
 
@@ -114,7 +115,7 @@ def _warning_lines(warnings: Sequence[Finding], width: int, opened: bool) -> lis
     if opened or not full:
         return full
     lines = full[0].split("\n")
-    cut = [line.truncate(width, ellipsis=True) for line in lines]
+    cut = [cut_line(line, width) for line in lines]
     if any(line.cell_length > width for line in lines):
         cut.append(Content.styled(f"w opens {'them' if len(lines) > 1 else 'it'}", "$muted"))
     return [Content("\n").join(cut)]

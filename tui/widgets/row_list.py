@@ -15,6 +15,8 @@ from textual.strip import Strip
 from textual.visual import Visual
 from textual.widgets import OptionList
 
+from ..render.drawing.grid import cut_line
+
 POINTER = ">"
 """Sign before the highlighted row, whose background is lost on a terminal without colours."""
 
@@ -86,7 +88,7 @@ class RowList(ScrollView, can_focus=True):
             return Strip.blank(width, self.rich_style)
         of_row = ("row-list--row", "row-list--highlighted")[: 2 if index == self._at else 1]
         pointer = POINTER if index == self._at else " "
-        content = Content.assemble(pointer, *self._rows[index]).truncate(width, ellipsis=True)
+        content = cut_line(Content.assemble(pointer, *self._rows[index]), width)
         return Visual.to_strips(self, content, width, 1, self.get_visual_style(*of_row), pad=True)[0]
 
     def _move_to(self, index: int) -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ...record.events import SAME_WAY
-from ...text.plain import cut_in_middle, unbroken
+from ...text.plain import cut_at_word, unbroken
 from ...text.units import count
 from ..results.result import Result
 from .inquiry import Inquiry
@@ -118,4 +118,4 @@ def _reason(result: Result) -> str:
 
 
 def _short(text: str) -> str:
-    return cut_in_middle(unbroken(text).strip(), LONGEST_REASON).rstrip(".")
+    return cut_at_word(unbroken(text).strip(), LONGEST_REASON).rstrip(".")

@@ -310,6 +310,7 @@ def test_a_session_that_falls_short_says_why_and_what_was_measured() -> None:
         (["no luck"] * 3, "Failed: no luck (all 3 runs)"),
         (["/home/a b/own.py:1, in <module>: ModuleNotFoundError: x"], "Failed: ModuleNotFoundError: x"),
         (["no luck", "no memory", "no luck"], "Failed: no luck (2 runs); no memory (1 run)"),
+        (["word " * 40], f"Failed: {'word ' * 31}word…"),
         (["a", "b", "c", "c"], "Failed: c (2 runs); a (1 run); 1 run for other reasons"),
     ],
 )

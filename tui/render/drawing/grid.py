@@ -9,7 +9,7 @@ from typing import NamedTuple
 from textual.content import Content
 from textual.style import Style
 
-from ....engine.text.plain import unbroken
+from ....engine.text.plain import LEAST_KEPT, cut_at_word, unbroken
 from ....engine.text.tables import fit_columns
 
 StyledText = tuple[str, str]
@@ -74,11 +74,19 @@ def wrapped(text: str, width: int, style: str = "", indent: int = 0, lead: str =
 
 
 def shortened(text: str, width: int) -> str:
-    """Return the text in one line of at most `width` cells, its end replaced by … if it is longer."""
-    text = unbroken(text)
-    if len(text) <= width:
-        return text
-    return text[: width - 1] + "…" if width > 1 else ""
+    """Return the text in one line of at most `width` cells, cut after a word where it is longer."""
+    return cut_at_word(unbroken(text), width) if width > 1 else unbroken(text)[: max(0, width)]
+
+
+def cut_line(line: Content, width: int) -> Content:
+    """Return a styled line of at most `width` cells, cut after a word where it is longer."""
+    if line.cell_length <= width:
+        return line
+    cut = line.truncate(width - 1)
+    if line.plain[len(cut.plain)].isalnum():
+        word = cut.plain.rfind(" ")
+        cut = cut[:word] if word > width * LEAST_KEPT else cut
+    return cut.rstrip() + "…"
 
 
 def _on_one_line(cell: Content) -> Content:
