@@ -39,6 +39,15 @@ def add_ascii(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_format(parser: argparse.ArgumentParser, *formats: str) -> None:
+    """Add `--format`, of which `text` is the default, and `--json`, which is short for one of its values."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--format", choices=formats, default="text", help="output format (default: text)")
+    group.add_argument(
+        "--json", dest="format", action="store_const", const="json", help="the same as --format json"
+    )
+
+
 def add_plan_options(
     parser: argparse.ArgumentParser, overrides: str = "overrides", *, vary: bool = True
 ) -> None:

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from ....engine.record.exit_status import MEASURED, NOT_JUDGED, RUN_FAILED
-from ..arguments import SESSION_HELP, add_sessions_dir
+from ..arguments import SESSION_HELP, add_format, add_sessions_dir
 from ..context import Context, UsageError, read_recorded
 
 if TYPE_CHECKING:
@@ -27,9 +27,7 @@ def add_compare_command(subparsers: Subparsers) -> None:
     )
     parser.add_argument("a", metavar="A", help=SESSION_HELP)
     parser.add_argument("others", metavar="B", nargs="+", help="the sessions to compare with it")
-    parser.add_argument(
-        "--format", choices=("text", "md", "json"), default="text", help="output format (default: text)"
-    )
+    add_format(parser, "text", "md", "json")
     parser.add_argument(
         "--fail-on-regression",
         type=_percentage,

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from ....engine.record.exit_status import MEASURED
-from ..arguments import SESSION_HELP, add_sessions_dir
+from ..arguments import SESSION_HELP, add_format, add_sessions_dir
 from ..context import Context, UsageError, read_recorded
 
 if TYPE_CHECKING:
@@ -50,13 +50,7 @@ def add_project_command(subparsers: Subparsers) -> None:
         metavar="N",
         help="samples of a step, kept by fewer passes on more devices (default: as many passes as measured)",
     )
-    formats = parser.add_mutually_exclusive_group()
-    formats.add_argument(
-        "--format", choices=("text", "md", "json"), default="text", help="output format (default: text)"
-    )
-    formats.add_argument(
-        "--json", dest="format", action="store_const", const="json", help="the same as --format json"
-    )
+    add_format(parser, "text", "md", "json")
     add_sessions_dir(parser)
     parser.set_defaults(command=print_projection)
 

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from ....engine.record.exit_status import MEASURED
-from ..arguments import add_sessions_dir
+from ..arguments import add_format, add_sessions_dir
 from ..context import Context, UsageError
 
 if TYPE_CHECKING:
@@ -30,16 +30,7 @@ def add_trend_command(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--host", metavar="NAME", help="machine of the sessions (default: that of the newest)"
     )
-    formats = parser.add_mutually_exclusive_group()
-    formats.add_argument(
-        "--format",
-        choices=("text", "md", "csv", "json"),
-        default="text",
-        help="output format (default: text)",
-    )
-    formats.add_argument(
-        "--json", dest="format", action="store_const", const="json", help="the same as --format json"
-    )
+    add_format(parser, "text", "md", "csv", "json")
     add_sessions_dir(parser, must_exist=True)
     parser.set_defaults(command=print_trend)
 
