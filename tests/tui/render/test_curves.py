@@ -8,6 +8,7 @@ from driving.rendered import lines_of
 from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.tui.render.curves import PLOT_HEIGHT, curves
 from gpubench_tui.tui.terminal.ascii import to_ascii
+from msgspec.structs import replace
 
 
 @pytest.mark.parametrize("width", [58, 78, 118, 198])
@@ -55,3 +56,13 @@ def test_epochs_are_whole_and_accuracy_stays_within_its_range(epochs: int) -> No
     assert ticks == sorted(set(ticks)) and ticks[0] == 1
     shares = [float(share) for line in lines[title:] for share in re.findall(r"^ *(-?[\d.]+)%", line)]
     assert shares and 0 <= min(shares) <= max(shares) <= 100
+
+
+def test_points_far_beyond_the_axes_of_a_damaged_record_are_drawn_at_their_ends() -> None:
+    """Plotext ends the process where a line has more cells than there is memory."""
+    folded = recorded_session(2, epochs=3)
+    for run in folded.runs.values():
+        for evaluations in run.evaluations.values():
+            evaluations[0] = replace(evaluations[0], test_accuracy=1e12)
+    drawn = curves(analyse(folded), 78, True).plain
+    assert "test accuracy over epochs" in drawn and "100%" in drawn

@@ -88,12 +88,13 @@ def render_plot(shown: CurvePlot, width: int, height: int, unicode: bool) -> Con
     figure = _fresh_figure(width, height)
     for one in shown.curves:
         points = _zigzag(one.buckets)
-        _draw_line(figure, points, _marker(unicode, one.color))
+        _draw_line(figure, _within(points, axes), _marker(unicode, one.color))
     for place, one in enumerate(shown.curves):
         if one.letter and one.buckets:
             # At different places, so that curves that run together keep their letters apart.
             bucket = one.buckets[(len(one.buckets) - 1) * (2 * place + 1) // (2 * len(shown.curves))]
-            figure.draw(figure.signal([bucket.x], [bucket.mean], marker=_letter(one)))
+            ((x, y),) = _within([(bucket.x, bucket.mean)], axes)
+            figure.draw(figure.signal([x], [y], marker=_letter(one)))
     for level in shown.levels:
         if y_from <= level.value <= y_to:
             ends = [(axes.x_from, level.value), (axes.x_to, level.value)]
@@ -107,6 +108,15 @@ def render_plot(shown: CurvePlot, width: int, height: int, unicode: bool) -> Con
     figure.ruler("x", "lower").lim(axes.x_from, axes.x_to).ticks(places, [axes.x_label(x) for x in places])
     figure.ruler("y", "left").lim(y_from, y_to).ticks(y_ticks, [axes.y_label(y) for y in y_ticks])
     return _to_content(figure.build().string())
+
+
+def _within(points: Sequence[tuple[float, float]], axes: PlotAxes) -> list[tuple[float, float]]:
+    """Return points with those beyond the axes moved to their ends.
+
+    Plotext takes memory for every cell of a line, in sight or not: a damaged record could take all of it.
+    """
+    (bottom, top), left, right = axes.y_limits, axes.x_from, axes.x_to
+    return [(min(max(x, left), right), min(max(y, bottom), top)) for x, y in points]
 
 
 def _draw_line(figure: Any, points: Sequence[tuple[float, float]], marker: Any) -> None:
