@@ -147,8 +147,8 @@ def start(nursery: Nursery, tmp_path: Path) -> Iterator[Start]:
             Cpu("a processor", tuple(sorted(os.sched_getaffinity(0))), 1, 1 << 30),
             Software("3", "linux"),
         )
-        words = {"preset": "test", "title": "Test", "question": "Does it hold?", **more}
-        plan = Plan(devices=(), runs=runs, **words)
+        words = {"preset": "test", "title": "Test", "question": "Does it hold?", "devices": (), **more}
+        plan = Plan(runs=runs, **words)
         session = Session(Shelf(tmp_path).create(None, plan, host, ""), nursery)
         sessions.append(session)
         return session

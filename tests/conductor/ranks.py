@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -14,14 +15,20 @@ from pathlib import Path
 
 from gpubench_tui.engine.plan.assignment import Assignment
 from gpubench_tui.engine.record.events import (
+    Breakdown,
     Event,
+    ModelBuilt,
     PhaseChanged,
     RankFailed,
     RankFinished,
     RankMeasured,
     RankStarted,
     Steps,
+    Window,
 )
+
+OF_TUNES = ("with", "without", "batch")
+"""Second parts of the ids of runs that a tune has added."""
 
 
 class Rank:
@@ -54,7 +61,7 @@ class Rank:
 def work(assignment: Assignment, queues: Sequence[Queue[list[Event]]]) -> None:
     rank = Rank(assignment, queues)
     behaviour = assignment.run.id.split("-")[1]
-    globals()[behaviour](rank)
+    globals()["tuned" if behaviour in OF_TUNES else behaviour](rank)
 
 
 def flush(rank: Rank) -> None:
@@ -150,6 +157,40 @@ def steady(rank: Rank) -> None:
     for _ in range(60):
         rank.step(0.1)
     rank.finish()
+
+
+def tuned(rank: Rank) -> None:
+    """Reports a training that waits for half of each step unless its data are resident.
+
+    Loading in advance brings nothing. A batch of 512 does not fit. The figures are made up, and no step is
+    taken; they scatter by 1%, from run to run and not by the clock.
+    """
+    workload = rank.assignment.run.workload
+    if workload.batch > 256:
+        rank.say(RankFailed, kind="out of memory", message=f"out of memory with a batch of {workload.batch}")
+        flush(rank)
+        os._exit(1)
+    rank.say(
+        ModelBuilt, parameters=1000, unit="images", train_samples=5000, test_samples=100, steps_per_epoch=50
+    )
+    resident = workload.placement == "device"
+    step = workload.batch * (1e-4 if resident else 2e-4) + 1e-3
+    rank.say(PhaseChanged, phase="warming up")
+    rank.say(PhaseChanged, phase="measuring")
+    scatter = random.Random(rank.run)
+    steps = round(0.5 / step)
+    for index in range(8):
+        seconds = steps * step * scatter.uniform(0.995, 1.005)
+        rank.say(Window, index=index, steps=steps, samples=steps * workload.batch, seconds=seconds)
+    rank.measure()
+    if rank.assignment.run.measure.detail:
+        parts = {name: [0.0] * 10 for name in ("transfer", "backward", "exposed", "optimizer")}
+        shares = {
+            "input": [0.0 if resident else step / 2] * 10,
+            "forward": [step / (1 + (not resident))] * 10,
+        }
+        rank.say(Breakdown, step=[step] * 10, **parts, **shares)
+    rank.say(RankFinished, steps=8 * steps, samples=8 * steps * workload.batch)
 
 
 def ddp(rank: Rank) -> None:

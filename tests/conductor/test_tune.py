@@ -1,0 +1,120 @@
+"""Whole tunes: what a remedy brings is measured, kept or refused, stopped and gone on with.
+
+The ranks make their figures up; everything else is what the program does.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from gpubench_tui.engine.analysis.analysis import analyse
+from gpubench_tui.engine.analysis.tuning.tuning import Tuning, tuning_of
+from gpubench_tui.engine.conductor import same_machine
+from gpubench_tui.engine.conductor.control import stop_session
+from gpubench_tui.engine.conductor.resume import NothingLackingError, plan_resumption
+from gpubench_tui.engine.plan.preset.read import read_preset
+from gpubench_tui.engine.plan.remedy import Attempt, Cost, Tune
+from gpubench_tui.engine.plan.workload.workload import Workload
+from gpubench_tui.engine.record.events import LogMessage, RunsAdded
+from gpubench_tui.engine.record.session import read_session
+from gpubench_tui.engine.record.shelf import Shelf
+from msgspec.structs import replace
+
+from .conftest import Session, Start, run_spec
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("nursery")]
+
+
+@pytest.fixture
+def tune(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
+    """Start a tune of images that a loader delivers, with these costs allowed."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+    def _tune(*allow: Cost) -> Session:
+        workload = Workload(model="lenet", batch=64, placement="loader", loader_workers=1, images=5000)
+        run = replace(
+            run_spec(0, "tuned", ranks=1),
+            mode="single",
+            workloads=(workload,),
+            attempt=Attempt(number=0, purpose="start"),
+        )
+        return start(run, tune=Tune(allow=allow), devices=run.devices)
+
+    return _tune
+
+
+def tuning(session: Session) -> Tuning:
+    found = tuning_of(read_session(session.folder.journal))
+    assert found is not None
+    return found
+
+
+def presets(tmp_path: Path) -> list[Path]:
+    return sorted((tmp_path / "config" / "gpubench-tui" / "presets").glob("*"))
+
+
+def test_a_slow_loader_is_cured_the_largest_batch_found_and_the_settings_kept(
+    tune: Start, tmp_path: Path
+) -> None:
+    taken = tmp_path / "config" / "gpubench-tui" / "presets" / "test-tuned.toml"
+    taken.parent.mkdir(parents=True)
+    taken.write_text("mine")
+    session = tune("memory", "recipe")
+    assert session.wait() == 0, "memory that does not suffice for a larger batch is a result"
+    found = tuning(session)
+    assert found.stage == "ended" and found.ended == "no remedy is left"
+    assert found.kept == {"placement": "device", "batch": 256}
+    assert found.batch is not None and found.batch.largest == 256
+    assert found.total is not None and found.total.interval is not None
+    assert 1.9 < found.total.interval[0] < found.total.value < 2.3
+    assert found.confirmed
+    assert presets(tmp_path) == [taken.with_stem("test-tuned-2"), taken] and taken.read_text() == "mine"
+    text = taken.with_stem("test-tuned-2").read_text()
+    read_preset(text, "tuned")
+    assert tomllib.loads(text)["workload"]["placement"] == "device"
+    said = [event.text for event in session.events() if isinstance(event, LogMessage)]
+    assert any(str(taken.with_stem("test-tuned-2")) in each for each in said)
+    assert "resident data" in analyse(read_session(session.folder.journal)).headline
+
+
+def test_what_brings_nothing_is_refused_and_no_settings_are_written(tune: Start, tmp_path: Path) -> None:
+    session = tune()
+    assert session.wait() == 0
+    found = tuning(session)
+    outcomes = {each.remedy.name: (each.state, each.why.partition(":")[0]) for each in found.tried}
+    assert outcomes.pop("resident data") == ("not tried", "it costs memory, which is not allowed")
+    assert outcomes and {state for state, _ in outcomes.values()} == {"refused"}, "loading in advance"
+    assert not found.kept and found.total is None and not presets(tmp_path)
+    assert analyse(read_session(session.folder.journal)).headline.startswith("No change helped")
+
+
+def test_stopped_before_it_is_confirmed_it_keeps_what_it_has_and_goes_on_when_resumed(
+    tune: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = tune("memory")
+    (added,) = session.until(
+        lambda event: isinstance(event, RunsAdded) and event.runs[0].attempt.purpose == "confirmation"
+    )
+    assert stop_session(session.folder)
+    assert session.wait() == 130
+    found = tuning(session)
+    assert found.ended == "stopped by the user" and found.kept == {"placement": "device"}
+    (written,) = presets(tmp_path)
+    assert "not measured anew" in written.read_text()
+
+    recorded = read_session(session.folder.journal)
+    monkeypatch.setattr(same_machine, "inspect_host", lambda gpus: recorded.host)
+    resumption = plan_resumption(session.folder)
+    lacking = {spec.id for spec in resumption.lacking}
+    assert lacking == {spec.id for spec in added.runs} & recorded.runs.keys()
+    folder = resumption.create(Shelf(session.folder.path.parent), "again")
+    again = Session(folder, session.nursery)
+    assert again.wait() == 0
+    whole = read_session(folder.journal)
+    assert {name for name, run in whole.runs.items() if run.taken_over} == recorded.runs.keys() - lacking
+    found = tuning(again)
+    assert found.confirmed and found.ended == "no remedy is left" and len(presets(tmp_path)) == 2
+    with pytest.raises(NothingLackingError):
+        plan_resumption(folder)
