@@ -22,12 +22,19 @@ def what_helped(session: Session) -> str:
     if tuning is None:
         return ""
     if tuning.ended and not tuning.attempts:
-        return f"Nothing was tried: {tuning.ended}"
+        return _nothing_tried(tuning)
     decided = [each for each in tuning.attempts if each.state != "measuring"]
     if not decided:
         return ""
     end = "" if tuning.ended in ("", NO_REMEDY) else f"; {tuning.ended}"
     return f"{_said(tuning)}{end}"
+
+
+def _nothing_tried(tuning: Tuning) -> str:
+    """Return why a tune ended without an attempt at a remedy."""
+    if tuning.batch is None or not tuning.batch.ended:
+        return f"Nothing was tried: {tuning.ended}"
+    return f"No change helped: no larger batch is faster, up to {tuning.batch.largest:,}"
 
 
 def _said(tuning: Tuning) -> str:

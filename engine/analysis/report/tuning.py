@@ -54,14 +54,14 @@ _HOW = (
 def tuning_text(session: Session, width: int) -> list[str]:
     """Return a tune as lines for a terminal, within `width` columns if possible; none for other sessions."""
     tuning = tuning_of(session)
-    if tuning is None or not tuning.tried:
+    if tuning is None or not (tuning.tried or tuning.batch):
         return []
     rows = [_row(each) for each in tuning.tried]
     columns = [
         TextColumn(title, [row[place] for row in rows], IMPORTANCE.get(title, 0), title in LEFT)
         for place, title in enumerate(TITLES)
     ]
-    lines = text_table(columns, width)
+    lines = text_table(columns, width) if rows else []
     for line in _batch_of(tuning):
         lines += textwrap.wrap(line, max(width, 20), subsequent_indent="  ")
     return lines

@@ -16,6 +16,9 @@ from .attempts import trouble_in_words
 
 GROWTH = 1.02
 """Ratio of throughputs below which a larger batch is no longer faster."""
+SLOW_IN_A_ROW = 2
+"""Batches in a row that are no faster than one before them, after which no larger one is tried: a single one
+may be noise."""
 FINEST = 8
 """Inverse of the smallest step, as a share of the largest batch that fits."""
 
@@ -89,8 +92,9 @@ def _following(begin: BatchTried, tried: Sequence[BatchTried], multiple: int) ->
         return None, ""
     fit = sorted([begin, *(each for each in tried if each.fits)], key=lambda each: each.batch)
     low = fit[-1]
-    if len(fit) > 1 and (low.throughput or 0.0) < GROWTH * (fit[-2].throughput or 0.0):
-        return None, f"throughput no longer grows from batch {fit[-2].batch:,} to {low.batch:,}"
+    before = max((each.throughput or 0.0 for each in fit[:-SLOW_IN_A_ROW]), default=0.0)
+    if before and all((each.throughput or 0.0) < GROWTH * before for each in fit[-SLOW_IN_A_ROW:]):
+        return None, f"throughput no longer grows up to batch {low.batch:,}"
     too_large = [each.batch for each in tried if not each.fits and each.batch > low.batch]
     if not too_large:
         return 2 * low.batch, ""

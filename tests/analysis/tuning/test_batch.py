@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import pytest
 from building.tunes import gone_on, opened, out_of_memory
+from gpubench_tui.engine.analysis.analysis import analyse
+from gpubench_tui.engine.analysis.report.tuning import tuning_text
 from gpubench_tui.engine.analysis.tuning.batch import BatchSearch, BatchTried, batch_search
 from gpubench_tui.engine.analysis.tuning.tuning import Tuning, tuning_of
 from gpubench_tui.engine.plan.plan import RunSpec
@@ -67,14 +69,19 @@ def test_it_doubles_then_halves_its_step() -> None:
 
 def test_it_ends_where_throughput_no_longer_grows() -> None:
     search = searched(64, saturating, math.inf)
-    assert search.ended == "throughput no longer grows from batch 2,048 to 4,096"
-    assert (search.largest, search.fastest) == (4096, 4096)
+    assert search.ended == "throughput no longer grows up to batch 16,384"
+    assert (search.largest, search.fastest) == (16384, 16384)
     falling = searched(64, lambda batch: 1000.0 if batch <= 128 else 500.0, math.inf)
     assert (falling.ended, falling.largest, falling.fastest) == (
-        "throughput no longer grows from batch 64 to 128",
-        128,
+        "throughput no longer grows up to batch 256",
+        256,
         64,
     )
+
+
+def test_one_slow_run_does_not_end_it() -> None:
+    search = searched(64, lambda batch: 40.0 if batch == 128 else float(batch), 5000)
+    assert search.largest == search.fastest > 4000
 
 
 def test_what_is_known_not_to_fit_is_not_measured() -> None:
@@ -121,7 +128,13 @@ def test_a_tune_finds_the_batch_up_to_the_limit_of_memory_and_proves_it_in_pairs
 
 def test_a_failed_batch_leaves_the_tune_whole(propose: Propose) -> None:
     propose([])
-    tuning = tuned(64)
+    session = fold(gone_on(opened(allow=["recipe"]), machine(64)))
+    tuning = tuning_of(session)
+    assert (
+        tuning is not None
+        and analyse(session).headline == "No change helped: no larger batch is faster, up to 64"
+    )
+    assert any("batch 128: does not fit: CUDA ran out" in line for line in tuning_text(session, 100))
     assert tuning.batch is not None and tuning.batch.largest < 80 and tuning.kept == {}
     assert tuning.stage == "ended" and tuning.trouble == ""
 
