@@ -15,10 +15,10 @@ from .workload.workload import Workload
 CIFAR10_IMAGES = 50_000
 """Training images of CIFAR-10."""
 
-OF_DATA = frozenset(
-    {"data", "data_dir", "images", "classes", "image_size", "augment", "placement"}
-    | {"loader_workers", "prefetch", "pin_memory"}
-)
+OF_DATA = frozenset({
+    "data", "data_dir", "images", "classes", "image_size", "augment",
+    "placement", "loader_workers", "prefetch", "pin_memory",
+})  # fmt: skip
 """Keys of a workload on the data that are made for it, which a training's own file may make itself."""
 
 Origin = tuple[str | int | None, ...]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import msgspec
 
 from ...text.toml import toml_value
 from .preset import Preset
+from .values import flat
 
 WHAT_COUNTS = ("workload", "workloads", "measure", "matrix", "without_gpus")
 """Tables that change what is measured; titles and descriptions do not."""
@@ -40,12 +38,5 @@ def _default_of(key: str) -> str:
 def _values(preset: Preset) -> dict[str, str]:
     """Return every value of a preset as TOML by its key; keys without a value are left out."""
     table = msgspec.to_builtins(preset)
-    return {key: toml_value(value) for name in WHAT_COUNTS for key, value in _flat(name, table[name])}
-
-
-def _flat(key: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            yield from _flat(f"{key}.{name}", inner)
-    elif value is not None:
-        yield key, value
+    counting = {name: table[name] for name in WHAT_COUNTS}
+    return {key: toml_value(value) for key, value in flat(counting) if value is not None}
