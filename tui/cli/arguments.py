@@ -83,6 +83,17 @@ def add_plan_options(
     )
 
 
+def number_above_zero(text: str) -> float:
+    """Return the value of an argument that is a number above 0. Raises argparse.ArgumentTypeError."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} cannot be used: expected a number above 0, as in 10")
+    return number
+
+
 def _varied(text: str) -> str:
     from ...engine.plan.preset.overrides import VARY
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor, nn
 
 from ...plan.workload.language_models import LanguageModel
-
-INITIAL_DEVIATION = 0.02
 
 
 class CausalAttention(nn.Module):
@@ -84,9 +80,3 @@ class Gpt2(nn.Module):
             x = block(x)
         logits: Tensor = self.head(self.norm(x))
         return logits
-
-    def initial_deviation(self, name: str) -> float:
-        """Return the standard deviation of a matrix's initial values."""
-        # What a block adds to its shortcut is made smaller the more blocks there are.
-        added = name.endswith("project.weight")
-        return INITIAL_DEVIATION / math.sqrt(2 * len(self.blocks)) if added else INITIAL_DEVIATION

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 
 import torch
@@ -10,6 +11,9 @@ from torch import Tensor, nn
 from ...plan.workload.language_models import LANGUAGE_MODELS
 from .gpt2 import Gpt2
 from .llama import Llama
+
+INITIAL_DEVIATION = 0.02
+"""Standard deviation of the initial values of matrices."""
 
 
 def build_without_weights(name: str, vocabulary: int) -> Gpt2 | Llama:
@@ -39,7 +43,10 @@ def _initialised(values: Tensor, model: Gpt2 | Llama, name: str, seed: int) -> T
     if values.dim() == 1:
         return values.fill_(1)
     generator = torch.Generator(values.device).manual_seed(seed * 1_000_003 + zlib.crc32(name.encode()))
-    return values.normal_(0, model.initial_deviation(name), generator=generator)
+    # What a block adds to its shortcut is made smaller the more blocks there are.
+    blocks = len(model.blocks) if name.endswith("project.weight") else 0
+    deviation = INITIAL_DEVIATION / math.sqrt(2 * blocks) if blocks else INITIAL_DEVIATION
+    return values.normal_(0, deviation, generator=generator)
 
 
 def _replace(model: nn.Module, old: nn.Parameter, new: nn.Parameter) -> None:

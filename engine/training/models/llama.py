@@ -5,15 +5,12 @@ Its parts: RMSNorm, SwiGLU, rotary positions and grouped-query attention.
 
 from __future__ import annotations
 
-import math
-
 import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor, nn
 
 from ...plan.workload.language_models import LanguageModel
 
-INITIAL_DEVIATION = 0.02
 NORM_EPSILON = 1e-5
 
 
@@ -95,12 +92,6 @@ class Llama(nn.Module):
             x = block(x, rotations)
         logits: Tensor = self.head(self.norm(x))
         return logits
-
-    def initial_deviation(self, name: str) -> float:
-        """Return the standard deviation of a matrix's initial values."""
-        # What a block adds to its shortcut is made smaller the more blocks there are.
-        added = name.endswith("project.weight")
-        return INITIAL_DEVIATION / math.sqrt(2 * len(self.blocks)) if added else INITIAL_DEVIATION
 
 
 def rotations_of(length: int, shape: LanguageModel, device: torch.device) -> Tensor:

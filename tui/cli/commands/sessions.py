@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from ....engine.record.exit_status import MEASURED
 from ...replay_speed import REPLAY_SPEED
 from .. import report_file
-from ..arguments import SESSION_HELP, add_ascii, add_sessions_dir
+from ..arguments import SESSION_HELP, add_ascii, add_sessions_dir, number_above_zero
 from ..context import Context, UsageError, on_terminal, read_recorded, require_terminal
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def add_session_commands(subparsers: Subparsers) -> None:
     replay_parser = subparsers.add_parser("replay", help="open the monitor on a recorded session")
     replay_parser.add_argument(
         "--speed",
-        type=_speed,
+        type=number_above_zero,
         default=REPLAY_SPEED,
         metavar="N",
         help=f"times real time (default: {REPLAY_SPEED:g})",
@@ -146,13 +146,3 @@ def rename(context: Context, *, session: str, name: str) -> int:
         raise UsageError(str(error)) from None
     print(f"{folder.name} is now {renamed.name}", file=sys.stderr)
     return MEASURED
-
-
-def _speed(text: str) -> float:
-    try:
-        speed = float(text)
-    except ValueError:
-        speed = 0.0
-    if not 0 < speed < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a speed: expected a number above 0, as in 10")
-    return speed

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, get_args
 
 from ....engine.record.exit_status import MEASURED
-from ..arguments import add_plan_options
+from ..arguments import add_plan_options, number_above_zero
 from ..context import Context, UsageError
 from ..measuring import Wishes, add_measuring_options, measure
 from ..planning import plan_named
@@ -34,7 +34,7 @@ def add_tune_command(subparsers: Subparsers) -> None:
     )
     parser.add_argument(
         "--minutes",
-        type=_minutes,
+        type=number_above_zero,
         metavar="N",
         help="begin nothing new after so many minutes (default: until nothing helps any more)",
     )
@@ -142,16 +142,6 @@ def _resumed(
     return NewSession(
         resumption.plan, lambda shelf: resumption.create(shelf, name or resumption.earlier.stem)
     ), resumption.host
-
-
-def _minutes(text: str) -> float:
-    try:
-        minutes = float(text)
-    except ValueError:
-        minutes = 0.0
-    if not 0 < minutes < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} are no minutes: expected a number above 0, as in 10")
-    return minutes
 
 
 def _costs(text: str) -> tuple[Cost, ...]:
