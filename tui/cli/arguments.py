@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
+PRESET_HELP = "a preset's name, a unique prefix of it, or a path"
 SESSION_HELP = "a session's name, a unique prefix of it, or a path"
+
+
+def add_preset(parser: argparse.ArgumentParser) -> None:
+    """Add PRESET, which may be left out."""
+    parser.add_argument("preset", metavar="PRESET", nargs="?", help=PRESET_HELP)
 
 
 def add_sessions_dir(parser: argparse.ArgumentParser, *, must_exist: bool = False) -> None:

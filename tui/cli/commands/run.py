@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from ....engine.record.exit_status import MEASURED
-from ..arguments import add_plan_options
+from ..arguments import add_plan_options, add_preset
 from ..context import Context, UsageError
 from ..measuring import Wishes, add_measuring_options, measure
 from ..planning import plan_named
@@ -22,9 +22,7 @@ def add_run_command(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "run", help="run one session; live monitor on a terminal, progress lines otherwise"
     )
-    parser.add_argument(
-        *("preset",), metavar="PRESET", nargs="?", help="a preset's name, a unique prefix of it, or a path"
-    )
+    add_preset(parser)
     parser.add_argument(
         "--resume",
         metavar="SESSION",

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, get_args
 
 from ....engine.record.exit_status import MEASURED
-from ..arguments import add_plan_options, number_above_zero
+from ..arguments import add_plan_options, add_preset, number_above_zero
 from ..context import Context, UsageError
 from ..measuring import Wishes, add_measuring_options, measure
 from ..planning import plan_named
@@ -29,9 +29,7 @@ def add_tune_command(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "tune", help="try one remedy after the other on a preset's run, and keep those that help"
     )
-    parser.add_argument(
-        *("preset",), metavar="PRESET", nargs="?", help="a preset's name, a unique prefix of it, or a path"
-    )
+    add_preset(parser)
     parser.add_argument(
         "--minutes",
         type=number_above_zero,
