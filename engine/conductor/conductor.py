@@ -173,7 +173,7 @@ class Conductor:
             end_fork_server()
             deleted, self._temporary = self._temporary, reopen_temporary(self._temporary)
             self._prepare_folders()
-            self._recorder.say(f"{was_deleted(deleted)}: {self._temporary} takes its place")
+            self._recorder.say(f"{was_deleted(deleted)}: {self._temporary} is used instead")
         return self._temporary
 
     def _take(self, spec: RunSpec) -> None:

@@ -70,9 +70,7 @@ def plan_resumption(folder: SessionFolder, minutes: float | None = None) -> Resu
     plan = recorded.plan if goes_on else plan
     lacking = tuple(spec for spec in plan.to_run if spec.id in set(lacking_runs(recorded)))
     if not lacking and not goes_on:
-        raise NothingLackingError(
-            f"{folder.name} lacks nothing: all its runs were measured, or skipped by rule"
-        )
+        raise NothingLackingError(f"all runs of {folder.name} were measured, or skipped by rule")
     here, differences = inspect_again(before, recorded.program)
     if differences:
         raise CannotResumeError(

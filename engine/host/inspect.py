@@ -26,7 +26,9 @@ def inspect_host(gpus: Sequence[int] | None = None) -> Host:
     that does not exist or is hidden. An empty choice leaves all GPUs unused.
     """
     if sys.platform == "linux" and not Path("/proc/self").exists():
-        raise OSError("/proc is not mounted, which tells of processors and memory: mount -t proc proc /proc")
+        raise OSError(
+            "/proc, which describes processors and memory, is not mounted: mount -t proc proc /proc"
+        )
     survey = _survey()
     software = inspect_software(survey.driver, survey.driver_cuda)
     cpu, cpu_notes = inspect_cpu()

@@ -41,7 +41,7 @@ def make_plan(
     _check_size(name, preset)
     cells = [cell for cell in cells_of(preset, host) if is_wanted(cell, preset.matrix, host)]
     if not cells:
-        problem = "it holds no run: none is in matrix.only, or dp and concurrent have 1 device"
+        problem = "it holds no run: matrix.only leaves none, or dp and concurrent have only 1 device"
         raise PresetError(name, "matrix", problem)
     _check_effects(name, preset.matrix, cells)
     if len(cells) * preset.measure.repeats > MOST_RUNS:

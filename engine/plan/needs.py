@@ -50,7 +50,7 @@ def _torchvision(workloads: Iterable[Workload], host: Host) -> Iterator[Need]:
     if wanted:
         yield Need(
             "error",
-            f"{' and '.join(wanted)} cannot be had: torchvision is not installed",
+            f"{' and '.join(wanted)} cannot be used: torchvision is not installed",
             "pip install torchvision, or take synthetic data and a built-in model",
             "workload.data",
         )
@@ -62,7 +62,8 @@ def _cifar10(workloads: Iterable[Workload], cache: Path) -> Iterator[Need]:
         if not (folder / CIFAR10_FILES).is_dir() and not (folder / CIFAR10_ARCHIVE).is_file():
             yield Need(
                 "warning",
-                f"CIFAR-10 is not here yet: the first run downloads {CIFAR10_SIZE} to {_short(folder)}",
+                "CIFAR-10 has not been downloaded yet: the first run downloads "
+                f"{CIFAR10_SIZE} to {_short(folder)}",
                 f"no network? put {CIFAR10_ARCHIVE} there, or take synthetic data",
                 "workload.data",
             )
@@ -74,12 +75,12 @@ def _unreadable(workloads: Iterable[Workload]) -> Iterator[Need]:
         try:
             parts = open_folder(Path(folder), classes)
         except DataError as error:  # it has changed since the plan was made
-            yield Need("error", error.problem, "mend the folder", f"workload.{error.key}")
+            yield Need("error", error.problem, "repair the folder", f"workload.{error.key}")
             continue
         for part, files in zip(("train", "test"), parts, strict=True):
             if files.unreadable:
                 text = describe_unreadable(Path(folder) / part, files)
-                yield Need("warning", text, "mend or remove them", "workload.data_dir")
+                yield Need("warning", text, "repair or remove them", "workload.data_dir")
 
 
 def _gpus(plan: Plan, host: Host) -> Iterator[Need]:

@@ -95,7 +95,7 @@ class Journal:
             raise
         os.close(self._file)
         self._file = file
-        self._notes.append(f"another program {what} the journal: it was written again, whole")
+        self._notes.append(f"another program {what} the journal: it was rewritten in full")
 
     def _begin_anew(self, left: int) -> None:
         lost, self._size = self._size - left, left

@@ -122,7 +122,7 @@ class SessionFolder:
         does."""
         file = take(self.lock, seconds=1.0)
         if file is None:
-            raise RuntimeError(f"the session {self.name} is running already")
+            raise RuntimeError(f"the session {self.name} is already running")
         try:
             self.turn.unlink(missing_ok=True)
             yield file
@@ -138,7 +138,7 @@ class SessionFolder:
             write_private(self.next, os.fsencode(following.name))
         file = take(self.turn, seconds=1.0)
         if file is None:
-            raise OSError(f"the session {self.name} waits already")
+            raise OSError(f"the session {self.name} is already waiting")
         return file
 
     def is_waiting(self) -> bool:

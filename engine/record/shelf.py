@@ -145,7 +145,7 @@ class Shelf:
                 f"{name!r} is not a valid session name: use up to {LONGEST_NAME} letters, digits, dots, "
                 "dashes and underscores, the first a letter or a digit"
             )
-        return f"there is a session called {name} already" if os.path.lexists(self.root / name) else ""
+        return f"there is already a session named {name}" if os.path.lexists(self.root / name) else ""
 
     def delete(self, folder: SessionFolder) -> None:
         """Delete a session with its folder; ShelfError if impossible."""

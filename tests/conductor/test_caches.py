@@ -40,7 +40,7 @@ def test_a_chosen_cache_is_kept_where_it_is_safe(name: str, temporary: Path, tmp
     assert environment[name] == str(tmp_path / "chosen")
     (tmp_path / "chosen").chmod(0o777)
     (sentence,) = keep_caches_private(tmp_path / "cache", temporary, environment)
-    assert sentence.startswith(f"{name} is not heeded") and "other users can write to" in sentence
+    assert sentence.startswith(f"{name} is ignored") and "other users can write to" in sentence
     assert Path(environment[name]).is_relative_to(tmp_path / "cache")
 
 

@@ -110,7 +110,7 @@ def test_a_folder_for_temporary_files_that_is_deleted(
     assert first.failure.message.startswith("another program deleted the folder")
     assert [end.outcome for end in others] == ["measured", "measured"]
     said = [event.text for event in session.events() if isinstance(event, LogMessage)]
-    assert len([text for text in said if "takes its place" in text]) == 1
+    assert len([text for text in said if "is used instead" in text]) == 1
     assert not short.exists() or not list(short.iterdir())
 
 

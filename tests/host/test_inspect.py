@@ -114,7 +114,7 @@ def test_a_driver_that_aborts_ends_the_process_that_asks_and_nothing_else(
 ) -> None:
     host = inspect("count 2", f"abort.{function} 1")
     assert host.gpus == ()
-    assert "the process that asks the NVIDIA driver was ended by SIGABRT: no GPU is used" in host.notes
+    assert "the process that queries the NVIDIA driver was ended by SIGABRT: no GPU is used" in host.notes
 
 
 def test_a_gpu_that_is_lost_keeps_its_number(inspect: Inspect) -> None:

@@ -130,7 +130,7 @@ def test_a_session_runs_while_its_process_holds_the_lock(shelf: Shelf) -> None:
         assert folder.is_running()
         assert folder.pid() == process.pid
         assert folder.state(None) == "running"
-        with pytest.raises(RuntimeError, match="running already"), folder.hold():
+        with pytest.raises(RuntimeError, match="already running"), folder.hold():
             pass
         assert folder.pid() == process.pid
     assert not folder.is_running()
@@ -226,7 +226,7 @@ def test_a_name_that_is_taken_is_refused(shelf: Shelf) -> None:
     first, second = create(shelf, "a"), create(shelf, "b")
     (shelf.root / "empty").mkdir()
     for name in (second.name, first.name, "empty"):
-        with pytest.raises(ShelfError, match=f"a session called {name} already"):
+        with pytest.raises(ShelfError, match=f"already a session named {name}"):
             shelf.rename(first, name)
     assert len(shelf.all()) == 2
 

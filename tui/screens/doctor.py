@@ -32,7 +32,7 @@ class DoctorScreen(ClosedOnce[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "inspect", "Inspect again", id="doctor.inspect", tooltip="Inspect the machine again"),
         Binding("c", "copy", "Copy", id="doctor.copy", tooltip="Copy the text to the clipboard"),
-        Binding("escape", "close", "Back", id="doctor.close", tooltip="Back to the screen before"),
+        Binding("escape", "close", "Back", id="doctor.close", tooltip="Back to the previous screen"),
     ]
 
     class Inspected(Message):

@@ -84,7 +84,7 @@ class ResultsScreen(TryingScreen):
             "resume",
             "Resume",
             id="results.resume",
-            tooltip="Measure what the session lacks, in a new one that takes over the rest",
+            tooltip="Measure what is missing, in a new session that keeps the rest",
         ),
         Binding("n", "launch", "Presets", id="results.launch", tooltip="Back to the presets"),
         Binding("m,escape", "back", "Back", id="results.monitor", tooltip="Back to the previous screen"),

@@ -55,7 +55,7 @@ class SessionsScreen(ShelfScreen):
             "Resume",
             show=False,
             id="sessions.resume",
-            tooltip="Measure what the session lacks, in a new one that takes over the rest",
+            tooltip="Measure what is missing, in a new session that keeps the rest",
         ),
         Binding("n", "rename", "Rename", id="sessions.rename", tooltip="Rename the session"),
         Binding(

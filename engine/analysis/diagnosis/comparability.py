@@ -77,7 +77,10 @@ def super_linear(case: Case) -> Iterator[Diagnosis]:
             f"{ratio(run.result.speedup)} the throughput of {baseline.result.label}, more than its "
             "devices can give: something slowed the baseline, or they do not do the same work",
             (
-                ("speedup", f"{ratio(run.result.speedup)} where its devices explain {ratio(devices)}"),
+                (
+                    "speedup",
+                    f"{ratio(run.result.speedup)}, of which its devices account for {ratio(devices)} at most",
+                ),
                 (
                     f"throughput of {baseline.result.label}",
                     rate(baseline.result.throughput, baseline.result.unit),

@@ -79,7 +79,7 @@ def unreadable_images(case: Case) -> Iterator[Diagnosis]:
             f"{count(files, 'image')} of its data could not be read and {'are' if files > 1 else 'is'} "
             "missing from what was trained and tested",
             [(f"{each.what}, {each.folder}", _first_of(each.files, each.first)) for each in found],
-            "mend or remove these files: another program, or this one on another machine, may train on them",
+            "repair or remove these files: other programs, or this one on other machines, may train on them",
         )
 
 

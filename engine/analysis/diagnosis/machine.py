@@ -145,8 +145,8 @@ def busy_machine(case: Case) -> Iterator[Diagnosis]:
         yield Diagnosis(
             name=BUSY,
             severity="warning",
-            sentence="the machine was busy before the session began: programs running then may distort every "
-            "figure",
+            sentence="the machine was busy before the session began: programs running then may have "
+            "distorted every figure",
             evidence=(Evidence("load average before the session", f"{load:.1f} on {cpus} usable CPUs"),),
             advice=QUIET,
             runs=tuple(run.result.run for run in case.runs),
@@ -202,12 +202,12 @@ def drift(case: Case) -> Iterator[Diagnosis]:
             low, high = statistics.ratio_interval(last, first)
             if abs(after / before - 1) <= DRIFT or low <= 1 <= high:
                 continue
-            word = "faster" if after > before else "slower"
+            changed = "sped up" if after > before else "slowed down"
             which = f"repeat {repeat.spec.repeat}" if len(run.configuration.runs) > 1 else "it"
             yield run.diagnosis(
                 "drift",
                 "warning",
-                f"{which} became {percent(abs(after / before - 1))} {word} during the measurement",
+                f"{which} {changed} by {percent(abs(after / before - 1))} during the measurement",
                 (
                     (f"median of its first {third} windows", rate(before, run.result.unit)),
                     (f"median of its last {third} windows", rate(after, run.result.unit)),

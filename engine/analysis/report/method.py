@@ -56,7 +56,7 @@ def _durations(specs: Sequence[RunSpec]) -> Iterator[str]:
     for measure in dict.fromkeys(spec.measure for spec in specs):
         yield (
             f"Warm-up is excluded: at least {measure.warmup_steps} steps, until the step time settled or a "
-            "time limit was reached, which is then stated. "
+            "time limit was reached (stated if so). "
             f"Throughput was then measured in windows of about {duration(measure.window_seconds)}, "
             f"{_until(measure)}."
         )

@@ -265,7 +265,7 @@ def _missed(watch: RunWatch, evidence: Observations, complaint: Cause) -> Cause 
         return None
     if busy := tuple(rank for rank in others if evidence.doing(rank) == "working"):
         where = _place(watch.spec, busy[0], evidence) if len(busy) == 1 else ""
-        message = f"it was waited for in vain{where}"
+        message = f"the other ranks waited for it in vain{where}"
         return Cause(at=complaint.at, kind="hung", ranks=busy, message=message)
     return None
 

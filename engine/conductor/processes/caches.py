@@ -41,7 +41,7 @@ def keep_caches_private(cache: Path, temporary: Path, environment: MutableMappin
                 environment[name] = str(own_folder(Path(chosen)))
                 continue
         except (OSError, ValueError) as error:
-            yield f"{name} is not heeded, {home / folder} takes its place: {_reason(error)}"
+            yield f"{name} is ignored, and {home / folder} used instead: {_reason(error)}"
         if chosen or name in CACHES:
             environment[name] = str(own_folder(home / folder))
 

@@ -59,7 +59,7 @@ def answer(question: Question, gpus: OpenGpus) -> Reply:
     except NvmlUnavailable as error:
         return Reply(refusal=message_of(error))
     except Exception as error:
-        return Reply(failure=f"the GPUs can no longer be asked: {described(error)}")
+        return Reply(failure=f"the GPUs can no longer be queried: {described(error)}")
 
 
 def read_questions(questions: SimpleQueue[bytes]) -> None:

@@ -163,13 +163,13 @@ class Driver:
             raise DriverError(f"the NVIDIA driver did not answer within {seconds:.0f} s")
         if not line:
             _kill(process)
-            raise DriverError(f"the process that asks the NVIDIA driver {_ending(process)}")
+            raise DriverError(f"the process that queries the NVIDIA driver {_ending(process)}")
         return msgspec.json.decode(line, type=Reply)
 
     def _started(self) -> subprocess.Popen[bytes]:
         with self._lock:
             if self._closed:
-                raise DriverError("the NVIDIA driver is no longer asked")
+                raise DriverError("the NVIDIA driver is no longer queried")
             if self._process is None:
                 self._process = _start()
             self._asking = True
@@ -209,7 +209,7 @@ def _start() -> subprocess.Popen[bytes]:
             start_new_session=True,
         )
     except OSError as error:
-        raise DriverError(f"the process that asks the NVIDIA driver cannot be started: {error}") from None
+        raise DriverError(f"the process that queries the NVIDIA driver cannot be started: {error}") from None
     Driver.running.add(process.pid)
     return process
 

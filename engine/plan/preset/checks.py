@@ -43,7 +43,7 @@ def _check_baseline(matrix: Matrix, file: str, before: str) -> None:
     if baseline.mode not in matrix.modes:
         raise PresetError(file, f"{key}.mode", f"{baseline.mode!r} is not among matrix.modes")
     if baseline.mode == "concurrent":
-        problem = "independent trainings are no baseline; expected another of matrix.modes"
+        problem = "independent trainings cannot be a baseline; expected another of matrix.modes"
         raise PresetError(file, f"{key}.mode", problem)
     if baseline.mode == "single" and baseline.devices != 1:
         raise PresetError(file, f"{key}.devices", "expected 1, which single has by definition")

@@ -16,7 +16,7 @@ from .values import flat, laid_over
 Table = dict[str, Any]
 
 GPU_TABLE = (
-    "no longer a table: what it says belongs into [workload] and [measure], and what these say now into "
+    "no longer a table: what it says belongs in [workload] and [measure], and what these say now in "
     "[without_gpus.workload] and [without_gpus.measure], for machines without GPUs"
 )
 """Problem of a preset in the form of earlier versions."""

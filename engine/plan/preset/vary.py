@@ -102,7 +102,7 @@ def varied_values(
             value = _typed(key, given, workload, file, at)
             _check_fit(given, file, at)
             if value in typed:
-                raise PresetError(file, at, f"{toml_value(value)} is there twice")
+                raise PresetError(file, at, f"{toml_value(value)} appears twice")
             typed.append(value)
         found[key] = tuple(typed)
     return found

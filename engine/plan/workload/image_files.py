@@ -98,7 +98,7 @@ def decode(path: str) -> Image:
     except MemoryError:
         raise
     except UnidentifiedImageError:
-        raise UnreadableError("is no image of a known format") from None
+        raise UnreadableError("is not an image in a known format") from None
     except OSError as error:
         raise UnreadableError(f"cannot be read: {error.strerror or error}") from error
     except Exception as error:  # decoders of damaged files raise errors of many kinds
@@ -181,7 +181,7 @@ def _class_files(folder: Path, classes: int) -> tuple[list[str], list[Unreadable
         raise DataError(
             "data_dir",
             f"{len(unreadable)} of {len(others) + checked} images looked at in {folder} cannot be read, more "
-            f"than {MOST_UNREADABLE:.0%}: {first.path} {first.reason}; mend or remove them",
+            f"than {MOST_UNREADABLE:.0%}: {first.path} {first.reason}; repair or remove them",
         )
     left_out = {path for path, _ in damaged}
     return [path for path in files if path not in left_out], unreadable

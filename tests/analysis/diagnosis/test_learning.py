@@ -102,7 +102,7 @@ def test_it_is_read_where_steps_are_not(tmp_path: Path) -> None:
 
 def test_images_that_could_not_be_read_are_named() -> None:
     skipped = UnreadImages("data/train", 3, "data/train/cat/1.png cannot be decoded: broken")
-    replaced = UnreadImages("data/test", 1, "data/test/dog/4.png is no image of a known format")
+    replaced = UnreadImages("data/test", 1, "data/test/dog/4.png is not an image in a known format")
     _, built = rank_up("a", 0)
     end = rank_measured("a", 0)
     assert isinstance(built, ModelBuilt) and isinstance(end, RankMeasured)

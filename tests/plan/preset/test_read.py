@@ -113,7 +113,7 @@ def test_paths_are_meant_from_the_presets_folder_or_from_here(
         (MINIMAL + 'baseline = { mode = "single", devices = 2 }\n', ["matrix.baseline.devices: expected 1"]),
         (
             MATRIX + 'modes = ["concurrent", "ddp"]\nbaseline = { mode = "concurrent", devices = 2 }\n',
-            ["matrix.baseline.mode", "no baseline"],
+            ["matrix.baseline.mode", "cannot be a baseline"],
         ),
         (MATRIX + 'modes = ["dp"]\nbaseline = { mode = "dp" }\n', ["matrix.baseline.devices: expected 2"]),
         (
@@ -343,7 +343,7 @@ def test_what_is_wrong_with_the_reduced_form_is_said(lines: str, said: str) -> N
 
 def test_a_preset_with_keys_for_gpus_is_told_how_to_write_them() -> None:
     said = problem(MINIMAL + "[gpu.workload]\nbatch = 64\n")
-    assert said.startswith("mine.toml: gpu: no longer a table: what it says belongs into [workload]")
+    assert said.startswith("mine.toml: gpu: no longer a table: what it says belongs in [workload]")
     assert "[without_gpus.workload]" in said
     assert problem(MINIMAL, "gpu.workload.batch=8").startswith("--set gpu.workload.batch=8: gpu: no longer")
     # Files that the program wrote name those tables even where they are empty.

@@ -206,7 +206,7 @@ def test_values_from_the_command_line(override: str, values: dict[str, object]) 
         ("--vary precison=fp32,bf16", "no such key; did you mean workload.precision?"),
         ("--vary batch=8,x", "expected a whole number, got text"),
         ("--vary batch=8,0", "expected a whole number of 1 or more"),
-        ("--vary seed=1,1", "1 is there twice"),
+        ("--vary seed=1,1", "1 appears twice"),
         ("--vary seed=1,99999999999999999999", "expected a whole number of at most 64 bits"),
         ("--vary precision", "expected key=a,b, as in --vary precision=fp32,bf16"),
         ("--vary precision=", "expected one or more values"),
@@ -241,7 +241,7 @@ def test_what_is_wrong_with_values_names_what_was_typed(override: str, said: str
             "matrix.baseline.vary.compile: not varied; varied keys, in matrix.vary: precision",
         ),
         ("", "only = [{ vary = { compile = 3 } }]", "matrix.only[0].vary.compile: expected true or false"),
-        ("seed = [1, 2, 1]", "", "matrix.vary.seed[2]: 1 is there twice"),
+        ("seed = [1, 2, 1]", "", "matrix.vary.seed[2]: 1 appears twice"),
         (
             "\n".join(f"{key} = {list(range(1, 40))}" for key in ("seed", "images", "batch", "image_size")),
             "",

@@ -262,7 +262,7 @@ class TestFolder:
         assert capfd.readouterr().out.count(str(last)) == 1
         (replaced,) = replaced_images(sets)
         assert (replaced.folder, replaced.files) == (str(tmp_path / "train"), 1)
-        assert replaced.first == f"{last} is no image of a known format"
+        assert replaced.first == f"{last} is not an image in a known format"
         (tmp_path / "train" / "blue" / "5.png").unlink()
         with pytest.raises(NoDataError, match=r"2 of 100 images of a class cannot be read"):
             sets[0].tensor(quiet)

@@ -151,7 +151,7 @@ def test_several_values_of_a_key_are_varied_and_shown_so() -> None:
     [
         ("workload.precision", "fp32, fp8", "'fp8' is not known here; allowed: bf16, fp16, fp32, tf32"),
         ("workload.compile", "true, maybe", "expected true or false, got text"),
-        ("workload.seed", "1, 1", "1 is there twice"),
+        ("workload.seed", "1, 1", "1 appears twice"),
         ("matrix.vary", "{ precision = [1] }", "expected"),
     ],
 )

@@ -312,7 +312,9 @@ async def test_what_is_missing_is_said_before_the_start(
         await wait_for_text(pilot, "(estimate)")
         assert "CIFAR-10 is not here" not in screen_text(app)
         await pilot.press("down", "down")
-        await wait_for_text(pilot, "! CIFAR-10 is not here yet", "dp x2", "warning", "w opens it", "resnet34")
+        await wait_for_text(
+            pilot, "! CIFAR-10 has not been downloaded yet", "dp x2", "warning", "w opens it", "resnet34"
+        )
         await pilot.press("w")
         await wait_for_text(pilot, "163 MiB", "cifar-10-python.tar.gz", "e changes")
     assert not started
@@ -415,7 +417,7 @@ async def test_gpus_are_chosen_for_all_plans(
         await pilot.press("g")
         await wait_for_text(pilot, "[x]  0", "anna train.py 50 GiB", "[x]  1", "[ ]  5", "As --gpus 0-1.")
         await pilot.press("n", "enter")
-        await wait_for_text(pilot, "Mark one at least.")
+        await wait_for_text(pilot, "Mark at least one.")
         await pilot.press("f")
         await wait_for_text(pilot, "[ ]  0", "[x]  1", "[ ]  5", "As --gpus 1-4,6-7.")
         await pilot.press("down", "space", "enter")

@@ -29,7 +29,7 @@ def add_delete_command(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser("delete", help="delete sessions with everything recorded")
     parser.add_argument("sessions", metavar="SESSION", nargs="*", help=SESSION_HELP)
     parser.add_argument(
-        "--find", metavar="TEXT", help="all sessions that sessions --find TEXT lists, but for those that run"
+        "--find", metavar="TEXT", help="all sessions that sessions --find TEXT lists, except running ones"
     )
     parser.add_argument(
         "--older-than",

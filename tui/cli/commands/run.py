@@ -57,7 +57,9 @@ def _planned(context: Context, preset: str | None, name: str | None) -> tuple[Ne
     from ...data.start_sessions import NewSession
 
     if preset is None:
-        raise UsageError("run what? a PRESET, or --resume SESSION; gpubench-tui presets lists the presets")
+        raise UsageError(
+            "nothing to run: name a PRESET, or --resume SESSION; gpubench-tui presets lists the presets"
+        )
     plan, host, text = plan_named(context, preset)
     return NewSession(plan, lambda shelf: shelf.create(name, plan, host, text)), host
 

@@ -107,7 +107,9 @@ def _planned(
     from ...data.start_sessions import NewSession, tune_name
 
     if preset is None:
-        raise UsageError("tune what? a PRESET, or --resume SESSION; gpubench-tui presets lists the presets")
+        raise UsageError(
+            "nothing to tune: name a PRESET, or --resume SESSION; gpubench-tui presets lists the presets"
+        )
     planned, host, text = plan_named(context, preset)
     try:
         chosen = run_to_tune(planned, run, mode)

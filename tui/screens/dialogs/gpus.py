@@ -26,10 +26,10 @@ class GpusScreen(ModalScreen[tuple[int, ...] | None], ClosedOnce[tuple[int, ...]
     """Dismissed with the indices of the chosen GPUs, or with None if cancelled."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "choose", "Choose", id="gpus.choose", tooltip="Use this GPU, or no longer"),
+        Binding("space", "choose", "Choose", id="gpus.choose", tooltip="Select or deselect this GPU"),
         Binding("enter", "accept", "OK", priority=True, id="gpus.accept", tooltip="Use the marked GPUs"),
         Binding("a", "choose_all", "All", id="gpus.all", tooltip="Mark all GPUs"),
-        Binding("f", "choose_free", "Free", id="gpus.free", tooltip="Mark those that nobody uses"),
+        Binding("f", "choose_free", "Free", id="gpus.free", tooltip="Mark the GPUs that nobody uses"),
         Binding("n", "choose_none", "None", id="gpus.none", tooltip="Mark none"),
         Binding("escape", "cancel", "Cancel", id="gpus.cancel", tooltip="Close without choosing"),
     ]
@@ -71,7 +71,7 @@ class GpusScreen(ModalScreen[tuple[int, ...] | None], ClosedOnce[tuple[int, ...]
 
     def _choice(self) -> Content:
         if not self._chosen:
-            return Content.styled("Mark one at least.", "$text-error")
+            return Content.styled("Mark at least one.", "$text-error")
         if len(self._chosen) == len(self._states):
             return Content.styled("All GPUs, as without --gpus.", "$muted")
         return Content.styled(f"As --gpus {index_ranges(sorted(self._chosen)).replace(' ', '')}.", "$muted")

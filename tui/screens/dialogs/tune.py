@@ -34,7 +34,7 @@ class TuneScreen(ModalScreen[Tune | None], ClosedOnce[Tune | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "accept", "Start", priority=True, id="tune.start", tooltip="Start the tune"),
-        Binding("space", "choose", "Allow", id="tune.allow", tooltip="Allow this, or no longer"),
+        Binding("space", "choose", "Allow", id="tune.allow", tooltip="Allow this, or forbid it again"),
         Binding(
             "tab", "app.focus_next", "Minutes", id="tune.minutes", tooltip="From the list to the minutes"
         ),

@@ -97,8 +97,8 @@ def test_what_cannot_be_resumed_is_a_sentence(
     assert run(running, f"--resume={running.name}", "quickstart") == 2
     assert "leave out PRESET, --set, --vary and --gpus" in capsys.readouterr().err
     assert run(running) == 2
-    assert "run what? a PRESET, or --resume SESSION" in capsys.readouterr().err
+    assert "nothing to run: name a PRESET, or --resume SESSION" in capsys.readouterr().err
     whole = recorded.shelve(running.path.parent, 2)
     assert run(running, f"--resume={whole.name}") == 0
-    assert f"nothing to measure: {whole.name} lacks nothing" in capsys.readouterr().err
+    assert f"nothing to measure: all runs of {whole.name} were measured" in capsys.readouterr().err
     assert followed == []
