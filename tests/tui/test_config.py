@@ -97,7 +97,7 @@ def test_keys_that_make_no_sense_are_refused_with_a_sentence(wanted: dict[str, s
 
 
 def test_two_may_swap_their_keys_and_screens_may_share_one() -> None:
-    wanted = {"monitor.stop": "k", "monitor.skip": "s", "results.export": "t", "app.help": "?,h"}
+    wanted = {"monitor.stop": "k", "monitor.skip": "s", "results.export": "v", "app.help": "?,h"}
     assert check_keys(wanted, declared_bindings(GpubenchApp)) == (wanted, [])
 
 

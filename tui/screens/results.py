@@ -33,7 +33,7 @@ from ..widgets.results_table import ResultsTable
 from ..workers import in_task, in_thread
 from .base import is_visible
 from .dialogs.export import ExportScreen
-from .trying import TryingScreen
+from .trying import TryingScreen, folder_of_origin
 
 REFRESH_SECONDS = 1.0
 REST_FACTOR = 19
@@ -228,7 +228,7 @@ class ResultsScreen(TryingScreen):
         with self.app.batch_update():
             self.query_one("#title", Static).update(title_line(session, is_over))
             self._page.show(self._analysis, self._order, is_over)
-            self._page.link(self.trials, self.origin_of(session))
+            self._page.link(self.trials, folder_of_origin(self.folder, session))
 
     # Actions
 

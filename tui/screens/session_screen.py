@@ -19,12 +19,13 @@ from ...engine.record.session_folder import SessionFolder
 from ...engine.text.units import clock
 from ..data.feed import Feed
 from ..render.monitor.time_range import TIME_RANGES
-from ..requests import GoBack, ShowLaunch
+from ..requests import GoBack, ShowLaunch, ShowResults
 from ..widgets.footer import Footer
 from ..widgets.panel import Panel
 from ..widgets.session_view import SessionView
 from .base import Quittable, is_visible
 from .results import ResultsScreen
+from .trying import folder_of_origin
 
 REDRAW_SECONDS = 0.5
 PLOT_SECONDS = 0.9
@@ -57,6 +58,7 @@ class SessionScreen(Quittable, Generic[Source]):
         self._paused = False
         self._results_due = False
         self._plotted_at = 0.0
+        self._is_trial = False
 
     def compose(self) -> ComposeResult:
         """Compose head, panels and footer."""
@@ -148,6 +150,9 @@ class SessionScreen(Quittable, Generic[Source]):
             return
         if plots:
             self._plotted_at = time.monotonic()
+        if self._is_trial != (self.session.plan.trial is not None):
+            self._is_trial = not self._is_trial
+            self.refresh_bindings()
         with self.app.batch_update():
             self._draw_headline()
             self.view.draw(self.session, plots, self.seconds_left())
@@ -180,7 +185,9 @@ class SessionScreen(Quittable, Generic[Source]):
     # Actions
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """Disable Freeze once the session has ended, unless the view is frozen."""
+        """Disable Freeze once the session has ended, unless the view is frozen, and From but in a trial."""
+        if action == "origin":
+            return self.session.plan.trial is not None
         return action != "pause" or not self._over or self._paused
 
     def action_pause(self) -> None:
@@ -193,6 +200,15 @@ class SessionScreen(Quittable, Generic[Source]):
     def action_launch(self) -> None:
         """Return to the presets."""
         self.post_message(ShowLaunch())
+
+    def action_origin(self) -> None:
+        """Show the results of the session that this one is a trial of."""
+        origin = folder_of_origin(self.folder, self.session)
+        if origin is not None:
+            self.post_message(ShowResults(origin))
+        elif self.session.plan.trial is not None:
+            name = self.session.plan.trial.session
+            self.notify(f"{name} is no longer beside this session.", severity="warning", markup=False)
 
     def action_results(self) -> None:
         """Show the results."""
@@ -249,6 +265,13 @@ VIEW_KEYS: list[BindingType] = [
         "Presets",
         id="monitor.launch",
         tooltip="Back to the presets; a session that is running keeps running",
+    ),
+    Binding(
+        "f",
+        "origin",
+        "From",
+        id="monitor.origin",
+        tooltip="The results of the session that this one is a trial of",
     ),
     Binding(
         "p",

@@ -84,13 +84,6 @@ class TryingScreen(ClosedOnce[None]):
             self.trials = message.trials
             self.show_trials()
 
-    def origin_of(self, session: Session) -> SessionFolder | None:
-        """Return the session that this one is a trial of; None if it is none, or that one is gone."""
-        if session.plan.trial is None:
-            return None
-        origin = SessionFolder(self.folder.path.parent / session.plan.trial.session)
-        return origin if origin.path.exists() else None
-
     @in_task("trying a remedy")
     async def action_try(self) -> None:
         """Ask which remedy of a diagnosis to try, and start a session that does."""
@@ -113,3 +106,11 @@ class TryingScreen(ClosedOnce[None]):
             return self.focused.diagnosis
         found = self.analysis.diagnoses if self.analysis is not None else ()
         return next((each for each in found if each.remedies), next(iter(found), None))
+
+
+def folder_of_origin(folder: SessionFolder, session: Session) -> SessionFolder | None:
+    """Return the session that a session is a trial of; None if it is none, or that one is not beside it."""
+    if session.plan.trial is None:
+        return None
+    origin = SessionFolder(folder.path.parent / session.plan.trial.session)
+    return origin if origin.path.exists() else None

@@ -58,9 +58,9 @@ class ResultsPage(VerticalScroll, can_focus=False):
         """Compose results and curves at the left, their breakdown at the right or below."""
         with Vertical(classes="column"):
             yield Static(id="sentence", markup=False)
-            yield SessionLinks(id="links")
             yield PageSection("Tune", id="tuning")
             yield Diagnoses(id="diagnoses")
+            yield SessionLinks(id="links")
             yield ResultsTable("Results", id="table")
             yield PageSection("Speedup", id="speedup")
             yield PageSection("Curves", id="curves")
@@ -136,7 +136,7 @@ class ResultsPage(VerticalScroll, can_focus=False):
 
     def move_focus(self, step: int) -> None:
         """Focus the section `step` places further down, and scroll to its top."""
-        sections = list(self.query(".section"))
+        sections = [each for each in self.query(".section") if each.display]
         focused = self.screen.focused
         here = [place for place, one in enumerate(sections) if focused in (one, *one.children)]
         target = sections[max(0, min(len(sections) - 1, here[0] + step if here else 0))]

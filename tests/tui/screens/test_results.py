@@ -45,7 +45,10 @@ from textual.widgets import Input
 
 pytestmark = pytest.mark.slow
 
-SECTIONS = ("table", "speedup", "curves", "phases", "communication", "devices", "published", "method")
+SECTIONS = (
+    *("table", "speedup", "curves", "phases", "communication", "devices", "published", "projection"),
+    "method",
+)
 
 
 def rows(app: GpubenchApp) -> list[str]:

@@ -19,7 +19,7 @@ from ...render.remedies import remedy_choice
 from ...widgets.footer import Footer
 from ..base import ClosedOnce
 
-EXPLANATION = "Starts a session that measures it as it was and with the change, in turns."
+EXPLANATION = "Starts a session that measures the run as it was and with the change, in turns."
 FRAME = 6
 """Cells of the box beside its lines: its padding, and the bar by which the list scrolls."""
 

@@ -1,0 +1,118 @@
+"""Trying a remedy from the results screen, and the ways between a session and its trials."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from building.sessions import HOST
+from building.trials import RUN, shelve_slow_input, shelve_trial
+from driving.app import screen_text, wait_for_text, wait_until, watching
+from gpubench_tui.engine.conductor import same_machine
+from gpubench_tui.engine.record.session_folder import SessionFolder
+from gpubench_tui.tui.app import GpubenchApp
+from gpubench_tui.tui.data import start_sessions
+from gpubench_tui.tui.requests import ShowResults
+from gpubench_tui.tui.screens.dialogs.remedies import RemediesScreen
+from gpubench_tui.tui.screens.monitor import MonitorScreen
+from gpubench_tui.tui.screens.results import ResultsScreen
+from gpubench_tui.tui.widgets.diagnoses import DiagnosisLine
+from gpubench_tui.tui.widgets.session_links import LinkLine
+
+pytestmark = pytest.mark.slow
+
+SIZES = [(80, 24), (120, 40)]
+
+
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[SessionFolder]]:
+    """The sessions that were to be started on the machine of the recorded one; they wait in a queue."""
+    folders: list[SessionFolder] = []
+    turns: list[int] = []
+
+    def start(*new: SessionFolder, after: Sequence[SessionFolder] = ()) -> None:
+        turns.extend(folder.wait_for_turn(None) for folder in new)
+        folders.extend(new)
+
+    monkeypatch.setattr(start_sessions, "start_session", start)
+    monkeypatch.setattr(same_machine, "inspect_host", lambda gpus: HOST)
+    monkeypatch.setattr(same_machine, "program_version", lambda: "0.1.0")
+    yield folders
+    for turn in turns:
+        os.close(turn)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_remedy_is_chosen_and_its_trial_shown(
+    tmp_path: Path, size: tuple[int, int], begun: list[SessionFolder]
+) -> None:
+    origin = shelve_slow_input(tmp_path)
+    app = watching(origin)
+    async with app.run_test(size=size) as pilot:
+        await wait_for_text(pilot, "waiting for the next batch", "t Try")
+        await pilot.press("t")
+        text = await wait_for_text(pilot, "Try a remedy for input-bound of single x1:", "in turns")
+        dialog = app.screen
+        assert isinstance(dialog, RemediesScreen)
+        first, second, *_ = dialog._remedies
+        assert f"at most {first.ceiling:.2f}x" in text
+        assert all(remedy.name in text for remedy in dialog._remedies)
+        assert "takes more memory" in text or "changes nothing but the speed" in text
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: isinstance(app.screen, ResultsScreen))
+        assert not begun
+        await pilot.press("t")
+        await wait_until(pilot, lambda: isinstance(app.screen, RemediesScreen))
+        await pilot.press("down", "enter")
+        await wait_until(pilot, lambda: isinstance(app.screen, MonitorScreen))
+        await wait_for_text(pilot, "waiting  slow-try-")
+    (trial,) = begun
+    plan = trial.request().plan
+    assert plan.trial is not None
+    assert (plan.trial.session, plan.trial.run) == (origin.name, RUN.id)
+    (remedy,) = {run.attempt.remedy.name for run in plan.runs if run.attempt and run.attempt.remedy}
+    assert remedy == second.name
+
+
+async def test_what_cannot_be_tried_is_said_in_a_sentence(tmp_path: Path, begun: list[SessionFolder]) -> None:
+    app = watching(shelve_trial(shelve_slow_input(tmp_path)))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "Results", "t Try")
+        lines = list(app.screen.query(DiagnosisLine))
+        without = [line for line in lines if not line.diagnosis.remedies]
+        if without:
+            without[0].focus()
+            await pilot.press("t")
+            name = without[0].diagnosis.name
+            await wait_for_text(pilot, f"The program cannot try a remedy for {name} by itself")
+        assert not begun
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_session_and_its_trials_lead_to_each_other(tmp_path: Path, size: tuple[int, int]) -> None:
+    origin = shelve_slow_input(tmp_path)
+    trial, running = shelve_trial(origin), shelve_trial(origin, "second", pairs=1)
+    app = GpubenchApp(tmp_path)
+    with running.hold():
+        async with app.run_test(size=size) as pilot:
+            app.post_message(ShowResults(origin))
+            text = await wait_for_text(pilot, "tried: Resident data: 2.00x (95%: ", "at most 2.50x was")
+            assert text.index("second") < text.index("input-bound is gone") if "second" in text else True
+            links = list(app.screen.query(LinkLine))
+            assert [link.link.folder.name for link in links] == [running.name, trial.name]
+            links[1].focus()
+            await pilot.press("enter")
+            await wait_for_text(pilot, trial.name, f"a trial of: {origin.name}")
+            await pilot.press("tab")
+            app.screen.query_one(LinkLine).focus()
+            await pilot.press("enter")
+            await wait_until(pilot, lambda: f"{origin.name}" in screen_text(app).splitlines()[0])
+            await wait_until(pilot, lambda: len(app.screen.query(LinkLine)) == 2)
+            app.screen.query(LinkLine).first().focus()
+            await pilot.press("enter")
+            await wait_until(pilot, lambda: isinstance(app.screen, MonitorScreen))
+            await wait_for_text(pilot, "f From", "running")
+            await pilot.press("f")
+            await wait_for_text(pilot, "tried: ")
