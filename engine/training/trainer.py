@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.distributed.fsdp import FSDPModule
 
 from ..plan.plan import RunSpec
-from ..plan.workload.trainings import own_training
+from ..plan.workload.user_code import user_code_of
 from ..text.plain import described
 from .data.datasets import Note
 from .device.devices import RankDevices
@@ -88,9 +88,7 @@ class Trainer:
         self._group = group
         self._workload = workload
         self._step = 0
-        # So that dropout differs from rank to rank; but all ranks of fsdp have to leave out the same blocks.
-        alike = run.mode == "fsdp" and own_training(workload.training) is not None
-        self._seed = workload.seed * 1_000_003 + (0 if alike else rank) + 1
+        self._seed = seed_of_steps(run, rank)
         torch.manual_seed(self._seed)
 
     @property
@@ -262,3 +260,14 @@ class Trainer:
     def replicas_equal(self) -> bool:
         """Return whether all ranks of this training hold the same parameters, bit for bit."""
         return self._group.agree(list(self.plain.parameters()))
+
+
+def seed_of_steps(run: RunSpec, rank: int) -> int:
+    """Return the seed of the random numbers that a rank's steps draw, such as those of dropout.
+
+    They differ from rank to rank. But a model of the user's own may leave out blocks at random, and all ranks
+    of fsdp have to leave out the same ones.
+    """
+    workload = run.workload_of(rank)
+    alike = run.mode == "fsdp" and user_code_of(workload) is not None
+    return workload.seed * 1_000_003 + (0 if alike else rank) + 1
