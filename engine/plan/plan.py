@@ -142,6 +142,11 @@ class Plan(Struct, frozen=True, kw_only=True):
         return tuple(spec for spec in self.runs if spec.is_in(figure))
 
     @property
+    def measures_preset(self) -> bool:
+        """Whether its runs are those of its preset, and not of a trial or a tune."""
+        return self.trial is None and self.tune is None
+
+    @property
     def to_run(self) -> tuple[RunSpec, ...]:
         """Runs that are not skipped."""
         return tuple(spec for spec in self.runs if spec.skip is None)

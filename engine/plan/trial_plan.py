@@ -9,11 +9,15 @@ from msgspec.structs import replace
 from ..host.facts import Host
 from .changed_run import changed_run
 from .plan import Plan, RunSpec
+from .preset.preset import Measure
 from .preset.values import value_at
 from .remedy import Attempt, Remedy, Trial
 
-TURNS = 3
-"""Pairs of runs, as it was and with the remedy, whose ratios give the gain."""
+TURNS = 4
+"""Pairs of runs, as it was and with the remedy, whose ratios give the gain: an even number, so that either
+was first equally often."""
+MOST_SECONDS = 10.0
+"""Most seconds of windows of each run: more pairs tell more than longer ones."""
 
 
 def trial_plan(plan: Plan, run: RunSpec, diagnosis: str, remedy: Remedy, session: str, host: Host) -> Plan:
@@ -41,7 +45,7 @@ def trial_plan(plan: Plan, run: RunSpec, diagnosis: str, remedy: Remedy, session
 
 
 def run_alone(run: RunSpec) -> RunSpec:
-    """Return a run that is the first of its kind and compared with none, measured by windows of time."""
+    """Return a run that is the first of its kind and compared with none, measured by few windows."""
     repeated = f"-r{run.repeat}"
     is_repeat = bool(run.configuration) and run.id.endswith(repeated)
     name = run.id.removesuffix(repeated) if is_repeat else run.id
@@ -54,8 +58,14 @@ def run_alone(run: RunSpec) -> RunSpec:
         baseline=None,
         controls={},
         attempt=None,
-        measure=replace(run.measure, epochs=0, repeats=1),
+        measure=_short(run.measure),
     )
+
+
+def _short(measure: Measure) -> Measure:
+    # Without a detail phase there would be nothing to diagnose.
+    detail = measure.detail or Measure().detail
+    return replace(measure, epochs=0, repeats=1, seconds=min(measure.seconds, MOST_SECONDS), detail=detail)
 
 
 def _turns(before: RunSpec, after: RunSpec, keys: Sequence[str]) -> Iterator[RunSpec]:

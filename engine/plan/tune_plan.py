@@ -5,12 +5,9 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from .plan import Plan, RunSpec
-from .preset.preset import Measure, Mode
+from .preset.preset import Mode
 from .remedy import Attempt, Tune
 from .trial_plan import run_alone
-
-MOST_SECONDS = 10.0
-"""Most seconds of windows of each run: a tune has many, and more of them where it is not clear yet."""
 
 
 class NothingToTuneError(Exception):
@@ -19,11 +16,7 @@ class NothingToTuneError(Exception):
 
 def tune_plan(plan: Plan, run: RunSpec, tune: Tune) -> Plan:
     """Return the plan that a tune of one of the plan's runs begins with."""
-    alone = run_alone(run)
-    # Without a detail phase there would be nothing to diagnose.
-    detail = alone.measure.detail or Measure().detail
-    measure = replace(alone.measure, seconds=min(alone.measure.seconds, MOST_SECONDS), detail=detail)
-    start = replace(alone, measure=measure, attempt=Attempt(number=0, purpose="start"))
+    start = replace(run_alone(run), attempt=Attempt(number=0, purpose="start"))
     return Plan(
         preset=plan.preset,
         title=f"Tune of {plan.title}",

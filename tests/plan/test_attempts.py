@@ -37,6 +37,8 @@ def test_a_trial_takes_a_run_and_its_remedy_in_turns() -> None:
         (2, "fp32"),
         (3, "fp32"),
         (3, "bf16"),
+        (4, "bf16"),
+        (4, "fp32"),
     ], "drift would favour one of the two"
     assert len({spec.id for spec in tried.runs}) == 2 * TURNS
     for spec in tried.runs:

@@ -66,21 +66,51 @@ def start_new(
 def once_more(gpus: Sequence[int] | None, folder: SessionFolder) -> NewSession:
     """Return a session of the preset as that session used it, planned anew for this machine.
 
-    It has the name of that session and a new time. Raises `RefusedError`.
+    It has the name of that session and a new time. A trial is repeated as it was planned, and a tune begins
+    again within the same bounds. Raises `RefusedError`.
     """
     try:
         text = read_whole(folder.preset).decode()
-        preset = read_preset(text, str(folder.preset), folder=folder.path)
         host = inspect_host(gpus)
         earlier = folder.request().plan
-        plan = make_plan(earlier.preset, preset, host, earlier.changes)
+        plan = (
+            _trial_again(earlier, host)
+            if earlier.trial is not None
+            else _planned_again(folder, earlier, host)
+        )
         plan = with_paces(plan, host, read_paces(folder.path.parent))
-    except (OSError, ValueError, msgspec.DecodeError) as error:
+    except (OSError, ValueError, msgspec.DecodeError, NothingToTuneError) as error:
         raise RefusedError(f"{folder.name} cannot be run again: {error}.") from None
     if not plan.to_run:
         reasons = "; ".join(dict.fromkeys(spec.skip for spec in plan.runs if spec.skip))
         raise RefusedError(f"{folder.name} cannot be run again here: every run is skipped ({reasons}).")
     return _of(plan, host, text, folder.stem)
+
+
+def _planned_again(folder: SessionFolder, earlier: Plan, host: Host) -> Plan:
+    """Return the plan of a session's preset on this machine; of a tune that of its run.
+
+    Raises OSError or ValueError where the preset cannot be used, NothingToTuneError where there is no such
+    run.
+    """
+    text = read_whole(folder.preset).decode()
+    preset = read_preset(text, str(folder.preset), folder=folder.path)
+    plan = make_plan(earlier.preset, preset, host, earlier.changes)
+    if earlier.tune is None:
+        return plan
+    return tune_plan(plan, run_to_tune(plan, earlier.runs[0].label), earlier.tune)
+
+
+def _trial_again(earlier: Plan, host: Host) -> Plan:
+    """Return the plan of a trial once more. Raises ValueError where its devices are not here."""
+    here = {gpu.uuid for gpu in host.gpus}
+    for device in earlier.devices:
+        if device.kind == "cuda" and device.uuid not in here:
+            raise ValueError(f"GPU {device.index} ({device.name}) is not here")
+    cores = {core for device in earlier.devices for core in device.cores}
+    if missing := sorted(cores - {*host.cpu.cores}):
+        raise ValueError(f"CPU {missing[0]} cannot be used here")
+    return earlier
 
 
 def the_rest(folder: SessionFolder) -> NewSession:

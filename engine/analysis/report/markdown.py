@@ -22,7 +22,7 @@ from .phases import phases_section
 from .projection import projection_section
 from .provenance import origins
 from .published import published_section
-from .trials import origin_of_trial, trials_section
+from .trials import trials_section
 from .tuning import results_in_brief, tuning_section
 
 MOST_WARNINGS = 20
@@ -74,9 +74,6 @@ def _opening(analysis: Analysis) -> Iterator[str]:
         f"Session {code_span(session.name)}, preset {code_span(session.plan.preset)}, {when}, "
         f"{duration(session.elapsed)}, gpubench-tui {one_line(session.program)}."
     )
-    if (origin := origin_of_trial(session)) is not None:
-        what, whence = origin
-        yield f"{one_line(what)} {code_span(whence)}."
     if session.resumes:
         yield (
             f"It resumes {code_span(session.resumes)}: runs marked as taken over were measured there, on the "

@@ -5,7 +5,6 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
-from ...record.session import Session
 from ...text.grouping import group_labels
 from ...text.tables import TextColumn, text_table
 from ..analysis import Analysis
@@ -26,9 +25,9 @@ def session_text(analysis: Analysis, width: int) -> str:
 
     The result of a trial or a tune comes first: its table is no answer.
     """
-    plan = analysis.session.plan
+    measures_preset = analysis.session.plan.measures_preset
     parts = [terminal_report(analysis, width), "\n".join(tuning_text(analysis.session, width))]
-    parts.insert(2 if plan.trial is None and plan.tune is None else 0, analysis.headline)
+    parts.insert(2 if measures_preset else 0, analysis.headline)
     parts.append("\n".join(diagnosis_text(analysis.diagnoses, width)))
     parts.append("\n".join(projection_text(analysis.projections, width)))
     parts.append("\n".join(trials_text(analysis, width)))
@@ -40,7 +39,7 @@ def terminal_report(analysis: Analysis, width: int) -> str:
     session, found = analysis.session, results_in_brief(analysis)
     lines = [
         line
-        for text in (session.plan.title, _origin(session), trained(session.plan), hardware(session))
+        for text in (session.plan.title, origin_of_trial(session), trained(session.plan), hardware(session))
         for line in textwrap.wrap(text, width)
     ]
     lines += ["", *text_table(_grid(found), width)]
@@ -53,11 +52,6 @@ def terminal_report(analysis: Analysis, width: int) -> str:
     for labels, text in remarked:
         lines += textwrap.wrap(f"{labels}: {text}", max(width, 20), subsequent_indent=INDENT)
     return "\n".join(lines)
-
-
-def _origin(session: Session) -> str:
-    origin = origin_of_trial(session)
-    return " ".join(origin) if origin is not None else ""
 
 
 def _grid(found: Sequence[Result]) -> list[TextColumn]:

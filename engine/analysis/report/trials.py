@@ -28,15 +28,18 @@ def trials_text(analysis: Analysis, width: int) -> list[str]:
     ]
 
 
-def origin_of_trial(session: Session) -> tuple[str, str] | None:
-    """Return what a trial tries on which run, and the name of the session it comes from; None for others."""
+def origin_of_trial(session: Session) -> str:
+    """Return what a trial tries on which run of which session, one sentence without the full stop.
+
+    It is empty for other sessions.
+    """
     trial = session.plan.trial
     if trial is None:
-        return None
+        return ""
     attempt = next((spec.attempt for spec in session.plan.runs if spec.attempt is not None), None)
     remedy = attempt.remedy.name if attempt is not None and attempt.remedy is not None else "a remedy"
     against = f" against {attempt.diagnosis}" if attempt is not None and attempt.diagnosis else ""
-    return f"It tries {remedy}{against} on the run {trial.run} of the session", trial.session
+    return f"{remedy}{against} on the run {trial.run} of {trial.session}"
 
 
 def outcome_of_trial(trial: PastTrial) -> str:

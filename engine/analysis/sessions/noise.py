@@ -152,7 +152,7 @@ def past_sessions(folders: Sequence[SessionFolder], compared: Sequence[Session])
             started = None if folder.path.resolve() in own else beginning(folder)
             if started is None or started.host.name not in hosts or started.unix_time > latest:
                 continue
-            if parts.isdisjoint(map(matched_part, started.plan.runs)):
+            if not started.plan.measures_preset or parts.isdisjoint(map(matched_part, started.plan.runs)):
                 continue
             with contextlib.suppress(OSError):  # it has just been deleted
                 found.append(read_session(folder.journal, WITHOUT_STEPS))

@@ -99,16 +99,19 @@ class _Measured(NamedTuple):
 
 
 def presets_on(shelf: Shelf) -> list[str]:
-    """Return the names of the presets of all sessions on the shelf, that of the newest session first."""
+    """Return the names of the presets that sessions on the shelf measure, that of the newest first."""
     found = (beginning(folder) for folder in shelf.all())
-    return list(dict.fromkeys(started.plan.preset for started in found if started is not None))
+    plans = (started.plan for started in found if started is not None)
+    return list(dict.fromkeys(plan.preset for plan in plans if plan.measures_preset))
 
 
 def read_trend(shelf: Shelf, preset: str, host: str | None = None) -> Trend | None:
     """Return the trend of a preset, by default on the machine of its newest session; None without any."""
     started = [(folder, beginning(folder)) for folder in shelf.all()]
     alike = [
-        (folder, event) for folder, event in started if event is not None and event.plan.preset == preset
+        (folder, event)
+        for folder, event in started
+        if event is not None and event.plan.preset == preset and event.plan.measures_preset
     ]
     alike.sort(key=lambda each: each[1].unix_time)
     hosts = list(dict.fromkeys(event.host.name for _, event in reversed(alike)))

@@ -97,7 +97,7 @@ def _diagnosis(session: Session, name: str, run: str | None) -> Diagnosis:
     if name not in with_remedies:
         of = [named[name]] if name else list(named.values())
         advice = "; ".join(f"{each.name}: {each.advice}" for each in of)
-        raise UsageError(f"{session.name} has nothing that the program can try by itself ({advice})")
+        raise UsageError(f"there is nothing to try on {session.name}: {advice}")
     cases = [each for each in by_run if each.name == name and each.remedies]
     if run is None:
         return cases[0]
