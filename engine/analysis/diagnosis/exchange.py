@@ -91,9 +91,9 @@ def _advice(run: Subject) -> str:
 def less_exposed(run: Subject, share: float | None) -> Iterator[Remedy]:
     """Yield what lets a run send less, less often or better; synchronising takes a `share` of each step."""
     workload, communication, gone = run.spec.workload, run.result.communication, if_gone(share)
-    yield Remedy(
-        name="bf16 gradients", changes={"compress_gradients": "bf16"}, costs=("numerics",), ceiling=gone
-    )
+    if workload.compress_gradients == "none":
+        changes = {"compress_gradients": "bf16"}
+        yield Remedy(name="bf16 gradients", changes=changes, costs=("numerics",), ceiling=gone)
     if communication is not None and len(communication.buckets) >= MANY_BUCKETS:
         yield Remedy(name="larger buckets", changes={"bucket_mb": 4 * workload.bucket_mb}, ceiling=gone)
     yield Remedy(

@@ -12,6 +12,7 @@ from ...plan.changed_run import as_changed, changes_in_effect
 from ...plan.limits import BF16_SINCE, refusal
 from ...plan.plan import RunSpec
 from ...plan.remedy import Remedy
+from ...plan.workload.blocks import problem_with_checkpointing
 from ...plan.workload.trainings import own_training
 from ...plan.workload.workload import Precision
 from .case import Case, Subject
@@ -44,7 +45,8 @@ def _possible(host: Host, run: Subject, remedy: Remedy) -> Iterator[Remedy]:
         changed = as_changed(spec, changes)
     except msgspec.ValidationError:  # of a journal that no plan of this program wrote
         return
-    if changes and refusal(changed, spec.devices, host) is None and has_enough_data(run, changed):
+    possible = refusal(changed, spec.devices, host) is None and has_enough_data(run, changed)
+    if changes and possible and problem_with_checkpointing(changed.workload) is None:
         yield replace(remedy, changes=changes)
 
 
