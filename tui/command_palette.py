@@ -27,8 +27,11 @@ IN_THE_LIST = (
     ("sessions.delete", "Delete sessions", "x, after a question"),
     ("sessions.rename", "Rename a session", "n"),
     ("sessions.replay", "Replay a session", "r"),
+    ("sessions.resume", "Resume a session", "u on one that was stopped or interrupted"),
+    ("results.export", "Report or export of a session", "Enter on it, then e"),
+    ("results.again", "Run a session again", "Enter on it, then r"),
 )
-"""Actions of the list of sessions: name of the binding, title, and the way to it there."""
+"""Actions that begin in the list of sessions: name of the binding, title, and the way to it there."""
 
 
 class PaletteEntry(NamedTuple):

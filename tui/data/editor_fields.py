@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from ...engine.plan.preset.other_names import other_names
 from ...engine.plan.preset.preset import Preset
 from ...engine.plan.preset.reference import KeyReference, TableReference, preset_reference
 from ...engine.text.toml import toml_value
@@ -139,7 +140,8 @@ def _without_none(value: Any) -> Any:
 
 
 def matches_search(field: EditorField, text: str) -> bool:
-    """Return whether the field's key, meaning or values contain each word of the text."""
+    """Return whether the field's key, other names, meaning or values contain each word of the text."""
     reference = field.reference
-    searched = " ".join((field.key, reference.name.replace("_", " "), reference.meaning, reference.values))
+    names = " ".join((reference.name, *other_names(reference.name)))
+    searched = " ".join((field.key, names, names.replace("_", " "), reference.meaning, reference.values))
     return all(word in searched.lower() for word in text.lower().split())

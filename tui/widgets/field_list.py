@@ -161,7 +161,10 @@ class FieldList(VerticalScroll, can_focus=False, inherit_bindings=False):
 
     def move_group(self, by: int) -> None:
         """Move to the first field of the next group, or of this or the one before if `by` is negative."""
-        starts = [at + 1 for at, row in enumerate(self._rows) if isinstance(row, str)]
+        rows = list(enumerate(self._rows))
+        starts = [
+            at for at, row in rows[1:] if isinstance(row, EditorField) and isinstance(rows[at - 1][1], str)
+        ]
         others = [at for at in starts if (at > self._at if by > 0 else at < self._at)]
         if others:
             self._move_to(others[0 if by > 0 else -1])
@@ -170,13 +173,16 @@ class FieldList(VerticalScroll, can_focus=False, inherit_bindings=False):
         """Lay out the headings and fields that match the search, with that key's as the current one."""
         found = [field for field in self._fields if matches_search(field, self._search)]
         rows: list[EditorField | str] = []
+        if not found:
+            rows.append(f"Nothing matches {self._search}; all keys:")
         for field in found or self._fields:
             if field.group not in rows:
                 rows.append(field.group)
             rows.append(field)
         keys = [row.key if isinstance(row, EditorField) else "" for row in rows]
         self._rows = rows
-        self._move_to(keys.index(key) if key in keys else 1)
+        first = next(at for at, row in enumerate(rows) if isinstance(row, EditorField))
+        self._move_to(keys.index(key) if found and key in keys else first)
 
     def _move_to(self, at: int) -> None:
         self._at = at
@@ -226,7 +232,8 @@ class FieldList(VerticalScroll, can_focus=False, inherit_bindings=False):
     def _reveal(self) -> None:
         """Scroll so that the current field and the lines next to it are visible."""
         height, top = max(1, self.scrollable_content_region.height), round(self.scroll_y)
-        least, most = self._at + 2 - height, self._at - 1
+        headings = sum(isinstance(row, str) for row in self._rows[max(0, self._at - 2) : self._at])
+        least, most = self._at + 2 - height, self._at - max(1, headings)
         if not least <= top <= most:
             self.scroll_to(y=max(0, min(max(top, least), most)), animate=False, force=True)
 

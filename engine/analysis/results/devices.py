@@ -34,7 +34,7 @@ class Compute(Struct, frozen=True, kw_only=True):
     peak_flop_per_second: float | None
     """Peak of one device: a large matrix product in the same precision, on the slowest device."""
     mfu: float | None
-    """Model FLOP utilisation: flop_per_second over the measured peaks of all devices."""
+    """Model FLOP utilisation: flop_per_second over the measured peaks of all devices; None above 1."""
     datasheet_flop_per_second: float | None
     """Dense peak of one device in this precision by its datasheet; only for devices known by name."""
     joules: float | None
@@ -75,7 +75,7 @@ def compute(session: Session, configuration: Configuration, window_step: float |
         flop_per_second=per_second,
         flop_per_second_per_device=None if per_second is None else per_second / spec.device_count,
         peak_flop_per_second=peak,
-        mfu=None if per_second is None or not peak else per_second / (peak * spec.device_count),
+        mfu=_utilisation(per_second, peak, spec.device_count),
         datasheet_flop_per_second=_datasheet(spec),
         joules=joules,
         joules_per_sample=joules / samples if joules is not None and samples else None,
@@ -118,6 +118,19 @@ def _peak(runs: Sequence[RunState]) -> float | None:
             if rank.compute is not None and rank.compute.peak_flop_per_second is not None:
                 found.setdefault(number, []).append(rank.compute.peak_flop_per_second)
     return min(map(median, found.values()), default=None)
+
+
+def _utilisation(per_second: float | None, peak: float | None, devices: int) -> float | None:
+    """Return the share of the peaks that training reaches; None if it is above what was to be a peak."""
+    share = per_second / (peak * devices) if per_second is not None and peak else None
+    return None if share is None or share > 1 else share
+
+
+def is_above_its_peak(found: Compute | None) -> bool:
+    """Return whether training was faster than the product that measured the peak, which something slowed."""
+    return (
+        found is not None and found.mfu is None and bool(found.flop_per_second and found.peak_flop_per_second)
+    )
 
 
 def _energy(spec: RunSpec, done: Sequence[RankMeasured]) -> tuple[float | None, int | None]:

@@ -7,14 +7,17 @@ from collections.abc import Iterator
 from ...plan.plan import RunSpec
 from ...text.units import percent
 from .configuration import Configuration
-from .devices import energy_error
+from .devices import Compute, energy_error, is_above_its_peak
 
 ENERGY_ERROR = 0.02
 """Share by which an energy may be wrong without a remark."""
 
 
-def notes_on_configuration(configuration: Configuration) -> Iterator[str]:
-    """Yield remarks on where its runs come from, how they were trained and what became of its repeats."""
+def notes_on_configuration(configuration: Configuration, used: Compute | None) -> Iterator[str]:
+    """Yield remarks on where its runs come from, how they were trained and what became of its repeats.
+
+    `used`: how well it used its devices.
+    """
     run, usable = configuration.representative, configuration.usable
     yield from _origin_notes(configuration)
     windows = sum(len(each.complete_windows) for each in usable)
@@ -24,6 +27,8 @@ def notes_on_configuration(configuration: Configuration) -> Iterator[str]:
     if longest > 1:
         yield f"each of its windows is {longest} measured ones merged, because there were thousands"
     yield from _training_notes(configuration)
+    if is_above_its_peak(used):
+        yield "MFU n/a: training was faster than the matrix product that was to show the peak"
     if run.state == "measured":
         for other in configuration.runs:
             if other.state in ("failed", "stopped", "skipped"):

@@ -153,6 +153,7 @@ def compute_result(session: Session, others: Sequence[Configuration], configurat
     outcome = None if concurrent else training_outcome(configuration)
     brought = contrasts(session, configuration)
     ranks = [rank for each in configuration.usable or configuration.runs for rank in each.ranks.values()]
+    used = compute(session, configuration, summary.step_seconds)
     return Result(
         run=first.id,
         label=configuration.label if len(configuration.runs) > 1 else spec.label,
@@ -196,7 +197,7 @@ def compute_result(session: Session, others: Sequence[Configuration], configurat
         replicas_equal=replicas_equal(configuration),
         phases=phases(configuration, summary.step_seconds),
         communication=communication(session, others, configuration, summary.step_seconds),
-        compute=compute(session, configuration, summary.step_seconds),
+        compute=used,
         gpus=gpu_uses(session, configuration),
         others_on_cpus=others_on_cpus(session, configuration),
         parts=trainings,
@@ -206,7 +207,7 @@ def compute_result(session: Session, others: Sequence[Configuration], configurat
             dict.fromkeys(each.taken_over for each in configuration.runs if each.taken_over)
         ),
         notes=(
-            *notes_on_configuration(configuration),
+            *notes_on_configuration(configuration, used),
             *comparison.notes,
             *notes_on(session, first, brought),
             *(gain.notes if gain else ()),

@@ -177,11 +177,11 @@ def _noise(session: PairComparison) -> Iterator[str]:
 def _noise_text(noise: Noise) -> str:
     if noise.freedom is None:
         known = (
-            f"assumed, as there are fewer than {FEWEST_SESSIONS} past sessions of the same fingerprint; "
-            "where it is more, verdicts are less certain than they seem"
+            f"assumed, as there are fewer than {FEWEST_SESSIONS} comparable past sessions; "
+            "if it is larger, verdicts are less certain than they seem"
         )
     else:
-        past = f"{noise.sessions} past sessions of the same fingerprint"
+        past = f"{noise.sessions} comparable past sessions"
         known = f"estimated from {past}, whose throughputs count too"
     return f"the intervals cover noise between sessions: {percent(noise.deviation)}, {known}"
 

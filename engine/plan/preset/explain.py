@@ -8,6 +8,7 @@ import re
 from msgspec.inspect import FloatType, IntType, LiteralType, StructType, UnionType
 
 from .key_types import type_at
+from .other_names import OTHER_NAMES
 
 KINDS = {
     "int": "a whole number",
@@ -24,6 +25,8 @@ KINDS = {
 GOT = KINDS | {"float": "a fraction"}
 BOUNDS = {">=": "of {} or more", ">": "above {}", "<=": "of {} at most", "<": "below {}"}
 LENGTHS = {">=": "with {} or more entries", "<=": "with {} entries at most"}
+BEGUN, FEWEST_LETTERS = 0.95, 3
+"""Likeness of a key to its beginning, and the letters from which that is recognised."""
 TABLES = ("workload", "measure", "matrix")
 """Tables in which a misplaced key may belong."""
 LIKE, HERE = 0.7, 1.25
@@ -75,7 +78,13 @@ def _instead(path: str, key: str) -> str:
 
 
 def _likeness(key: str, name: str) -> float:
-    return difflib.SequenceMatcher(None, key, name.rpartition(".")[2]).ratio()
+    """Return how alike a typed key and a known one are, 0 to 1; also by its beginning or name elsewhere."""
+    known, typed = name.rpartition(".")[2], key.replace("-", "_")
+    if OTHER_NAMES.get(typed) == known:
+        return 1.0
+    if typed != known and len(typed) >= FEWEST_LETTERS and known.startswith(typed):
+        return BEGUN
+    return difflib.SequenceMatcher(None, typed, known).ratio()
 
 
 def _join(*parts: str) -> str:

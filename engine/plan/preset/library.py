@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from ...text.files import is_file, make_private_folder, read_whole, user_path, write_private
 from ...text.suggestions import nearest
 from ...text.toml import toml_value
+from ..workload.models import BUILT_IN_MODELS, TORCHVISION, own_function
 from .changes import changed_keys
 from .errors import PresetError
 from .overrides import overridden_key
@@ -169,11 +170,19 @@ def find_preset(text: str) -> PresetFile:
     path = user_path(text)
     if path.suffix in (".toml", ".py") or "/" in text:
         if not is_file(path):
-            raise PresetError(text, "", "no such file")
+            raise PresetError(text, "", f"no such file{_as_a_model(text)}")
         return PresetFile(path.stem, path.resolve(), own=True)
     matches = [preset for preset in presets if text and preset.name.startswith(text)]
     if len(matches) == 1:
         return matches[0]
     if matches:
         raise PresetError(text, "", f"matches several presets: {', '.join(each.name for each in matches)}")
-    raise PresetError(text, "", f"no such preset{nearest(text, [preset.name for preset in presets])}")
+    instead = _as_a_model(text) or nearest(text, [preset.name for preset in presets])
+    raise PresetError(text, "", f"no such preset{instead}")
+
+
+def _as_a_model(text: str) -> str:
+    """Return how to train a model that was given in the place of a preset, as the end of a sentence."""
+    if own_function(text) is None and text not in BUILT_IN_MODELS and not text.startswith(TORCHVISION):
+        return ""
+    return f"; to train that model: gpubench-tui run quickstart --set workload.model={text}"

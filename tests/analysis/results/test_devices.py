@@ -66,6 +66,17 @@ def test_independent_trainings_have_steps_of_their_own() -> None:
     assert found.mfu == pytest.approx(15 / 40)
 
 
+def test_no_run_is_above_its_peak() -> None:
+    """A busy machine may slow the product that measures the peak more than it slowed the training."""
+    folded = run("single", 1, arithmetic("run", 0, 10**12, 4e12))
+    found = result_of(folded, "run")
+    assert found.compute is not None and found.compute.mfu is None
+    assert (found.compute.flop_per_second, found.compute.peak_flop_per_second) == (pytest.approx(5e12), 4e12)
+    assert any(note.startswith("MFU n/a: training was faster") for note in found.notes)
+    sound = result_of(run("single", 1, arithmetic("run", 0, 10**12, 6e12)), "run")
+    assert not any("MFU" in note for note in sound.notes)
+
+
 @pytest.mark.parametrize("counted", [(None, None), (10**12, None)])
 def test_what_a_rank_did_not_count_is_not_made_up(counted: tuple[int | None, int | None]) -> None:
     said = [arithmetic("run", rank, flop, 1e12) for rank, flop in enumerate(counted)]

@@ -87,6 +87,15 @@ def test_paths_are_meant_from_the_presets_folder_or_from_here(
             MINIMAL + "[workload]\nsecond = 3\n",
             ["workload.second: no such key; did you mean measure.seconds?"],
         ),
+        (
+            MINIMAL + "[workload]\nlr = 3\n",
+            ["mine.toml: workload.lr: no such key; did you mean workload.learning_rate?"],
+        ),
+        (
+            MINIMAL + "[workload]\nprec = 3\n",
+            ["mine.toml: workload.prec: no such key; did you mean workload.precision?"],
+        ),
+        ("num-gpus = 3\n" + MINIMAL, ["mine.toml: num-gpus: no such key; did you mean matrix.devices?"]),
         (MINIMAL + "[measure]\nzzz = 3\n", ["measure.zzz: no such key; allowed here: epochs, "]),
         (MINIMAL + "[wokload]\nbatch = 3\n", ["mine.toml: wokload: no such key; did you mean workload?"]),
         (
@@ -370,6 +379,12 @@ def test_presets_are_found_by_name_prefix_and_path(tmp_path: Path) -> None:
         find_preset("quikstart")
     with pytest.raises(PresetError, match="no such file"):
         find_preset(str(tmp_path / "absent.toml"))
+
+
+@pytest.mark.parametrize("model", ["mine.py:build", "models/mine.py:build", "lenet", "torchvision:resnet50"])
+def test_a_model_in_the_place_of_a_preset_is_told_how_to_be_trained(model: str) -> None:
+    with pytest.raises(PresetError, match=f"; to train that model: .* --set workload.model={model}$"):
+        find_preset(model)
 
 
 def test_a_users_own_preset_joins_the_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from gpubench_tui.engine.plan.preset import preset
 from gpubench_tui.engine.plan.preset.errors import PresetError
+from gpubench_tui.engine.plan.preset.other_names import OTHER_NAMES
 from gpubench_tui.engine.plan.preset.read import read_preset
 from gpubench_tui.engine.plan.preset.reference import KeyReference, preset_reference, settable_keys
 from gpubench_tui.engine.plan.workload import workload
@@ -34,6 +35,12 @@ def keys() -> Iterator[tuple[str, KeyReference]]:
 def key_of(path: str, name: str) -> KeyReference:
     (found,) = (key for table, key in keys() if table == path and key.name == name)
     return found
+
+
+def test_names_from_elsewhere_are_those_of_keys_here_and_no_keys_themselves() -> None:
+    known = {key.name for _, key in keys()}
+    assert set(OTHER_NAMES.values()) <= known
+    assert not known & set(OTHER_NAMES) - {"mode"}, "matrix.baseline.mode is a key"
 
 
 def test_every_key_that_can_be_set_can_be(tmp_path: Path) -> None:

@@ -362,6 +362,13 @@ async def test_a_search_finds_a_key_by_name_or_meaning(tmp_path: Path) -> None:
         await pilot.press("f3", *CLEAR, *"warm-up")
         await wait_for_text(pilot, "warmup_steps", "cudnn_benchmark")
         assert "weight_decay" not in screen_text(app)
+        await pilot.press(*CLEAR, *"zzz")
+        await wait_for_text(pilot, "Nothing matches zzz; all keys:", ">modes", "Modes to measure")
+        await pilot.press("enter", "pagedown", "pageup", "pageup")
+        await wait_for_text(pilot, "Nothing matches zzz; all keys:", ">modes", "Modes to measure")
+        await pilot.press("f3", *CLEAR, *"lr")
+        await wait_for_text(pilot, ">learning_rate ", "Learning rate after warm-up")
+        assert "modes" not in screen_text(app)
         for typed in ("model", "learning rate", "batch"):
             await pilot.press(*CLEAR, *typed)
             await wait_for_text(pilot, f">{typed.replace(' ', '_')} ", "training")

@@ -139,6 +139,8 @@ async def test_the_palette_finds_presets_and_sessions_by_name(tmp_path: Path) ->
         ("compare", "Compare sessions"),
         ("doctor", "Doctor"),
         ("rename", "Rename a session"),
+        ("report", "Report or export of a session"),
+        ("resume", "Resume a session"),
         ("edit", "Edit"),
         ("light", "Theme"),
         ("gpu links", "Doctor"),

@@ -43,7 +43,7 @@ async def test_the_monitor_shows_all_of_a_running_session(
         if gpus == 0:
             assert "70% of 2 cores" in text and "CPU: AMD EPYC 9554" in text
         else:
-            assert "throttled: 1 power cap, thermal (software)" in text
+            assert "throttled: GPU 1 power cap, thermal (software)" in text
             assert ("host memory 12.0/64.0 GiB, session 1.3 cores 2.0 GiB" in text) == (size[0] > 80)
             assert all(f"{index:>2} " in text for index in range(gpus))
             assert ("15 lost" in text) == (gpus == 16)

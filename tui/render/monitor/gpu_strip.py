@@ -10,6 +10,7 @@ from textual.content import Content
 from ....engine.host.facts import GpuSample
 from ....engine.record.history import GpuHistory
 from ....engine.record.series import Series
+from ....engine.text.grouping import index_ranges
 from ..drawing.bars import column_width, in_columns, lines_abreast
 from ..drawing.grid import StyledText
 from ..drawing.sparkline import sparkline
@@ -58,12 +59,12 @@ def gpu_strips(samples: Sequence[GpuSample], width: int, height: int, past: GpuP
 
 
 def throttled_gpus(samples: Sequence[GpuSample]) -> str:
-    """Return the throttled GPUs by reason: `1, 3 power cap; 2 thermal (hardware)`; empty if none is."""
-    by_reason: dict[tuple[str, ...], list[str]] = {}
+    """Return the throttled GPUs by reason: `GPU 1-3 power cap; GPU 5 thermal (hardware)`; else empty."""
+    by_reason: dict[tuple[str, ...], list[int]] = {}
     for sample in samples:
         if sample.throttle:
-            by_reason.setdefault(sample.throttle, []).append(str(sample.index))
-    return "; ".join(f"{', '.join(which)} {', '.join(why)}" for why, which in by_reason.items())
+            by_reason.setdefault(sample.throttle, []).append(sample.index)
+    return "; ".join(f"GPU {index_ranges(which)} {', '.join(why)}" for why, which in by_reason.items())
 
 
 def _strip(strip: StripSource, width: int) -> Content:

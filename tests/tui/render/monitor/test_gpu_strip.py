@@ -50,8 +50,10 @@ def test_a_lost_gpu_is_said_to_be_lost() -> None:
 def test_who_is_throttled_and_why_is_said_in_full() -> None:
     samples = [gpu_sample(index, 8) for index in (0, 1, 2)]
     held = [replace(sample, throttle=("thermal (hardware)",)) for sample in (samples[0], samples[2])]
-    assert throttled_gpus(samples) == "1 power cap, thermal (software)"
-    assert throttled_gpus([*held, samples[1]]) == "0, 2 thermal (hardware); 1 power cap, thermal (software)"
+    assert throttled_gpus(samples) == "GPU 1 power cap, thermal (software)"
+    assert throttled_gpus([*held, samples[1]]) == (
+        "GPU 0, 2 thermal (hardware); GPU 1 power cap, thermal (software)"
+    )
 
 
 @pytest.mark.parametrize("width", [17, 24, 38, 58, 78, 104, 160])
