@@ -23,7 +23,7 @@ from ..record.events import ModelBuilt, PhaseChanged, RankEvent, RankMeasured, R
 from ..record.run import RunState
 from ..record.session_folder import SessionFolder
 from .failures.blame import Ends, is_of_peer
-from .failures.evidence import Observations, is_stopped
+from .failures.evidence import Observations
 from .failures.exits import ExitWatch
 from .failures.outcome import Aftermath, Ending, described_outcome
 from .failures.watchdog import ENTER_SECONDS, RunWatch, Silence
@@ -31,7 +31,7 @@ from .launch import Launch
 from .listener import Appeared, Ended, Heard, RankListener
 from .processes.family import SWEEP_SECONDS, Family
 from .processes.fork_server import ForkServerWatch, start_fork_server
-from .processes.parentage import kill
+from .processes.parentage import is_stopped, kill
 from .processes.remains import remove_shared_memory
 from .processes.temporary import identity, was_deleted
 from .rank_entry import close_end

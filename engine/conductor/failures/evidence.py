@@ -9,10 +9,8 @@ from pathlib import Path
 
 import psutil
 
-from ..processes.parentage import is_leaving, kill
+from ..processes.parentage import is_leaving, is_stopped, kill
 from .stacks import Doing, Stacks, read_stacks, size_of
-
-STOPPED = (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
 
 
 class Observations:
@@ -68,14 +66,6 @@ class Observations:
     def doing(self, rank: int) -> Doing:
         """Return whether a rank waited for others, as far as is known."""
         return self.stacks(rank).doing
-
-
-def is_stopped(pid: int) -> bool:
-    """Return whether a process has been stopped by a signal or a debugger."""
-    try:
-        return psutil.Process(pid).status() in STOPPED
-    except psutil.Error:
-        return False
 
 
 def _cpu_seconds(pid: int) -> float | None:

@@ -18,10 +18,9 @@ from typing import Any
 import psutil
 
 from ...host.shortage import with_remedy
-from .parentage import bury, children, descendants, is_leaving, kill
+from .parentage import bury, children, descendants, is_leaving, is_stopped, kill
 
 HAS_GUARDIAN = sys.platform == "linux"
-STOPPED = (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
 STOPPED_SECONDS = 5.0
 """Time that it may be stopped while ranks wait to be started: whoever has stopped it may continue it."""
 FORK_SERVER = "the fork server, from which the ranks are started,"
@@ -88,10 +87,7 @@ def adopted() -> set[int]:
 def fork_server_is_stopped() -> bool:
     """Whether the fork server exists and has been stopped by a signal."""
     pid = _known()
-    try:
-        return pid is not None and psutil.Process(pid).status() in STOPPED
-    except psutil.Error:
-        return False
+    return pid is not None and is_stopped(pid)
 
 
 def _is_out_of_reach() -> bool:

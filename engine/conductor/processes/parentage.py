@@ -79,6 +79,14 @@ def is_zombie(pid: int) -> bool:
         return True
 
 
+def is_stopped(pid: int) -> bool:
+    """Return whether a process has been stopped by a signal or a debugger."""
+    try:
+        return psutil.Process(pid).status() in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
+    except psutil.Error:
+        return False
+
+
 def is_leaving(pid: int) -> bool:
     """Return whether a process has ended or is about to; on Linux from before it closes its files."""
     try:

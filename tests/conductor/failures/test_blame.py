@@ -20,9 +20,10 @@ from gpubench_tui.engine.conductor.failures.blame import (
     cause_of_silence,
     one_of,
 )
-from gpubench_tui.engine.conductor.failures.evidence import Observations, is_stopped
+from gpubench_tui.engine.conductor.failures.evidence import Observations
 from gpubench_tui.engine.conductor.failures.stacks import last_line, read_stacks
 from gpubench_tui.engine.conductor.failures.watchdog import RunWatch
+from gpubench_tui.engine.conductor.processes.parentage import is_stopped
 from gpubench_tui.engine.plan.workload.workload import Workload
 from msgspec.structs import replace
 
