@@ -125,7 +125,7 @@ def _loading(case: Case, run: Subject, share: float | None, transfer: float = 0.
     workload = run.spec.workload
     if workload.placement == "device":
         return
-    yield from resident_data(run, None if share is None else if_gone(share + transfer))
+    yield from resident_data(case, run, None if share is None else if_gone(share + transfer))
     workers, each = workload.loader_workers, run.spec.world_size
     most = _most_workers(case, run)
     more = min(2 * workers or 2 * each, most)

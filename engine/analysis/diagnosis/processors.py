@@ -75,17 +75,17 @@ def _oversubscribed(case: Case, run: Subject, demand: CpuDemand) -> Diagnosis:
             ("load average before the session", number(load)),
         ],
         "fewer loader_workers, or more CPUs for this process (its affinity, the container's limit)",
-        offered(case, run, _fewer_workers(run, demand)),
+        offered(case, run, _fewer_workers(case, run, demand)),
     )
 
 
-def _fewer_workers(run: Subject, demand: CpuDemand) -> Iterator[Remedy]:
+def _fewer_workers(case: Case, run: Subject, demand: CpuDemand) -> Iterator[Remedy]:
     """Yield what takes workers off the CPUs; it brings at most the time for which each thread has to wait."""
     ceiling = (demand.threads + demand.workers) / demand.cpus
     fewer = max(run.spec.world_size, demand.most_workers(run.spec.world_size))
     if fewer < demand.workers:
         yield Remedy(name="fewer loader workers", changes={"loader_workers": fewer}, ceiling=ceiling)
-    yield from resident_data(run, ceiling)
+    yield from resident_data(case, run, ceiling)
 
 
 def unequal_threads(case: Case) -> Iterator[Diagnosis]:

@@ -102,15 +102,23 @@ def computing_in(precision: Precision, ceiling: float | None) -> Remedy:
     return Remedy(name=precision, changes=changes, costs=("numerics",), ceiling=ceiling)
 
 
-def resident_data(run: Subject, ceiling: float | None) -> Iterator[Remedy]:
+def resident_data(case: Case, run: Subject, ceiling: float | None) -> Iterator[Remedy]:
     """Yield the remedy that keeps all data in the devices' memory, where they fit by what is known."""
-    workload, compute, images = run.spec.workload, run.result.compute, run.result.train_samples
-    free = None
-    if compute is not None and compute.headroom is not None and compute.device_memory_bytes is not None:
-        free = compute.headroom * compute.device_memory_bytes
+    workload, images, space = run.spec.workload, run.result.train_samples, _free_memory(case, run)
     needed = 0
     if images is not None and workload.training != "tokens":
         needed = BYTES_OF_PIXEL * workload.image_size**2 * images
-    if free is None or needed < free:
+    if space is None or needed < space:
         changes = {"placement": "device"}
         yield Remedy(name="resident data", changes=changes, costs=("memory",), ceiling=ceiling)
+
+
+def _free_memory(case: Case, run: Subject) -> float | None:
+    """Return the bytes that are free on a run's fullest device, or else all that it has; None if unknown."""
+    found, host = run.result.compute, case.session.host
+    if found is not None and found.headroom is not None and found.device_memory_bytes is not None:
+        return found.headroom * found.device_memory_bytes
+    if not run.configuration.gpus:
+        return host.cpu.memory_bytes / run.spec.world_size
+    known = [gpu.memory_bytes for gpu in host.gpus if gpu.index in run.configuration.gpus]
+    return min((size for size in known if size is not None), default=None)
