@@ -9,6 +9,7 @@ from .memory import too_little_memory
 from .plan import Device, RunSpec
 from .preset.checks import problem_with_workload
 from .preset.vary import settings_text
+from .workload.blocks import problem_with_checkpointing
 from .workload.trainings import defines, has_own_data, own_training
 
 BF16_SINCE = (8, 0)
@@ -31,6 +32,7 @@ def refusal(spec: RunSpec, devices: tuple[Device, ...], host: Host) -> str | Non
         or _mode_unsupported(spec, on_gpus, host.software.torch)
         or _precision_unsupported(spec, on_gpus, gpus)
         or _keys_conflict(spec)
+        or _nothing_checkpointed(spec)
         or _batch_indivisible(spec)
         or _workers_indivisible(spec)
         or too_little_memory(spec, devices, host)
@@ -92,6 +94,10 @@ def _keys_conflict(spec: RunSpec) -> str | None:
             "workload.static_graph or workload.find_unused_parameters to false"
         )
     return None
+
+
+def _nothing_checkpointed(spec: RunSpec) -> str | None:
+    return next(filter(None, map(problem_with_checkpointing, spec.workloads)), None)
 
 
 def _batch_indivisible(spec: RunSpec) -> str | None:

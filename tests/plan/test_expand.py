@@ -199,6 +199,27 @@ def test_keys_that_torch_refuses_together_are_skipped_in_that_mode_alone(
         assert not skips(plan(matrix, host(gpus=2), f"[workload]\n{key}"))
 
 
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (
+            'model = "vit-tiny"\ncheckpoint_activations = 99',
+            'vit-tiny has 6 blocks: set workload.checkpoint_activations to "every", or to 6 at most',
+        ),
+        (
+            'model = "cnn"\ncheckpoint_activations = "every"',
+            "cnn has no blocks to checkpoint, only single layers: set",
+        ),
+        ('training = "tokens"\nmodel = "gpt-tiny"\ncheckpoint_activations = 5', "gpt-tiny has 4 blocks: set"),
+        ('training = "tokens"\nmodel = "gpt-tiny"\ncheckpoint_activations = 4', ""),
+        ('model = "torchvision:alexnet"\ncheckpoint_activations = 99', ""),
+    ],
+)
+def test_checkpointing_more_blocks_than_a_model_has_is_skipped(keys: str, said: str) -> None:
+    reasons = skips(plan('modes = ["single"]', host(gpus=1), f"[workload]\n{keys}"))
+    assert bool(reasons) == bool(said) and said in "".join(reasons.values())
+
+
 def test_batches_count_per_device_or_globally() -> None:
     matrix = 'modes = ["ddp"]\ndevices = [2]'
     weak = plan(matrix, host(), "[workload]\nbatch = 64").runs[0]

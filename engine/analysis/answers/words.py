@@ -107,7 +107,7 @@ def listed(parts: Sequence[str], last: str = "and") -> str:
 
 def begun(text: str) -> str:
     """Return a sentence with a capital if it begins with a word, not with the name of a value or a run."""
-    return capitalised(text) if text.startswith(("no ", "with ")) else text
+    return capitalised(text) if text.startswith(("no ", "not ", "with ")) else text
 
 
 def capitalised(text: str) -> str:

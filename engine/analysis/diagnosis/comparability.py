@@ -102,11 +102,11 @@ def no_difference(case: Case) -> Iterator[Diagnosis]:
         yield run.diagnosis(
             "no difference",
             "warning" if more else "info",
-            f"neither faster nor slower than {baseline.result.label} beyond the noise"
+            f"not measurably faster or slower than {baseline.result.label}"
             + (", although it has more devices" if more else ""),
             (
                 ("speedup", ratio(run.result.speedup)),
                 ("95% interval of the speedup", interval(within, ratio)),
             ),
-            "treat them as equal; a longer measure.seconds or more repeats would show smaller differences",
+            "take neither for the faster; a longer measure.seconds or more repeats show smaller differences",
         )

@@ -14,6 +14,8 @@ from ...text.units import interval, ratio
 from .baseline import comparable_pairs, throughput_ratio
 from .configuration import Configuration
 
+WIDE = 1.25
+"""Ratio beyond which an interval that spans 1 shows nothing, not even that a difference is small."""
 NUMERICS = frozenset({"precision", "compress_gradients"})
 """Keys that change the numbers with which a model is trained."""
 RECIPE = frozenset(
@@ -68,7 +70,9 @@ class Contrast(Struct, frozen=True, kw_only=True):
 def held_against(ours: str, theirs: str, value: float, within: Interval | None) -> str:
     """Say how one value compares with another: `bf16 against fp32: 2.10x (95%: 2.05x to 2.15x)`."""
     bounds = f"95%: {interval(within, ratio)}" if within else "too few windows for an interval"
-    if spans_one(within):
+    if within is not None and spans_one(within):
+        if within[0] < 1 / WIDE or within[1] > WIDE:
+            return f"not clear yet whether {ours} or {theirs} is faster: {ratio(value)} ({bounds})"
         return f"{made_no_difference(ours, theirs)}: {ratio(value)} ({bounds})"
     return f"{ours} against {theirs}: {ratio(value)} ({bounds})"
 

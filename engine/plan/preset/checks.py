@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...text.plain import without_surrogates
-from ..workload.blocks import problem_with_checkpointing
 from ..workload.models import problem_with_model
 from ..workload.trainings import problem_with_training
 from ..workload.workload import Workload
@@ -103,5 +102,3 @@ def _problems_with(workload: Workload) -> Iterator[tuple[str, str]]:
         yield found.key, found.problem
     if workload.training == "images" and (problem := problem_with_model(workload.model)):
         yield "model", problem
-    if unfound := problem_with_checkpointing(workload):
-        yield "checkpoint_activations", unfound

@@ -25,6 +25,7 @@ def problem_with_checkpointing(workload: Workload) -> str | None:
     count = blocks.get(workload.training)
     if asked == "none" or count is None or (1 if asked == "every" else asked) <= count:
         return None
+    has, remedy = f"{count} blocks", f'"every", or to {count} at most'
     if not count:
-        return f'{model} has no blocks, only single layers: expected "none"'
-    return f'{asked}; {model} has {count} blocks: expected "every", or {count} at most'
+        has, remedy = "no blocks to checkpoint, only single layers", '"none"'
+    return f"{model} has {has}: set workload.checkpoint_activations to {remedy}"

@@ -17,6 +17,7 @@ from gpubench_tui.engine.analysis.export import FORMATS, render
 from gpubench_tui.engine.analysis.report.columns import cell, remarks, result_columns
 from gpubench_tui.engine.analysis.report.line import result_line
 from gpubench_tui.engine.analysis.report.terminal import session_text
+from gpubench_tui.engine.analysis.results.variables import held_against
 from gpubench_tui.engine.plan.expand import make_plan
 from gpubench_tui.engine.plan.plan import Plan
 from gpubench_tui.engine.plan.preset.read import read_preset
@@ -146,6 +147,15 @@ def test_the_headline_gives_what_changes_most(vary: str, rates: Sequence[float],
     assert headline.startswith(beginning)
     assert headline.endswith("; 1 more in the table") == (len(rates) == 5)
     assert ("another training" in headline) == vary.startswith("model")
+
+
+def test_an_interval_that_is_too_wide_shows_no_equality() -> None:
+    narrow, wide = (0.9, 1.2), (0.3, 9.0)
+    assert held_against("bf16", "fp32", 1.01, narrow).startswith("no measurable difference between bf16 and")
+    assert held_against("bf16", "fp32", 0.68, wide) == (
+        "not clear yet whether bf16 or fp32 is faster: 0.68x (95%: 0.30x to 9.00x)"
+    )
+    assert held_against("compile", "no compile", 1.01, narrow).startswith("compile makes no measurable diff")
 
 
 def test_the_headline_gives_memory_too_where_a_variable_trades_speed_for_it() -> None:

@@ -200,23 +200,6 @@ def test_an_unknown_value_of_a_list_is_named_with_those_allowed() -> None:
     assert said.startswith("--set matrix.modes=dpp: ") and "'dpp' is not known here; allowed: " in said
 
 
-@pytest.mark.parametrize(
-    ("overrides", "said"),
-    [
-        (["workload.model=vit-tiny", "workload.checkpoint_activations=99"], "99; vit-tiny has 6 blocks: exp"),
-        (["workload.checkpoint_activations=every"], "cnn has no blocks, only single layers"),
-        (
-            ["workload.training=tokens", "workload.model=gpt-tiny", "workload.checkpoint_activations=5"],
-            '5; gpt-tiny has 4 blocks: expected "every", or 4 at most',
-        ),
-    ],
-)
-def test_a_model_without_the_blocks_to_checkpoint_is_refused(overrides: list[str], said: str) -> None:
-    started = ["workload.model=cnn", "workload.data=synthetic"]
-    assert problem(MINIMAL, *started, *overrides).startswith(f"--set {overrides[-1]}: {said}")
-    assert read(MINIMAL, *started, *overrides[:-1], "workload.checkpoint_activations=none")
-
-
 def test_an_override_without_effect_is_refused() -> None:
     for key in ("workload.batch", "workload.batch ", "without_gpus.workload.batch", "workloads.a.batch"):
         said = problem(MINIMAL + "batches = [1, 2]\n", f"{key}=3")
