@@ -12,11 +12,12 @@ from ...engine.analysis.tuning.attempts import AttemptState, Tried
 from ...engine.analysis.tuning.batch import BatchSearch
 from ...engine.analysis.tuning.sequential import MOST_PAIRS
 from ...engine.analysis.tuning.tuning import Tuning
+from ...engine.analysis.tuning.words import interval_in_words
 from ...engine.conductor.tuned_preset import SETTINGS_IN
 from ...engine.record.events import LogMessage
 from ...engine.statistics import Estimate
 from ...engine.text.toml import toml_value
-from ...engine.text.units import interval, rate, ratio
+from ...engine.text.units import rate, ratio
 from .drawing.grid import shortened, wrapped
 
 SIGNS: dict[AttemptState, tuple[str, str]] = {
@@ -201,7 +202,7 @@ def _lines(row: WaterfallRow, width: int, axis: tuple[float, float]) -> list[Con
             (f"{row.figure or ratio(row.gain.value):>{FIGURE - 2}}  ", row.style if row.counts else "")
         )
         if width >= WITH_INTERVAL:
-            parts.append((f"{interval(row.gain.interval, ratio):<{WITHIN}} ", "$muted"))
+            parts.append((f"{interval_in_words(row.gain):<{WITHIN}} ", "$muted"))
     begin = Content.assemble(*parts)
     room = width - begin.cell_length
     whole = ": ".join(filter(None, (row.words, row.reason)))

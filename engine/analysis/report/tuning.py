@@ -9,14 +9,14 @@ from ...record.session import Session
 from ...text.markdown import code_span, markdown_table, one_line, section
 from ...text.tables import TextColumn, text_table
 from ...text.toml import toml_value
-from ...text.units import NOT_AVAILABLE, interval, rate, ratio
+from ...text.units import NOT_AVAILABLE, rate, ratio
 from ..analysis import Analysis
 from ..results.result import Result
 from ..tuning.attempts import Tried
 from ..tuning.batch import BatchSearch
 from ..tuning.trial import trial_outcome
 from ..tuning.tuning import Tuning, tuning_of
-from ..tuning.words import total_in_words
+from ..tuning.words import estimate_in_words, interval_in_words, total_in_words
 
 TITLES = ("#", "change", "outcome", "gain", "95%", "at most", "against", "why")
 LEFT = {"change", "outcome", "against", "why"}
@@ -101,7 +101,7 @@ def _row(tried: Tried) -> tuple[str, ...]:
         tried.remedy.name,
         tried.state,
         NOT_AVAILABLE if gain is None else ratio(gain.value),
-        "" if gain is None else interval(gain.interval, ratio),
+        interval_in_words(gain),
         NOT_AVAILABLE if ceiling is None else ratio(ceiling),
         tried.diagnosis,
         tried.why,
@@ -126,8 +126,7 @@ def _trial_section(session: Session) -> Iterator[str]:
     if outcome.remedy.costs:
         lines.append(f"- It costs {' and '.join(outcome.remedy.costs)}")
     if gain is not None:
-        within = f" (95%: {interval(gain.interval, ratio)})" if gain.interval else ""
-        lines.append(f"- Gain: {ratio(gain.value)}{within}, from {gain.n} pairs of runs taken in turns")
+        lines.append(f"- Gain: {estimate_in_words(gain)}, from {gain.n} pairs of runs taken in turns")
     if ceiling is not None:
         lines.append(f"- At most {ratio(ceiling)} was to be had by the evidence of the diagnosis")
     if outcome.cured is not None:

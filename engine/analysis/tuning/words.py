@@ -6,12 +6,24 @@ from ...statistics import Estimate, spans_one
 from ...text.units import count, interval, ratio
 from .tuning import Tuning
 
+WIDEST = 10.0
+"""Ratio of an interval's ends above which its figures say no more than that it is too wide."""
+
 
 def estimate_in_words(gain: Estimate | None) -> str:
     """Return a gain with its interval, as in `1.21x (95%: 1.18x to 1.24x)`; `not measured` without one."""
     if gain is None:
         return "not measured"
-    return ratio(gain.value) + (f" (95%: {interval(gain.interval, ratio)})" if gain.interval else "")
+    within = interval_in_words(gain)
+    return ratio(gain.value) + (f" (95%: {within})" if within else "")
+
+
+def interval_in_words(gain: Estimate | None) -> str:
+    """Return the interval of a gain; `too wide yet` where that says little, nothing without one."""
+    if gain is None or gain.interval is None:
+        return ""
+    low, high = gain.interval
+    return "too wide yet" if high > WIDEST * low else interval(gain.interval, ratio)
 
 
 def gain_in_words(gain: Estimate) -> str:

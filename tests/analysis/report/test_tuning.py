@@ -15,9 +15,11 @@ from gpubench_tui.engine.analysis.report.terminal import session_text
 from gpubench_tui.engine.analysis.report.tuning import tuning_text
 from gpubench_tui.engine.analysis.tuning import options
 from gpubench_tui.engine.analysis.tuning.tuning import Tuning
+from gpubench_tui.engine.analysis.tuning.words import estimate_in_words
 from gpubench_tui.engine.plan.plan import RunSpec
 from gpubench_tui.engine.plan.remedy import Remedy
 from gpubench_tui.engine.record.session import Session, fold
+from gpubench_tui.engine.statistics import Estimate
 from gpubench_tui.engine.text.encoding import decode_json
 from msgspec import convert
 
@@ -87,3 +89,16 @@ def test_other_sessions_have_no_such_section() -> None:
     other = session(opening(spec("a", "single")), measured("a", [[1.0] * 5]))
     assert tuning_text(other, 80) == [] and "## Tune" not in markdown(analyse(other))
     assert decode_json(json(analyse(other)).encode(), dict)["tune"] is None
+
+
+@pytest.mark.parametrize(
+    ("gain", "said"),
+    [
+        (None, "not measured"),
+        (Estimate(1.3, None, 1), "1.30x"),
+        (Estimate(1.21, (1.18, 1.24), 6), "1.21x (95%: 1.18x to 1.24x)"),
+        (Estimate(4.33, (1e-8, 4e8), 2), "4.33x (95%: too wide yet)"),
+    ],
+)
+def test_gains_in_words(gain: Estimate | None, said: str) -> None:
+    assert estimate_in_words(gain) == said
