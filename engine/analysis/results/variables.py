@@ -18,19 +18,15 @@ WIDE = 1.25
 """Ratio beyond which an interval that spans 1 shows nothing, not even that a difference is small."""
 NUMERICS = frozenset({"precision", "compress_gradients"})
 """Keys that change the numbers with which a model is trained."""
-RECIPE = frozenset(
-    (
-        *("batch", "batch_scope", "accumulate", "optimizer", "learning_rate", "learning_rate_batch"),
-        *("momentum", "weight_decay", "milestones", "gamma", "warmup_epochs", "clip_gradients", "augment"),
-    )
-)
+RECIPE = frozenset({
+    "batch", "batch_scope", "accumulate", "optimizer", "learning_rate", "learning_rate_batch",
+    "momentum", "weight_decay", "milestones", "gamma", "warmup_epochs", "clip_gradients", "augment",
+})  # fmt: skip
 """Keys that change how a model learns."""
-WORK = frozenset(
-    (
-        *("training", "model", "arguments", "data", "data_dir", "classes", "image_size", "images"),
-        *("sequence_length", "vocabulary"),
-    )
-)
+WORK = frozenset({
+    "training", "model", "arguments", "data", "data_dir", "classes", "image_size", "images",
+    "sequence_length", "vocabulary",
+})  # fmt: skip
 """Keys that change what is trained, or on what."""
 NOTES = {
     "numerics differ": "the numerics change with {key}: only losses that fall alike make a speedup count",
