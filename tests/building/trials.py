@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from gpubench_tui.engine.plan.plan import Plan
+from gpubench_tui.engine.host.facts import Host
+from gpubench_tui.engine.plan.plan import Plan, RunSpec
 from gpubench_tui.engine.plan.remedy import Remedy
 from gpubench_tui.engine.plan.trial_plan import trial_plan
 from gpubench_tui.engine.plan.workload.workload import Workload
@@ -14,7 +15,7 @@ from gpubench_tui.engine.record.journal import Journal
 from gpubench_tui.engine.record.session_folder import SessionFolder
 from gpubench_tui.engine.record.shelf import Shelf
 
-from .sessions import CORES, HOST, breakdown, measured, spec
+from .sessions import HOST, breakdown, measured, spec
 
 RESIDENT = Remedy(name="resident data", changes={"placement": "device"}, costs=("memory",), ceiling=2.5)
 LOADED = Workload(name="cnn", model="cnn", batch=64, images=5000, placement="loader")
@@ -25,11 +26,13 @@ WITHOUT, WITH = (2.0, 2.02, 1.98), (1.0, 1.01, 0.99)
 """Seconds of the windows of each pair."""
 
 
-def shelve_slow_input(root: Path, name: str = "slow") -> SessionFolder:
+def shelve_slow_input(
+    root: Path, name: str = "slow", *, run: RunSpec = RUN, host: Host = HOST, program: str = "0.1.0"
+) -> SessionFolder:
     """A session of one run that waits for its loader most of the time."""
-    plan = Plan(preset="demo", title="A demo", question="Fast?", devices=CORES[:1], runs=(RUN,))
-    *events, end = measured(RUN.id, [[2.0, 2.01, 1.99, 2.0, 2.0]])
-    return _shelve(root, name, plan, [*events, breakdown(RUN.id, 0, **SLOW), end])
+    plan = Plan(preset="demo", title="A demo", question="Fast?", devices=run.devices, runs=(run,))
+    *events, end = measured(run.id, [[2.0, 2.01, 1.99, 2.0, 2.0]])
+    return _shelve(root, name, plan, [*events, breakdown(run.id, 0, **SLOW), end], host=host, program=program)
 
 
 def shelve_trial(origin: SessionFolder, name: str = "slow-try", pairs: int = 3) -> SessionFolder:
@@ -46,10 +49,18 @@ def shelve_trial(origin: SessionFolder, name: str = "slow-try", pairs: int = 3) 
     return _shelve(origin.path.parent, name, plan, events, over=pairs == 3)
 
 
-def _shelve(root: Path, name: str, plan: Plan, events: Iterable[Event], over: bool = True) -> SessionFolder:
-    folder = Shelf(root).create(name, plan, HOST, "")
+def _shelve(
+    root: Path,
+    name: str,
+    plan: Plan,
+    events: Iterable[Event],
+    over: bool = True,
+    host: Host = HOST,
+    program: str = "0.1.0",
+) -> SessionFolder:
+    folder = Shelf(root).create(name, plan, host, "")
     begin = SessionStarted(
-        at=0.0, session=folder.name, program="0.1.0", unix_time=1.7e9, pid=1, host=HOST, plan=plan
+        at=0.0, session=folder.name, program=program, unix_time=1.7e9, pid=1, host=host, plan=plan
     )
     journal = Journal(folder.journal)
     for event in (begin, *events, *([SessionFinished(at=100.0, outcome="finished")] if over else [])):

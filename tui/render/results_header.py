@@ -31,7 +31,10 @@ def title_line(session: Session, is_over: bool) -> Content:
 
 
 def opening(analysis: Analysis, width: int) -> Content:
-    """Return what was trained, the headline, and when and where the session was measured."""
+    """Return what was trained, the headline, and when and where the session was measured.
+
+    Trials and tunes begin with the headline.
+    """
     session, results = analysis.session, analysis.results
     when = date_time(session.unix_time)
     measured = f"Measured {when} on {hardware(session)}; gpubench-tui {session.program}."
@@ -44,7 +47,10 @@ def opening(analysis: Analysis, width: int) -> Content:
     style = "bold $text-error" if in_vain else "bold"
     what = trained(session.plan)
     lines = [wrapped(what, width)] if what else []
-    lines += [wrapped(f"{sentence}.", width, style), wrapped(measured, width, "$muted")]
+    # The headline of these is about a change, of others about what was trained.
+    answers_first = session.plan.trial is not None or session.plan.tune is not None
+    lines.insert(0 if answers_first else len(lines), wrapped(f"{sentence}.", width, style))
+    lines.append(wrapped(measured, width, "$muted"))
     return Content("\n").join(lines)
 
 
