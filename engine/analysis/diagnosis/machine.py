@@ -140,7 +140,8 @@ def busy_machine(case: Case) -> Iterator[Diagnosis]:
         yield from _busy_elsewhere(case, run)
     load, cpus = case.session.host.cpu.load_average, len(case.session.host.cpu.cores)
     # What they used while measuring is known by newer versions; the load before may be that of a session.
-    unknown = all(run.result.others_on_cpus is None for run in case.runs)
+    measured = [run.result for run in case.runs if run.result.throughput is not None]
+    unknown = bool(measured) and all(result.others_on_cpus is None for result in measured)
     if unknown and load is not None and load > BUSY_LOAD * cpus > 0:
         yield Diagnosis(
             name=BUSY,

@@ -10,6 +10,7 @@ from building.sessions import (
     bandwidth,
     breakdown,
     communication,
+    failed,
     measured,
     opening,
     rank_up,
@@ -563,6 +564,7 @@ def test_a_load_before_the_session_counts_where_nothing_better_is_known() -> Non
     loaded = replace(HOST, cpu=replace(HOST.cpu, load_average=3.5))
     whole = [opening(SINGLE, host=loaded), measured("single", [STEADY])]
     assert names(session(*whole)) == {"busy machine"}
+    assert names(session(opening(SINGLE, host=loaded), failed("single"))) == set(), "it distorted no figure"
     known = sampled(cpu=CpuSample((40.0,) * 4, GIB, 8 * GIB, 130.0, GIB, others_percent=1.0))
     assert names(session(*whole, known)) == set()
 

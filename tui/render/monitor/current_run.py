@@ -29,6 +29,8 @@ SILENCE_SECONDS = 5.0
 """Silence of a rank after which the user is told; ranks report their steps ten times a second."""
 MEANINGLESS = 1.0
 """Half of an interval, as a share of the throughput, from which it says nothing."""
+LEAST_BAR = 4
+"""Cells of a bar at least; what does not fit beside it is left out."""
 MOST_EPOCHS = 20
 """Most epochs shown in the accuracy bar."""
 
@@ -122,7 +124,7 @@ def _precision(run: RunState, width: int) -> Content:
     # The interval shrinks with the square root of the number of windows.
     share = min(1.0, (target / half) ** 2) if half else 1.0
     style = "$success" if half <= target else "$accent"
-    return Content.assemble(text, (filled_bar(share, max(4, min(30, width - len(text)))), style))
+    return Content.assemble(text, (filled_bar(share, max(LEAST_BAR, min(30, width - len(text)))), style))
 
 
 def _newest(run: RunState, now: float) -> Content:
@@ -151,7 +153,7 @@ def _newest(run: RunState, now: float) -> Content:
 def _accuracy(run: RunState) -> Content:
     evaluations = [list(ofrank) for _, ofrank in sorted(run.evaluations.items()) if ofrank]
     if not evaluations:
-        return Content.styled("test accuracy: known after the first epoch", "$muted")
+        return Content.styled("test accuracy: after the first epoch", "$muted")
     if run.spec.mode != "concurrent":
         evaluations = evaluations[:1]
     return Content(", ".join(map(_learnt, evaluations)))
@@ -172,7 +174,9 @@ def _progress(session: Session, run: RunState, width: int, most_left: float | No
     if most_left is not None:
         left = min(left, most_left)
     late = overdue_stage(session, run)
-    text = f" {share:4.0%} about {clock(max(1.0, left))} left{f', {late} takes longer' if late else ''}"
+    text = f" {share:4.0%} about {clock(max(1.0, left))} left"
+    reason = f", {late} takes longer" if late else ""
+    text += reason if len(text) + len(reason) + LEAST_BAR <= width else ""
     return Content.assemble(
-        (filled_bar(share, max(4, min(30, width - len(text)))), "$primary"), (text, "$muted")
+        (filled_bar(share, max(LEAST_BAR, min(30, width - len(text)))), "$primary"), (text, "$muted")
     )

@@ -76,6 +76,15 @@ def test_the_wait_for_the_first_step_has_its_limit(compiled: bool, said: str) ->
     assert "first step" not in current_run(state, 120).plain
 
 
+def test_nothing_is_cut_off_in_the_panel_on_80_columns() -> None:
+    late = recorded_session(2, until=3.0)
+    late.apply(LogMessage(at=500.0, level="info", text=""))
+    narrow, wide = (lines_of(current_run(late, width))[-1] for width in (38, 90))
+    assert narrow.endswith(" left") and wide.endswith(" takes longer")
+    epochs = lines_of(current_run(recorded_session(2, until=1.0, epochs=6), 38))
+    assert "test accuracy: after the first epoch" in epochs
+
+
 def test_the_log_keeps_the_newest_lines() -> None:
     said = [LogMessage(at=float(number), level="info", text=f"line {number}") for number in range(900)]
     lines = lines_of(session_log(said))
