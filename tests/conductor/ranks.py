@@ -27,8 +27,8 @@ from gpubench_tui.engine.record.events import (
     Window,
 )
 
-OF_TUNES = ("with", "without", "batch")
-"""Second parts of the ids of runs that a tune has added."""
+TUNED_MODEL = "lenet"
+"""Model of the runs that are tuned, whatever their ids."""
 
 
 class Rank:
@@ -61,7 +61,7 @@ class Rank:
 def work(assignment: Assignment, queues: Sequence[Queue[list[Event]]]) -> None:
     rank = Rank(assignment, queues)
     behaviour = assignment.run.id.split("-")[1]
-    globals()["tuned" if behaviour in OF_TUNES else behaviour](rank)
+    globals()["tuned" if assignment.run.workload.model == TUNED_MODEL else behaviour](rank)
 
 
 def flush(rank: Rank) -> None:
@@ -163,8 +163,13 @@ def tuned(rank: Rank) -> None:
     """Reports a training that waits for half of each step unless its data are resident.
 
     Loading in advance brings nothing. A batch of 512 does not fit. The figures are made up, and no step is
-    taken; they scatter by 1%, from run to run and not by the clock.
+    taken; they scatter by 1%, from run to run and not by the clock. With LINGERS in the environment, runs of
+    that purpose go on until they are stopped.
     """
+    attempt = rank.assignment.run.attempt
+    if attempt is not None and attempt.purpose == os.environ.get("LINGERS"):
+        while True:
+            rank.step()
     workload = rank.assignment.run.workload
     if workload.batch > 256:
         rank.say(RankFailed, kind="out of memory", message=f"out of memory with a batch of {workload.batch}")

@@ -8,7 +8,7 @@ from gpubench_tui.engine.conductor.control import skip_run, stop_session
 from gpubench_tui.engine.conductor.resume import NothingLackingError, plan_resumption
 from gpubench_tui.engine.plan.plan import RunSpec
 from gpubench_tui.engine.plan.remedy import Attempt, Tune
-from gpubench_tui.engine.record.events import RunsAdded, RunStarted
+from gpubench_tui.engine.record.events import RunsAdded, Steps
 from gpubench_tui.engine.record.exit_status import exit_status
 from gpubench_tui.engine.record.session import read_session
 from gpubench_tui.engine.record.shelf import Shelf
@@ -96,9 +96,9 @@ def test_a_skipped_side_is_left_a_stopped_tune_adds_nothing_and_both_go_on_when_
     tune: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = tune("behave|steady behave|steady behave|behave")
-    session.until(lambda event: isinstance(event, RunStarted) and event.run == "11-steady")
+    session.until(lambda event: isinstance(event, Steps) and event.run == "11-steady")
     assert skip_run(session.folder)
-    session.until(lambda event: isinstance(event, RunStarted) and event.run == "21-steady")
+    session.until(lambda event: isinstance(event, Steps) and event.run == "21-steady")
     assert stop_session(session.folder)
     assert session.wait() == 130
     assert states(session) == {
@@ -118,7 +118,7 @@ def test_a_skipped_side_is_left_a_stopped_tune_adds_nothing_and_both_go_on_when_
     assert resumption.settled == {"00-behave", "10-behave", "11-steady"}
     folder = resumption.create(Shelf(session.folder.path.parent), "again")
     again = Session(folder, session.nursery)
-    again.until(lambda event: isinstance(event, RunStarted) and event.run == "21-steady")
+    again.until(lambda event: isinstance(event, Steps) and event.run == "21-steady")
     assert skip_run(folder)
     assert again.wait() == 0
     assert states(again) == {

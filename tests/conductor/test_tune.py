@@ -1,4 +1,4 @@
-"""Whole tunes: what a remedy brings is measured, kept or refused, stopped and gone on with.
+"""Whole trials and tunes: what a remedy brings is measured, kept or refused, stopped and gone on with.
 
 The ranks make their figures up; everything else is what the program does.
 """
@@ -10,21 +10,31 @@ from pathlib import Path
 
 import pytest
 from gpubench_tui.engine.analysis.analysis import analyse
+from gpubench_tui.engine.analysis.tuning.trial import trial_outcome
 from gpubench_tui.engine.analysis.tuning.tuning import Tuning, tuning_of
 from gpubench_tui.engine.conductor import same_machine
 from gpubench_tui.engine.conductor.control import stop_session
 from gpubench_tui.engine.conductor.resume import NothingLackingError, plan_resumption
+from gpubench_tui.engine.conductor.trial import plan_trial
+from gpubench_tui.engine.plan.plan import RunSpec
 from gpubench_tui.engine.plan.preset.read import read_preset
 from gpubench_tui.engine.plan.remedy import Attempt, Cost, Tune
+from gpubench_tui.engine.plan.trial_plan import TURNS
 from gpubench_tui.engine.plan.workload.workload import Workload
-from gpubench_tui.engine.record.events import LogMessage, RunsAdded
+from gpubench_tui.engine.record.events import LogMessage, RunsAdded, Steps
 from gpubench_tui.engine.record.session import read_session
 from gpubench_tui.engine.record.shelf import Shelf
 from msgspec.structs import replace
 
 from .conftest import Session, Start, run_spec
+from .ranks import TUNED_MODEL
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("nursery")]
+
+
+def slow_loader() -> RunSpec:
+    workload = Workload(model=TUNED_MODEL, batch=64, placement="loader", loader_workers=1, images=5000)
+    return replace(run_spec(0, "tuned", ranks=1), mode="single", workloads=(workload,))
 
 
 @pytest.fixture
@@ -33,13 +43,7 @@ def tune(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Start
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
 
     def _tune(*allow: Cost) -> Session:
-        workload = Workload(model="lenet", batch=64, placement="loader", loader_workers=1, images=5000)
-        run = replace(
-            run_spec(0, "tuned", ranks=1),
-            mode="single",
-            workloads=(workload,),
-            attempt=Attempt(number=0, purpose="start"),
-        )
+        run = replace(slow_loader(), attempt=Attempt(number=0, purpose="start"))
         return start(run, tune=Tune(allow=allow), devices=run.devices)
 
     return _tune
@@ -53,6 +57,28 @@ def tuning(session: Session) -> Tuning:
 
 def presets(tmp_path: Path) -> list[Path]:
     return sorted((tmp_path / "config" / "gpubench-tui" / "presets").glob("*"))
+
+
+def test_a_trial_says_what_the_remedy_of_a_diagnosis_brings(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = slow_loader()
+    session = start(run, devices=run.devices)
+    assert session.wait() == 0
+    recorded = read_session(session.folder.journal)
+    (found,) = (each for each in analyse(recorded).diagnoses if each.remedies)
+    monkeypatch.setattr(same_machine, "inspect_host", lambda gpus: recorded.host)
+    trial = plan_trial(session.folder, recorded, found.runs[0], found.name, found.remedies[0])
+    tried = Session(trial.create(Shelf(session.folder.path.parent), None), session.nursery)
+    assert tried.wait() == 0
+    whole = read_session(tried.folder.journal)
+    assert [run.state for run in whole.runs.values()] == ["measured"] * 2 * TURNS
+    outcome = trial_outcome(whole)
+    assert outcome is not None and outcome.cured and outcome.gain is not None
+    assert outcome.gain.interval is not None and outcome.gain.interval[0] > 1.8
+    assert outcome.gain.interval[1] < (outcome.remedy.ceiling or 0) * 1.05, "which is derived from the phases"
+    assert analyse(whole).headline.startswith("Resident data: 1.8")
+    assert "at most 2.00x was to be had; input-bound is gone" in analyse(whole).headline
 
 
 def test_a_slow_loader_is_cured_the_largest_batch_found_and_the_settings_kept(
@@ -93,10 +119,10 @@ def test_what_brings_nothing_is_refused_and_no_settings_are_written(tune: Start,
 def test_stopped_before_it_is_confirmed_it_keeps_what_it_has_and_goes_on_when_resumed(
     tune: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("LINGERS", "confirmation")
     session = tune("memory")
-    (added,) = session.until(
-        lambda event: isinstance(event, RunsAdded) and event.runs[0].attempt.purpose == "confirmation"
-    )
+    session.until(lambda event: isinstance(event, Steps))
+    (added,) = [event for event in session.events() if isinstance(event, RunsAdded)][-1:]
     assert stop_session(session.folder)
     assert session.wait() == 130
     found = tuning(session)
@@ -110,6 +136,7 @@ def test_stopped_before_it_is_confirmed_it_keeps_what_it_has_and_goes_on_when_re
     lacking = {spec.id for spec in resumption.lacking}
     assert lacking == {spec.id for spec in added.runs} & recorded.runs.keys()
     folder = resumption.create(Shelf(session.folder.path.parent), "again")
+    monkeypatch.delenv("LINGERS")
     again = Session(folder, session.nursery)
     assert again.wait() == 0
     whole = read_session(folder.journal)
