@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
+from typing import Any
 
 from gpubench_tui.engine.host.facts import Gpu, Host, Link
 from gpubench_tui.engine.plan.plan import Device, RunSpec
 from gpubench_tui.engine.plan.workload.workload import Workload
-from gpubench_tui.engine.record.events import Event
-from gpubench_tui.engine.record.session import Session
+from gpubench_tui.engine.record.events import Event, SessionFinished
+from gpubench_tui.engine.record.session import Session, fold
 from msgspec.structs import replace
 
-from .sessions import HOST, bandwidth, breakdown, communication, measured, opening, session, spec
+from .sessions import HOST, bandwidth, breakdown, communication, measured, opening, spec
 
 LATENCY, BANDWIDTH = 50e-6, 1e9
 """Seconds of a message, and B/s, between the devices."""
@@ -50,7 +51,12 @@ def gpu_host(gpus: int, island: int | None = None) -> Host:
     return replace(HOST, gpus=tuple(Gpu(index, f"GPU-{index}", "H200") for index in range(gpus)), links=links)
 
 
-def ring_session(
+def ring_session(counts: Sequence[int], **how: Any) -> Session:
+    """The session of `ring_events`."""
+    return fold(ring_events(counts, **how))
+
+
+def ring_events(
     counts: Sequence[int],
     *,
     host: Host | None = None,
@@ -59,7 +65,7 @@ def ring_session(
     details: bool = True,
     accumulate: int = 1,
     broadcasting: float = 0.0,
-) -> Session:
+) -> list[Event]:
     """A session that measured these numbers of devices, 1 as `single`.
 
     `late`: by rank, seconds by which each of its steps is late, in turn; `longer`: by number of devices, the
@@ -79,7 +85,7 @@ def ring_session(
         for place, devices in enumerate(counts, 1)
     ]
     runs = [event for each in specs for event in _run(each, late or {}, longer or {}, details, broadcasting)]
-    return session(opening(*specs, host=machine), runs)
+    return [*opening(*specs, host=machine), *runs, SessionFinished(at=60.0, outcome="finished")]
 
 
 def _run(

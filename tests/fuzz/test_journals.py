@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from building import all_kinds, demo, recorded
+from building import all_kinds, demo, recorded, ring_sessions
 from gpubench_tui.engine.analysis.analysis import Analysis, analyse
 from gpubench_tui.engine.analysis.diagnosis.stragglers import paces
 from gpubench_tui.engine.analysis.export import FORMATS, render
+from gpubench_tui.engine.analysis.projection.link_rate import LinkRate
+from gpubench_tui.engine.analysis.projection.projection import projections
+from gpubench_tui.engine.analysis.report.projection import projection_text, render_projection
 from gpubench_tui.engine.analysis.report.terminal import terminal_report
 from gpubench_tui.engine.analysis.sessions.compare import compare_all
 from gpubench_tui.engine.analysis.sessions.comparison_report import render_comparison
@@ -38,6 +41,7 @@ from gpubench_tui.tui.render.monitor.rank_bars import rank_bars, rank_title
 from gpubench_tui.tui.render.monitor.run_plots import PlotArea, loss_plot, throughput_plot
 from gpubench_tui.tui.render.monitor.time_range import TIME_RANGES
 from gpubench_tui.tui.render.phases import phase_bars
+from gpubench_tui.tui.render.projection import projection_table
 from gpubench_tui.tui.render.published import published_figures
 from gpubench_tui.tui.render.results_header import closing, opening, title_line
 from gpubench_tui.tui.render.results_table import results_remarks, results_table
@@ -75,6 +79,7 @@ JOURNALS: tuple[Lines, ...] = (
     lines_of(all_kinds.EVENTS),
     lines_of(demo.EVENTS),
     lines_of(thinned(list(recorded.session_events(4, epochs=2)))),
+    lines_of(ring_sessions.ring_events((1, 2, 4), details=True, accumulate=8)),
     lines_of(thinned(list(recorded.session_events(0, fail="02", repeats=2)))),
 )
 GOOD = tuple(Session("good") for _ in range(2))
@@ -214,7 +219,7 @@ def draw_monitor(session: Session) -> None:
 
 def draw_results(analysis: Analysis, folder: Path) -> None:
     title_line(analysis.session, True)
-    for part in (communication_table, devices_table, phase_bars):
+    for part in (communication_table, devices_table, phase_bars, projection_table):
         part(analysis, True, WIDTH)
     for diagnosis in analysis.diagnoses:
         diagnosis_lines(diagnosis, WIDTH, with_evidence=True)
@@ -238,6 +243,9 @@ def check_journal(content: bytes) -> None:
             render(analysis, form).encode()
         json.loads(render(analysis, "json"))
         terminal_report(analysis, WIDTH)
+        projected = projections(analysis.inquiry, (64, 1024), LinkRate(5e-6, 50e9), 2**20)
+        json.loads(render_projection("odd", projected, "json"))
+        projection_text(projected, WIDTH)
         draw_monitor(session)
         draw_results(analysis, folder.path)
         for form in ("text", "md", "json"):

@@ -63,7 +63,10 @@ class PieceModel(NamedTuple):
         gather, scatter = curves.get("all_gather"), curves.get("reduce_scatter")
         if not pieces or gather is None or scatter is None:
             return None
-        return cls(devices, tuple(pieces), fitted_rate(gather, devices), fitted_rate(scatter, devices))
+        rates = fitted_rate(gather, devices), fitted_rate(scatter, devices)
+        if rates[0] is None or rates[1] is None:
+            return None
+        return cls(devices, tuple(pieces), rates[0], rates[1])
 
     def excess(self, layout: Layout, between: LinkRate | None = None) -> float:
         """Return how much longer a step's collectives take on these devices than on those measured, in s."""

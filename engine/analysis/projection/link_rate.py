@@ -20,6 +20,8 @@ LATENCY_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "
 """Seconds of each unit of a latency."""
 GIVEN = re.compile(r"\s*(\d+\.?\d*|\.\d+)\s*([A-Za-z]+/s)\s*,\s*(\d+\.?\d*|\.\d+)\s*([a-zµμ]+)\s*", re.ASCII)
 EXAMPLE = "50GB/s,5us"
+SHORTEST, LONGEST = 1e-9, 1e6
+"""Seconds between which measured times are credible; others are of a damaged journal."""
 
 
 class LinkRate(Struct, frozen=True):
@@ -55,17 +57,20 @@ def read_link_rate(text: str) -> LinkRate:
     return LinkRate(seconds, bandwidth)
 
 
-def fitted_rate(curve: Curve, ranks: int) -> LinkRate:
+def fitted_rate(curve: Curve, ranks: int) -> LinkRate | None:
     """Fit latency and bandwidth to a measured curve by least squares of the relative errors.
 
     As a ring, a collective of S bytes on N ranks takes 2(N-1) latency + 2(N-1)/N S / bandwidth for an
     all-reduce, and half of that for the others. Neither is fitted below 0: a curve without a slope is all
-    latency at an unbounded bandwidth, one without an intercept all bandwidth.
+    latency at an unbounded bandwidth, one without an intercept all bandwidth. None without credible points.
     """
     factor = bus_factor(curve.collective, ranks)
-    weights = [1 / point.seconds**2 for point in curve.points]
-    sizes = [point.bytes for point in curve.points]
-    times = [point.seconds for point in curve.points]
+    points = [point for point in curve.points if SHORTEST < point.seconds < LONGEST]
+    if not points:
+        return None
+    weights = [1 / point.seconds**2 for point in points]
+    sizes = [point.bytes for point in points]
+    times = [point.seconds for point in points]
     total = sum(weights)
     size = sum(w * s for w, s in zip(weights, sizes, strict=True)) / total
     time = sum(w * t for w, t in zip(weights, times, strict=True)) / total

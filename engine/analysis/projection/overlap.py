@@ -12,7 +12,7 @@ from ...record.session import RunState
 from ..results.bandwidth import Curve
 from ..results.buckets import BucketSteps, broadcasting, bucket_sizes, busy_seconds, steps_of
 from .collectives import Layout, collective_seconds
-from .link_rate import LinkRate, fitted_rate
+from .link_rate import LONGEST, SHORTEST, LinkRate, fitted_rate
 from .noise import DRAWS, StepPool, StepRow
 
 
@@ -58,20 +58,19 @@ class BucketModel(NamedTuple):
                     rows.setdefault(number, []).extend(_rows(rank.breakdown, timed[number]))
         if not repeats or curve is None or len(rows) < len(repeats[0].ranks):
             return None
-        pool, sizes = StepPool.of(rows), bucket_sizes(repeats)
-        busy, idle = busy_seconds(repeats), sum(map(curve.seconds, sizes))
-        if pool is None or idle <= 0:
+        pool, sizes, devices = StepPool.of(rows), bucket_sizes(repeats), len(repeats[0].ranks)
+        rate, early = fitted_rate(curve, devices), broadcasting(repeats)
+        if pool is None or rate is None or min(sizes) <= 0:
             return None
-        devices = len(repeats[0].ranks)
-        early = broadcasting(repeats)
+        idle = sum(map(curve.seconds, sizes))
         return cls(
             devices=devices,
             pool=pool,
             sizes=sizes,
             curve=curve,
-            rate=fitted_rate(curve, devices),
-            slowdown=max(1.0, busy / idle),
-            broadcasting=fmean(early.values()) if early else 0.0,
+            rate=rate,
+            slowdown=max(1.0, min(busy_seconds(repeats), LONGEST) / max(idle, SHORTEST)),
+            broadcasting=min(max(0.0, fmean(early.values())), LONGEST) if early else 0.0,
         )
 
     def transfers(self, layout: Layout, between: LinkRate | None) -> list[float]:
@@ -131,5 +130,5 @@ def _rows(parts: Breakdown, timed: CommunicationMeasured) -> list[StepRow]:
     for step in range(count):
         last = max(start[step] for start in starts)
         whole = parts.step[step] - parts.exposed[step]
-        rows.append(tuple(max(0.0, whole - (last - start[step])) for start in starts))
+        rows.append(tuple(min(max(0.0, whole - (last - start[step])), LONGEST) for start in starts))
     return rows

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ...record.events import Piece
 from ...record.session import RunState, Session
 from ..results.comparable import differences
 from ..results.configuration import Configuration
@@ -30,6 +31,11 @@ class MeasuredCount(NamedTuple):
     def devices(self) -> int:
         """Number of its devices."""
         return self.configuration.spec.device_count
+
+    @property
+    def pieces(self) -> list[Piece]:
+        """Pieces that FSDP gathers; none in other modes."""
+        return next((rank.pieces for rank in self.run.ranks.values() if rank.pieces), [])
 
     @property
     def step_seconds(self) -> float:
@@ -67,7 +73,10 @@ def device_series(
     measured = [
         MeasuredCount(configuration, result)
         for configuration, result in zip(planned, found, strict=True)
-        if result.state == "measured" and result.throughput and result.step_seconds
+        if result.state == "measured"
+        and result.throughput
+        and result.step_seconds
+        and result.global_batch > 0
     ]
     groups: list[list[MeasuredCount]] = []
     for one in measured:
@@ -91,7 +100,7 @@ def island(session: Session, largest: MeasuredCount) -> int:
     than that between the run's.
     """
     spec = largest.configuration.spec
-    if spec.devices[0].kind == "cpu":
+    if not any(device.kind == "cuda" for device in spec.devices):
         return max(largest.devices, len(session.plan.devices))
     own = [device.index for device in spec.devices]
     names = {gpu.name for gpu in session.host.gpus if gpu.index in own}

@@ -115,7 +115,7 @@ def step_model(series: DeviceSeries, methods: Sequence[Method] = METHODS) -> Ste
             if buckets is not None:
                 return StepModel(method, series, buckets=buckets)
         elif method == "pieces" and spec.mode == "fsdp":
-            pieces = PieceModel.of(largest.devices, largest.run.ranks[0].pieces, curves)
+            pieces = PieceModel.of(largest.devices, largest.pieces, curves)
             if pieces is not None:
                 return StepModel(method, series, pieces=pieces)
         elif method == "proportional" and alone is not None:
