@@ -32,7 +32,6 @@ class ExchangeHook:
         self.steps: list[dict[Exchange, list[tuple[Mark, Mark]]]] = []
         """Operations of each step since `begin`, with the marks of both ends."""
         self._clock = clock
-        self._model = model
         self._reducing: Mark | None = None
         self._replicate = model.replicate
         # Attributes of an object take precedence over methods of its class.

@@ -31,7 +31,6 @@ class Group:
         self.rank = rank
         self.world_size = world_size
         self._store = store
-        self._process_group = dist.group.WORLD if store is not None else None
 
     @classmethod
     def join(cls, folder: Path, rank: int, world_size: int, backend: str, patience: float) -> Group:
