@@ -69,10 +69,10 @@ def analyse(session: Session) -> Analysis:
 def _diagnosed(
     session: Session, planned: Sequence[Configuration], found: Sequence[Result]
 ) -> list[Diagnosis]:
-    """Diagnose the runs; of a tune only its start and its best, as all others are tries."""
+    """Diagnose the runs; of a tune only its start, its best and its confirmation, as all others are tries."""
     tuning = tuning_of(session)
     if tuning is None:
         return diagnose(session, planned, found)
-    named = {tuning.start, tuning.best}
+    named = {tuning.start, tuning.best, *(tuning.confirmation or ())}
     pairs = [pair for pair in zip(planned, found, strict=True) if pair[0].spec.id in named]
     return diagnose(session, [each for each, _ in pairs], [result for _, result in pairs])

@@ -11,6 +11,7 @@ from .answers.kinds import best_answer
 from .answers.plain import name_of
 from .answers.tune import what_helped
 from .results.result import Result
+from .tuning.tuning import tuning_of
 
 MOSTLY_IDLE = 1 / 3
 """Idle share of a GPU above which a figure says more about the host than about the GPU."""
@@ -22,12 +23,20 @@ def headline(inquiry: Inquiry) -> str:
     If everything that could be measured has failed, it says so; it is empty before there is anything to say.
     """
     if inquiry.session.plan.tune is not None:
-        return what_helped(inquiry.session)
+        return _of_tune(inquiry)
     sentence = best_answer(inquiry)
     if sentence is None:
         return nothing_measured(inquiry)
     about = sentence.about
     return f"{sentence.text}{_limit(about)}{_remarks(inquiry, about)}{shortfall(inquiry)}"
+
+
+def _of_tune(inquiry: Inquiry) -> str:
+    """Return what a tune found, and what discredits the runs of its confirmation."""
+    tuning = tuning_of(inquiry.session)
+    confirmation = tuning.confirmation if tuning is not None else None
+    about = [each for each in inquiry.results if each.run in (confirmation or ())]
+    return what_helped(inquiry.session) + doubt(inquiry, *about)
 
 
 def doubt(inquiry: Inquiry, *results: Result) -> str:

@@ -14,6 +14,7 @@ from gpubench_tui.engine.record.events import (
     Event,
     Failure,
     FailureKind,
+    ModelBuilt,
     RunFinished,
     RunsAdded,
     RunStarted,
@@ -72,13 +73,21 @@ def measured_at(run: RunSpec, rate: float, at: float, *, seconds: float = 2000.0
     samples = round(rate * seconds)
     events: list[Event] = [RunStarted(at=at, run=run.id)]
     for rank in range(run.world_size):
-        events += rank_up(run.id, rank, ranks=run.world_size)
+        events += [
+            replace(event, train_samples=_units(run.workload)) if isinstance(event, ModelBuilt) else event
+            for event in rank_up(run.id, rank, ranks=run.world_size)
+        ]
         events += windows(run.id, rank, [seconds] * WINDOWS, samples=samples // run.world_size)
     end = at + RUN_SECONDS
     events = [
         replace(event, at=at + (event.at - at if event.at >= at else event.at / 10)) for event in events
     ]
     return [*events, RunFinished(at=end, run=run.id, outcome="measured")]
+
+
+def _units(workload: Workload) -> int:
+    """Images or tokens of the training set."""
+    return workload.tokens if workload.training == "tokens" else workload.images
 
 
 def gone_on(events: Iterable[Event], rate: Rate, *, runs: int = MOST_RUNS) -> list[Event]:

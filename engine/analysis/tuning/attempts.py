@@ -73,6 +73,15 @@ class Pairs(Struct, frozen=True):
         return next((run for run in runs if run.state in ("failed", "skipped")), None)
 
     @property
+    def broken_from(self) -> int | None:
+        """First step with a loss that was not finite with the changes; None if there was one without, too."""
+        with_them, without = (
+            [rank.broken_from for run in runs for rank in run.ranks.values() if rank.broken_from is not None]
+            for runs in (self.changed, self.before)
+        )
+        return min(with_them) if with_them and not without else None
+
+    @property
     def waits(self) -> bool:
         """Whether one of its runs waits or is being measured."""
         return any(run.state in ("waiting", "running") for run in (*self.before, *self.changed))

@@ -9,8 +9,11 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ...plan.changed_run import changed_run
+from ...plan.changed_run import as_changed
+from ...plan.data import origin_of, too_little_data
+from ...plan.limits import refusal
 from ...plan.plan import RunSpec
+from ...plan.workload.trainings import own_training
 from ...record.session import RunState, Session
 from ...statistics import Estimate
 from ..results.configuration import configuration_label
@@ -68,9 +71,23 @@ class Course(Struct, kw_only=True):
         return len(self.tried)
 
     def with_changes(self, changes: Mapping[str, Any]) -> RunSpec:
-        """Return the start with other settings; ValidationError where a change is not allowed."""
-        plan = self.session.plan
-        return changed_run(self.start_spec, changes, plan.devices, self.session.host)
+        """Return the start with other settings, and why it is skipped if the machine cannot run it so.
+
+        No file is read for it: what was recorded decides, on any machine. Raises msgspec.ValidationError
+        where a change is not allowed.
+        """
+        changed = as_changed(self.start_spec, changes)
+        skip = refusal(changed, self.session.plan.devices, self.session.host) or self._lack_of_data(changed)
+        return replace(changed, skip=skip)
+
+    def _lack_of_data(self, spec: RunSpec) -> str | None:
+        """Return why the training set that the start had is too small for a step; None where it suffices."""
+        workload, ranks = spec.workload, self.start.ranks.values() if self.start is not None else ()
+        units = next((rank.train_samples for rank in ranks if rank.train_samples is not None), None)
+        if units is None or own_training(workload.training) is not None:
+            return None
+        length = workload.sequence_length if workload.training == "tokens" else 1
+        return too_little_data(spec, {origin_of(workload): units // length})
 
     @property
     def best_spec(self) -> RunSpec:
@@ -133,6 +150,8 @@ def tried_remedy(number: int, pairs: Pairs, nth: int) -> Tried:
         before=configuration_of(pairs.before),
         changed=configuration_of(pairs.changed),
     )
+    if (step := pairs.broken_from) is not None:
+        return replace(tried, state="failed", why=f"with it the loss is not finite from step {step:,} on")
     decision = decide(pairs.ratios, nth)
     if decision == "keep":
         return replace(tried, state="kept")

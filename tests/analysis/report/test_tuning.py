@@ -18,6 +18,7 @@ from gpubench_tui.engine.analysis.tuning.tuning import Tuning
 from gpubench_tui.engine.analysis.tuning.words import estimate_in_words
 from gpubench_tui.engine.plan.plan import RunSpec
 from gpubench_tui.engine.plan.remedy import Remedy
+from gpubench_tui.engine.record.events import Steps, Window
 from gpubench_tui.engine.record.session import Session, fold
 from gpubench_tui.engine.statistics import Estimate
 from gpubench_tui.engine.text.encoding import decode_json
@@ -102,3 +103,32 @@ def test_other_sessions_have_no_such_section() -> None:
 )
 def test_gains_in_words(gain: Estimate | None, said: str) -> None:
     assert estimate_in_words(gain) == said
+
+
+def test_a_total_from_runs_that_went_wrong_is_not_credible(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of a run of the confirmation, not of an attempt."""
+    diagnosis = Diagnosis(
+        name="x", severity="warning", sentence="", evidence=(), advice="", remedies=REMEDIES[:1], runs=()
+    )
+    monkeypatch.setattr(options, "diagnoses_of", lambda session, configuration: (diagnosis,))
+    events = gone_on(opened(), rate)
+    assert analyse(fold(events)).headline.endswith("by 1 of 1 change: compile")
+    for run, doubted in (
+        ("a01-without-r1", False),
+        ("a02-with-r1", True),
+    ):  # of an attempt, of the confirmation
+        started = next(
+            place for place, event in enumerate(events) if isinstance(event, Window) and event.run == run
+        )
+        broken = Steps(
+            at=events[started].at,
+            run=run,
+            rank=0,
+            first=3,
+            seconds=[0.1],
+            loss=[None],
+            samples=[64],
+            learning_rate=[0.1],
+        )
+        headline = analyse(fold([*events[:started], broken, *events[started:]])).headline
+        assert ("not credible" in headline) is doubted

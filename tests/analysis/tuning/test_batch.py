@@ -149,6 +149,29 @@ def test_the_training_set_bounds_it(propose: Propose) -> None:
     assert len(session.runs) == 1, "no larger batch is possible"
 
 
+@pytest.mark.parametrize(
+    ("workload", "most"),
+    [
+        (Workload(name="cnn", data="folder", data_dir="/gone", batch=64, images=1000), 1000),
+        (
+            Workload(
+                name="gpt", training="tokens", model="gpt-tiny", sequence_length=100, batch=4, tokens=5000
+            ),
+            50,
+        ),
+    ],
+)
+def test_what_was_recorded_of_the_training_set_decides_also_where_its_files_are_gone(
+    propose: Propose, workload: Workload, most: int
+) -> None:
+    propose([])
+    session = fold(gone_on(opened(allow=["recipe"], workload=workload), machine(10**9, proportional)))
+    tuning = tuning_of(session)
+    assert tuning is not None and tuning.batch is not None
+    assert 0.75 * most < tuning.batch.largest <= most
+    assert all(run.spec.workload.batch <= most for run in session.runs.values())
+
+
 def test_without_leave_no_other_batch_is_tried(propose: Propose) -> None:
     larger = Remedy(name="larger batch", changes={"batch": 128}, costs=("recipe",), ceiling=1.5)
     propose([larger])

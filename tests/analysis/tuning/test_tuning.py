@@ -23,7 +23,7 @@ from gpubench_tui.engine.analysis.tuning.step import CONFIRMING_PAIRS, NO_REMEDY
 from gpubench_tui.engine.analysis.tuning.tuning import Tuning, tuning_of
 from gpubench_tui.engine.plan.plan import RunSpec
 from gpubench_tui.engine.plan.remedy import Remedy
-from gpubench_tui.engine.record.events import Event
+from gpubench_tui.engine.record.events import Event, Steps
 from gpubench_tui.engine.record.session import Session, fold
 
 from .conftest import Propose
@@ -200,6 +200,31 @@ def test_a_remedy_that_makes_it_slower_is_refused_after_two_pairs(propose: Propo
     session = fold(gone_on(opened(), lambda run: 500.0 if run.workload.compile else steady(run)))
     assert states(session) == {"compile": ("refused", "slower")}
     assert len(session.runs) == 5
+
+
+def with_broken_loss(events: list[Event], side: str) -> list[Event]:
+    """The events, with a loss that is not finite in step 3 of the first run of that side."""
+    steps = Steps(
+        at=20.0,
+        run=f"a01-{side}-r1",
+        rank=0,
+        first=3,
+        seconds=[0.1],
+        loss=[None],
+        samples=[64],
+        learning_rate=[0.1],
+    )
+    return [*events, steps]
+
+
+def test_a_change_that_breaks_the_training_is_not_kept_however_fast_it_is(propose: Propose) -> None:
+    propose([COMPILE])
+    begun = gone_on(opened(), steady, runs=3)
+    session = fold(gone_on(with_broken_loss(begun, "with"), steady))
+    assert states(session) == {"compile": ("failed", "with it the loss is not finite from step 3 on")}
+    assert tuned(session).kept == {} and len(session.runs) == 3
+    both = with_broken_loss(with_broken_loss(begun, "with"), "without")
+    assert states(fold(gone_on(both, steady)))["compile"][0] == "kept", "it was broken before"
 
 
 def test_a_start_that_fails_ends_the_tune(propose: Propose) -> None:
