@@ -52,6 +52,15 @@ class Context:
         except ValueError as error:
             raise UsageError(f"--gpus: {error}") from None
 
+    def check_overrides(self) -> None:
+        """Refuse settings that no preset takes. Raises UsageError."""
+        if not self.overrides:
+            return
+        from ...engine.plan.preset.library import refused_by_all
+
+        if why := refused_by_all(self.overrides):
+            raise UsageError(why)
+
     def find_session(self, name: str | None) -> SessionFolder:
         """Return the session of that name, unique prefix or path; the newest for None. Raises UsageError."""
         try:

@@ -157,6 +157,7 @@ def _context(options: dict[str, Any]) -> Context:
 def _open_app(context: Context) -> int:
     """Open the app on its launch screen. Raises UsageError."""
     require_terminal("gpubench-tui run PRESET --headless measures without one")
+    context.check_overrides()
     gc.disable()  # until the first paint: nearly everything allocated before it stays
     from ..app import open_launch_screen
     from ..data.launch_feed import LaunchOptions

@@ -18,7 +18,7 @@ from ...text.toml import toml_value
 from ..workload.models import BUILT_IN_MODELS, TORCHVISION, own_function
 from .changes import changed_keys
 from .errors import PresetError
-from .overrides import overridden_key
+from .overrides import of_override, overridden_key
 from .preset import Preset
 from .read import read_preset
 
@@ -154,6 +154,22 @@ def all_presets() -> list[PresetFile]:
             found[instead_of] = replace(other, name=instead_of)
     first = [found.pop("quickstart")] if "quickstart" in found else []
     return first + sorted(found.values(), key=lambda preset: (preset.own, preset.name))
+
+
+def refused_by_all(overrides: Sequence[str]) -> str:
+    """Return why every preset of the program refuses settings, one sentence; empty if one takes them.
+
+    Empty too if the reasons differ.
+    """
+    problems = set()
+    for file in _shipped().values() if overrides else ():
+        try:
+            file.read(overrides)
+        except PresetError as error:
+            problems.add(str(of_override(error, overrides)))
+        else:
+            return ""
+    return problems.pop() if len(problems) == 1 else ""
 
 
 def find_preset(text: str) -> PresetFile:

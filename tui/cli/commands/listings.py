@@ -54,6 +54,7 @@ def list_presets(context: Context, *, preset: str | None, keys: bool, json: bool
             return _print_listing(one_preset(preset, context.overrides), json)
         except PresetError as error:
             raise UsageError(str(error)) from None
+    context.check_overrides()
     return _print_listing(preset_listing(context.inspect_host(), context.overrides, context.shelf()), json)
 
 

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from building.recorded import host
 from gpubench_tui.engine.host.facts import Link
-from gpubench_tui.engine.plan.preset.library import find_preset
+from gpubench_tui.engine.plan.preset.errors import PresetError
+from gpubench_tui.engine.plan.preset.library import find_preset, refused_by_all
 from gpubench_tui.engine.record.shelf import Shelf
+from gpubench_tui.tui.cli import main as main_module
 from gpubench_tui.tui.cli.content.host import host_listing
 from gpubench_tui.tui.cli.content.listing import preset_listing
 from gpubench_tui.tui.cli.main import main
@@ -137,6 +139,23 @@ def test_all_keys_and_models_are_listed(capsys: pytest.CaptureFixture[str]) -> N
     assert main(["presets", "--keys", "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
     assert {table["table"] for table in data["tables"]} >= {"", "[workload]", "[[matrix.only]]"}
+
+
+@pytest.mark.parametrize("command", [["presets"], []])
+def test_a_setting_that_no_preset_takes_is_refused_once(
+    command: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(main_module, "require_terminal", lambda _: None)
+    assert main(["--set", "lr=0.1", *command]) == 2
+    said = capsys.readouterr()
+    assert (said.out, len(said.err.splitlines())) == ("", 1)
+    assert "--set lr=0.1: no such key; did you mean workload.learning_rate?" in said.err
+
+
+def test_a_setting_that_some_preset_takes_is_refused_by_none_of_the_others() -> None:
+    assert refused_by_all([]) == refused_by_all(["workload.batch=7"]) == ""
+    with pytest.raises(PresetError):
+        find_preset("batch-size").read(["workload.batch=7"])
 
 
 def test_the_list_says_which_presets_are_in_their_reduced_form_and_what_they_vary(tmp_path: Path) -> None:
