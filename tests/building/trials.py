@@ -8,7 +8,7 @@ from pathlib import Path
 from gpubench_tui.engine.host.facts import Host
 from gpubench_tui.engine.plan.plan import Plan, RunSpec
 from gpubench_tui.engine.plan.remedy import Remedy
-from gpubench_tui.engine.plan.trial_plan import trial_plan
+from gpubench_tui.engine.plan.trial_plan import TURNS, trial_plan
 from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record.events import Event, SessionFinished, SessionStarted
 from gpubench_tui.engine.record.journal import Journal
@@ -22,7 +22,7 @@ LOADED = Workload(name="cnn", model="cnn", batch=64, images=5000, placement="loa
 RUN = spec("01-single-1x64-cnn", "single", workloads=[LOADED])
 SLOW = {"input": [0.06] * 20, "forward": [0.02] * 20, "backward": [0.02] * 20}
 FAST = {"input": [0.0001] * 20, "forward": [0.02] * 20, "backward": [0.02] * 20}
-WITHOUT, WITH = (2.0, 2.02, 1.98), (1.0, 1.01, 0.99)
+WITHOUT, WITH = (2.0, 2.02, 1.98, 2.0), (1.0, 1.01, 0.99, 1.0)
 """Seconds of the windows of each pair."""
 
 
@@ -35,8 +35,8 @@ def shelve_slow_input(
     return _shelve(root, name, plan, [*events, breakdown(run.id, 0, **SLOW), end], host=host, program=program)
 
 
-def shelve_trial(origin: SessionFolder, name: str = "slow-try", pairs: int = 3) -> SessionFolder:
-    """A trial of resident data for it, with so many pairs measured; it ended if all three were."""
+def shelve_trial(origin: SessionFolder, name: str = "slow-try", pairs: int = TURNS) -> SessionFolder:
+    """A trial of resident data for it, with so many pairs measured; it ended if all were."""
     plan = trial_plan(origin.request().plan, RUN, "input-bound", RESIDENT, origin.name, HOST)
     events: list[Event] = []
     for run in plan.runs:
@@ -46,7 +46,7 @@ def shelve_trial(origin: SessionFolder, name: str = "slow-try", pairs: int = 3) 
             *begun, end = measured(run.id, [[seconds] * 5])
             parts = FAST if run.attempt.changed else SLOW
             events += [*begun, breakdown(run.id, 0, **parts), end]
-    return _shelve(origin.path.parent, name, plan, events, over=pairs == 3)
+    return _shelve(origin.path.parent, name, plan, events, over=pairs == TURNS)
 
 
 def _shelve(

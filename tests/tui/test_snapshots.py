@@ -12,13 +12,15 @@ from pathlib import Path
 
 import pytest
 from building import recorded
+from building.long_tunes import long_tune, shelve_events
+from building.trials import shelve_slow_input, shelve_trial
 from driving.app import wait_for_text, watching
 from driving.snapshots import SIZES, check, check_colors, check_none_is_left, check_sizes
 from gpubench_tui.engine.host import cpu_meter, findings
 from gpubench_tui.engine.record.session_folder import SessionFolder
 from gpubench_tui.tui.app import GpubenchApp
 from gpubench_tui.tui.data import planned_presets
-from gpubench_tui.tui.requests import ShowComparison, ShowSessions
+from gpubench_tui.tui.requests import ShowComparison, ShowResults, ShowSessions
 from nvml_standin import Machine, build
 from textual.pilot import Pilot
 from textual.widgets import Input
@@ -58,6 +60,11 @@ def shelved(name: str, gpus: int, age: int = 0, **how: object) -> SessionFolder:
     folder = SessionFolder(folder.path.rename(folder.path.with_name(name)))
     os.utime(folder.plan, (1.8e9 - age, 1.8e9 - age))
     return folder
+
+
+def named(folder: SessionFolder, name: str) -> SessionFolder:
+    """The session's folder under a name without its time of day."""
+    return SessionFolder(folder.path.rename(folder.path.with_name(name)))
 
 
 @pytest.mark.parametrize("gpus", GPUS)
@@ -189,6 +196,37 @@ async def test_a_replay() -> None:
         await check_sizes(pilot, "replay", "0:10 of 0:13", "✓ dp x2")
 
 
+async def test_a_tune() -> None:
+    folder = named(shelve_events(Path("sessions"), long_tune(), "tune"), "tune")
+    with folder.hold():
+        app = watching(folder)
+        async with app.run_test() as pilot:
+            await check_sizes(pilot, "tune", "12 tried, 4 kept", "▶ fused", sizes=SIZES[:2])
+            await pilot.press("t")
+            await check_sizes(pilot, "tune-results", "4 of 12 changes", "resident data  ", sizes=SIZES[:2])
+
+
+async def test_the_start_of_a_tune() -> None:
+    app = GpubenchApp(Path("sessions"))
+    async with app.run_test() as pilot:
+        await wait_for_text(pilot, "(estimate)", "memory 12.0", "t Tune")
+        await pilot.press("t")
+        await check_sizes(pilot, "tune-dialog", "Tune quickstart", "[ ] memory", sizes=SIZES[:2])
+
+
+async def test_a_remedy_and_its_trial() -> None:
+    origin = named(shelve_slow_input(Path("sessions")), "slow")
+    trial = named(shelve_trial(origin), "slow-try")
+    app = watching(origin)
+    async with app.run_test() as pilot:
+        await wait_for_text(pilot, "tried: Resident data", "t Try")
+        await pilot.press("t")
+        await check_sizes(pilot, "remedies", "Try a remedy", "at most 2.50x", sizes=SIZES[:2])
+        await pilot.press("escape")
+        app.post_message(ShowResults(trial))
+        await check_sizes(pilot, "trial", "Resident data: 2.00x", "a trial of: slow", sizes=SIZES[:2])
+
+
 async def test_colors_dark_and_light() -> None:
     folder = shelved("scaling", 8, until=6.7)
     with folder.hold():
@@ -219,6 +257,11 @@ async def test_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
     app = watching(shelved("over", 8))
     async with app.run_test() as pilot:
         await check_sizes(pilot, "results-ascii", "Diagnosis", "Results", sizes=SIZES[:2])
+    folder = named(shelve_events(Path("sessions"), long_tune(), "tune"), "tune")
+    with folder.hold():
+        app = watching(folder)
+        async with app.run_test() as pilot:
+            await check_sizes(pilot, "tune-ascii", "12 tried, 4 kept", "> fused", sizes=SIZES[:2])
 
 
 def test_every_snapshot_is_read_by_a_test(request: pytest.FixtureRequest) -> None:

@@ -8,14 +8,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from building.long_tunes import long_tune, shelve_events
 from building.tunes import gone_on, opened, out_of_memory
 from driving.app import screen_text, wait_for_text, wait_until, watching
 from gpubench_tui.engine.plan.plan import RunSpec
 from gpubench_tui.engine.plan.remedy import Tune
-from gpubench_tui.engine.record.events import Event, SessionStarted
+from gpubench_tui.engine.record.events import Event
 from gpubench_tui.engine.record.journal import Journal
 from gpubench_tui.engine.record.session_folder import SessionFolder
-from gpubench_tui.engine.record.shelf import Shelf
 from gpubench_tui.tui.app import GpubenchApp
 from gpubench_tui.tui.data import start_sessions
 from gpubench_tui.tui.screens.dialogs.tune import TuneScreen
@@ -40,15 +40,6 @@ def tune_events(runs: int = 400) -> list[Event]:
     return gone_on(opened(allow=("recipe",)), rate, runs=runs)
 
 
-def shelve_tune(root: Path, events: Sequence[Event]) -> SessionFolder:
-    """The session's folder with these events."""
-    begin = events[0]
-    assert isinstance(begin, SessionStarted)
-    folder = Shelf(root).create("a-tune", begin.plan, begin.host, "")
-    record(folder, events)
-    return folder
-
-
 def record(folder: SessionFolder, events: Sequence[Event]) -> None:
     journal = Journal(folder.journal)
     for event in events:
@@ -60,7 +51,7 @@ def record(folder: SessionFolder, events: Sequence[Event]) -> None:
 async def test_the_waterfall_grows_with_the_plan(tmp_path: Path, size: tuple[int, int]) -> None:
     whole = tune_events()
     so_far = len(tune_events(runs=12))
-    folder = shelve_tune(tmp_path, whole[:so_far])
+    folder = shelve_events(tmp_path, whole[:so_far], "a-tune")
     with folder.hold():
         app = watching(folder)
         async with app.run_test(size=size) as pilot:
@@ -78,8 +69,23 @@ async def test_the_waterfall_grows_with_the_plan(tmp_path: Path, size: tuple[int
             assert "kept" in text.split("✓ batch 288")[1].splitlines()[0]
 
 
+async def test_of_many_attempts_the_present_one_is_in_sight(tmp_path: Path) -> None:
+    folder = shelve_events(tmp_path, long_tune(), "long")
+    with folder.hold():
+        app = watching(folder)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await wait_for_text(pilot, "12 tried, 4 kept", "▶ fused optimizer", "= total", "accumulation of")
+            assert "resident data" not in screen_text(app)
+            app.screen.query_one("#plan").focus()
+            await pilot.press("home")
+            await wait_for_text(pilot, "1,000 samples/s", "✓ resident data")
+            await pilot.press("z")
+            text = await wait_for_text(pilot, "1,000 samples/s", "✗ compile", "▶ fused optimizer", "= total")
+            assert all(sign in text for sign in ("refused: slower", "refused: no gain", "pair 3"))
+
+
 async def test_a_tune_is_replayed_as_it_grew(tmp_path: Path) -> None:
-    app = watching(shelve_tune(tmp_path, tune_events()), 0.01)
+    app = watching(shelve_events(tmp_path, tune_events(), "a-tune"), 0.01)
     async with app.run_test(size=(120, 40)) as pilot:
         await wait_for_text(pilot, "replay", "measuring the start")
         assert "larger batch" not in screen_text(app)
