@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from gpubench_tui.engine.analysis.tuning.next_runs import next_runs
 from gpubench_tui.engine.plan.plan import Plan, RunSpec
@@ -26,7 +26,7 @@ from gpubench_tui.engine.record.events import (
 from gpubench_tui.engine.record.session import Session, fold
 from msgspec.structs import replace
 
-from .sessions import CORES, HOST, rank_up, spec, windows
+from .sessions import CORES, HOST, breakdown, rank_up, spec, windows
 
 WINDOWS = 3
 """Windows of each run; too few for an interval, which the runs of a pair do without."""
@@ -42,6 +42,8 @@ class CannotRunError(Exception):
         self.failure = Failure(kind=kind, rank=0, message=message, log="logs/rank0.log")
 
 
+Detail = Callable[[RunSpec], Mapping[str, Sequence[float]]]
+"""Seconds of each part of the steps of a run's detail phase."""
 Rate = Callable[[RunSpec], float]
 """Throughput of a run in samples/s; raises CannotRunError where it fails."""
 
@@ -90,8 +92,13 @@ def _units(workload: Workload) -> int:
     return workload.tokens if workload.training == "tokens" else workload.images
 
 
-def gone_on(events: Iterable[Event], rate: Rate, *, runs: int = MOST_RUNS) -> list[Event]:
-    """The events of a tune that has gone on, for so many runs at most; it ends when nothing follows."""
+def gone_on(
+    events: Iterable[Event], rate: Rate, *, runs: int = MOST_RUNS, detail: Detail | None = None
+) -> list[Event]:
+    """The events of a tune that has gone on, for so many runs at most; it ends when nothing follows.
+
+    `detail`: parts of a step of runs with a detail phase.
+    """
     recorded = list(events)
     session = fold(recorded)
     for _ in range(runs):
@@ -104,7 +111,7 @@ def gone_on(events: Iterable[Event], rate: Rate, *, runs: int = MOST_RUNS) -> li
             new: list[Event] = [RunsAdded(at=session.elapsed, runs=added)]
         else:
             new = []
-        new += _carried_out(waiting[0], rate, session.elapsed)
+        new += _carried_out(waiting[0], rate, session.elapsed, detail)
         for event in new:
             session.apply(event)
         recorded += new
@@ -136,11 +143,16 @@ def taken_over_by_another(events: Iterable[Event], *, minutes: float | None = No
     ]
 
 
-def _carried_out(run: RunSpec, rate: Rate, at: float) -> list[Event]:
+def _carried_out(run: RunSpec, rate: Rate, at: float, detail: Detail | None) -> list[Event]:
     if run.skip is not None:
         return [RunFinished(at=at, run=run.id, outcome="skipped", reason=run.skip)]
     try:
-        return measured_at(run, rate(run), at)
+        *rest, end = measured_at(run, rate(run), at)
+        if detail is not None and run.measure.detail:
+            rest += [
+                replace(breakdown(run.id, rank, **detail(run)), at=end.at) for rank in range(run.world_size)
+            ]
+        return [*rest, end]
     except CannotRunError as error:
         failure = error.failure
         return [
