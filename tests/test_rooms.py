@@ -137,6 +137,16 @@ def test_the_terminal_program_never_loads_torch() -> None:
     assert done.stdout.strip() == ""
 
 
+def test_a_session_that_is_no_tune_loads_no_diagnoses() -> None:
+    program = (
+        "import sys, gpubench_tui.engine.conductor.__main__, gpubench_tui.engine.conductor.resume\n"
+        "rooms = [f'gpubench_tui.engine.analysis.{name}' for name in ('answers', 'diagnosis', 'tuning')]\n"
+        "print(*sorted(set(rooms) & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
 def test_every_package_is_installed() -> None:
     import tomllib
 

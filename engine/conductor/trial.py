@@ -33,7 +33,7 @@ class PlannedTrial(Struct, frozen=True):
 
     def create(self, shelf: Shelf, name: str | None) -> SessionFolder:
         """Create the trial's folder. Raises OSError."""
-        return shelf.create(name or f"{self.earlier.stem}-try", self.plan, self.host, self.preset_text)
+        return shelf.create(name or f"try-{self.earlier.stem}", self.plan, self.host, self.preset_text)
 
 
 def plan_trial(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from building.recorded import plan, recorded_session, session_events
 from building.sessions import opening, rank_up, spec, steps
+from building.tunes import gone_on, opened
 from gpubench_tui.engine.analysis.time_left import (
     Countdown,
     run_seconds_left,
@@ -122,3 +123,19 @@ def test_a_small_growth_is_not_said_and_what_is_said_is_known() -> None:
     assert countdown.seconds is not None and left is not None and before is not None
     assert left > before > countdown.seconds == pytest.approx(before - 0.6)
     assert f"about {clock(countdown.seconds)} left" in words
+
+
+def test_a_tune_goes_on_to_its_limit_or_nobody_knows_how_long() -> None:
+    bounded = gone_on(opened(minutes=10.0), lambda run: 1000.0, runs=1)[:-1]
+    state = fold(bounded)
+    left = 600.0 - state.elapsed
+    assert session_seconds_left(state) == pytest.approx(left)
+    assert Countdown().look(state)[0] == f"about {clock(left)} left (limit of the tune)"
+    low, high = estimate(state.plan).low, estimate(state.plan).high
+    assert low is not None and low < 60 and high == 600.0
+    past = fold(bounded)
+    past.elapsed = 700.0
+    assert session_seconds_left(past) == 0.0 and "limit" not in Countdown().look(past)[0]
+    endless = fold(opened())
+    assert session_seconds_left(endless) is None and estimate(endless.plan).high is None
+    assert Countdown().look(endless)[0] == "until nothing helps any more"

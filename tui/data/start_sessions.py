@@ -156,7 +156,7 @@ def tune_of(preset: PlannedPreset, host: Host, tune: Tune, run: RunSpec | None =
 
 def tune_name(plan: Plan) -> str:
     """Return the name of a tune, before the time of its start."""
-    return f"{plan.preset}-tune"
+    return f"tune-{plan.preset}"
 
 
 def _of(plan: Plan, host: Host, preset_text: str, name: str | None = None) -> NewSession:

@@ -79,6 +79,21 @@ def test_sessions_newest_first_in_the_folder_that_was_said(
     assert ask(capsys, "report", "/tm") == [":directories"]
 
 
+def test_what_can_be_tried_on_the_session_that_was_typed(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    folder = shelve(tmp_path / "whole", 2, name="whole")
+    place = f"--sessions-dir={tmp_path / 'whole'}"
+    assert ask(capsys, "try", place, "") == [folder.name]
+    assert "low MFU in fp32" in ask(capsys, "try", place, folder.name, "")
+    assert ask(capsys, "try", place, folder.name, "--remedy", "tf") == ["tf32"]
+    assert all(run.startswith("0") for run in ask(capsys, "try", place, folder.name, "--run", ""))
+    assert ask(capsys, "try", place, "nowhere", "") == []
+    assert ask(capsys, "tune", "quick") == ["quickstart"]
+    assert ask(capsys, "tune", "--allow", "recipe,n") == ["recipe,numerics"]
+    assert ask(capsys, "tune", "--mode", "f") == ["fsdp"] and ask(capsys, "tune", "--run", "") == []
+
+
 def test_values_of_options_however_the_shell_splits_them(capsys: pytest.CaptureFixture[str]) -> None:
     assert ask(capsys, "compare", "--format", "t") == ["text"]
     assert ask(capsys, "compare", "--format=t") == ["--format=text"]

@@ -42,9 +42,9 @@ def test_a_trial_can_be_made_and_repeated(here: Host, measured: SessionFolder, t
     shelf = Shelf(tmp_path)
     folder = trial_of(measured, last_run(), "low MFU in fp32", BF16).create(shelf)
     plan = folder.request().plan
-    assert folder.stem == "monday-try" and plan.trial is not None and plan.trial.session == measured.name
+    assert folder.stem == "try-monday" and plan.trial is not None and plan.trial.session == measured.name
     again = once_more(None, folder)
-    assert again.plan == plan and again.create(shelf).stem == "monday-try"
+    assert again.plan == plan and again.create(shelf).stem == "try-monday"
 
 
 def test_a_trial_is_refused_on_another_machine_and_with_what_cannot_be_run(
@@ -69,7 +69,7 @@ def test_a_tune_can_be_made_and_begun_again(here: Host, tmp_path: Path) -> None:
     bounds = Tune(allow=("recipe",), minutes=4.0)
     folder = tune_of(preset, here, bounds).create(Shelf(tmp_path))
     plan = folder.request().plan
-    assert folder.stem == "quickstart-tune" and plan.tune == bounds and plan.runs[0].mode == "ddp"
+    assert folder.stem == "tune-quickstart" and plan.tune == bounds and plan.runs[0].mode == "ddp"
     again = once_more(None, folder).plan
     assert (again.tune, again.runs) == (plan.tune, plan.runs)
     with pytest.raises(RefusedError, match=r"has no run that can be tuned here|concurrent"):

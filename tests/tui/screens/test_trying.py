@@ -68,7 +68,7 @@ async def test_a_remedy_is_chosen_and_its_trial_shown(
         await wait_until(pilot, lambda: isinstance(app.screen, RemediesScreen))
         await pilot.press("down", "enter")
         await wait_until(pilot, lambda: isinstance(app.screen, MonitorScreen))
-        await wait_for_text(pilot, "waiting  slow-try-")
+        await wait_for_text(pilot, "waiting  try-slow-")
     (trial,) = begun
     plan = trial.request().plan
     assert plan.trial is not None

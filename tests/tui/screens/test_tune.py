@@ -135,5 +135,5 @@ async def test_a_tune_begins_on_the_launch_screen(
     (folder,) = begun
     plan = folder.request().plan
     assert plan.tune == Tune(allow=("recipe",), minutes=2.5)
-    assert folder.name.startswith("quickstart-tune-")
+    assert folder.name.startswith("tune-quickstart-")
     assert [run.attempt.purpose for run in plan.runs if run.attempt] == ["start"]

@@ -151,7 +151,8 @@ def _costs(text: str) -> tuple[Cost, ...]:
     words = [word.strip() for word in text.split(",") if word.strip()]
     if words == [NOTHING]:
         return ()
-    if unknown := next((word for word in words if word not in known), None if words else text):
+    unknown = next((word for word in words if word not in known), None if words else text)
+    if unknown is not None:
         from ....engine.text.suggestions import nearest
 
         raise argparse.ArgumentTypeError(
