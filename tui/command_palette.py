@@ -27,6 +27,7 @@ IN_THE_LIST = (
     ("sessions.delete", "Delete sessions", "x, after a question"),
     ("sessions.rename", "Rename a session", "n"),
     ("sessions.replay", "Replay a session", "r"),
+    ("results.try", "Try a remedy", "Enter opens a session's results, t tries one of a diagnosis"),
     ("sessions.resume", "Resume a session", "u on one that was stopped or interrupted"),
     ("results.export", "Report or export of a session", "Enter on it, then e"),
     ("results.again", "Run a session again", "Enter on it, then r"),
@@ -82,6 +83,8 @@ class PaletteProvider(Provider):
         if running is not None and "launch.attach" not in here:
             attach = partial(self._open, running, True)
             yield PaletteEntry("Attach", f"open the monitor of {running.name}", attach)
+        if "launch.tune" not in here:
+            yield PaletteEntry("Tune a preset", "on the presets: t", partial(post, ShowLaunch()))
         for name, title, way in IN_THE_LIST:
             if name not in here:
                 yield PaletteEntry(title, f"in the list of sessions: {way}", partial(post, ShowSessions()))

@@ -19,6 +19,8 @@ from ...engine.analysis.report.line import result_line
 from ...engine.analysis.report.markdown import markdown_summary
 from ...engine.analysis.report.tuning import results_in_brief
 from ...engine.analysis.results.result import Result
+from ...engine.analysis.tuning.step import NO_REMEDY
+from ...engine.analysis.tuning.tuning import tuning_of
 from ...engine.record.session import RunState, Session, read_session
 from ...engine.record.session_folder import SessionFolder
 from ...engine.record.takeover import lacking_runs
@@ -311,8 +313,14 @@ class ResultsScreen(TryingScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Disable Run again while the session is running, and Resume where it lacks nothing."""
         if action == "resume":
-            return self._is_over() and self._session is not None and bool(lacking_runs(self._session))
+            return self._is_over() and self._session is not None and _can_go_on(self._session)
         return action != "again" or self._is_over()
+
+
+def _can_go_on(session: Session) -> bool:
+    """Return whether a session that has ended lacks runs, or is a tune with something left to try."""
+    tuning = tuning_of(session)
+    return bool(lacking_runs(session)) or (tuning is not None and tuning.ended != NO_REMEDY)
 
 
 def _state_of(run: RunState) -> tuple[object, ...]:

@@ -12,6 +12,7 @@ from textual.message import Message
 
 from ...engine.analysis.analysis import Analysis
 from ...engine.analysis.diagnosis.case import Diagnosis
+from ...engine.analysis.diagnosis.rules import ORDER
 from ...engine.analysis.past_trial import PastTrial
 from ...engine.analysis.sessions.trials import trials_of
 from ...engine.record.session import Session
@@ -91,8 +92,9 @@ class TryingScreen(ClosedOnce[None]):
         if diagnosis is None:
             self.say(Content("There is no diagnosis here whose remedy could be tried."))
         elif not diagnosis.remedies:
-            why = f"The program cannot try a remedy for {diagnosis.name} by itself. Try: {diagnosis.advice}."
-            self.say(Content(why))
+            self.say(
+                Content(f"{diagnosis.name}: {diagnosis.advice}.")
+            )  # which says that nothing can be tried
         else:
             run = diagnosis.runs[0]
             dialog = RemediesScreen(diagnosis.name, diagnosis.tried_on or run, diagnosis.remedies)
@@ -101,11 +103,19 @@ class TryingScreen(ClosedOnce[None]):
                 self.post_message(TryRemedy(self.folder, run, diagnosis.name, remedy))
 
     def _diagnosis_to_cure(self) -> Diagnosis | None:
-        """Return the focused diagnosis; if none is, the most severe with a remedy, else the most severe."""
+        """Return the focused diagnosis; if none is, the most severe with a remedy, else the most severe.
+
+        Of a diagnosis of several runs it is that of the gravest run for which there is a remedy.
+        """
+        analysis = self.analysis
+        if analysis is None:
+            return None
+        curable = [each for each in analysis.diagnoses_by_run if each.remedies]
+        curable.sort(key=lambda each: ORDER.index(each.severity))
         if isinstance(self.focused, DiagnosisLine):
-            return self.focused.diagnosis
-        found = self.analysis.diagnoses if self.analysis is not None else ()
-        return next((each for each in found if each.remedies), next(iter(found), None))
+            shown = self.focused.diagnosis
+            return next((each for each in curable if each.name == shown.name), shown)
+        return next(iter(curable), next(iter(analysis.diagnoses), None))
 
 
 def folder_of_origin(folder: SessionFolder, session: Session) -> SessionFolder | None:

@@ -63,8 +63,9 @@ async def test_the_waterfall_grows_with_the_plan(tmp_path: Path, size: tuple[int
             await wait_for_text(pilot, "It keeps what it has found so far")
             await pilot.press("escape")
             record(folder, whole[so_far:])
-            await wait_for_text(pilot, "= total", "measured anew", "batch = 288")
+            text = await wait_for_text(pilot, "= total", "measured anew", "batch = 288")
             await pilot.press("m")
+            assert "Resume" not in text
             text = await wait_for_text(pilot, "finished", "1 kept, ended: no remedy is left", "✓ batch 288")
             assert "kept" in text.split("✓ batch 288")[1].splitlines()[0]
 
