@@ -168,7 +168,7 @@ def test_the_command_reads_the_past_from_the_shelf(
     shelve_run(tmp_path, "later", 3.0, 1e9 + 9)
     (tmp_path / "empty").mkdir()
     assert main(gate) == 0
-    assert "estimated from 4 past sessions" in " ".join(capsys.readouterr().out.split())
+    assert "estimated from 4 comparable past sessions" in " ".join(capsys.readouterr().out.split())
     read = [read_session(folder.journal) for folder in (a, b)]
     assert {each.name[: len("past-0")] for each in past_sessions([a, b], read)} == {
         f"past-{number}" for number in range(4)
