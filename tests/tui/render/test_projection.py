@@ -10,7 +10,7 @@ def test_the_table_is_projected_with_interval_and_check() -> None:
     assert "projected samples/s" in lines[0] and "95% interval" in lines[0]
     assert row(lines, "ddp x4").startswith("ddp x4 8 20,")
     text = " ".join(" ".join(lines).split())
-    assert "the same method gives" in text and "no projection to 64, 1,024" in text
+    assert "the same method gives" in text and "Not projected to 64, 1,024" in text
     assert max(map(len, lines)) <= 78
 
 

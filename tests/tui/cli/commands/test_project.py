@@ -26,7 +26,7 @@ def test_it_projects_across_machines_with_the_rate_that_is_given(
     assert project(sessions, "pair", "--gpus", "64", "--link", "50GB/s,5us") == 0
     shown = capsys.readouterr().out
     assert shown.startswith("Projected, not measured:\n")
-    assert "assumes 50.0 GB/s, 5 µs between machines of 2 devices" in shown
+    assert "Assumed: 50.0 GB/s, 5 µs between machines of 2 devices" in shown
     assert project(sessions, "--gpus", "8,64", "--link", "50GB/s,5us", "--json") == 0
     (found,) = json.loads(capsys.readouterr().out)["projection"]
     assert [(point["devices"], point["machines"]) for point in found["points"]] == [(8, 4), (64, 32)]
