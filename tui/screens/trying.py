@@ -92,9 +92,8 @@ class TryingScreen(ClosedOnce[None]):
         if diagnosis is None:
             self.say(Content("There is no diagnosis here whose remedy could be tried."))
         elif not diagnosis.remedies:
-            self.say(
-                Content(f"{diagnosis.name}: {diagnosis.advice}.")
-            )  # which says that nothing can be tried
+            # The advice says that the program tries nothing by itself.
+            self.say(Content(f"{diagnosis.name}: {diagnosis.advice}."))
         else:
             run = diagnosis.runs[0]
             dialog = RemediesScreen(diagnosis.name, diagnosis.tried_on or run, diagnosis.remedies)

@@ -79,7 +79,7 @@ async def test_a_remedy_is_chosen_and_its_trial_shown(
 
 async def test_what_cannot_be_tried_is_said_in_a_sentence(tmp_path: Path, begun: list[SessionFolder]) -> None:
     app = watching(shelve(tmp_path, 8))
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await wait_for_text(pilot, "waiting for the next batch", "t Try")
         first = app.screen.query(DiagnosisLine).first().diagnosis
         assert not first.remedies
@@ -88,7 +88,8 @@ async def test_what_cannot_be_tried_is_said_in_a_sentence(tmp_path: Path, begun:
         app.screen.query_one("#table").focus()
         await pilot.press("t")  # away from the diagnoses, the first one that has a remedy
         await wait_until(pilot, lambda: isinstance(app.screen, RemediesScreen))
-        await pilot.press("escape")
+        await pilot.press("enter")
+        await wait_for_text(pilot, "cannot be tried on", "it was measured elsewhere")
     assert not begun
 
 
@@ -107,6 +108,10 @@ async def test_a_session_and_its_trials_lead_to_each_other(tmp_path: Path, size:
             await pilot.press("enter")
             text = await wait_for_text(pilot, trial.name, f"a trial of: {origin.name}")
             assert text.index("Resident data: 2.00x") < text.index("cnn on synthetic images")
+            await pilot.press("l")
+            await wait_until(
+                pilot, lambda: app.clipboard.startswith("cnn fp32, 1 CPU share: Resident data: 2.")
+            )
             app.screen.query_one(LinkLine).focus()
             await pilot.press("enter")
             await wait_until(pilot, lambda: f"{origin.name}" in screen_text(app).splitlines()[0])
