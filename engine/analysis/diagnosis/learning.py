@@ -23,7 +23,7 @@ def diverged(case: Case) -> Iterator[Diagnosis]:
             DIVERGED,
             "severe",
             f"{_where(first, run.spec)} is not finite {_since(first)}: what is computed from then on is "
-            "no training, and its figures are not those of one",
+            "not training, and its figures say nothing about it",
             [figure for each in found for figure in _figures(each)],
             _advice(first, run.spec),
         )

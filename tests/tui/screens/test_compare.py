@@ -62,7 +62,7 @@ async def test_more_sessions_in_one_table(tmp_path: Path) -> None:
         text = await wait_for_text(pilot, "Compare  b and c against a", "1.25x better", "C / A")
         assert "C is c, 2027-01-15 08:00, bench01: 8 x NVIDIA H200" in text
         assert "95% interval of C / A" in text
-        assert "C: GPU 2 to GPU 7: NVIDIA H200" in text
+        assert "C: GPU 2-7: NVIDIA H200" in text
         assert "only in c and not in a: dp x8; dp x16; ddp x8; ddp x16" in text
         await pilot.resize_terminal(70, 24)
         await wait_until(pilot, lambda: "95% interval of" not in screen_text(app))
