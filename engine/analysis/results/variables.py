@@ -8,11 +8,13 @@ from msgspec import Struct
 
 from ...plan.plan import RunSpec
 from ...plan.preset.vary import setting_text, without
+from ...record.run import RunState
 from ...record.session import Session
 from ...statistics import Interval, spans_one
 from ...text.units import interval, ratio
 from .baseline import comparable_pairs, throughput_ratio
 from .configuration import Configuration
+from .throughput import run_summary
 
 WIDE = 1.25
 """Ratio beyond which an interval that spans 1 shows nothing, not even that a difference is small."""
@@ -107,6 +109,24 @@ def _contrasts(session: Session, configuration: Configuration) -> Iterator[Contr
             interval=found.interval,
             remark=remark_on(key),
         )
+
+
+def gain_so_far(session: Session, run: RunState) -> tuple[float, str] | None:
+    """Return the throughput of a measured run over that of the run it differs from in its only variable.
+
+    Beside it the value there; None without one such variable, or where the two are not comparable.
+    """
+    if len(run.spec.controls) != 1:
+        return None
+    ((key, control),) = run.spec.controls.items()
+    other = session.runs.get(control)
+    if other is None or other is run or key not in other.spec.varied:
+        return None
+    done, apart = comparable_pairs([(run, other)])
+    ours, theirs = run_summary(run).throughput, run_summary(other).throughput
+    if not done or apart or ours is None or not theirs:
+        return None
+    return ours / theirs, setting_text(key, other.spec.varied[key])
 
 
 def remark_on(key: str) -> str:

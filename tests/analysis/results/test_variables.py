@@ -23,6 +23,7 @@ from gpubench_tui.engine.plan.plan import Plan
 from gpubench_tui.engine.plan.preset.read import read_preset
 from gpubench_tui.engine.record.events import Event, RunFinished, SessionFinished, SessionStarted
 from gpubench_tui.engine.record.session import Session, fold
+from gpubench_tui.tui.render.monitor.plan import plan_list
 from gpubench_tui.tui.render.results_table import results_remarks
 from msgspec.structs import replace
 
@@ -80,6 +81,19 @@ def test_values_are_compared_with_an_interval_and_a_remark() -> None:
     # A variable is no device: there is no efficiency, and 2x on one device is no fault.
     assert bf16.efficiency is None
     assert {each.name for each in analysis.diagnoses}.isdisjoint({"super-linear", "not comparable"})
+
+
+def test_the_monitors_plan_gives_the_gain_of_a_run_that_is_its_own_baseline() -> None:
+    made = plan('precision = ["fp32", "bf16"]', 'modes = ["single", "ddp"]\ndevices = [2]')
+    rates = {"single x1, fp32": 1.0, "single x1, bf16": 2.0, "ddp x2, fp32": 1.0, "ddp x2, bf16": 1.5}
+    kept = {label: {"precision": label[-4:]} for label in rates}
+    state = recorded(made, rates, kept)
+    ends = {line[2:17].strip(): line.split()[-2:] for line in plan_list(state, 78).plain.split("\n")}
+    assert ends["single x1, bf16"] == ["2.00x", "fp32"]
+    assert ends["single x1, fp32"][-1] == "1.00x", "nothing comes before it"
+    assert ends["ddp x2, bf16"][-1] == "1.50x", "over one device with bf16"
+    shorter = plan_list(state, 36).plain.split("\n")[1]
+    assert shorter.endswith("2.00x") and len(shorter) <= 36
 
 
 def test_the_value_is_named_wherever_results_are_shown() -> None:

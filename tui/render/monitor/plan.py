@@ -8,6 +8,7 @@ from textual.content import Content
 
 from ....engine.analysis.results.baseline import speedup_so_far
 from ....engine.analysis.results.throughput import run_summary
+from ....engine.analysis.results.variables import gain_so_far
 from ....engine.plan.plan import Plan, RunSpec
 from ....engine.record.session import RunState, Session
 from ....engine.text.plain import unbroken
@@ -76,16 +77,24 @@ def _outcome(session: Session, run: RunState) -> tuple[str, str]:
         since = clock(session.elapsed - (run.started_at or 0.0))
         return f"{phase} {since}", since  # the panel beside the list names the phase too
     if run.state == "measured" and (throughput := run_summary(run).throughput) is not None:
-        speedup = speedup_so_far(session, run)
-        against = "" if speedup is None else f"{ratio(speedup):>7}"
-        if run.taken_over:
-            against += "  taken over"
-        return f"{rate(throughput, run.unit)}{against}", f"{number(throughput)}/s{against}"
+        brought, other = _brought(session, run)
+        taken_over = "  taken over" if run.taken_over else ""
+        longest = f"{rate(throughput, run.unit)}{brought}{f' {other}' if other else ''}{taken_over}"
+        return longest, f"{number(throughput)}/s{brought}{taken_over}"
     if run.state == "failed" and run.failure is not None:
         text = f"failed: {run.failure.kind}"
     elif run.state == "skipped" and run.reason:
         text = f"skipped: {run.reason}"
     return text, text
+
+
+def _brought(session: Session, run: RunState) -> tuple[str, str]:
+    """Return the speedup of a run, or where it is its own baseline the gain of its variable and over what."""
+    gain = gain_so_far(session, run) if run.spec.baseline == run.spec.id else None
+    if gain is not None:
+        return f"{ratio(gain[0]):>7}", gain[1]
+    speedup = speedup_so_far(session, run)
+    return "" if speedup is None else f"{ratio(speedup):>7}", ""
 
 
 def planned_runs(plan: Plan, width: int) -> Content:
