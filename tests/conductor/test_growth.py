@@ -12,6 +12,7 @@ from gpubench_tui.engine.record.events import RunsAdded, Steps
 from gpubench_tui.engine.record.exit_status import exit_status
 from gpubench_tui.engine.record.session import read_session
 from gpubench_tui.engine.record.shelf import Shelf
+from gpubench_tui.engine.record.takeover import lacking_runs
 from msgspec.structs import replace
 
 from . import growing
@@ -136,3 +137,15 @@ def test_a_skipped_side_is_left_a_stopped_tune_adds_nothing_and_both_go_on_when_
         plan_resumption(folder)
     monkeypatch.setattr(growth, "_next_runs", lambda session: (first(),) if not session.elapsed else ())
     assert not plan_resumption(folder).lacking, "with its time once more it would go on"
+
+
+def test_on_a_full_disk_it_adds_nothing_more_and_says_why(tune: Start) -> None:
+    session = tune("behave|steady behave|behave")
+    session.until(lambda event: isinstance(event, Steps) and event.run == "11-steady")
+    (session.folder.path / "full").touch()
+    assert session.wait() == 1
+    recorded = read_session(session.folder.journal)
+    assert recorded.outcome == "interrupted" and "No space left on device" in recorded.reason
+    assert recorded.runs.keys() == {"00-behave", "10-behave", "11-steady"}
+    assert recorded.runs["11-steady"].state == "stopped"
+    assert lacking_runs(recorded) == ["10-behave", "11-steady"]
