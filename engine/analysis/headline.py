@@ -32,11 +32,12 @@ def headline(inquiry: Inquiry) -> str:
 
 
 def _of_tune(inquiry: Inquiry) -> str:
-    """Return what a tune found, and what discredits the runs of its confirmation."""
-    tuning = tuning_of(inquiry.session)
-    confirmation = tuning.confirmation if tuning is not None else None
-    about = [each for each in inquiry.results if each.run in (confirmation or ())]
-    return what_helped(inquiry.session) + doubt(inquiry, *about)
+    """Return what a tune found, and what discredits its confirmation, or before that its start."""
+    tuning, said = tuning_of(inquiry.session), what_helped(inquiry.session)
+    if tuning is None or not said:
+        return ""
+    decisive = tuning.confirmation or (tuning.start,)
+    return said + doubt(inquiry, *(each for each in inquiry.results if each.run in decisive))
 
 
 def doubt(inquiry: Inquiry, *results: Result) -> str:

@@ -132,3 +132,24 @@ def test_a_total_from_runs_that_went_wrong_is_not_credible(monkeypatch: pytest.M
         )
         headline = analyse(fold([*events[:started], broken, *events[started:]])).headline
         assert ("not credible" in headline) is doubted
+
+
+def test_where_nothing_helped_the_start_says_whether_that_is_credible(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(options, "diagnoses_of", lambda session, configuration: ())
+    events = gone_on(opened(), rate)
+    broken = Steps(
+        at=5.0,
+        run="01-single-1x64-cnn",
+        rank=0,
+        first=3,
+        seconds=[0.1],
+        loss=[None],
+        samples=[64],
+        learning_rate=[0.1],
+    )
+    assert analyse(fold(events)).headline == "Nothing was tried: no remedy is left"
+    assert analyse(fold([*events[:-1], broken, events[-1]])).headline.startswith(
+        "Nothing was tried: no remedy is left; not credible: "
+    )
