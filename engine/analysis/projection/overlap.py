@@ -76,15 +76,16 @@ class BucketModel(NamedTuple):
     def transfers(self, layout: Layout, between: LinkRate | None) -> list[float]:
         """Return the time of each bucket's all-reduce on these devices.
 
-        On one machine it is the measured time, in proportion to the fitted ring. Several machines take no
-        less than one of them, and what the rate between them says.
+        On one machine it is the measured time, in proportion to the fitted ring. Several machines take as
+        long as one of them, and longer by as much as the model says.
         """
         here, inside = Layout(self.devices, 1), Layout(layout.per_machine, 1)
         found = []
         for size in self.sizes:
-            growth = self._modelled(size, inside, None) / self._modelled(size, here, None)
+            machine = self._modelled(size, inside, None)
+            growth = machine / self._modelled(size, here, None)
             alone = self.slowdown * self.curve.seconds(size) * growth
-            found.append(max(alone, self._modelled(size, layout, between)) if layout.machines > 1 else alone)
+            found.append(alone + max(0.0, self._modelled(size, layout, between) - machine))
         return found
 
     def step(

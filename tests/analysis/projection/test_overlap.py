@@ -66,6 +66,8 @@ def test_between_machines_the_rate_that_was_given_counts() -> None:
     # 4 MB at 1 GB/s and 2 messages, and 4 MB at 0.1 GB/s
     a_bucket = min(0.060 + 4 * LATENCY, ring(4_000_000, 2) + 0.040)
     assert model.step(Layout(2, 2), slow).mean == pytest.approx(0.010 + 2 * a_bucket, rel=0.01)
+    contended = model._replace(slowdown=2.0).transfers(Layout(2, 2), slow)
+    assert contended == pytest.approx([ring(4_000_000, 2) + a_bucket] * 2, rel=0.01)
     fast = LinkRate(0.0, 1e15)
     assert model.step(Layout(2, 2), fast).mean >= model.step(Layout(2, 1)).mean, "a machine takes its time"
 
