@@ -49,7 +49,7 @@ def run_to_tune(plan: Plan, name: str | None = None, mode: Mode | None = None) -
         ]
         if len(found) != 1:
             runs = "; ".join(f"{spec.id} ({spec.label})" for spec in found or fit)
-            what = "are several runs that begin so" if found else "is no run of it here"
+            what = "are several runs that begin with it" if found else "is no such run here"
             raise NothingToTuneError(f"{name!r}: there {what}; expected one of {runs}")
     most = max(spec.device_count for spec in found)
     widest = [spec for spec in found if spec.device_count == most]

@@ -78,7 +78,7 @@ def test_a_trial_says_what_the_remedy_of_a_diagnosis_brings(
     assert outcome.gain.interval is not None and outcome.gain.interval[0] > 1.8
     assert outcome.gain.interval[1] < (outcome.remedy.ceiling or 0) * 1.05, "which is derived from the phases"
     assert analyse(whole).headline.startswith("Resident data: 1.8")
-    assert "at most 2.00x was to be had; input-bound is gone" in analyse(whole).headline
+    assert "at most 2.00x was possible; input-bound is gone" in analyse(whole).headline
 
 
 def test_a_slow_loader_is_cured_the_largest_batch_found_and_the_settings_kept(

@@ -81,8 +81,8 @@ def test_a_tune_begins_with_the_run_on_most_devices() -> None:
 @pytest.mark.parametrize(
     ("name", "mode", "said"),
     [
-        ("0", None, "'0': there are several runs that begin so; expected one of 01-"),
-        ("x", None, "'x': there is no run of it here; expected one of 01-"),
+        ("0", None, "'0': there are several runs that begin with it; expected one of 01-"),
+        ("x", None, "'x': there is no such run here; expected one of 01-"),
         (None, "fsdp", "scaling has no run of mode fsdp here; it has runs of single, dp, ddp"),
     ],
 )

@@ -10,9 +10,9 @@ from .words import capitalised
 
 
 def what_it_brought(inquiry: Inquiry) -> Sentence | None:
-    """Answer with the gain, the most that was to be had, and the diagnosis.
+    """Answer with the gain, the most that was possible, and the diagnosis.
 
-    As in `bf16 gradients: 1.21x (95%: 1.18x to 1.24x), at most 1.32x was to be had; exposed communication is
+    As in `bf16 gradients: 1.21x (95%: 1.18x to 1.24x), at most 1.32x was possible; exposed communication is
     gone`.
     """
     outcome = trial_outcome(inquiry.session)
@@ -22,7 +22,7 @@ def what_it_brought(inquiry: Inquiry) -> Sentence | None:
     if outcome.gain is None:
         return Sentence(f"{capitalised(outcome.remedy.name)}: {outcome.why}", about)
     ceiling = outcome.remedy.ceiling
-    most = "" if ceiling is None else f", at most {ratio(ceiling)} was to be had"
+    most = "" if ceiling is None else f", at most {ratio(ceiling)} was possible"
     text = f"{capitalised(outcome.remedy.name)}: {gain_in_words(outcome.gain)}{most}{_cure(outcome)}"
     return Sentence(text, about)
 

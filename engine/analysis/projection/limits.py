@@ -67,7 +67,7 @@ def _in_measurements(
     passes = wanted.passes(largest)
     if passes is None:
         batch = largest.result.batch_per_device
-        yield f"a global batch of {wanted.global_batch:,} is no multiple of {batch} on each device"
+        yield f"a global batch of {wanted.global_batch:,} is not a multiple of {batch} on each device"
     elif model is not None and passes != passes_of(largest) and model.pass_seconds is None:
         yield "the time of a pass is not known without a run on one device"
 

@@ -128,7 +128,7 @@ def _trial_section(session: Session) -> Iterator[str]:
     if gain is not None:
         lines.append(f"- Gain: {estimate_in_words(gain)}, from {gain.n} pairs of runs taken in turns")
     if ceiling is not None:
-        lines.append(f"- At most {ratio(ceiling)} was to be had by the evidence of the diagnosis")
+        lines.append(f"- At most {ratio(ceiling)} was possible by the evidence of the diagnosis")
     if outcome.cured is not None:
         lines.append(f"- The diagnosis {'is gone' if outcome.cured else 'remains'}")
     if outcome.why:

@@ -88,7 +88,7 @@ def _why_not(course: Course, remedy: Remedy) -> str:
     if costs := [cost for cost in remedy.costs if cost not in _allowed(course)]:
         return f"it costs {' and '.join(costs)}, which is not allowed"
     if remedy.ceiling is not None and remedy.ceiling < WORTH:
-        return f"at most {ratio(remedy.ceiling)} is to be had"
+        return f"at most {ratio(remedy.ceiling)} is possible"
     return ""
 
 

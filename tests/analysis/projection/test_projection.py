@@ -134,7 +134,7 @@ def test_a_global_batch_is_kept_by_fewer_passes() -> None:
         assert more.step_seconds - less.step_seconds == pytest.approx(passes * a_pass, rel=0.01)
         assert less.throughput < more.throughput
     odd = projected(found, (8,), global_batch=1000)
-    assert "1,000 is no multiple of 64 on each device" in reason(odd, 8)
+    assert "1,000 is not a multiple of 64 on each device" in reason(odd, 8)
     lonely = projected(ring_session((2,), host=EIGHT, accumulate=8), (8,), global_batch=1024)
     assert "not known without a run on one device" in reason(lonely, 8)
 

@@ -66,7 +66,7 @@ def test_a_remedy_that_cures() -> None:
     assert found.gain is not None and found.gain.value == pytest.approx(2.0) and found.gain.n == 3
     assert found.cured is True and found.why == ""
     assert analyse(session).headline == (
-        "Resident data: 2.00x (95%: 2.00x to 2.00x), at most 2.50x was to be had; input-bound is gone"
+        "Resident data: 2.00x (95%: 2.00x to 2.00x), at most 2.50x was possible; input-bound is gone"
     )
     text = markdown(analyse(session))
     assert "found in the run `01-single-1x64-cnn` of the session `earlier-1`" in text
@@ -82,7 +82,7 @@ def test_a_remedy_that_cures() -> None:
         (
             [1.9, 1.92, 1.88],
             False,
-            "Resident data: 1.05x (95%: 1.05x to 1.05x), at most 2.50x was to be had; input-bound remains",
+            "Resident data: 1.05x (95%: 1.05x to 1.05x), at most 2.50x was possible; input-bound remains",
         ),
         ([2.1, 1.9, 1.98], True, "Resident data: no clear gain, 1.00x (95%: "),
         ([4.0, 4.04, 3.96], False, "Resident data: slower, 0.50x (95%: 0.50x to 0.50x), at most"),
@@ -96,7 +96,7 @@ def test_a_remedy_that_does_less(changed: list[float], cures: bool, said: str) -
 def test_a_diagnosis_that_is_not_found_again_is_not_said_to_be_gone() -> None:
     session = trial({"before": [2.0, 2.0, 2.0], "changed": [1.0, 1.0, 1.0]}, was=False)
     assert outcome(session).cured is None
-    assert analyse(session).headline.endswith("at most 2.50x was to be had")
+    assert analyse(session).headline.endswith("at most 2.50x was possible")
 
 
 def test_a_remedy_that_fails_says_why() -> None:

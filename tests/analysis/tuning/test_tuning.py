@@ -137,7 +137,7 @@ def test_costs_that_are_allowed_are_paid_and_remedies_that_remain_follow(propose
         (
             Remedy(name="it", changes={"compile": True}, ceiling=1.005),
             "not tried",
-            "at most 1.00x is to be had",
+            "at most 1.00x is possible",
         ),
         (
             Remedy(name="it", changes={"precision": "tf32"}),

@@ -130,7 +130,7 @@ def _matching(
     known = [names(each)[-1] for each in begun or among]
     if begun:
         raise UsageError(f"several of {of} begin with {text!r}: {', '.join(known)}")
-    raise UsageError(f"{text!r} is no {what} of {of}{nearest(text, known)}")
+    raise UsageError(f"{text!r} is not a {what} of {of}{nearest(text, known)}")
 
 
 def _announce(diagnosis: Diagnosis, remedy: Remedy) -> None:

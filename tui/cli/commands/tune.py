@@ -137,7 +137,9 @@ def _resumed(
     except CannotResumeError as error:
         raise UsageError(str(error)) from None
     if resumption.plan.tune is None:
-        raise UsageError(f"{folder.name} is no tune: gpubench-tui run --resume {folder.name} goes on with it")
+        raise UsageError(
+            f"{folder.name} is not a tune: gpubench-tui run --resume {folder.name} goes on with it"
+        )
     print(resumption.summary, file=sys.stderr)
     return NewSession(
         resumption.plan, lambda shelf: resumption.create(shelf, name or resumption.earlier.stem)
@@ -156,6 +158,6 @@ def _costs(text: str) -> tuple[Cost, ...]:
         from ....engine.text.suggestions import nearest
 
         raise argparse.ArgumentTypeError(
-            f"{unknown!r} is no cost{nearest(unknown, known)}; expected {', '.join(known)}, or {NOTHING}"
+            f"{unknown!r} is not a cost{nearest(unknown, known)}; expected {', '.join(known)}, or {NOTHING}"
         )
     return tuple(cost for cost in known if cost in words)

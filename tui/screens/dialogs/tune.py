@@ -95,7 +95,9 @@ class TuneScreen(ModalScreen[Tune | None], ClosedOnce[Tune | None]):
         try:
             self._minutes()
         except ValueError:
-            return f"Expected a number of minutes, up to {MOST_MINUTES:,}, or nothing for no limit."
+            return (
+                f"Expected a number of minutes, up to {MOST_MINUTES:,}, or nothing for as long as it takes."
+            )
         return ""
 
     def _minutes(self) -> float | None:
