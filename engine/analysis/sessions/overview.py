@@ -54,6 +54,7 @@ class SessionOverview(Struct, frozen=True, kw_only=True):
     """Number of runs in the plan."""
     measured: int
     failed: int
+    """Number of runs that failed, those left out whose failure is a result of a tune."""
     current: str
     """Label of the current run; empty if none."""
     reason: str = ""
@@ -243,7 +244,9 @@ def _entry(folder: SessionFolder, session: Session, state: State) -> SessionOver
         state=session.outcome or state,
         runs=len(session.plan.runs),
         measured=states.count("measured"),
-        failed=states.count("failed"),
+        failed=sum(
+            run.state == "failed" and not session.plan.may_fail(run.spec) for run in session.runs.values()
+        ),
         current=session.runs[session.current].spec.label if session.current else "",
         reason=session.reason,
     )

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 from building.sessions import HOST, failed, measured, opening, spec, steps
+from building.tunes import gone_on, opened, out_of_memory
 from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.sessions.overview import SessionOverview, ShelfOverview
+from gpubench_tui.engine.plan.plan import RunSpec
 from gpubench_tui.engine.record.events import (
     Event,
     RunFinished,
@@ -96,6 +98,17 @@ def test_runs_that_are_added_meanwhile_count(shelf: Shelf) -> None:
         record(folder, RunsAdded(at=40.0, runs=(more,)), RunStarted(at=41.0, run=more.id))
         (entry,) = overview.read()
         assert (entry.runs, entry.measured, entry.current) == (4, 2, more.label)
+
+
+def test_a_batch_that_a_tune_finds_too_large_is_no_failure(shelf: Shelf) -> None:
+    def rate(run: RunSpec) -> float:
+        if run.workload.batch > 128:
+            raise out_of_memory(run.workload.batch)
+        return 1000.0
+
+    shelve(shelf, gone_on(opened(allow=("recipe",)), rate))
+    entry = seen(shelf)
+    assert (entry.failed, entry.state) == (0, "finished") and entry.measured < entry.runs
 
 
 def test_a_session_where_all_failed_says_so(shelf: Shelf) -> None:
