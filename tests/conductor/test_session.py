@@ -80,7 +80,7 @@ def test_a_plan_is_executed_in_order_and_told_whole(start: Start) -> None:
 
 
 def test_a_second_like_failure_ends_what_would_fail_the_same_way(start: Start) -> None:
-    other = replace(run_spec(3, "behave", ranks=1), workloads=(Workload(model="lenet"),))
+    other = replace(run_spec(3, "behave", ranks=1), workloads=(Workload(model="vit-tiny"),))
     session = start(run_spec(0, "raising"), run_spec(1, "raising"), run_spec(2, "behave"), other)
     assert session.wait() == 1
     reason = f"{SAME_WAY}: ValueError: the sky is green"
