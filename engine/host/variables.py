@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 PREFIXES = (
@@ -62,6 +62,12 @@ def recorded_variables(environment: Mapping[str, str] = os.environ) -> str:
         if name.startswith(PREFIXES) and name not in WITHOUT_EFFECT and not name.startswith("TORCHELASTIC_")
     ]
     return " ".join(found) or "none"
+
+
+def switches_on(recorded: str, names: Collection[str]) -> bool:
+    """Return whether recorded variables (see `recorded_variables`) switch on what one of these names."""
+    found = (part.partition("=") for part in recorded.split())
+    return any(name in names and value.lower() not in OFF for name, _, value in found)
 
 
 def harmful_variables(environment: Mapping[str, str] = os.environ) -> list[tuple[str, str]]:

@@ -34,6 +34,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("nursery")]
 
 def slow_loader() -> RunSpec:
     workload = Workload(model=TUNED_MODEL, batch=64, placement="loader", loader_workers=1, images=5000)
+    workload = replace(workload, prefetch=8, precision="bf16", channels_last=True, compile=True)
     return replace(run_spec(0, "tuned", ranks=1), mode="single", workloads=(workload,))
 
 
@@ -111,6 +112,7 @@ def test_what_brings_nothing_is_refused_and_no_settings_are_written(tune: Start,
     found = tuning(session)
     outcomes = {each.remedy.name: (each.state, each.why.partition(":")[0]) for each in found.tried}
     assert outcomes.pop("resident data") == ("not tried", "it costs memory, which is not allowed")
+    assert outcomes.pop("batch 128") == ("not tried", "it costs recipe, which is not allowed")
     assert outcomes and {state for state, _ in outcomes.values()} == {"refused"}, "loading in advance"
     assert not found.kept and found.total is None and not presets(tmp_path)
     assert analyse(read_session(session.folder.journal)).headline.startswith("No change helped")

@@ -6,7 +6,7 @@ from ...record.session import Session
 from ...text.units import count
 from ..tuning.step import NO_REMEDY
 from ..tuning.tuning import Tuning, tuning_of
-from ..tuning.words import estimate_in_words
+from ..tuning.words import estimate_in_words, left_out_in_words
 from .words import listed
 
 MOST_NAMED = 4
@@ -33,14 +33,15 @@ def what_helped(session: Session) -> str:
 def _nothing_tried(tuning: Tuning) -> str:
     """Return why a tune ended without an attempt at a remedy."""
     if tuning.batch is None or not tuning.batch.ended:
-        return f"Nothing was tried: {tuning.ended}"
+        return "; ".join(filter(None, [f"Nothing was tried: {tuning.ended}", left_out_in_words(tuning)]))
     return f"No change helped: no larger batch is faster, up to {tuning.batch.largest:,}"
 
 
 def _said(tuning: Tuning) -> str:
     kept = [each.remedy.name for each in tuning.kept_attempts]
     if not kept:
-        return f"No change helped: {count(len(tuning.attempts), 'change')} tried, none kept"
+        none = f"No change helped: {count(len(tuning.attempts), 'change')} tried, none kept"
+        return "; ".join(filter(None, [none, left_out_in_words(tuning) if tuning.ended else ""]))
     of = f"{len(kept)} of {count(len(tuning.attempts), 'change')}"
     more = [f"{len(kept) - MOST_NAMED} more"] if len(kept) > MOST_NAMED else []
     names = listed([*kept[:MOST_NAMED], *more])

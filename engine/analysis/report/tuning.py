@@ -16,7 +16,7 @@ from ..tuning.attempts import Tried
 from ..tuning.batch import BatchSearch
 from ..tuning.trial import trial_outcome
 from ..tuning.tuning import Tuning, tuning_of
-from ..tuning.words import estimate_in_words, interval_in_words, total_in_words
+from ..tuning.words import estimate_in_words, interval_in_words, left_out_in_words, total_in_words
 
 TITLES = ("#", "change", "outcome", "gain", "95%", "at most", "against", "why")
 LEFT = {"change", "outcome", "against", "why"}
@@ -91,7 +91,8 @@ def _end(tuning: Tuning) -> str:
     if not tuning.ended:
         return " The tune goes on."
     trouble = f" {one_line(tuning.trouble)}." if tuning.trouble else ""
-    return f" The end: {one_line(tuning.ended)}.{trouble}"
+    left_out = f" {left_out_in_words(tuning)}." if left_out_in_words(tuning) else ""
+    return f" The end: {one_line(tuning.ended)}.{trouble}{left_out}"
 
 
 def _row(tried: Tried) -> tuple[str, ...]:

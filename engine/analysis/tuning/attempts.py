@@ -7,7 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from ...plan.remedy import Attempt, Remedy
+from ...plan.remedy import Attempt, Cost, Remedy
 from ...record.session import RunState, Session
 from ...statistics import Estimate
 from .gain import gain_of, paired_ratio
@@ -26,6 +26,8 @@ class Tried(Struct, frozen=True, kw_only=True):
     state: AttemptState
     why: str = ""
     """Reason that it was refused, failed or was not tried; empty for others."""
+    lacks: tuple[Cost, ...] = ()
+    """Costs of one that was not tried because they are not allowed."""
     gain: Estimate | None = None
     """Throughput with it over that without, from pairs of runs; None before the first pair."""
     before: str = ""

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from ...plan.remedy import Cost
 from ...record.session import Session
 from ...statistics import Estimate
 from ..results.throughput import run_summary
@@ -46,6 +47,8 @@ class Tuning(Struct, frozen=True, kw_only=True):
     """Ids of the two configurations behind it, that of the start first; None before."""
     trouble: str
     """Reason that there is no such figure though something was kept; empty else."""
+    allowed: tuple[Cost, ...] = ()
+    """Costs that a change may have."""
 
     @property
     def confirmed(self) -> bool | None:
@@ -92,6 +95,7 @@ def tuning_of(session: Session) -> Tuning | None:
         confirmation=None
         if confirmation is None
         else (configuration_of(confirmation.before), configuration_of(confirmation.changed)),
+        allowed=session.plan.tune.allow,
         trouble=_trouble(course, total) if ended else "",
     )
 
@@ -141,9 +145,8 @@ def _not_tried(course: Course, ended: str) -> list[Tried]:
             diagnosis=each.diagnosis,
             state="not tried",
             why=each.why_not or ended,
+            lacks=each.lacks,
         )
         for each in options(course)
-        if (each.why_not or ended)
-        and (each.diagnosis or each.is_found)
-        and each.remedy.changes not in given_up_on
+        if (each.why_not or ended) and each.remedy.changes not in given_up_on
     ]

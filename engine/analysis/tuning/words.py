@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+from ...plan.remedy import Cost
 from ...statistics import Estimate, spans_one
 from ...text.units import count, interval, ratio
 from .tuning import Tuning
@@ -31,6 +34,33 @@ def gain_in_words(gain: Estimate) -> str:
     if spans_one(gain.interval):
         return f"no clear gain, {estimate_in_words(gain)}"
     return f"{'slower, ' if gain.value < 1 else ''}{estimate_in_words(gain)}"
+
+
+DOING: dict[Cost, tuple[str, str]] = {
+    "numerics": ("changes the numerics", "change the numerics"),
+    "recipe": ("changes the recipe", "change the recipe"),
+    "memory": ("takes memory", "take memory"),
+}
+"""Verb of a remedy with each cost, and of several."""
+
+
+def left_out_in_words(tuning: Tuning) -> str:
+    """Return how many remedies were not tried for their costs, and what would allow them; empty for none.
+
+    As in `3 remedies were left out: 2 change the recipe (--allow recipe), 1 takes memory (--allow memory)`.
+    """
+    lacking = Counter(each.lacks for each in tuning.tried if each.lacks)
+    if not lacking:
+        return ""
+    parts = []
+    for lacks, number in lacking.items():
+        doing = " and ".join(DOING[cost][number > 1] for cost in lacks)
+        parts.append((number, f"{doing} (--allow {','.join((*tuning.allowed, *lacks))})"))
+    total = lacking.total()
+    said = f"{total} {'remedy was' if total == 1 else 'remedies were'} left out"
+    if len(parts) == 1:
+        return f"{said}, which {parts[0][1]}"
+    return f"{said}: {', '.join(f'{number} {doing}' for number, doing in parts)}"
 
 
 def total_in_words(tuning: Tuning) -> str:

@@ -6,7 +6,7 @@ import random
 
 import pytest
 from building.sessions import measured, opening, session, spec
-from building.tunes import gone_on, opened, out_of_memory
+from building.tunes import SETTLED, gone_on, opened, out_of_memory
 from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.diagnosis.case import Diagnosis
 from gpubench_tui.engine.analysis.export import json
@@ -23,6 +23,7 @@ from gpubench_tui.engine.record.session import Session, fold
 from gpubench_tui.engine.statistics import Estimate
 from gpubench_tui.engine.text.encoding import decode_json
 from msgspec import convert
+from msgspec.structs import replace
 
 REMEDIES = (
     Remedy(name="compile", changes={"compile": True}, ceiling=1.5),
@@ -111,7 +112,7 @@ def test_a_total_from_runs_that_went_wrong_is_not_credible(monkeypatch: pytest.M
         name="x", severity="warning", sentence="", evidence=(), advice="", remedies=REMEDIES[:1], runs=()
     )
     monkeypatch.setattr(options, "diagnoses_of", lambda session, configuration: (diagnosis,))
-    events = gone_on(opened(), rate)
+    events = gone_on(opened(workload=replace(SETTLED, compile=False)), rate)
     assert analyse(fold(events)).headline.endswith("by 1 of 1 change: compile")
     for run, doubted in (
         ("a01-without-r1", False),
@@ -138,7 +139,7 @@ def test_where_nothing_helped_the_start_says_whether_that_is_credible(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(options, "diagnoses_of", lambda session, configuration: ())
-    events = gone_on(opened(), rate)
+    events = gone_on(opened(workload=SETTLED), rate)
     broken = Steps(
         at=5.0,
         run="01-single-1x64-cnn",
@@ -149,7 +150,7 @@ def test_where_nothing_helped_the_start_says_whether_that_is_credible(
         samples=[64],
         learning_rate=[0.1],
     )
-    assert analyse(fold(events)).headline == "Nothing was tried: no remedy is left"
-    assert analyse(fold([*events[:-1], broken, events[-1]])).headline.startswith(
-        "Nothing was tried: no remedy is left; not credible: "
-    )
+    headline = analyse(fold(events)).headline
+    assert headline.startswith("Nothing was tried: no remedy is left; 1 remedy was left out")
+    broken_one = analyse(fold([*events[:-1], broken, events[-1]])).headline
+    assert broken_one.startswith(f"{headline}; not credible: ")

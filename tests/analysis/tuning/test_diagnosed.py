@@ -6,16 +6,16 @@ import random
 from collections.abc import Mapping, Sequence
 
 import pytest
-from building.tunes import gone_on, opened
+from building.tunes import SETTLED, gone_on, opened
 from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.tuning.diagnosed import diagnoses_of
 from gpubench_tui.engine.analysis.tuning.tuning import Tuning, tuning_of
 from gpubench_tui.engine.plan.plan import RunSpec
 from gpubench_tui.engine.plan.remedy import Cost
-from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record.session import Session, fold
+from msgspec.structs import replace
 
-LOADED = Workload(name="cnn", model="cnn", batch=64, images=5000, placement="loader", loader_workers=1)
+LOADED = replace(SETTLED, placement="loader", loader_workers=1, prefetch=8)
 
 
 def seconds(run: RunSpec) -> tuple[float, float]:

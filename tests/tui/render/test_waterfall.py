@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from building.tunes import gone_on, opened, out_of_memory
+from building.tunes import SETTLED, gone_on, opened, out_of_memory
 from gpubench_tui.engine.analysis.tuning.attempts import AttemptState, Tried
 from gpubench_tui.engine.analysis.tuning.sequential import MOST_PAIRS
 from gpubench_tui.engine.analysis.tuning.tuning import Tuning, tuning_of
@@ -109,13 +109,14 @@ def memory_ends_at(most: int, run: RunSpec) -> float:
 
 
 def test_the_search_for_a_batch_has_its_row_where_it_was() -> None:
-    events = gone_on(opened(allow=("recipe",)), lambda run: memory_ends_at(300, run))
+    begin = opened(allow=("recipe",), workload=SETTLED)
+    events = gone_on(begin, lambda run: memory_ends_at(300, run))
     tuning = tuning_of(fold(events))
     assert tuning is not None
     text = "\n".join(lines(tuning, 118))
     assert "larger batch             288 is largest: 128, 256, 288 fit; 512, 384, 320 too large" in text
     assert text.index("larger batch") < text.index("batch 288  ") < text.index("= total")
-    begun = tuning_of(fold(gone_on(opened(allow=("recipe",)), lambda run: memory_ends_at(300, run), runs=1)))
+    begun = tuning_of(fold(gone_on(begin, lambda run: memory_ends_at(300, run), runs=1)))
     assert begun is not None
     (start, *_) = lines(begun, 76)
     assert start.endswith("1,000 samples/s") and tuning_title(begun) == "measuring the start"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from building.long_tunes import long_tune, shelve_events
-from building.tunes import gone_on, opened, out_of_memory
+from building.tunes import SETTLED, gone_on, opened, out_of_memory
 from driving.app import screen_text, wait_for_text, wait_until, watching
 from gpubench_tui.engine.plan.plan import RunSpec
 from gpubench_tui.engine.plan.remedy import Tune
@@ -37,7 +37,7 @@ def rate(run: RunSpec) -> float:
 
 def tune_events(runs: int = 400) -> list[Event]:
     """A tune that has gone on for so many runs."""
-    return gone_on(opened(allow=("recipe",)), rate, runs=runs)
+    return gone_on(opened(allow=("recipe",), workload=SETTLED), rate, runs=runs)
 
 
 def record(folder: SessionFolder, events: Sequence[Event]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from building import recorded
-from building.tunes import gone_on, opened, out_of_memory
+from building.tunes import SETTLED, gone_on, opened, out_of_memory
 from gpubench_tui.engine.conductor import same_machine
 from gpubench_tui.engine.plan.plan import Plan, RunSpec
 from gpubench_tui.engine.plan.remedy import ALLOWED_BY_DEFAULT, Tune
@@ -154,7 +154,7 @@ def test_a_tune_is_told_attempt_by_attempt() -> None:
             raise out_of_memory(run.workload.batch)
         return 1000.0 * (run.workload.batch / 64) ** 0.5
 
-    lines = told(gone_on(opened(allow=("recipe",)), rate))
+    lines = told(gone_on(opened(allow=("recipe",), workload=SETTLED), rate))
     assert lines[0].startswith("1 run on ") and lines[0].endswith("(estimate)")
     assert "looking for the largest batch that fits" in lines
     assert "batch 128: 1,414 images/s" in lines or "batch 128: 1,414 samples/s" in lines
