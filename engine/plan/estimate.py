@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from ..text.units import rough_duration
-from .pace import Pace, window_seconds
+from .pace import MOST_DETAIL_SECONDS, MOST_TURNS_SECONDS, WARM_UP_SHARE, Pace, window_seconds
 from .plan import Plan, RunSpec
 
 FIRST_START_SECONDS = 5.0
@@ -46,8 +46,8 @@ def estimate(plan: Plan) -> TimeEstimate:
     """Estimate the runs that are not skipped.
 
     A run that was measured on this machine before takes as long as then. Of others a step on a GPU is taken
-    for short; on a CPU it may take seconds, and nothing but the least is known. A tune goes on to its limit
-    at most; without one nobody knows.
+    for short; on a CPU it may take seconds, so that each part of the run may take all the time it is allowed.
+    A tune goes on to its limit at most; without one nobody knows.
     """
     runs = plan.to_run
     if not runs:
@@ -82,16 +82,27 @@ def _of_run(spec: RunSpec, pace: Pace | None) -> TimeEstimate:
     if spec.measure.epochs:
         return TimeEstimate(None, None)
     kind = spec.devices[0].kind
-    seconds = START_SECONDS[kind] + WARMUP_SECONDS + detail_seconds(spec)
+    start, parts = START_SECONDS[kind], WARMUP_SECONDS + detail_seconds(spec)
     least, most = window_seconds(spec.measure)
-    if kind == "cpu":
-        return TimeEstimate(seconds + least, None)
-    return TimeEstimate(seconds + least, seconds + most)
+    allowed = max(parts, _seconds_allowed(spec)) if kind == "cpu" else parts
+    return TimeEstimate(start + parts + least, start + allowed + most)
 
 
 def detail_seconds(spec: RunSpec) -> float:
     """Return the seconds of a run's detail phase if its steps are short."""
     if not spec.measure.detail:
         return 0.0
-    communicates = spec.mode in ("ddp", "fsdp") and spec.world_size > 1
-    return DETAIL_SECONDS + (COMMUNICATION_SECONDS if communicates else 0.0)
+    return DETAIL_SECONDS + (COMMUNICATION_SECONDS if _communicates(spec) else 0.0)
+
+
+def _seconds_allowed(spec: RunSpec) -> float:
+    """Return the seconds that the limits allow to warm-up and detail phase together."""
+    warm_up = WARM_UP_SHARE * spec.measure.seconds
+    if not spec.measure.detail:
+        return warm_up
+    turns = MOST_TURNS_SECONDS if spec.mode == "ddp" and _communicates(spec) else 0.0
+    return warm_up + MOST_DETAIL_SECONDS + turns
+
+
+def _communicates(spec: RunSpec) -> bool:
+    return spec.mode in ("ddp", "fsdp") and spec.world_size > 1

@@ -6,6 +6,13 @@ from msgspec import Struct
 
 from .preset.preset import Measure
 
+WARM_UP_SHARE = 0.5
+"""Share of `measure.seconds` after which warm-up ends, settled or not; the first steps do not count."""
+MOST_DETAIL_SECONDS = 20.0
+"""Limit of the steps of the detail phase that are divided into parts; a single step may exceed it."""
+MOST_TURNS_SECONDS = 20.0
+"""Limit of its steps with and without synchronisation, for which long steps are fewer."""
+
 
 class Pace(Struct, frozen=True, kw_only=True):
     """Durations of the parts of a run, in s."""

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from itertools import islice, pairwise
 
+from ..plan.pace import WARM_UP_SHARE
 from ..plan.preset.preset import Measure
 from ..record.events import Evaluation, Window
 from ..statistics import median, relative_half_width
@@ -23,10 +24,8 @@ SPAN = 5
 """Number of steps whose median is compared with that of as many before them."""
 SETTLED = 0.02
 """Relative change of that median at which a step time counts as settled."""
-WARM_UP_SHARE = 0.5
-"""Share of `measure.seconds` after which warm-up ends, settled or not; the first steps do not count."""
 WARM_UP_SECONDS = 5.0
-"""Limit of the same kind where epochs are trained, to which `measure.seconds` does not apply."""
+"""Seconds after which warm-up ends where epochs are trained, to which `measure.seconds` does not apply."""
 
 
 class Measurement:

@@ -371,17 +371,37 @@ def test_the_estimate_grows_with_what_is_run() -> None:
     assert estimate(plan('modes = ["single"]', host(), measure="epochs = 2")).low is None
 
 
-def test_on_cpus_only_past_sessions_tell_how_long_it_takes() -> None:
+@pytest.mark.parametrize(
+    ("matrix", "detail", "most", "said"),
+    [
+        ('modes = ["single", "ddp"]\ndevices = [2]', 0, 2 * (1 + 5 + 10), "15 s to 35 s (estimate)"),
+        (
+            'modes = ["single", "ddp"]\ndevices = [2]',
+            20,
+            2 * (1 + 5 + 10 + 20) + 20,
+            "25 s to 2 min (estimate)",
+        ),
+        ('modes = ["fsdp"]\ndevices = [2]', 20, 1 + 5 + 10 + 20, "15 s to 40 s (estimate)"),
+    ],
+)
+def test_on_cpus_an_unknown_run_may_take_all_the_time_it_is_allowed(
+    matrix: str, detail: int, most: float, said: str
+) -> None:
+    unknown = estimate(plan(matrix, host(), measure=f"seconds = 10\ndetail = {detail}"))
+    assert unknown.high == 5 + most
+    assert str(unknown) == said
+
+
+def test_past_sessions_tell_how_long_it_takes() -> None:
     made = plan('modes = ["single", "ddp"]\ndevices = [2]', host(), measure="seconds = 10\ndetail = 0")
     unknown = estimate(made)
-    assert unknown.low is not None and unknown.high is None
-    assert str(unknown) == "at least 15 s (estimate)"
+    assert unknown.low is not None
     pace = Pace(start=2.0, warm_up=30.0, step=8.0, detail=100.0)
     known = estimate(replace(made, paces={spec.id: pace for spec in made.runs}))
     # Five windows of a step each are longer than the limit of 10 s, and there is no detail phase.
     assert (known.low, known.high) == (5 + 2 * (2 + 30 + 5 * 8), 5 + 2 * (2 + 30 + 5 * 8))
     in_part = estimate(replace(made, paces={made.runs[0].id: pace}))
-    assert in_part.high is None and in_part.low is not None and unknown.low < in_part.low < known.low
+    assert in_part.low is not None and unknown.low < in_part.low < known.low
     by_epochs = replace(made.runs[0], measure=replace(made.runs[0].measure, epochs=3))
     learnt = replace(made, runs=(by_epochs,), paces={by_epochs.id: replace(pace, epoch=60.0)})
     assert estimate(learnt).high == 5 + 2 + 30 + 3 * 60

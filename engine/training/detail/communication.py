@@ -16,6 +16,7 @@ from torch import nn
 from torch.distributed import GradBucket  # type: ignore[attr-defined]
 from torch.nn.parallel import DistributedDataParallel
 
+from ...plan.pace import MOST_TURNS_SECONDS
 from ...record.events import BucketTimes
 from ..device.alignment import AlignedClock
 from ..device.clock import Clock, Mark
@@ -29,8 +30,6 @@ TURNS_SECONDS = 1.5
 """Approximate duration of all turns together."""
 FEWEST, MOST = 5, 20
 """Number of turns of each kind."""
-MOST_SECONDS = 20.0
-"""Limit for all turns together: with long steps there are fewer turns, and no interval of the cost."""
 LONG = 1.0
 """Duration of a step, in s, above which the extra cost of the first step of a kind is negligible."""
 
@@ -158,7 +157,7 @@ def take_turns(
     """
     steps = max(1, round(TURN_SECONDS / pace))
     pair = 2 * steps * pace
-    pairs = min(MOST, max(FEWEST, round(TURNS_SECONDS / pair)), max(1, int(MOST_SECONDS / pair)))
+    pairs = min(MOST, max(FEWEST, round(TURNS_SECONDS / pair)), max(1, int(MOST_TURNS_SECONDS / pair)))
     synchronised: list[float] = []
     unsynchronised: list[float] = []
 

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from torch.nn.parallel import DistributedDataParallel
 
+from ...plan.pace import MOST_DETAIL_SECONDS
 from ...record.events import BandwidthMeasured, Breakdown, CommunicationMeasured, Phase
 from ..device.alignment import AlignedClock, take_anchor
 from ..device.clock import Mark, wait_for
@@ -31,11 +32,9 @@ from .data_parallel import ExchangeHook, data_parallel_of
 LEAD = 3
 """Unmeasured steps at the beginning: a loader has restarted, a hook is new."""
 FEWEST = 5
-"""Fewest steps to measure, as long as they take no more than `MOST_SECONDS`."""
+"""Fewest steps to measure, as long as they take no more than `MOST_DETAIL_SECONDS`."""
 SECONDS = 4.0
 """Limit for all steps where there are more than the fewest."""
-MOST_SECONDS = 20.0
-"""Limit in any case; a single step may exceed it."""
 PATIENCE = 3.0
 """Factor by which steps may exceed their expected duration before a waiting rank stops reporting progress."""
 
@@ -249,4 +248,4 @@ class Detail:
 
 def steps_within(asked: int, pace: float) -> int:
     """Return how many steps of `pace` seconds to take: as many as asked, or fewer where it takes too long."""
-    return min(asked, max(round(SECONDS / pace), min(FEWEST, max(1, int(MOST_SECONDS / pace)))))
+    return min(asked, max(round(SECONDS / pace), min(FEWEST, max(1, int(MOST_DETAIL_SECONDS / pace)))))

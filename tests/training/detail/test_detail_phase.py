@@ -16,6 +16,7 @@ from gpubench_tui.engine.analysis.projection.collectives import Layout
 from gpubench_tui.engine.analysis.projection.overlap import BucketModel
 from gpubench_tui.engine.analysis.results.bandwidth import curve
 from gpubench_tui.engine.analysis.results.phases import OF_DDP
+from gpubench_tui.engine.plan.pace import MOST_TURNS_SECONDS
 from gpubench_tui.engine.plan.preset.preset import Measure
 from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record.events import (
@@ -31,7 +32,7 @@ from gpubench_tui.engine.record.events import (
     Window,
 )
 from gpubench_tui.engine.record.run import RankState, RunState
-from gpubench_tui.engine.training.detail.communication import MOST_SECONDS, take_turns
+from gpubench_tui.engine.training.detail.communication import take_turns
 from gpubench_tui.engine.training.detail.detail_phase import FEWEST, SECONDS, steps_within
 from gpubench_tui.engine.training.device.clock import Mark, wait_for
 from gpubench_tui.engine.training.device.cpu import HostClock
@@ -257,7 +258,7 @@ def test_turns_are_fewer_where_steps_take_long(pace: float, pairs: int, lead: in
     assert len(together) == len(apart) == pairs
     assert together == [pytest.approx(pace)] * pairs
     assert len(taken) == 2 * (pairs + lead)
-    assert sum(taken) * pace < max(2 * MOST_SECONDS, 2.5 * pace)
+    assert sum(taken) * pace < max(2 * MOST_TURNS_SECONDS, 2.5 * pace)
 
 
 def test_a_device_that_takes_long_is_not_waited_for_in_silence() -> None:
