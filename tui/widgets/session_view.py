@@ -34,6 +34,8 @@ class SessionView(Vertical):
         """Stretch of time that the plots show."""
         self._unicode = unicode
         self._drawn: dict[str, Hashable] = {}
+        self._line = 0
+        """Line of the plan or the waterfall that must be visible."""
 
     def compose(self) -> ComposeResult:
         """Compose the panels."""
@@ -91,13 +93,15 @@ class SessionView(Vertical):
         title = session.plan.title or "Plan"
         if tuning is not None:
             panel.set_title(title, tuning_title(tuning))
-            content, line = waterfall(tuning, panel.columns)
+            if not self._is_drawn(panel, tuning):
+                content, self._line = waterfall(tuning, panel.columns)
+                panel.show(content)
         else:
             panel.set_title(title, plan_title(session) if session.started else "")
-            content, line = plan_list(session, panel.columns), current_run_line(session)
-        panel.show(content)
+            panel.show(plan_list(session, panel.columns))
+            self._line = current_run_line(session)
         if not panel.has_focus:
-            self.call_after_refresh(panel.reveal, line)
+            self.call_after_refresh(panel.reveal, self._line)
 
     def _draw_current_run(self, session: Session, most_left: float | None) -> None:
         panel = self._panel("now")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
 from msgspec import Struct
 
 from ...plan.remedy import Cost
-from ...record.session import Session
+from ...record.session import RunState, Session
 from ...statistics import Estimate
 from ..results.throughput import run_summary
 from .attempts import Tried, configuration_of, trouble_in_words
@@ -66,10 +67,43 @@ class Tuning(Struct, frozen=True, kw_only=True):
         return tuple(each for each in self.tried if each.state == "kept")
 
 
+_KNOWN: WeakKeyDictionary[Session, tuple[tuple[object, ...], Tuning]] = WeakKeyDictionary()
+"""Newest state of each session's tune, and the values that it was derived from.
+
+The monitor asks for it at each tick, and everything that shows results several times.
+"""
+
+
 def tuning_of(session: Session) -> Tuning | None:
-    """Return how the session's tune stands; None for a session that is none."""
+    """Return how the session's tune stands; None for a session that is none.
+
+    Repeated calls are free until a run has got further.
+    """
     if session.plan.tune is None:
         return None
+    made_of = _made_of(session)
+    known = _KNOWN.get(session)
+    if known is None or known[0] != made_of:
+        known = _KNOWN[session] = made_of, _tuning_of(session, session.plan.tune.allow)
+    return known[1]
+
+
+def _made_of(session: Session) -> tuple[object, ...]:
+    """Return values that change whenever a tune does: with its runs, and between them with time."""
+    runs = session.runs.values()
+    states = tuple((run.spec.id, run.state) for run in runs)
+    running = tuple(_progress(run) for run in runs if run.state == "running")
+    waits = any(run.state in ("waiting", "running") for run in runs)
+    time = None if waits else session.elapsed
+    return session.plan.tune, session.outcome, session.reason, states, running, time
+
+
+def _progress(run: RunState) -> tuple[object, ...]:
+    broken = tuple(rank.broken_from for rank in run.ranks.values())
+    return run.phase, run.unit, len(run.complete_windows), broken
+
+
+def _tuning_of(session: Session, allowed: tuple[Cost, ...]) -> Tuning:
     course = course_of(session)
     step = next_step(course)
     ended = _ended(course, step)
@@ -95,7 +129,7 @@ def tuning_of(session: Session) -> Tuning | None:
         confirmation=None
         if confirmation is None
         else (configuration_of(confirmation.before), configuration_of(confirmation.changed)),
-        allowed=session.plan.tune.allow,
+        allowed=allowed,
         trouble=_trouble(course, total) if ended else "",
     )
 

@@ -390,3 +390,14 @@ def test_a_remedy_is_tried_once_unless_it_promises_more_with_what_was_kept(
 def test_no_session_but_a_tune_has_a_course() -> None:
     session = Session("other")
     assert tuning_of(session) is None and next_runs(session) == ()
+
+
+def test_a_tune_that_is_looked_at_all_the_time_stands_as_one_looked_at_once(propose: Propose) -> None:
+    propose([COMPILE])
+    events = gone_on(opened(minutes=20), noisy("white", 2, gain=1.1))
+    watched = Session()
+    for number, event in enumerate(events, 1):
+        watched.apply(event)
+        assert tuning_of(watched) == tuning_of(fold(events[:number])), event
+        assert tuning_of(watched) is tuning_of(watched), "nothing is derived again"
+    assert tuned(watched).stage == "ended" and tuned(watched).kept == COMPILE.changes
