@@ -7,18 +7,14 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from ...plan.plan import RunSpec
-from ...plan.preset.preset import Measure
 from ...plan.preset.values import value_at
 from ...plan.remedy import Attempt
 from ...record.session import Session
 from .course import Course, course_of
 from .options import larger_batch
 from .sequential import FEWEST_PAIRS
+from .short import short
 from .step import BatchStep, PairStep, next_step
-
-SHORT_SECONDS = 5.0
-"""Most seconds of windows of each run of a pair."""
-SHORT_WINDOWS = 5
 
 
 def next_runs(session: Session) -> tuple[RunSpec, ...]:
@@ -30,18 +26,6 @@ def next_runs(session: Session) -> tuple[RunSpec, ...]:
     if isinstance(step, BatchStep):
         return (_batch_run(course, step),)
     return tuple(_pairs(course, step)) if isinstance(step, PairStep) else ()
-
-
-def short(measure: Measure, *, detail: bool = False) -> Measure:
-    """Return how each run of a pair is measured: more pairs tell more than more windows do."""
-    return replace(
-        measure,
-        epochs=0,
-        repeats=1,
-        windows=min(measure.windows, SHORT_WINDOWS),
-        seconds=min(measure.seconds, SHORT_SECONDS),
-        detail=measure.detail if detail else 0,
-    )
 
 
 def _batch_run(course: Course, step: BatchStep) -> RunSpec:

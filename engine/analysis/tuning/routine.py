@@ -44,7 +44,7 @@ def routine_remedies(spec: RunSpec, host: Host) -> Iterator[Remedy]:
 
 
 def is_slow_to_start(remedy: Remedy) -> bool:
-    """Return whether runs with a remedy begin late: the compiler takes its time in each of them."""
+    """Return whether the first run with a remedy begins late, as the compiler takes its time."""
     return remedy.changes.get("compile") is True
 
 

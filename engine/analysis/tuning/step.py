@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
 
-from ...plan.estimate import FIRST_START_SECONDS
 from ...plan.remedy import Remedy
-from ...record.session import RunState
 from .attempts import Pairs
 from .course import Course, searched
 from .options import Option, options
+from .routine import is_slow_to_start
 from .sequential import FEWEST_PAIRS
+from .short import seconds_a_run
 
 CONFIRMING_PAIRS = 6
 """Pairs of the confirmation, unless time is short or an attempt that was kept took more. All are planned
 before the first: stopping where it looks best would favour the tune."""
 FEWEST_CONFIRMING_PAIRS = 4
+COMPILING_SECONDS = 45.0
+"""Time that torch takes to compile a model for the first time; it keeps what it has compiled."""
 NO_REMEDY = "no remedy is left"
 ALL_KEPT = "all changes"
 
@@ -86,14 +86,20 @@ def _new_attempt(course: Course, time: Time) -> Step:
     if not left:
         searches = course.search is not None and course.search.next is not None
         return _confirmation(course, time, time.over if searches else NO_REMEDY)
-    if not time.allows(pairs=FEWEST_PAIRS):
+    chosen = next((each for each in left if time.allows(FEWEST_PAIRS, _seconds_once(each))), None)
+    if chosen is None:
         return _confirmation(course, time, time.over)
-    chosen, number = left[0], course.numbers + 1
+    number = course.numbers + 1
     if chosen.searches:
         batch = searched(course, number, ()).next
         assert batch is not None, "an option that can be tried"
         return BatchStep(number=number, batch=batch, diagnosis=chosen.diagnosis)
     return _first_pair(course, number, chosen)
+
+
+def _seconds_once(option: Option) -> float:
+    """Return the seconds that the first run of an attempt takes longer than others."""
+    return COMPILING_SECONDS if is_slow_to_start(option.remedy) else 0.0
 
 
 def _first_pair(course: Course, number: int, option: Option) -> PairStep:
@@ -144,7 +150,7 @@ class Time:
     def __init__(self, course: Course) -> None:
         tune = course.session.plan.tune
         self._limit = None if tune is None or tune.minutes is None else 60 * tune.minutes
-        self._run = _seconds_a_run([run for run in course.session.runs.values() if not run.taken_over])
+        self._run = seconds_a_run([run for run in course.session.runs.values() if not run.taken_over])
         self._elapsed = course.session.elapsed
         self.over = (
             ""
@@ -152,29 +158,10 @@ class Time:
             else f"the {tune.minutes:g} minutes leave no time for another change"
         )
 
-    def allows(self, pairs: int) -> bool:
-        """Return whether so many pairs can be measured, and what was kept confirmed after them."""
-        return self.has_room(pairs + FEWEST_CONFIRMING_PAIRS)
+    def allows(self, pairs: int, more: float = 0.0) -> bool:
+        """Return whether so many pairs, and `more` seconds, leave time to confirm what was kept."""
+        return self.has_room(pairs + FEWEST_CONFIRMING_PAIRS, more)
 
-    def has_room(self, pairs: int) -> bool:
-        """Return whether so many pairs can be measured."""
-        return self._limit is None or self._elapsed + self._run * 2 * pairs <= self._limit
-
-
-def _seconds_a_run(runs: Sequence[RunState]) -> float:
-    """Return how long a run of a pair takes in this session; 0 before anything was measured.
-
-    Before the first pair the start tells, without its detail phase and the first import of torch, which the
-    runs of pairs do without.
-    """
-    measured = [run for run in runs if run.state == "measured"]
-    of_pairs = [run for run in measured if run.spec.attempt and run.spec.attempt.purpose != "start"]
-    seconds = [
-        (run.finished_at if of_pairs else run.windows_ended or run.finished_at) - run.started_at
-        for run in of_pairs or measured
-        if run.started_at is not None and run.finished_at is not None
-    ]
-    if not seconds:
-        return 0.0
-    typical = statistics.median(seconds)
-    return typical if of_pairs else max(typical - FIRST_START_SECONDS, typical / 2)
+    def has_room(self, pairs: int, more: float = 0.0) -> bool:
+        """Return whether there is time for so many pairs, and `more` seconds."""
+        return self._limit is None or self._elapsed + self._run * 2 * pairs + more <= self._limit

@@ -147,3 +147,19 @@ def test_tunes_of_useless_settings_keep_none_of_them(
     tunes = [tuning(tuned(LOADER, "single", seed, allow=["numerics"])) for seed in range(100)]
     assert all(len(each.attempts) >= 4 for each in tunes)
     assert sum(bool(each.kept) for each in tunes) <= 5
+
+
+def least_minutes(workload: Workload) -> float:
+    """The least time in which a tune of a training tries anything, to a tenth of a minute."""
+    run = spec("01-run", "single", workloads=[workload], measure=Measure(detail=20))
+    for tenths in range(1, 100):
+        events = gone_on(opened(run=run, minutes=tenths / 10), lambda _: 1000.0)
+        if tuning(fold(events)).attempts:
+            return tenths / 10
+    raise AssertionError("nothing is tried")
+
+
+def test_the_compiler_must_have_time_too() -> None:
+    only_compile = replace(IMAGES, channels_last=True)
+    only_channels_last = replace(IMAGES, compile=True)
+    assert least_minutes(only_compile) - least_minutes(only_channels_last) == pytest.approx(0.75, abs=0.11)
