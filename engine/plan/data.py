@@ -59,7 +59,8 @@ def _tokens_of(workload: Workload) -> int:
 
 def too_little_data(spec: RunSpec, samples: Mapping[Origin, int | None]) -> str | None:
     """Return why a training set has too few samples for one step; `samples` are those of each origin."""
-    for rank in range(spec.world_size if spec.mode == "concurrent" else 1):
+    ranks = min(spec.world_size, len(spec.workloads)) if spec.mode == "concurrent" else 1
+    for rank in range(ranks):
         workload = spec.workload_of(rank)
         present = samples.get(origin_of(workload))
         alone = spec.mode == "concurrent"

@@ -52,8 +52,9 @@ def memory_need(spec: RunSpec, rank: int = 0) -> MemoryNeed | None:
 
 def too_little_memory(spec: RunSpec, devices: tuple[Device, ...], host: Host) -> str | None:
     """Return why a run does not fit into the memory that is there, by the estimate; None where it does."""
-    needs = [need for rank in range(spec.world_size) if (need := memory_need(spec, rank)) is not None]
-    if not needs or not spec.devices:
+    ranks = min(spec.world_size, len(spec.devices))
+    needs = [need for rank in range(ranks) if (need := memory_need(spec, rank)) is not None]
+    if not needs:
         return None
     largest = max(needs, key=lambda need: need.total)
     if devices[0].kind == "cpu":

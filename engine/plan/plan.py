@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
@@ -12,6 +13,12 @@ from .preset.preset import AnswerKind, Figure, Measure, Mode, Published, Selecti
 from .remedy import Attempt, Trial, Tune
 from .workload.bounds import Count
 from .workload.workload import Workload
+
+
+def sum_in_turns(values: Sequence[int], ranks: int) -> int:
+    """Return the sum over so many ranks, which take the values in turns; a record may tell of any number."""
+    rounds, rest = divmod(ranks, len(values))
+    return rounds * sum(values) + sum(values[:rest])
 
 
 class Device(Struct, frozen=True):
@@ -87,10 +94,10 @@ class RunSpec(Struct, frozen=True, kw_only=True):
     @property
     def global_batch(self) -> int:
         """Samples that all devices together consume each step, in all of its passes."""
-        return sum(
-            self.batch_per_device(rank) * self.workload_of(rank).accumulate
-            for rank in range(self.device_count)
-        )
+        sizes = [
+            self.batch_per_device(rank) * workload.accumulate for rank, workload in enumerate(self.workloads)
+        ]
+        return sum_in_turns(sizes, self.device_count)
 
 
 class Plan(Struct, frozen=True, kw_only=True):

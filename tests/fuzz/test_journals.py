@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import tempfile
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from building import all_kinds, demo, recorded, ring_sessions
+from building import all_kinds, demo, recorded, ring_sessions, trials, tunes
 from gpubench_tui.engine.analysis.analysis import Analysis, analyse
 from gpubench_tui.engine.analysis.diagnosis.stragglers import paces
 from gpubench_tui.engine.analysis.export import FORMATS, render
@@ -22,12 +23,21 @@ from gpubench_tui.engine.analysis.sessions.compare import compare_all
 from gpubench_tui.engine.analysis.sessions.comparison_report import render_comparison
 from gpubench_tui.engine.analysis.sessions.overview import ShelfOverview
 from gpubench_tui.engine.analysis.time_left import session_seconds_left
-from gpubench_tui.engine.record.events import Event
-from gpubench_tui.engine.record.journal import last_moment
+from gpubench_tui.engine.analysis.tuning.next_runs import next_runs
+from gpubench_tui.engine.analysis.tuning.settings_file import settings_file
+from gpubench_tui.engine.analysis.tuning.trial import trial_outcome
+from gpubench_tui.engine.analysis.tuning.tuning import tuning_of
+from gpubench_tui.engine.analysis.tuning.words import estimate_in_words
+from gpubench_tui.engine.conductor.growth import goes_on_when_resumed
+from gpubench_tui.engine.plan.plan import RunSpec
+from gpubench_tui.engine.record.events import Event, RunFinished, RunsAdded, SessionFinished
+from gpubench_tui.engine.record.journal import last_moment, read_journal
 from gpubench_tui.engine.record.session import Session, read_session
 from gpubench_tui.engine.record.session_folder import SessionFolder
 from gpubench_tui.engine.record.shelf import Shelf
+from gpubench_tui.engine.record.takeover import lacking_runs
 from gpubench_tui.engine.text.encoding import encode_json
+from gpubench_tui.tui.cli.tuning_lines import TuningLines
 from gpubench_tui.tui.render.communication import communication_table
 from gpubench_tui.tui.render.curves import curves
 from gpubench_tui.tui.render.devices import devices_table
@@ -47,7 +57,9 @@ from gpubench_tui.tui.render.results_header import closing, opening, title_line
 from gpubench_tui.tui.render.results_table import results_remarks, results_table
 from gpubench_tui.tui.render.sessions_table import session_details
 from gpubench_tui.tui.render.speedup_bars import speedup_bars
+from gpubench_tui.tui.render.tuning import found_settings, tuning_title, waterfall
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from .hostile import ODD_NUMBERS, texts, values
 from .rounds import fuzz
@@ -75,12 +87,35 @@ def thinned(events: list[Event]) -> list[Event]:
     return kept
 
 
+def tune_events() -> list[Event]:
+    """A tune that keeps a change, refuses another, looks for the largest batch and confirms."""
+    detail = {"input": [0.06] * 5, "forward": [0.02] * 5, "backward": [0.02] * 5}
+
+    def rate(run: RunSpec) -> float:
+        if run.workload.batch > 256:
+            raise tunes.out_of_memory(run.workload.batch)
+        return 100.0 * (2.0 if run.workload.placement == "device" else 1.0) * (1 + run.workload.batch / 640)
+
+    workload = replace(trials.LOADED, loader_workers=1)
+    begun = tunes.opened(allow=("memory", "recipe", "numerics"), minutes=600, workload=workload)
+    return tunes.gone_on(begun, rate, detail=lambda _: detail)
+
+
+def trial_events() -> list[Event]:
+    """A trial of a remedy that helps."""
+    with tempfile.TemporaryDirectory() as parent:
+        trial = trials.shelve_trial(trials.shelve_slow_input(Path(parent)))
+        return list(read_journal(trial.journal))
+
+
 JOURNALS: tuple[Lines, ...] = (
     lines_of(all_kinds.EVENTS),
     lines_of(demo.EVENTS),
     lines_of(thinned(list(recorded.session_events(4, epochs=2)))),
     lines_of(ring_sessions.ring_events((1, 2, 4), details=True, accumulate=8)),
     lines_of(thinned(list(recorded.session_events(0, fail="02", repeats=2)))),
+    lines_of(tune_events()),
+    lines_of(trial_events()),
 )
 GOOD = tuple(Session("good") for _ in range(2))
 for good, events in zip(GOOD, (demo.EVENTS, all_kinds.EVENTS), strict=True):
@@ -232,6 +267,30 @@ def draw_results(analysis: Analysis, folder: Path) -> None:
     speedup_bars(analysis.results, WIDTH)
 
 
+def check_tune(session: Session) -> None:
+    """What a tune and a trial show, and what resuming would go on with."""
+    lines = TuningLines()
+    for run in session.runs.values():
+        for event in (
+            RunsAdded(at=0.0, runs=(run.spec,)),
+            RunFinished(at=0.0, run=run.spec.id, outcome="stopped"),
+        ):
+            list(lines.of_event(event, session))
+    list(lines.of_event(SessionFinished(at=0.0, outcome="finished"), session))
+    if (outcome := trial_outcome(session)) is not None:
+        estimate_in_words(outcome.gain)
+    tuning = tuning_of(session)
+    if tuning is not None:
+        waterfall(tuning, WIDTH)
+        tuning_title(tuning)
+        found_settings(tuning, session.log, WIDTH)
+    with contextlib.suppress(ValueError):
+        settings_file(session)
+    next_runs(session)
+    lacking_runs(session)
+    goes_on_when_resumed(session)
+
+
 def check_journal(content: bytes) -> None:
     with tempfile.TemporaryDirectory() as parent:
         folder = SessionFolder(Path(parent, "odd"))
@@ -252,6 +311,7 @@ def check_journal(content: bytes) -> None:
             render_comparison(compare_all(GOOD[0], [session, GOOD[1]]), form)
             render_comparison(compare_all(session, [GOOD[0]]), form)
         last_moment(folder.journal)
+        check_tune(session)
         shelf = ShelfOverview(Shelf(Path(parent)))
         for entry in shelf.read():
             session_details(entry, WIDTH)

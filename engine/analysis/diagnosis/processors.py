@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ...plan.plan import RunSpec
+from ...plan.plan import RunSpec, sum_in_turns
 from ...plan.remedy import Remedy
 from ...text.units import number
 from .case import Case, Diagnosis, Figure, Subject
@@ -123,8 +123,10 @@ def _omp_num_threads(run: Subject) -> Iterator[Figure]:
 
 def _workers(spec: RunSpec) -> int:
     """Return the number of loader processes of all ranks."""
-    workloads = (spec.workload_of(rank) for rank in range(spec.world_size))
-    return sum(each.loader_workers // spec.world_size for each in workloads if each.placement == "loader")
+    of_each = [
+        each.loader_workers // spec.world_size if each.placement == "loader" else 0 for each in spec.workloads
+    ]
+    return sum_in_turns(of_each, spec.world_size)
 
 
 def _ranks(spec: RunSpec) -> str:

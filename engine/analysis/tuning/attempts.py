@@ -90,11 +90,20 @@ class Pairs(Struct, frozen=True):
 
 
 def attempts_of(session: Session) -> dict[int, list[RunState]]:
-    """Return the runs of each attempt, by its number, in order."""
+    """Return the runs of each attempt, by its number, in order.
+
+    Of a damaged record, runs that do not fit the first of their attempt are left out, and those without a
+    remedy that would need one.
+    """
     found: dict[int, list[RunState]] = {}
     for run in session.runs.values():
-        if run.spec.attempt is not None:
-            found.setdefault(run.spec.attempt.number, []).append(run)
+        attempt = run.spec.attempt
+        if attempt is None or (attempt.purpose in ("remedy", "confirmation") and attempt.remedy is None):
+            continue
+        runs = found.setdefault(attempt.number, [])
+        first = runs[0].spec.attempt if runs else attempt
+        if first is not None and first.purpose == attempt.purpose:
+            runs.append(run)
     return dict(sorted(found.items()))
 
 

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -115,6 +116,8 @@ def course_of(session: Session) -> Course:
         if purpose == "start":
             course.start = next((run for run in runs if run.state == "measured"), runs[0])
             course.best = course.start.spec.configuration or course.start.spec.id
+        elif course.start is None:
+            continue  # the record is damaged: there is nothing to hold it against
         elif purpose == "batch":
             _add_search(course, number, runs)
         elif purpose == "confirmation":
@@ -130,11 +133,22 @@ def _add_remedy(course: Course, number: int, pairs: Pairs) -> None:
     """Add an attempt at a remedy, and keep its changes where that is decided."""
     course.contexts.append(dict(course.kept))
     tried = tried_remedy(number, pairs, course.remedies + 1)
+    if problem := _problem(course, tried.remedy.changes):
+        tried = replace(tried, state="failed", why=problem)
     course.tried.append(tried)
     if tried.state == "kept":
         course.kept |= tried.remedy.changes
         course.best = tried.changed
     course.open = pairs if tried.state == "measuring" else None
+
+
+def _problem(course: Course, changes: Mapping[str, Any]) -> str:
+    """Return why no run can have these changes besides those that were kept; empty if one can."""
+    try:
+        as_changed(course.start_spec, {**course.kept, **changes})
+    except msgspec.ValidationError as error:
+        return f"the record is damaged: {error}"
+    return ""
 
 
 def tried_remedy(number: int, pairs: Pairs, nth: int) -> Tried:
@@ -212,7 +226,10 @@ def searched(course: Course, number: int, tried: Sequence[BatchTried]) -> BatchS
         )
         if search.next is None:
             return search
-        skip = course.with_changes({**course.kept, "batch": search.next}).skip
+        try:
+            skip = course.with_changes({**course.kept, "batch": search.next}).skip
+        except msgspec.ValidationError:  # beyond the largest number that a preset may have
+            skip = "no such batch can be set"
         if skip is None:
             return search
         known[search.next] = skip
