@@ -211,7 +211,7 @@ async def test_the_start_of_a_tune() -> None:
     async with app.run_test() as pilot:
         await wait_for_text(pilot, "(estimate)", "memory 12.0", "t Tune")
         await pilot.press("t")
-        await check_sizes(pilot, "tune-dialog", "Tune quickstart", "[ ] memory", sizes=SIZES[:2])
+        await check_sizes(pilot, "tune-dialog", "Tune quickstart", "[x] memory", sizes=SIZES[:2])
 
 
 async def test_a_remedy_and_its_trial() -> None:

@@ -121,12 +121,12 @@ async def test_a_tune_begins_on_the_launch_screen(
     async with app.run_test(size=size) as pilot:
         await wait_for_text(pilot, "(estimate)", "t Tune")
         await pilot.press("t")
-        await wait_for_text(pilot, "Tune quickstart: ", "[ ] numerics", "[ ] recipe", "[ ] memory")
+        await wait_for_text(pilot, "Tune quickstart: ", "[ ] numerics", "[ ] recipe", "[x] memory")
         await pilot.press("escape")
         await wait_until(pilot, lambda: isinstance(app.screen, LaunchScreen))
         assert not begun
         await pilot.press("t")
-        await wait_for_text(pilot, "[ ] memory")
+        await wait_for_text(pilot, "[x] memory")
         await pilot.press("down", "space", "tab", *"2x")
         await wait_for_text(pilot, "[x] recipe", "Expected a number of minutes")
         await pilot.press("enter")
@@ -135,6 +135,6 @@ async def test_a_tune_begins_on_the_launch_screen(
         await wait_until(pilot, lambda: isinstance(app.screen, MonitorScreen))
     (folder,) = begun
     plan = folder.request().plan
-    assert plan.tune == Tune(allow=("recipe",), minutes=2.5)
+    assert plan.tune == Tune(allow=("recipe", "memory"), minutes=2.5)
     assert folder.name.startswith("tune-quickstart-")
     assert [run.attempt.purpose for run in plan.runs if run.attempt] == ["start"]

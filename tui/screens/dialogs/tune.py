@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from ....engine.plan.remedy import Cost, Tune
+from ....engine.plan.remedy import ALLOWED_BY_DEFAULT, Cost, Tune
 from ...widgets.footer import Footer
 from ..base import ClosedOnce
 
@@ -45,7 +45,7 @@ class TuneScreen(ModalScreen[Tune | None], ClosedOnce[Tune | None]):
         """`run`: label of the run that is tuned."""
         super().__init__()
         self._subject = f"Tune {preset}: {run}"
-        self._allowed: set[Cost] = set()
+        self._allowed: set[Cost] = set(ALLOWED_BY_DEFAULT)
 
     def compose(self) -> ComposeResult:
         """Compose what is tuned, what may change, the time, and a line for errors."""
@@ -61,7 +61,7 @@ class TuneScreen(ModalScreen[Tune | None], ClosedOnce[Tune | None]):
         yield Footer()
 
     def on_mount(self) -> None:
-        """Allow nothing that changes what is learnt."""
+        """Show what may change by default: nothing that is learnt."""
         self._list.highlighted = 0
         self._list.focus()
         self._draw()
