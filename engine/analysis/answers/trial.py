@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...statistics import Estimate
 from ...text.units import ratio
 from ..tuning.trial import TrialOutcome, trial_outcome
 from ..tuning.words import gain_in_words
@@ -21,10 +22,18 @@ def what_it_brought(inquiry: Inquiry) -> Sentence | None:
     about = tuple(each for each in inquiry.results if each.run == outcome.changed and outcome.gain)
     if outcome.gain is None:
         return Sentence(f"{capitalised(outcome.remedy.name)}: {outcome.why}", about)
-    ceiling = outcome.remedy.ceiling
-    most = "" if ceiling is None else f", at most {ratio(ceiling)} was possible"
+    most = _most(outcome.gain, outcome.remedy.ceiling)
     text = f"{capitalised(outcome.remedy.name)}: {gain_in_words(outcome.gain)}{most}{_cure(outcome)}"
     return Sentence(text, about)
+
+
+def _most(gain: Estimate, ceiling: float | None) -> str:
+    """Return what was possible by the evidence, or that more was, as the rest of a step became faster too."""
+    if ceiling is None:
+        return ""
+    if gain.interval is not None and gain.interval[0] > ceiling:
+        return f", more than the {ratio(ceiling)} that the evidence explains"
+    return f", at most {ratio(ceiling)} was possible"
 
 
 def _cure(outcome: TrialOutcome) -> str:

@@ -85,10 +85,11 @@ def test_a_remedy_that_cures() -> None:
             "Resident data: 1.05x (95%: 1.05x to 1.05x), at most 2.50x was possible; input-bound remains",
         ),
         ([2.1, 1.9, 1.98], True, "Resident data: no clear gain, 1.00x (95%: "),
+        ([0.5, 0.505, 0.495], True, "Resident data: 4.00x (95%: 4.00x to 4.00x), more than the 2.50x that"),
         ([4.0, 4.04, 3.96], False, "Resident data: slower, 0.50x (95%: 0.50x to 0.50x), at most"),
     ],
 )
-def test_a_remedy_that_does_less(changed: list[float], cures: bool, said: str) -> None:
+def test_a_remedy_that_does_less_or_more(changed: list[float], cures: bool, said: str) -> None:
     session = trial({"before": [2.0, 2.02, 1.98], "changed": changed}, cures=cures)
     assert analyse(session).headline.startswith(said)
 
