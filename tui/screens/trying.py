@@ -92,7 +92,7 @@ class TryingScreen(ClosedOnce[None]):
         if diagnosis is None:
             self.say(Content("There is no diagnosis here whose remedy could be tried."))
         elif not diagnosis.remedies:
-            # The advice says that the program tries nothing by itself.
+            # The advice says that there is nothing for the program to try.
             self.say(Content(f"{diagnosis.name}: {diagnosis.advice}."))
         else:
             run = diagnosis.runs[0]

@@ -60,7 +60,7 @@ RULES: tuple[Rule, ...] = (
 )
 """Rules in the order of their diagnoses; each yields nothing if the figures it needs are missing."""
 
-BY_HAND = "the program does not try this by itself"
+BY_HAND = "the program leaves this to you"
 """End of advice without a remedy."""
 
 ORDER: tuple[Severity, ...] = ("severe", "warning", "info")
@@ -75,7 +75,7 @@ def diagnose(
 
 
 def _complete(diagnosis: Diagnosis) -> Diagnosis:
-    """Return a diagnosis whose advice says so if the program can try nothing against it by itself."""
+    """Return a diagnosis whose advice says so if the program has no remedy to try against it."""
     if diagnosis.remedies:
         return diagnosis
     return replace(diagnosis, advice=f"{diagnosis.advice}; {BY_HAND}")

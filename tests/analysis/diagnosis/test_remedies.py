@@ -482,7 +482,7 @@ def test_a_diagnosis_without_a_remedy_says_so(folded: Session, diagnosis: str, w
             rank.train_samples = None  # only a file that makes its batches itself leaves that open
     given = next(each for each in analyse(folded).diagnoses if each.name == diagnosis)
     assert given.remedies == ()
-    assert given.advice.endswith("the program does not try this by itself"), why
+    assert given.advice.endswith("the program leaves this to you"), why
 
 
 def test_what_another_diagnosis_or_the_data_forbid_is_no_remedy() -> None:

@@ -84,7 +84,7 @@ async def test_what_cannot_be_tried_is_said_in_a_sentence(tmp_path: Path, begun:
         first = app.screen.query(DiagnosisLine).first().diagnosis
         assert not first.remedies
         await pilot.press("t")
-        await wait_for_text(pilot, f" {first.name}: ", "the program does not")
+        await wait_for_text(pilot, f" {first.name}: ", "the program leaves")
         app.screen.query_one("#table").focus()
         await pilot.press("t")  # away from the diagnoses, the first one that has a remedy
         await wait_until(pilot, lambda: isinstance(app.screen, RemediesScreen))
