@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -12,10 +13,12 @@ from .diagnosis.case import Diagnosis
 from .diagnosis.rules import diagnose, together
 from .headline import headline
 from .past_trial import PastTrial
-from .projection.projection import Projection, projections
 from .results.configuration import Configuration, configurations
 from .results.result import Result, results
 from .tuning.tuning import tuning_of
+
+if TYPE_CHECKING:
+    from .projection.projection import Projection
 
 
 class Analysis(Struct, frozen=True, kw_only=True):
@@ -45,6 +48,8 @@ class Analysis(Struct, frozen=True, kw_only=True):
         """Projections to more devices, computed anew each time; none before the session has ended."""
         if self.session.outcome is None:
             return ()
+        from .projection.projection import projections  # late: nothing but documents and results needs it
+
         return projections(self.inquiry)
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from textual.message import Message
 
-from ...engine.analysis.analysis import analyse
 from ...engine.analysis.time_left import session_seconds_left
 from ...engine.record.session import WITHOUT_STEPS, Session
 from ...engine.text.units import count
@@ -139,6 +138,8 @@ class _Followed:
         return SessionProgress(self.folder, state, ended, len(runs), percent, grows)
 
     def ended(self) -> SessionEnded:
+        from ...engine.analysis.analysis import analyse  # late: the launch screen is drawn without it
+
         session = self._session
         return SessionEnded(self.folder, session.outcome or "interrupted", analyse(session).headline)
 
