@@ -38,11 +38,11 @@ def _nothing_tried(tuning: Tuning) -> str:
 
 
 def _said(tuning: Tuning) -> str:
-    kept = [each.remedy.name for each in tuning.kept_attempts]
+    kept = _kept(tuning)
     if not kept:
         none = f"No change helped: {count(len(tuning.attempts), 'change')} tried, none kept"
         return "; ".join(filter(None, [none, left_out_in_words(tuning) if tuning.ended else ""]))
-    of = f"{len(kept)} of {count(len(tuning.attempts), 'change')}"
+    of = f"{len(tuning.kept_attempts)} of {count(len(tuning.attempts), 'change')}"
     more = [f"{len(kept) - MOST_NAMED} more"] if len(kept) > MOST_NAMED else []
     names = listed([*kept[:MOST_NAMED], *more])
     if tuning.confirmed:
@@ -50,3 +50,8 @@ def _said(tuning: Tuning) -> str:
     if tuning.confirmed is False:
         return f"{of} kept ({names}), but not confirmed: {estimate_in_words(tuning.total)} measured anew"
     return f"{of} kept{' so far' if not tuning.ended else ''}: {names}; not measured anew yet"
+
+
+def _kept(tuning: Tuning) -> list[str]:
+    """Return the names of the remedies that were kept, of several with the same keys the last one."""
+    return list({frozenset(each.remedy.changes): each.remedy.name for each in tuning.kept_attempts}.values())

@@ -103,7 +103,7 @@ def less_exposed(run: Subject, share: float | None) -> Iterator[Remedy]:
         ceiling=gone,
     )
     yield Remedy(
-        name="accumulation of twice as many passes",
+        name=f"accumulation over {2 * workload.accumulate} passes",
         changes={"accumulate": 2 * workload.accumulate},
         costs=("recipe",),
         ceiling=fewer_steps(run, share, 2),

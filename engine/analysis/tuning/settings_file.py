@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -22,7 +22,7 @@ from ...text.toml import toml_key, toml_value
 from ...text.units import date_time
 from ..environment import hardware
 from .attempts import Tried
-from .course import course_of
+from .course import Course, course_of
 from .tuning import Tuning, tuning_of
 from .words import estimate_in_words, total_in_words
 
@@ -38,8 +38,8 @@ def settings_file(session: Session) -> str:
     course = course_of(session)
     if tuning is None or course.start is None or course.start.state != "measured":
         raise ValueError(f"{session.name} holds no settings that a tune found")
-    reasons = {key.partition(".")[0]: tried for tried in tuning.kept_attempts for key in tried.remedy.changes}
-    start, best = (with_rates_as_given(spec) for spec in (course.start_spec, course.best_spec))
+    reasons = _reasons(course)
+    best = with_rates_as_given(course.best_spec)
     name = session.plan.preset
     lines = [
         *_comment(_heading(session, tuning)),
@@ -47,13 +47,13 @@ def settings_file(session: Session) -> str:
         f"question = {toml_value(f'How fast does {name} train with the settings that a tune found?')}",
         "",
         "[workload]",
-        *_workload(start, best, reasons),
+        *_workload(best, reasons),
         "",
         "[measure]",
         *_pairs(_differing(replace(best.measure, repeats=1), Measure())),
         "",
         "[matrix]",
-        *(_reason(reasons[MODE], start.mode) if MODE in reasons else ()),
+        *reasons.get(MODE, ()),
         f"modes = {toml_value([best.mode])}",
         f"devices = {toml_value([best.device_count])}",
     ]
@@ -68,7 +68,18 @@ def _heading(session: Session, tuning: Tuning) -> str:
     )
 
 
-def _workload(start: RunSpec, best: RunSpec, reasons: Mapping[str, Tried]) -> Iterator[str]:
+def _reasons(course: Course) -> dict[str, list[str]]:
+    """Return, as comments, what each change of a key brought: one may have been changed more than once."""
+    found: dict[str, list[str]] = {}
+    start = course.start_spec
+    for tried, kept in zip(course.tried, course.contexts, strict=True):
+        for key in tried.remedy.changes if tried.state == "kept" else ():
+            before = kept.get(key, start.mode if key == MODE else value_at(start.workload, key))
+            found.setdefault(key.partition(".")[0], []).extend(_reason(tried, before))
+    return found
+
+
+def _workload(best: RunSpec, reasons: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """Yield the keys of the workload that are not the defaults, those that were changed at the end."""
     workload = best.workload
     unset = replace(
@@ -79,7 +90,7 @@ def _workload(start: RunSpec, best: RunSpec, reasons: Mapping[str, Tried]) -> It
     )
     for key in (each for each in reasons if each != MODE):
         if (value := value_at(workload, key)) is not None:
-            yield from _reason(reasons[key], value_at(start.workload, key))
+            yield from reasons[key]
             yield f"{key} = {toml_value(value)}"
 
 

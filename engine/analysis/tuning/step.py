@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from msgspec import Struct
@@ -88,7 +89,7 @@ def _new_attempt(course: Course, time: Time) -> Step:
         return _confirmation(course, time, time.over if searches else NO_REMEDY)
     chosen = next((each for each in left if time.allows(FEWEST_PAIRS, _seconds_once(each))), None)
     if chosen is None:
-        return _confirmation(course, time, time.over)
+        return _confirmation(course, time, time.over if course.tried else time.too_short)
     number = course.numbers + 1
     if chosen.searches:
         batch = searched(course, number, ()).next
@@ -152,11 +153,14 @@ class Time:
         self._limit = None if tune is None or tune.minutes is None else 60 * tune.minutes
         self._run = seconds_a_run([run for run in course.session.runs.values() if not run.taken_over])
         self._elapsed = course.session.elapsed
-        self.over = (
-            ""
-            if tune is None or tune.minutes is None
-            else f"the {tune.minutes:g} minutes leave no time for another change"
-        )
+        limit = (self._limit or 0.0) / 60
+        none_left = "the minute leaves no time" if limit == 1 else f"the {limit:g} minutes leave no time"
+        self.over = f"{none_left} for another change"
+        """Reason that nothing else is tried, where there is a limit."""
+        needed = self._elapsed + self._run * 2 * (FEWEST_PAIRS + FEWEST_CONFIRMING_PAIRS)
+        minutes = math.ceil(max(needed, (self._limit or 0.0) + 1) / 60)
+        self.too_short = f"{none_left} to try a change, which takes about {minutes} in all"
+        """Reason that nothing is tried at all."""
 
     def allows(self, pairs: int, more: float = 0.0) -> bool:
         """Return whether so many pairs, and `more` seconds, leave time to confirm what was kept."""

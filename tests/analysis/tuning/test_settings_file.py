@@ -5,6 +5,7 @@ import random
 import pytest
 from building.sessions import spec
 from building.tunes import ended, gone_on, opened, out_of_memory
+from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.tuning.settings_file import settings_file
 from gpubench_tui.engine.plan.expand import make_plan
 from gpubench_tui.engine.plan.learning_rate import with_scaled_rates
@@ -50,6 +51,24 @@ def test_it_is_a_preset_of_the_run_with_the_changes_each_under_its_gain(propose:
     best = session.runs["a02-with-r1"].spec
     assert only_best(session).workloads == best.workloads
     assert (only_best(session).mode, only_best(session).device_count) == ("single", 1)
+
+
+def test_a_key_that_was_changed_twice_has_both_gains(propose: Propose) -> None:
+    twice, more = (Remedy(name=f"over {n} passes", changes={"accumulate": n}, ceiling=n) for n in (2, 4))
+
+    def doubling(run: RunSpec) -> float:
+        return rate(run) * (1.5 if run.workload.accumulate == 4 else 1.0)
+
+    propose([twice])
+    begun = gone_on(opened(), doubling, runs=9)
+    propose([more])
+    session = fold(gone_on(begun, doubling))
+    text = settings_file(session)
+    lines = text.splitlines()
+    at = lines.index("accumulate = 4")
+    assert lines[at - 2].startswith("# over 2 passes against") and lines[at - 2].endswith("; 1 before.")
+    assert lines[at - 1].startswith("# over 4 passes against") and lines[at - 1].endswith("; 2 before.")
+    assert analyse(session).headline.endswith("by 2 of 2 changes: over 4 passes")
 
 
 def test_settings_that_are_not_the_defaults_are_kept_and_read_back(propose: Propose) -> None:

@@ -293,6 +293,9 @@ def test_what_no_time_was_left_for_says_so(propose: Propose) -> None:
     session = fold(gone_on(opened(minutes=4.25), steady))
     assert tuned(session).ended == "the 4.25 minutes leave no time for another change"
     assert states(session)["channels last"] == ("not tried", tuned(session).ended)
+    session = fold(gone_on(opened(minutes=1), steady))
+    too_short = "the minute leaves no time to try a change, which takes about 3 in all"
+    assert tuned(session).ended == too_short and set(states(session).values()) >= {("not tried", too_short)}
 
 
 def test_time_that_runs_out_in_an_attempt_leaves_it_undecided(propose: Propose) -> None:
