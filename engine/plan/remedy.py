@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -13,7 +14,19 @@ Cost = Literal["numerics", "recipe", "memory"]
 more memory on the devices."""
 
 ALLOWED_BY_DEFAULT: tuple[Cost, ...] = ("memory",)
-"""Prices that a tune's remedies may have unless it is told otherwise: those that change nothing learnt."""
+"""Costs that a tune's remedies may have unless it is told otherwise: those that change nothing learnt."""
+
+DOING: dict[Cost, tuple[str, str]] = {
+    "numerics": ("changes the numerics", "change the numerics"),
+    "recipe": ("changes the recipe", "change the recipe"),
+    "memory": ("takes more memory", "take more memory"),
+}
+"""Verb of one remedy with each cost, and of several."""
+
+
+def costs_in_words(costs: Iterable[Cost], several: bool = False) -> str:
+    """Return what a remedy of these costs does, or several: `changes the numerics and takes more memory`."""
+    return " and ".join(DOING[cost][several] for cost in costs)
 
 
 class Remedy(Struct, frozen=True, kw_only=True):
@@ -24,7 +37,7 @@ class Remedy(Struct, frozen=True, kw_only=True):
     changes: dict[str, Any]
     """New values by their keys in the workload; `mode` is that of the run."""
     costs: tuple[Cost, ...] = ()
-    """Prices of the remedy besides time; none if nothing but the speed changes."""
+    """Costs of the remedy besides time; none if nothing but the speed changes."""
     ceiling: float | None = None
     """Largest ratio of throughputs that the evidence allows; None where it sets no bound."""
 
@@ -58,7 +71,7 @@ class Tune(Struct, frozen=True, kw_only=True):
     """Bounds of a session that tries one remedy after the other, and keeps those that help."""
 
     allow: tuple[Cost, ...] = ()
-    """Prices that a remedy may have."""
+    """Costs that a remedy may have."""
     minutes: float | None = None
     """Time for all of it, its confirmation included: nothing is tried that this leaves no time for. None for
     no limit."""

@@ -111,8 +111,8 @@ def test_what_brings_nothing_is_refused_and_no_settings_are_written(tune: Start,
     assert session.wait() == 0
     found = tuning(session)
     outcomes = {each.remedy.name: (each.state, each.why.partition(":")[0]) for each in found.tried}
-    assert outcomes.pop("resident data") == ("not tried", "it costs memory, which is not allowed")
-    assert outcomes.pop("batch 128") == ("not tried", "it costs recipe, which is not allowed")
+    assert outcomes.pop("resident data") == ("not tried", "it takes more memory, which is not allowed")
+    assert outcomes.pop("batch 128") == ("not tried", "it changes the recipe, which is not allowed")
     assert outcomes and {state for state, _ in outcomes.values()} == {"refused"}, "loading in advance"
     assert not found.kept and found.total is None and not presets(tmp_path)
     assert analyse(read_session(session.folder.journal)).headline.startswith("No change helped")

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from textual.content import Content
 
-from ...engine.plan.remedy import Cost, Remedy
+from ...engine.plan.remedy import Remedy, costs_in_words
 from ...engine.text.toml import toml_value
 from ...engine.text.units import ratio
 from .drawing.grid import shortened, wrapped
 
-COSTS: dict[Cost, str] = {
-    "numerics": "changes the numerics",
-    "recipe": "changes what is learnt",
-    "memory": "takes more memory",
-}
-"""Costs of a remedy besides time, in words."""
 GAP = 2
 """Cells between a remedy's name and its ceiling at least."""
-
-
-def costs_in_words(costs: Sequence[Cost]) -> str:
-    """Return what these cost: `changes the numerics, takes more memory`."""
-    return ", ".join(COSTS[cost] for cost in costs) or "changes nothing but the speed"
 
 
 def ceiling_in_words(remedy: Remedy) -> str:
@@ -37,5 +24,6 @@ def remedy_choice(remedy: Remedy, width: int) -> Content:
     name = shortened(remedy.name, max(1, width - len(ceiling) - GAP))
     gap = " " * max(GAP, width - len(name) - len(ceiling)) if ceiling else ""
     changes = ", ".join(f"{key} = {toml_value(value)}" for key, value in remedy.changes.items())
-    price = wrapped(f"{changes}; {costs_in_words(remedy.costs)}", width, "$muted", indent=2)
-    return Content("\n").join([Content.assemble(name, gap, (ceiling, "$text-accent")), price])
+    costs = costs_in_words(remedy.costs) or "changes nothing but the speed"
+    below = wrapped(f"{changes}; {costs}", width, "$muted", indent=2)
+    return Content("\n").join([Content.assemble(name, gap, (ceiling, "$text-accent")), below])

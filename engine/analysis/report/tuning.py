@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
+from ...plan.remedy import costs_in_words
 from ...record.session import Session
 from ...text.markdown import code_span, markdown_table, one_line, section
 from ...text.tables import TextColumn, text_table
@@ -125,7 +126,7 @@ def _trial_section(session: Session) -> Iterator[str]:
         f"found in the run {code_span(trial.run)} of the session {code_span(trial.session)}",
     ]
     if outcome.remedy.costs:
-        lines.append(f"- It costs {' and '.join(outcome.remedy.costs)}")
+        lines.append(f"- It {costs_in_words(outcome.remedy.costs)}")
     if gain is not None:
         lines.append(f"- Gain: {estimate_in_words(gain)}, from {gain.n} pairs of runs taken in turns")
     if ceiling is not None:

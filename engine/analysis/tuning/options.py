@@ -1,4 +1,4 @@
-"""The remedies that a tune may try next: those of the diagnoses of the best settings so far."""
+"""The remedies that a tune may try next: those of the best settings' diagnoses, then routine ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ...plan.changed_run import changes_in_effect
-from ...plan.remedy import Cost, Remedy
+from ...plan.remedy import Cost, Remedy, costs_in_words
 from ...text.encoding import encode_json
 from ...text.units import ratio
 from .course import NO_TIME, Course, searched
@@ -108,7 +108,7 @@ def _lacking(course: Course, costs: Sequence[Cost]) -> tuple[Cost, ...]:
 def _why_not(remedy: Remedy, lacks: Sequence[Cost]) -> str:
     """Return why a remedy is not worth trying, or may not be tried; empty if it is."""
     if lacks:
-        return f"it costs {' and '.join(lacks)}, which is not allowed"
+        return f"it {costs_in_words(lacks)}, which is not allowed"
     if remedy.ceiling is not None and remedy.ceiling < WORTH:
         return f"at most {ratio(remedy.ceiling)} is possible"
     return ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from ...plan.remedy import Cost
+from ...plan.remedy import costs_in_words
 from ...statistics import Estimate, spans_one
 from ...text.units import count, interval, ratio
 from .tuning import Tuning
@@ -36,25 +36,18 @@ def gain_in_words(gain: Estimate) -> str:
     return f"{'slower, ' if gain.value < 1 else ''}{estimate_in_words(gain)}"
 
 
-DOING: dict[Cost, tuple[str, str]] = {
-    "numerics": ("changes the numerics", "change the numerics"),
-    "recipe": ("changes the recipe", "change the recipe"),
-    "memory": ("takes memory", "take memory"),
-}
-"""Verb of a remedy with each cost, and of several."""
-
-
 def left_out_in_words(tuning: Tuning) -> str:
     """Return how many remedies were not tried for their costs, and what would allow them; empty for none.
 
-    As in `3 remedies were left out: 2 change the recipe (--allow recipe), 1 takes memory (--allow memory)`.
+    As in `3 remedies were left out: 2 change the recipe (--allow recipe), 1 takes more memory (--allow
+    memory)`.
     """
     lacking = Counter(each.lacks for each in tuning.tried if each.lacks)
     if not lacking:
         return ""
     parts = []
     for lacks, number in lacking.items():
-        doing = " and ".join(DOING[cost][number > 1] for cost in lacks)
+        doing = costs_in_words(lacks, several=number > 1)
         parts.append((number, f"{doing} (--allow {','.join((*tuning.allowed, *lacks))})"))
     total = lacking.total()
     said = f"{total} {'remedy was' if total == 1 else 'remedies were'} left out"

@@ -61,7 +61,7 @@ def test_the_report_shows_what_was_tried_and_why_it_was_not_kept(tune: Session) 
     assert compiled[:4] == ["|   1", "compile", "kept", "1.30x"]
     assert nhwc[1:4] == ["channels \\| last", "refused", "1.00x"] and nhwc[-1].startswith("no gain")
     assert batch[1:3] == ["batch 288", "kept"]
-    assert bf16[2] == "not tried" and "it costs numerics, which is not allowed" in bf16[-1]
+    assert bf16[2] == "not tried" and "it changes the numerics, which is not allowed" in bf16[-1]
     assert "Settings found: `compile = true`, `batch = 288`." in text
     assert "- batch 512: does not fit: CUDA ran out of memory at batch 512" in text
     assert "- largest batch that fits: 288; the search ended: batch 320 does not fit" in text

@@ -63,4 +63,4 @@ def test_what_remains_of_it_is_tried_next_on_the_new_best() -> None:
     assert "input-bound" in [each.name for each in diagnoses_of(session, tuning.best)], "half of it remains"
     assert more and all(each.state == "refused" for each in more)
     not_tried = {each.remedy.name: each.why for each in tuning.tried if each.state == "not tried"}
-    assert not_tried["resident data"] == "it costs memory, which is not allowed"
+    assert not_tried["resident data"] == "it takes more memory, which is not allowed"

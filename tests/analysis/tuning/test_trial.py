@@ -71,7 +71,7 @@ def test_a_remedy_that_cures() -> None:
     text = markdown(analyse(session))
     assert "found in the run `01-single-1x64-cnn` of the session `earlier-1`" in text
     assert "- Gain: 2.00x (95%: 2.00x to 2.00x), from 3 pairs of runs taken in turns" in text
-    assert "- It costs memory" in text and "- The diagnosis is gone" in text
+    assert "- It takes more memory" in text and "- The diagnosis is gone" in text
     document = decode_json(json(analyse(session)).encode(), dict)
     assert document["trial"]["gain"]["n"] == 3 and document["tune"] is None
 

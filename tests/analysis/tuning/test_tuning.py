@@ -91,7 +91,7 @@ def test_a_tune_from_start_to_end(propose: Propose) -> None:
     assert (nhwc.state, nhwc.why) == ("refused", "no gain")
     assert (bf16.state, bf16.why, bf16.number) == (
         "not tried",
-        "it costs numerics, which is not allowed",
+        "it changes the numerics, which is not allowed",
         None,
     )
     assert tuning.kept == {"compile": True} and tuning.best == compiled.changed
@@ -148,7 +148,7 @@ def test_costs_that_are_allowed_are_paid_and_remedies_that_remain_follow(propose
         (
             Remedy(name="it", changes={"batch": 64, "accumulate": 2}, costs=("recipe", "memory")),
             "not tried",
-            "it costs recipe and memory, which is not allowed",
+            "it changes the recipe and takes more memory, which is not allowed",
         ),
     ],
 )

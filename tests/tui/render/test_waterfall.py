@@ -31,7 +31,7 @@ ATTEMPTS = (
     tried(2, "channels_last", "refused", 1.002, "no clear gain: 1.00x (95%: 0.98x to 1.02x)"),
     tried(3, "compile", "failed", why="out of memory: CUDA ran out of memory at batch 64"),
     tried(4, "static graph", "measuring", 1.03),
-    tried(None, "tf32", "not tried", why="it costs numerics, which is not allowed"),
+    tried(None, "tf32", "not tried", why="it changes the numerics, which is not allowed"),
 )
 TUNING = Tuning(
     stage="trying",
@@ -62,7 +62,7 @@ def test_rows_from_the_start_to_the_total() -> None:
         "– channels_last                         ─    1.00x  0.98x to 1.02x  refused: no clear gain",
         "✗ compile                  failed: out of memory: CUDA ran out of memory at batch 64",
         f"▶ static graph                          ───  1.03x  1.01x to 1.05x  pair 3 of at most {MOST_PAIRS}",
-        "· tf32                     not tried: it costs numerics, which is not allowed",
+        "· tf32                     not tried: it changes the numerics, which is not allowed",
         "= total                    ██████████████   ~1.21x                  so far, to be measured anew",
     ]
     assert tuning_title(TUNING) == "4 tried, 1 kept, about 1.21x so far"
