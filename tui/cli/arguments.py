@@ -4,11 +4,33 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+
+class CommandParser(argparse.ArgumentParser):
+    """Parser of a command, whose list of names may stand before, after and between its options."""
+
+    _is_parsing = False
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Parse the words of a command."""
+        has_list = any(action.nargs in ("*", "+") for action in self._get_positional_actions())
+        if not has_list or self._is_parsing:
+            return super().parse_known_args(args, namespace)
+        # By itself argparse takes an empty list before the first option to be all of it.
+        self._is_parsing = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._is_parsing = False
+
+
 if TYPE_CHECKING:
-    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+    Subparsers = argparse._SubParsersAction[CommandParser]
 
 PRESET_HELP = "a preset's name, a unique prefix of it, or a path"
 SESSION_HELP = "a session's name, a unique prefix of it, or a path"

@@ -15,7 +15,7 @@ from ...engine.record.exit_status import BAD_USAGE, MEASURED, STOPPED
 from ...engine.text.files import is_folder
 from ...engine.text.plain import cut_in_middle, plain_output
 from ..config import problem_with_home, read_config
-from .arguments import add_ascii, add_plan_options, add_sessions_dir
+from .arguments import CommandParser, add_ascii, add_plan_options, add_sessions_dir
 from .context import Context, UsageError, require_terminal
 from .streams import discard_output, never_fail
 
@@ -114,7 +114,7 @@ def _parser(with_commands: bool = True) -> argparse.ArgumentParser:
     from .commands.try_remedy import add_try_command
     from .commands.tune import add_tune_command
 
-    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=CommandParser)
     add_run_command(subparsers)
     add_try_command(subparsers)
     add_tune_command(subparsers)

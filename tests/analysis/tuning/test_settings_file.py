@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import pytest
 from building.sessions import spec
@@ -90,6 +91,18 @@ def test_settings_that_are_not_the_defaults_are_kept_and_read_back(propose: Prop
     found = only_best(session)
     assert found.workloads == session.runs["a01-with-r1"].spec.workloads
     assert (found.mode, found.device_count, found.measure.target) == ("ddp", 2, 0.02)
+
+
+def test_text_of_every_kind_is_read_back(propose: Propose, tmp_path: Path) -> None:
+    odd = "a \"b\" 'c' \\ \n\t\x1b[2J\x7f \u2028 \u65e5 \U0001f600 # = ]"
+    file = tmp_path / "odd 'name' #.py"
+    functions = ("build_model(**arguments)", "loss(model, batch)", "batches(rank, world_size, batch, device)")
+    file.write_text("".join(f"def {function}: ...\n" for function in functions))
+    workload = Workload(name=odd, model="", training=str(file), batch=64, arguments={odd: odd, "n": [1e300]})
+    propose([Remedy(name=odd, changes={"arguments.deep.er": {odd: [odd, {}]}, "compile": True}, ceiling=1.4)])
+    session = fold(gone_on(opened(run=spec("01", "single", workloads=[workload])), rate))
+    found = only_best(session).workloads
+    assert found == session.runs["a01-with-r1"].spec.workloads != session.runs["01"].spec.workloads
 
 
 def test_a_learning_rate_for_another_batch_is_not_scaled_twice(propose: Propose) -> None:

@@ -30,6 +30,7 @@ def add_try_command(subparsers: Subparsers) -> None:
         "diagnosis",
         metavar="DIAGNOSIS",
         nargs="*",
+        default=[],  # else argparse says that it is required
         help="name of one of its diagnoses, or the beginning of it (default: the only one with a remedy)",
     )
     parser.add_argument(

@@ -157,7 +157,7 @@ def _costs(text: str) -> tuple[Cost, ...]:
     if unknown is not None:
         from ....engine.text.suggestions import nearest
 
-        raise argparse.ArgumentTypeError(
-            f"{unknown!r} is not a cost{nearest(unknown, known)}; expected {', '.join(known)}, or {NOTHING}"
-        )
+        if unknown == NOTHING:
+            raise argparse.ArgumentTypeError(f"{NOTHING} stands alone: leave it out, or all else")
+        raise argparse.ArgumentTypeError(f"{unknown!r} is not a cost{nearest(unknown, (*known, NOTHING))}")
     return tuple(cost for cost in known if cost in words)

@@ -69,6 +69,10 @@ def test_try_takes_the_most_promising_remedy_or_the_one_that_is_named(
     assert isinstance(other, Plan)
     assert {(spec.mode, spec.workload.precision) for spec in other.runs} == {("dp", "fp32"), ("dp", "tf32")}
     assert Shelf(measured.path.parent).all()[0].stem == "mine"
+    same = typed("try", "--remedy=TF", "monday", "--run=dp x2", "low", "--name=mine", "MFU")
+    assert isinstance(same, Plan) and same.runs == other.runs
+    unnamed = typed("try")
+    assert isinstance(unnamed, str) and unnamed.endswith("arguments are required: SESSION\n")
 
 
 @pytest.mark.parametrize(
@@ -119,6 +123,7 @@ def test_tune_takes_the_bounds_and_the_run_that_are_typed(typed: Typed) -> None:
         (["quickstart", "--minutes=0"], "--minutes: '0' cannot be used: expected a number above 0, as in 10"),
         (["quickstart", "--allow=memmory"], "'memmory' is not a cost; did you mean memory?"),
         (["quickstart", "--allow="], "'' is not a cost"),
+        (["quickstart", "--allow=nothing,memory"], "nothing stands alone"),
         (["quickstart", "--run=nightly"], "'nightly': there is no such run here; expected one of "),
         (["quickstart", "--mode=dp"], "quickstart has no run of mode dp here; it has runs of single"),
         (["quickstart", "--resume=monday"], "leave out PRESET, --set, --gpus, --allow, --run and --mode"),
