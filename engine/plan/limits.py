@@ -25,7 +25,7 @@ def reason_to_skip(spec: RunSpec, devices: tuple[Device, ...], host: Host) -> st
 
 def refusal(spec: RunSpec, devices: tuple[Device, ...], host: Host) -> str | None:
     """Return the first reason that lies in host, torch and settings; no file is read for it."""
-    on_gpus = devices[0].kind == "cuda"
+    on_gpus = _are_gpus(devices)
     gpus = [gpu for gpu in host.gpus if gpu.index in {device.index for device in spec.devices}]
     return (
         _too_few_devices(spec, devices, host)
@@ -47,11 +47,16 @@ def _clash(spec: RunSpec) -> str | None:
     return None
 
 
+def _are_gpus(devices: tuple[Device, ...]) -> bool:
+    """Return whether devices are GPUs; a record may hold a plan without any device."""
+    return bool(devices) and devices[0].kind == "cuda"
+
+
 def _too_few_devices(spec: RunSpec, devices: tuple[Device, ...], host: Host) -> str | None:
     asked = spec.device_count
     if asked <= len(devices):
         return None
-    if devices[0].kind == "cuda":
+    if _are_gpus(devices):
         return f"needs {asked} GPUs, {len(devices)} present"
     cores = len(host.cpu.cores)
     return f"needs {asked} devices, {cores} present: without GPUs a device is one CPU core or more"

@@ -162,3 +162,9 @@ def test_with_its_own_values_it_is_the_run_as_it_was() -> None:
         made.runs[0], id="", label="", configuration="", varied={}, baseline=None
     )
     assert (spec.label, spec.varied) == ("ddp x2, no compile", {"compile": False})
+
+
+def test_a_recorded_plan_without_devices_is_refused_in_a_sentence() -> None:
+    made = plan("")
+    skip = changed_run(made.runs[0], {"compile": True}, (), host()).skip
+    assert skip is not None and skip.startswith("needs 2 devices")
