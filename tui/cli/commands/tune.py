@@ -34,7 +34,8 @@ def add_tune_command(subparsers: Subparsers) -> None:
         "--minutes",
         type=number_above_zero,
         metavar="N",
-        help="begin nothing new after so many minutes (default: until nothing helps any more)",
+        help="take about so many minutes, with the last measurement of all that was kept (default: go on "
+        "until nothing helps any more)",
     )
     parser.add_argument(
         "--allow",
