@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from ..plan.preset.library import save_new
 from ..record.events import SessionOutcome
 from ..record.session import WITHOUT_STEPS, read_session
 from ..record.session_folder import SessionFolder
+from ..text.files import fit_for_file_name
 
 SETTINGS_IN = "the settings found are in "
 """Beginning of the message in the log that says where they are, before the path and how to run them."""
@@ -27,5 +27,5 @@ def keep_settings(folder: SessionFolder, outcome: SessionOutcome) -> Path | None
     tuning = tuning_of(session)
     if tuning is None or not tuning.kept:
         return None
-    stem = re.sub(r"[^\w.-]+", "-", session.plan.preset).strip("-.") or "preset"
+    stem = fit_for_file_name(session.plan.preset) or "preset"
     return save_new(f"{stem}-tuned", settings_file(session))

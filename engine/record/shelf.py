@@ -16,7 +16,7 @@ import platformdirs
 from ..host.facts import Host
 from ..host.shortage import shortage
 from ..plan.plan import Plan
-from ..text.files import is_file, is_folder, make_private_folder, user_path
+from ..text.files import fit_for_file_name, is_file, is_folder, make_private_folder, user_path
 from .lock import take
 from .session_folder import Request, SessionFolder
 
@@ -51,7 +51,7 @@ class Shelf:
 
         `resumes`: the name of the session that it resumes, whose events `write_earlier` writes to a file.
         """
-        stem = re.sub(r"[^\w.-]+", "-", name or plan.preset).strip("-.") or "session"
+        stem = fit_for_file_name(name or plan.preset) or "session"
         try:
             make_private_folder(self.root)
             newest = max((other.created for other in self.all()), default=0)

@@ -9,6 +9,8 @@ import stat
 from pathlib import Path
 from typing import Any, BinaryIO
 
+MOST_NAME_BYTES = 200
+"""Bytes of a text in the name of a file at most, which leaves room for a time, a number and an ending."""
 MOST_BYTES = 64 << 20
 """Size in bytes above which a file is not read whole."""
 DEEPEST = 30
@@ -40,6 +42,15 @@ def read_whole(path: Path) -> bytes:
     if len(content) > MOST_BYTES:
         raise OSError(errno.EFBIG, f"larger than {MOST_BYTES >> 20} MiB", str(path))
     return content
+
+
+def fit_for_file_name(text: str) -> str:
+    """Return a text as most of the name of a file: what does not fit is replaced, or cut off at the end.
+
+    It may be empty.
+    """
+    fit = re.sub(r"[^\w.-]+", "-", text).encode()[:MOST_NAME_BYTES].decode(errors="ignore")
+    return fit.strip("-.")
 
 
 def make_private_folder(path: Path) -> None:

@@ -1,10 +1,18 @@
+import resource
 from pathlib import Path
 
 import pytest
 from gpubench_tui.engine.host.facts import Cpu, Gpu, Host, Software
 from gpubench_tui.engine.plan.expand import make_plan
 from gpubench_tui.engine.plan.needs import Need, needs
-from gpubench_tui.engine.plan.preset.library import PresetFile, find_preset, own_file, save, user_folder
+from gpubench_tui.engine.plan.preset.library import (
+    PresetFile,
+    find_preset,
+    own_file,
+    save,
+    save_new,
+    user_folder,
+)
 from msgspec.structs import replace
 from PIL import Image
 
@@ -91,3 +99,20 @@ def test_a_preset_of_ones_own_is_saved_and_found_again(
     for title, problem in (("...", "a letter or a digit"), ("Quickstart", "comes with the program")):
         with pytest.raises(ValueError, match=problem):
             own_file(title)
+
+
+def test_a_new_preset_replaces_none_and_is_written_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    names = [save_new("mine", text).name for text in ("a = 1", "b = 2")]
+    assert names == ["mine.toml", "mine-2.toml"]
+    usual, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, most))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            save_new("mine", "c = 3\n" * 100)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (usual, most))
+    assert sorted(path.name for path in user_folder().iterdir()) == sorted(names)
+    assert (user_folder() / "mine.toml").read_text() == "a = 1"

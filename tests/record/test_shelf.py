@@ -365,3 +365,14 @@ def test_a_session_cannot_be_named_after_another_place(name: str) -> None:
 def test_other_names_are_made_to_fit(name: str, shelf: Shelf) -> None:
     assert not problem_with_stem(name)
     assert create(shelf, name).path.parent == shelf.root
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["l" * 250, "\u65e5" * 100, "x" * 199 + "\u65e5 y", "." * 300 + "z"],
+    ids=["letters", "wide", "cut within a letter", "dots"],
+)
+def test_a_name_of_any_length_fits(shelf: Shelf, name: str) -> None:
+    folders = [create(shelf, f"try-{name}") for _ in range(2)]
+    assert all(folder.path.is_dir() and folder.name.startswith("try-") for folder in folders)
+    assert folders[0].name != folders[1].name

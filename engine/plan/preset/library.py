@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -12,7 +11,14 @@ import platformdirs
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ...text.files import is_file, make_private_folder, read_whole, user_path, write_private
+from ...text.files import (
+    fit_for_file_name,
+    is_file,
+    make_private_folder,
+    read_whole,
+    user_path,
+    write_private,
+)
 from ...text.suggestions import nearest
 from ...text.toml import toml_value
 from ..workload.models import BUILT_IN_MODELS, TORCHVISION, own_function
@@ -94,7 +100,7 @@ def user_folder() -> Path:
 
 def own_file(title: str) -> PresetFile:
     """Return the file for a user's own preset of that title; ValueError where there can be none."""
-    name = re.sub(r"[^\w.-]+", "-", title.strip().lower()).strip("-.")
+    name = fit_for_file_name(title.lower())
     if not name:
         raise ValueError("a name needs a letter or a digit")
     if name in _shipped():
@@ -130,8 +136,12 @@ def save_new(name: str, text: str) -> Path:
             file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
             continue
-        with os.fdopen(file, "wb") as opened:
-            opened.write(text.encode(errors="backslashreplace"))
+        try:
+            with os.fdopen(file, "wb") as opened:
+                opened.write(text.encode(errors="backslashreplace"))
+        except OSError:
+            path.unlink(missing_ok=True)  # half a preset is none
+            raise
         return path
 
 
