@@ -5,6 +5,7 @@ With several folders, or with `--after=FOLDER`, it starts one such process after
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import logging
 import os
@@ -12,10 +13,11 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 
-from ..host.process import redirect_output
+from ..host.process import flush_output, redirect_output
 from ..host.shortage import shortage
 from ..record.events import SessionFinished
 from ..record.exit_status import RUN_FAILED
@@ -72,6 +74,13 @@ def _leave_soon(status: int) -> None:
     timer.start()
 
 
+def _exit_at_once(status: int) -> NoReturn:
+    """End the process without waiting for libraries that the launch of a stopped run still loads."""
+    atexit._run_exitfuncs()
+    flush_output()
+    os._exit(status)
+
+
 def _main(arguments: list[str]) -> int:
     os.umask(os.umask(0o077) & 0o077)  # some take away what the program itself needs
     options = [argument for argument in arguments if argument.startswith("--")]
@@ -87,4 +96,4 @@ def _main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(_main(sys.argv[1:]))
+    _exit_at_once(_main(sys.argv[1:]))

@@ -7,13 +7,18 @@ the main thread starts, so the kernel ends them with the session process and not
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import importlib.util
 import logging
 import multiprocessing
 import os
+import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from multiprocessing.process import BaseProcess
 from multiprocessing.queues import Queue
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..host.shortage import with_remedy
@@ -28,6 +33,8 @@ if TYPE_CHECKING:
 BACKEND = "gpubench-tui"
 LOOK_SECONDS = 0.02
 """Interval at which the agent checks the ranks once one of them has ended or finished."""
+TORCH_LIBRARIES = ("libtorch_global_deps.so", "libtorch.so")
+"""Those that hold no code of Python's: it must not run while other threads do."""
 IDLE_SECONDS = 1.0
 """Interval at which it checks them while all are working."""
 
@@ -115,6 +122,8 @@ class Launch(threading.Thread):
     def _launch(self) -> None:
         # Elastic asks how many GPUs there are; NVML can answer without a CUDA context in this process.
         os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"
+        if "torch" not in sys.modules:
+            load_libraries(torch_libraries())
         from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
         from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
         from torch.distributed.launcher.api import LaunchConfig, elastic_launch
@@ -144,6 +153,26 @@ class Launch(threading.Thread):
         except ChildFailedError as error:  # the watchdog finds out why
             self.failed = {rank: failure.pid for rank, failure in error.failures.items()}
             self.exits = {failure.pid: failure.exitcode for failure in error.failures.values()}
+
+
+def torch_libraries() -> list[Path]:
+    """Return torch's largest libraries, in the order in which its import loads them; none where unknown."""
+    spec = importlib.util.find_spec("torch")
+    folders = (spec.submodule_search_locations if spec is not None else None) or []
+    return [Path(folder) / "lib" / name for folder in folders for name in TORCH_LIBRARIES]
+
+
+def load_libraries(libraries: Iterable[Path]) -> None:
+    """Load libraries so that other threads go on meanwhile, and ignore those that cannot be loaded.
+
+    An import keeps all other threads waiting while it loads: on a cold disk half a minute, in which the
+    session would hear no request. So does `ctypes.CDLL`, but not a function that is called through it.
+    """
+    with contextlib.suppress(AttributeError, OSError):  # a system without it
+        load = ctypes.CDLL(None).dlopen
+        load.restype = ctypes.c_void_p
+        for library in libraries:
+            load(os.fsencode(library), os.RTLD_NOW)
 
 
 class NoRankLeftError(Exception):
