@@ -185,9 +185,9 @@ def render(analysis: Analysis, form: Format) -> str:
 
 
 def format_of_file(file: Path) -> Format:
-    """Return the format for a file name, Markdown for plain text; ValueError for an unknown suffix."""
+    """Return the format for a file name, Markdown without a suffix; ValueError for an unknown one."""
     suffix = file.suffix.lower()
-    if suffix in ("", ".txt"):
+    if not suffix:
         return "md"
     form = next((form for form in FORMATS if suffix == f".{form}"), None)
     if form is None:

@@ -21,6 +21,8 @@ from .lock import take
 from .session_folder import Request, SessionFolder
 
 LONGEST_NAME = 100
+NAMED = 3
+"""Most sessions that are named where several begin with a text."""
 DECIDE_SECONDS = 30.0
 """Time that another process may take to start a session."""
 WITHOUT_LOCKS = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS})
@@ -30,6 +32,10 @@ NAME = re.compile(rf"[^\W_][\w.-]{{,{LONGEST_NAME - 1}}}")
 
 class ShelfError(Exception):
     """Raised when the shelf cannot do what was requested; the message is one sentence."""
+
+
+class SeveralSessionsError(LookupError):
+    """Raised when several sessions begin with a text; the message is one sentence."""
 
 
 class Shelf:
@@ -117,8 +123,9 @@ class Shelf:
         if len(found) == 1:
             return found[0]
         if found:
-            names = ", ".join(folder.name for folder in found[:5]) + (", ..." if len(found) > 5 else "")
-            raise LookupError(f"{len(found)} sessions begin with {text!r}: {names}")
+            names = ", ".join(folder.name for folder in found[:NAMED])
+            newest = ", the newest" if len(found) > NAMED else ""
+            raise SeveralSessionsError(f"{len(found)} sessions begin with {text!r}{newest}: {names}")
         raise LookupError(
             f"no session in {self.root} is named {text!r} or begins with it, and it is not the path of one"
         )

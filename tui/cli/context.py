@@ -61,10 +61,18 @@ class Context:
         if why := refused_by_all(self.overrides):
             raise UsageError(why)
 
-    def find_session(self, name: str | None) -> SessionFolder:
-        """Return the session of that name, unique prefix or path; the newest for None. Raises UsageError."""
+    def find_session(self, name: str | None, command: str = "") -> SessionFolder:
+        """Return the session of that name, unique prefix or path; the newest for None. Raises UsageError.
+
+        `command`: the command that takes the newest session where none is named, if there is one.
+        """
+        from ...engine.record.shelf import SeveralSessionsError
+
         try:
             return self.shelf().find(name)
+        except SeveralSessionsError as error:
+            newest = f"; gpubench-tui {command} without a name takes {self.shelf().find(None).name}"
+            raise UsageError(f"{error}{newest if command else ''}") from None
         except LookupError as error:
             raise UsageError(str(error.args[0])) from None
 

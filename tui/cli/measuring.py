@@ -40,7 +40,7 @@ def add_measuring_options(parser: argparse.ArgumentParser) -> None:
         *("-o", "--output"),
         type=Path,
         metavar="FILE",
-        help="write the report to a file: .md, .json, .csv or .svg",
+        help="write the report to a file: .md, .json, .csv, .svg or .txt",
     )
     in_use = parser.add_mutually_exclusive_group()
     in_use.add_argument(

@@ -5,14 +5,21 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ...engine.text.files import write_private
 from .context import UsageError, read_recorded
 
 if TYPE_CHECKING:
+    from ...engine.analysis.analysis import Analysis
     from ...engine.analysis.export import Format
     from ...engine.record.session_folder import SessionFolder
+
+    FileFormat = Format | Literal["text"]
+
+
+TEXT_WIDTH = 100
+"""Columns of text in a file, and where the width of the terminal is unknown."""
 
 
 def check_writable(path: Path) -> None:
@@ -31,25 +38,36 @@ def check_writable(path: Path) -> None:
         raise UsageError(f"--output {path}: cannot be written")
 
 
-def format_by_name(path: Path) -> Format:
+def format_by_name(path: Path) -> FileFormat:
     """Return the format that belongs to the file's ending. Raises UsageError."""
     from ...engine.analysis import export
 
+    if path.suffix.lower() == ".txt":
+        return "text"
     try:
         return export.format_of_file(path)
     except ValueError as error:
-        raise UsageError(f"--output {path}: {error}") from None
+        raise UsageError(f"--output {path}: {error}, .txt") from None
+
+
+def report_text(analysis: Analysis, form: FileFormat, width: int = TEXT_WIDTH) -> str:
+    """Return a report in one of the formats; `width`: columns of `text`."""
+    from ...engine.analysis.export import render
+    from ...engine.analysis.report.terminal import session_text
+
+    if form == "text":
+        return session_text(analysis, width) + "\n"
+    return render(analysis, form)
 
 
 def write_report(folder: SessionFolder, path: Path) -> None:
     """Write the session's report and print its path. Raises UsageError."""
     from ...engine.analysis.analysis import analyse
-    from ...engine.analysis.export import render
     from ...engine.analysis.sessions.trials import with_trials
     from ...engine.record.shelf import Shelf
 
     analysis = with_trials(analyse(read_recorded(folder)), Shelf(folder.path.parent))
-    write(path, render(analysis, format_by_name(path)))
+    write(path, report_text(analysis, format_by_name(path)))
     print(f"report written to {path.resolve()}", file=sys.stderr)
 
 

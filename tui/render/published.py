@@ -14,9 +14,7 @@ PUBLISHED_IMPORTANCE = (0, 0, 0, 0, 1)
 
 
 def published_figures(analysis: Analysis, width: int) -> Content:
-    """Return a table per study, with its hardware and notes; or that the preset names none."""
-    if not analysis.session.plan.published:
-        return wrapped("The preset names no published figures.", width, "$muted")
+    """Return a table per study, with its hardware and notes; nothing where the preset names none."""
     notes = {study.source: study.note for study in analysis.session.plan.published}
     blocks = []
     rows = beside(analysis)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 LEAST_LINES = 4
 """Lines for the GPUs at least; in a taller window a quarter of it."""
 
+FOOTER_LINES = 1
+"""Lines of the footer, which no notification covers."""
+
 
 class DevicesPanel(Panel):
     """Shows the newest samples; enlarged also the processes on the GPUs, and the history of their figures."""
@@ -32,6 +35,12 @@ class DevicesPanel(Panel):
         """Whether the panel has the screen for itself."""
         self.stretch = 0
         """Place of the shown stretch of time among those that can be chosen."""
+
+    def on_resize(self) -> None:
+        """Keep the screen's notifications above the panel, so that they cover none of its figures."""
+        below = 0 if self.enlarged else self.outer_size.height
+        for rack in self.screen.query("ToastRack"):
+            rack.styles.margin = (0, 0, below + FOOTER_LINES, 0)
 
     def add(self, sampled: DevicesSampled) -> None:
         """Keep samples for the history."""

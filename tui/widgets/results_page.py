@@ -99,6 +99,7 @@ class ResultsPage(VerticalScroll, can_focus=False):
         self._show("communication", communication_table(analysis, is_over, width))
         self._show("projection", projection_table(analysis, is_over, width))
         self._show("devices", devices_table(analysis, is_over, width))
+        self.query_one("#published").display = bool(analysis.session.plan.published)
         self._show("published", published_figures(analysis, width))
         self._show("method", closing(analysis, width))
 

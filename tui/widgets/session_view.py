@@ -6,6 +6,7 @@ from collections.abc import Hashable
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 
 from ...engine.analysis.diagnosis.stragglers import paces
 from ...engine.analysis.tuning.tuning import tuning_of
@@ -22,6 +23,9 @@ from ..render.monitor.time_range import TIME_RANGES
 from ..render.tuning import tuning_title, waterfall
 from .log_panel import LogPanel
 from .panel import Panel
+
+CPU_LINES = 2
+"""Lines of the CPUs above the GPUs where they train."""
 
 
 class SessionView(Vertical):
@@ -144,24 +148,30 @@ class SessionView(Vertical):
         if panel is None or self._is_drawn(panel, id(session), session.cpu.memory.points, self._strip_lines):
             return
         sample = session.cpu.last
+        cores = [core for device in session.plan.devices for core in device.cores]
+        cpus = cpu_strip(sample, panel.columns, cores)
         if not session.gpus:
-            cores = [core for device in session.plan.devices for core in device.cores]
             panel.set_title("CPU", session.host.cpu.model)
-            panel.show(cpu_strip(sample, panel.columns, cores))
+            panel.show(cpus)
             return
         samples = [history.last for _, history in sorted(session.gpus.items())]
         models = " + ".join(dict.fromkeys(gpu.name for gpu in session.host.gpus))
         names = f"{len(samples)} x {models or 'GPU'}"
         held, processor = throttled_gpus(samples), cpu_summary(sample) if sample is not None else ""
+        trains_on_cpus = any(device.kind == "cpu" for device in session.plan.devices)
+        if trains_on_cpus:
+            names, processor = f"CPU, which trains, and {names}", session.host.cpu.model
         fits = len(f"{names}: {processor}, throttled: {held}") <= panel.columns
         panel.set_title(
             names, processor if fits or not held else "", warning=f"throttled: {held}" if held else ""
         )
         past = GpuPast(session.gpus, session.elapsed, self.time)
+        above = CPU_LINES if trains_on_cpus else 0
         if self.screen.maximized is panel:
-            panel.show(gpu_details(past, rank_names(session), panel.columns, panel.lines))
+            gpus = gpu_details(past, rank_names(session), panel.columns, panel.lines - above)
         else:
-            panel.show(gpu_strips(samples, panel.columns, self._strip_lines, past))
+            gpus = gpu_strips(samples, panel.columns, self._strip_lines - above, past)
+        panel.show(Content("\n").join([cpus, gpus]) if trains_on_cpus else gpus)
 
     @property
     def _strip_lines(self) -> int:

@@ -175,7 +175,7 @@ def test_doctor_describes_this_machine() -> None:
         (["run", "quickstart", "--output=/no/such/folder/x.md"], "no folder /no/such/folder"),
         (
             ["run", "quickstart", "--output=x.pdf"],
-            "--output x.pdf: .pdf is not a report format; use .md, .json, .csv, .svg",
+            "--output x.pdf: .pdf is not a report format; use .md, .json, .csv, .svg, .txt",
         ),
         (["report", "nothing"], "nothing"),
         (["stop"], "no session is running"),

@@ -78,6 +78,20 @@ async def test_the_launch_screen_offers_presets_with_their_plan_for_this_machine
 
 
 @pytest.mark.parametrize("size", SIZES)
+async def test_a_notification_covers_no_figure_of_the_devices(tmp_path: Path, size: tuple[int, int]) -> None:
+    app = GpubenchApp(tmp_path)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await wait_for_text(pilot, "(estimate)", "memory")
+        app.notify("the driver lacks a function " * 9, title="Driver", timeout=PATIENCE_SECONDS)
+        await wait_for_text(pilot, "the driver lacks a function")
+        devices = app.screen.query_one("#devices", Panel)
+        await wait_until(pilot, lambda: app.screen.query("Toast").first().region.height > 0)
+        toast = app.screen.query("Toast").first().region
+        assert toast.bottom <= devices.region.y
+        assert toast.y >= 0
+
+
+@pytest.mark.parametrize("size", SIZES)
 async def test_all_presets_are_in_sight_with_their_questions_where_there_is_room(
     tmp_path: Path, size: tuple[int, int]
 ) -> None:

@@ -6,11 +6,15 @@ import re
 from pathlib import Path
 
 import pytest
+from building import recorded
 from building.recorded import shelve
 from building.session_process import Starter
 from driving.app import SIZES, monitor, screen_text, turns, wait_for_text, wait_until, watching
 from gpubench_tui.engine.conductor import control
+from gpubench_tui.engine.record.events import Sampled, SessionStarted
+from gpubench_tui.engine.record.journal import Journal
 from gpubench_tui.engine.record.session import Session
+from gpubench_tui.engine.record.shelf import Shelf
 from gpubench_tui.tui.screens import session_screen
 from gpubench_tui.tui.screens.dialogs.question import QuestionScreen
 from gpubench_tui.tui.screens.launch import LaunchScreen
@@ -18,6 +22,7 @@ from gpubench_tui.tui.screens.monitor import MonitorScreen
 from gpubench_tui.tui.screens.results import ResultsScreen
 from gpubench_tui.tui.widgets import session_view
 from gpubench_tui.tui.widgets.panel import Panel
+from msgspec.structs import replace
 from textual.content import Content
 
 pytestmark = pytest.mark.slow
@@ -50,6 +55,28 @@ async def test_the_monitor_shows_all_of_a_running_session(
         for name in ("plan", "now", "throughput", "loss", "devices", "log"):
             region = app.screen.query_one(f"#{name}", Panel).region
             assert region.height >= 3 and region.bottom <= size[1], name
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_cpus_that_train_stand_above_gpus_that_do_not(tmp_path: Path, size: tuple[int, int]) -> None:
+    folder = Shelf(tmp_path).create(None, recorded.plan(0), recorded.host(2), "")
+    journal = Journal(folder.journal)
+    for event in recorded.session_events(0):
+        match event:
+            case SessionStarted():
+                journal.append(replace(event, host=recorded.host(2)))
+            case Sampled(at=at):
+                journal.append(recorded.sampled(at, 2))
+            case _ if event.at <= 6.7:
+                journal.append(event)
+    journal.close()
+    app = watching(folder)
+    async with app.run_test(size=size) as pilot:
+        text = await wait_for_text(pilot, "CPU, which trains, and 2 x NVIDIA H200")
+        lines = text.splitlines()
+        (cores,) = [at for at, line in enumerate(lines) if "70% of 2 cores" in line]
+        assert [lines[cores + below].strip()[:2] for below in (2, 3)] == ["0 ", "1 "]
+        assert "host memory 12.0/64.0 GiB" in lines[cores + 1]
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])

@@ -64,6 +64,19 @@ def places(app: GpubenchApp) -> list[str]:
     return [" ".join(line.split()[1:3]) for line in rows(app)[1:]]
 
 
+@pytest.mark.parametrize("published", [True, False])
+async def test_published_figures_have_a_section_where_there_are_any(
+    published: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = recorded.plan
+    if not published:
+        monkeypatch.setattr(recorded, "plan", lambda *each: replace(plan(*each), published=()))
+    app = replayed(shelve(tmp_path, 2))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await wait_for_text(pilot, "Measured 20")
+        assert app.screen.query_one("#published").display == published
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("gpus", [0, 2, 8, 16])
 async def test_a_replay_ends_in_the_results(tmp_path: Path, gpus: int, size: tuple[int, int]) -> None:

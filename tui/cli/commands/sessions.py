@@ -15,7 +15,6 @@ from ..arguments import SESSION_HELP, add_ascii, add_sessions_dir, number_above_
 from ..context import Context, UsageError, on_terminal, read_recorded, require_terminal
 
 if TYPE_CHECKING:
-    from ....engine.analysis.export import Format
     from ..arguments import Subparsers
 
 
@@ -81,7 +80,7 @@ def attach(context: Context, *, session: str | None) -> int:
 
 def replay(context: Context, *, session: str | None, speed: float) -> int:
     """Replay a journal in the monitor, `speed` times as fast as it was recorded. Raises UsageError."""
-    folder = context.find_session(session)
+    folder = context.find_session(session, "replay")
     require_terminal(f"gpubench-tui report {folder.name} prints its results")
     return context.open_monitor(folder, speed)
 
@@ -105,28 +104,25 @@ def report(
     context: Context,
     *,
     session: str | None,
-    format: Format | Literal["text", "line"] | None,  # noqa: A002
+    format: report_file.FileFormat | Literal["line"] | None,  # noqa: A002
     output: Path | None,
 ) -> int:
     """Print a session's results, or write them to a file. Raises UsageError."""
     from ....engine.analysis.analysis import analyse
-    from ....engine.analysis.export import render
     from ....engine.analysis.report.line import result_line
-    from ....engine.analysis.report.terminal import session_text
     from ....engine.analysis.sessions.trials import with_trials
     from ....engine.record.shelf import Shelf
 
-    folder = context.find_session(session)
+    folder = context.find_session(session, "report")
     output = None if output == Path("-") else output
     chosen = format or ("md" if output is None else report_file.format_by_name(output))
     analysis = with_trials(analyse(read_recorded(folder)), Shelf(folder.path.parent))
-    match chosen:
-        case "line":
-            text = result_line(analysis) + "\n"
-        case "text":
-            text = session_text(analysis, shutil.get_terminal_size((100, 24)).columns) + "\n"
-        case _:
-            text = render(analysis, chosen)
+    if chosen == "line":
+        text = result_line(analysis) + "\n"
+    else:
+        columns = shutil.get_terminal_size((report_file.TEXT_WIDTH, 24)).columns
+        width = columns if output is None else report_file.TEXT_WIDTH
+        text = report_file.report_text(analysis, chosen, width)
     if output is None:
         sys.stdout.write(text)
     else:

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from building import recorded
 from building.recorded import shelve
 from gpubench_tui.engine.record.session_folder import SessionFolder
 from gpubench_tui.engine.record.shelf import Shelf
@@ -146,3 +147,38 @@ def test_a_short_text_and_one_line_for_a_message(
         and "dp on 2 devices is 1.92x as fast as single (efficiency 96.2%); severe: input-bound" in lines
     )
     assert any(line.startswith("severe: ") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [
+        ("r.txt", "Scaling\n"),
+        ("R.TXT", "Scaling\n"),
+        ("r.md", "# "),
+        ("r", "# "),
+        ("r.json", "{"),
+        ("r.svg", "<svg"),
+    ],
+)
+def test_the_ending_of_a_file_chooses_the_format_unless_one_is_named(
+    name: str, begins: str, folders: tuple[SessionFolder, SessionFolder], tmp_path: Path
+) -> None:
+    where, file = f"--sessions-dir={tmp_path}", tmp_path / name
+    assert main(["report", "good", "-o", str(file), where]) == 0
+    assert file.read_text().startswith(begins)
+    assert main(["report", "good", "-o", str(file), "--format", "csv", where]) == 0
+    assert file.read_text().startswith("\ufeffrun,")
+
+
+@pytest.mark.parametrize(("command", "taken"), [("replay", True), ("report", True), ("attach", False)])
+def test_where_several_sessions_begin_with_a_word_the_newest_are_named(
+    command: str, taken: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = recorded.plan(0)
+    named = [Shelf(tmp_path).create(f"quick-{n}", plan, recorded.host(0), "").name for n in range(5)]
+    newest = Shelf(tmp_path).create("other", plan, recorded.host(0), "").name
+    assert main([command, "quick", f"--sessions-dir={tmp_path}"]) == 2
+    said = capsys.readouterr().err
+    assert f"5 sessions begin with 'quick', the newest: {', '.join(named[:1:-1])}" in said
+    assert named[1] not in said
+    assert (f"gpubench-tui {command} without a name takes {newest}" in said) == taken
