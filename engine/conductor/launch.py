@@ -34,7 +34,7 @@ BACKEND = "gpubench-tui"
 LOOK_SECONDS = 0.02
 """Interval at which the agent checks the ranks once one of them has ended or finished."""
 TORCH_LIBRARIES = ("libtorch_global_deps.so", "libtorch.so")
-"""Those that hold no code of Python's: it must not run while other threads do."""
+"""Largest libraries of torch; none holds code of Python's, which must not run while other threads do."""
 IDLE_SECONDS = 1.0
 """Interval at which it checks them while all are working."""
 

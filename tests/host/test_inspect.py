@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from gpubench_tui.engine.host import gpu as gpu_room
 from gpubench_tui.engine.host.facts import GpuProcess, Link
+from gpubench_tui.engine.host.gpu.values import values_of
 from nvml_standin import Machine, build
 
 from .conftest import Inspect, Run
@@ -135,7 +138,21 @@ def test_missing_functions_are_said_once_with_the_remedy(inspect: Inspect, tmp_p
     assert [gpu.power_limit_watts for gpu in host.gpus] == [None] * 4
     (note,) = [note for note in host.notes if "lacks" in note]
     assert "nvmlDeviceGetEnforcedPowerLimit, nvmlDeviceGetMigMode" in note
-    assert "a newer driver provides" in note
+    assert note.endswith("so these values are n/a: power limits, MIG; a newer driver provides them")
+
+
+def test_each_function_that_may_be_missing_has_its_value_in_words() -> None:
+    text = "".join(file.read_text() for file in Path(gpu_room.__file__).parent.glob("*.py"))
+    asked = set(re.findall(r'"(nvml[DS]\w+)"', text))
+    wordless = {name for name in asked if f"what {name}" in values_of([name])}
+    assert wordless == {
+        # asked only where a newer one, or a stricter one, gives no answer
+        "nvmlDeviceGetComputeRunningProcesses_v2",
+        "nvmlDeviceGetCurrentClocksThrottleReasons",
+        "nvmlDeviceGetPowerManagementLimit",
+        "nvmlDeviceGetTemperature",
+        "nvmlSystemGetCudaDriverVersion",
+    }
 
 
 def test_an_older_function_serves_where_the_newer_is_missing(inspect: Inspect, tmp_path: Path) -> None:

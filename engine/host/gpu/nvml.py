@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from ...text.plain import described
+from .values import values_of
 
 try:
     import pynvml
@@ -144,7 +145,7 @@ class Nvml:
             ("module pynvml", self._outdated, "nvidia-ml-py in its place provides them"),
         )
         sentences = [
-            f"the {what} lacks {', '.join(fresh)}, so those values are n/a; {remedy}"
+            f"the {what} lacks {', '.join(fresh)}, so these values are n/a: {values_of(fresh)}; {remedy}"
             for what, missing, remedy in lacking
             if (fresh := sorted(missing - self._reported))
         ]
