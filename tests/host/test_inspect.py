@@ -146,7 +146,7 @@ def test_each_function_that_may_be_missing_has_its_value_in_words() -> None:
     asked = set(re.findall(r'"(nvml[DS]\w+)"', text))
     wordless = {name for name in asked if f"what {name}" in values_of([name])}
     assert wordless == {
-        # asked only where a newer one, or a stricter one, gives no answer
+        # asked only where a newer one gives no answer
         "nvmlDeviceGetComputeRunningProcesses_v2",
         "nvmlDeviceGetCurrentClocksThrottleReasons",
         "nvmlDeviceGetPowerManagementLimit",
