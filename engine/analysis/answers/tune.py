@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...record.session import Session
-from ...text.units import count
+from ...text.units import count, rate
 from ..tuning.step import NO_REMEDY
 from ..tuning.tuning import Tuning, tuning_of
 from ..tuning.words import estimate_in_words, left_out_in_words
@@ -14,7 +14,7 @@ MOST_NAMED = 4
 
 
 def what_helped(session: Session) -> str:
-    """Return the total gain and the changes behind it; empty before anything was decided.
+    """Return the total gain and the changes behind it; empty before the start was measured.
 
     As in `1.84x (95%: 1.79x to 1.88x) by 3 of 7 changes: resident data, bf16 gradients and batch 512`.
     """
@@ -25,7 +25,9 @@ def what_helped(session: Session) -> str:
         return _nothing_tried(tuning)
     decided = [each for each in tuning.attempts if each.state != "measuring"]
     if not decided:
-        return ""
+        start = tuning.start_throughput
+        reached = "" if start is None else rate(start, tuning.unit)
+        return reached and f"Nothing is decided yet: the start reaches {reached}"
     end = "" if tuning.ended in ("", NO_REMEDY) else f"; {tuning.ended}"
     return f"{_said(tuning)}{end}"
 

@@ -90,7 +90,7 @@ def batch_lines(search: BatchSearch, unit: str) -> list[str]:
 
 def _end(tuning: Tuning) -> str:
     if not tuning.ended:
-        return " The tune goes on."
+        return " The tune has not ended."
     trouble = f" {one_line(tuning.trouble)}." if tuning.trouble else ""
     left_out = f" {left_out_in_words(tuning)}." if left_out_in_words(tuning) else ""
     return f" The end: {one_line(tuning.ended)}.{trouble}{left_out}"

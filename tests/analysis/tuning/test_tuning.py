@@ -404,3 +404,12 @@ def test_a_tune_that_is_looked_at_all_the_time_stands_as_one_looked_at_once(prop
         assert tuning_of(watched) == tuning_of(fold(events[:number])), event
         assert tuning_of(watched) is tuning_of(watched), "nothing is derived again"
     assert tuned(watched).stage == "ended" and tuned(watched).kept == COMPILE.changes
+
+
+def test_one_that_was_killed_before_it_decided_says_what_it_measured(propose: Propose) -> None:
+    propose(REMEDIES)
+    begun = opened()
+    assert analyse(fold(begun)).headline == ""
+    for runs in (1, 2, 4):
+        said = analyse(fold(gone_on(begun, steady, runs=runs))).headline
+        assert said.startswith("Nothing is decided yet: the start reaches 1,00"), said
