@@ -87,7 +87,7 @@ async def test_all_sessions_newest_first(
         assert ("2 of 6, 1 failed" in rows[1]) == (size[0] > 80)
         assert ("scaling  " in rows[0]) == (size[0] > 80)
         assert "gpubench-tui 0.1.0 on bench01: 2 x NVIDIA H200" in text
-        assert str(tmp_path) in text
+        assert str(tmp_path)[: size[0] - 30] in text  # a narrow window cuts the end of a long path
         assert "Open" in text and "Replay" in text and "Quit" in text
 
 
