@@ -68,7 +68,8 @@ def plan_resumption(folder: SessionFolder, minutes: float | None = None) -> Resu
         plan = recorded.plan = replace(plan, tune=replace(plan.tune, minutes=minutes))
     goes_on = goes_on_when_resumed(recorded)
     plan = recorded.plan if goes_on else plan
-    lacking = tuple(spec for spec in plan.to_run if spec.id in set(lacking_runs(recorded)))
+    missing = set(lacking_runs(recorded))
+    lacking = tuple(spec for spec in plan.to_run if spec.id in missing)
     if not lacking and not goes_on:
         raise NothingLackingError(f"all runs of {folder.name} were measured, or skipped by rule")
     here, differences = inspect_again(before, recorded.program)
