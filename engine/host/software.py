@@ -8,6 +8,7 @@ import importlib.util
 import platform
 from pathlib import Path
 
+from ..text.python_source import parse_python
 from .facts import Software
 
 
@@ -45,7 +46,7 @@ def torch_versions() -> dict[str, str]:
 def read_constants(source: str) -> dict[str, str]:
     """Return the names that a module's source sets to a string, with their values."""
     constants = {}
-    for node in ast.parse(source).body:
+    for node in parse_python(source).body:
         if isinstance(node, ast.Assign) and len(node.targets) == 1:
             target: ast.expr = node.targets[0]
         elif isinstance(node, ast.AnnAssign):

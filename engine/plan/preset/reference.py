@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-import inspect
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
 from typing import Literal, NamedTuple, get_args
 
 import msgspec
@@ -27,6 +27,7 @@ from msgspec.inspect import (
 )
 
 from ...text.files import LARGEST
+from ...text.python_source import parse_python, source_of_class
 from ...text.toml import toml_value
 from ..workload import workload
 from ..workload.language_models import LANGUAGE_MODELS, summary_of
@@ -80,11 +81,12 @@ class TableReference(NamedTuple):
     keys: tuple[KeyReference, ...]
 
 
-def preset_reference() -> list[TableReference]:
+@cache
+def preset_reference() -> tuple[TableReference, ...]:
     """Return every table of a preset, in the order in which their keys are declared."""
     tables: dict[type, TableReference] = {}
     _collect(preset.Preset, "", False, tables)
-    return list(tables.values())
+    return tuple(tables.values())
 
 
 def settable_keys() -> dict[str, KeyReference]:
@@ -242,7 +244,7 @@ def _meanings(struct: type[Struct]) -> dict[str, str]:
     """Return the docstrings below the fields of a struct and its bases, by the field's name."""
     meanings: dict[str, str] = {}
     for source in _sources(struct):
-        body = ast.parse(source).body[0]
+        body = parse_python(source).body[0]
         assert isinstance(body, ast.ClassDef)
         for field, after in zip(body.body, body.body[1:], strict=False):
             match field, after:
@@ -269,7 +271,7 @@ def _sources(struct: type[Struct]) -> Iterator[str]:
         if each.__module__ in {module.__name__ for module in DECLARATIONS}:
             # Installed without its source: keys without their meanings are better than none.
             with suppress(OSError):
-                yield inspect.getsource(each)
+                yield source_of_class(each)
 
 
 def _one_line(text: str) -> str:

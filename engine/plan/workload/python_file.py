@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ...text.files import is_file, read_whole
+from ...text.python_source import parse_python
 
 _DYNAMIC = {"*", "__getattr__", "globals", "locals", "exec", "sys.modules"}
 """Words in a file whose names may be known only once it has been imported."""
@@ -82,7 +83,7 @@ def parameters_of(signature: inspect.Signature) -> list[str]:
 @lru_cache(maxsize=64)
 def _source_of(path: str, changed: int, size: int) -> Source:  # noqa: ARG001 (tell versions apart)
     """Return the names in a version of a file. Raises as `ast.parse` does."""
-    tree = ast.parse(read_whole(Path(path)), filename=path)
+    tree = parse_python(read_whole(Path(path)), path)
     bound = list(_bound(tree))
     names = {name: is_function for name, is_function, _ in bound}
     words, used = set(names), set[str]()
