@@ -8,6 +8,7 @@ import signal
 
 import psutil
 import pytest
+from driving.terminal import wait_for
 from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.conductor.control import skip_run, stop_session
 from gpubench_tui.engine.plan.workload.workload import Workload
@@ -212,8 +213,8 @@ def test_a_session_stopped_before_its_first_rank_is_there_ends_at_once(start: St
 def test_no_process_outlives_a_killed_session(start: Start) -> None:
     session = start(run_spec(0, "work_on"))
     session.until(lambda event: isinstance(event, Steps), count=2)
+    wait_for(lambda: len(session.processes()) == 7)  # tracker, guardian, fork server, two ranks and forks
     processes = session.processes()
-    assert len(processes) == 7  # tracker, guardian, fork server, two ranks and their forks
     session.process.kill()
     wait_until_gone(processes)
     assert not session.folder.is_running()

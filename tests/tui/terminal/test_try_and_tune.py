@@ -75,7 +75,7 @@ def test_a_tune_is_stopped_and_gone_on_with(tmp_path: Path, opened: Callable[...
     terminal = opened(*settings, f"--sessions-dir={tmp_path}")
     terminal.read_until("(estimate)", "t Tune")
     terminal.press("t")
-    terminal.read_until("Tune quickstart: ", "[ ] memory")
+    terminal.read_until("Tune quickstart: ", "[x] memory")
     terminal.press("\x1b[B\x1b[B ")
     terminal.read_until("[x] memory")
     terminal.press("\r")
