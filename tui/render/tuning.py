@@ -96,14 +96,20 @@ def waterfall(tuning: Tuning, width: int) -> Waterfall:
     )
 
 
+OF_THEIR_OWN = {"start": "measuring the start", "batch": "looking for the largest batch"}
+"""Stages of a tune in which no remedy is on trial, in words."""
+
+
 def tuning_title(tuning: Tuning) -> str:
     """Return how far a tune has come: `3 tried, 2 kept, about 1.38x so far`."""
     tried, kept = len(tuning.attempts), tuning.kept_attempts
-    parts = [f"{tried} tried, {len(kept)} kept"] if tried else ["measuring the start"]
+    parts = [f"{tried} tried, {len(kept)} kept"] if tried else []
     if tuning.stage == "ended":
         parts.append(f"ended: {tuning.ended}")
     elif kept:
         parts.append(f"about {ratio(_product(kept))} so far")
+    elif tuning.stage in OF_THEIR_OWN:
+        parts.append(OF_THEIR_OWN[tuning.stage])
     return ", ".join(parts)
 
 

@@ -12,6 +12,7 @@ from ...engine.analysis.analysis import analyse
 from ...engine.analysis.time_left import Countdown
 from ...engine.conductor import control
 from ...engine.record.exit_status import exit_status
+from ...engine.record.session import Session
 from ...engine.record.session_folder import SessionFolder
 from ..data.feed import LiveFeed
 from ..requests import FollowSession, LeaveApp, ShowMonitor
@@ -136,10 +137,8 @@ class MonitorScreen(SessionScreen[LiveFeed]):
         if current is None:
             self.notify("No run is in progress.")
             return
-        runs = self.session.runs
-        grows = self.session.plan.tune is not None
-        is_last = not grows and not any(run.state == "waiting" for run in runs.values())
-        answer = await self.app.push_screen_wait(skip_question(runs[current].spec.label, is_last))
+        label = self.session.runs[current].spec.label
+        answer = await self.app.push_screen_wait(skip_question(label, _after_skipped(self.session)))
         # The run may have ended meanwhile; the next one must not be skipped.
         if answer == "skip" and self.session.current == current:
             control.skip_run(self.folder)
@@ -170,3 +169,13 @@ class MonitorScreen(SessionScreen[LiveFeed]):
     def status(self) -> int:
         """Return the exit status of the session; 0 while it is running."""
         return exit_status(self.session) if self._over else 0
+
+
+def _after_skipped(session: Session) -> str:
+    """Say what follows when the current run is skipped."""
+    run = session.runs.get(session.current or "")
+    if session.plan.tune is not None:
+        is_start = run is not None and run.spec.attempt is not None and run.spec.attempt.purpose == "start"
+        return "A tune ends without its start." if is_start else "The tune goes on without what it tries."
+    is_last = not any(run.state == "waiting" for run in session.runs.values())
+    return "It is the last run: the session then ends." if is_last else "The next run then starts."

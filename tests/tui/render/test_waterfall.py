@@ -119,4 +119,4 @@ def test_the_search_for_a_batch_has_its_row_where_it_was() -> None:
     begun = tuning_of(fold(gone_on(begin, lambda run: memory_ends_at(300, run), runs=1)))
     assert begun is not None
     (start, *_) = lines(begun, 76)
-    assert start.endswith("1,000 samples/s") and tuning_title(begun) == "measuring the start"
+    assert start.endswith("1,000 samples/s") and tuning_title(begun) == "looking for the largest batch"

@@ -13,7 +13,7 @@ from building.tunes import SETTLED, gone_on, opened, out_of_memory
 from driving.app import screen_text, wait_for_text, wait_until, watching
 from gpubench_tui.engine.plan.plan import RunSpec
 from gpubench_tui.engine.plan.remedy import Tune
-from gpubench_tui.engine.record.events import Event
+from gpubench_tui.engine.record.events import Event, RunStarted
 from gpubench_tui.engine.record.journal import Journal
 from gpubench_tui.engine.record.session_folder import SessionFolder
 from gpubench_tui.tui.app import GpubenchApp
@@ -68,6 +68,27 @@ async def test_the_waterfall_grows_with_the_plan(tmp_path: Path, size: tuple[int
             assert "Resume" not in text
             text = await wait_for_text(pilot, "finished", "1 kept, ended: no remedy is left", "✓ batch 288")
             assert "kept" in text.split("✓ batch 288")[1].splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("begun", "title", "then"),
+    [
+        (1, "demo: measuring the start", "ends without its start"),
+        (5, "demo: looking for the largest batch", "without what it tries"),
+    ],
+)
+async def test_before_a_skip_it_is_said_what_the_tune_then_does(
+    tmp_path: Path, begun: int, title: str, then: str
+) -> None:
+    events = tune_events()
+    starts = [at for at, event in enumerate(events) if isinstance(event, RunStarted)]
+    folder = shelve_events(tmp_path, events[: starts[begun - 1] + 1], "a-tune")
+    with folder.hold():
+        app = watching(folder)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await wait_for_text(pilot, "k Skip run", title)
+            await pilot.press("k")
+            await wait_for_text(pilot, "Skip the rest of", then)
 
 
 async def test_of_many_attempts_the_present_one_is_in_sight(tmp_path: Path) -> None:

@@ -116,9 +116,8 @@ def _behind(queued: int) -> str:
     return "the session queued behind it" if queued == 1 else f"the {queued} sessions queued behind it"
 
 
-def skip_question(label: str, is_last: bool = False) -> QuestionScreen:
-    """Return the question asked before skipping the rest of the current run."""
-    then = "It is the last run: the session then ends." if is_last else "The next run then starts."
+def skip_question(label: str, then: str) -> QuestionScreen:
+    """Return the question asked before skipping the rest of the current run; `then`: what follows."""
     return QuestionScreen(f"Skip the rest of {label}? {then}", (Answer("y", "skip", "Yes, skip it"),))
 
 
