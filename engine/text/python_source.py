@@ -1,7 +1,7 @@
 """Parsing of Python source, by one thread at a time.
 
 CPython 3.11 counts the depth of its syntax trees for all threads together, and may refuse to make one with a
-SystemError while another thread makes one too (python/cpython issue 106905).
+SystemError while another thread makes one too (gh-106905 of python/cpython).
 """
 
 from __future__ import annotations
