@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from gpubench_tui.engine.analysis.diagnosis.case import Diagnosis
 from gpubench_tui.engine.analysis.tuning.next_runs import next_runs
 from gpubench_tui.engine.plan.plan import Plan, RunSpec
 from gpubench_tui.engine.plan.preset.preset import Measure
-from gpubench_tui.engine.plan.remedy import Cost, Tune
+from gpubench_tui.engine.plan.remedy import Cost, Remedy, Tune
 from gpubench_tui.engine.plan.tune_plan import tune_plan
 from gpubench_tui.engine.plan.workload.workload import Workload
 from gpubench_tui.engine.record.events import (
@@ -163,3 +164,16 @@ def _carried_out(run: RunSpec, rate: Rate, at: float, detail: Detail | None) -> 
             RunStarted(at=at, run=run.id),
             RunFinished(at=at + 5, run=run.id, outcome="failed", failure=failure, reason=failure.message),
         ]
+
+
+def too_little_work(*remedies: Remedy) -> Diagnosis:
+    """Return a diagnosis with these remedies."""
+    return Diagnosis(
+        name="too little work per step",
+        severity="warning",
+        sentence="",
+        evidence=(),
+        advice="",
+        remedies=remedies,
+        runs=(),
+    )

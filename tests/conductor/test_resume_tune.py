@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 from building.sessions import HOST
-from building.tunes import gone_on, opened
-from gpubench_tui.engine.analysis.diagnosis.case import Diagnosis
+from building.tunes import gone_on, opened, too_little_work
 from gpubench_tui.engine.analysis.tuning import options
 from gpubench_tui.engine.analysis.tuning.tuning import Tuning, tuning_of
 from gpubench_tui.engine.conductor import same_machine
@@ -28,15 +27,7 @@ NHWC = Remedy(name="channels last", changes={"channels_last": True}, ceiling=1.3
 
 @pytest.fixture(autouse=True)
 def _a_machine_where_two_remedies_help(monkeypatch: pytest.MonkeyPatch) -> None:
-    diagnosis = Diagnosis(
-        name="too little work per step",
-        severity="warning",
-        sentence="",
-        evidence=(),
-        advice="",
-        remedies=(COMPILE, NHWC),
-        runs=(),
-    )
+    diagnosis = too_little_work(COMPILE, NHWC)
     monkeypatch.setattr(options, "diagnoses_of", lambda session, configuration: (diagnosis,))
     monkeypatch.setattr(same_machine, "inspect_host", lambda gpus: HOST)
     monkeypatch.setattr(same_machine, "program_version", lambda: "0.1.0")

@@ -6,7 +6,7 @@ import random
 
 import pytest
 from building.sessions import measured, opening, session, spec
-from building.tunes import SETTLED, gone_on, opened, out_of_memory
+from building.tunes import SETTLED, gone_on, opened, out_of_memory, too_little_work
 from gpubench_tui.engine.analysis.analysis import analyse
 from gpubench_tui.engine.analysis.diagnosis.case import Diagnosis
 from gpubench_tui.engine.analysis.export import json
@@ -41,15 +41,7 @@ def rate(run: RunSpec) -> float:
 
 @pytest.fixture
 def tune(monkeypatch: pytest.MonkeyPatch) -> Session:
-    diagnosis = Diagnosis(
-        name="too little work per step",
-        severity="warning",
-        sentence="",
-        evidence=(),
-        advice="",
-        remedies=REMEDIES,
-        runs=(),
-    )
+    diagnosis = too_little_work(*REMEDIES)
     monkeypatch.setattr(options, "diagnoses_of", lambda session, configuration: (diagnosis,))
     return fold(gone_on(opened(allow=["recipe"]), rate))
 

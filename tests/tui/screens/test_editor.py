@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,7 @@ from gpubench_tui.engine.plan.preset.reference import settable_keys
 from gpubench_tui.engine.record.paces import pace_key, read_paces, remember_pace, with_paces
 from gpubench_tui.engine.record.session_folder import SessionFolder
 from gpubench_tui.tui.app import GpubenchApp
-from gpubench_tui.tui.data import planned_presets, start_sessions
+from gpubench_tui.tui.data import planned_presets
 from gpubench_tui.tui.data.editor_fields import MOST_USED, editor_fields, shown_values
 from gpubench_tui.tui.data.launch_feed import LaunchOptions
 from gpubench_tui.tui.data.preset_edits import WHOLE_PRESET, EditedPreset, edit_preset
@@ -268,22 +267,6 @@ def test_a_plan_without_runs_belongs_to_no_field() -> None:
 
 
 @pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[SessionFolder]]:
-    """Sessions wait for ever instead of being started."""
-    folders: list[SessionFolder] = []
-    turns: list[int] = []
-
-    def start(*asked: SessionFolder, after: Sequence[SessionFolder] = ()) -> None:
-        turns.extend(folder.wait_for_turn(None) for folder in asked)
-        folders.extend(asked)
-
-    monkeypatch.setattr(start_sessions, "start_session", start)
-    yield folders
-    for turn in turns:
-        os.close(turn)
-
-
-@pytest.fixture
 def own_presets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the user's own presets, not there yet."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
@@ -419,7 +402,7 @@ async def test_typing_is_checked_and_changes_the_plan(tmp_path: Path) -> None:
 
 
 async def test_f5_runs_what_the_fields_say_without_saving_it(
-    tmp_path: Path, started: list[SessionFolder], own_presets: Path
+    tmp_path: Path, begun: list[SessionFolder], own_presets: Path
 ) -> None:
     app = GpubenchApp(tmp_path, LaunchOptions(overrides=["measure.seconds=2"]))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
@@ -430,11 +413,11 @@ async def test_f5_runs_what_the_fields_say_without_saving_it(
         await wait_until(
             pilot, lambda: any("Fix workload.batch first" in one.message for one in app._notifications)
         )
-        assert not started
+        assert not begun
         await type_in(pilot, "workload.batch", "48")
         await pilot.press("f5")
         await wait_for_text(pilot, "waiting  quickstart-")
-    (folder,) = started
+    (folder,) = begun
     preset = read_preset(folder.preset.read_text(), "preset.toml")
     assert (preset.workload.batch, preset.measure.seconds) == (48, 2)
     assert not own_presets.exists()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,7 +12,6 @@ from driving.app import screen_text, wait_for_text, wait_until, watching
 from gpubench_tui.engine.conductor import same_machine
 from gpubench_tui.engine.record.session_folder import SessionFolder
 from gpubench_tui.tui.app import GpubenchApp
-from gpubench_tui.tui.data import start_sessions
 from gpubench_tui.tui.requests import ShowResults
 from gpubench_tui.tui.screens.dialogs.remedies import RemediesScreen
 from gpubench_tui.tui.screens.monitor import MonitorScreen
@@ -28,21 +25,11 @@ SIZES = [(80, 24), (120, 40)]
 
 
 @pytest.fixture
-def begun(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[SessionFolder]]:
-    """The sessions that were to be started on the machine of the recorded one; they wait in a queue."""
-    folders: list[SessionFolder] = []
-    turns: list[int] = []
-
-    def start(*new: SessionFolder, after: Sequence[SessionFolder] = ()) -> None:
-        turns.extend(folder.wait_for_turn(None) for folder in new)
-        folders.extend(new)
-
-    monkeypatch.setattr(start_sessions, "start_session", start)
+def begun(begun: list[SessionFolder], monkeypatch: pytest.MonkeyPatch) -> list[SessionFolder]:
+    """The sessions that were to be started, on the machine of the recorded one."""
     monkeypatch.setattr(same_machine, "inspect_host", lambda gpus: HOST)
     monkeypatch.setattr(same_machine, "program_version", lambda: "0.1.0")
-    yield folders
-    for turn in turns:
-        os.close(turn)
+    return begun
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,6 @@ from gpubench_tui.engine.record.events import Event, RunStarted
 from gpubench_tui.engine.record.journal import Journal
 from gpubench_tui.engine.record.session_folder import SessionFolder
 from gpubench_tui.tui.app import GpubenchApp
-from gpubench_tui.tui.data import start_sessions
 from gpubench_tui.tui.screens.dialogs.tune import TuneScreen
 from gpubench_tui.tui.screens.launch import LaunchScreen
 from gpubench_tui.tui.screens.monitor import MonitorScreen
@@ -116,22 +114,6 @@ async def test_a_tune_is_replayed_as_it_grew(tmp_path: Path) -> None:
         await pilot.press(*["left"] * 9)
         await wait_until(pilot, lambda: "✓ batch 288" not in screen_text(app))
         await wait_for_text(pilot, "larger batch", "trying ")
-
-
-@pytest.fixture
-def begun(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[SessionFolder]]:
-    """The sessions that were to be started, which wait in a queue instead."""
-    folders: list[SessionFolder] = []
-    turns: list[int] = []
-
-    def start(*new: SessionFolder, after: Sequence[SessionFolder] = ()) -> None:
-        turns.extend(folder.wait_for_turn(None) for folder in new)
-        folders.extend(new)
-
-    monkeypatch.setattr(start_sessions, "start_session", start)
-    yield folders
-    for turn in turns:
-        os.close(turn)
 
 
 @pytest.mark.parametrize("size", SIZES)
